@@ -1,0 +1,26 @@
+"""The seam of estimators: how good an architecture is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from archwright.trials import Candidate, Measurement
+
+__all__ = ["Estimator"]
+
+
+class Estimator(ABC):
+    """Measures one architecture at one fidelity. Training, a proxy, a predictor, a table: all are estimators.
+
+    An estimator is sent to worker processes, so it must survive pickling. What it measures depends on the
+    candidate and its own arguments alone: the same candidate gives the same numbers on the same machine.
+    """
+
+    @abstractmethod
+    def estimate(self, candidate: Candidate) -> Measurement:
+        """Measure a candidate.
+
+        Raises:
+            TrialError: When this candidate cannot be measured (a loss that is NaN, a network that does not
+                build); any other error fails the trial too, with its traceback in the log.
+        """

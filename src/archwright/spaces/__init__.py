@@ -1,0 +1,73 @@
+"""Search spaces: expressions of deferred calls and decisions, and what can be done with them. No torch here."""
+
+from archwright.spaces.architecture import Architecture
+from archwright.spaces.calls import Call, resolve, walk_calls
+from archwright.spaces.decisions import (
+    Boolean,
+    Categorical,
+    Decision,
+    Integer,
+    Real,
+    Subset,
+    boolean,
+    categorical,
+    integer,
+    real,
+    subset,
+)
+from archwright.spaces.expression import Arithmetic, Expression, maximum, minimum
+from archwright.spaces.graph import Graph, Node
+from archwright.spaces.nodes import (
+    Layer,
+    Repeat,
+    Switch,
+    Tied,
+    When,
+    choice,
+    layer,
+    repeat,
+    switch,
+    tied,
+    when,
+)
+from archwright.spaces.space import Space
+
+__all__ = [
+    # What a space is written with
+    "boolean",
+    "categorical",
+    "choice",
+    "integer",
+    "layer",
+    "maximum",
+    "minimum",
+    "real",
+    "repeat",
+    "subset",
+    "switch",
+    "tied",
+    "when",
+    # The space and its points
+    "Architecture",
+    "Graph",
+    "Node",
+    "Space",
+    # An expression with all decisions made
+    "Call",
+    "resolve",
+    "walk_calls",
+    # The nodes themselves, for interpreters
+    "Arithmetic",
+    "Boolean",
+    "Categorical",
+    "Decision",
+    "Expression",
+    "Integer",
+    "Layer",
+    "Real",
+    "Repeat",
+    "Subset",
+    "Switch",
+    "Tied",
+    "When",
+]

@@ -1,0 +1,68 @@
+"""One point of a search space."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+__all__ = ["Architecture"]
+
+
+class Architecture(Mapping[str, Any]):
+    """The active decisions of one network: address to value. Immutable and hashable.
+
+    Two architectures are equal when the same decisions are active with the same values. Only the space says
+    which decisions are active, so make one by `Space.architecture`, `Space.sample` and their like.
+
+    Args:
+        values: Address to value.
+    """
+
+    __slots__ = ("_hash", "_values")
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = dict(values)
+        self._hash: int | None = None
+
+    @classmethod
+    def _adopt(cls, values: dict[str, Any]) -> Architecture:
+        """Without a copy, for the space's hot paths: the dict must not be kept by the caller."""
+        made = cls.__new__(cls)
+        made._values = values
+        made._hash = None
+        return made
+
+    def __getitem__(self, address: str) -> Any:
+        return self._values[address]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __contains__(self, address: object) -> bool:
+        return address in self._values
+
+    def __eq__(self, other: object) -> bool:
+        return self._values == other._values if isinstance(other, Architecture) else NotImplemented
+
+    def __hash__(self) -> int:
+        if self._hash is None:
+            self._hash = hash(frozenset(self._values.items()))
+        return self._hash
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Architecture, (self._values,))
+
+    def __repr__(self) -> str:
+        return f"Architecture({', '.join(f'{address}={value!r}' for address, value in self._values.items())})"
+
+    def to_json(self) -> dict[str, Any]:
+        """A dict of JSON's own types; subsets become lists."""
+        return {a: list(v) if isinstance(v, tuple) else v for a, v in self._values.items()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Architecture:
+        """The inverse of `to_json`."""
+        return cls._adopt({a: tuple(v) if isinstance(v, list) else v for a, v in data.items()})

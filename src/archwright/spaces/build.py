@@ -1,0 +1,121 @@
+"""The concrete interpreter: an expression and an architecture become one plain network."""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from archwright.errors import BuildError
+from archwright.spaces.architecture import Architecture
+from archwright.spaces.calls import Call, resolve
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from archwright.spaces.space import Space
+
+__all__ = ["build", "construct", "dry_run"]
+
+
+def build(space: Space, architecture: Architecture, example: Tensor | None = None) -> Any:
+    """Build the network of an architecture: the user's and torch's own objects, none of Archwright's machinery.
+
+    Args:
+        space: The space.
+        architecture: One of its architectures.
+        example: A batch of inputs, shape (N, ...), for one dry run that sizes lazy modules and finds
+            mismatched shapes early; None skips it.
+
+    Raises:
+        BuildError: When a call fails. Names its place, its arguments and the decisions that led there.
+    """
+    network, made = construct(resolve(space, architecture))
+    if example is not None:
+        dry_run(network, example, made)
+    return network
+
+
+def construct(root: Any) -> tuple[Any, dict[Call, Any]]:
+    """Make all calls of a tree, inner ones first.
+
+    Returns:
+        What the root call returned, and what each call returned.
+
+    Raises:
+        BuildError: When a call fails.
+    """
+    made: dict[Call, Any] = {}
+
+    def make(value: Any) -> Any:
+        if isinstance(value, Call):
+            if value not in made:
+                args, kwargs = make(value.args), make(value.kwargs)
+                try:
+                    made[value] = value.fn(*args, **kwargs)
+                except Exception as error:
+                    raise BuildError(f"could not build {_told(value)}: {_reason(error)}") from error
+            return made[value]
+        if isinstance(value, dict):
+            return {key: make(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [make(item) for item in value]
+        if isinstance(value, tuple):
+            items = [make(item) for item in value]
+            return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
+        return value
+
+    return make(root), made
+
+
+def dry_run(network: Any, example: Tensor, made: dict[Call, Any]) -> None:
+    """Run a network once on an example, in evaluation mode: lazy modules take their size from it.
+
+    Args:
+        network: A module; changed where it has lazy parts.
+        example: A batch of inputs, shape (N, ...).
+        made: What each call returned, to name the one that failed.
+
+    Raises:
+        BuildError: When the forward pass fails, or a lazy module was never reached.
+    """
+    import torch
+    from torch import nn
+
+    if not isinstance(network, nn.Module):
+        raise BuildError(f"expected the space to build a torch.nn.Module, got {type(network).__name__}")
+    training = network.training
+    network.eval()
+    try:
+        with torch.no_grad():
+            network(example)
+    except Exception as error:
+        told = _told(call) if (call := _culprit(error, made)) else type(network).__name__
+        raise BuildError(
+            f"the network does not run on an input of shape {tuple(example.shape)}: in {told}: {_reason(error)}"
+        ) from error
+    finally:
+        network.train(training)
+    for name, parameter in network.named_parameters():
+        if isinstance(parameter, nn.UninitializedParameter):
+            raise BuildError(
+                f"the lazy module {name.rpartition('.')[0]!r} was not reached by the forward pass, so it has no size; "
+                "use its sized form"
+            )
+
+
+def _culprit(error: BaseException, made: dict[Call, Any]) -> Call | None:
+    """The call whose module was innermost when the error was raised."""
+    by_module = {id(module): call for call, module in made.items()}
+    found = None
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        found = by_module.get(id(frame.f_locals.get("self")), found)
+    return found
+
+
+def _told(call: Call) -> str:
+    decided = ", ".join(f"{address}={value!r}" for address, value in call.decisions.items())
+    return f"{call} at {call.place}{f' (decided: {decided})' if decided else ''}"
+
+
+def _reason(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".strip().rstrip(":")

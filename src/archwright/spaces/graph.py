@@ -1,0 +1,64 @@
+"""An architecture as a labelled graph, for drawings and for surrogates that read graphs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from archwright.spaces.calls import Call, walk_calls
+
+__all__ = ["Graph", "Node"]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One call of the network.
+
+    Args:
+        label: The called function's name, such as `Conv2d`.
+        text: The call with its plain arguments, such as `Conv2d(1, 16, kernel_size=3)`.
+        place: Where it stands in the expression.
+    """
+
+    label: str
+    text: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """The calls of one network.
+
+    Args:
+        nodes: The calls; node 0 is the outermost.
+        contains: Pairs (caller, argument) of node numbers: the second is built to be given to the first.
+        follows: Pairs (earlier, later) of node numbers: neighbours in one list of arguments.
+    """
+
+    nodes: tuple[Node, ...]
+    contains: tuple[tuple[int, int], ...]
+    follows: tuple[tuple[int, int], ...]
+
+
+def graph_of(root: Any) -> Graph:
+    """The graph of a tree of calls."""
+    calls = list(walk_calls(root))
+    number = {id(call): i for i, call in enumerate(calls)}
+    contains, follows = [], []
+    for i, call in enumerate(calls):
+        inner = [number[id(argument)] for argument in _arguments([*call.args, *call.kwargs.values()])]
+        contains += [(i, j) for j in inner]
+        follows += list(zip(inner, inner[1:], strict=False))
+    nodes = tuple(Node(call.name, str(call), call.place) for call in calls)
+    return Graph(nodes, tuple(contains), tuple(follows))
+
+
+def _arguments(value: Any) -> list[Call]:
+    """The calls in a list of arguments, without those inside them."""
+    if isinstance(value, Call):
+        return [value]
+    if isinstance(value, dict):
+        return _arguments(list(value.values()))
+    if isinstance(value, list | tuple):
+        return [call for item in value for call in _arguments(item)]
+    return []

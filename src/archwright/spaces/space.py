@@ -1,0 +1,381 @@
+"""The search space: an expression, and everything that can be done with its architectures."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from functools import cached_property
+from random import Random
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archwright.errors import SpaceError, did_you_mean
+from archwright.spaces.architecture import Architecture
+from archwright.spaces.calls import resolve
+from archwright.spaces.counting import count, enumerate_values
+from archwright.spaces.decisions import Decision
+from archwright.spaces.graph import Graph, graph_of
+from archwright.spaces.plan import Plan, compile_plan
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+__all__ = ["Space"]
+
+_TRIES = 10_000
+_COUNTABLE = 1_000_000
+
+
+class Space:
+    """A search space.
+
+    Args:
+        network: The expression that becomes the network.
+        training: Name to expression for what may vary in the training besides: fields of the estimator's recipe,
+            such as `{"learning_rate": aw.real(1e-4, 1e-1, log=True)}`. Their addresses begin with `training.`.
+        constraints: Predicates on an `Architecture`; one for which any is false is not in the space. Use
+            `architecture.get(address)`, since a decision may be inactive.
+        canonicalize: From an `Architecture` to anything hashable that is equal for two spellings of one network
+            (isomorphic cells, say). By default the architecture itself, which holds active decisions only.
+        name: What to call the space in reports.
+
+    Raises:
+        SpaceError: When the expression is not well formed. Names the address.
+
+    Example:
+        >>> import archwright as aw
+        >>> space = aw.Space(aw.layer(dict, a=aw.choice(1, 2, name="a"), b=aw.boolean(name="b")))
+        >>> space.size
+        4
+    """
+
+    def __init__(
+        self,
+        network: Any,
+        *,
+        training: Mapping[str, Any] | None = None,
+        constraints: Sequence[Callable[[Architecture], bool]] = (),
+        canonicalize: Callable[[Architecture], Hashable] | None = None,
+        name: str | None = None,
+    ) -> None:
+        self.network = network
+        self.training = dict(training or {})
+        self.constraints = tuple(constraints)
+        self.canonicalize = canonicalize
+        self.name = name
+        self._compile()
+
+    def _compile(self) -> None:
+        self._plan, self._addresses, self._calls = compile_plan({"": self.network, "training": self.training})
+        self.decisions: dict[str, Decision] = {}
+        """Address to decision, all of them, in the order of the encoding."""
+        _collect(self._plan, self.decisions)
+        self._inactive = {a: (-1.0,) * d.columns for a, d in self.decisions.items()}
+
+    def __getstate__(self) -> dict[str, Any]:
+        keep = ("network", "training", "constraints", "canonicalize", "name")
+        return {key: self.__dict__[key] for key in keep}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._compile()
+
+    # Making architectures
+
+    def architecture(self, values: Mapping[str, Any]) -> Architecture:
+        """The architecture with these values, checked.
+
+        Args:
+            values: Address to value, for exactly the active decisions.
+
+        Raises:
+            SpaceError: When an address is unknown, missing or inactive, a value is not one the decision can
+                take, or a constraint does not hold.
+        """
+        for address in values:
+            if address not in self.decisions:
+                raise SpaceError(f"no decision has the address {address!r}.{did_you_mean(address, self.decisions)}")
+
+        def given(address: str, decision: Decision) -> Any:
+            if address not in values:
+                raise SpaceError(f"the decision {address!r} is active but has no value; it is {decision!r}")
+            value = tuple(values[address]) if isinstance(values[address], list) else values[address]
+            if not decision.contains(value):
+                raise SpaceError(f"{address!r} cannot be {values[address]!r}; it is {decision!r}")
+            return value
+
+        made: dict[str, Any] = {}
+        self._plan.complete(made, given)
+        if extra := [address for address in values if address not in made]:
+            raise SpaceError(
+                f"the decision {extra[0]!r} is not active in this architecture, since another decision leaves out "
+                "the part where it stands; remove it"
+            )
+        architecture = Architecture._adopt(made)
+        for constraint in self.constraints:
+            if not self._holds(constraint, architecture):
+                raise SpaceError(f"the constraint {_name_of(constraint)} does not hold for {architecture!r}")
+        return architecture
+
+    def sample(self, random: Random | int | None = None) -> Architecture:
+        """A random architecture: every active decision is drawn on its own, uniformly.
+
+        Args:
+            random: A generator, a seed, or None for one seeded by the system.
+
+        Raises:
+            SpaceError: When the constraints refuse 10,000 samples in a row.
+        """
+        random = random if isinstance(random, Random) else Random(random)
+        for _ in range(_TRIES):
+            values: dict[str, Any] = {}
+            self._plan.complete(values, lambda _, decision: decision.draw(random))
+            architecture = Architecture._adopt(values)
+            if not self.constraints or self._allowed(architecture):
+                return architecture
+        raise SpaceError(
+            f"the constraints {', '.join(map(_name_of, self.constraints))} refused {_TRIES:,} random architectures "
+            "in a row; loosen them, or state them as decisions"
+        )
+
+    def mutate(self, architecture: Architecture, random: Random | int | None = None) -> Architecture:
+        """The architecture with one active decision changed to a random other value.
+
+        Decisions that become active are drawn; those that become inactive are dropped. The result differs
+        from the argument in the canonical form.
+
+        Raises:
+            SpaceError: When 10,000 mutations in a row are refused, or nothing can change.
+        """
+        random = random if isinstance(random, Random) else Random(random)
+        addresses = [address for address in architecture if self.decisions[address].size > 1]
+        if not addresses:
+            raise SpaceError("this architecture cannot be mutated: no active decision has a second value")
+        own = self.canonical(architecture)
+        for _ in range(_TRIES):
+            address = addresses[int(random.random() * len(addresses))]
+            changed = self.decisions[address].vary(architecture[address], random)
+            mutant = self._with({**architecture._values, address: changed}, random)
+            if self.canonical(mutant) != own and self._allowed(mutant):
+                return mutant
+        raise SpaceError(f"{_TRIES:,} mutations in a row were refused by the constraints; loosen them")
+
+    def crossover(
+        self, first: Architecture, second: Architecture, random: Random | int | None = None
+    ) -> Architecture:
+        """A child that takes each active decision from either parent with equal chance (uniform crossover).
+
+        A decision that only one parent has comes from it; one that neither has is drawn.
+
+        Raises:
+            SpaceError: When the constraints refuse 10,000 children in a row.
+        """
+        random = random if isinstance(random, Random) else Random(random)
+        for _ in range(_TRIES):
+            wanted = {**first._values, **second._values}
+            for address, value in first.items():
+                if address in second and random.random() < 0.5:
+                    wanted[address] = value
+            child = self._with(wanted, random)
+            if self._allowed(child):
+                return child
+        raise SpaceError(f"{_TRIES:,} children in a row were refused by the constraints; loosen them")
+
+    def neighbors(self, architecture: Architecture) -> list[Architecture]:
+        """All architectures that differ in one decision, in a fixed order, each canonical form once.
+
+        Integers move by one step, reals by a tenth of their scale, subsets by one item added, removed or
+        exchanged, all others to each other value. A decision that becomes active takes its first value.
+        """
+        found: dict[Hashable, Architecture] = {}
+        own = self.canonical(architecture)
+        for address, value in architecture.items():
+            for changed in self.decisions[address].neighbors(value):
+                neighbor = self._with({**architecture._values, address: changed}, None)
+                canonical = self.canonical(neighbor)
+                if canonical != own and canonical not in found and self._allowed(neighbor):
+                    found[canonical] = neighbor
+        return list(found.values())
+
+    def _with(self, wanted: Mapping[str, Any], random: Random | None) -> Architecture:
+        """The architecture with the wanted values where active; the rest drawn, or the first value."""
+        values: dict[str, Any] = {}
+
+        def decide(address: str, decision: Decision) -> Any:
+            if address in wanted:
+                return wanted[address]
+            return decision.default() if random is None else decision.draw(random)
+
+        self._plan.complete(values, decide)
+        return Architecture._adopt(values)
+
+    # The whole space
+
+    @cached_property
+    def size(self) -> float:
+        """The exact number of different architectures: an int, or `math.inf` where a real can be active.
+
+        Raises:
+            SpaceError: With constraints or a canonical form of its own on more than 1,000,000 raw combinations,
+                which cannot be counted; `size_bound` tells how many at most.
+        """
+        if not self.constraints and self.canonicalize is None:
+            return self.size_bound
+        if self.size_bound > _COUNTABLE:
+            raise SpaceError(
+                f"a space with constraints or its own canonical form is counted one by one, up to {_COUNTABLE:,} "
+                f"raw combinations; this one has {self.size_bound:,}; use size_bound"
+            )
+        return sum(1 for _ in self)
+
+    @cached_property
+    def size_bound(self) -> float:
+        """The exact number of architectures before constraints and `canonicalize`: an upper bound of `size`."""
+        return count(self._plan)
+
+    def __iter__(self) -> Iterator[Architecture]:
+        """Every architecture, each canonical form once, in a fixed order.
+
+        Raises:
+            SpaceError: When a real can be active.
+        """
+        seen: set[Hashable] = set()
+        for values in enumerate_values(self._plan):
+            architecture = Architecture._adopt(values)
+            if not self._allowed(architecture):
+                continue
+            if self.canonicalize is not None:
+                if (canonical := self.canonical(architecture)) in seen:
+                    continue
+                seen.add(canonical)
+            yield architecture
+
+    def contains(self, architecture: Mapping[str, Any]) -> bool:
+        """Whether exactly the active decisions have values they can take, and the constraints hold."""
+        try:
+            self.architecture(architecture)
+        except SpaceError:
+            return False
+        return True
+
+    def canonical(self, architecture: Architecture) -> Hashable:
+        """What is equal for two spellings of the same network."""
+        return architecture if self.canonicalize is None else self.canonicalize(architecture)
+
+    def _allowed(self, architecture: Architecture) -> bool:
+        return all(self._holds(constraint, architecture) for constraint in self.constraints)
+
+    def _holds(self, constraint: Callable[[Architecture], bool], architecture: Architecture) -> bool:
+        try:
+            return bool(constraint(architecture))
+        except Exception as error:
+            raise SpaceError(
+                f"the constraint {_name_of(constraint)} failed on {architecture!r}: {type(error).__name__}: {error}; "
+                "a decision may be inactive, so use architecture.get(address)"
+            ) from error
+
+    # Codes
+
+    @property
+    def columns(self) -> int:
+        """The length of an encoding."""
+        return sum(decision.columns for decision in self.decisions.values())
+
+    def encode(self, architecture: Architecture) -> NDArray[np.float64]:
+        """The architecture as a vector of `columns` numbers; `decode` is its exact inverse.
+
+        A categorical is one-hot, an integer or real one number in [0, 1] on its scale, a subset one 0 or 1 an
+        item; every number of an inactive decision is -1.
+        """
+        numbers: list[float] = []
+        values = architecture._values
+        for address, decision in self.decisions.items():
+            numbers += decision.encode(values[address]) if address in values else self._inactive[address]
+        return np.array(numbers)
+
+    def decode(self, vector: Sequence[float] | NDArray[np.float64]) -> Architecture:
+        """The architecture whose encoding is nearest, decision by decision; any vector has one.
+
+        Raises:
+            SpaceError: When the length is not `columns`, or a constraint refuses the result.
+        """
+        if len(vector) != self.columns:
+            raise SpaceError(f"expected a vector of {self.columns} numbers, got {len(vector)}")
+        numbers, start = [float(number) for number in vector], 0
+        wanted = {}
+        for address, decision in self.decisions.items():
+            wanted[address] = decision.decode(numbers[start : start + decision.columns])
+            start += decision.columns
+        architecture = self._with(wanted, None)
+        if not self._allowed(architecture):
+            raise SpaceError(f"the vector decodes to {architecture!r}, which the constraints refuse")
+        return architecture
+
+    # Networks
+
+    def build(self, architecture: Architecture, example: Tensor | None = None) -> nn.Module:
+        """The plain network of an architecture. See `archwright.spaces.build.build`."""
+        from archwright.spaces.build import build
+
+        return cast("nn.Module", build(self, architecture, example))
+
+    def training_values(self, architecture: Architecture) -> dict[str, Any]:
+        """What the architecture says of the training: name to value, for the names given as `training`."""
+        if not self.training:
+            return {}
+        return cast("dict[str, Any]", resolve(self, architecture, self.training, ("training",)))
+
+    def graph(self, architecture: Architecture) -> Graph:
+        """The network's calls as a labelled graph. See `archwright.spaces.graph.Graph`."""
+        return graph_of(resolve(self, architecture))
+
+    def address_of(self, decision: Decision) -> str:
+        """The address of a decision object of this space.
+
+        Raises:
+            SpaceError: When the decision is not part of this space.
+        """
+        try:
+            return self._addresses[id(decision)]
+        except KeyError:
+            raise SpaceError(f"{decision!r} is not a decision of this space") from None
+
+    # Telling spaces apart
+
+    def describe(self) -> dict[str, Any]:
+        """Name, size and decisions as a dict of JSON's own types."""
+        bound = self.size_bound
+        return {
+            "name": self.name,
+            "size_bound": None if math.isinf(bound) else bound,
+            "decisions": {address: decision.describe() for address, decision in self.decisions.items()},
+        }
+
+    @cached_property
+    def digest(self) -> str:
+        """A short hash of decisions and calls: differs when the space was changed between two sessions."""
+        told = {"decisions": self.describe()["decisions"], "calls": self._calls}
+        return hashlib.sha256(json.dumps(told, sort_keys=True, default=repr).encode()).hexdigest()[:16]
+
+    def __repr__(self) -> str:
+        return f"Space({self.name or 'unnamed'}: {len(self.decisions)} decisions, {_shown(self.size_bound)} architectures)"
+
+
+def _shown(size: float) -> str:
+    return "infinitely many" if math.isinf(size) else f"{size:,}" if size < 1e15 else f"about 1e{len(str(size)) - 1}"
+
+
+def _collect(plan: Plan, decisions: dict[str, Decision]) -> None:
+    for address, decision in plan.decisions.items():
+        decisions.setdefault(address, decision)
+    for branch in plan.branches:
+        for inner in branch.plans.values():
+            _collect(inner, decisions)
+
+
+def _name_of(constraint: Callable[..., Any]) -> str:
+    return getattr(constraint, "__name__", repr(constraint))

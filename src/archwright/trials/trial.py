@@ -1,0 +1,54 @@
+"""What happened to a candidate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from archwright.trials.candidate import Candidate
+from archwright.trials.measurement import Measurement
+
+__all__ = ["Trial", "TrialState"]
+
+
+class TrialState(StrEnum):
+    """Where a trial stands. A trial starts as running and moves once."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    INFEASIBLE = "infeasible"
+    """Over a limit on a cheap objective, so it was never estimated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One candidate and its fate.
+
+    Args:
+        number: Position in the search, from 0, in the order of asking.
+        candidate: What was proposed.
+        state: Where it stands.
+        measurement: What was measured: always there when completed; the cheap metrics when infeasible.
+        error: Why it failed, when it failed.
+        started: Unix time in seconds at which it was proposed.
+        finished: Unix time in seconds of its last transition, None while running.
+    """
+
+    number: int
+    candidate: Candidate
+    state: TrialState = TrialState.RUNNING
+    measurement: Measurement | None = None
+    error: str | None = None
+    started: float = 0.0
+    finished: float | None = None
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The measured metrics, empty when nothing was measured."""
+        return dict(self.measurement.metrics) if self.measurement else {}
+
+    @property
+    def seconds(self) -> float | None:
+        """Wall seconds from proposal to the last transition, None while running."""
+        return None if self.finished is None else self.finished - self.started
