@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from types import MappingProxyType
 from typing import Any
 
 from archwright.errors import SpaceError
@@ -40,7 +39,8 @@ class Layer(Expression):
                 f"{caller()}: layer: expected a class or function to call, got {fn!r}; to choose between "
                 "classes use aw.choice({'a': aw.layer(A), 'b': aw.layer(B)})"
             )
-        self.fn, self.args, self.kwargs = fn, args, MappingProxyType(dict(kwargs))
+        self.fn, self.args = fn, args
+        self.kwargs: Mapping[str, Any] = dict(kwargs)
 
     def children(self) -> Iterator[Any]:
         """The arguments."""
@@ -59,7 +59,8 @@ class Switch(Expression):
 
     def __init__(self, selector: Expression, options: Mapping[Any, Any], name: str | None = None) -> None:
         super().__init__(name)
-        self.selector, self.options = selector, MappingProxyType(dict(options))
+        self.selector = selector
+        self.options: Mapping[Any, Any] = dict(options)
 
     def children(self) -> Iterator[Any]:
         """The selector, then the options."""
@@ -73,7 +74,7 @@ class Switch(Expression):
         return lambda values: options[select(values)](values)
 
     def __repr__(self) -> str:
-        return f"switch({self.selector!r}, {dict(self.options)!r})"
+        return f"switch({self.selector!r}, {self.options!r})"
 
 
 class When(Expression):
