@@ -1,0 +1,38 @@
+"""The loop that joins a strategy and an estimator: budget, store, executors, resume."""
+
+from archwright.experiments.budget import Budget
+from archwright.experiments.executors import Executor, InlineExecutor, Job, Outcome, ProcessesExecutor
+from archwright.experiments.experiment import Experiment, Interrupts
+from archwright.experiments.listener import Listener
+from archwright.experiments.references import load_object, resolve_space, resolve_task
+from archwright.experiments.replay import Replay
+from archwright.experiments.run import Run, open_run, picture
+from archwright.experiments.settings import Settings
+from archwright.experiments.store import SQLStore, Stage, Store
+from archwright.experiments.work import Evaluation, Retraining, Work
+
+__all__ = [
+    "Budget",
+    "Evaluation",
+    "Executor",
+    "Experiment",
+    "InlineExecutor",
+    "Interrupts",
+    "Job",
+    "Listener",
+    "Outcome",
+    "ProcessesExecutor",
+    "Replay",
+    "Retraining",
+    "Run",
+    "SQLStore",
+    "Settings",
+    "Stage",
+    "Store",
+    "Work",
+    "load_object",
+    "open_run",
+    "picture",
+    "resolve_space",
+    "resolve_task",
+]

@@ -1,0 +1,43 @@
+"""How long a search goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from archwright.errors import UsageError
+
+__all__ = ["Budget"]
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """When to stop: at whichever bound is reached first. With none, a finite space is searched to its end.
+
+    Args:
+        trials: Number of estimates, failed ones included; candidates over a cheap limit are not counted.
+        minutes: Minutes of search over all sessions of the run; trials that are running then are finished.
+        target: Value of the first objective that is good enough.
+
+    Raises:
+        UsageError: When a bound is not positive.
+    """
+
+    trials: int | None = None
+    minutes: float | None = None
+    target: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.trials is not None and self.trials < 1:
+            raise UsageError(f"budget: expected at least 1 trial, got {self.trials}")
+        if self.minutes is not None and not self.minutes > 0:
+            raise UsageError(f"budget: expected minutes > 0, got {self.minutes}")
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dict that `from_json` reads back."""
+        return {"trials": self.trials, "minutes": self.minutes, "target": self.target}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Budget:
+        """The inverse of `to_json`."""
+        return cls(**data)

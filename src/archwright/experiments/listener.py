@@ -1,0 +1,40 @@
+"""Who watches a run: told of every step, decides nothing."""
+
+from __future__ import annotations
+
+from archwright.experiments.store import Stage
+from archwright.trials import Trial
+
+__all__ = ["Listener"]
+
+
+class Listener:
+    """Does nothing at every step; progress displays override what they show."""
+
+    def stage_started(self, stage: Stage, total: int | None, done: int, minutes: float | None = None) -> None:
+        """A stage begins.
+
+        Args:
+            stage: Which.
+            total: How many trials it will have, None when that is open.
+            done: How many of them an earlier session finished.
+            minutes: Minutes left for it, None when that is open.
+        """
+
+    def trial_started(self, stage: Stage, trial: Trial) -> None:
+        """A trial begins."""
+
+    def trial_finished(self, stage: Stage, trial: Trial, best: Trial | None) -> None:
+        """A trial ended.
+
+        Args:
+            stage: Which.
+            trial: As it ended.
+            best: The best of the stage so far.
+        """
+
+    def said(self, text: str) -> None:
+        """Something went to the run's log."""
+
+    def stage_finished(self, stage: Stage) -> None:
+        """A stage is over."""

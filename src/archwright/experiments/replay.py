@@ -1,0 +1,91 @@
+"""Bringing a strategy back to where it was: its last saved state, then what happened since."""
+
+from __future__ import annotations
+
+import time
+
+from archwright.errors import SpaceExhaustedError
+from archwright.experiments.store import Store
+from archwright.strategies.strategy import Strategy
+from archwright.trials import Candidate, Trial
+
+__all__ = ["Replay"]
+
+
+class Replay:
+    """A strategy whose every question and answer can be repeated.
+
+    The store already holds what was asked and told. Asking again gives the same candidates, so that the
+    strategy's state is only saved now and then, to bound how much has to be asked again: when asking has taken a
+    second, or ten times what saving took, since the last time. What it costs stays in proportion, however long
+    the search.
+
+    Args:
+        strategy: As it was made.
+        store: Holds the events.
+
+    Attributes:
+        messages: What a user should know of the restored state.
+    """
+
+    def __init__(self, strategy: Strategy, store: Store) -> None:
+        self.strategy, self.store = strategy, store
+        self.messages: list[str] = []
+        self._events = 0
+        self._asking = 0.0
+        self._pause = 1.0
+
+    def restore(self) -> list[Trial]:
+        """Repeat what an earlier session did.
+
+        Returns:
+            The trials of the search so far.
+        """
+        trials = self.store.trials()
+        if not trials:
+            return trials
+        saved = self.store.get("strategy")
+        if saved is not None:
+            self.strategy.load_state_dict(saved["state"])
+            self._events = saved["events"]
+        strayed = False
+        for kind, trial in self.store.events(self._events):
+            self._events += 1
+            if kind == "tell":
+                self.strategy.tell(trial)
+                continue
+            try:
+                strayed |= self.strategy.ask().architecture != trial.candidate.architecture
+            except SpaceExhaustedError:
+                strayed = True
+        if strayed:
+            self.messages.append(
+                "the strategy did not repeat its earlier choices, so the search goes on differently than it would "
+                "have without the interruption; no trial is lost"
+            )
+        return trials
+
+    def ask(self) -> Candidate:
+        """The strategy's next candidate; its trial must be started in the store before anything else happens.
+
+        Raises:
+            SpaceExhaustedError: When there is none.
+        """
+        if self._asking > self._pause:
+            self._save()
+        begin = time.perf_counter()
+        candidate = self.strategy.ask()
+        self._asking += time.perf_counter() - begin
+        self._events += 1
+        return candidate
+
+    def tell(self, trial: Trial) -> None:
+        """Tell the strategy; the trial must have been finished in the store."""
+        self._events += 1
+        self.strategy.tell(trial)
+
+    def _save(self) -> None:
+        begin = time.perf_counter()
+        self.store.put("strategy", {"events": self._events, "state": self.strategy.state_dict()})
+        self._pause = max(1.0, 10 * (time.perf_counter() - begin))
+        self._asking = 0.0

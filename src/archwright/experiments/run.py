@@ -1,0 +1,106 @@
+"""A picture of a run, read from its folder: what reports, exports and the command show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from archwright.experiments.experiment import spent_seconds
+from archwright.experiments.settings import Settings
+from archwright.experiments.store import SQLStore, Stage, Store
+from archwright.objectives import Objective, best_trial, pareto_front
+from archwright.trials import Trial
+
+__all__ = ["Run", "open_run", "picture"]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What is known of a run at one moment. It stays as it is when the run goes on.
+
+    Args:
+        folder: The run's folder.
+        name: Its name.
+        state: "running", "stopped" (can be resumed), "completed" or "failed".
+        settings: The contents of `experiment.json`.
+        objectives: What the search looks at; the first decides what is best.
+        trials: The trials of the search, by number.
+        retrained: The best of them trained from scratch at full fidelity, under the same numbers.
+        baseline: The hand-made network trained the same way, where one was.
+        best: The best trial of the search by validation.
+        pareto: Numbers of the trials on the Pareto front of the optimised objectives.
+        winner: The best of the retrained by validation.
+        test: Metric to number on the test split, for the winner.
+        baseline_test: The same for the hand-made network.
+        seconds: Wall seconds over all sessions, retraining included.
+        stop_reason: Why the search ended, where it did.
+        messages: The log: Unix time in seconds and text.
+    """
+
+    folder: Path
+    name: str
+    state: str
+    settings: dict[str, Any]
+    objectives: tuple[Objective, ...]
+    trials: tuple[Trial, ...]
+    retrained: tuple[Trial, ...]
+    baseline: Trial | None
+    best: Trial | None
+    pareto: tuple[int, ...]
+    winner: Trial | None
+    test: dict[str, float] | None
+    baseline_test: dict[str, float] | None
+    seconds: float
+    stop_reason: str | None
+    messages: tuple[tuple[float, str], ...]
+
+
+def open_run(folder: Path | str) -> Run:
+    """Read a run, whether it is going on or not.
+
+    Args:
+        folder: The run's folder.
+
+    Raises:
+        RunError: When the folder is no run's, of another version, or corrupt.
+    """
+    folder = Path(folder)
+    settings = Settings.read(folder)
+    with SQLStore(settings.store_url(folder), settings.name, create=False) as store:
+        return picture(folder, settings, store)
+
+
+def picture(folder: Path, settings: Settings, store: Store) -> Run:
+    """The picture of a run whose store is open.
+
+    Args:
+        folder: The run's folder.
+        settings: Its settings.
+        store: Its store.
+    """
+    objectives = tuple(Objective.from_json(data) for data in settings.objectives)
+    trials, retrained = store.trials(), store.trials(Stage.RETRAIN)
+    baseline = next(iter(store.trials(Stage.BASELINE)), None)
+    state = store.get("state", "stopped")
+    if state == "running" and not store.is_locked():
+        state = "stopped"
+    everything = [*trials, *retrained, *([baseline] if baseline else [])]
+    return Run(
+        folder=folder,
+        name=settings.name,
+        state=state,
+        settings=settings.to_json(),
+        objectives=objectives,
+        trials=tuple(trials),
+        retrained=tuple(retrained),
+        baseline=baseline,
+        best=best_trial(trials, objectives),
+        pareto=tuple(pareto_front(trials, objectives)),
+        winner=next((t for t in retrained if t.number == store.get("winner")), None),
+        test=store.get("test"),
+        baseline_test=store.get("baseline_test"),
+        seconds=spent_seconds([*store.get("sessions", []), float("inf")], everything),
+        stop_reason=store.get("search_ended") or store.get("search_failed"),
+        messages=tuple(store.messages()),
+    )

@@ -1,0 +1,89 @@
+"""The seam of stores."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from enum import StrEnum
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from archwright.trials import Trial
+
+__all__ = ["Event", "Stage", "Store"]
+
+Event = tuple[Literal["ask", "tell"], Trial]
+"""Something the strategy took part in: a trial as it was when asked for, or as it ended."""
+
+
+class Stage(StrEnum):
+    """What a trial was run for. A trial that is retrained keeps its number."""
+
+    SEARCH = "search"
+    RETRAIN = "retrain"
+    BASELINE = "baseline"
+
+
+class Store(ABC):
+    """Holds one run. Each method that writes is one committed transaction: once it returns, a `kill -9` of the
+    process cannot undo it, and one that is cut short has written nothing.
+    """
+
+    @abstractmethod
+    def lock(self) -> None:
+        """Take the run for this process until `close` or the process's end, however it ends.
+
+        Raises:
+            RunError: When another process has it.
+        """
+
+    @abstractmethod
+    def is_locked(self) -> bool:
+        """Whether some process has the run now."""
+
+    @abstractmethod
+    def start(self, trial: Trial, stage: Stage = Stage.SEARCH) -> None:
+        """Note that a trial has started. A running trial that is started again only gets a new time."""
+
+    @abstractmethod
+    def finish(self, trial: Trial, stage: Stage = Stage.SEARCH) -> None:
+        """Note how a started trial ended."""
+
+    @abstractmethod
+    def trials(self, stage: Stage = Stage.SEARCH) -> list[Trial]:
+        """All trials of a stage, by number."""
+
+    @abstractmethod
+    def events(self, after: int = 0) -> list[Event]:
+        """What the strategy was asked and told in the search, in the order in which it happened.
+
+        Args:
+            after: How many events to leave out.
+        """
+
+    @abstractmethod
+    def put(self, key: str, value: Any) -> None:
+        """Note a fact about the run, replacing an earlier one; value in JSON's own types."""
+
+    @abstractmethod
+    def get(self, key: str, default: Any = None) -> Any:
+        """A fact about the run."""
+
+    @abstractmethod
+    def say(self, text: str) -> None:
+        """Append to the run's log, with the time."""
+
+    @abstractmethod
+    def messages(self) -> list[tuple[float, str]]:
+        """The run's log: Unix time in seconds and text."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of the run. Calling it twice does nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,139 @@
+"""What an executor runs for one job: measure what is cheap, estimate, retrain; every error becomes an outcome."""
+
+from __future__ import annotations
+
+import math
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archwright.errors import ArchwrightError
+from archwright.estimators.estimator import Estimator
+from archwright.experiments.executors.executor import Job, Outcome
+from archwright.experiments.store import Stage
+from archwright.objectives import Objective, measure_cheap
+from archwright.spaces import Space
+from archwright.trials import Candidate, Measurement, TrialState
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from archwright.estimators.training import Training
+
+__all__ = ["Evaluation", "Infeasible", "Retraining", "Work"]
+
+
+class Infeasible(Exception):  # noqa: N818 - not an error: an answer
+    """A candidate is over a limit on a cheap objective, so it is not estimated."""
+
+    def __init__(self, measurement: Measurement) -> None:
+        super().__init__()
+        self.measurement = measurement
+
+
+class Work:
+    """Runs a job by the step of its stage.
+
+    Args:
+        steps: For each stage what measures a job; raises `Infeasible`, or any error.
+        objectives: Whose metrics must be finite numbers.
+    """
+
+    def __init__(
+        self, steps: Mapping[Stage, Callable[[Job], Measurement]], objectives: Sequence[Objective]
+    ) -> None:
+        self.steps = dict(steps)
+        self.objectives = tuple(objectives)
+
+    def __call__(self, job: Job) -> Outcome:
+        """Run a job; only an interrupt comes out as an exception."""
+        try:
+            measurement = self.steps[job.stage](job)
+        except Infeasible as infeasible:
+            return Outcome(job, TrialState.INFEASIBLE, infeasible.measurement)
+        except ArchwrightError as error:
+            return Outcome(job, TrialState.FAILED, error=str(error))
+        except MemoryError:
+            return Outcome(job, TrialState.FAILED, error="out of memory", trace=traceback.format_exc())
+        except Exception as error:
+            told = f"{type(error).__name__}: {error}".rstrip(": ")
+            return Outcome(job, TrialState.FAILED, error=told, trace=traceback.format_exc())
+        for objective in self.objectives:
+            value = measurement.metrics.get(objective.name)
+            if value is None or not math.isfinite(value):
+                found = f"is {value}" if value is not None else f"is missing: got {', '.join(measurement.metrics)}"
+                error = f"the metric {objective.name!r} {found}"
+                return Outcome(job, TrialState.FAILED, _finite(measurement), error)
+        return Outcome(job, TrialState.COMPLETED, _finite(measurement))
+
+
+def _finite(measurement: Measurement) -> Measurement:
+    """Without metrics that are not finite: JSON and databases cannot hold them."""
+    return replace(
+        measurement,
+        metrics={name: value for name, value in measurement.metrics.items() if math.isfinite(value)},
+        curve=tuple({n: v for n, v in point.items() if math.isfinite(v)} for point in measurement.curve),
+    )
+
+
+class Evaluation:
+    """The step of the search: limits on cheap objectives first, then the estimate.
+
+    Args:
+        space: Builds the networks that cheap objectives are read off.
+        estimator: Measures the rest.
+        objectives: What the search looks at.
+        example: Two inputs, shape (2, ...), to size and count networks with; None where there is no task.
+    """
+
+    def __init__(
+        self, space: Space, estimator: Estimator, objectives: Sequence[Objective], example: Tensor | None
+    ) -> None:
+        self.space, self.estimator, self.example = space, estimator, example
+        self.objectives = tuple(objectives)
+
+    def __call__(self, job: Job) -> Measurement:
+        """Measure a candidate.
+
+        Raises:
+            Infeasible: When it is over a limit on a cheap objective.
+        """
+        candidate = job.candidate
+        limited = [o for o in self.objectives if o.is_cheap and o.limit is not None]
+        cheap = self._measure(limited, candidate)
+        if any(objective.violation(cheap[objective.name]) > 0 for objective in limited):
+            raise Infeasible(Measurement(cheap))
+        measurement = self.estimator.estimate(candidate)
+        metrics = {**cheap, **measurement.metrics}
+        metrics |= self._measure([o for o in self.objectives if o.is_cheap and o.name not in metrics], candidate)
+        return replace(measurement, metrics=metrics)
+
+    def _measure(self, objectives: Sequence[Objective], candidate: Candidate) -> dict[str, float]:
+        if not objectives:
+            return {}
+        network = self.space.build(candidate.architecture, self.example)
+        return measure_cheap([objective.name for objective in objectives], network, self.example)
+
+
+class Retraining:
+    """The step after the search: train from scratch at full fidelity and keep the weights.
+
+    Args:
+        training: Trains.
+        folder: The run's folder.
+        stage: Part of the file's name: `checkpoints/retrain-0.safetensors`.
+    """
+
+    def __init__(self, training: Training, folder: Path, stage: Stage) -> None:
+        self.training, self.folder, self.stage = training, folder, stage
+
+    def __call__(self, job: Job) -> Measurement:
+        """Train a candidate; the measurement's artifact `weights` is the file, relative to the run's folder."""
+        from archwright.experiments.checkpoints import save_weights
+
+        network, measurement = self.training.fit(job.candidate)
+        path = Path("checkpoints") / f"{self.stage}-{job.number}.safetensors"
+        save_weights(network, self.folder / path)
+        return replace(measurement, artifacts={**measurement.artifacts, "weights": path.as_posix()})
