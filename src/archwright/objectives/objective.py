@@ -45,8 +45,8 @@ class Objective:
     Args:
         name: A metric's name: a key of `DIRECTIONS`, or any metric of an estimator when a direction is given.
         direction: Which way is better; None looks the name up.
-        limit: A bound that a network must keep: at most this where the direction is minimize, at least where it
-            is maximize. None sets no bound.
+        limit: A bound that a network must keep: at most this where the direction is minimize, at least where
+            it is maximize. None sets no bound.
         optimize: False for a limit alone, which strategies treat as a constraint only.
 
     Raises:
@@ -63,7 +63,7 @@ class Objective:
             if self.name not in DIRECTIONS:
                 raise UsageError(
                     f"unknown objective {self.name!r}.{did_you_mean(self.name, DIRECTIONS)} "
-                    f"For a metric of your own say which way is better: 'max:{self.name}' or 'min:{self.name}'"
+                    f"For a metric of your own say which way is better: 'max:{self.name}', 'min:{self.name}'"
                 )
             object.__setattr__(self, "direction", DIRECTIONS[self.name])
         else:
@@ -86,7 +86,12 @@ class Objective:
 
     def to_json(self) -> dict[str, Any]:
         """A plain dict that `from_json` reads back."""
-        return {"name": self.name, "direction": str(self.direction), "limit": self.limit, "optimize": self.optimize}
+        return {
+            "name": self.name,
+            "direction": str(self.direction),
+            "limit": self.limit,
+            "optimize": self.optimize,
+        }
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Objective:

@@ -1,0 +1,169 @@
+"""Which trials are good: feasibility, the best, the Pareto front, the hypervolume."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from archwright.errors import UsageError, did_you_mean
+from archwright.objectives.objective import Direction, Objective
+from archwright.trials import Trial, TrialState
+
+__all__ = ["best_trial", "hypervolume", "is_feasible", "objective_values", "pareto_front"]
+
+
+def objective_values(trial: Trial, objectives: Sequence[Objective]) -> tuple[float, ...]:
+    """What a completed trial scored on each objective, in the metric's own unit and direction.
+
+    "seconds" is the wall time of the estimate where no metric of that name was measured.
+
+    Args:
+        trial: A completed trial.
+        objectives: What to look up.
+
+    Returns:
+        One number an objective, in their order.
+
+    Raises:
+        UsageError: When an objective was not measured.
+    """
+    return tuple(_value(trial, objective.name) for objective in objectives)
+
+
+def is_feasible(trial: Trial, objectives: Sequence[Objective]) -> bool:
+    """Whether a trial is completed, every objective is a finite number, and every limit is kept.
+
+    Raises:
+        UsageError: When an objective was not measured by a completed trial.
+    """
+    if trial.state is not TrialState.COMPLETED:
+        return False
+    return all(
+        math.isfinite(value) and objective.violation(value) == 0.0
+        for objective, value in zip(objectives, objective_values(trial, objectives), strict=True)
+    )
+
+
+def best_trial(trials: Iterable[Trial], objectives: Sequence[Objective]) -> Trial | None:
+    """The feasible trial that is best on the first optimised objective.
+
+    A tie goes to the better on the next optimised objective and so on, then on the limits' metrics in their
+    order, then to the lower number.
+
+    Args:
+        trials: In any order.
+        objectives: At least one of them optimised.
+
+    Returns:
+        The trial, or None when none is feasible.
+
+    Raises:
+        UsageError: When no objective is optimised, or one was not measured.
+    """
+    ranking = [*_optimized(objectives), *(objective for objective in objectives if not objective.optimize)]
+
+    def rank(trial: Trial) -> tuple[tuple[float, ...], int]:
+        values = objective_values(trial, ranking)
+        return tuple(
+            objective.loss(value) for objective, value in zip(ranking, values, strict=True)
+        ), trial.number
+
+    return min((trial for trial in trials if is_feasible(trial, objectives)), key=rank, default=None)
+
+
+def pareto_front(trials: Iterable[Trial], objectives: Sequence[Objective]) -> list[int]:
+    """The numbers of the feasible trials that no other feasible trial dominates.
+
+    One dominates another when it is at least as good on every optimised objective and better on one, so
+    trials that score alike are on the front together. Limits bound the candidates; they span no axis of it.
+
+    Args:
+        trials: In any order.
+        objectives: At least one of them optimised; with just one, the front is the best trial and its ties.
+
+    Returns:
+        Trial numbers, best on the first optimised objective first, ties as in `best_trial`.
+
+    Raises:
+        UsageError: When no objective is optimised, or one was not measured.
+    """
+    import moocore
+
+    optimized = _optimized(objectives)
+    feasible = [trial for trial in trials if is_feasible(trial, objectives)]
+    if not feasible:
+        return []
+    losses = [
+        tuple(o.loss(value) for o, value in zip(optimized, objective_values(trial, optimized), strict=True))
+        for trial in feasible
+    ]
+    # Weakly dominated points would be dropped otherwise: of two equal networks, the second.
+    kept = moocore.is_nondominated(np.array(losses, dtype=float), keep_weakly=True)
+    front = [(loss, trial.number) for loss, trial, keep in zip(losses, feasible, kept, strict=True) if keep]
+    return [number for _, number in sorted(front)]
+
+
+def hypervolume(points: ArrayLike, objectives: Sequence[Objective], reference: Sequence[float]) -> float:
+    """The volume that the points dominate, up to the reference point (Zitzler & Thiele 1998).
+
+    Args:
+        points: Shape (n, m): a row a network, a column an optimised objective, in the metric's own unit and
+            direction (an accuracy is not negated). Points that do not dominate the reference add nothing.
+        objectives: Their m optimised ones give the directions; limits are passed over.
+        reference: Length m: a point that is worse than all of interest, in the same units.
+
+    Returns:
+        The volume, in the product of the units; larger is better, 0 for no points.
+
+    Raises:
+        UsageError: When no objective is optimised, the columns and the reference do not fit them, or a number
+            is NaN.
+    """
+    import moocore
+
+    optimized = _optimized(objectives)
+    corner = np.asarray(reference, dtype=float)
+    if corner.shape != (len(optimized),):
+        raise UsageError(
+            f"expected a reference point of {len(optimized)} numbers, one for each of "
+            f"{', '.join(objective.name for objective in optimized)}; got the shape {corner.shape}"
+        )
+    rows = np.asarray(points, dtype=float)
+    if rows.size == 0:
+        return 0.0
+    if rows.ndim != 2 or rows.shape[1] != len(optimized):
+        raise UsageError(
+            f"expected points of the shape (n, {len(optimized)}), a column for each of "
+            f"{', '.join(objective.name for objective in optimized)}; got {rows.shape}"
+        )
+    if np.isnan(rows).any() or np.isnan(corner).any():
+        raise UsageError(
+            "expected numbers to measure a hypervolume of, got NaN; leave out trials that failed"
+        )
+    maximize = [objective.direction is Direction.MAXIMIZE for objective in optimized]
+    return float(moocore.hypervolume(rows, ref=corner, maximise=maximize))
+
+
+def _value(trial: Trial, name: str) -> float:
+    measurement = trial.measurement
+    if measurement is not None:
+        if name in measurement.metrics:
+            return float(measurement.metrics[name])
+        if name == "seconds":
+            return measurement.seconds
+    known = measurement.metrics if measurement is not None else ()
+    raise UsageError(
+        f"the objective {name!r} was not measured by trial {trial.number}, which is {trial.state}."
+        f"{did_you_mean(name, known)}"
+    )
+
+
+def _optimized(objectives: Sequence[Objective]) -> list[Objective]:
+    optimized = [objective for objective in objectives if objective.optimize]
+    if not optimized:
+        limits = ", ".join(str(objective) for objective in objectives) or "none"
+        raise UsageError(f"expected at least one objective to optimise, got limits alone ({limits})")
+    return optimized
