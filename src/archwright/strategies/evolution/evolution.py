@@ -1,0 +1,132 @@
+"""The loop that all evolutions share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+from archwright.errors import SpaceError, UsageError
+from archwright.objectives.objective import Objective
+from archwright.spaces import Space
+from archwright.strategies.evolution.operators import Member, Selection, Survival, Variation
+from archwright.strategies.randomness import random_for
+from archwright.strategies.ranking import Score, score, standings
+from archwright.strategies.seen import Seen
+from archwright.strategies.strategy import Strategy
+from archwright.trials import Candidate, Trial
+
+__all__ = ["Evolution"]
+
+_CHILDREN = 20
+_CHILDREN_A_STEP = 4
+
+
+class Evolution(Strategy):
+    """A population of trials: parents are selected, varied into children, and survivors are kept.
+
+    One child an ask, so any number of trials may run at once. The first `initial` architectures are random. A
+    child that was proposed before is bred anew, from the fifth time on with one more mutation every fourth
+    time; after twenty, and when even the selected parent has failed, a random new architecture is taken.
+
+    Args:
+        space: What to search.
+        objectives: What is optimised, and the limits. See `archwright.strategies.ranking.standings`.
+        initial: How many random architectures to begin with, at least 1.
+        selection: Who becomes a parent.
+        variation: How a child comes about.
+        survival: Who stays when a trial has ended.
+        seed: Seed of all random numbers.
+
+    Raises:
+        UsageError: When initial < 1, or no objective is to be optimised.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        objectives: Sequence[Objective],
+        *,
+        initial: int,
+        selection: Selection,
+        variation: Variation,
+        survival: Survival,
+        seed: int = 0,
+    ) -> None:
+        if initial < 1:
+            raise UsageError(f"evolution: expected at least 1 architecture to begin with, got {initial}")
+        if not any(objective.optimize for objective in objectives):
+            raise UsageError("evolution: expected an objective to optimise, got limits alone; add one")
+        self.space, self.objectives, self.seed = space, tuple(objectives), seed
+        self.initial, self.selection, self.variation, self.survival = initial, selection, variation, survival
+        self._seen = Seen(space)
+        self._asked = 0
+        self._take_over([])
+
+    @property
+    def population(self) -> tuple[Member, ...]:
+        """The trials that parents are selected from, oldest first."""
+        return tuple(self._members)
+
+    def ask(self) -> Candidate:
+        """A child, or one of the first random architectures. See `Strategy.ask`."""
+        random = random_for(self.seed, self._asked)
+        candidate = self._child(random) if self._asked >= self.initial and self._members else None
+        if candidate is None:
+            candidate = Candidate(self._seen.draw(random))
+        self._asked += 1
+        return candidate
+
+    def tell(self, trial: Trial) -> None:
+        """Let a finished trial into the population, failed and infeasible ones too: they age it."""
+        architecture = trial.candidate.architecture
+        member = Member(trial.number, architecture, score(trial, self.objectives))
+        self._seen.add(architecture)
+        self._take_over(self.survival([*self._members, member]))
+
+    def state_dict(self) -> dict[str, Any]:
+        """How many were asked, the architectures that are known, and the population."""
+        members = [
+            {"number": m.number, "architecture": m.architecture.to_json(), "score": m.score.to_json()}
+            for m in self._members
+        ]
+        return {"asked": self._asked, "seen": self._seen.to_json(), "population": members}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from a state.
+
+        Raises:
+            SpaceError: When the state is not of this space.
+        """
+        self._asked = state["asked"]
+        self._seen.load_json(state["seen"])
+        self._take_over(
+            [
+                Member(m["number"], self.space.architecture(m["architecture"]), Score.from_json(m["score"]))
+                for m in state["population"]
+            ]
+        )
+
+    def _take_over(self, members: list[Member]) -> None:
+        self._members = members
+        self._standings: list[tuple[float, float]] | None = None
+
+    def _child(self, random: Random) -> Candidate | None:
+        """A new child; None when none is found, or the selected parent failed."""
+        if self._standings is None:
+            self._standings = standings([member.score for member in self._members])
+        ranked = self._standings
+        try:
+            for i in range(_CHILDREN):
+                child, parent = self.variation(
+                    self.space, lambda: self.selection(self._members, ranked, random), random
+                )
+                if parent.score.failed:
+                    return None
+                for _ in range(i // _CHILDREN_A_STEP):
+                    child = self.space.mutate(child, random)
+                if self._seen.add(child):
+                    return Candidate(child, parent=parent.number)
+        except SpaceError:
+            pass  # nothing can change here, or the constraints refuse every change
+        return None

@@ -1,0 +1,116 @@
+"""Which trial is better: limits first, then one objective, or the Pareto rank of several."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from archwright.errors import UsageError, did_you_mean
+from archwright.objectives.objective import Objective
+from archwright.trials import Trial, TrialState
+
+__all__ = ["Score", "score", "standings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What comparisons look at.
+
+    Args:
+        violation: How far the trial is over all limits together, each as a share of its limit (in its own
+            unit where the limit is 0): 0 for a feasible trial, infinite for a failed one.
+        losses: The objectives' values, all to be minimised; empty where the trial is not feasible.
+    """
+
+    violation: float
+    losses: tuple[float, ...] = ()
+    key: tuple[float, float] = field(init=False, repr=False, compare=False)
+    """What to compare by where there is one objective: smaller is better."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", (self.violation, self.losses[0] if self.losses else 0.0))
+
+    @property
+    def failed(self) -> bool:
+        """Whether nothing is known but that it is bad."""
+        return math.isinf(self.violation)
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dict that `from_json` reads back; a failure's violation is None (JSON has no infinity)."""
+        return {"violation": None if self.failed else self.violation, "losses": list(self.losses)}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Score:
+        """The inverse of `to_json`."""
+        return cls(math.inf if data["violation"] is None else data["violation"], tuple(data["losses"]))
+
+
+_FAILED = Score(math.inf)
+
+
+def score(trial: Trial, objectives: Sequence[Objective]) -> Score:
+    """The score of a finished trial.
+
+    A completed trial over a limit is as infeasible as one that was never estimated for that reason. A value
+    that is not finite counts as a failure.
+
+    Args:
+        trial: A completed, failed or infeasible trial.
+        objectives: What is optimised, and the limits.
+
+    Raises:
+        UsageError: When the trial is still running, or completed without the metric of an objective.
+    """
+    if trial.state is TrialState.RUNNING:
+        raise UsageError(f"expected a finished trial, got trial {trial.number}, which is running")
+    if trial.state is TrialState.FAILED:
+        return _FAILED
+    metrics = trial.metrics
+    completed = trial.state is TrialState.COMPLETED
+    violation = 0.0
+    losses = []
+    for objective in objectives:
+        if objective.name not in metrics:
+            if completed:
+                raise UsageError(
+                    f"trial {trial.number} was completed without a value for the objective "
+                    f"{objective.name!r}.{did_you_mean(objective.name, metrics)}"
+                )
+            continue
+        value = metrics[objective.name]
+        if not math.isfinite(value):
+            return _FAILED
+        if objective.limit is not None:
+            violation += objective.violation(value) / (abs(objective.limit) or 1.0)
+        if objective.optimize:
+            losses.append(objective.loss(value))
+    if violation > 0.0:
+        return Score(violation)
+    return Score(0.0, tuple(losses)) if completed else _FAILED
+
+
+def standings(scores: Sequence[Score]) -> list[tuple[float, float]]:
+    """A key a trial, smaller is better, equal where neither is better.
+
+    Constraint domination (Deb et al. 2002, doi:10.1109/4235.996017): a feasible trial comes before an
+    infeasible one, of two infeasible ones that with the smaller violation comes first, failed ones come last.
+    Among the feasible it is the loss where there is one objective, and the Pareto rank (0 for the front)
+    where there are several.
+
+    Args:
+        scores: All of the same objectives.
+    """
+    first = next((score for score in scores if score.losses), None)
+    if first is None or len(first.losses) == 1:
+        return [score.key for score in scores]
+    import moocore
+
+    losses = itertools.chain.from_iterable(score.losses for score in scores)
+    points = np.fromiter(losses, np.float64).reshape(-1, len(first.losses))
+    ranks = iter(moocore.pareto_rank(points).tolist())
+    return [(0.0, next(ranks)) if score.losses else score.key for score in scores]

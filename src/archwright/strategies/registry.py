@@ -1,0 +1,78 @@
+"""Strategies by name, for commands and for `aw.search`."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from archwright.errors import UsageError, did_you_mean
+from archwright.objectives.objective import Objective
+from archwright.spaces import Space
+from archwright.strategies.strategy import Strategy
+
+__all__ = ["STRATEGIES", "Entry", "make_strategy"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is known of a strategy before its module is loaded.
+
+    Args:
+        path: Where its class is: `module:class`.
+        summary: What it does, in one line.
+        options: Name of each option to its default.
+        seeded: Whether it draws random numbers, and so takes a seed.
+    """
+
+    path: str
+    summary: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    seeded: bool = True
+
+
+STRATEGIES: dict[str, Entry] = {
+    "evolution": Entry(
+        "archwright.strategies.evolution:RegularizedEvolution",
+        "regularized (aging) evolution: mutates the winners of tournaments",
+        {"population_size": 20, "tournament_size": 5, "crossover": 0.0},
+    ),
+    "grid": Entry(
+        "archwright.strategies.grid:GridSearch",
+        "every architecture once, in order",
+        {"resolution": 10},
+        seeded=False,
+    ),
+    "random": Entry("archwright.strategies.random_search:RandomSearch", "independent random architectures"),
+}
+"""The strategies that come with Archwright."""
+
+
+def make_strategy(
+    name: str, space: Space, objectives: Sequence[Objective], seed: int = 0, **options: Any
+) -> Strategy:
+    """Make a strategy by its name.
+
+    Args:
+        name: A key of `STRATEGIES`.
+        space: What to search.
+        objectives: What is optimised, and the limits.
+        seed: Seed of all random numbers; a strategy that draws none does not look at it.
+        options: The strategy's own options; see its entry for their names and defaults.
+
+    Raises:
+        UsageError: When the name or an option is unknown, or an option is out of range.
+    """
+    if name not in STRATEGIES:
+        raise UsageError(f"unknown strategy {name!r}.{did_you_mean(name, STRATEGIES)}")
+    entry = STRATEGIES[name]
+    for option in options:
+        if option not in entry.options:
+            raise UsageError(
+                f"the strategy {name!r} has no option {option!r}.{did_you_mean(option, entry.options)}"
+            )
+    module, _, attribute = entry.path.partition(":")
+    made = getattr(importlib.import_module(module), attribute)
+    seeding = {"seed": seed} if entry.seeded else {}
+    return cast("Strategy", made(space, objectives, **seeding, **options))
