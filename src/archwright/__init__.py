@@ -1,1 +1,105 @@
-"""Archwright: neural architecture search for PyTorch."""
+"""Archwright: neural architecture search for PyTorch.
+
+State what may vary in a network (`Space`), what it must learn (a task) and what it may cost (objectives);
+`search` gives a plain PyTorch network with its weights. Names are imported when they are first used, so that
+importing this package loads no torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from archwright import tasks
+    from archwright.errors import ArchwrightError
+    from archwright.estimators.training import Recipe, Training
+    from archwright.experiments import Budget, Run, open_run
+    from archwright.objectives import Objective
+    from archwright.result import Result
+    from archwright.searching import export_trial, resume, search
+    from archwright.spaces import (
+        Architecture,
+        Space,
+        boolean,
+        categorical,
+        choice,
+        integer,
+        layer,
+        maximum,
+        minimum,
+        real,
+        repeat,
+        subset,
+        switch,
+        tied,
+        when,
+    )
+    from archwright.trials import Candidate, Fidelity, Measurement, Trial, TrialState
+
+__all__ = [
+    # Writing a space
+    "Architecture",
+    "Space",
+    "boolean",
+    "categorical",
+    "choice",
+    "integer",
+    "layer",
+    "maximum",
+    "minimum",
+    "real",
+    "repeat",
+    "subset",
+    "switch",
+    "tied",
+    "when",
+    # What to learn, and what it may cost
+    "Objective",
+    "tasks",
+    # Searching
+    "Budget",
+    "Fidelity",
+    "Recipe",
+    "Result",
+    "Run",
+    "Training",
+    "export_trial",
+    "open_run",
+    "resume",
+    "search",
+    # Records and errors
+    "ArchwrightError",
+    "Candidate",
+    "Measurement",
+    "Trial",
+    "TrialState",
+]
+
+_HOMES = {
+    "archwright.spaces": (
+        "Architecture Space boolean categorical choice integer layer maximum minimum real repeat subset switch tied when"
+    ),
+    "archwright.objectives": "Objective",
+    "archwright.experiments": "Budget Run open_run",
+    "archwright.trials": "Candidate Fidelity Measurement Trial TrialState",
+    "archwright.estimators.training": "Recipe Training",
+    "archwright.result": "Result",
+    "archwright.searching": "export_trial resume search",
+    "archwright.errors": "ArchwrightError",
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "tasks":
+        return importlib.import_module("archwright.tasks")
+    if name not in _HOME:
+        raise AttributeError(f"module 'archwright' has no attribute {name!r}")
+    found = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

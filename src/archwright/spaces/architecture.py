@@ -65,4 +65,6 @@ class Architecture(Mapping[str, Any]):
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Architecture:
         """The inverse of `to_json`."""
+        if list not in map(type, data.values()):
+            return cls._adopt(dict(data))
         return cls._adopt({a: tuple(v) if isinstance(v, list) else v for a, v in data.items()})

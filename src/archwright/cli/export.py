@@ -1,0 +1,28 @@
+"""`archwright export`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from archwright.cli.options import RunFolder, WithOnnx
+
+__all__ = ["export"]
+
+
+def export(
+    run: RunFolder,
+    trial: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="This trial, trained now if it has not been retrained; by default the winner."),
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Where to; by default RUN/best, or RUN/trial-N with --trial.")
+    ] = None,
+    onnx: WithOnnx = None,
+) -> None:
+    """Write a network as readable source, weights, ONNX and a model card, none of which needs Archwright."""
+    from archwright.searching import export_trial
+
+    print(export_trial(run, trial=trial, to=to, onnx=onnx))

@@ -1,0 +1,85 @@
+"""The command's entry: assembles the commands, and turns errors into messages and exit codes."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+
+import typer
+
+from archwright.cli.export import export
+from archwright.cli.listing import list_known
+from archwright.cli.report import report
+from archwright.cli.resume import resume
+from archwright.cli.search import search
+from archwright.cli.show import show
+from archwright.errors import ArchwrightError
+
+__all__ = ["app", "main"]
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it; the run can be resumed."""
+
+app = typer.Typer(
+    name="archwright",
+    help="Neural architecture search for PyTorch: from a data set and a limit to a plain, trained network.",
+    epilog="Exit codes: 0 done, 1 the search failed, 2 wrong usage, 130 interrupted (can be resumed). "
+    "Add --debug to any command to see the traceback of an error.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # rich's own help costs 0.2 s at every --help
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+app.command(short_help="Search a network for a task, retrain the best, export it, report.")(search)
+app.command(short_help="Go on with a run that was stopped or killed, or search longer.")(resume)
+app.command(short_help="Say what a run has found so far.")(show)
+app.command(short_help="Write a network as source, weights, ONNX and a model card.")(export)
+app.command(short_help="Write one HTML page on a run.")(report)
+app.command(name="list", short_help="List spaces, tasks, strategies, estimators or objectives.")(list_known)
+
+
+@app.callback(invoke_without_command=True)
+def _top(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
+    if version:
+        from importlib.metadata import version as version_of
+
+        print(f"archwright {version_of('archwright')}")
+        raise typer.Exit
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command and exit with its code.
+
+    Args:
+        arguments: The words after `archwright`; None takes them from the command line.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    try:
+        app([word for word in words if word != "--debug"])
+    except KeyboardInterrupt:
+        print("\ninterrupted; `archwright resume RUN` goes on", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    except ArchwrightError as error:
+        _explain(error, debug)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    except Exception as error:
+        _explain(error, debug)
+        sys.exit(1)
+
+
+def _explain(error: Exception, debug: bool) -> None:
+    if debug:
+        traceback.print_exception(error)
+    elif isinstance(error, ArchwrightError):
+        print(f"error: {error}", file=sys.stderr)
+    else:
+        print(
+            f"error: {type(error).__name__}: {error}\nThis was not foreseen; run again with --debug to see where it "
+            "comes from.",
+            file=sys.stderr,
+        )

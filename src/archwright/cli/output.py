@@ -1,0 +1,146 @@
+"""What the commands print of a run."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from typing import TYPE_CHECKING, Any
+
+from archwright.errors import UsageError
+
+if TYPE_CHECKING:
+    from archwright.experiments import Run
+    from archwright.trials import Trial
+
+__all__ = ["as_dict", "conclude", "print_json", "print_run", "print_table"]
+
+INTERRUPTED = 130
+
+
+def conclude(run: Run, as_json: bool) -> None:
+    """Print the outcome of a search; exits with 130 when it was interrupted."""
+    if as_json:
+        print_json(run)
+    else:
+        print_run(run)
+    if run.state == "stopped":
+        print(f"stopped; go on with: archwright resume {run.folder}", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+
+
+def as_dict(run: Run) -> dict[str, Any]:
+    """A run as `show --json` prints it."""
+    return {
+        "name": run.name,
+        "folder": str(run.folder),
+        "state": run.state,
+        "space": run.settings["space"]["reference"] or run.settings["space"]["name"],
+        "task": run.settings["task"]["describe"]["name"],
+        "strategy": run.settings["strategy"]["name"],
+        "seed": run.settings["seed"],
+        "objectives": [str(objective) for objective in run.objectives],
+        "seconds": run.seconds,
+        "stop_reason": run.stop_reason,
+        "best": _result(run.winner or run.best),
+        "test": run.test,
+        "baseline": _result(run.baseline, test=run.baseline_test),
+        "pareto": list(run.pareto),
+        "retrained": [_trial(trial) for trial in run.retrained],
+        "trials": [_trial(trial) for trial in run.trials],
+    }
+
+
+def _result(trial: Trial | None, **more: Any) -> dict[str, Any] | None:
+    if trial is None:
+        return None
+    return {
+        "number": trial.number,
+        "architecture": trial.candidate.architecture.to_json(),
+        "metrics": trial.metrics,
+        **more,
+    }
+
+
+def _trial(trial: Trial) -> dict[str, Any]:
+    return {
+        "number": trial.number,
+        "state": str(trial.state),
+        "metrics": trial.metrics,
+        "architecture": trial.candidate.architecture.to_json(),
+        "fidelity": trial.candidate.fidelity.to_json(),
+        "parent": trial.candidate.parent,
+        "seconds": trial.seconds,
+        "error": trial.error,
+    }
+
+
+def print_json(run: Run) -> None:
+    """One JSON object on standard output."""
+    json.dump(as_dict(run), sys.stdout, indent=2, allow_nan=False)
+    print()
+
+
+def print_run(run: Run) -> None:
+    """A short account for people."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    counts: dict[str, int] = {}
+    for trial in run.trials:
+        counts[str(trial.state)] = counts.get(str(trial.state), 0) + 1
+    told = ", ".join(f"{count} {state}" for state, count in counts.items()) or "none yet"
+    console.print(f"[bold]{escape(run.name)}[/bold]: {run.state}{f' ({escape(run.stop_reason)})' if run.stop_reason else ''}")
+    console.print(f"trials: {told}; {_duration(run.seconds)}")
+    best = run.winner or run.best
+    if best is None:
+        return
+    console.print(f"best: trial {best.number}{'' if run.winner else ' (not retrained)'}")
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    table.add_column("")
+    table.add_column("found", justify="right")
+    columns = [(best, run.test)]
+    if run.baseline is not None:
+        table.add_column("hand-made", justify="right")
+        columns.append((run.baseline, run.baseline_test))
+    for label, values in _rows(columns):
+        table.add_row(label, *values)
+    console.print(table)
+    if (run.folder / "best").is_dir():
+        console.print(f"network: {escape(str(run.folder / 'best'))}   report: {escape(str(run.folder / 'report.html'))}")
+
+
+def _rows(columns: list[tuple[Trial, dict[str, float] | None]]) -> list[tuple[str, list[str]]]:
+    rows: dict[str, list[str]] = {}
+    for i, (trial, test) in enumerate(columns):
+        shown = {f"test {name}": value for name, value in (test or {}).items()}
+        shown |= {
+            name if name in ("params", "flops", "seconds") else f"validation {name}": value
+            for name, value in trial.metrics.items()
+        }
+        for label, value in shown.items():
+            rows.setdefault(label, [""] * len(columns))[i] = _number(value)
+    return list(rows.items())
+
+
+def _number(value: float) -> str:
+    return f"{int(value):,}" if float(value).is_integer() and abs(value) >= 10 else f"{value:.4f}"
+
+
+def _duration(seconds: float) -> str:
+    whole = math.floor(seconds)
+    return f"{whole // 3600} h {whole % 3600 // 60} min" if whole >= 3600 else f"{whole // 60} min {whole % 60} s"
+
+
+def print_table(rows: dict[str, str], as_json: bool) -> None:
+    """Name and description, a line each."""
+    if as_json:
+        print(json.dumps(rows, indent=2))
+        return
+    if not rows:
+        raise UsageError("there is nothing to list")
+    width = max(map(len, rows))
+    for name, text in rows.items():
+        print(f"{name:<{width}}  {text}")

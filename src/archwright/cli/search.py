@@ -1,0 +1,173 @@
+"""`archwright search`."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import Annotated
+
+import typer
+
+from archwright.cli.options import AsJson, WithOnnx
+
+__all__ = ["search"]
+
+
+def search(
+    task: Annotated[
+        str,
+        typer.Argument(
+            metavar="TASK",
+            help="A built-in name (see `archwright list tasks`), a CSV file with --target, a folder of images with one "
+            "subfolder a class, or file.py:object."
+        ),
+    ],
+    target: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="The column of the CSV to predict.")
+    ] = None,
+    objective: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--objective",
+            "-o",
+            metavar="NAME",
+            help="What to optimise; may be given several times: accuracy, loss, params, flops, max:NAME, min:NAME. "
+            "By default the task's own metric.",
+        ),
+    ] = None,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--limit", "-l", metavar="NAME<=N", help="What a network may cost: 'params<=50000'."
+        ),
+    ] = None,
+    space: Annotated[
+        str | None,
+        typer.Option(
+            "--space",
+            "-s",
+            help="A built-in name (see `archwright list spaces`) or file.py:object; by default one that fits the inputs.",
+        ),
+    ] = None,
+    strategy: Annotated[
+        str | None,
+        typer.Option(
+            help="A built-in name (see `archwright list strategies`); by default one that fits the space.",
+        ),
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE", help="An option of the strategy: population_size=20."
+        ),
+    ] = None,
+    trials: Annotated[
+        int | None,
+        typer.Option("--trials", "-n", help="Stop after so many trials.", show_default="50"),
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", "-m", help="Stop after so long.")
+    ] = None,
+    until: Annotated[
+        float | None,
+        typer.Option(metavar="SCORE", help="Stop when the first objective is this good."),
+    ] = None,
+    retrain: Annotated[
+        int, typer.Option(metavar="K", help="Train the K best again from scratch.")
+    ] = 3,
+    baseline: Annotated[
+        bool, typer.Option(help="Train a hand-made network too, for comparison.")
+    ] = True,
+    seed: Annotated[int, typer.Option(help="Of search, training and split.")] = 0,
+    epochs: Annotated[
+        int | None,
+        typer.Option(help="Epochs of retraining, and of each trial unless --search-epochs."),
+    ] = None,
+    search_epochs: Annotated[
+        int | None, typer.Option(help="Epochs of each trial of the search.")
+    ] = None,
+    search_fraction: Annotated[
+        float, typer.Option(help="Share of the training data that the search uses.")
+    ] = 1.0,
+    batch_size: Annotated[int | None, typer.Option(help="Examples in a batch.")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="The highest of the schedule.")
+    ] = None,
+    augmentation: Annotated[
+        str | None, typer.Option(help="How training inputs are varied.")
+    ] = None,
+    workers: Annotated[
+        int, typer.Option("--workers", "-w", help="Trials at once, each in its process.")
+    ] = 1,
+    time_limit: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="For one trial.")
+    ] = None,
+    memory_limit: Annotated[
+        float | None,
+        typer.Option(metavar="GB", help="For one trial, with several workers."),
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, mps or auto.")] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="32-true, bf16-mixed, 16-mixed, ...")
+    ] = "32-true",
+    out: Annotated[
+        str | None, typer.Option(help="The run's folder; by default runs/TASK.")
+    ] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="A PostgreSQL database for the trials."),
+    ] = None,
+    onnx: WithOnnx = None,
+    as_json: AsJson = False,
+) -> None:
+    """Search a network for TASK, retrain the best, export it, and write a report.
+
+    \b
+    Examples:
+      archwright search digits --limit 'params<=60000' --minutes 2
+      archwright search train.csv --target price --trials 30
+      archwright search ./photos --space my_space.py:space --workers 2
+    """  # noqa: D301
+    from archwright.cli.output import conclude
+    from archwright.cli.values import keyed
+    from archwright.errors import UsageError
+    from archwright.estimators.training import Recipe
+    from archwright.experiments import Budget
+    from archwright.searching import search as run_search
+    from archwright.trials import Fidelity
+
+    given = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "augmentation": augmentation,
+    }
+    recipe = Recipe(seed=seed, **{name: value for name, value in given.items() if value is not None})
+    if memory_limit is not None and memory_limit <= 0:
+        raise UsageError(f"--memory-limit: expected more than 0 GB, got {memory_limit:g}")
+    if trials is None and minutes is None and until is None:
+        trials = 50
+    result = run_search(
+        space,
+        task,
+        strategy=strategy,
+        strategy_options=keyed(option or []),
+        objectives=[*(objective or []), *(limit or [])],
+        budget=Budget(trials, minutes, until),
+        recipe=recipe,
+        fidelity=Fidelity(search_epochs, search_fraction),
+        retrain=retrain,
+        baseline=baseline,
+        seed=seed,
+        workers=workers,
+        time_limit=time_limit,
+        memory_limit=None if memory_limit is None else int(memory_limit * 2**30),
+        accelerator=device,
+        precision=precision,
+        store=store,
+        out=out,
+        onnx=onnx,
+        task_options={"target": target, "seed": seed} if target is not None else {"seed": seed},
+        command=shlex.join(["archwright", *sys.argv[1:]]),
+    )
+    conclude(result.run, as_json)

@@ -1,0 +1,113 @@
+"""Live progress in a terminal or a notebook, by rich."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress as Bar, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from archwright.experiments.listener import Listener
+from archwright.experiments.store import Stage
+from archwright.trials import Trial, TrialState
+
+__all__ = ["Progress"]
+
+_TITLES = {Stage.SEARCH: "searching", Stage.RETRAIN: "retraining the best", Stage.BASELINE: "hand-made network"}
+
+
+class Progress(Listener):
+    """Shows for each stage: trials done, best so far, time left, failures.
+
+    In a terminal the line moves; elsewhere (a file, a pipe) one line is printed for each new best trial and
+    each failure, so that a log stays short.
+
+    Args:
+        console: Where to show it; None means standard error, so that standard output stays free for results.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True)
+        self._bar: Bar | None = None
+        self._row: Any = None
+        self._failed = self._infeasible = self._done = 0
+        self._total: int | None = None
+        self._minutes: float | None = None
+        self._began = 0.0
+        self._at_first = 0
+        self._best: Trial | None = None
+
+    def stage_started(self, stage: Stage, total: int | None, done: int, minutes: float | None = None) -> None:
+        self._failed = self._infeasible = 0
+        self._done = self._at_first = done
+        self._total, self._minutes, self._began, self._best = total, minutes, time.monotonic(), None
+        if not self.console.is_terminal:
+            again = f", {done} of them done before" if done else ""
+            self.console.print(f"{_TITLES[stage]}: {f'{total} trials' if total else 'no limit on trials'}{again}")
+            return
+        self._bar = Bar(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
+            TextColumn("{task.fields[told]}"),
+            console=self.console,
+            transient=False,
+        )
+        self._bar.start()
+        self._row = self._bar.add_task(_TITLES[stage], total=total, completed=done, left="", told="")
+
+    def trial_finished(self, stage: Stage, trial: Trial, best: Trial | None) -> None:
+        self._failed += trial.state is TrialState.FAILED
+        self._infeasible += trial.state is TrialState.INFEASIBLE
+        self._done += trial.state is not TrialState.INFEASIBLE
+        if self._bar is not None:
+            self._bar.update(self._row, completed=self._done, left=self._left(), told=escape(self._told(best)))
+        elif trial.state is TrialState.FAILED:
+            self.console.print(f"trial {trial.number} failed: {escape(str(trial.error))}", highlight=False)
+        elif best is not None and best is not self._best:
+            self.console.print(f"{self._done} done, {escape(self._told(best))}", highlight=False)
+        self._best = best
+
+    def said(self, text: str) -> None:
+        self.console.print(escape(text), style="dim", highlight=False)
+
+    def stage_finished(self, stage: Stage) -> None:
+        if self._bar is not None:
+            self._bar.update(self._row, left="")
+            self._bar.stop()
+            self._bar = None
+
+    def _told(self, best: Trial | None) -> str:
+        parts = [f"best: trial {best.number} {brief(best.metrics)}"] if best is not None else []
+        parts += [f"{self._failed} failed"] if self._failed else []
+        parts += [f"{self._infeasible} over a limit"] if self._infeasible else []
+        return ", ".join(parts)
+
+    def _left(self) -> str:
+        """Time left by the pace of this session, or by the clock, whichever ends first."""
+        passed, ends = time.monotonic() - self._began, []
+        if self._total is not None and self._done > self._at_first:
+            ends.append(passed / (self._done - self._at_first) * (self._total - self._done))
+        if self._minutes is not None:
+            ends.append(self._minutes * 60 - passed)
+        if not ends:
+            return ""
+        seconds = max(0, round(min(ends)))
+        return f"{seconds // 60}:{seconds % 60:02d} left"
+
+
+def brief(metrics: dict[str, float]) -> str:
+    """A few metrics in one line: `accuracy 0.9861, params 41,234`."""
+    shown = [f"{name} {_number(value)}" for name, value in metrics.items() if name != "seconds"]
+    return ", ".join(shown)
+
+
+def _number(value: float) -> str:
+    if float(value).is_integer() and abs(value) >= 1000:
+        return f"{int(value):,}"
+    return f"{value:.4g}"
