@@ -10,6 +10,8 @@ from typing import Any
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from archwright.tasks.preprocessing import Preprocessing
+
 __all__ = ["Split", "Task"]
 
 
@@ -58,6 +60,8 @@ class Task(ABC):
         validation: The same.
         test: The same.
         classes: Names of the classes, in the order of the outputs; empty for regression.
+        preprocessing: How raw inputs became those of the parts, and how outputs are read; None where it is
+            not known.
     """
 
     name: str
@@ -70,6 +74,7 @@ class Task(ABC):
     validation: Dataset[Any]
     test: Dataset[Any]
     classes: tuple[str, ...] = ()
+    preprocessing: Preprocessing | None = None
 
     @abstractmethod
     def loss(self, outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
@@ -78,7 +83,8 @@ class Task(ABC):
         Args:
             outputs: What the network gave, shape (N, outputs).
             targets: Class indices of shape (N,), or numbers of shape (N, outputs).
-            label_smoothing: Share of the target that is spread over all classes, in [0, 1); ignored in regression.
+            label_smoothing: Share of the target that is spread over all classes, in [0, 1); ignored in
+                regression.
         """
 
     @abstractmethod
@@ -104,4 +110,5 @@ class Task(ABC):
             "outputs": self.outputs,
             "classes": list(self.classes),
             "split": str(self.split),
+            "preprocessing": self.preprocessing.to_json() if self.preprocessing else None,
         }

@@ -1,0 +1,40 @@
+"""Tasks: what a network must learn. Data in three parts, a loss and metrics."""
+
+from archwright.tasks.classification import Classification
+from archwright.tasks.datasets.arrays import from_arrays
+from archwright.tasks.datasets.breast_cancer import breast_cancer
+from archwright.tasks.datasets.cifar import cifar10, cifar100
+from archwright.tasks.datasets.csv import from_csv
+from archwright.tasks.datasets.diabetes import diabetes
+from archwright.tasks.datasets.digits import digits
+from archwright.tasks.datasets.images import from_images
+from archwright.tasks.datasets.mnist1d import mnist1d
+from archwright.tasks.datasets.torch_dataset import from_dataset
+from archwright.tasks.preprocessing import Preprocessing
+from archwright.tasks.registry import TASKS, BuiltIn, make_task
+from archwright.tasks.regression import Regression
+from archwright.tasks.task import Split, Task
+from archwright.tasks.views import ImageDataset, PreparedDataset
+
+__all__ = [
+    "TASKS",
+    "BuiltIn",
+    "Classification",
+    "ImageDataset",
+    "PreparedDataset",
+    "Preprocessing",
+    "Regression",
+    "Split",
+    "Task",
+    "breast_cancer",
+    "cifar10",
+    "cifar100",
+    "diabetes",
+    "digits",
+    "from_arrays",
+    "from_csv",
+    "from_dataset",
+    "from_images",
+    "make_task",
+    "mnist1d",
+]

@@ -1,0 +1,275 @@
+"""A task from arrays and tensors in memory."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset, TensorDataset
+
+from archwright.errors import ArchwrightWarning, TaskError
+from archwright.tasks.classification import Classification
+from archwright.tasks.preprocessing import Preprocessing, fit_inputs, fit_targets, row_moments
+from archwright.tasks.regression import Regression
+from archwright.tasks.splits import Parts, divide
+from archwright.tasks.targets import CLASSIFICATION, Targets, as_array, read_targets
+from archwright.tasks.task import Split, Task
+from archwright.tasks.views import ImageDataset
+
+__all__ = ["Part", "from_arrays", "join", "make_preprocessing", "make_task_of_parts"]
+
+Part = tuple[Any, Any]
+"""Inputs and targets of a part that is given."""
+
+DIMENSIONS = "(examples, features), (examples, channels, length) or (examples, channels, height, width)"
+
+
+def from_arrays(
+    inputs: Any,
+    targets: Any,
+    *,
+    validation: float | Part = 0.2,
+    test: float | Part = 0.2,
+    kind: str | None = None,
+    classes: Sequence[str] = (),
+    features: Sequence[str] = (),
+    target: str = "",
+    seed: int = 0,
+    name: str = "arrays",
+    standardize: bool = True,
+    note: str = "",
+    origin: str = "given",
+) -> Task:
+    """A task from arrays, tensors, lists or frames.
+
+    Inputs are standardised by the statistics of the training part: each feature of a table, each channel of a
+    signal or image. Images of 8-bit integers stay bytes in memory and are standardised when read.
+
+    Args:
+        inputs: Shape (examples, features), (examples, channels, length) or (examples, channels, height,
+            width).
+        targets: N labels, or numbers of shape (N,) or (N, outputs).
+        validation: Share of the examples for validation, or (inputs, targets) to use.
+        test: Share of the examples for test, or (inputs, targets) to use.
+        kind: "classification" or "regression". None infers it: strings, booleans, integers with at most 20
+            different values and the integers 0 to k-1 with at least 10 examples each are labels; all else is
+            amounts.
+        classes: Names of the classes. Integer labels are positions in it.
+        features: Names of the features, for the model card.
+        target: Name of what is learned, for the model card.
+        seed: Seed of the division. Classes are divided in their proportions.
+        name: What to call the task.
+        standardize: False leaves inputs and targets as they are.
+        note: What a raw input is, for the model card.
+        origin: Where given parts come from, for the report: "given", "official".
+
+    Raises:
+        TaskError: When the data cannot be learned from as it stands: NaN, a missing label, one class only, a
+            shape that is none of those above.
+    """
+    data, labels, given = join((inputs, targets), validation, test)
+    if data.ndim == 4 and data.shape[-1] in (3, 4) and data.shape[1] > 4:
+        warnings.warn(
+            f"inputs of shape {data.shape} look like images with their channels last, and are taken as "
+            "having "
+            f"{data.shape[1]} channels; if so, give inputs.transpose(0, 3, 1, 2)",
+            ArchwrightWarning,
+            stacklevel=2,
+        )
+    known = read_targets(labels, kind, classes)
+    parts, split = divide(
+        known,
+        given_validation=given[0],
+        given_test=given[1],
+        validation=0.0 if isinstance(validation, tuple | list) else validation,
+        test=0.0 if isinstance(test, tuple | list) else test,
+        seed=seed,
+        origin=origin,
+    )
+    if features and len(features) != data.shape[1]:
+        raise TaskError(f"features: expected {data.shape[1]} names, one a feature, got {len(features)}")
+    preprocessing = make_preprocessing(
+        data.shape[1:],
+        row_moments(data[parts.train]) if standardize else None,
+        known.values[parts.train],
+        known.kind,
+        features=tuple(map(str, features)),
+        target=target,
+        note=note,
+    )
+    prepared = prepare_targets(known, preprocessing)
+
+    def part(rows: NDArray[Any]) -> Dataset[Any]:
+        chosen = torch.from_numpy(np.ascontiguousarray(data[rows]))
+        if data.dtype == np.uint8 and data.ndim == 4:
+            return ImageDataset(chosen, prepared[rows], preprocessing)
+        return TensorDataset(_prepare(chosen, preprocessing), prepared[rows])
+
+    return make_task_of_parts(name, part, parts, known, split, preprocessing)
+
+
+def join(
+    pool: Part, validation: float | Part, test: float | Part
+) -> tuple[NDArray[Any], NDArray[Any], tuple[int, int]]:
+    """All examples in one array: the pool, then those given for validation, then those given for test.
+
+    Returns:
+        The inputs, the targets, and how many of them were given for validation and for test.
+
+    Raises:
+        TaskError: When inputs are not finite real numbers, or shapes do not fit.
+    """
+    inputs: list[NDArray[Any]] = []
+    targets: list[NDArray[Any]] = []
+    lengths: list[int] = []
+    for what, given in (("", pool), ("validation ", validation), ("test ", test)):
+        if isinstance(given, tuple | list):
+            if len(given) != 2:
+                raise TaskError(
+                    f"{what.strip()}: expected a share or (inputs, targets), got {len(given)} values"
+                )
+            data, labels = read_inputs(given[0], f"{what}inputs"), as_array(given[1], f"{what}targets")
+            if labels.ndim == 0 or len(labels) != len(data):
+                raise TaskError(
+                    f"{what}inputs and targets: expected one target for each of {len(data)} inputs, "
+                    f"got targets of shape {labels.shape}"
+                )
+            if inputs and data.shape[1:] != inputs[0].shape[1:]:
+                raise TaskError(
+                    f"{what}inputs: expected each of shape {inputs[0].shape[1:]}, as for training, "
+                    f"got {data.shape[1:]}"
+                )
+            inputs.append(data)
+            targets.append(labels)
+        lengths.append(len(inputs[-1]) if isinstance(given, tuple | list) else 0)
+    if len(inputs) == 1:
+        return inputs[0], targets[0], (0, 0)
+    if len({labels.shape[1:] for labels in targets}) > 1:
+        raise TaskError(
+            "targets: expected one shape for all parts, got "
+            f"{', '.join(str(labels.shape) for labels in targets)}"
+        )
+    mixed = len({labels.dtype.kind in "biuf" for labels in targets}) > 1
+    joined = np.concatenate([labels.astype(object) if mixed else labels for labels in targets])
+    return np.concatenate(inputs), joined, (lengths[1], lengths[2])
+
+
+def read_inputs(raw: Any, what: str = "inputs") -> NDArray[Any]:
+    """Inputs as an array of real numbers, checked.
+
+    Args:
+        raw: An array, tensor, list or frame.
+        what: How to call it in an error.
+
+    Raises:
+        TaskError: When they are not finite real numbers of a known shape.
+    """
+    data = as_array(raw, what)
+    if data.dtype.kind not in "biuf":
+        raise TaskError(
+            f"{what}: expected real numbers, got the type {data.dtype}; encode text and categories as numbers"
+        )
+    if not 2 <= data.ndim <= 4:
+        cure = "; make one feature of each number with inputs.reshape(-1, 1)" if data.ndim == 1 else ""
+        raise TaskError(f"{what}: expected shape {DIMENSIONS}, got {data.shape}{cure}")
+    if 0 in data.shape:
+        raise TaskError(f"{what}: expected some data, got the empty shape {data.shape}")
+    if data.dtype.kind == "f":
+        wrong = ~np.isfinite(data)
+        if wrong.any():
+            place = np.argwhere(wrong)[0].tolist()
+            rows = int(wrong.reshape(len(data), -1).any(axis=1).sum())
+            raise TaskError(
+                f"{what}: expected finite numbers, got {data[tuple(place)]} at example {place[0]}, position "
+                f"{tuple(place[1:])} ({rows} of {len(data)} examples have NaN or infinity); "
+                "fill them in or leave these examples out"
+            )
+    return data
+
+
+def make_preprocessing(
+    input_shape: tuple[int, ...],
+    moments: tuple[NDArray[Any], NDArray[Any]] | None,
+    targets: NDArray[Any],
+    kind: str,
+    *,
+    features: tuple[str, ...] = (),
+    target: str = "",
+    note: str = "",
+) -> Preprocessing:
+    """The preprocessing that fits the training part.
+
+    Args:
+        input_shape: Shape of one input.
+        moments: What `row_moments` says of the training inputs; None leaves inputs and targets as they are.
+        targets: Training targets: class indices of shape (N,), or numbers of shape (N, outputs).
+        kind: "classification" or "regression".
+        features: Names of the features.
+        target: Name of what is learned.
+        note: What a raw input is.
+    """
+    channels = input_shape[0]
+    inputs = ((0.0,) * channels, (1.0,) * channels) if moments is None else fit_inputs(*moments)
+    outputs: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
+    if kind != CLASSIFICATION:
+        columns = targets.shape[1]
+        outputs = ((0.0,) * columns, (1.0,) * columns) if moments is None else fit_targets(targets)
+    return Preprocessing(tuple(input_shape), *inputs, *outputs, features=features, target=target, note=note)
+
+
+def prepare_targets(targets: Targets, preprocessing: Preprocessing) -> Tensor:
+    """Targets as the parts hold them: class indices, or standardised 32-bit floats of shape (N, outputs)."""
+    if targets.kind == CLASSIFICATION:
+        return torch.from_numpy(targets.values)
+    mean, std = np.array(preprocessing.target_mean), np.array(preprocessing.target_std)
+    return torch.from_numpy(((targets.values - mean) / std).astype(np.float32))
+
+
+def make_task_of_parts(
+    name: str,
+    part: Callable[[NDArray[Any]], Dataset[Any]],
+    parts: Parts,
+    targets: Targets,
+    split: Split,
+    preprocessing: Preprocessing,
+) -> Task:
+    """The task of a kind.
+
+    Args:
+        name: What to call it.
+        part: Makes the dataset of given positions.
+        parts: Positions of the examples of each part.
+        targets: Of all examples.
+        split: How they were divided.
+        preprocessing: How they are prepared.
+    """
+    train, validation, test = part(parts.train), part(parts.validation), part(parts.test)
+    if targets.kind == CLASSIFICATION:
+        return Classification(
+            name,
+            train=train,
+            validation=validation,
+            test=test,
+            classes=targets.classes,
+            split=split,
+            preprocessing=preprocessing,
+        )
+    return Regression(
+        name, train=train, validation=validation, test=test, split=split, preprocessing=preprocessing
+    )
+
+
+def _prepare(inputs: Tensor, preprocessing: Preprocessing) -> Tensor:
+    """`prepare` by pieces, so that 64 bits are never needed for all at once."""
+    prepared = torch.cat([preprocessing.prepare(piece) for piece in torch.split(inputs, 4096)])
+    if not prepared.isfinite().all():
+        raise TaskError(
+            "inputs: some numbers are too large for 32-bit floats; give them in a larger unit or standardise "
+            "them"
+        )
+    return prepared

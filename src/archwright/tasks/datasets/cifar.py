@@ -1,0 +1,209 @@
+"""CIFAR-10 and CIFAR-100 from their official archives.
+
+Krizhevsky 2009, "Learning multiple layers of features from tiny images".
+"""
+
+from __future__ import annotations
+
+import os
+import tarfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archwright.errors import TaskError
+from archwright.tasks.datasets.arrays import from_arrays
+from archwright.tasks.datasets.restricted_pickle import load_plain
+from archwright.tasks.task import Task
+
+__all__ = ["cifar10", "cifar100"]
+
+PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"
+NOTE = "RGB pixels from 0 to 255"
+
+
+def cifar10(
+    archive: str | Path | None = None, *, validation: float = 0.1, seed: int = 0, standardize: bool = True
+) -> Task:
+    """Colour photographs of 10 kinds of things, 32 x 32 pixels, from the official archive on disk.
+
+    The official 10,000 test images are the test part; validation is taken from the 50,000 others.
+
+    Args:
+        archive: `cifar-10-python.tar.gz`, the folder unpacked from it, or the folder that holds either. None
+            looks into the folder that the environment variable `ARCHWRIGHT_DATA` names, else into `./data`.
+        validation: Share of the training images for validation.
+        seed: Seed of the division.
+        standardize: False leaves pixels as numbers from 0 to 255.
+
+    Raises:
+        TaskError: When the archive is not found, damaged, or holds anything but plain data.
+    """
+    with ExitStack() as stack:
+        read = _open(archive, "cifar-10-python.tar.gz", "cifar-10-batches-py", stack)
+        names = _strings(read("batches.meta"), "label_names", "batches.meta")
+        batches = [_batch(read, f"data_batch_{i}", "labels", len(names)) for i in range(1, 6)]
+        test = _batch(read, "test_batch", "labels", len(names))
+    return _task("cifar10", batches, test, names, validation, seed, standardize)
+
+
+def cifar100(
+    archive: str | Path | None = None,
+    *,
+    coarse: bool = False,
+    validation: float = 0.1,
+    seed: int = 0,
+    standardize: bool = True,
+) -> Task:
+    """Colour photographs of 100 kinds of things, 32 x 32 pixels, from the official archive on disk.
+
+    The official 10,000 test images are the test part; validation is taken from the 50,000 others.
+
+    Args:
+        archive: `cifar-100-python.tar.gz`, the folder unpacked from it, or the folder that holds either. None
+            looks into the folder that the environment variable `ARCHWRIGHT_DATA` names, else into `./data`.
+        coarse: Whether to learn the 20 superclasses instead.
+        validation: Share of the training images for validation.
+        seed: Seed of the division.
+        standardize: False leaves pixels as numbers from 0 to 255.
+
+    Raises:
+        TaskError: When the archive is not found, damaged, or holds anything but plain data.
+    """
+    level = "coarse" if coarse else "fine"
+    with ExitStack() as stack:
+        read = _open(archive, "cifar-100-python.tar.gz", "cifar-100-python", stack)
+        names = _strings(read("meta"), f"{level}_label_names", "meta")
+        train = _batch(read, "train", f"{level}_labels", len(names))
+        test = _batch(read, "test", f"{level}_labels", len(names))
+    return _task("cifar100", [train], test, names, validation, seed, standardize)
+
+
+Batch = tuple[NDArray[Any], NDArray[Any]]
+
+
+def _task(
+    name: str,
+    batches: list[Batch],
+    test: Batch,
+    classes: tuple[str, ...],
+    validation: float,
+    seed: int,
+    standardize: bool,
+) -> Task:
+    return from_arrays(
+        np.concatenate([images for images, _ in batches]),
+        np.concatenate([labels for _, labels in batches]),
+        validation=validation,
+        test=test,
+        kind="classification",
+        classes=classes,
+        seed=seed,
+        name=name,
+        standardize=standardize,
+        note=NOTE,
+        origin="official",
+    )
+
+
+Read = Callable[[str], dict[str, Any]]
+
+
+def _open(given: str | Path | None, archive: str, folder: str, stack: ExitStack) -> Read:
+    """A function that reads a file of the archive by its name."""
+    path = _find(given, archive, folder)
+    if path.is_dir():
+
+        def from_folder(name: str) -> dict[str, Any]:
+            if not (path / name).is_file():
+                raise TaskError(
+                    f"{path}: expected the file {name}, as in {archive} of {PAGE}, but it is missing"
+                )
+            with (path / name).open("rb") as file:
+                return _load(file, f"{path}: {name}")
+
+        return from_folder
+    try:
+        packed = stack.enter_context(tarfile.open(path))  # noqa: SIM115
+        members = {Path(member.name).name: member for member in packed if member.isfile()}
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise TaskError(f"{path}: expected {archive} of {PAGE}, but it cannot be read: {error}") from error
+
+    def from_archive(name: str) -> dict[str, Any]:
+        file = packed.extractfile(members[name]) if name in members else None
+        if file is None:
+            raise TaskError(f"{path}: expected the file {name}, as in {archive} of {PAGE}, but it is missing")
+        return _load(file, f"{path}: {name}")
+
+    return from_archive
+
+
+def _find(given: str | Path | None, archive: str, folder: str) -> Path:
+    """The archive, or the folder unpacked from it."""
+    if given is not None:
+        roots = [Path(given).expanduser()]
+        if roots[0].is_file():
+            return roots[0]
+    elif os.environ.get("ARCHWRIGHT_DATA"):
+        roots = [Path(os.environ["ARCHWRIGHT_DATA"]).expanduser()]
+    else:
+        roots = [Path("data")]
+    looked = []
+    for root in roots:
+        for place in (root / folder, root / archive, root):
+            looked.append(place)
+            if place.is_file() or (
+                place.is_dir() and any((place / name).is_file() for name in ("meta", "batches.meta"))
+            ):
+                return place
+    raise TaskError(
+        f"expected {archive}, which comes from {PAGE}, but it is at none of {', '.join(map(str, looked))}; "
+        "download "
+        "it there, and say where it is with archive= or, as a folder, the environment variable "
+        "ARCHWRIGHT_DATA"
+    )
+
+
+def _load(file: IO[bytes], what: str) -> dict[str, Any]:
+    content = load_plain(file, what)
+    if not isinstance(content, dict):
+        raise TaskError(f"{what}: expected a dict, got {type(content).__name__}")
+    return {_text(key): value for key, value in content.items()}
+
+
+def _text(value: Any) -> str:
+    return value.decode("latin1") if isinstance(value, bytes) else str(value)
+
+
+def _strings(content: dict[str, Any], key: str, what: str) -> tuple[str, ...]:
+    names = content.get(key)
+    if not isinstance(names, list) or len(names) < 2:
+        raise TaskError(
+            f"{what}: expected the class names under {key!r}, got {', '.join(content) or 'nothing'}"
+        )
+    return tuple(map(_text, names))
+
+
+def _batch(read: Read, name: str, key: str, classes: int) -> Batch:
+    """Images of shape (N, 3, 32, 32) and labels of shape (N,), checked."""
+    content = read(name)
+    images, labels = content.get("data"), content.get(key)
+    if (
+        not isinstance(images, np.ndarray)
+        or images.dtype != np.uint8
+        or images.ndim != 2
+        or images.shape[1] != 3072
+    ):
+        got = f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else type(images).__name__
+        raise TaskError(f"{name}: expected 'data' of type uint8 and shape (images, 3072), got {got}")
+    if (
+        not isinstance(labels, list)
+        or len(labels) != len(images)
+        or not all(type(label) is int and 0 <= label < classes for label in labels)
+    ):
+        raise TaskError(f"{name}: expected {len(images)} integers from 0 to {classes - 1} under {key!r}")
+    return images.reshape(-1, 3, 32, 32), np.array(labels, np.int64)

@@ -1,0 +1,240 @@
+"""A task from a folder of images."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archwright.errors import TaskError, did_you_mean
+from archwright.tasks.datasets.arrays import from_arrays
+from archwright.tasks.task import Task
+
+__all__ = ["from_images"]
+
+SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+
+PARTS = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+    "testing": "test",
+}
+"""Folder names that stand for a part."""
+
+DEFAULT_SIZE = 32
+LARGEST_KEPT = 64
+"""Images of one size, at most this many pixels wide and high, keep it."""
+
+MEMORY = 4 * 2**30
+"""Bytes of pixels that are loaded at most."""
+
+Listing = list[tuple[Path, str]]
+
+
+def from_images(
+    folder: str | Path,
+    *,
+    size: int | tuple[int, int] | None = None,
+    color: bool | None = None,
+    validation: float = 0.2,
+    test: float = 0.2,
+    seed: int = 0,
+    name: str | None = None,
+    standardize: bool = True,
+) -> Task:
+    """A task from a folder with one subfolder a class, or with such folders under `train`, `val` and `test`.
+
+    Files are taken in the order of their names, from subfolders of a class too; files that are no images by
+    their name, and those that begin with a dot, are passed over. Photographs are turned upright as their file
+    says.
+
+    Args:
+        folder: The folder. Where it has nothing but folders named `train` and `test` or `val`, these are the
+            parts.
+        size: Height and width to resize to, proportions not kept; one number is both. None keeps the images'
+            own where they share one of at most 64 x 64, and else resizes to 32 x 32.
+        color: True loads three channels, False one; None loads three where any image has colours.
+        validation: Share of the images for validation, where there is no folder of them.
+        test: Share of the images for test, where there is no folder of them.
+        seed: Seed of the division.
+        name: What to call the task; None takes the folder's name.
+        standardize: False leaves pixels as numbers from 0 to 255.
+
+    Raises:
+        TaskError: When a class is empty, there are fewer than two, or a file cannot be read. Names it.
+    """
+    folder = Path(folder)
+    listings = _parts(folder)
+    files = [file for listing in listings.values() for file in listing]
+    shapes, colorful = _survey([path for path, _ in files])
+    height, width = _size(size, shapes)
+    channels = 3 if (colorful if color is None else color) else 1
+    needed = len(files) * channels * height * width
+    if needed > MEMORY:
+        raise TaskError(
+            f"{folder}: {len(files)} images of {height} x {width} take {needed / 2**30:.0f} GiB, more than "
+            f"{MEMORY // 2**30}; use a smaller size=, or torchvision's ImageFolder with from_dataset"
+        )
+    pixels = _load([path for path, _ in files], height, width, channels)
+    parts: dict[str, Any] = {}
+    start = 0
+    for part, listing in listings.items():
+        parts[part] = pixels[start : start + len(listing)], np.array([label for _, label in listing])
+        start += len(listing)
+    inputs, targets = parts["train"]
+    return from_arrays(
+        inputs,
+        targets,
+        validation=parts.get("validation", validation),
+        test=parts.get("test", test),
+        kind="classification",
+        classes=sorted(set(targets.tolist())),
+        seed=seed,
+        name=folder.resolve().name if name is None else name,
+        standardize=standardize,
+        note=f"{'RGB' if channels == 3 else 'grey'} pixels from 0 to 255, "
+        f"resized to {height} x {width} (bilinear) where they are larger or smaller",
+        origin="official",
+    )
+
+
+def _parts(folder: Path) -> dict[str, Listing]:
+    """The files of each part and their classes: all under "train" where the folder has no parts."""
+    if not folder.is_dir():
+        what = "a file" if folder.exists() else "nothing"
+        near = (
+            [entry.name for entry in folder.parent.iterdir() if entry.is_dir()]
+            if folder.parent.is_dir()
+            else []
+        )
+        hint = did_you_mean(folder.name, near) if 0 < len(near) <= 20 else ""
+        raise TaskError(f"{folder}: expected a folder with one subfolder a class, got {what}.{hint}")
+    folders = _folders(folder)
+    roles = {PARTS.get(entry.name.lower()) for entry in folders}
+    if None in roles or "train" not in roles or not all(_folders(entry) for entry in folders):
+        return {"train": _list(folder, folders)}
+    if len(roles) < len(folders):
+        raise TaskError(
+            f"{folder}: expected one folder a part, got {', '.join(entry.name for entry in folders)}"
+        )
+    by_role = {PARTS[entry.name.lower()]: entry for entry in folders}
+    listings: dict[str, Listing] = {
+        role: _list(by_role[role], _folders(by_role[role]))
+        for role in ("train", "validation", "test")
+        if role in by_role
+    }
+    known = {label for _, label in listings["train"]}
+    for role, listing in listings.items():
+        unknown = next((label for _, label in listing if label not in known), None)
+        if unknown is not None:
+            raise TaskError(f"{by_role[role]}: class {unknown!r} is not in {by_role['train']}")
+    return listings
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+
+
+def _list(folder: Path, classes: Sequence[Path]) -> Listing:
+    """The images of each class, in the order of the names."""
+    listing: Listing = []
+    for label in classes:
+        images = sorted(
+            path
+            for path in label.rglob("*")
+            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+        )
+        if not images:
+            raise TaskError(
+                f"{label}: expected images of the class {label.name!r}, got none; add some or remove the "
+                "folder "
+                f"(read are: {', '.join(sorted(SUFFIXES))})"
+            )
+        listing += [(path, label.name) for path in images]
+    if len(classes) < 2:
+        raise TaskError(
+            f"{folder}: expected a subfolder for each of at least two classes, got "
+            f"{classes[0].name if classes else 'none'}"
+        )
+    return listing
+
+
+def _survey(paths: Sequence[Path]) -> tuple[set[tuple[int, int]], bool]:
+    """The sizes (height, width) that occur and whether any image has colours, from the headers alone."""
+    from PIL import Image
+
+    sizes: set[tuple[int, int]] = set()
+    colorful = False
+    for path in paths:
+        try:
+            with Image.open(path) as image:
+                sizes.add((image.height, image.width))
+                colorful = colorful or not _is_grey(image.mode)
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            raise _unreadable(path, error) from error
+    return sizes, colorful
+
+
+def _is_grey(mode: str) -> bool:
+    return mode in ("1", "L", "LA", "La", "F") or mode.startswith("I")
+
+
+def _unreadable(path: Path, error: BaseException) -> TaskError:
+    return TaskError(f"{path}: expected an image, but it cannot be read: {error}; replace or remove it")
+
+
+def _size(size: int | tuple[int, int] | None, found: set[tuple[int, int]]) -> tuple[int, int]:
+    if size is None:
+        height, width = next(iter(found))
+        return (
+            (height, width) if len(found) == 1 and max(height, width) <= LARGEST_KEPT else (DEFAULT_SIZE,) * 2
+        )
+    height, width = (size, size) if isinstance(size, int) else size
+    if not all(isinstance(side, int) and side >= 1 for side in (height, width)):
+        raise TaskError(f"size: expected a number of pixels >= 1, or (height, width), got {size!r}")
+    return height, width
+
+
+def _load(paths: Sequence[Path], height: int, width: int, channels: int) -> NDArray[Any]:
+    """The pixels of all files, shape (N, channels, height, width), type uint8."""
+    pixels = np.empty((len(paths), channels, height, width), np.uint8)
+
+    def load(index: int) -> None:
+        pixels[index] = _pixels(paths[index], height, width, channels)
+
+    # Decoding is done outside of Python's lock.
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as threads:
+        list(threads.map(load, range(len(paths))))
+    return pixels
+
+
+def _pixels(path: Path, height: int, width: int, channels: int) -> NDArray[Any]:
+    """The pixels of one file, shape (channels, height, width)."""
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(path) as opened:
+            image = ImageOps.exif_transpose(opened)
+            if image.mode == "F":
+                raise TaskError(f"{path}: expected pixels of 8 or 16 bits, got floats; convert it to PNG")
+            if image.mode.startswith("I"):
+                # Pillow cuts 16-bit grey off at 255 rather than scaling it.
+                image = Image.fromarray(
+                    (np.asarray(image).astype(np.int64).clip(0, 65535) >> 8).astype(np.uint8)
+                )
+            image = image.convert("RGB" if channels == 3 else "L")
+            if image.size != (width, height):
+                image = image.resize((width, height), Image.Resampling.BILINEAR)
+            array = np.asarray(image)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise _unreadable(path, error) from error
+    return array.transpose(2, 0, 1) if channels == 3 else array[np.newaxis]

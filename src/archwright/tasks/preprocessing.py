@@ -1,0 +1,169 @@
+"""How raw inputs become what a network sees, and what its outputs mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from archwright.errors import TaskError
+
+__all__ = ["Preprocessing", "fit_inputs", "fit_targets", "row_moments"]
+
+CHUNK = 1024
+"""Examples that are widened to 64-bit at a time, so that a large array is never copied whole."""
+
+Statistics = tuple[tuple[float, ...], tuple[float, ...]]
+"""Mean and standard deviation, one number a channel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """The affine maps between raw data and what a network is trained on.
+
+    A network takes `prepare(raw)`, which is `(raw - input_mean) / input_std`, and a regression network gives
+    standardised outputs, which `restore` brings back to the target's own unit:
+    `outputs * target_std + target_mean`. The statistics are those of the training part alone. A channel that
+    never changes has the standard deviation 1.
+
+    Args:
+        input_shape: Shape of one input: (features,), (channels, length) or (channels, height, width).
+        input_mean: One number a feature, or a channel, in the raw unit.
+        input_std: The same.
+        target_mean: One number an output, in the target's unit; empty for classification.
+        target_std: The same.
+        features: Names of the columns, in the order of the inputs; empty where they have none.
+        target: Name of what is learned; empty where it has none.
+        note: What a raw input is, in one phrase: "RGB pixels from 0 to 255, resized to 32 x 32".
+    """
+
+    input_shape: tuple[int, ...]
+    input_mean: tuple[float, ...]
+    input_std: tuple[float, ...]
+    target_mean: tuple[float, ...] = ()
+    target_std: tuple[float, ...] = ()
+    features: tuple[str, ...] = ()
+    target: str = ""
+    note: str = ""
+
+    def prepare(self, inputs: Tensor) -> Tensor:
+        """Raw inputs as a network takes them.
+
+        Args:
+            inputs: Shape (..., *input_shape), of any real type.
+
+        Returns:
+            A 32-bit float tensor of the same shape.
+
+        Raises:
+            TaskError: When the last dimensions are not those of an input.
+        """
+        if tuple(inputs.shape[-len(self.input_shape) :]) != self.input_shape:
+            raise TaskError(
+                f"expected inputs of shape (..., {', '.join(map(str, self.input_shape))}), "
+                f"got {tuple(inputs.shape)}"
+            )
+        # Bytes are exact in 32 bits; anything else may need 64 for a small spread around a large mean.
+        wide = torch.float32 if inputs.dtype == torch.uint8 else torch.float64
+        shape = (-1, *(1,) * (len(self.input_shape) - 1))
+        mean = torch.tensor(self.input_mean, dtype=wide).view(shape)
+        std = torch.tensor(self.input_std, dtype=wide).view(shape)
+        return ((inputs.to(wide) - mean) / std).to(torch.float32)
+
+    def restore(self, outputs: Tensor) -> Tensor:
+        """A regression network's outputs in the target's own unit; those of a classifier as they are.
+
+        Args:
+            outputs: Shape (N, outputs).
+        """
+        if not self.target_mean:
+            return outputs
+        mean = outputs.new_tensor(self.target_mean, dtype=torch.float64)
+        std = outputs.new_tensor(self.target_std, dtype=torch.float64)
+        return (outputs.to(torch.float64) * std + mean).to(outputs.dtype)
+
+    def to_json(self) -> dict[str, Any]:
+        """What a model card says of it, in JSON's own types."""
+        return {
+            "inputs": "prepared = (raw - input_mean) / input_std, one mean and one std a "
+            + ("feature" if len(self.input_shape) == 1 else "channel"),
+            "outputs": "value = output * target_std + target_mean"
+            if self.target_mean
+            else "one score a class",
+            "note": self.note,
+            "features": list(self.features),
+            "target": self.target,
+            "input_mean": list(self.input_mean),
+            "input_std": list(self.input_std),
+            "target_mean": list(self.target_mean),
+            "target_std": list(self.target_std),
+        }
+
+
+def row_moments(inputs: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Mean and mean squared deviation of each channel of each example, in 64 bits.
+
+    Args:
+        inputs: Shape (N, channels, ...).
+
+    Returns:
+        Two arrays of shape (N, channels).
+    """
+    if inputs.ndim == 2:
+        mean = inputs.astype(np.float64)
+        return mean, np.zeros_like(mean)
+    means, squares = [], []
+    with np.errstate(over="ignore", invalid="ignore"):  # infinity is reported where the moments are used
+        for chunk in _chunks(inputs):
+            flat = chunk.astype(np.float64).reshape(len(chunk), chunk.shape[1], -1)
+            means.append(flat.mean(axis=2))
+            squares.append(flat.var(axis=2))
+    return np.concatenate(means), np.concatenate(squares)
+
+
+def fit_inputs(means: NDArray[Any], squares: NDArray[Any]) -> Statistics:
+    """Mean and standard deviation of each channel over many examples.
+
+    Args:
+        means: Mean of each channel of each example, shape (N, channels), from `row_moments`.
+        squares: Mean squared deviation within each example, shape (N, channels).
+
+    Raises:
+        TaskError: When the numbers are too large for their spread to be computed.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = means.mean(axis=0)
+        std = np.sqrt(squares.mean(axis=0) + ((means - mean) ** 2).mean(axis=0))
+    return _statistics(mean, std, "inputs")
+
+
+def fit_targets(values: NDArray[Any]) -> Statistics:
+    """Mean and standard deviation of each output of a regression, shape (N, outputs).
+
+    Raises:
+        TaskError: When the numbers are too large for their spread to be computed.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _statistics(values.mean(axis=0), values.std(axis=0), "targets")
+
+
+def _statistics(mean: NDArray[Any], std: NDArray[Any], what: str) -> Statistics:
+    wrong = np.flatnonzero(~(np.isfinite(mean) & np.isfinite(std)))
+    if wrong.size:
+        raise TaskError(
+            f"{what}: the numbers of channel {wrong[0]} are too large to be standardised; give them in a "
+            "larger unit"
+        )
+    # A spread at the level of rounding errors is none.
+    constant = std <= 1e-12 * np.abs(mean)
+    return tuple(mean.tolist()), tuple(np.where(constant, 1.0, std).tolist())
+
+
+def _chunks(inputs: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    for start in range(0, len(inputs), CHUNK):
+        yield inputs[start : start + CHUNK]

@@ -1,0 +1,106 @@
+"""Learning to predict amounts."""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.utils.data import Dataset
+
+from archwright.errors import TaskError
+from archwright.tasks.preprocessing import Preprocessing
+from archwright.tasks.targets import REGRESSION
+from archwright.tasks.task import Split, Task
+
+__all__ = ["Regression"]
+
+
+@final
+class Regression(Task):
+    """One or more numbers for each input; learned by squared error.
+
+    Networks learn standardised targets (mean 0, standard deviation 1 over the training part), so that the
+    learning rate means the same for a price in cents and in millions. The items of the parts hold
+    standardised targets, a network gives standardised outputs, and `preprocessing.restore` turns them into
+    the target's unit. Scores are in the target's unit; with several outputs they are the mean over the
+    outputs:
+
+    - `mse`, `rmse`, `mae`: mean squared error, its root, mean absolute error.
+    - `r2`: share of the variance that is explained, at most 1; 0 where the targets do not vary and are
+      missed.
+    - `loss`: mean squared error of the standardised outputs.
+
+    Args:
+        name: What to call it.
+        train: Items are (input of `preprocessing.input_shape`, standardised targets of shape (outputs,)).
+        validation: The same.
+        test: The same.
+        split: How the data was divided.
+        preprocessing: How raw inputs and targets were prepared.
+    """
+
+    kind = REGRESSION
+    metric = "r2"
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        train: Dataset[Any],
+        validation: Dataset[Any],
+        test: Dataset[Any],
+        split: Split,
+        preprocessing: Preprocessing,
+    ) -> None:
+        self.name = name
+        self.train, self.validation, self.test = train, validation, test
+        self.outputs = len(preprocessing.target_mean)
+        self.split = split
+        self.preprocessing = preprocessing
+        self._target_std = preprocessing.target_std
+        self.input_shape = preprocessing.input_shape
+
+    def loss(self, outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
+        """Mean squared error in standardised units; `label_smoothing` is ignored.
+
+        Raises:
+            TaskError: When the outputs have not the shape of the targets.
+        """
+        self._check(outputs, targets)
+        return functional.mse_loss(outputs.float(), targets.float())
+
+    def metrics(self, outputs: Tensor, targets: Tensor) -> dict[str, float]:
+        """`r2`, `rmse`, `mae` and `mse` in the target's unit, and `loss` in standardised units.
+
+        Raises:
+            TaskError: When the outputs have not the shape of the targets.
+        """
+        self._check(outputs, targets)
+        outputs, targets = outputs.detach().cpu().double(), targets.detach().cpu().double()
+        std = torch.tensor(self._target_std, dtype=torch.float64)
+        error = (outputs - targets) * std
+        mse = error.square().mean(dim=0)
+        variance = (targets * std).var(dim=0, correction=0)
+        r2 = torch.where(variance > 0, 1 - mse / variance, (mse == 0).double())
+        return {
+            "r2": r2.mean().item(),
+            "rmse": mse.sqrt().mean().item(),
+            "mae": error.abs().mean().item(),
+            "mse": mse.mean().item(),
+            "loss": functional.mse_loss(outputs, targets).item(),
+        }
+
+    def example(self) -> Tensor:
+        """Two training inputs as a batch of shape (2, *input_shape)."""
+        return torch.stack([self.train[0][0], self.train[1][0]])
+
+    def _check(self, outputs: Tensor, targets: Tensor) -> None:
+        if outputs.shape != (len(targets), self.outputs) or outputs.shape != targets.shape:
+            raise TaskError(
+                f"task {self.name!r}: expected outputs and targets of shape ({len(targets)}, "
+                f"{self.outputs}), got "
+                f"{tuple(outputs.shape)} and {tuple(targets.shape)}; end the network with a linear layer of "
+                f"{self.outputs} outputs"
+            )

@@ -1,0 +1,196 @@
+"""What is to be predicted: labels become class indices, amounts become columns of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, bfloat16
+
+from archwright.errors import TaskError, did_you_mean
+
+__all__ = ["CLASSIFICATION", "KINDS", "REGRESSION", "Targets", "as_array", "read_targets"]
+
+CLASSIFICATION, REGRESSION = KINDS = ("classification", "regression")
+
+FEW = 20
+"""Integers with at most this many different values are taken for labels."""
+
+EACH = 10
+"""So are the integers 0 to k-1, however many, with at least this many examples each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Targets as a task keeps them.
+
+    Args:
+        kind: "classification" or "regression".
+        values: Class indices of shape (N,) and type int64, or numbers of shape (N, outputs) and type float64.
+        classes: Names of the classes by index; empty for regression.
+        numeric: Whether the labels were numbers before they were made class indices.
+    """
+
+    kind: str
+    values: NDArray[Any]
+    classes: tuple[str, ...] = ()
+    numeric: bool = True
+
+
+def read_targets(raw: Any, kind: str | None = None, classes: Sequence[str] = ()) -> Targets:
+    """Read targets of any form.
+
+    Strings, booleans, integers with at most 20 different values and the integers 0 to k-1 with at least 10
+    examples each are labels; other integers, floats and targets of several columns are amounts.
+
+    Args:
+        raw: An array, tensor, list or series: N labels, or numbers of shape (N,) or (N, outputs).
+        kind: "classification" or "regression"; None infers it.
+        classes: Names of the classes. Integer labels are positions in it; other labels are found in it by
+            name; labels of neither form take the names in their sorted order.
+
+    Raises:
+        TaskError: When a target is missing, NaN or infinite, the kind does not fit, or there is nothing to
+            learn (one class, one value).
+    """
+    if kind is not None and kind not in KINDS:
+        raise TaskError(f"unknown kind {kind!r}.{did_you_mean(str(kind), KINDS)}")
+    values = _checked(as_array(raw, "targets"))
+    if kind is None:
+        kind = CLASSIFICATION if classes else _infer(values)
+    return _labels(values, classes) if kind == CLASSIFICATION else _amounts(values, classes)
+
+
+def as_array(raw: Any, what: str) -> NDArray[Any]:
+    """An array, tensor, list, series or frame as an array, of whatever type.
+
+    Args:
+        raw: What was given.
+        what: How to call it in an error.
+
+    Raises:
+        TaskError: When its rows differ in length.
+    """
+    if isinstance(raw, Tensor):
+        tensor = raw.detach().cpu()
+        # numpy has no bfloat16.
+        plain: NDArray[Any] = (tensor.float() if tensor.dtype == bfloat16 else tensor).numpy()
+        return plain
+    try:
+        return np.asarray(raw)
+    except ValueError as error:
+        raise TaskError(f"{what}: expected an array, got rows of different lengths ({error})") from error
+
+
+def _checked(values: NDArray[Any]) -> NDArray[Any]:
+    """One array of booleans, integers, floats or strings, without gaps."""
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim not in (1, 2) or values.size == 0:
+        raise TaskError(
+            f"targets: expected shape (examples,) or (examples, outputs), not empty, got {values.shape}"
+        )
+    if values.dtype.kind == "O":
+        _refuse(np.array([_missing(value) for value in values.ravel()]).reshape(values.shape), "missing")
+        values = np.array(values.tolist())
+        if values.dtype.kind == "O":
+            values = values.astype(str)
+    if values.dtype.kind == "S":
+        values = np.char.decode(values, "utf-8", "replace")
+    if values.dtype.kind == "U":
+        _refuse(np.char.strip(values) == "", "missing")
+    elif values.dtype.kind == "f":
+        _refuse(~np.isfinite(values), "NaN or infinite")
+    elif values.dtype.kind not in "biu":
+        raise TaskError(f"targets: expected labels or real numbers, got the type {values.dtype}")
+    return values
+
+
+def _missing(value: Any) -> bool:
+    return value is None or type(value).__name__ in ("NAType", "NaTType") or bool(value != value)
+
+
+def _refuse(wrong: NDArray[Any], what: str) -> None:
+    """Raise for the first example where `wrong` is set."""
+    rows = np.flatnonzero(wrong if wrong.ndim == 1 else wrong.any(axis=1))
+    if rows.size:
+        raise TaskError(
+            f"targets: expected one for every example, but the target of example {rows[0]} is {what} "
+            f"({rows.size} of {len(wrong)} are); label these examples or leave them out"
+        )
+
+
+def _infer(values: NDArray[Any]) -> str:
+    if values.dtype.kind in "bU":
+        return CLASSIFICATION
+    if values.dtype.kind == "f" or values.ndim == 2:
+        return REGRESSION
+    distinct, counts = np.unique(values, return_counts=True)
+    positions = distinct[0] == 0 and distinct[-1] == len(distinct) - 1 and counts.min() >= EACH
+    return CLASSIFICATION if len(distinct) <= FEW or positions else REGRESSION
+
+
+def _labels(values: NDArray[Any], classes: Sequence[str]) -> Targets:
+    if values.ndim == 2:
+        raise TaskError(
+            f"targets: expected one label for each example, got shape {values.shape}; "
+            "turn one-hot rows into labels with argmax(1)"
+        )
+    numeric = values.dtype.kind in "iuf"
+    if values.dtype.kind == "f":
+        odd = np.flatnonzero(values != np.round(values))
+        if odd.size:
+            raise TaskError(
+                f"targets: expected labels, but the target of example {odd[0]} is {values[odd[0]]:g}; "
+                "for amounts use kind='regression'"
+            )
+    distinct, indices = np.unique(values, return_inverse=True)
+    found = tuple(f"{value:.0f}" if values.dtype.kind == "f" else str(value) for value in distinct.tolist())
+    if len(found) == 1:
+        raise TaskError(
+            f"targets: expected at least two classes, but every example has the label {found[0]!r}; "
+            "there is nothing to learn"
+        )
+    if not classes:
+        return Targets(CLASSIFICATION, indices.astype(np.int64), found, numeric)
+    names = tuple(str(name) for name in classes)
+    if len(set(names)) < len(names):
+        raise TaskError(f"classes: expected different names, got {', '.join(names)}")
+    positions = _positions(distinct, found, names)
+    return Targets(CLASSIFICATION, np.array(positions, np.int64)[indices], names, numeric)
+
+
+def _positions(distinct: NDArray[Any], found: tuple[str, ...], names: tuple[str, ...]) -> list[int]:
+    """The class of each different label."""
+    if distinct.dtype.kind in "biuf" and distinct[0] >= 0 and distinct[-1] < len(names):
+        return [int(value) for value in distinct.tolist()]
+    if set(found) <= set(names):
+        return [names.index(name) for name in found]
+    if distinct.dtype.kind != "U" and len(found) == len(names):
+        return list(range(len(names)))
+    unknown = next(name for name in found if name not in names)
+    raise TaskError(
+        f"classes: {len(names)} names were given, but the targets have {len(found)} different labels, "
+        f"{unknown!r} among them.{did_you_mean(unknown, names)}"
+    )
+
+
+def _amounts(values: NDArray[Any], classes: Sequence[str]) -> Targets:
+    if classes:
+        raise TaskError("classes: a regression has none; leave them out or use kind='classification'")
+    if values.dtype.kind == "U":
+        raise TaskError(
+            f"targets: a regression expects numbers, got the text {str(values.flat[0])!r}; "
+            "use kind='classification' or give numbers"
+        )
+    columns = values.astype(np.float64).reshape(len(values), -1)
+    constant = np.flatnonzero(columns.min(axis=0) == columns.max(axis=0))
+    if constant.size:
+        raise TaskError(
+            f"targets: every example has the target {columns[0, constant[0]]:g} in column {constant[0]}; "
+            "there is nothing to learn"
+        )
+    return Targets(REGRESSION, columns)
