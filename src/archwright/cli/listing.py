@@ -43,7 +43,7 @@ def _known(kind: Kind) -> dict[str, str]:
     if kind is Kind.STRATEGIES:
         from archwright.strategies import STRATEGIES
 
-        return {name: entry.description for name, entry in STRATEGIES.items()}
+        return {name: entry.summary for name, entry in STRATEGIES.items()}
     if kind is Kind.ESTIMATORS:
         from archwright.estimators import ESTIMATORS
 

@@ -11,6 +11,9 @@ from archwright.trials import Candidate, Trial
 
 __all__ = ["Replay"]
 
+_FIRST_PAUSE = 1.0
+_SHARE = 10.0
+
 
 class Replay:
     """A strategy whose every question and answer can be repeated.
@@ -33,7 +36,7 @@ class Replay:
         self.messages: list[str] = []
         self._events = 0
         self._asking = 0.0
-        self._pause = 1.0
+        self._pause = _FIRST_PAUSE
 
     def restore(self) -> list[Trial]:
         """Repeat what an earlier session did.
@@ -87,5 +90,5 @@ class Replay:
     def _save(self) -> None:
         begin = time.perf_counter()
         self.store.put("strategy", {"events": self._events, "state": self.strategy.state_dict()})
-        self._pause = max(1.0, 10 * (time.perf_counter() - begin))
+        self._pause = max(_FIRST_PAUSE, _SHARE * (time.perf_counter() - begin))
         self._asking = 0.0

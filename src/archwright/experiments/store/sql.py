@@ -290,7 +290,7 @@ class SQLStore(Store):
             .order_by(_TRIALS.c.number)
         )
         fidelities: dict[str, Fidelity] = {}
-        for row in self._live.execute(query).tuples():
+        for row in self._live.execute(query):
             number, state, architecture, fidelity, parent, metrics, curve, artifacts, seconds, error, *rest = row
             started, finished, asked, told = rest
             if fidelity not in fidelities:
@@ -324,7 +324,7 @@ class SQLStore(Store):
     @_explained
     def messages(self) -> list[tuple[float, str]]:
         query = sa.select(_MESSAGES.c.time, _MESSAGES.c.text).where(_MESSAGES.c.run == self._run).order_by(_MESSAGES.c.id)
-        return [(when, text) for when, text in self._live.execute(query).tuples()]
+        return [(when, text) for when, text in self._live.execute(query)]
 
     def close(self) -> None:
         if self._connection is not None:

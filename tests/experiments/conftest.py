@@ -1,0 +1,143 @@
+"""Small pieces that the tests of experiments share: a toy space, a toy estimator, a real SQLite file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy
+
+from archwright.estimators.estimator import Estimator
+from archwright.experiments import (
+    Budget,
+    Evaluation,
+    Executor,
+    Experiment,
+    InlineExecutor,
+    Listener,
+    SQLStore,
+    Stage,
+    Work,
+)
+from archwright.objectives import Objective
+from archwright.spaces import Space, choice, integer, layer
+from archwright.strategies import make_strategy
+from archwright.trials import Candidate, Measurement
+
+ACCURACY = (Objective("accuracy"),)
+
+
+def toy_space(decisions: int = 4) -> Space:
+    """3**decisions * 4 architectures."""
+    return Space(
+        layer(
+            dict,
+            width=integer(1, 4, name="width"),
+            **{f"d{i}": choice(0, 1, 2, name=f"d{i}") for i in range(decisions)},
+        )
+    )
+
+
+class ToyEstimator(Estimator):
+    """The score is the mean of the decisions: best where all are largest."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.seconds = seconds
+
+    def estimate(self, candidate: Candidate) -> Measurement:
+        time.sleep(self.seconds)
+        values = list(candidate.architecture.values())
+        return Measurement({"accuracy": sum(values) / (4 + 2 * (len(values) - 1))}, seconds=self.seconds)
+
+
+@pytest.fixture
+def make_store(tmp_path: Path) -> Iterator[Callable[..., SQLStore]]:
+    """Opens the same file again and again; closes all at the end."""
+    opened: list[SQLStore] = []
+
+    def make(create: bool | None = None) -> SQLStore:
+        path = tmp_path / "trials.sqlite"
+        store = SQLStore(f"sqlite:///{path}", "toy", create=not path.exists() if create is None else create)
+        opened.append(store)
+        return store
+
+    yield make
+    for store in opened:
+        store.close()
+
+
+def run_search(
+    store: SQLStore,
+    *,
+    trials: int = 12,
+    strategy: str = "random",
+    seed: int = 0,
+    estimator: Estimator | None = None,
+    executor: Executor | None = None,
+    objectives: tuple[Objective, ...] = ACCURACY,
+    budget: Budget | None = None,
+    space: Space | None = None,
+    listener: Listener | None = None,
+) -> str | None:
+    """A whole search on the toy space; returns why it ended."""
+    space = space or toy_space()
+    executor = executor or InlineExecutor()
+    evaluation = Evaluation(space, estimator or ToyEstimator(), objectives, None)
+    executor.open(Work({Stage.SEARCH: evaluation}, objectives))
+    try:
+        experiment = Experiment(store=store, executor=executor, objectives=objectives, listener=listener)
+        return experiment.search(
+            make_strategy(strategy, space, objectives, seed=seed), budget or Budget(trials=trials)
+        )
+    finally:
+        executor.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL server that lives as long as the tests do."""
+    binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin")) if shutil.which("initdb") is None else None
+    found = shutil.which("initdb") or (binaries and str(binaries[-1] / "initdb"))
+    if not found or not Path(found).exists():
+        pytest.skip("no PostgreSQL server is installed: no initdb on the PATH or under /usr/lib/postgresql")
+    home = Path(tempfile.mkdtemp(prefix="archwright-postgres-"))
+    as_user: dict[str, Any] = {}
+    if os.geteuid() == 0:  # the server refuses to run as root
+        shutil.chown(home, "postgres", "postgres")
+        as_user = {"user": "postgres", "group": "postgres", "extra_groups": []}
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    data, where = home / "data", Path(found).resolve().parent
+    quiet = {"check": True, "cwd": home, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **as_user}
+    subprocess.run([where / "initdb", "-D", data, "-A", "trust", "-U", "archwright"], **quiet)
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c fsync=off -k {home}"
+    subprocess.run([where / "pg_ctl", "-D", data, "-o", options, "-w", "start"], **quiet)
+    try:
+        yield f"postgresql+psycopg://archwright@127.0.0.1:{port}/postgres"
+    finally:
+        subprocess.run([where / "pg_ctl", "-D", data, "-m", "immediate", "stop"], **quiet)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'trials.sqlite'}"
+    base = sqlalchemy.make_url(request.getfixturevalue("postgres"))
+    name = f"test_{uuid.uuid4().hex}"
+    engine = sqlalchemy.create_engine(base, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sqlalchemy.text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return base.set(database=name).render_as_string(hide_password=False)
