@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from archwright.errors import SpaceExhaustedError, UsageError
-from archwright.objectives.objective import Objective
+from archwright.objectives import Objective
 from archwright.spaces import Architecture, Space
 from archwright.strategies.listing import Listing
 from archwright.strategies.seen import Seen

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from archwright.objectives.objective import Objective
+from archwright.objectives import Objective
 from archwright.spaces import Space
 from archwright.strategies.randomness import random_for
 from archwright.strategies.seen import Seen

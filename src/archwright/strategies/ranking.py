@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from archwright.errors import UsageError, did_you_mean
-from archwright.objectives.objective import Objective
+from archwright.errors import UsageError
+from archwright.objectives import Objective, objective_values
 from archwright.trials import Trial, TrialState
 
 __all__ = ["Score", "score", "standings"]
@@ -57,7 +57,7 @@ def score(trial: Trial, objectives: Sequence[Objective]) -> Score:
     """The score of a finished trial.
 
     A completed trial over a limit is as infeasible as one that was never estimated for that reason. A value
-    that is not finite counts as a failure.
+    that is not finite counts as a failure, and so does an infeasible trial that does not say what is over.
 
     Args:
         trial: A completed, failed or infeasible trial.
@@ -70,28 +70,20 @@ def score(trial: Trial, objectives: Sequence[Objective]) -> Score:
         raise UsageError(f"expected a finished trial, got trial {trial.number}, which is running")
     if trial.state is TrialState.FAILED:
         return _FAILED
-    metrics = trial.metrics
     completed = trial.state is TrialState.COMPLETED
+    measured = objectives if completed else [o for o in objectives if o.name in trial.metrics]
+    values = objective_values(trial, measured)
+    if not all(map(math.isfinite, values)):
+        return _FAILED
     violation = 0.0
-    losses = []
-    for objective in objectives:
-        if objective.name not in metrics:
-            if completed:
-                raise UsageError(
-                    f"trial {trial.number} was completed without a value for the objective "
-                    f"{objective.name!r}.{did_you_mean(objective.name, metrics)}"
-                )
-            continue
-        value = metrics[objective.name]
-        if not math.isfinite(value):
-            return _FAILED
+    for objective, value in zip(measured, values, strict=True):
         if objective.limit is not None:
             violation += objective.violation(value) / (abs(objective.limit) or 1.0)
-        if objective.optimize:
-            losses.append(objective.loss(value))
     if violation > 0.0:
         return Score(violation)
-    return Score(0.0, tuple(losses)) if completed else _FAILED
+    if not completed:
+        return _FAILED
+    return Score(0.0, tuple(o.loss(v) for o, v in zip(measured, values, strict=True) if o.optimize))
 
 
 def standings(scores: Sequence[Score]) -> list[tuple[float, float]]:

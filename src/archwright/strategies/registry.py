@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from archwright.errors import UsageError, did_you_mean
-from archwright.objectives.objective import Objective
+from archwright.objectives import Objective
 from archwright.spaces import Space
 from archwright.strategies.strategy import Strategy
 

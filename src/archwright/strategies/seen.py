@@ -29,21 +29,25 @@ class Seen:
 
     def __init__(self, space: Space) -> None:
         self.space = space
-        self._proposed: dict[Hashable, Architecture] = {}
+        self._canonical: set[Hashable] = set()
+        self._active: dict[tuple[str, ...], int] = {}
+        self._values: list[list[Any]] = []
         self._rest: Listing | None = None
 
     def __len__(self) -> int:
-        return len(self._proposed)
+        return len(self._canonical)
 
     def __contains__(self, architecture: Architecture) -> bool:
-        return self.space.canonical(architecture) in self._proposed
+        return self.space.canonical(architecture) in self._canonical
 
     def add(self, architecture: Architecture) -> bool:
         """Note an architecture; whether it was new."""
         canonical = self.space.canonical(architecture)
-        if canonical in self._proposed:
+        if canonical in self._canonical:
             return False
-        self._proposed[canonical] = architecture
+        self._canonical.add(canonical)
+        data = architecture.to_json()
+        self._values.append([self._active.setdefault(tuple(data), len(self._active)), *data.values()])
         return True
 
     def draw(self, random: Random) -> Architecture:
@@ -85,18 +89,17 @@ class Seen:
 
         Returns:
             "addresses": each list of active addresses that occurs; "values": for each architecture the
-            position of its list there, followed by its values. Addresses are long and many: written once, they
-            leave a third of the text.
+            position of its list there, followed by its values. Addresses are long and many: written once,
+            they leave a third of the text.
         """
-        lists: dict[tuple[str, ...], int] = {}
-        values = []
-        for architecture in self._proposed.values():
-            data = architecture.to_json()
-            values.append([lists.setdefault(tuple(data), len(lists)), *data.values()])
-        return {"addresses": [list(addresses) for addresses in lists], "values": values}
+        return {"addresses": [list(addresses) for addresses in self._active], "values": list(self._values)}
 
     def load_json(self, data: Mapping[str, Any]) -> None:
         """Forget everything and take over what `to_json` gave."""
-        self._rest, self._proposed = None, {}
-        for which, *values in data["values"]:
-            self.add(Architecture.from_json(dict(zip(data["addresses"][which], values, strict=True))))
+        self._rest = None
+        self._active = {tuple(addresses): i for i, addresses in enumerate(data["addresses"])}
+        self._values = list(data["values"])
+        self._canonical = set()
+        for which, *values in self._values:
+            architecture = Architecture.from_json(dict(zip(data["addresses"][which], values, strict=True)))
+            self._canonical.add(self.space.canonical(architecture))

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from archwright.errors import SpaceError, UsageError
-from archwright.objectives.objective import Objective
+from archwright.objectives import Objective
 from archwright.spaces import Space
 from archwright.strategies.evolution.operators import Member, Selection, Survival, Variation
 from archwright.strategies.randomness import random_for

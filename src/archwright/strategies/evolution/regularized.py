@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from archwright.errors import UsageError
-from archwright.objectives.objective import Objective
+from archwright.objectives import Objective
 from archwright.spaces import Space
 from archwright.strategies.evolution.evolution import Evolution
 from archwright.strategies.evolution.operators import Aging, Offspring, Tournament

@@ -1,0 +1,61 @@
+"""Contract tests that any implementation joins with one line, and toys to try things on.
+
+A contract is a base class of tests. Name what is to be tested and pytest collects it:
+
+    class TestMine(StrategyContract):
+        make = MyStrategy
+
+The contracts need pytest and hypothesis (`pip install 'archwright[test]'`); the toys need neither.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from archwright.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from archwright.testing.estimator_contract import EstimatorContract
+    from archwright.testing.executor_contract import ExecutorContract
+    from archwright.testing.space_contract import NetworkSpaceContract, SpaceContract
+    from archwright.testing.store_contract import StoreContract
+    from archwright.testing.strategy_contract import StrategyContract
+    from archwright.testing.toy_estimator import ToyEstimator
+    from archwright.testing.toy_spaces import TOY_SPACES
+
+__all__ = [
+    "TOY_SPACES",
+    "EstimatorContract",
+    "ExecutorContract",
+    "NetworkSpaceContract",
+    "SpaceContract",
+    "StoreContract",
+    "StrategyContract",
+    "ToyEstimator",
+]
+
+_TOYS = {"TOY_SPACES": "toy_spaces", "ToyEstimator": "toy_estimator"}
+_CONTRACTS = {
+    "EstimatorContract": "estimator_contract",
+    "ExecutorContract": "executor_contract",
+    "NetworkSpaceContract": "space_contract",
+    "SpaceContract": "space_contract",
+    "StoreContract": "store_contract",
+    "StrategyContract": "strategy_contract",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _CONTRACTS:
+        for package in ("pytest", "hypothesis"):
+            if importlib.util.find_spec(package) is None:
+                raise MissingExtraError(package, "test", "a contract test")
+        module = f"{__name__}.{_CONTRACTS[name]}"
+        # So that a failing assertion shows its values, as those in test files do.
+        importlib.import_module("pytest").register_assert_rewrite(module)
+    elif name in _TOYS:
+        module = f"{__name__}.{_TOYS[name]}"
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(module), name)

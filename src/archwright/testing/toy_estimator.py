@@ -1,0 +1,86 @@
+"""An estimator that costs nothing: a closed formula of the architecture."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archwright.errors import TrialError, UsageError
+from archwright.estimators.estimator import Estimator
+from archwright.objectives import Direction, Objective
+from archwright.spaces import Architecture, Space
+from archwright.trials import Candidate, Measurement
+
+__all__ = ["ToyEstimator"]
+
+_GOLDEN = (5**0.5 - 1) / 2
+_DIGITS = 12
+
+
+class ToyEstimator(Estimator):
+    """Scores an architecture by its encoding x, with the numbers of inactive decisions taken as 0.
+
+    The metrics, both on one scale and in conflict:
+
+    - "score", to be maximised: the sum of w·x over the columns, divided by the number of decisions. The
+      weight w of column j (from 0) is the fractional part of (j + 1) times the golden ratio. Training
+      saturates: e epochs on the fraction f of the data reach the share 1 - 2^(-e·f) of it.
+    - "cost", to be minimised: the same with w², whatever the fidelity.
+
+    Args:
+        space: Encodes the architectures.
+        epochs: Epochs at full fidelity, at least 1.
+        sleep: Seconds that an estimate takes.
+        fails: Which architectures cannot be measured.
+
+    Raises:
+        UsageError: When epochs < 1 or sleep < 0.
+    """
+
+    objectives = (Objective("score", Direction.MAXIMIZE), Objective("cost", Direction.MINIMIZE))
+    """Its metrics, as objectives."""
+
+    def __init__(
+        self,
+        space: Space,
+        *,
+        epochs: int = 4,
+        sleep: float = 0.0,
+        fails: Callable[[Architecture], bool] | None = None,
+    ) -> None:
+        if epochs < 1 or sleep < 0.0:
+            raise UsageError(f"toy estimator: expected epochs >= 1 and sleep >= 0, got {epochs} and {sleep}")
+        self.space, self.epochs, self.sleep, self.fails = space, epochs, sleep, fails
+        self._weights = np.arange(1, space.columns + 1) * _GOLDEN % 1.0
+
+    def estimate(self, candidate: Candidate) -> Measurement:
+        """Work out the formula. See `Estimator.estimate`."""
+        begin = time.perf_counter()
+        if self.sleep:
+            time.sleep(self.sleep)
+        if self.fails is not None and self.fails(candidate.architecture):
+            raise TrialError(f"the toy estimator was told to fail on {candidate.architecture!r}")
+        fidelity = candidate.fidelity
+        final = self.score(candidate.architecture)
+        curve = [
+            {"epoch": e, "score": round(final * (1 - 2.0 ** (-e * fidelity.data_fraction)), _DIGITS)}
+            for e in range(1, (fidelity.epochs or self.epochs) + 1)
+        ]
+        metrics = {"score": curve[-1]["score"], "cost": self.cost(candidate.architecture)}
+        return Measurement(metrics, tuple(curve), time.perf_counter() - begin)
+
+    def score(self, architecture: Architecture) -> float:
+        """The score that training without end would reach; larger is better."""
+        return self._mean(architecture, self._weights)
+
+    def cost(self, architecture: Architecture) -> float:
+        """The cost; smaller is better."""
+        return self._mean(architecture, self._weights**2)
+
+    def _mean(self, architecture: Architecture, weights: NDArray[np.floating]) -> float:
+        # Rounded, since the order of a dot product's sums differs between machines.
+        code = np.maximum(self.space.encode(architecture), 0.0)
+        return round(float(weights @ code) / len(self.space.decisions), _DIGITS)
