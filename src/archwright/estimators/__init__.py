@@ -1,0 +1,26 @@
+"""How good an architecture is: the seam, and its implementations. Importing this room loads no torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from archwright.estimators.estimator import Estimator
+from archwright.estimators.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from archwright.estimators.training.training import Training
+
+__all__ = ["ESTIMATORS", "Estimator", "Recipe", "Training"]
+
+ESTIMATORS: dict[str, str] = {
+    "training": "Train each network from scratch by a recipe and score it on the validation data."
+}
+"""Name to description of what can estimate an architecture."""
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Training":
+        from archwright.estimators.training.training import Training
+
+        return Training
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

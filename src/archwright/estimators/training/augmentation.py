@@ -1,0 +1,99 @@
+"""Random changes of training inputs, on whole batches at once.
+
+Shapes: N examples, C channels, L length, H height, W width.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from archwright.errors import UsageError
+
+__all__ = ["Augmentation", "check_augmentations", "flip", "noise", "shift"]
+
+_LARGEST_SHIFT = 1 / 8
+_NOISE = 0.1
+
+
+class Augmentation:
+    """The random changes that a recipe asks for.
+
+    Args:
+        names: Of `recipe.AUGMENTATIONS`, in the order in which they are done.
+        generator: Where the randomness comes from, on the CPU.
+    """
+
+    def __init__(self, names: tuple[str, ...], generator: torch.Generator) -> None:
+        self.names = names
+        self.generator = generator
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        """The changed inputs, of the same shape."""
+        for name in self.names:
+            inputs = _FUNCTIONS[name](inputs, self.generator)
+        return inputs
+
+
+def check_augmentations(names: tuple[str, ...], input_shape: tuple[int, ...]) -> None:
+    """Check that inputs of a shape can be changed so.
+
+    Args:
+        names: Of `recipe.AUGMENTATIONS`.
+        input_shape: Shape of one input: (features,), (C, L) or (C, H, W).
+
+    Raises:
+        UsageError: When they cannot be shifted or flipped.
+    """
+    for name in names:
+        if name != "noise" and len(input_shape) not in (2, 3):
+            raise UsageError(
+                f"the augmentation {name!r} needs inputs of shape (channels, length) or "
+                f"(channels, height, width), got {input_shape}; use 'noise' or 'none'"
+            )
+
+
+def shift(inputs: Tensor, generator: torch.Generator) -> Tensor:
+    """Move each example along every spatial axis by up to an eighth of its length, at least by up to one.
+
+    The border is repeated into the room that becomes free, so no value is made up.
+
+    Args:
+        inputs: Shape (N, C, L) or (N, C, H, W).
+        generator: Where the randomness comes from.
+    """
+    for axis in range(2, inputs.ndim):
+        length = inputs.shape[axis]
+        largest = max(1, int(length * _LARGEST_SHIFT))
+        steps = torch.randint(-largest, largest + 1, (len(inputs),), generator=generator)
+        sources = (torch.arange(length) + steps[:, None]).clamp_(0, length - 1)
+        shape = [len(inputs)] + [1] * (inputs.ndim - 1)
+        shape[axis] = length
+        inputs = inputs.gather(axis, sources.to(inputs.device).view(shape).expand(inputs.shape))
+    return inputs
+
+
+def flip(inputs: Tensor, generator: torch.Generator) -> Tensor:
+    """Mirror each example along its last axis, half of the time.
+
+    Args:
+        inputs: Shape (N, C, L) or (N, C, H, W).
+        generator: Where the randomness comes from.
+    """
+    is_flipped = torch.rand(len(inputs), generator=generator) < 0.5
+    is_flipped = is_flipped.to(inputs.device).view(-1, *[1] * (inputs.ndim - 1))
+    return torch.where(is_flipped, inputs.flip(-1), inputs)
+
+
+def noise(inputs: Tensor, generator: torch.Generator) -> Tensor:
+    """Add Gaussian noise of a tenth of the batch's standard deviation.
+
+    Args:
+        inputs: Shape (N, ...).
+        generator: Where the randomness comes from.
+    """
+    drawn = torch.randn(inputs.shape, generator=generator, dtype=inputs.dtype).to(inputs.device)
+    return inputs + _NOISE * inputs.std(correction=0) * drawn
+
+
+_FUNCTIONS = {"shift": shift, "flip": flip, "noise": noise}

@@ -1,0 +1,42 @@
+"""Which epoch to go back to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from archwright.objectives import DIRECTIONS, Objective
+
+__all__ = ["BestEpoch"]
+
+
+class BestEpoch:
+    """The best epoch so far, and its weights.
+
+    Args:
+        metric: Name of the task's metric: of epochs that are equal on it the one of smaller loss is better. A
+            metric whose direction is not in `DIRECTIONS` is passed over for the loss.
+    """
+
+    def __init__(self, metric: str) -> None:
+        self.objectives = [Objective(name) for name in (metric, "loss") if name in DIRECTIONS]
+        self.epoch = 0
+        self.rank: tuple[float, ...] | None = None
+        self.scores: dict[str, float] = {}
+        self.weights: dict[str, Any] = {}
+
+    def see(self, epoch: int, scores: dict[str, float], network: nn.Module) -> None:
+        """Take note of an epoch."""
+        rank = tuple(objective.loss(scores[objective.name]) for objective in self.objectives)
+        if self.rank is None or rank < self.rank:
+            self.epoch, self.rank, self.scores = epoch, rank, scores
+            self.weights = {
+                name: value.detach().clone() if isinstance(value, Tensor) else value
+                for name, value in network.state_dict().items()
+            }
+
+    def restore(self, network: nn.Module) -> dict[str, float]:
+        """Give a network the best weights; returns their scores."""
+        network.load_state_dict(self.weights)
+        return self.scores

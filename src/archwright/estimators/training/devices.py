@@ -1,0 +1,99 @@
+"""Where training runs: device, precision, threads, and random numbers of its own."""
+
+from __future__ import annotations
+
+import logging
+import random
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from archwright.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+__all__ = ["PRECISIONS", "is_out_of_memory", "isolated", "make_fabric"]
+
+PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true")
+
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
+
+
+def make_fabric(accelerator: str, devices: int | list[int], precision: str) -> Fabric:
+    """The Lightning Fabric of one training on one device.
+
+    Args:
+        accelerator: "auto", "cpu", "cuda", "mps" and whatever else Fabric knows.
+        devices: 1, or a list with the index of the one device to use.
+        precision: One of `PRECISIONS`.
+
+    Raises:
+        UsageError: When more than one device is asked, a name is unknown, or the device is not there.
+    """
+    if devices != 1 and not (isinstance(devices, list) and len(devices) == 1):
+        raise UsageError(
+            f"expected devices to be 1 or a list of one index such as [0], got {devices!r}: one network is "
+            "trained on one device; to use several at once, run several trials side by side (workers)"
+        )
+    if precision not in PRECISIONS:
+        raise UsageError(f"unknown precision {precision!r}.{did_you_mean(str(precision), PRECISIONS)}")
+    from lightning_fabric import Fabric
+    from lightning_fabric.accelerators import ACCELERATOR_REGISTRY
+    from lightning_fabric.utilities.exceptions import MisconfigurationException
+
+    known = {"auto", "gpu", *ACCELERATOR_REGISTRY}
+    if accelerator not in known:
+        raise UsageError(f"unknown accelerator {accelerator!r}.{did_you_mean(str(accelerator), known)}")
+    # It reports on standard error what it has chosen.
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    asked = f"accelerator={accelerator!r}, devices={devices!r}, precision={precision!r}"
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", message=".*is not supported on CPU.*")
+            return Fabric(accelerator=accelerator, devices=devices, precision=precision)  # type: ignore[arg-type]
+    except (RuntimeError, TypeError, ValueError, UserWarning, MisconfigurationException) as error:
+        raise UsageError(f"cannot train with {asked}: {error}") from error
+
+
+@contextmanager
+def isolated(seed: int, device: torch.device, threads: int | None) -> Iterator[None]:
+    """Seed all random numbers inside, and set torch's threads; afterwards both are as they were before.
+
+    Args:
+        seed: Of the generators of Python, NumPy, torch and the device.
+        device: Where the training runs.
+        threads: Threads of torch on the CPU; None leaves them.
+    """
+    accelerator: Any = None if device.type == "cpu" else torch.get_device_module(device)
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    device_state = accelerator.get_rng_state() if accelerator else None
+    threads_before = torch.get_num_threads()
+    try:
+        if threads is not None:
+            torch.set_num_threads(threads)
+        random.seed(seed)
+        np.random.seed(seed)
+        torch.default_generator.manual_seed(seed)
+        if accelerator:
+            accelerator.manual_seed(seed)
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.set_rng_state(states[2])
+        if accelerator:
+            accelerator.set_rng_state(device_state)
+        if threads is not None:
+            torch.set_num_threads(threads_before)
+
+
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """Whether an error says that memory did not suffice, on the CPU or on a device."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _OUT_OF_MEMORY)
