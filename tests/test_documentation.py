@@ -1,0 +1,84 @@
+"""What README and documentation say, held against the code."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from archwright.cli import app
+
+ROOT = Path(__file__).parent.parent
+COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+
+
+def options_of(command: str) -> set[str]:
+    """The long options of a command, without `--help`."""
+    parameters = COMMANDS[command].params
+    names = [name for parameter in parameters for name in (*parameter.opts, *parameter.secondary_opts)]
+    return {name for name in names if name.startswith("--")}
+
+
+def section(text: str, title: str) -> str:
+    """The part of a page under one heading of the second level."""
+    return re.split(r"^## ", text.partition(f"\n## {title}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def test_the_readme_names_every_command() -> None:
+    table = section((ROOT / "README.md").read_text(), "On the command line")
+    assert set(re.findall(r"^\| `archwright (\w+)", table, flags=re.MULTILINE)) == set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_the_command_reference_names_every_option_and_no_other(command: str) -> None:
+    text = section((ROOT / "docs" / "commands.md").read_text(), command)
+    assert set(re.findall(r"--[a-z][a-z-]*", text)) == options_of(command)
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name
+)
+def test_commands_in_pages_have_the_options_they_are_shown_with(page: Path) -> None:
+    for line in re.findall(r"^archwright (.+)$", page.read_text(), flags=re.MULTILINE):
+        command, *words = line.partition("  #")[0].split()
+        given = {word.partition("=")[0] for word in words if word.startswith("--")}
+        assert given <= options_of(command), line
+
+
+def test_the_python_example_of_the_readme_runs(tmp_path: Path) -> None:
+    text = (ROOT / "README.md").read_text()
+    [example] = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    assert example.count("trials=30") == 1
+    brief = example.replace("trials=30", "trials=2").replace(
+        'out="runs/mine"', 'out="runs/mine", recipe=aw.Recipe(epochs=1), retrain=1, progress=False'
+    )
+    script = tmp_path / "example.py"
+    script.write_text(brief + "print(type(network).__name__)\n")
+    process = subprocess.run(
+        [sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.splitlines()[-1] == "Sequential"
+    assert "accuracy" in process.stdout
+    assert (tmp_path / "runs" / "mine" / "best" / "model.py").is_file()
+    assert (tmp_path / "runs" / "mine" / "report.html").is_file()
+
+
+def test_the_documentation_builds_without_a_warning(tmp_path: Path) -> None:
+    pytest.importorskip("mkdocs", reason="mkdocs is not installed: pip install 'archwright[docs]'")
+    process = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)],
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    assert process.stderr == ""
+    assert "Strategy" in (tmp_path / "reference" / "strategies" / "index.html").read_text()
