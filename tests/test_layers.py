@@ -13,7 +13,7 @@ LIGHT = [
     "archwright.errors",
     "archwright.spaces",
     "archwright.trials",
-    "archwright.objectives.objective",
+    "archwright.objectives",
     "archwright.strategies",
     "archwright.cli",
 ]
