@@ -34,7 +34,9 @@ def main() -> None:
                     trial = Trial(number, candidate, started=time.time())
                     store.start(trial)
                     store.finish(
-                        replace(trial, state=TrialState.COMPLETED, measurement=measurement, finished=time.time())
+                        replace(
+                            trial, state=TrialState.COMPLETED, measurement=measurement, finished=time.time()
+                        )
                     )
                 rates.append(1_000 / (time.perf_counter() - begin))
         tenth = max(1, len(rates) // 10)

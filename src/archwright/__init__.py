@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from archwright.estimators.training import Recipe, Training
     from archwright.experiments import Budget, Run, open_run
     from archwright.objectives import Objective
-    from archwright.result import Result
-    from archwright.searching import export_trial, resume, search
+    from archwright.session import Result, export_trial, resume, search
     from archwright.spaces import (
         Architecture,
         Space,
@@ -84,8 +83,7 @@ _HOMES = {
     "archwright.experiments": "Budget Run open_run",
     "archwright.trials": "Candidate Fidelity Measurement Trial TrialState",
     "archwright.estimators.training": "Recipe Training",
-    "archwright.result": "Result",
-    "archwright.searching": "export_trial resume search",
+    "archwright.session": "Result export_trial resume search",
     "archwright.errors": "ArchwrightError",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}

@@ -118,7 +118,13 @@ def postgres() -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     data, where = home / "data", Path(found).resolve().parent
-    quiet = {"check": True, "cwd": home, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **as_user}
+    quiet = {
+        "check": True,
+        "cwd": home,
+        "stdout": subprocess.DEVNULL,
+        "stderr": subprocess.DEVNULL,
+        **as_user,
+    }
     subprocess.run([where / "initdb", "-D", data, "-A", "trust", "-U", "archwright"], **quiet)
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c fsync=off -k {home}"
     subprocess.run([where / "pg_ctl", "-D", data, "-o", options, "-w", "start"], **quiet)

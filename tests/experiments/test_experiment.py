@@ -136,7 +136,9 @@ def test_an_interrupted_search_proposes_what_an_uninterrupted_one_does(
             assert [t.metrics for t in broken.trials()] == [t.metrics for t in whole.trials()]
 
 
-def test_saved_states_give_the_same_continuation(make_store: MakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_saved_states_give_the_same_continuation(
+    make_store: MakeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from archwright.experiments import replay
 
     monkeypatch.setattr(replay, "_FIRST_PAUSE", 0.0)
@@ -227,7 +229,9 @@ def test_the_listener_sees_every_step(make_store: MakeStore) -> None:
     seen: list[str] = []
 
     class Watching(Listener):
-        def stage_started(self, stage: Stage, total: int | None, done: int, minutes: float | None = None) -> None:
+        def stage_started(
+            self, stage: Stage, total: int | None, done: int, minutes: float | None = None
+        ) -> None:
             seen.append(f"{stage} {total} {done}")
 
         def trial_started(self, stage: Stage, trial: Trial) -> None:
@@ -264,7 +268,9 @@ def test_kill_minus_nine_at_any_moment_loses_nothing(tmp_path: Path) -> None:
     known: dict[int, Trial] = {}
     kills = 0
     for _ in range(30):
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+        )
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         try:

@@ -15,14 +15,17 @@ def export(
     run: RunFolder,
     trial: Annotated[
         int | None,
-        typer.Option(metavar="N", help="This trial, trained now if it has not been retrained; by default the winner."),
+        typer.Option(
+            metavar="N", help="This trial, trained now if it has not been retrained; by default the winner."
+        ),
     ] = None,
     to: Annotated[
-        str | None, typer.Option(metavar="DIR", help="Where to; by default RUN/best, or RUN/trial-N with --trial.")
+        str | None,
+        typer.Option(metavar="DIR", help="Where to; by default RUN/best, or RUN/trial-N with --trial."),
     ] = None,
     onnx: WithOnnx = None,
 ) -> None:
     """Write a network as readable source, weights, ONNX and a model card, none of which needs Archwright."""
-    from archwright.searching import export_trial
+    from archwright.session import export_trial
 
     print(export_trial(run, trial=trial, to=to, onnx=onnx))

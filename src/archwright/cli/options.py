@@ -14,5 +14,7 @@ AsJson = Annotated[
 ]
 WithOnnx = Annotated[
     bool | None,
-    typer.Option("--onnx/--no-onnx", help="Export to ONNX too; by default where the extra 'onnx' is installed."),
+    typer.Option(
+        "--onnx/--no-onnx", help="Export to ONNX too; by default where the extra 'onnx' is installed."
+    ),
 ]

@@ -92,7 +92,9 @@ def print_run(run: Run) -> None:
     for trial in run.trials:
         counts[str(trial.state)] = counts.get(str(trial.state), 0) + 1
     told = ", ".join(f"{count} {state}" for state, count in counts.items()) or "none yet"
-    console.print(f"[bold]{escape(run.name)}[/bold]: {run.state}{f' ({escape(run.stop_reason)})' if run.stop_reason else ''}")
+    console.print(
+        f"[bold]{escape(run.name)}[/bold]: {run.state}{f' ({escape(run.stop_reason)})' if run.stop_reason else ''}"
+    )
     console.print(f"trials: {told}; {_duration(run.seconds)}")
     best = run.winner or run.best
     if best is None:
@@ -109,7 +111,9 @@ def print_run(run: Run) -> None:
         table.add_row(label, *values)
     console.print(table)
     if (run.folder / "best").is_dir():
-        console.print(f"network: {escape(str(run.folder / 'best'))}   report: {escape(str(run.folder / 'report.html'))}")
+        console.print(
+            f"network: {escape(str(run.folder / 'best'))}   report: {escape(str(run.folder / 'report.html'))}"
+        )
 
 
 def _rows(columns: list[tuple[Trial, dict[str, float] | None]]) -> list[tuple[str, list[str]]]:
@@ -131,7 +135,11 @@ def _number(value: float) -> str:
 
 def _duration(seconds: float) -> str:
     whole = math.floor(seconds)
-    return f"{whole // 3600} h {whole % 3600 // 60} min" if whole >= 3600 else f"{whole // 60} min {whole % 60} s"
+    return (
+        f"{whole // 3600} h {whole % 3600 // 60} min"
+        if whole >= 3600
+        else f"{whole // 60} min {whole % 60} s"
+    )
 
 
 def print_table(rows: dict[str, str], as_json: bool) -> None:

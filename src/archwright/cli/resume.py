@@ -13,8 +13,12 @@ __all__ = ["resume"]
 
 def resume(
     run: RunFolder,
-    trials: Annotated[int | None, typer.Option("--trials", "-n", help="Search on, up to so many trials.")] = None,
-    minutes: Annotated[float | None, typer.Option("--minutes", "-m", help="Search on, up to so long in all.")] = None,
+    trials: Annotated[
+        int | None, typer.Option("--trials", "-n", help="Search on, up to so many trials.")
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", "-m", help="Search on, up to so long in all.")
+    ] = None,
     until: Annotated[
         float | None, typer.Option(metavar="SCORE", help="Search on until the first objective is this good.")
     ] = None,
@@ -28,7 +32,7 @@ def resume(
     """
     from archwright.cli.output import conclude
     from archwright.experiments import Budget
-    from archwright.searching import resume as run_resume
+    from archwright.session import resume as run_resume
 
     budget = None if trials is minutes is until is None else Budget(trials, minutes, until)
     conclude(run_resume(run, budget=budget, workers=workers, onnx=onnx).run, as_json)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,7 +19,7 @@ def search(
         typer.Argument(
             metavar="TASK",
             help="A built-in name (see `archwright list tasks`), a CSV file with --target, a folder of images with one "
-            "subfolder a class, or file.py:object."
+            "subfolder a class, or file.py:object.",
         ),
     ],
     target: Annotated[
@@ -37,9 +37,7 @@ def search(
     ] = None,
     limit: Annotated[
         list[str] | None,
-        typer.Option(
-            "--limit", "-l", metavar="NAME<=N", help="What a network may cost: 'params<=50000'."
-        ),
+        typer.Option("--limit", "-l", metavar="NAME<=N", help="What a network may cost: 'params<=50000'."),
     ] = None,
     space: Annotated[
         str | None,
@@ -57,62 +55,40 @@ def search(
     ] = None,
     option: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="NAME=VALUE", help="An option of the strategy: population_size=20."
-        ),
+        typer.Option(metavar="NAME=VALUE", help="An option of the strategy: population_size=20."),
     ] = None,
     trials: Annotated[
         int | None,
         typer.Option("--trials", "-n", help="Stop after so many trials.", show_default="50"),
     ] = None,
-    minutes: Annotated[
-        float | None, typer.Option("--minutes", "-m", help="Stop after so long.")
-    ] = None,
+    minutes: Annotated[float | None, typer.Option("--minutes", "-m", help="Stop after so long.")] = None,
     until: Annotated[
         float | None,
         typer.Option(metavar="SCORE", help="Stop when the first objective is this good."),
     ] = None,
-    retrain: Annotated[
-        int, typer.Option(metavar="K", help="Train the K best again from scratch.")
-    ] = 3,
-    baseline: Annotated[
-        bool, typer.Option(help="Train a hand-made network too, for comparison.")
-    ] = True,
+    retrain: Annotated[int, typer.Option(metavar="K", help="Train the K best again from scratch.")] = 3,
+    baseline: Annotated[bool, typer.Option(help="Train a hand-made network too, for comparison.")] = True,
     seed: Annotated[int, typer.Option(help="Of search, training and split.")] = 0,
     epochs: Annotated[
         int | None,
         typer.Option(help="Epochs of retraining, and of each trial unless --search-epochs."),
     ] = None,
-    search_epochs: Annotated[
-        int | None, typer.Option(help="Epochs of each trial of the search.")
-    ] = None,
+    search_epochs: Annotated[int | None, typer.Option(help="Epochs of each trial of the search.")] = None,
     search_fraction: Annotated[
         float, typer.Option(help="Share of the training data that the search uses.")
     ] = 1.0,
     batch_size: Annotated[int | None, typer.Option(help="Examples in a batch.")] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="The highest of the schedule.")
-    ] = None,
-    augmentation: Annotated[
-        str | None, typer.Option(help="How training inputs are varied.")
-    ] = None,
-    workers: Annotated[
-        int, typer.Option("--workers", "-w", help="Trials at once, each in its process.")
-    ] = 1,
-    time_limit: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="For one trial.")
-    ] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="The highest of the schedule.")] = None,
+    augmentation: Annotated[str | None, typer.Option(help="How training inputs are varied.")] = None,
+    workers: Annotated[int, typer.Option("--workers", "-w", help="Trials at once, each in its process.")] = 1,
+    time_limit: Annotated[float | None, typer.Option(metavar="SECONDS", help="For one trial.")] = None,
     memory_limit: Annotated[
         float | None,
         typer.Option(metavar="GB", help="For one trial, with several workers."),
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, mps or auto.")] = "auto",
-    precision: Annotated[
-        str, typer.Option(help="32-true, bf16-mixed, 16-mixed, ...")
-    ] = "32-true",
-    out: Annotated[
-        str | None, typer.Option(help="The run's folder; by default runs/TASK.")
-    ] = None,
+    precision: Annotated[str, typer.Option(help="32-true, bf16-mixed, 16-mixed, ...")] = "32-true",
+    out: Annotated[str | None, typer.Option(help="The run's folder; by default runs/TASK.")] = None,
     store: Annotated[
         str | None,
         typer.Option(metavar="URL", help="A PostgreSQL database for the trials."),
@@ -133,10 +109,10 @@ def search(
     from archwright.errors import UsageError
     from archwright.estimators.training import Recipe
     from archwright.experiments import Budget
-    from archwright.searching import search as run_search
+    from archwright.session import search as run_search
     from archwright.trials import Fidelity
 
-    given = {
+    given: dict[str, Any] = {
         "epochs": epochs,
         "batch_size": batch_size,
         "learning_rate": learning_rate,

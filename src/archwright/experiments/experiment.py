@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import threading
 import time
@@ -263,14 +264,18 @@ class _Search(_Source):
             self.reason = f"{budget.trials} trials"
         elif budget.minutes is not None and self.seconds() >= budget.minutes * 60:
             self.reason = f"{budget.minutes:g} minutes"
-        elif budget.target is not None and best is not None and first.loss(
-            best.metrics[first.name]
-        ) <= first.loss(budget.target):
+        elif (
+            budget.target is not None
+            and best is not None
+            and first.loss(best.metrics[first.name]) <= first.loss(budget.target)
+        ):
             self.reason = f"the target {first.name} {budget.target:g} was reached"
         elif self.completed == 0 and self.counted >= _ALL_FAILED:
             self.reason = f"the first {self.counted} trials all failed"
         elif self.infeasible_in_a_row >= _ALL_INFEASIBLE:
-            self.reason = f"{_ALL_INFEASIBLE:,} candidates in a row were over a limit; loosen it, or shrink the space"
+            self.reason = (
+                f"{_ALL_INFEASIBLE:,} candidates in a row were over a limit; loosen it, or shrink the space"
+            )
 
 
 def spent_seconds(sessions: Sequence[float], trials: Sequence[Trial]) -> float:
@@ -282,7 +287,7 @@ def spent_seconds(sessions: Sequence[float], trials: Sequence[Trial]) -> float:
     """
     moments = [t.started for t in trials] + [t.finished for t in trials if t.finished is not None]
     total = 0.0
-    for begin, end in zip(sessions, sessions[1:], strict=False):
+    for begin, end in itertools.pairwise(sessions):
         total += max((m - begin for m in moments if begin <= m < end), default=0.0)
     return total
 

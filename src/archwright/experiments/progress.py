@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress as Bar, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
 
 from archwright.experiments.listener import Listener
 from archwright.experiments.store import Stage
@@ -15,7 +17,11 @@ from archwright.trials import Trial, TrialState
 
 __all__ = ["Progress"]
 
-_TITLES = {Stage.SEARCH: "searching", Stage.RETRAIN: "retraining the best", Stage.BASELINE: "hand-made network"}
+_TITLES = {
+    Stage.SEARCH: "searching",
+    Stage.RETRAIN: "retraining the best",
+    Stage.BASELINE: "hand-made network",
+}
 
 
 class Progress(Listener):
@@ -25,10 +31,12 @@ class Progress(Listener):
     each failure, so that a log stays short.
 
     Args:
+        names: The metrics to show of the best trial; all where empty.
         console: Where to show it; None means standard error, so that standard output stays free for results.
     """
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self, names: Sequence[str] = (), console: Console | None = None) -> None:
+        self.names = tuple(names)
         self.console = console or Console(stderr=True)
         self._bar: Bar | None = None
         self._row: Any = None
@@ -40,12 +48,13 @@ class Progress(Listener):
         self._best: Trial | None = None
 
     def stage_started(self, stage: Stage, total: int | None, done: int, minutes: float | None = None) -> None:
+        """Begin a line."""
         self._failed = self._infeasible = 0
         self._done = self._at_first = done
         self._total, self._minutes, self._began, self._best = total, minutes, time.monotonic(), None
         if not self.console.is_terminal:
             again = f", {done} of them done before" if done else ""
-            self.console.print(f"{_TITLES[stage]}: {f'{total} trials' if total else 'no limit on trials'}{again}")
+            self._print(f"{_TITLES[stage]}: {f'{total} trials' if total else 'no limit on trials'}{again}")
             return
         self._bar = Bar(
             SpinnerColumn(),
@@ -62,31 +71,44 @@ class Progress(Listener):
         self._row = self._bar.add_task(_TITLES[stage], total=total, completed=done, left="", told="")
 
     def trial_finished(self, stage: Stage, trial: Trial, best: Trial | None) -> None:
+        """Move the line, or print one where there is news."""
         self._failed += trial.state is TrialState.FAILED
         self._infeasible += trial.state is TrialState.INFEASIBLE
         self._done += trial.state is not TrialState.INFEASIBLE
         if self._bar is not None:
-            self._bar.update(self._row, completed=self._done, left=self._left(), told=escape(self._told(best)))
+            self._bar.update(
+                self._row, completed=self._done, left=self._left(), told=escape(self._told(best))
+            )
         elif trial.state is TrialState.FAILED:
-            self.console.print(f"trial {trial.number} failed: {escape(str(trial.error))}", highlight=False)
+            self._print(f"trial {trial.number} failed: {trial.error}")
         elif best is not None and best is not self._best:
-            self.console.print(f"{self._done} done, {escape(self._told(best))}", highlight=False)
+            self._print(f"{self._done} done, {self._told(best)}")
         self._best = best
 
     def said(self, text: str) -> None:
-        self.console.print(escape(text), style="dim", highlight=False)
+        """Print it."""
+        self._print(text, style="dim")
 
     def stage_finished(self, stage: Stage) -> None:
+        """End the line."""
         if self._bar is not None:
             self._bar.update(self._row, left="")
             self._bar.stop()
             self._bar = None
 
+    def _print(self, text: str, style: str = "") -> None:
+        self.console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
     def _told(self, best: Trial | None) -> str:
-        parts = [f"best: trial {best.number} {brief(best.metrics)}"] if best is not None else []
+        parts = [f"best: trial {best.number} {self._brief(best.metrics)}"] if best is not None else []
         parts += [f"{self._failed} failed"] if self._failed else []
         parts += [f"{self._infeasible} over a limit"] if self._infeasible else []
         return ", ".join(parts)
+
+    def _brief(self, metrics: dict[str, float]) -> str:
+        """A few metrics in one line: `accuracy 0.9861, params 41,234`."""
+        names = [name for name in self.names if name in metrics] or list(metrics)
+        return ", ".join(f"{name} {_number(metrics[name])}" for name in names)
 
     def _left(self) -> str:
         """Time left by the pace of this session, or by the clock, whichever ends first."""
@@ -99,12 +121,6 @@ class Progress(Listener):
             return ""
         seconds = max(0, round(min(ends)))
         return f"{seconds // 60}:{seconds % 60:02d} left"
-
-
-def brief(metrics: dict[str, float]) -> str:
-    """A few metrics in one line: `accuracy 0.9861, params 41,234`."""
-    shown = [f"{name} {_number(value)}" for name, value in metrics.items() if name != "seconds"]
-    return ", ".join(shown)
 
 
 def _number(value: float) -> str:

@@ -42,7 +42,9 @@ def resolve_task(reference: str, **options: Any) -> Task:
         if callable(made) and not isinstance(made, Task):
             made = _called(made, reference)
         if not isinstance(made, Task):
-            raise TaskError(f"{reference}: expected a Task or a function that returns one, got {type(made).__name__}")
+            raise TaskError(
+                f"{reference}: expected a Task or a function that returns one, got {type(made).__name__}"
+            )
         return made
     if path.is_dir():
         return from_images(path, **_without(options, "target", reference))
@@ -76,7 +78,8 @@ def resolve_space(reference: str, task: Task) -> Space:
             raise UsageError(
                 f"unknown space {reference!r}.{did_you_mean(reference, SPACES)} Or give file.py:object"
             )
-        return make_space(reference, task.input_shape, task.outputs)
+        space: Space = make_space(reference, task.input_shape, task.outputs)
+        return space
     made = load_object(reference)
     if not isinstance(made, Space | Expression) and callable(made):
         made = _called(made, reference, task)
@@ -136,7 +139,9 @@ def _load_file(path: Path, reference: str) -> ModuleType:
         raise
     except Exception as error:
         del sys.modules[name]
-        raise UsageError(f"{reference}: {path} cannot be imported: {type(error).__name__}: {error}") from error
+        raise UsageError(
+            f"{reference}: {path} cannot be imported: {type(error).__name__}: {error}"
+        ) from error
     finally:
         sys.path.remove(str(path.resolve().parent))
     cloudpickle.register_pickle_by_value(module)
@@ -172,7 +177,9 @@ def _called(function: Any, reference: str, *optional: Any) -> Any:
         needed = []
     if len(needed) > len(optional):
         names = ", ".join(p.name for p in needed)
-        raise UsageError(f"{reference}: expected a function of at most {len(optional)} arguments, it needs {names}")
+        raise UsageError(
+            f"{reference}: expected a function of at most {len(optional)} arguments, it needs {names}"
+        )
     try:
         return function(*optional[: len(needed)])
     except ArchwrightError:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archwright.errors import ArchwrightError
+from archwright.errors import ArchwrightError, UsageError
 from archwright.estimators.estimator import Estimator
 from archwright.experiments.executors.executor import Job, Outcome
 from archwright.experiments.store import Stage
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
     from archwright.estimators.training import Training
 
-__all__ = ["Evaluation", "Infeasible", "Retraining", "Work"]
+__all__ = ["Evaluation", "Infeasible", "Retraining", "Step", "Work"]
+
+Step = Callable[[Job], Measurement]
+"""What measures a job of one stage. Raises `Infeasible`, or any error."""
 
 
 class Infeasible(Exception):  # noqa: N818 - not an error: an answer
@@ -37,13 +40,11 @@ class Work:
     """Runs a job by the step of its stage.
 
     Args:
-        steps: For each stage what measures a job; raises `Infeasible`, or any error.
+        steps: For each stage what measures a job.
         objectives: Whose metrics must be finite numbers.
     """
 
-    def __init__(
-        self, steps: Mapping[Stage, Callable[[Job], Measurement]], objectives: Sequence[Objective]
-    ) -> None:
+    def __init__(self, steps: Mapping[Stage, Step], objectives: Sequence[Objective]) -> None:
         self.steps = dict(steps)
         self.objectives = tuple(objectives)
 
@@ -63,9 +64,13 @@ class Work:
         for objective in self.objectives:
             value = measurement.metrics.get(objective.name)
             if value is None or not math.isfinite(value):
-                found = f"is {value}" if value is not None else f"is missing: got {', '.join(measurement.metrics)}"
-                error = f"the metric {objective.name!r} {found}"
-                return Outcome(job, TrialState.FAILED, _finite(measurement), error)
+                found = (
+                    f"is {value}"
+                    if value is not None
+                    else f"is missing: got {', '.join(measurement.metrics)}"
+                )
+                told = f"the metric {objective.name!r} {found}"
+                return Outcome(job, TrialState.FAILED, _finite(measurement), told)
         return Outcome(job, TrialState.COMPLETED, _finite(measurement))
 
 
@@ -107,18 +112,24 @@ class Evaluation:
             raise Infeasible(Measurement(cheap))
         measurement = self.estimator.estimate(candidate)
         metrics = {**cheap, **measurement.metrics}
-        metrics |= self._measure([o for o in self.objectives if o.is_cheap and o.name not in metrics], candidate)
+        metrics |= self._measure(
+            [o for o in self.objectives if o.is_cheap and o.name not in metrics], candidate
+        )
         return replace(measurement, metrics=metrics)
 
     def _measure(self, objectives: Sequence[Objective], candidate: Candidate) -> dict[str, float]:
         if not objectives:
             return {}
+        if self.example is None:
+            raise UsageError("cheap objectives need a task, whose inputs networks are counted with")
         network = self.space.build(candidate.architecture, self.example)
         return measure_cheap([objective.name for objective in objectives], network, self.example)
 
 
 class Retraining:
     """The step after the search: train from scratch at full fidelity and keep the weights.
+
+    The seed is the recipe's plus one, so that a network is not chosen for the luck of its first seed again.
 
     Args:
         training: Trains.
@@ -133,7 +144,7 @@ class Retraining:
         """Train a candidate; the measurement's artifact `weights` is the file, relative to the run's folder."""
         from archwright.experiments.checkpoints import save_weights
 
-        network, measurement = self.training.fit(job.candidate)
+        network, measurement = self.training.fit(job.candidate, seed=self.training.recipe.seed + 1)
         path = Path("checkpoints") / f"{self.stage}-{job.number}.safetensors"
         save_weights(network, self.folder / path)
         return replace(measurement, artifacts={**measurement.artifacts, "weights": path.as_posix()})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from archwright.spaces.architecture import Architecture
 from archwright.trials.candidate import Candidate
 from archwright.trials.measurement import Measurement
 
@@ -42,6 +43,11 @@ class Trial:
     error: str | None = None
     started: float = 0.0
     finished: float | None = None
+
+    @property
+    def architecture(self) -> Architecture:
+        """The candidate's architecture."""
+        return self.candidate.architecture
 
     @property
     def metrics(self) -> dict[str, float]:

@@ -6,8 +6,6 @@ import signal
 import threading
 import time
 
-import pytest
-
 from archwright.errors import UsageError
 from archwright.experiments import InlineExecutor, Job, Outcome, Stage
 from archwright.spaces import Architecture

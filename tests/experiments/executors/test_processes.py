@@ -133,7 +133,9 @@ def test_workers_end_with_their_parent_and_scripts_need_no_guard() -> None:
         executor.submit(Job(Stage.SEARCH, 0, Candidate(Architecture({}))))
         executor.wait(100)
     """
-    parent = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE, text=True)
+    parent = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE, text=True
+    )
     assert parent.stdout is not None
     worker = int(parent.stdout.readline())
     parent.kill()

@@ -152,7 +152,7 @@ def test_a_missing_file_is_not_made_by_opening_it(tmp_path: Path) -> None:
 def test_a_corrupt_file_is_refused_with_the_reason(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "trials.sqlite"
     path.write_bytes(content)
-    with pytest.raises(RunError, match="not a database|not a store of Archwright"):
+    with pytest.raises(RunError, match=r"not a database|not a store of Archwright"):
         SQLStore(f"sqlite:///{path}", "run", create=False)
 
 
@@ -164,9 +164,10 @@ def test_a_damaged_file_is_refused_with_the_reason(tmp_path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[4096 * 8 : 4096 * 20] = b"\x5a" * (4096 * 12)
     path.write_bytes(data)
-    with pytest.raises(RunError, match="corrupt|malformed"), SQLStore(
-        f"sqlite:///{path}", "run", create=False
-    ) as store:
+    with (
+        pytest.raises(RunError, match=r"corrupt|malformed"),
+        SQLStore(f"sqlite:///{path}", "run", create=False) as store,
+    ):
         store.trials()
 
 

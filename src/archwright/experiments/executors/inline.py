@@ -45,12 +45,15 @@ class InlineExecutor(Executor):
         self._work: Work | None = None
 
     def open(self, work: Work) -> None:
+        """Keep the function."""
         self._work = work
 
     def submit(self, job: Job) -> None:
+        """Keep the job for the next `wait`."""
         self._jobs.append(job)
 
     def wait(self, seconds: float) -> list[Outcome]:
+        """Run the next job to its end."""
         if self._work is None or not self._jobs:
             return []
         job = self._jobs.popleft()
@@ -62,6 +65,7 @@ class InlineExecutor(Executor):
             return [Outcome(job, TrialState.FAILED, error=error)]
 
     def close(self, *, now: bool = False) -> None:
+        """Forget the jobs."""
         self._jobs.clear()
         self._work = None
 

@@ -59,10 +59,11 @@ class ProcessesExecutor(Executor):
         self.slots = workers
         self.time_limit, self.memory_limit = time_limit, memory_limit
         self.threads = threads or max(1, (os.cpu_count() or 1) // workers)
-        self._pool: pebble.ProcessPool | None = None
+        self._pool: Any = None
         self._jobs: dict[Any, Job] = {}
 
     def open(self, work: Work) -> None:
+        """Start the workers; they load in the background."""
         payload = cloudpickle.dumps(work)
         self._pool = pebble.ProcessPool(
             max_workers=self.slots,
@@ -72,11 +73,13 @@ class ProcessesExecutor(Executor):
         )
 
     def submit(self, job: Job) -> None:
+        """Give a job to the next worker that is free."""
         if self._pool is None:
             raise UsageError("submit: the executor is not open; call open(work) first")
         self._jobs[self._pool.schedule(_run, args=(job,), timeout=self.time_limit)] = job
 
     def wait(self, seconds: float) -> list[Outcome]:
+        """The outcomes of jobs that ended, those of dead workers among them."""
         done, _ = concurrent.futures.wait(self._jobs, seconds, concurrent.futures.FIRST_COMPLETED)
         ready = sorted(((future, self._jobs.pop(future)) for future in done), key=lambda pair: pair[1].number)
         return [self._outcome(future, job) for future, job in ready]
@@ -94,6 +97,7 @@ class ProcessesExecutor(Executor):
         return outcome
 
     def close(self, *, now: bool = False) -> None:
+        """End the workers."""
         if self._pool is None:
             return
         pool, self._pool = self._pool, None
@@ -139,7 +143,9 @@ def _begin(payload: bytes, threads: int, memory_limit: int | None, parent: int) 
 def _run(job: Job) -> Outcome:
     if _work is None:
         reason = (_failure or "unknown").strip().splitlines()[-1]
-        return Outcome(job, TrialState.FAILED, error=f"the worker could not be set up: {reason}", trace=_failure)
+        return Outcome(
+            job, TrialState.FAILED, error=f"the worker could not be set up: {reason}", trace=_failure
+        )
     return _work(job)
 
 
@@ -174,7 +180,7 @@ class _Process(multiprocessing.context.SpawnProcess):
 
 
 class _Context(multiprocessing.context.SpawnContext):
-    Process = _Process  # type: ignore[assignment]
+    Process = _Process
 
 
 _launching = threading.Lock()
@@ -189,7 +195,7 @@ def _without_main() -> Iterator[None]:
         return {key: value for key, value in prepare(name).items() if not key.startswith("init_main")}
 
     with _launching:
-        multiprocessing.spawn.get_preparation_data = prepared  # type: ignore[assignment]
+        multiprocessing.spawn.get_preparation_data = prepared
         try:
             yield
         finally:

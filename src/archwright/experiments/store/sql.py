@@ -168,12 +168,23 @@ class SQLStore(Store):
             .values(
                 {
                     column: sa.bindparam(column)
-                    for column in ("state", "metrics", "curve", "artifacts", "estimate_seconds", "error", "finished", "told")
+                    for column in (
+                        "state",
+                        "metrics",
+                        "curve",
+                        "artifacts",
+                        "estimate_seconds",
+                        "error",
+                        "finished",
+                        "told",
+                    )
                 }
             )
         )
         fact = self._insert(_FACTS)
-        self._put = fact.on_conflict_do_update(index_elements=["run", "key"], set_={"value": fact.excluded.value})
+        self._put = fact.on_conflict_do_update(
+            index_elements=["run", "key"], set_={"value": fact.excluded.value}
+        )
 
     def _insert(self, table: sa.Table) -> Any:
         return (sqlite.insert if self._is_sqlite else postgresql.insert)(table)
@@ -186,6 +197,7 @@ class SQLStore(Store):
 
     @_explained
     def lock(self) -> None:
+        """By a file lock beside the SQLite file, or an advisory lock of PostgreSQL."""
         lock = self._try_lock()
         if lock is None:
             raise RunError(
@@ -197,6 +209,7 @@ class SQLStore(Store):
 
     @_explained
     def is_locked(self) -> bool:
+        """Whether some process has the run now."""
         if self._lock is not None:
             return True
         lock = self._try_lock()
@@ -229,6 +242,7 @@ class SQLStore(Store):
 
     @_explained
     def start(self, trial: Trial, stage: Stage = Stage.SEARCH) -> None:
+        """One insert."""
         candidate = trial.candidate
         self._events += 1
         self._live.execute(
@@ -248,6 +262,7 @@ class SQLStore(Store):
 
     @_explained
     def finish(self, trial: Trial, stage: Stage = Stage.SEARCH) -> None:
+        """One update."""
         measured = trial.measurement
         self._events += 1
         done = self._live.execute(
@@ -258,8 +273,12 @@ class SQLStore(Store):
                 "key_number": trial.number,
                 "state": trial.state.value,
                 "metrics": json.dumps(dict(measured.metrics)) if measured else None,
-                "curve": json.dumps([dict(point) for point in measured.curve]) if measured and measured.curve else None,
-                "artifacts": json.dumps(dict(measured.artifacts)) if measured and measured.artifacts else None,
+                "curve": json.dumps([dict(point) for point in measured.curve])
+                if measured and measured.curve
+                else None,
+                "artifacts": json.dumps(dict(measured.artifacts))
+                if measured and measured.artifacts
+                else None,
                 "estimate_seconds": measured.seconds if measured else None,
                 "error": trial.error,
                 "finished": trial.finished,
@@ -267,14 +286,18 @@ class SQLStore(Store):
             },
         )
         if done.rowcount != 1:
-            raise RunError(f"trial {trial.number} ({stage}) is finished before it was started; start it first")
+            raise RunError(
+                f"trial {trial.number} ({stage}) is finished before it was started; start it first"
+            )
 
     @_explained
     def trials(self, stage: Stage = Stage.SEARCH) -> list[Trial]:
+        """All trials of a stage, by number."""
         return [trial for trial, _, _ in self._rows(stage)]
 
     @_explained
     def events(self, after: int = 0) -> list[Event]:
+        """What the strategy was asked and told, in order."""
         happened: list[tuple[int, Event]] = []
         for trial, asked, told in self._rows(Stage.SEARCH):
             happened.append((asked, ("ask", trial)))
@@ -291,7 +314,19 @@ class SQLStore(Store):
         )
         fidelities: dict[str, Fidelity] = {}
         for row in self._live.execute(query):
-            number, state, architecture, fidelity, parent, metrics, curve, artifacts, seconds, error, *rest = row
+            (
+                number,
+                state,
+                architecture,
+                fidelity,
+                parent,
+                metrics,
+                curve,
+                artifacts,
+                seconds,
+                error,
+                *rest,
+            ) = row
             started, finished, asked, told = rest
             if fidelity not in fidelities:
                 fidelities[fidelity] = Fidelity.from_json(json.loads(fidelity))
@@ -303,30 +338,41 @@ class SQLStore(Store):
                     seconds,
                     json.loads(artifacts) if artifacts else {},
                 )
-            candidate = Candidate(Architecture.from_json(json.loads(architecture)), fidelities[fidelity], parent)
+            candidate = Candidate(
+                Architecture.from_json(json.loads(architecture)), fidelities[fidelity], parent
+            )
             trial = Trial(number, candidate, TrialState(state), measurement, error, started, finished)
             yield trial, asked, told
 
     @_explained
     def put(self, key: str, value: Any) -> None:
+        """One insert or update."""
         self._live.execute(self._put, {"run": self._run, "key": key, "value": json.dumps(value)})
 
     @_explained
     def get(self, key: str, default: Any = None) -> Any:
+        """A fact about the run."""
         query = sa.select(_FACTS.c.value).where(_FACTS.c.run == self._run, _FACTS.c.key == key)
         text = self._live.execute(query).scalar()
         return default if text is None else json.loads(text)
 
     @_explained
     def say(self, text: str) -> None:
+        """One insert."""
         self._live.execute(sa.insert(_MESSAGES), {"run": self._run, "time": time.time(), "text": text})
 
     @_explained
     def messages(self) -> list[tuple[float, str]]:
-        query = sa.select(_MESSAGES.c.time, _MESSAGES.c.text).where(_MESSAGES.c.run == self._run).order_by(_MESSAGES.c.id)
+        """The run's log, in order."""
+        query = (
+            sa.select(_MESSAGES.c.time, _MESSAGES.c.text)
+            .where(_MESSAGES.c.run == self._run)
+            .order_by(_MESSAGES.c.id)
+        )
         return [(when, text) for when, text in self._live.execute(query)]
 
     def close(self) -> None:
+        """Close the connection and let go of the lock."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None

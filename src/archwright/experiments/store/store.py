@@ -24,8 +24,10 @@ class Stage(StrEnum):
 
 
 class Store(ABC):
-    """Holds one run. Each method that writes is one committed transaction: once it returns, a `kill -9` of the
-    process cannot undo it, and one that is cut short has written nothing.
+    """Holds one run.
+
+    Each method that writes is one committed transaction: once it returns, a `kill -9` of the process cannot undo
+    it, and one that is cut short has written nothing.
     """
 
     @abstractmethod

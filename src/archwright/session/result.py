@@ -40,7 +40,7 @@ class Result:
 
     @property
     def state(self) -> str:
-        """"completed", or "stopped" when it was interrupted and can be resumed."""
+        """ "completed", or "stopped" when it was interrupted and can be resumed."""
         return self.run.state
 
     @property
@@ -79,7 +79,10 @@ class Result:
                 "number": trial.number,
                 "state": str(trial.state),
                 **trial.metrics,
-                **{f"architecture.{address}": value for address, value in trial.candidate.architecture.items()},
+                **{
+                    f"architecture.{address}": value
+                    for address, value in trial.candidate.architecture.items()
+                },
                 "seconds": trial.seconds,
                 "error": trial.error,
             }
@@ -98,7 +101,11 @@ class Result:
         """
         from archwright.experiments.checkpoints import load_weights
 
-        wanted = self.run.winner if trial is None else next((t for t in self.run.retrained if t.number == trial), None)
+        wanted = (
+            self.run.winner
+            if trial is None
+            else next((t for t in self.run.retrained if t.number == trial), None)
+        )
         if wanted is None or wanted.measurement is None:
             known = ", ".join(str(t.number) for t in self.run.retrained) or "none"
             asked = "there is no winner yet" if trial is None else f"trial {trial} was not retrained"
@@ -110,4 +117,6 @@ class Result:
     def __repr__(self) -> str:
         best = self.run.winner or self.run.best
         metrics = ", ".join(f"{name} {value:.4g}" for name, value in (best.metrics if best else {}).items())
-        return f"Result({self.run.name}: {self.state}, {len(self.trials)} trials, best: {metrics or 'none yet'})"
+        return (
+            f"Result({self.run.name}: {self.state}, {len(self.trials)} trials, best: {metrics or 'none yet'})"
+        )

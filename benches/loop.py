@@ -1,0 +1,114 @@
+"""A no-op trial through the whole loop, inline and with 2 processes, beside Optuna 5 with SQLite.
+
+Both sides decide 20 categorical parameters with 5 options and write every transition of every trial into a SQLite
+file; the estimate is nothing. Prints the median milliseconds a trial takes, and the ratio of the rates.
+
+Usage: python benches/loop.py [--trials 2000] [--optuna-trials 200]
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import optuna
+
+from archwright.estimators.estimator import Estimator
+from archwright.experiments import (
+    Budget,
+    Evaluation,
+    Executor,
+    Experiment,
+    InlineExecutor,
+    Listener,
+    ProcessesExecutor,
+    SQLStore,
+    Stage,
+    Work,
+)
+from archwright.objectives import Objective
+from archwright.spaces import Space, choice, layer
+from archwright.strategies import make_strategy
+from archwright.trials import Candidate, Measurement, Trial
+
+
+class Nothing(Estimator):
+    """Measures nothing."""
+
+    def estimate(self, candidate: Candidate) -> Measurement:
+        """A constant."""
+        return Measurement({"accuracy": 0.5})
+
+
+class Clock(Listener):
+    """Notes when trials end."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def trial_finished(self, stage: Stage, trial: Trial, best: Trial | None) -> None:
+        """Note the time."""
+        self.times.append(time.perf_counter())
+
+
+def archwright_trial(executor: Executor, trials: int, strategy: str) -> float:
+    """Median milliseconds a trial, over blocks of 50."""
+    space = Space(layer(dict, **{f"d{i}": choice(*range(5), name=f"d{i}") for i in range(20)}))
+    objectives = (Objective("accuracy"),)
+    clock = Clock()
+    with tempfile.TemporaryDirectory() as folder:
+        with SQLStore(f"sqlite:///{Path(folder) / 'trials.sqlite'}", "bench", create=True) as store:
+            store.lock()
+            executor.open(Work({Stage.SEARCH: Evaluation(space, Nothing(), objectives, None)}, objectives))
+            experiment = Experiment(store=store, executor=executor, objectives=objectives, listener=clock)
+            experiment.search(make_strategy(strategy, space, objectives, seed=0), Budget(trials=trials))
+            executor.close()
+    blocks = clock.times[::50]
+    return 1000 * statistics.median(b - a for a, b in itertools.pairwise(blocks)) / 50
+
+
+def optuna_trial(trials: int) -> float:
+    """Median milliseconds a trial of Optuna's random sampler, over blocks of 10."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    times: list[float] = []
+
+    def objective(trial: optuna.Trial) -> float:
+        for i in range(20):
+            trial.suggest_categorical(f"d{i}", list(range(5)))
+        times.append(time.perf_counter())
+        return 0.5
+
+    with tempfile.TemporaryDirectory() as folder:
+        study = optuna.create_study(
+            storage=f"sqlite:///{Path(folder) / 'optuna.sqlite'}",
+            sampler=optuna.samplers.RandomSampler(seed=0),
+        )
+        study.optimize(objective, n_trials=trials)
+    blocks = times[::10]
+    return 1000 * statistics.median(b - a for a, b in itertools.pairwise(blocks)) / 10
+
+
+def main() -> None:
+    """Run all sides in turn."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trials", type=int, default=2_000)
+    parser.add_argument("--optuna-trials", type=int, default=200)
+    arguments = parser.parse_args()
+    for strategy in ("random", "evolution"):
+        inline = archwright_trial(InlineExecutor(), arguments.trials, strategy)
+        print(f"archwright, {strategy}, inline:      {inline:8.2f} ms a trial")
+        if strategy == "random":
+            first = inline
+    processes = archwright_trial(ProcessesExecutor(2), arguments.trials, "random")
+    print(f"archwright, random, 2 processes: {processes:8.2f} ms a trial")
+    peer = optuna_trial(arguments.optuna_trials)
+    print(f"optuna {optuna.__version__}, random, SQLite:  {peer:8.2f} ms a trial")
+    print(f"ratio of the rates: inline {peer / first:.0f}, 2 processes {peer / processes:.1f}")
+
+
+if __name__ == "__main__":
+    main()

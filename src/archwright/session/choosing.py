@@ -1,0 +1,137 @@
+"""From what a user gave to what a search needs: the space, objectives, strategy, folder, executor."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from archwright.errors import RunError, UsageError
+from archwright.experiments import (
+    Budget,
+    Executor,
+    InlineExecutor,
+    Listener,
+    ProcessesExecutor,
+    Settings,
+    resolve_space,
+)
+from archwright.objectives import Objective, parse_limit, parse_objective
+from archwright.spaces import Space
+from archwright.tasks import Task
+
+__all__ = [
+    "executor_for",
+    "lasting",
+    "listener_for",
+    "new_folder",
+    "objectives_for",
+    "space_for",
+    "strategy_for",
+    "without_password",
+]
+
+
+def space_for(space: Space | str | None, task: Task) -> tuple[Space, str | None]:
+    """The space, and its reference where it has one."""
+    if isinstance(space, Space):
+        return space, None
+    name: str
+    if space is None:
+        from archwright.spaces.zoo import default_space
+
+        name = default_space(task.input_shape)
+    else:
+        name = space
+    return resolve_space(name, task), name
+
+
+def objectives_for(given: Sequence[Objective | str], task: Task) -> tuple[Objective, ...]:
+    """One objective a metric: what is optimised first, then what is only limited."""
+    merged: dict[str, Objective] = {}
+    for one in given:
+        new = (
+            one
+            if isinstance(one, Objective)
+            else parse_limit(one)
+            if re.search("[<>]", one)
+            else parse_objective(one)
+        )
+        old = merged.get(new.name)
+        if old is not None:
+            limit = new.limit if old.limit is None else old.limit
+            if old.direction is not new.direction or (old.limit is not None and new.limit is not None):
+                raise UsageError(f"{new.name!r} is given twice, as '{old}' and '{new}'; keep one")
+            new = replace(old, limit=limit, optimize=old.optimize or new.optimize)
+        merged[new.name] = new
+    chosen = [objective for objective in merged.values() if objective.optimize]
+    if not chosen:
+        limited = merged.pop(task.metric, None)
+        chosen = [replace(limited, optimize=True) if limited else Objective(task.metric)]
+    return (*chosen, *(objective for objective in merged.values() if not objective.optimize))
+
+
+def strategy_for(space: Space, budget: Budget) -> tuple[str, str]:
+    if budget.trials is not None and space.size_bound <= budget.trials:
+        return "grid", f"all {space.size_bound:,} architectures fit into the budget"
+    return "evolution", "it is the most robust choice where not everything can be tried"
+
+
+def new_folder(out: str | Path | None, name: str) -> Path:
+    if out is None:
+        stem = Path("runs") / (re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run")
+        number = 1
+        while (folder := stem if number == 1 else stem.with_name(f"{stem.name}-{number}")).exists():
+            number += 1
+        return folder
+    folder = Path(out)
+    if (folder / "experiment.json").exists():
+        raise RunError(
+            f"{folder} holds a run already: go on with it by `archwright resume {folder}`, or give another --out"
+        )
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RunError(f"{folder} exists and is not an empty folder; give another --out")
+    return folder
+
+
+def executor_for(settings: Settings) -> Executor:
+    wanted = settings.executor
+    if wanted["workers"] == 1:
+        if wanted["memory_limit"] is not None:
+            raise UsageError("a memory limit needs trials in processes of their own; use workers=2 or more")
+        return InlineExecutor(time_limit=wanted["time_limit"])
+    return ProcessesExecutor(
+        wanted["workers"], time_limit=wanted["time_limit"], memory_limit=wanted["memory_limit"]
+    )
+
+
+def listener_for(listener: Listener | None, progress: bool, objectives: Sequence[Objective] = ()) -> Listener:
+    """The given listener, or a progress display that shows the objectives and the number of parameters."""
+    if listener is not None or not progress:
+        return listener or Listener()
+    from archwright.experiments.progress import Progress
+
+    return Progress(list(dict.fromkeys([*(objective.name for objective in objectives), "params"])))
+
+
+def lasting(reference: str) -> str:
+    """A reference that means the same from another working folder."""
+    where, colon, name = reference.rpartition(":")
+    with contextlib.suppress(OSError):
+        if Path(reference).exists():
+            return str(Path(reference).resolve())
+        if colon and Path(where).is_file():
+            return f"{Path(where).resolve()}:{name}"
+    return reference
+
+
+def without_password(store: str | None) -> str | None:
+    if store is None:
+        return None
+    import sqlalchemy
+
+    with contextlib.suppress(sqlalchemy.exc.ArgumentError):
+        return sqlalchemy.make_url(store).set(password=None).render_as_string()
+    return store

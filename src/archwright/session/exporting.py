@@ -1,0 +1,142 @@
+"""Writing networks of a run as files that need no Archwright."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from archwright.errors import RunError, UsageError
+from archwright.experiments import (
+    Experiment,
+    Run,
+    Settings,
+    SQLStore,
+    Stage,
+    Work,
+    open_run,
+    picture,
+    resolve_space,
+    resolve_task,
+)
+from archwright.experiments.work import Retraining
+from archwright.session.choosing import executor_for, listener_for
+from archwright.spaces import Space
+from archwright.tasks import Task
+from archwright.trials import FULL, Candidate, Trial
+
+__all__ = ["export_trial", "export_winner", "space_of"]
+
+
+def export_winner(run: Run, space: Space, task: Task, *, onnx: bool | None = None) -> Path:
+    """Write the winner into the run's `best/`.
+
+    Args:
+        run: A run with a winner.
+        space: Its space.
+        task: Its task.
+        onnx: Whether to export to ONNX too; None does so where the extra is installed.
+
+    Raises:
+        RunError: When there is no winner yet.
+        ExportError: When the printed network does not do what the trained one does.
+    """
+    if run.winner is None:
+        raise RunError(f"{run.folder} has no winner yet: go on with it by `archwright resume {run.folder}`")
+    return _write(run, run.winner, space, task, run.folder / "best", onnx)
+
+
+def export_trial(
+    run: str | Path,
+    *,
+    trial: int | None = None,
+    to: str | Path | None = None,
+    space: Space | None = None,
+    task: Task | None = None,
+    onnx: bool | None = None,
+    progress: bool = True,
+) -> Path:
+    """Write a trial's network as source, weights, ONNX and a model card. A trial that was not retrained is now.
+
+    Args:
+        run: The run's folder.
+        trial: The trial's number; None means the winner.
+        to: The folder to write; None means `best` in the run's folder, or `trial-N` for a trial.
+        space: The space, where it was given as a Python object.
+        task: The task, where it was given as a Python object.
+        onnx: Whether to export to ONNX too; None does so where the extra is installed.
+        progress: Whether to show the progress of a retraining.
+
+    Returns:
+        The folder.
+
+    Raises:
+        RunError: When the run cannot be opened or has no winner.
+        UsageError: When there is no such trial, or its training fails.
+        ExportError: When the printed network does not do what the trained one does.
+    """
+    opened = open_run(run)
+    space, task = _space_and_task(opened, space, task)
+    folder = Path(to) if to is not None else opened.folder / ("best" if trial is None else f"trial-{trial}")
+    if trial is None:
+        if opened.winner is None:
+            return export_winner(opened, space, task, onnx=onnx)
+        return _write(opened, opened.winner, space, task, folder, onnx)
+    found = next((t for t in opened.trials if t.number == trial), None)
+    if found is None:
+        known = f"0 to {len(opened.trials) - 1}" if opened.trials else "none"
+        raise UsageError(f"{run} has no trial {trial}; its trials: {known}")
+    trained = next((t for t in opened.retrained if t.number == trial and t.measurement), None)
+    if trained is None:
+        opened, trained = _train(opened, found, space, task, progress)
+    return _write(opened, trained, space, task, folder, onnx)
+
+
+def space_of(run: Run) -> Space | None:
+    """The space of a run, where it can be made again from its reference; None where Python gave an object."""
+    if run.settings["space"]["reference"] is None or run.settings["task"]["reference"] is None:
+        return None
+    return _space_and_task(run, None, None)[0]
+
+
+def _space_and_task(run: Run, space: Space | None, task: Task | None) -> tuple[Space, Task]:
+    for kind, given in (("task", task), ("space", space)):
+        if given is None and run.settings[kind]["reference"] is None:
+            raise UsageError(
+                f"{run.folder} was begun from Python with a {kind} that has no name: give it, from Python, as "
+                f"{kind}={kind}"
+            )
+    if task is None:
+        task = resolve_task(run.settings["task"]["reference"], **run.settings["task"]["options"])
+    return space or resolve_space(run.settings["space"]["reference"], task), task
+
+
+def _train(run: Run, trial: Trial, space: Space, task: Task, progress: bool) -> tuple[Run, Trial]:
+    """Train a trial of the search from scratch, as one of the retrained."""
+    from archwright.estimators.training import Recipe, Training
+
+    settings = Settings.read(run.folder)
+    training = Training(space, task, Recipe.from_json(settings.recipe), **settings.training)
+    step = Retraining(training, run.folder.resolve(), Stage.RETRAIN)
+    with SQLStore(settings.store_url(run.folder), settings.name, create=False) as store:
+        store.lock()
+        executor = executor_for(
+            settings.changed(executor={**settings.executor, "workers": 1, "memory_limit": None})
+        )
+        executor.open(Work({Stage.RETRAIN: step}, run.objectives))
+        try:
+            experiment = Experiment(
+                store=store,
+                executor=executor,
+                objectives=run.objectives,
+                listener=listener_for(None, progress, run.objectives),
+            )
+            wanted = {trial.number: Candidate(trial.candidate.architecture, FULL, trial.number)}
+            (trained,) = experiment.run_all(Stage.RETRAIN, wanted)
+        finally:
+            executor.close(now=True)
+        if trained.measurement is None:
+            raise UsageError(f"trial {trial.number} cannot be trained: {trained.error}")
+        return picture(run.folder, settings, store), trained
+
+
+def _write(run: Run, trial: Trial, space: Space, task: Task, folder: Path, onnx: bool | None) -> Path:
+    raise NotImplementedError

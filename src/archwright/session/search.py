@@ -1,0 +1,152 @@
+"""The main job from end to end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archwright.errors import UsageError
+from archwright.estimators.estimator import Estimator
+from archwright.experiments import Budget, Listener, Settings, SQLStore, resolve_task
+from archwright.objectives import Objective
+from archwright.session.choosing import (
+    executor_for,
+    lasting,
+    listener_for,
+    new_folder,
+    objectives_for,
+    space_for,
+    strategy_for,
+    without_password,
+)
+from archwright.session.result import Result
+from archwright.session.stages import Session, conduct
+from archwright.spaces import Space
+from archwright.strategies import Strategy, make_strategy
+from archwright.tasks import Task
+from archwright.trials import FULL, Fidelity
+
+if TYPE_CHECKING:
+    from archwright.estimators.training import Recipe
+
+__all__ = ["search"]
+
+
+def search(
+    space: Space | str | None,
+    task: Task | str,
+    *,
+    strategy: Strategy | str | None = None,
+    strategy_options: dict[str, Any] | None = None,
+    objectives: Sequence[Objective | str] = (),
+    budget: Budget | None = None,
+    estimator: Estimator | None = None,
+    recipe: Recipe | None = None,
+    fidelity: Fidelity = FULL,
+    retrain: int = 3,
+    baseline: bool = True,
+    seed: int = 0,
+    workers: int = 1,
+    time_limit: float | None = None,
+    memory_limit: int | None = None,
+    accelerator: str = "auto",
+    precision: str = "32-true",
+    store: str | None = None,
+    out: str | Path | None = None,
+    onnx: bool | None = None,
+    listener: Listener | None = None,
+    progress: bool = True,
+    task_options: dict[str, Any] | None = None,
+    command: str | None = None,
+) -> Result:
+    """Search a network for a task, retrain the best, and write everything into a run's folder.
+
+    Args:
+        space: A space, a built-in name, `file.py:object`, or None for one that fits the task's inputs.
+        task: A task, a built-in name, `file.py:object`, a CSV file or a folder of images.
+        strategy: A strategy, a built-in name, or None for one that fits space and budget.
+        strategy_options: Options of a strategy given by name.
+        objectives: Objectives and limits, such as `["accuracy", "params<=50000"]`; the first one that is optimised
+            decides what is best. Without one it is the task's metric.
+        budget: When to stop; None means 50 trials.
+        estimator: What measures candidates; None trains each from scratch by the recipe.
+        recipe: How networks are trained; None means the defaults with this seed.
+        fidelity: Effort of the estimates in the search; retraining always has full effort.
+        retrain: How many of the best are trained again from scratch; 0 leaves out all that follows the search.
+        baseline: Also train a sensible hand-made network in the same way, for comparison.
+        seed: Of the strategy and the training; the data's split has its own, in the task.
+        workers: 1 runs trials in this process, more in so many processes.
+        time_limit: Seconds a trial may take; over it, it has failed.
+        memory_limit: Bytes a trial may take, with workers > 1.
+        accelerator: Lightning Fabric's name of a device: "cpu", "cuda", "mps", "auto".
+        precision: Lightning Fabric's name: "32-true", "bf16-mixed", ...
+        store: URL of a database; None means a SQLite file in the run's folder.
+        out: The run's folder, new or empty; None means `runs/NAME` by the task's name.
+        onnx: Whether to export to ONNX; None does so where the extra is installed.
+        listener: Is told of every step; None shows progress, unless `progress` is False.
+        progress: Whether to show progress where no listener is given.
+        task_options: Options of a task given by name or path (`target`, `seed`).
+        command: The command line, for the report.
+
+    Returns:
+        The result; its `state` is "stopped" when Ctrl-C ended the search early.
+
+    Raises:
+        UsageError: When an argument does not fit; nothing was run.
+        SearchError: When no trial was completed.
+    """
+    from archwright.estimators.training import Recipe
+
+    budget = budget or Budget(trials=50)
+    if retrain < 0:
+        raise UsageError(f"expected retrain >= 0, got {retrain}")
+    recipe = recipe or Recipe(seed=seed)
+    made_task = resolve_task(task, **(task_options or {})) if isinstance(task, str) else task
+    made_space, space_reference = space_for(space, made_task)
+    chosen = objectives_for(objectives, made_task)
+    name = strategy if isinstance(strategy, str) else None
+    said = []
+    if space is None:
+        said.append(f"space: {space_reference}, picked for inputs of shape {made_task.input_shape}")
+    if strategy is None:
+        name, why = strategy_for(made_space, budget)
+        said.append(f"strategy: {name}, picked since {why}")
+    made_strategy = (
+        strategy
+        if isinstance(strategy, Strategy)
+        else make_strategy(str(name), made_space, chosen, seed=seed, **(strategy_options or {}))
+    )
+    folder = new_folder(out, made_task.name)
+    settings = Settings(
+        name=folder.name,
+        task={
+            "reference": lasting(task) if isinstance(task, str) else None,
+            "options": task_options or {},
+            "describe": dict(made_task.describe()),
+        },
+        space={
+            "reference": lasting(space_reference) if space_reference else None,
+            "name": made_space.name,
+            "digest": made_space.digest,
+            "describe": made_space.describe(),
+        },
+        strategy={"name": name or type(strategy).__name__, "options": strategy_options or {}},
+        seed=seed,
+        objectives=[objective.to_json() for objective in chosen],
+        budget=budget.to_json(),
+        recipe=recipe.to_json(),
+        fidelity=fidelity.to_json(),
+        executor={"workers": workers, "time_limit": time_limit, "memory_limit": memory_limit},
+        training={"accelerator": accelerator, "precision": precision},
+        retrain=retrain,
+        baseline=baseline,
+        store=without_password(store),
+        command=command,
+    )
+    session = Session(folder, settings, made_space, made_task, made_strategy, estimator, chosen)
+    executor = executor_for(settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    opened = SQLStore(store or settings.store_url(folder), settings.name, create=True)
+    settings.write(folder)
+    return conduct(session, opened, executor, listener_for(listener, progress, chosen), onnx, said)
