@@ -1,0 +1,143 @@
+"""The whole drawing: the network from top to bottom, then each kind of cell as a graph."""
+
+from __future__ import annotations
+
+from html import escape
+
+from archwright.reports.drawing.boxes import Box, box_of
+from archwright.reports.drawing.cells import Cell
+from archwright.reports.drawing.graph import place_cell
+from archwright.reports.drawing.render import Placed, arrow, pill, place
+from archwright.reports.drawing.shortening import folded, labelled_once, pruned
+from archwright.reports.palette import LIGHT
+from archwright.reports.wording import value_text
+from archwright.spaces import Architecture, Call, Space, resolve
+
+__all__ = ["draw_architecture"]
+
+_MOST_BOXES = 120
+_MARGIN = 8.0
+_SECTION_GAP = 30.0
+
+
+def draw_architecture(
+    space: Space,
+    architecture: Architecture,
+    *,
+    input_text: str = "input",
+    output_text: str = "output",
+    most: int = _MOST_BOXES,
+) -> str:
+    """Draw the network of an architecture.
+
+    Calls are boxes, nested as they stand in each other's arguments; arrows stand where the order of the
+    arguments is that of the data (a Sequential, a chain, arguments named stem, blocks, head). What decisions
+    selected is marked, with each decision told where it first enters. Runs of like parts are drawn once, with
+    their number; cells (`archwright.reports.drawing.cells`) are drawn once a kind, as graphs, below the network.
+
+    Args:
+        space: The space of the architecture.
+        architecture: What to draw.
+        input_text: What goes in, such as "1 × 8 × 8".
+        output_text: What comes out, such as "10 classes".
+        most: How many boxes to draw at most, about; what is left out is counted in the drawing.
+
+    Returns:
+        An `<svg>` element for a page of HTML. Its colours are CSS variables (`--ink`, `--accent`, ...) where the page
+        has them, and those of a light page otherwise.
+    """
+    root = resolve(space, architecture)
+    if not isinstance(root, Call):
+        root = Call(type(root), [root], {}, "the root")
+    box = labelled_once(pruned(folded(box_of(root)), most))
+    kinds = _kinds(box)
+    network = _with_ends(
+        place(box, {id(cell): name for cell, name in _named_cells(box, kinds)}), input_text, output_text
+    )
+    sections = [("", network)] + [(name, place_cell(cell)) for name, cell in kinds.values()]
+
+    parts, y, width = [], _MARGIN, 0.0
+    for title, drawn in sections:
+        if title:
+            parts.append(f'<text class="heading" x="{_MARGIN}" y="{y + 14:.1f}">{escape(title)}</text>')
+            y += 30
+        parts.append(drawn.at(_MARGIN, y))
+        y += drawn.height + _SECTION_GAP
+        width = max(width, drawn.width)
+    width, height = width + 2 * _MARGIN + 4, y - _SECTION_GAP + _MARGIN + 4
+    decided = ", ".join(f"{address} = {value_text(value)}" for address, value in architecture.items())
+    return (
+        f'<svg class="architecture" xmlns="http://www.w3.org/2000/svg" role="img" '
+        f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}">'
+        f"<title>Drawing of the architecture</title><desc>{escape(f'{root.name} with {box.calls:,} calls. {decided}')}</desc>"
+        f"<style>{_STYLE}</style>{''.join(parts)}</svg>"
+    )
+
+
+def _kinds(box: Box) -> dict[object, tuple[str, Cell]]:
+    """Each kind of cell once, by its likeness, with its name."""
+    kinds: dict[object, tuple[str, Cell]] = {}
+    for cell in _cells(box):
+        if cell.likeness not in kinds:
+            name = (
+                f"{cell.name} cell" if cell.name else f"cell {'ABCDEFGHIJKLMNOPQRSTUVWXYZ'[len(kinds) % 26]}"
+            )
+            kinds[cell.likeness] = (name, cell)
+    return kinds
+
+
+def _named_cells(box: Box, kinds: dict[object, tuple[str, Cell]]) -> list[tuple[Cell, str]]:
+    return [(cell, kinds[cell.likeness][0]) for cell in _cells(box)]
+
+
+def _cells(box: Box) -> list[Cell]:
+    own = [box.cell] if box.cell is not None else []
+    return own + [cell for child in box.children for cell in _cells(child)]
+
+
+def _with_ends(network: Placed, input_text: str, output_text: str) -> Placed:
+    """The network between what goes in and what comes out."""
+    first, last = pill(input_text, "end"), pill(output_text, "end")
+    middle = network.width / 2
+    y = first.height + 18
+    bottom = y + network.height + 18
+    parts = [
+        first.at(middle - first.width / 2, 0),
+        arrow(middle, first.height, y),
+        network.at(0, y),
+        arrow(middle, y + network.height, bottom),
+        last.at(middle - last.width / 2, bottom),
+    ]
+    return Placed(network.width, bottom + last.height, "".join(parts))
+
+
+def _colour(role: str) -> str:
+    return f"var(--{role}, {LIGHT[role]})"
+
+
+_FACE = "ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace"
+_STYLE = f"""
+.architecture text {{ font: 12px {_FACE}; fill: {_colour("ink")} }}
+.architecture .name {{ font-weight: 600 }}
+.architecture .detail, .architecture .label {{ fill: {_colour("muted")} }}
+.architecture .label {{ font-style: italic }}
+.architecture .count {{ fill: {_colour("accent")}; font-weight: 700 }}
+.architecture .heading {{ font-weight: 700; font-size: 13px }}
+.architecture .box {{ fill: {_colour("surface")}; stroke: {_colour("faint")} }}
+.architecture .holder {{ fill: {_colour("raised")}; fill-opacity: .55; stroke: {_colour("line")} }}
+.architecture .group {{ fill: none; stroke: {_colour("accent")}; stroke-dasharray: 4 3 }}
+.architecture .box.decided {{ stroke: {_colour("warm")} }}
+.architecture .decision rect {{ fill: {_colour("warm-soft")} }}
+.architecture .decision text {{ fill: {_colour("warm")}; font-size: 11px }}
+.architecture .end rect {{ fill: {_colour("ink")} }}
+.architecture .end text {{ fill: {_colour("paper")}; font-size: 11px }}
+.architecture .flow {{ fill: none; stroke: {_colour("faint")}; stroke-width: 1.4 }}
+.architecture .tip {{ fill: {_colour("faint")} }}
+.architecture .skip {{ fill: none; stroke: {_colour("accent")}; stroke-width: 1.6 }}
+.architecture .skip-tip {{ fill: {_colour("accent")} }}
+.architecture .sum {{ fill: {_colour("surface")}; stroke: {_colour("faint")}; stroke-width: 1.4 }}
+.architecture .state rect {{ fill: {_colour("accent-soft")}; stroke: {_colour("accent")} }}
+.architecture .state text {{ fill: {_colour("accent")}; font-weight: 600 }}
+.architecture .operation rect {{ fill: {_colour("surface")}; stroke: {_colour("faint")} }}
+.architecture .operation.decided rect {{ fill: {_colour("warm-soft")}; stroke: {_colour("warm")} }}
+"""

@@ -1,0 +1,36 @@
+"""All figures of a report, for the page and for notebooks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import plotly.graph_objects as go
+
+from archwright.reports.curves import curve_figures
+from archwright.reports.pareto import pareto_figure
+from archwright.reports.ranking import completed, first_objective, measured
+from archwright.reports.trajectory import trajectory_figure
+
+if TYPE_CHECKING:
+    from archwright.experiments import Run
+
+__all__ = ["figures"]
+
+
+def figures(run: Run) -> dict[str, go.Figure]:
+    """The figures of a run that there is data for.
+
+    Args:
+        run: The run.
+
+    Returns:
+        Some of `trajectory` (best score over trials), `trajectory_seconds` (over time), `pareto` (score against
+        cost), `curves_score` and `curves_loss` (learning curves of the top networks).
+    """
+    found: dict[str, go.Figure] = {}
+    if measured(completed(run), first_objective(run).name):
+        found["trajectory"] = trajectory_figure(run, "trials")
+        found["trajectory_seconds"] = trajectory_figure(run, "seconds")
+    if (pareto := pareto_figure(run)) is not None:
+        found["pareto"] = pareto
+    return found | curve_figures(run)

@@ -1,0 +1,161 @@
+"""The report: one HTML page that needs no network, no server and no other file."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import time
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from archwright.reports.drawing import draw_architecture
+from archwright.reports.failures import failure_groups
+from archwright.reports.figures import figures
+from archwright.reports.palette import DARK, LIGHT, dark_of, variables
+from archwright.reports.pareto import trade_off
+from archwright.reports.provenance import cost_lines, settings_groups, state_shares, time_text
+from archwright.reports.ranking import completed, first_objective
+from archwright.reports.summary import headline, key_numbers, shown_trial
+from archwright.reports.table import retrained_table, top_table
+from archwright.reports.wording import count_of, duration, metric_name, number_ranges, value_text
+from archwright.trials import Trial, TrialState
+
+if TYPE_CHECKING:
+    from archwright.experiments import Run
+    from archwright.spaces import Space
+
+__all__ = ["render_report", "write_report"]
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_MOST_MESSAGES = 300
+_LONGEST_MESSAGE = 4_000
+
+
+def write_report(run: Run, path: Path | str, space: Space | None = None) -> Path:
+    """Write the report of a run as one HTML page.
+
+    The page opens from disk without network: scripts, styles and drawings are inside. It is written all at once, so
+    that a browser never sees half of it.
+
+    Args:
+        run: The run, in any state: running, stopped, failed or completed.
+        path: The file to write; folders above it are made.
+        space: The search space, for the drawing of the best architecture; without it the decisions are listed only.
+
+    Returns:
+        The path.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        part.write_text(render_report(run, space), encoding="utf-8")
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def render_report(run: Run, space: Space | None = None) -> str:
+    """The report as text. See `write_report`."""
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"ranges": number_ranges, "duration": duration, "value_text": value_text}
+    environment.globals |= {"count_of": count_of, "metric_name": metric_name}
+    plots = figures(run)
+    drawn = {name: json.loads(figure.to_json()) for name, figure in plots.items()}
+    plotly, script = get_plotlyjs() if plots else "", _read("report.js")
+    return environment.get_template("report.html.jinja").render(
+        run=run,
+        style=Markup(_style()),
+        policy=_policy([plotly, script]),
+        plotly=Markup(plotly),
+        script=Markup(script),
+        data=_json_for_html({"figures": drawn, "dark": dark_of()}),
+        figures=set(plots),
+        notes={name: (figure.layout.meta or {}).get("note", "") for name, figure in plots.items()},
+        **_contents(run, space),
+    )
+
+
+def _contents(run: Run, space: Space | None) -> dict[str, Any]:
+    """What the template shows besides the figures."""
+    best = shown_trial(run)
+    described = run.settings.get("task", {}).get("describe", {})
+    return {
+        "headline": headline(run),
+        "numbers": key_numbers(run),
+        "best": best,
+        "drawing": Markup(_drawing(best, space, described)) if best and space else None,
+        "score": metric_name(first_objective(run).name),
+        "completed": completed(run),
+        "trade_off": trade_off(run),
+        "top": top_table(run),
+        "retrained": retrained_table(run),
+        "failures": failure_groups(run.trials),
+        "retraining_failures": failure_groups(run.retrained),
+        "infeasible": [trial.number for trial in run.trials if trial.state is TrialState.INFEASIBLE],
+        "limits": [objective for objective in run.objectives if objective.limit is not None],
+        "states": state_shares(run),
+        "costs": cost_lines(run),
+        "settings": settings_groups(run),
+        "settings_json": json.dumps(run.settings, indent=2, ensure_ascii=False, default=str),
+        "messages": [(time_text(at), text[:_LONGEST_MESSAGE]) for at, text in run.messages[-_MOST_MESSAGES:]],
+        "messages_left_out": max(0, len(run.messages) - _MOST_MESSAGES),
+        "written": time_text(time.time()),
+    }
+
+
+def _drawing(best: Trial, space: Space, described: Mapping[str, Any]) -> str:
+    shape, outputs = described.get("input_shape"), described.get("outputs")
+    unit = "classes" if described.get("kind") == "classification" else "output" if outputs == 1 else "outputs"
+    return draw_architecture(
+        space,
+        best.candidate.architecture,
+        input_text=" × ".join(map(str, shape)) if shape else "input",
+        output_text=f"{outputs} {unit}" if outputs else "output",
+    )
+
+
+@cache
+def _read(name: str) -> str:
+    return (_TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _style() -> str:
+    light, dark = variables(LIGHT), variables(DARK)
+    return (
+        f":root {{ {light} }}\n@media (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n"
+        f"@media print {{ :root {{ {light} }} }}\n{_read('report.css')}"
+    )
+
+
+def _policy(scripts: list[str]) -> str:
+    """A content security policy: nothing is loaded, and no script runs but those whose hashes it names."""
+    hashes = [
+        base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts if script
+    ]
+    allowed = " ".join(f"'sha256-{value}'" for value in hashes)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _json_for_html(data: Any) -> Markup:
+    """JSON that can stand inside a script element whatever it holds."""
+    text = json.dumps(data, allow_nan=False, separators=(",", ":"))
+    return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))

@@ -1,0 +1,230 @@
+"""The trade-off between the score and what a network costs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any, Literal
+
+import plotly.graph_objects as go
+
+from archwright.objectives.objective import CHEAP, Direction, Objective
+from archwright.objectives.pareto import pareto_front
+from archwright.reports.palette import LIGHT, base_layout
+from archwright.reports.plots import dot_look, drawing_notes, focused_range, outside, thinned
+from archwright.reports.ranking import comparable, completed, first_objective, keeps_limits, value_of
+from archwright.reports.wording import architecture_brief, is_share, metric_name, metric_text
+from archwright.trials import Trial
+
+if TYPE_CHECKING:
+    from archwright.experiments import Run
+
+__all__ = ["Position", "TradeOff", "pareto_figure", "trade_off"]
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a trial stands in a trade-off.
+
+    Args:
+        trial: The trial.
+        x: Its value of the trade-off's x, in that metric's unit.
+        y: Its value of the trade-off's y, in that metric's unit.
+        on_front: Whether no other trial beats it in every objective.
+        keeps_limits: Whether it is within every limit.
+    """
+
+    trial: Trial
+    x: float
+    y: float
+    on_front: bool
+    keeps_limits: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TradeOff:
+    """Two metrics of the completed trials against each other.
+
+    Args:
+        x: The cost, or the second objective.
+        y: The first objective.
+        positions: The completed trials that have both, in the order of asking.
+        joined: Whether the front is one of just these two metrics, so that it can be drawn as a line.
+    """
+
+    x: Objective
+    y: Objective
+    positions: tuple[Position, ...]
+    joined: bool
+
+
+def trade_off(run: Run) -> TradeOff | None:
+    """The first objective against the second, or against the parameters where there is no second.
+
+    With one objective the front is that of the score and the parameters; with more, it is the run's.
+
+    Returns:
+        None where no completed trial has a second metric to compare.
+    """
+    y = first_objective(run)
+    optimized = [objective for objective in run.objectives if objective.optimize]
+    x = optimized[1] if len(optimized) > 1 else _cost(run, y)
+    if x is None:
+        return None
+    pairs = list(_placed(completed(run), x, y))
+    if not pairs:
+        return None
+    if len(optimized) > 1:
+        front = set(run.pareto)
+    else:
+        able = {trial.number for trial in comparable(run)}
+        rivals = [trial for trial, _, _ in pairs if trial.number in able]
+        front = set(pareto_front(rivals, (Objective(y.name, y.direction), Objective(x.name, x.direction))))
+    positions = tuple(
+        Position(trial, at_x, at_y, trial.number in front, keeps_limits(trial, run.objectives))
+        for trial, at_x, at_y in pairs
+    )
+    return TradeOff(x, y, positions, joined=len(optimized) <= 2)
+
+
+def _placed(trials: Iterable[Trial], x: Objective, y: Objective) -> Iterable[tuple[Trial, float, float]]:
+    for trial in trials:
+        at_x, at_y = value_of(trial, x.name), value_of(trial, y.name)
+        if at_x is not None and at_y is not None:
+            yield trial, at_x, at_y
+
+
+def _cost(run: Run, y: Objective) -> Objective | None:
+    for name in CHEAP:
+        if name != y.name and any(value_of(trial, name) is not None for trial in completed(run)):
+            return Objective(name)
+    return None
+
+
+def pareto_figure(run: Run) -> go.Figure | None:
+    """The trade-off as a scatter with the front joined; None where there is no second metric to compare."""
+    found = trade_off(run)
+    if found is None:
+        return None
+    x, y = found.x, found.y
+    drawn: list[Position] = thinned(found.positions, lambda position: position.on_front)
+    on = sorted((p for p in drawn if p.on_front), key=lambda p: x.loss(p.x))
+    kept = [p for p in drawn if not p.on_front and p.keeps_limits]
+    over = [p for p in drawn if not p.on_front and not p.keeps_limits]
+    cross = {"symbol": "x-thin", "line": {"color": LIGHT["faint"], "width": 1}}
+    figure = go.Figure(layout={"template": "none"})
+    if kept:
+        figure.add_trace(_dots(kept, "one trial", dot_look(len(drawn))))
+    if over:
+        figure.add_trace(_dots(over, "over a limit", dot_look(len(drawn), **cross)))
+    if found.joined and len(on) > 1:
+        figure.add_trace(_front_line(on))
+    if on:
+        figure.add_trace(_dots(on, "Pareto front", {"color": LIGHT["accent"], "size": 9}))
+    special = (
+        (run.winner, "chosen network, retrained", "good", "diamond"),
+        (run.baseline, "hand-made network", "warm", "square"),
+    )
+    shown = list(found.positions)
+    for trial, name, role, symbol in special:
+        for known, at_x, at_y in _placed([trial] if trial else [], x, y):
+            place = Position(known, at_x, at_y, on_front=False, keeps_limits=True)
+            shown.append(place)
+            figure.add_trace(_dots([place], name, {"color": LIGHT[role], "size": 11, "symbol": symbol}, name))
+    spread = min(p.x for p in shown) > 0 and max(p.x for p in shown) > 20 * min(p.x for p in shown)
+    for objective in run.objectives:
+        if objective.name == x.name and (not spread or (objective.limit or 0) > 0):
+            _add_limit(figure, objective, "x", log=spread)
+        elif objective.name == y.name:
+            _add_limit(figure, objective, "y", log=False)
+    focus = focused_range([p.y for p in shown], y)
+    figure.update_layout(
+        base_layout(
+            height=440,
+            meta={
+                "note": drawing_notes(len(drawn), len(found.positions), outside([p.y for p in shown], focus))
+            },
+            xaxis={
+                "title": _axis_title(x) + (", log scale" if spread else ""),
+                "type": "log" if spread else "linear",
+                "tickformat": _tick_format(x),
+                "dtick": "D2"
+                if spread and max(p.x for p in shown) < 2000 * min(p.x for p in shown)
+                else None,
+            },
+            yaxis={
+                "title": f"validation {_axis_title(y)}",
+                "tickformat": _tick_format(y),
+                "range": focus,
+            },
+        )
+    )
+    return figure
+
+
+def _axis_title(objective: Objective) -> str:
+    better = "smaller" if objective.direction is Direction.MINIMIZE else "larger"
+    return f"{metric_name(objective.name)} ({better} is better)"
+
+
+def _tick_format(objective: Objective) -> str | None:
+    if is_share(objective.name):
+        return ".1%"
+    return "~s" if objective.is_cheap else None
+
+
+def _dots(places: list[Position], name: str, look: dict[str, Any], title: str | None = None) -> go.Scatter:
+    return go.Scatter(
+        x=[place.x for place in places],
+        y=[place.y for place in places],
+        mode="markers",
+        name=name,
+        marker=look,
+        text=[_told(place.trial, title or f"trial {place.trial.number}") for place in places],
+        hovertemplate="%{text}<extra></extra>",
+    )
+
+
+def _told(trial: Trial, title: str) -> str:
+    metrics = [
+        f"{metric_name(name)} {metric_text(name, value)}" for name, value in list(trial.metrics.items())[:8]
+    ]
+    lines = [*metrics, architecture_brief(trial.candidate.architecture, 110)]
+    return "<br>".join([f"<b>{title}</b>", *map(escape, lines)])
+
+
+def _front_line(front: list[Position]) -> go.Scatter:
+    """The edge of what was reached: from the cheapest on, the best score for at most that cost."""
+    return go.Scatter(
+        x=[place.x for place in front],
+        y=[place.y for place in front],
+        mode="lines",
+        name="front",
+        showlegend=False,
+        line={"color": LIGHT["accent"], "width": 1.5, "shape": "hv"},
+        hoverinfo="skip",
+    )
+
+
+def _add_limit(figure: go.Figure, objective: Objective, axis: Literal["x", "y"], log: bool) -> None:
+    """A dotted line across the plot; where the axis is logarithmic, texts take the logarithm but lines do not."""
+    if objective.limit is None:
+        return
+    sign = "≤" if objective.direction is Direction.MINIMIZE else "≥"
+    other = "y" if axis == "x" else "x"
+    line = {"color": LIGHT["bad"], "width": 1.5, "dash": "dot"}
+    across = {f"{other}ref": "paper", f"{other}0": 0, f"{other}1": 1}
+    figure.add_shape(
+        type="line", **{f"{axis}0": objective.limit, f"{axis}1": objective.limit}, line=line, **across
+    )
+    at = math.log10(objective.limit) if log else objective.limit
+    figure.add_annotation(
+        **{axis: at, other: 0, f"{other}ref": "paper", f"{other}anchor": "bottom" if axis == "x" else "left"},
+        **{f"{axis}anchor": "right" if axis == "x" else "middle"},
+        text=f"{sign} {metric_text(objective.name, objective.limit)}",
+        showarrow=False,
+        font={"color": LIGHT["bad"], "size": 12},
+        bgcolor=LIGHT["surface"],
+    )

@@ -1,0 +1,80 @@
+"""Which trials can be compared, and in what order. Lenient where the search is strict: a run is shown as it is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from archwright.objectives.objective import Objective
+from archwright.trials import Trial, TrialState
+
+if TYPE_CHECKING:
+    from archwright.experiments import Run
+
+__all__ = ["comparable", "completed", "first_objective", "in_order", "keeps_limits", "measured", "value_of"]
+
+
+def first_objective(run: Run) -> Objective:
+    """The objective by which the report ranks: the first that is optimised."""
+    return next(objective for objective in run.objectives if objective.optimize)
+
+
+def value_of(trial: Trial, name: str) -> float | None:
+    """A metric of a trial, None where it is missing or not a finite number.
+
+    "seconds" is the wall time of the estimate where no metric of that name was measured.
+    """
+    value = trial.metrics.get(name)
+    if value is None and name == "seconds" and trial.measurement is not None:
+        value = trial.measurement.seconds
+    return value if value is not None and math.isfinite(value) else None
+
+
+def completed(run: Run) -> list[Trial]:
+    """The completed trials of the search, in the order of asking."""
+    return [trial for trial in run.trials if trial.state is TrialState.COMPLETED]
+
+
+def measured(trials: Iterable[Trial], name: str) -> list[tuple[Trial, float]]:
+    """The trials for which a metric is a finite number, with it."""
+    return [(trial, value) for trial in trials if (value := value_of(trial, name)) is not None]
+
+
+def keeps_limits(trial: Trial, objectives: Iterable[Objective]) -> bool:
+    """Whether a trial's metrics are within every limit; one that was not measured is not."""
+    for objective in objectives:
+        if objective.limit is not None:
+            value = value_of(trial, objective.name)
+            if value is None or objective.violation(value) > 0:
+                return False
+    return True
+
+
+def comparable(run: Run) -> list[Trial]:
+    """The completed trials that compete: within the limits, at the fidelity of the run's best trial.
+
+    A score after two epochs says little beside one after twenty, so the trials of a search over several
+    fidelities are ranked at one of them.
+    """
+    kept = [trial for trial in completed(run) if keeps_limits(trial, run.objectives)]
+    if run.best is not None:
+        kept = [trial for trial in kept if trial.candidate.fidelity == run.best.candidate.fidelity]
+    return kept
+
+
+def in_order(run: Run, most: int | None = None) -> list[Trial]:
+    """The trials that compete, best first, ordered as `archwright.objectives.best_trial` chooses.
+
+    Args:
+        run: The run.
+        most: How many of them; None for all.
+    """
+    names = [o for o in run.objectives if o.optimize] + [o for o in run.objectives if not o.optimize]
+
+    def rank(trial: Trial) -> tuple[list[float], int]:
+        values = [(objective, value_of(trial, objective.name)) for objective in names]
+        return [math.inf if value is None else o.loss(value) for o, value in values], trial.number
+
+    first = first_objective(run).name
+    return sorted((t for t in comparable(run) if value_of(t, first) is not None), key=rank)[:most]

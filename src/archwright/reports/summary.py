@@ -1,0 +1,173 @@
+"""What came out, in one sentence and a few numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from archwright.objectives.objective import DIRECTIONS, Direction
+from archwright.reports.failures import failure_groups
+from archwright.reports.ranking import completed, first_objective, value_of
+from archwright.reports.wording import count_of, duration, is_share, metric_name, metric_text
+from archwright.trials import Trial, TrialState
+
+if TYPE_CHECKING:
+    from archwright.experiments import Run
+
+__all__ = ["KeyNumber", "headline", "key_numbers", "shown_trial", "trial_counts"]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyNumber:
+    """One number at the top of the page.
+
+    Args:
+        label: What it is.
+        value: The number with its unit.
+        note: What to compare it with; may be empty.
+        trend: "better", "worse" or "" beside the hand-made network.
+    """
+
+    label: str
+    value: str
+    note: str = ""
+    trend: str = ""
+
+
+def shown_trial(run: Run) -> Trial | None:
+    """The network that the report is about: the winner after retraining, else the best of the search."""
+    return run.winner or run.best
+
+
+def trial_counts(run: Run) -> dict[str, int]:
+    """State to number of trials of the search, all four states, in the order of `TrialState`."""
+    counts = Counter(trial.state for trial in run.trials)
+    return {str(state): counts[state] for state in TrialState}
+
+
+def headline(run: Run) -> str:
+    """What came out, in one sentence."""
+    best = shown_trial(run)
+    if best is None:
+        return _nothing(run)
+    if run.test:
+        name = _headline_metric(run, run.test)
+        text = f"{_measured(name, run.test[name], 'test')}{_with_params(best)}"
+        if run.baseline_test and name in run.baseline_test:
+            told = metric_text(name, run.baseline_test[name], 1)
+            text += f"; the hand-made network: {told}{_with_params(run.baseline, short=True)}"
+        return f"{text}."
+    name = first_objective(run).name
+    text = (
+        f"{_measured(name, value_of(best, name), 'validation')}{_with_params(best)}, by trial {best.number}"
+    )
+    done = sum(trial.state is not TrialState.RUNNING for trial in run.trials)
+    if run.state == "running":
+        return f"Still running: after {count_of(done, 'trial')} the best has {text}."
+    if run.state == "stopped":
+        return f"Stopped after {count_of(done, 'trial')}: the best has {text}."
+    return f"{text}; it was not retrained, so nothing is known of the test split."
+
+
+def _headline_metric(run: Run, test: Mapping[str, float]) -> str:
+    task = run.settings.get("task", {}).get("describe", {}).get("metric")
+    wanted = [first_objective(run).name, task, *test]
+    return next(str(name) for name in wanted if name in test)
+
+
+def _measured(name: str, value: float | None, split: str) -> str:
+    text = metric_text(name, value, 1)
+    if name in ("params", "flops"):
+        return f"{text} {metric_name(name)}"
+    return f"{text} {split} {metric_name(name)}" if is_share(name) else f"{split} {metric_name(name)} {text}"
+
+
+def _with_params(trial: Trial | None, short: bool = False) -> str:
+    params = value_of(trial, "params") if trial else None
+    if params is None:
+        return ""
+    return f" with {metric_text('params', params)}" + ("" if short else " parameters")
+
+
+def _nothing(run: Run) -> str:
+    counts = trial_counts(run)
+    ended = sum(counts.values()) - counts["running"]
+    if not ended:
+        return "No trial has finished yet." if run.state == "running" else "No trial was finished."
+    if counts["failed"] == ended:
+        reason = failure_groups(run.trials)[0].reason.rstrip(".")
+        every = "The only trial failed" if ended == 1 else f"All {ended:,} trials failed"
+        return f"{every}; {'the reason' if ended == 1 else 'most often'}: {reason}."
+    if counts["infeasible"] == ended:
+        return f"{_all(ended)} over a limit before any training."
+    parts = [
+        f"{counts['completed']:,} completed outside the limits or without a score"
+        if counts["completed"]
+        else "",
+        f"{counts['failed']:,} failed" if counts["failed"] else "",
+        f"{counts['infeasible']:,} over a limit before any training" if counts["infeasible"] else "",
+    ]
+    return f"No network of {count_of(ended, 'trial')} can be chosen: {', '.join(filter(None, parts))}."
+
+
+def _all(number: int) -> str:
+    return "The only candidate was" if number == 1 else f"All {number:,} candidates were"
+
+
+def key_numbers(run: Run) -> list[KeyNumber]:
+    """The numbers at the top of the page, the score first."""
+    best = shown_trial(run)
+    found = []
+    if best is not None:
+        if run.test:
+            name = _headline_metric(run, run.test)
+            base = (run.baseline_test or {}).get(name)
+            found.append(_compared(f"test {metric_name(name)}", name, run.test[name], base))
+        else:
+            name = first_objective(run).name
+            base = value_of(run.baseline, name) if run.baseline else None
+            found.append(_compared(f"validation {metric_name(name)}", name, value_of(best, name), base))
+        for cost in ("params", "flops"):
+            value = value_of(best, cost)
+            if value is not None and cost != name:
+                base = value_of(run.baseline, cost) if run.baseline else None
+                found.append(_compared(metric_name(cost), cost, value, base))
+    counts = trial_counts(run)
+    others = [f"{counts['failed']:,} failed" if counts["failed"] else ""]
+    others.append(f"{counts['infeasible']:,} over a limit" if counts["infeasible"] else "")
+    others.append(f"{counts['running']:,} running" if counts["running"] else "")
+    found.append(
+        KeyNumber(
+            "trials completed", f"{len(completed(run)):,}", ", ".join(filter(None, others)) or "none failed"
+        )
+    )
+    after = "search and retraining" if run.retrained else "search"
+    return [*found, KeyNumber("wall time", duration(run.seconds), after)]
+
+
+def _compared(label: str, name: str, value: float | None, base: float | None) -> KeyNumber:
+    text = metric_text(name, value)
+    if value is None or base is None:
+        return KeyNumber(label, text)
+    told = metric_text(name, base)
+    if metric_text(name, value) == told:
+        return KeyNumber(label, text, "as the hand-made network")
+    direction = DIRECTIONS.get(name)
+    trend = ""
+    if direction is not None:
+        trend = "better" if (value > base) == (direction is Direction.MAXIMIZE) else "worse"
+    return KeyNumber(label, text, f"{_difference(name, value, base)} the hand-made {told}", trend)
+
+
+def _difference(name: str, value: float, base: float) -> str:
+    if is_share(name):
+        points = abs(round(100 * value, 2) - round(100 * base, 2))
+        return f"{points:.2f} points {'above' if value > base else 'below'}"
+    if base <= 0 or value <= 0:
+        return "above" if value > base else "below"
+    if value > 2 * base:
+        return f"{value / base:.1f} times"
+    percent = 100 * abs(value - base) / base
+    return f"{percent:.{0 if percent >= 10 else 1}f}\u00a0% {'above' if value > base else 'below'}"

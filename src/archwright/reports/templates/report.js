@@ -1,0 +1,40 @@
+"use strict";
+(function () {
+  const data = JSON.parse(document.getElementById("report-data").textContent);
+  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const narrow = window.matchMedia("(max-width: 640px)");
+
+  function recoloured(value) {
+    if (typeof value === "string") return data.dark[value] || value;
+    if (Array.isArray(value)) return value.map(recoloured);
+    if (value && typeof value === "object") {
+      return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, recoloured(item)]));
+    }
+    return value;
+  }
+
+  function draw(onPaper) {
+    const elements = [...document.querySelectorAll("[data-figure]")];
+    return Promise.all(elements.map((element) => {
+      let figure = structuredClone(data.figures[element.dataset.figure]);
+      if (dark.matches && !onPaper) figure = recoloured(figure);
+      if (narrow.matches) {
+        figure.layout.height = 320;
+        figure.layout.margin = { l: 40, r: 8, t: 40, b: 44 };
+        figure.layout.yaxis.title.text = "";
+      }
+      return Plotly.react(element, figure.data, figure.layout, {
+        responsive: true,
+        displaylogo: false,
+        modeBarButtonsToRemove: ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d"],
+        toImageButtonOptions: { format: "svg", filename: element.dataset.figure },
+      });
+    }));
+  }
+
+  draw(false).then(() => { document.documentElement.dataset.drawn = "yes"; });
+  dark.addEventListener("change", () => draw(false));
+  narrow.addEventListener("change", () => draw(false));
+  window.addEventListener("beforeprint", () => draw(true));
+  window.addEventListener("afterprint", () => draw(false));
+})();

@@ -1,0 +1,221 @@
+"""The best score so far, over trials and over time."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any, Literal
+
+import plotly.graph_objects as go
+
+from archwright.objectives.objective import Objective
+from archwright.reports.palette import LIGHT, base_layout
+from archwright.reports.plots import dot_look, drawing_notes, focused_range, outside, thinned
+from archwright.reports.ranking import comparable, completed, first_objective, measured, value_of
+from archwright.reports.wording import architecture_brief, duration, is_share, metric_name, metric_text
+from archwright.trials import Trial
+
+if TYPE_CHECKING:
+    from archwright.experiments import Run
+
+__all__ = ["Point", "Trajectory", "best_so_far", "search_clock", "trajectory_figure"]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One completed trial in a trajectory.
+
+    Args:
+        at: Trial number, or seconds of searching at which it finished.
+        trial: The trial.
+        value: Its own score, in the metric's unit.
+        competes: Whether it counts for the best: within the limits, at the fidelity of the run's best trial.
+        best: The best score of all that compete up to here; None before the first.
+        improves: Whether it is the best when it comes.
+    """
+
+    at: float
+    trial: Trial
+    value: float
+    competes: bool
+    best: float | None
+    improves: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Trajectory:
+    """How a search came to its best score.
+
+    Args:
+        objective: What is scored.
+        over: What `at` counts.
+        points: The completed trials with a finite score, by `at`.
+        baseline: The hand-made network's score, where one was trained.
+    """
+
+    objective: Objective
+    over: Literal["trials", "seconds"]
+    points: tuple[Point, ...]
+    baseline: float | None
+
+
+def best_so_far(run: Run, over: Literal["trials", "seconds"] = "trials") -> Trajectory:
+    """The search's scores with the best so far, as data.
+
+    Args:
+        run: The run.
+        over: Count by trial number, or by seconds of searching (see `search_clock`).
+    """
+    objective = first_objective(run)
+    competing = {trial.number for trial in comparable(run)}
+    clock = search_clock(run.trials)
+    found = []
+    for trial, value in measured(completed(run), objective.name):
+        at = float(trial.number) if over == "trials" else clock(trial.finished or trial.started)
+        found.append((at, trial.number, trial, value))
+    points: list[Point] = []
+    best: float | None = None
+    for at, number, trial, value in sorted(found, key=lambda row: row[:2]):
+        competes = number in competing
+        improves = competes and (best is None or objective.loss(value) < objective.loss(best))
+        best = value if improves else best
+        points.append(Point(at, trial, value, competes, best, improves))
+    baseline = value_of(run.baseline, objective.name) if run.baseline else None
+    return Trajectory(objective, over, tuple(points), baseline)
+
+
+def search_clock(trials: Sequence[Trial]) -> Callable[[float], float]:
+    """A clock that runs while at least one trial runs.
+
+    So the hours between a stop and its resumption do not count.
+
+    Returns:
+        From Unix time to seconds of searching before it.
+    """
+    spans = sorted(
+        (t.started, t.finished) for t in trials if t.finished is not None and t.finished >= t.started
+    )
+    starts: list[float] = []
+    ends: list[float] = []
+    before: list[float] = []
+    for start, end in spans:
+        if ends and start <= ends[-1]:
+            ends[-1] = max(ends[-1], end)
+        else:
+            before.append(before[-1] + ends[-1] - starts[-1] if ends else 0.0)
+            starts.append(start)
+            ends.append(end)
+
+    def clock(time: float) -> float:
+        i = bisect.bisect_right(starts, time) - 1
+        return before[i] + min(time, ends[i]) - starts[i] if i >= 0 else 0.0
+
+    return clock
+
+
+def trajectory_figure(run: Run, over: Literal["trials", "seconds"] = "trials") -> go.Figure:
+    """The best score so far as a line, each trial's score as a dot.
+
+    Args:
+        run: The run.
+        over: What the horizontal axis counts.
+    """
+    trajectory = best_so_far(run, over)
+    points, objective = trajectory.points, trajectory.objective
+    drawn = thinned(points, lambda point: point.improves)
+    figure = go.Figure(layout={"template": "none"})
+    unit, unit_name = _time_unit(points[-1].at if points else 0.0) if over == "seconds" else (1.0, "")
+    cross = {"symbol": "x-thin", "line": {"color": LIGHT["faint"], "width": 1}}
+    for name, chosen, look in (
+        ("one trial", [p for p in drawn if p.competes and not p.improves], {}),
+        ("over a limit or at lower fidelity", [p for p in drawn if not p.competes], cross),
+    ):
+        if chosen:
+            figure.add_trace(_dots(chosen, objective, name, dot_look(len(drawn), **look), unit))
+    improving = [point for point in points if point.improves]
+    if improving:
+        figure.add_trace(_line(improving, points[-1].at, unit))
+        figure.add_trace(
+            _dots(improving, objective, "an improvement", {"color": LIGHT["accent"], "size": 8}, unit)
+        )
+    shown = [p.value for p in points] + ([trajectory.baseline] if trajectory.baseline is not None else [])
+    if trajectory.baseline is not None:
+        figure.add_hline(
+            y=trajectory.baseline,
+            line={"color": LIGHT["warm"], "width": 1.5, "dash": "dash"},
+            annotation={
+                "text": "hand-made network",
+                "font": {"color": LIGHT["warm"], "size": 12},
+                "bgcolor": LIGHT["surface"],
+                "xanchor": "right",
+                "x": 1,
+                "yanchor": "middle",
+            },
+        )
+    focus = focused_range(shown, objective)
+    figure.update_layout(
+        base_layout(
+            meta={"note": drawing_notes(len(drawn), len(points), outside(shown, focus))},
+            xaxis={
+                "title": "trial" if over == "trials" else f"searching time, {unit_name}",
+                "showgrid": False,
+                "range": _whole_range(points[-1].at / unit if points else 0.0),
+            },
+            yaxis={
+                "title": f"validation {metric_name(objective.name)}",
+                "tickformat": ".1%" if is_share(objective.name) else None,
+                "range": focus,
+            },
+        )
+    )
+    return figure
+
+
+def _whole_range(end: float) -> tuple[float, float]:
+    """From zero to the end, with room for the dots at both."""
+    end = end or 1.0
+    return -0.03 * end, 1.03 * end
+
+
+def _time_unit(longest: float) -> tuple[float, str]:
+    for size, name in ((3600.0, "hours"), (60.0, "minutes")):
+        if longest >= 2 * size:
+            return size, name
+    return 1.0, "seconds"
+
+
+def _dots(
+    points: list[Point], objective: Objective, name: str, look: dict[str, Any], unit: float
+) -> go.Scatter:
+    return go.Scatter(
+        x=[point.at / unit for point in points],
+        y=[point.value for point in points],
+        mode="markers",
+        name=name,
+        marker=look,
+        text=[_told(point, objective) for point in points],
+        hovertemplate="%{text}<extra></extra>",
+    )
+
+
+def _told(point: Point, objective: Objective) -> str:
+    trial = point.trial
+    return (
+        f"<b>trial {trial.number}</b>: {metric_name(objective.name)} "
+        f"{metric_text(objective.name, point.value)}, {duration(trial.seconds)}<br>"
+        f"{escape(architecture_brief(trial.candidate.architecture, 90))}"
+    )
+
+
+def _line(improving: list[Point], end: float, unit: float) -> go.Scatter:
+    at, best = [point.at / unit for point in improving], [point.value for point in improving]
+    return go.Scatter(
+        x=[*at, end / unit],
+        y=[*best, best[-1]],
+        mode="lines",
+        name="best so far",
+        line={"color": LIGHT["accent"], "width": 2.5, "shape": "hv"},
+        hoverinfo="skip",
+    )

@@ -1,0 +1,151 @@
+"""Numbers, durations and names as a reader expects them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+__all__ = [
+    "MISSING",
+    "architecture_brief",
+    "count_of",
+    "duration",
+    "is_share",
+    "metric_name",
+    "metric_text",
+    "number_ranges",
+    "si_number",
+    "value_text",
+]
+
+MISSING = "–"
+"""What stands where nothing was measured."""
+
+_SHARES = {"accuracy", "balanced_accuracy"}
+_NAMES = {
+    "params": "parameters",
+    "flops": "FLOPs",
+    "f1": "F1",
+    "r2": "R²",
+    "mae": "MAE",
+    "mse": "MSE",
+    "rmse": "RMSE",
+}
+
+
+def is_share(name: str) -> bool:
+    """Whether a metric is a share in [0, 1] that is read as a percentage."""
+    return name in _SHARES
+
+
+def metric_name(name: str) -> str:
+    """A metric's name in a sentence."""
+    return _NAMES.get(name, name.replace("_", " "))
+
+
+def metric_text(name: str, value: float | None, digits: int = 2) -> str:
+    """A metric's value with its unit.
+
+    Args:
+        name: The metric.
+        value: Its value; None where it was not measured.
+        digits: Decimal places of a percentage.
+    """
+    if value is None:
+        return MISSING
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if is_share(name):
+        return f"{100 * value:.{digits}f}\u00a0%"
+    if name == "params":
+        return f"{value:,.0f}"
+    if name == "flops":
+        return si_number(value)
+    if name == "seconds":
+        return duration(value)
+    return f"{value:,.0f}" if abs(value) >= 1e4 and abs(value) < 1e12 else f"{value:.4g}"
+
+
+def si_number(value: float) -> str:
+    """A large number with a prefix: 1.23 M.
+
+    >>> si_number(1_234_567)
+    '1.23 M'
+    """
+    for size, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:.3g} {prefix}"
+    return f"{value:.3g}"
+
+
+def duration(seconds: float | None) -> str:
+    """A length of time: `0.4 s`, `48 s`, `2 min 31 s`, `3 h 05 min`."""
+    if seconds is None or not math.isfinite(seconds):
+        return MISSING
+    if seconds < 0.0005:
+        return "0 s"
+    if seconds < 1:
+        return f"{1000 * seconds:.0f} ms"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600:,} h {whole % 3600 // 60:02d} min"
+
+
+def count_of(number: int, noun: str, plural: str | None = None) -> str:
+    """A number with its noun.
+
+    >>> count_of(1, "trial"), count_of(1200, "trial")
+    ('1 trial', '1,200 trials')
+    """
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def number_ranges(numbers: Iterable[int], most: int = 12) -> str:
+    """Whole numbers, runs of them joined.
+
+    Args:
+        numbers: The numbers, in any order.
+        most: How many ranges to write out before "and N more".
+
+    >>> number_ranges([1, 2, 3, 7])
+    '1–3, 7'
+    """
+    runs: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    shown = ", ".join(str(a) if a == b else f"{a}, {b}" if b == a + 1 else f"{a}–{b}" for a, b in runs[:most])
+    rest = sum(b - a + 1 for a, b in runs[most:])
+    return f"{shown} and {rest:,} more" if rest else shown
+
+
+def value_text(value: Any) -> str:
+    """A decided value, without quotes; a number rounded to four digits."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list | tuple):
+        return "{" + ", ".join(map(value_text, value)) + "}"
+    return str(value)
+
+
+def architecture_brief(architecture: Mapping[str, Any], limit: int = 120) -> str:
+    """The decisions in one line, cut at `limit` characters."""
+    text = ""
+    for i, (address, value) in enumerate(architecture.items()):
+        part = f"{'  ' if i else ''}{address}={value_text(value)}"
+        if text and len(text) + len(part) > limit:
+            return f"{text}  … {count_of(len(architecture) - i, 'more decision')}"
+        text += part
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,241 @@
+"""Runs made by hand, and a browser that may load nothing but the page."""
+
+import math
+import shutil
+from pathlib import Path
+from random import Random
+
+import pytest
+from playwright.sync_api import sync_playwright
+from torch import nn
+
+import archwright.spaces as aw
+from archwright.experiments import Run
+from archwright.objectives import Objective, best_trial, pareto_front
+from archwright.reports import write_report
+from archwright.trials import FULL, Candidate, Measurement, Trial, TrialState
+
+BEGIN = 1_760_000_000.0
+
+
+def digits_space():
+    """A chain of blocks of one decided width."""
+    width = aw.integer(16, 64, step=16, name="width")
+
+    def block(i):
+        return aw.choice(
+            {
+                "conv": aw.layer(nn.Conv2d, width, width, kernel_size=3, padding=1),
+                "separable": aw.layer(
+                    nn.Sequential,
+                    aw.layer(
+                        nn.Conv2d, width, width, aw.choice(3, 5, name="kernel"), padding="same", groups=width
+                    ),
+                    aw.layer(nn.Conv2d, width, width, 1),
+                ),
+                "skip": aw.layer(nn.Identity),
+            },
+            name="op",
+        )
+
+    return aw.Space(
+        aw.layer(
+            nn.Sequential,
+            aw.layer(nn.Conv2d, 1, width, 3, padding=1),
+            aw.repeat(block, times=aw.integer(2, 5, name="depth"), name="blocks"),
+            aw.layer(nn.AdaptiveAvgPool2d, 1),
+            aw.layer(nn.Flatten),
+            aw.layer(nn.Linear, width, 10),
+        ),
+        name="digits-conv",
+    )
+
+
+def learning_curve(score, epochs=12, metric="accuracy"):
+    """Rows as an estimator leaves them, rising to a score."""
+    rows = []
+    for epoch in range(1, epochs + 1):
+        reached = 1 - math.exp(-4 * epoch / epochs)
+        rows.append(
+            {
+                "epoch": epoch,
+                "train_loss": 2.3 - 2.2 * reached,
+                "loss": 2.3 - 2.0 * reached * score,
+                metric: score * reached,
+            }
+        )
+    return tuple(rows)
+
+
+def digits_trial(space, random, number, at, seconds=4.0, fidelity=FULL, curve=True):
+    """A completed trial with plausible metrics."""
+    architecture = space.sample(random)
+    width, depth = architecture["width"], architecture["blocks.depth"]
+    params = 10 * width + 9 * width * width * depth // 3
+    accuracy = min(0.995, 0.86 + 0.02 * depth + width / 1500 + random.gauss(0, 0.012))
+    metrics = {
+        "accuracy": accuracy,
+        "loss": 2 * (1 - accuracy),
+        "params": float(params),
+        "flops": 64.0 * params,
+    }
+    measured = Measurement(metrics, learning_curve(accuracy) if curve else (), seconds)
+    candidate = Candidate(architecture, fidelity)
+    return Trial(number, candidate, TrialState.COMPLETED, measured, None, at, at + seconds)
+
+
+def a_run(trials=(), *, name="digits", state="completed", objectives=None, space=None, **parts):
+    """A run around some trials, with what follows from them."""
+    objectives = objectives or (Objective("accuracy"), Objective("params", limit=60_000, optimize=False))
+    finite = [t for t in trials if all(math.isfinite(t.metrics.get(o.name, math.nan)) for o in objectives)]
+    described = space.describe() if space else {"name": None, "size_bound": 12, "decisions": {}}
+    settings = {
+        "name": name,
+        "task": {
+            "reference": "digits",
+            "options": {"seed": 0},
+            "describe": {
+                "name": "digits",
+                "kind": "classification",
+                "metric": "accuracy",
+                "input_shape": [1, 8, 8],
+                "outputs": 10,
+                "classes": [str(i) for i in range(10)],
+                "split": "1077 train, 360 validation, 360 test (split at random, stratified by class, seed 0)",
+            },
+        },
+        "space": {"reference": None, "name": described["name"], "digest": "0123abcd", "describe": described},
+        "strategy": {"name": "evolution", "options": {"population": 20, "tournament": 5}},
+        "seed": 0,
+        "objectives": [o.to_json() for o in objectives],
+        "budget": {"trials": 40, "minutes": None, "target": None},
+        "recipe": {"optimizer": "adamw", "learning_rate": 0.003, "epochs": 12, "batch_size": 64},
+        "fidelity": {"epochs": 6, "data_fraction": 1.0},
+        "executor": {"workers": 2, "time_limit": None, "memory_limit": None},
+        "training": {"accelerator": "cpu", "precision": "32-true"},
+        "retrain": 3,
+        "baseline": True,
+        "store": None,
+        "command": "archwright search digits --trials 40 --limit 'params<=60000' --workers 2",
+        "created": BEGIN,
+        "versions": {"archwright": "0.1.0", "python": "3.12.1", "torch": "2.13.0"},
+        "format": 1,
+    }
+    settings |= parts.pop("settings", {})
+    defaults = {
+        "retrained": (),
+        "baseline": None,
+        "best": best_trial(finite, objectives),
+        "pareto": tuple(pareto_front(finite, objectives)),
+        "winner": None,
+        "test": None,
+        "baseline_test": None,
+        "seconds": 171.0,
+        "stop_reason": "40 trials",
+        "messages": ((BEGIN, "search began"), (BEGIN + 170, "search ended: 40 trials")),
+    }
+    return Run(
+        folder=Path("runs") / name,
+        name=name,
+        state=state,
+        settings=settings,
+        objectives=tuple(objectives),
+        trials=tuple(trials),
+        **(defaults | parts),
+    )
+
+
+def digits_run(count=40, seed=0, **parts):
+    """A whole search with failures, candidates over the limit, retraining and a hand-made network."""
+    space, random = digits_space(), Random(seed)
+    trials, at = [], BEGIN
+    for number in range(count):
+        trial = digits_trial(space, random, number, at, 2 + 4 * random.random(), curve=count < 1000)
+        lot = random.random()
+        if lot < 0.08:
+            error = f"out of memory: tried to allocate {random.randrange(20, 900)} MiB\n  in Conv2d"
+            trial = Trial(number, trial.candidate, TrialState.FAILED, None, error, at, at + 1.5)
+        elif trial.metrics["params"] > 60_000:
+            cheap = Measurement({"params": trial.metrics["params"], "flops": trial.metrics["flops"]})
+            trial = Trial(number, trial.candidate, TrialState.INFEASIBLE, cheap, None, at, at + 0.01)
+        trials.append(trial)
+        at = trial.finished
+    run = a_run(trials, space=space)
+    top = sorted((t for t in trials if t.state == "completed"), key=lambda t: -t.metrics["accuracy"])[:3]
+    retrained = tuple(
+        Trial(t.number, t.candidate, TrialState.COMPLETED, _again(t), None, at, at + 9.0) for t in top
+    )
+    baseline_metrics = {"accuracy": 0.979, "loss": 0.08, "params": 52_000.0, "flops": 3.1e6}
+    baseline = Trial(
+        0,
+        Candidate(aw.Architecture({})),
+        TrialState.COMPLETED,
+        Measurement(baseline_metrics, learning_curve(0.979), 9.0),
+        None,
+        at,
+        at + 9.0,
+    )
+    chosen = max(retrained, key=lambda t: t.metrics["accuracy"])
+    parts = {
+        "retrained": retrained,
+        "baseline": baseline,
+        "winner": chosen,
+        "test": {"accuracy": 0.98888, "loss": 0.05, "f1": 0.9881},
+        "baseline_test": {"accuracy": 0.98333, "loss": 0.07, "f1": 0.9829},
+    } | parts
+    return a_run(trials, space=space, best=run.best, pareto=run.pareto, **parts), space
+
+
+def _again(trial):
+    better = {**trial.metrics, "accuracy": min(0.999, trial.metrics["accuracy"] + 0.008)}
+    return Measurement(better, learning_curve(better["accuracy"]), 9.0)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium, as it is installed; CI installs one."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        pytest.skip(
+            "no browser is installed: neither chromium, chromium-browser nor google-chrome is on PATH"
+        )
+    arguments = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=found, args=arguments)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def opened(browser, tmp_path):
+    """Opens a report in the browser and waits until it is drawn; fails on any request but for the page, any error."""
+    contexts, complaints = [], []
+
+    def open_report(run, space=None, **options):
+        path = write_report(run, tmp_path / "report.html", space)
+        context = browser.new_context(**{"viewport": {"width": 1200, "height": 900}} | options)
+        contexts.append(context)
+        page = context.new_page()
+
+        def route(request):
+            if request.request.url == path.as_uri():
+                request.continue_()
+            else:
+                complaints.append(f"requested {request.request.url}")
+                request.abort()
+
+        page.route("**/*", route)
+        page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
+        page.on(
+            "console",
+            lambda told: complaints.append(told.text) if told.type in ("error", "warning") else None,
+        )
+        page.on("dialog", lambda dialog: (complaints.append(f"dialog {dialog.message}"), dialog.dismiss()))
+        page.goto(path.as_uri())
+        page.wait_for_function("document.documentElement.dataset.drawn === 'yes'")
+        return page
+
+    yield open_report
+    for context in contexts:
+        context.close()
+    assert complaints == []
