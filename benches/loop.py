@@ -60,13 +60,15 @@ def archwright_trial(executor: Executor, trials: int, strategy: str) -> float:
     space = Space(layer(dict, **{f"d{i}": choice(*range(5), name=f"d{i}") for i in range(20)}))
     objectives = (Objective("accuracy"),)
     clock = Clock()
-    with tempfile.TemporaryDirectory() as folder:
-        with SQLStore(f"sqlite:///{Path(folder) / 'trials.sqlite'}", "bench", create=True) as store:
-            store.lock()
-            executor.open(Work({Stage.SEARCH: Evaluation(space, Nothing(), objectives, None)}, objectives))
-            experiment = Experiment(store=store, executor=executor, objectives=objectives, listener=clock)
-            experiment.search(make_strategy(strategy, space, objectives, seed=0), Budget(trials=trials))
-            executor.close()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        SQLStore(f"sqlite:///{Path(folder) / 'trials.sqlite'}", "bench", create=True) as store,
+    ):
+        store.lock()
+        executor.open(Work({Stage.SEARCH: Evaluation(space, Nothing(), objectives, None)}, objectives))
+        experiment = Experiment(store=store, executor=executor, objectives=objectives, listener=clock)
+        experiment.search(make_strategy(strategy, space, objectives, seed=0), Budget(trials=trials))
+        executor.close()
     blocks = clock.times[::50]
     return 1000 * statistics.median(b - a for a, b in itertools.pairwise(blocks)) / 50
 

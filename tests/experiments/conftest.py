@@ -87,11 +87,12 @@ def run_search(
     budget: Budget | None = None,
     space: Space | None = None,
     listener: Listener | None = None,
+    example: Any = None,
 ) -> str | None:
     """A whole search on the toy space; returns why it ended."""
     space = space or toy_space()
     executor = executor or InlineExecutor()
-    evaluation = Evaluation(space, estimator or ToyEstimator(), objectives, None)
+    evaluation = Evaluation(space, estimator or ToyEstimator(), objectives, example)
     executor.open(Work({Stage.SEARCH: evaluation}, objectives))
     try:
         experiment = Experiment(store=store, executor=executor, objectives=objectives, listener=listener)

@@ -190,7 +190,7 @@ def test_a_search_in_which_everything_fails_ends_with_the_reason(make_store: Mak
 
 
 def test_candidates_over_a_cheap_limit_are_not_trained_nor_counted(make_store: MakeStore) -> None:
-    from torch import nn
+    from torch import nn, zeros
 
     space = Space(layer(nn.Linear, 10, choice(*range(1, 31), name="width")))
     trained: list[int] = []
@@ -202,7 +202,9 @@ def test_candidates_over_a_cheap_limit_are_not_trained_nor_counted(make_store: M
 
     store = make_store()
     objectives = (Objective("accuracy"), Objective("params", limit=110, optimize=False))
-    run_search(store, trials=8, space=space, estimator=Recording(), objectives=objectives)
+    run_search(
+        store, trials=8, space=space, estimator=Recording(), objectives=objectives, example=zeros(2, 10)
+    )
     assert len(trained) == 8
     assert max(trained) <= 10
     infeasible = [t for t in store.trials() if t.state is TrialState.INFEASIBLE]
@@ -214,7 +216,7 @@ def test_candidates_over_a_cheap_limit_are_not_trained_nor_counted(make_store: M
 def test_a_limit_that_nothing_keeps_ends_the_search(
     make_store: MakeStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from torch import nn
+    from torch import nn, zeros
 
     from archwright.experiments import experiment
 
@@ -222,7 +224,7 @@ def test_a_limit_that_nothing_keeps_ends_the_search(
     space = Space(layer(nn.Linear, 10, choice(*range(1, 100), name="width")))
     objectives = (Objective("accuracy"), Objective("params", limit=5, optimize=False))
     with pytest.raises(SearchError, match="over a limit; loosen it"):
-        run_search(make_store(), trials=8, space=space, objectives=objectives)
+        run_search(make_store(), trials=8, space=space, objectives=objectives, example=zeros(2, 10))
 
 
 def test_the_listener_sees_every_step(make_store: MakeStore) -> None:

@@ -44,7 +44,7 @@ def search(
         typer.Option(
             "--space",
             "-s",
-            help="A built-in name (see `archwright list spaces`) or file.py:object; by default one that fits the inputs.",
+            help="A built-in name (see `archwright list spaces`) or file.py:object; by default one that fits.",
         ),
     ] = None,
     strategy: Annotated[

@@ -74,12 +74,18 @@ def objectives_for(given: Sequence[Objective | str], task: Task) -> tuple[Object
 
 
 def strategy_for(space: Space, budget: Budget) -> tuple[str, str]:
+    """The name of a strategy that fits, and why."""
     if budget.trials is not None and space.size_bound <= budget.trials:
         return "grid", f"all {space.size_bound:,} architectures fit into the budget"
     return "evolution", "it is the most robust choice where not everything can be tried"
 
 
 def new_folder(out: str | Path | None, name: str) -> Path:
+    """The run\'s folder: the given one if it is new or empty, else the next free one under `runs/`.
+
+    Raises:
+        RunError: When the given folder holds a run or other files.
+    """
     if out is None:
         stem = Path("runs") / (re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run")
         number = 1
@@ -97,6 +103,11 @@ def new_folder(out: str | Path | None, name: str) -> Path:
 
 
 def executor_for(settings: Settings) -> Executor:
+    """This process for one worker, worker processes for more.
+
+    Raises:
+        UsageError: When a memory limit is asked for this process.
+    """
     wanted = settings.executor
     if wanted["workers"] == 1:
         if wanted["memory_limit"] is not None:
@@ -128,6 +139,7 @@ def lasting(reference: str) -> str:
 
 
 def without_password(store: str | None) -> str | None:
+    """A store\'s URL as it may be kept in a file; PostgreSQL finds the password in PGPASSWORD or ~/.pgpass."""
     if store is None:
         return None
     import sqlalchemy

@@ -40,7 +40,7 @@ class Result:
 
     @property
     def state(self) -> str:
-        """ "completed", or "stopped" when it was interrupted and can be resumed."""
+        """Either "completed", or "stopped" when it was interrupted and can be resumed."""
         return self.run.state
 
     @property
