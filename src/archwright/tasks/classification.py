@@ -100,8 +100,6 @@ class Classification(Task):
         if outputs.shape != (len(targets), self.outputs):
             raise TaskError(
                 f"task {self.name!r}: expected a network that gives shape ({len(targets)}, {self.outputs}) "
-                "for "
-                f"{len(targets)} inputs, one score a class, got {tuple(outputs.shape)}; end it with a linear "
-                "layer of "
-                f"{self.outputs} outputs"
+                f"for {len(targets)} inputs, one score a class, got {tuple(outputs.shape)}; end it with a "
+                f"linear layer of {self.outputs} outputs"
             )

@@ -100,7 +100,6 @@ class Regression(Task):
         if outputs.shape != (len(targets), self.outputs) or outputs.shape != targets.shape:
             raise TaskError(
                 f"task {self.name!r}: expected outputs and targets of shape ({len(targets)}, "
-                f"{self.outputs}), got "
-                f"{tuple(outputs.shape)} and {tuple(targets.shape)}; end the network with a linear layer of "
-                f"{self.outputs} outputs"
+                f"{self.outputs}), got {tuple(outputs.shape)} and {tuple(targets.shape)}; end the network "
+                f"with a linear layer of {self.outputs} outputs"
             )

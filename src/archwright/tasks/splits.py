@@ -156,8 +156,7 @@ def _check_classes(targets: Targets, pool: int, drawn_parts: int) -> None:
         amounts = ", or use kind='regression' if the targets are amounts" if targets.numeric else ""
         raise TaskError(
             f"class {targets.classes[rare[0]]!r} has {counts[rare[0]]} examples to divide{others}; expected "
-            "at least "
-            f"{needed} of each class, one for each part: add examples, or merge or leave out the "
+            f"at least {needed} of each class, one for each part: add examples, or merge or leave out the "
             f"class{amounts}"
         )
 

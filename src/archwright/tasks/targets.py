@@ -80,7 +80,9 @@ def as_array(raw: Any, what: str) -> NDArray[Any]:
         plain: NDArray[Any] = (tensor.float() if tensor.dtype == bfloat16 else tensor).numpy()
         return plain
     try:
-        return np.asarray(raw)
+        values = np.asarray(raw)
+        # numpy writes the gap of ["a", None] and ["a", nan] as text; an array of objects keeps it.
+        return np.asarray(raw, dtype=object) if values.dtype.kind == "U" else values
     except ValueError as error:
         raise TaskError(f"{what}: expected an array, got rows of different lengths ({error})") from error
 

@@ -76,8 +76,7 @@ def from_arrays(
     if data.ndim == 4 and data.shape[-1] in (3, 4) and data.shape[1] > 4:
         warnings.warn(
             f"inputs of shape {data.shape} look like images with their channels last, and are taken as "
-            "having "
-            f"{data.shape[1]} channels; if so, give inputs.transpose(0, 3, 1, 2)",
+            f"having {data.shape[1]} channels; if so, give inputs.transpose(0, 3, 1, 2)",
             ArchwrightWarning,
             stacklevel=2,
         )

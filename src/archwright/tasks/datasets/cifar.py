@@ -162,8 +162,7 @@ def _find(given: str | Path | None, archive: str, folder: str) -> Path:
                 return place
     raise TaskError(
         f"expected {archive}, which comes from {PAGE}, but it is at none of {', '.join(map(str, looked))}; "
-        "download "
-        "it there, and say where it is with archive= or, as a folder, the environment variable "
+        "download it there, and say where it is with archive= or, as a folder, the environment variable "
         "ARCHWRIGHT_DATA"
     )
 

@@ -158,8 +158,7 @@ def _check_header(path: Path, header: list[str], target: str, drop: Sequence[str
         if not column.strip():
             raise TaskError(
                 f"{path}: column {position + 1} has no name (pandas writes its index so); name it, or write "
-                "the "
-                "file with index=False"
+                "the file with index=False"
             )
     twice = next((column for column in header if header.count(column) > 1), None)
     if twice is not None:
@@ -181,9 +180,8 @@ def _check_filled(path: Path, column: str, missing: NDArray[Any]) -> None:
     if rows.size:
         raise TaskError(
             f"{path}: column {column!r} has no value (or NA, NaN, None, null) in {rows.size} of "
-            f"{len(missing)} rows, "
-            f"the first of them row {rows[0] + 1}; fill them in, or leave out these rows or, with "
-            f"drop=[{column!r}], the column"
+            f"{len(missing)} rows, the first of them row {rows[0] + 1}; fill them in, or leave out these "
+            f"rows or, with drop=[{column!r}], the column"
         )
 
 
@@ -196,10 +194,8 @@ def _numbers(path: Path, column: str, values: Any) -> NDArray[Any]:
     if wrong.size:
         raise TaskError(
             f"{path}: expected numbers in column {column!r}, got {str(values.iloc[wrong[0]])!r} in row "
-            f"{wrong[0] + 1} "
-            f"({wrong.size} of {len(numbers)} rows are no numbers); encode it as numbers, or leave it out "
-            "with "
-            f"drop=[{column!r}]"
+            f"{wrong[0] + 1} ({wrong.size} of {len(numbers)} rows are no numbers); encode it as numbers, or "
+            f"leave it out with drop=[{column!r}]"
         )
     wrong = np.flatnonzero(np.isinf(numbers))
     if wrong.size:

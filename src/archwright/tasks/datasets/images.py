@@ -156,8 +156,7 @@ def _list(folder: Path, classes: Sequence[Path]) -> Listing:
         if not images:
             raise TaskError(
                 f"{label}: expected images of the class {label.name!r}, got none; add some or remove the "
-                "folder "
-                f"(read are: {', '.join(sorted(SUFFIXES))})"
+                f"folder (read are: {', '.join(sorted(SUFFIXES))})"
             )
         listing += [(path, label.name) for path in images]
     if len(classes) < 2:
@@ -198,10 +197,10 @@ def _size(size: int | tuple[int, int] | None, found: set[tuple[int, int]]) -> tu
         return (
             (height, width) if len(found) == 1 and max(height, width) <= LARGEST_KEPT else (DEFAULT_SIZE,) * 2
         )
-    height, width = (size, size) if isinstance(size, int) else size
-    if not all(isinstance(side, int) and side >= 1 for side in (height, width)):
+    sides = tuple(size) if isinstance(size, tuple | list) else (size, size)
+    if len(sides) != 2 or not all(type(side) is int and side >= 1 for side in sides):
         raise TaskError(f"size: expected a number of pixels >= 1, or (height, width), got {size!r}")
-    return height, width
+    return sides[0], sides[1]
 
 
 def _load(paths: Sequence[Path], height: int, width: int, channels: int) -> NDArray[Any]:
