@@ -37,10 +37,9 @@ def split_indices(
 ) -> tuple[Indices, Indices, Indices]:
     """Divide examples at random, each group by itself.
 
-    Each group gives each part its share, off by less than one example, and at least one. The shares are
-    rounded so that the whole part comes out right too: scikit-learn's stratified split also keeps the
-    proportions, but may leave a rare class out of a part. The test part depends on the seed and its own share
-    alone.
+    Each group gives each part its share in whole examples, and at least one. The shares are rounded so that
+    the whole part comes out right too: scikit-learn's stratified split also keeps the proportions, but may
+    leave a rare class out of a part. The test part depends on the seed and its own share alone.
 
     Args:
         groups: The group of each example, shape (N,): its class, or zeros for one group.

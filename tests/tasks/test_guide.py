@@ -1,0 +1,38 @@
+"""The examples of the guide run as they stand."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from archwright.tasks import TASKS, digits
+
+GUIDE = Path(__file__).parents[2] / "docs" / "tasks.md"
+
+
+def test_examples_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    drawn = np.random.default_rng(0)
+    houses = pd.DataFrame({"rooms": drawn.integers(1, 9, 50), "price": drawn.normal(3e5, 1e5, 50)})
+    houses.assign(address="somewhere").to_csv("houses.csv", index=False)
+    for index in range(12):
+        path = Path("photos") / ("cat", "dog")[index % 2] / f"{index}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(drawn.integers(0, 256, (60, 80, 3), np.uint8)).save(path)
+    examples = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(examples) == 6
+    names: dict[str, object] = {}
+    for example in examples:
+        exec(compile(example, str(GUIDE), "exec"), names)
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] in GUIDE.read_text(encoding="utf-8")
+    assert said[1:] == ["regression (1,)", "('cat', 'dog') (3, 48, 48)"]
+    assert names["progress"].shape == (1, 1)
+
+
+def test_all_built_in_tasks_and_metrics_are_listed():
+    text = GUIDE.read_text(encoding="utf-8")
+    assert all(f"| `{name}` |" in text for name in TASKS)
+    assert f"`{digits().metric}`" in text
