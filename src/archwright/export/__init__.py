@@ -1,0 +1,18 @@
+"""Networks as files that need no Archwright: source, weights, ONNX, a model card."""
+
+from archwright.export.card import Card, installed_versions, render_card
+from archwright.export.export import Exported, export_network
+from archwright.export.onnx import save_onnx
+from archwright.export.source import print_source
+from archwright.export.weights import save_weights
+
+__all__ = [
+    "Card",
+    "Exported",
+    "export_network",
+    "installed_versions",
+    "print_source",
+    "render_card",
+    "save_onnx",
+    "save_weights",
+]

@@ -1,0 +1,166 @@
+"""Writing a network into a folder that needs no Archwright: source, weights, ONNX, model card, architecture."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+import uuid
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from archwright.errors import ArchwrightWarning, ExportError
+from archwright.export.card import Card, render_card
+from archwright.export.checking import check_printed
+from archwright.export.onnx import has_onnx, save_onnx
+from archwright.export.source import print_source
+from archwright.export.weights import save_weights
+from archwright.spaces import Architecture, Space
+
+__all__ = ["Exported", "export_network"]
+
+_FILES = {
+    "model.py": "the network as source: `build()`, `load()`; as a script it prints its layers",
+    "weights.safetensors": "its weights; `load()` reads them",
+    "model.onnx": "the same network in ONNX, for batches of any size; checked against PyTorch within 1e-4",
+    "architecture.json": "the decisions of the search space that make it",
+    "card.md": "this card",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written.
+
+    Args:
+        folder: The folder.
+        source: `model.py`.
+        weights: `weights.safetensors`.
+        onnx: `model.onnx`; None where it was not written.
+        card: `card.md`.
+        architecture: `architecture.json`.
+    """
+
+    folder: Path
+    source: Path
+    weights: Path
+    onnx: Path | None
+    card: Path
+    architecture: Path
+
+
+def export_network(
+    folder: str | Path,
+    *,
+    space: Space,
+    architecture: Architecture,
+    network: nn.Module,
+    example: Tensor,
+    card: Card,
+    onnx: bool | None = None,
+) -> Exported:
+    """Write a trained network into a folder: all of it, or nothing.
+
+    The printed source is executed without Archwright, its weights are loaded, and its outputs compared with the
+    network's, before anything is put in place. A folder from an earlier export is replaced.
+
+    Args:
+        folder: Where to.
+        space: The space.
+        architecture: The architecture in it.
+        network: Its network, trained, on any device. Left as it is.
+        example: A batch of inputs, shape (N, ...), such as the network was trained on.
+        card: What the model card tells.
+        onnx: Whether to write ONNX. None does so where the extra is installed, and where torch cannot export the
+            network it warns and writes the reason into the card.
+
+    Raises:
+        ExportError: When the network cannot be written as source or weights, when what was written differs from
+            the network, when ONNX was asked for and fails, or when the folder holds other files.
+        MissingExtraError: When ONNX was asked for and its extra is not installed.
+    """
+    folder = Path(folder).absolute()
+    _check_replaceable(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}")
+    draft.mkdir()
+    try:
+        (draft / "model.py").write_text(print_source(space, architecture, example), encoding="utf-8")
+        save_weights(network, draft / "weights.safetensors")
+        check_printed(draft / "model.py", network, example)
+        missing = _write_onnx(network, example, draft / "model.onnx", onnx)
+        _write_architecture(space, architecture, draft / "architecture.json")
+        _write_card(card, network, missing, draft)
+        _replace(folder, draft)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return Exported(
+        folder,
+        folder / "model.py",
+        folder / "weights.safetensors",
+        None if missing else folder / "model.onnx",
+        folder / "card.md",
+        folder / "architecture.json",
+    )
+
+
+def _write_onnx(network: nn.Module, example: Tensor, path: Path, wanted: bool | None) -> str | None:
+    """Write ONNX if it is wanted. Returns why there is none, or None where there is."""
+    if wanted is False:
+        return "it was not asked for"
+    if wanted is None and not has_onnx():
+        return "the extra `onnx` is not installed"
+    try:
+        save_onnx(network, example, path)
+    except ExportError as error:
+        if wanted:
+            raise
+        path.unlink(missing_ok=True)
+        warnings.warn(f"model.onnx was not written: {error}", ArchwrightWarning, stacklevel=3)
+        return str(error)
+    return None
+
+
+def _write_architecture(space: Space, architecture: Architecture, path: Path) -> None:
+    told = {"space": space.name, "digest": space.digest, "architecture": architecture.to_json()}
+    path.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+
+
+def _write_card(card: Card, network: nn.Module, missing: str | None, draft: Path) -> None:
+    if card.params is None:
+        card = dataclasses.replace(card, params=sum(p.numel() for p in network.parameters()))
+    if missing:
+        card = dataclasses.replace(card, caveats=[*card.caveats, f"There is no model.onnx: {missing}."])
+    files = {name: what for name, what in _FILES.items() if name != "model.onnx" or not missing}
+    (draft / "card.md").write_text(render_card(card, files), encoding="utf-8")
+
+
+def _check_replaceable(folder: Path) -> None:
+    """Never delete what was not written here."""
+    if not folder.exists():
+        return
+    known = {*_FILES, "__pycache__"}
+    if not folder.is_dir() or (others := sorted(p.name for p in folder.iterdir() if p.name not in known)):
+        told = f"it also holds {', '.join(others[:3])}" if folder.is_dir() else "it is a file"
+        raise ExportError(
+            f"expected {folder} to be new, or a folder from an earlier export, but {told}; choose another"
+        )
+
+
+def _replace(folder: Path, draft: Path) -> None:
+    """Put a finished folder in place; the earlier one is kept until the new one stands."""
+    if not folder.exists():
+        os.replace(draft, folder)
+        return
+    earlier = folder.with_name(f"{draft.name}-earlier")
+    os.replace(folder, earlier)
+    try:
+        os.replace(draft, folder)
+    except OSError:
+        os.replace(earlier, folder)
+        raise
+    shutil.rmtree(earlier)

@@ -1,0 +1,155 @@
+"""Printing an architecture's network as Python source that needs torch, and public packages it uses, alone."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.lazy import LazyModuleMixin
+
+from archwright.errors import ExportError
+from archwright.export import template
+from archwright.export.definitions import Definition, in_order, reachable
+from archwright.export.expressions import Expressions, Variable
+from archwright.export.layout import Document, lay_out, names_in
+from archwright.export.rewriting import import_lines, names_for, text_of
+from archwright.spaces import Architecture, Call, Space, resolve
+from archwright.spaces.build import construct, dry_run
+
+__all__ = ["print_source"]
+
+
+def print_source(space: Space, architecture: Architecture, example: Tensor | None = None) -> str:
+    """Print the network of an architecture as a Python module.
+
+    The module has `build()`, which makes the network with fresh weights, and `load(path)`, which makes it with
+    the weights of a safetensors file. As a script it prints its layers. Classes and functions of public packages
+    are imported, all others inlined with everything they use; nothing of Archwright is imported.
+
+    Args:
+        space: The space.
+        architecture: One of its architectures.
+        example: A batch of inputs, shape (N, ...): gives lazily sized modules their size, and the module the
+            shape of its input.
+
+    Raises:
+        ExportError: When something cannot be written as source: a lambda, a finished module, an object of a
+            class without source. Names the layer, the argument and the cure.
+        BuildError: When the network cannot be built, or does not run on the example.
+    """
+    root = resolve(space, architecture)
+    if not isinstance(root, Call):
+        raise ExportError(f"expected the space's network to be an aw.layer, got {root!r}")
+    with torch.random.fork_rng(devices=[]):
+        network, made = construct(root)
+        if not isinstance(network, nn.Module):
+            raise ExportError(f"expected the space to build a torch.nn.Module, got {type(network).__name__}")
+        unsized = {
+            id(m)
+            for m in network.modules()
+            if isinstance(m, LazyModuleMixin) and m.has_uninitialized_params()
+        }
+        if example is not None:
+            dry_run(network, example, made)
+    expressions = Expressions(root, made)
+    # Lazy modules inside a user's own blocks keep their lazy form, so `build` sizes them by a run.
+    left = unsized - {id(made[call]) for call in expressions.sized}
+    build = _Build(expressions.variables, expressions.root, example, bool(left) and example is not None)
+    return _module(space.name, build, expressions.inliner.submodules)
+
+
+@dataclass(frozen=True, slots=True)
+class _Build:
+    """What the function `build` does.
+
+    Args:
+        variables: Parts that are used more than once, each after those it uses itself.
+        returned: The network.
+        example: A batch of inputs.
+        sizes: Whether the network must run once to size lazy modules.
+    """
+
+    variables: list[tuple[Variable, Document]]
+    returned: Document
+    example: Tensor | None
+    sizes: bool
+
+    def text(self, names: dict[Any, str]) -> str:
+        lines = ["def build() -> nn.Module:", '    """Build the network with fresh weights."""']
+
+        def put(start: str, document: Document) -> None:
+            lines.append(start + lay_out(document, names.__getitem__, indent=4, before=len(start)))
+
+        for variable, document in self.variables:
+            put(f"    {names[variable]} = ", document)
+        if not self.sizes or self.example is None:
+            put("    return ", self.returned)
+            return "\n".join(lines)
+        put("    network = ", self.returned)
+        lines += [
+            "    with torch.no_grad():",
+            f"        network.eval()({_input('zeros', self.example)})  # sizes the lazy layers",
+            "    return network.train()",
+        ]
+        return "\n".join(lines)
+
+
+def _module(space: str | None, build: _Build, submodules: set[str]) -> str:
+    documents = [build.returned, *(document for _, document in build.variables)]
+    targets = [name.target for document in documents for name in names_in(document)]
+    imports, definitions = reachable([target for target in targets if not isinstance(target, Variable)])
+    definitions = in_order(definitions)
+    imports = list(dict.fromkeys([*template.IMPORTS, *imports]))
+    names: dict[Any, str] = dict(names_for(imports, definitions, template.RESERVED))
+    for variable, _ in build.variables:
+        names[variable] = _free(variable.wanted, set(names.values()))
+    packages = list(dict.fromkeys(target.module.partition(".")[0] for target in imports))
+    shape = None if build.example is None else tuple(build.example.shape[1:])
+    used = [module for module in submodules if module.partition(".")[0] in packages]
+    constants = [template.WEIGHTS] + ([f"INPUT_SHAPE = {shape}"] if shape is not None else [])
+    blocks = [
+        template.heading(
+            space, shape, [p for p in packages if p != "torch" and p not in sys.stdlib_module_names]
+        ),
+        "from __future__ import annotations",
+        "\n".join(import_lines(imports, used, names)),
+        "\n".join(constants),
+    ]
+    parts = [
+        *_spaced(definitions, names),
+        build.text(names),
+        template.LOADING,
+        template.summary(None if build.example is None else _input("randn", build.example)),
+    ]
+    return "\n\n".join(blocks) + "\n\n\n" + "\n\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def _spaced(definitions: list[Definition], names: dict[Any, str]) -> list[str]:
+    """The definitions' texts; constants that follow each other are one block."""
+    parts: list[str] = []
+    for before, definition in zip([None, *definitions], definitions, strict=False):
+        text = text_of(definition, names)
+        if before is not None and before.is_constant and definition.is_constant:
+            parts[-1] += "\n" + text
+        else:
+            parts.append(text)
+    return parts
+
+
+def _input(how: str, example: Tensor) -> str:
+    """An expression for one input of the printed network; whole numbers are 0, which any table has."""
+    if not example.is_floating_point():
+        return f"torch.zeros(1, *INPUT_SHAPE, dtype={example.dtype})"
+    dtype = "" if example.dtype == torch.float32 else f", dtype={example.dtype}"
+    return f"torch.{how}(1, *INPUT_SHAPE{dtype})"
+
+
+def _free(wanted: str, taken: set[str]) -> str:
+    name, number = wanted, 1
+    while name in taken:
+        number += 1
+        name = f"{wanted}_{number}"
+    return name
