@@ -71,9 +71,9 @@ def resolve_space(reference: str, task: Task) -> Space:
         SpaceError: When the object is no space, or a built-in space does not take the task's inputs.
         UsageError: When nothing is meant by the reference.
     """
-    from archwright.spaces.zoo import SPACES, make_space
-
     if not _is_object(reference):
+        from archwright.spaces.zoo import SPACES, make_space
+
         if reference not in SPACES:
             raise UsageError(
                 f"unknown space {reference!r}.{did_you_mean(reference, SPACES)} Or give file.py:object"

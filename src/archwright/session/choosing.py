@@ -81,7 +81,7 @@ def strategy_for(space: Space, budget: Budget) -> tuple[str, str]:
 
 
 def new_folder(out: str | Path | None, name: str) -> Path:
-    """The run\'s folder: the given one if it is new or empty, else the next free one under `runs/`.
+    """The run's folder: the given one if it is new or empty, else the next free one under `runs/`.
 
     Raises:
         RunError: When the given folder holds a run or other files.
@@ -139,7 +139,7 @@ def lasting(reference: str) -> str:
 
 
 def without_password(store: str | None) -> str | None:
-    """A store\'s URL as it may be kept in a file; PostgreSQL finds the password in PGPASSWORD or ~/.pgpass."""
+    """A store's URL as it may be kept in a file; PostgreSQL finds the password in PGPASSWORD or ~/.pgpass."""
     if store is None:
         return None
     import sqlalchemy

@@ -17,6 +17,7 @@ from archwright.experiments import (
     resolve_space,
     resolve_task,
 )
+from archwright.experiments.checkpoints import load_weights
 from archwright.experiments.work import Retraining
 from archwright.session.choosing import executor_for, listener_for
 from archwright.spaces import Space
@@ -139,4 +140,20 @@ def _train(run: Run, trial: Trial, space: Space, task: Task, progress: bool) -> 
 
 
 def _write(run: Run, trial: Trial, space: Space, task: Task, folder: Path, onnx: bool | None) -> Path:
-    raise NotImplementedError
+    from archwright.export import export_network
+    from archwright.session.card import card_of
+
+    if trial.measurement is None:
+        raise RunError(f"trial {trial.number} of {run.folder} has no weights; retrain it")
+    network = space.build(trial.architecture, task.example())
+    load_weights(network, run.folder / trial.measurement.artifacts["weights"])
+    exported = export_network(
+        folder,
+        space=space,
+        architecture=trial.architecture,
+        network=network.eval(),
+        example=task.example(),
+        card=card_of(run, trial),
+        onnx=onnx,
+    )
+    return exported.folder

@@ -1,0 +1,85 @@
+"""What the model card of a run's network says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from archwright.experiments import Run, Stage
+from archwright.export import Card
+from archwright.trials import Trial, TrialState
+
+__all__ = ["card_of"]
+
+_COUNTS = ("params", "flops")
+
+
+def card_of(run: Run, trial: Trial) -> Card:
+    """The card of a retrained trial.
+
+    Args:
+        run: Its run.
+        trial: One of `run.retrained`.
+    """
+    settings, metrics = run.settings, trial.metrics
+    task, recipe = settings["task"]["describe"], settings["recipe"]
+    states = [t.state for t in run.trials]
+    won = run.winner is not None and run.winner.number == trial.number
+    bound = settings["space"]["describe"]["size_bound"]
+    return Card(
+        name=run.name if won else f"{run.name}, trial {trial.number}",
+        data={
+            "task": task["name"],
+            "kind": task["kind"],
+            "one input": f"float32 of shape (batch, {', '.join(map(str, task['input_shape']))})",
+            "outputs": task["outputs"],
+            "classes": ", ".join(task["classes"]),
+        },
+        split=task["split"],
+        preprocessing=_preprocessing(task.get("preprocessing", {})),
+        search={
+            "space": settings["space"]["reference"]
+            or settings["space"]["name"]
+            or "given as a Python object",
+            "architectures in it": "infinitely many" if bound is None else f"{bound:,}",
+            "strategy": settings["strategy"]["name"],
+            "objectives": ", ".join(map(str, run.objectives)),
+            "trials": ", ".join(f"{states.count(state)} {state}" for state in TrialState if state in states),
+            "ended by": run.stop_reason,
+            "fidelity": ", ".join(f"{name} {value}" for name, value in settings["fidelity"].items() if value),
+            "chosen": f"trial {trial.number}, among {len(run.retrained)} retrained, by validation"
+            if won
+            else "by hand",
+            "command": f"`{settings['command']}`" if settings["command"] else "from Python",
+        },
+        training={name: value for name, value in recipe.items() if name != "seed"},
+        cost={
+            "search and retraining": f"{run.seconds:,.0f} s of wall time, {settings['executor']['workers']} at once",
+            f"last {Stage.RETRAIN}ing": f"{trial.measurement.seconds:,.0f} s" if trial.measurement else None,
+        },
+        params=_count(metrics, "params"),
+        flops=_count(metrics, "flops"),
+        seeds={
+            "search": settings["seed"],
+            "training in the search": recipe["seed"],
+            "retraining": recipe["seed"] + 1,
+        },
+        versions=settings["versions"],
+        validation=_scores(metrics),
+        test=(run.test or {}) if won else {},
+        baseline=run.baseline_test or {},
+        caveats=() if won else ("This trial is not the one that the search chose, and was not tested.",),
+    )
+
+
+def _preprocessing(told: Mapping[str, Any]) -> list[str]:
+    """Each part in a line, and what is empty left out."""
+    return [f"{name}: {value}" for name, value in told.items() if value not in ("", [], None)]
+
+
+def _count(metrics: Mapping[str, float], name: str) -> int | None:
+    return int(metrics[name]) if name in metrics else None
+
+
+def _scores(metrics: Mapping[str, float]) -> dict[str, float]:
+    return {name: value for name, value in metrics.items() if name not in _COUNTS}

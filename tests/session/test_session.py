@@ -1,0 +1,224 @@
+"""The main job from end to end on real data, small: search, retrain, test, export, report, resume."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import archwright as aw
+from archwright.errors import RunError, SearchError, UsageError
+
+HERE = Path(__file__).parent
+QUICK: dict[str, Any] = {"recipe": aw.Recipe(epochs=1), "progress": False, "onnx": False}
+
+
+def small_space() -> aw.Space:
+    spec = importlib.util.spec_from_file_location("spaces_for_tests", HERE / "spaces_for_tests.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["spaces_for_tests"] = module
+    spec.loader.exec_module(module)
+    return module.make()
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> aw.Result:
+    return aw.search(
+        small_space(),
+        "digits",
+        objectives=["accuracy", "params<=600"],
+        budget=aw.Budget(trials=4),
+        retrain=2,
+        out=tmp_path_factory.mktemp("runs") / "digits",
+        **QUICK,
+    )
+
+
+def test_a_search_leaves_the_whole_folder(result: aw.Result) -> None:
+    assert result.state == "completed"
+    names = {path.relative_to(result.folder).as_posix() for path in result.folder.rglob("*")}
+    assert {
+        "experiment.json",
+        "trials.sqlite",
+        "report.html",
+        "best/model.py",
+        "best/weights.safetensors",
+        "best/card.md",
+        "best/architecture.json",
+    } <= names
+
+
+def test_the_result_holds_what_was_found(result: aw.Result) -> None:
+    assert result.test is not None
+    assert 0.0 < result.test["accuracy"] <= 1.0
+    assert result.best.metrics["params"] <= 600
+    assert {t.number for t in result.pareto} <= {t.number for t in result.trials}
+    frame = result.frame()
+    assert list(frame["number"]) == [t.number for t in result.trials]
+    assert (frame[frame["state"] == "infeasible"]["params"] > 600).all()
+    assert set(frame[frame["state"] == "completed"]["architecture.width"]) <= {4, 8}
+    assert "completed" in repr(result)
+
+
+def test_the_model_scores_what_the_run_says(result: aw.Result) -> None:
+    network, task = result.model(), aw.tasks.digits()
+    inputs, targets = zip(*(task.test[i] for i in range(len(task.test))), strict=True)
+    with torch.no_grad():
+        metrics = task.metrics(network(torch.stack(inputs)), torch.stack(targets))
+    assert result.test is not None
+    assert metrics["accuracy"] == pytest.approx(result.test["accuracy"])
+    with pytest.raises(SearchError, match="was not retrained"):
+        result.model(trial=10_000)
+
+
+def test_the_exported_source_gives_the_same_outputs(result: aw.Result) -> None:
+    code = """
+import sys, importlib.abc
+class Block(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == "archwright": raise ImportError(name)
+sys.meta_path.insert(0, Block())
+sys.path.insert(0, sys.argv[1])
+import torch, model
+network = model.load(sys.argv[1] + "/weights.safetensors").eval()
+with torch.no_grad():
+    print(network(torch.linspace(-1, 1, 64).reshape(1, 1, 8, 8)).tolist())
+"""
+    printed = subprocess.run(
+        [sys.executable, "-c", code, str(result.folder / "best")], capture_output=True, text=True, check=True
+    ).stdout
+    with torch.no_grad():
+        own = result.model()(torch.linspace(-1, 1, 64).reshape(1, 1, 8, 8))
+    assert torch.allclose(torch.tensor(json.loads(printed)), own, atol=1e-5)
+
+
+def test_a_completed_run_is_not_run_again(result: aw.Result) -> None:
+    again = aw.resume(result.folder, space=small_space(), progress=False, onnx=False)
+    assert [t.finished for t in again.trials] == [t.finished for t in result.trials]
+    assert again.test == result.test
+
+
+def test_a_run_from_a_python_space_asks_for_it(result: aw.Result) -> None:
+    with pytest.raises(UsageError, match=r"space=space"):
+        aw.resume(result.folder, progress=False)
+
+
+def test_a_folder_with_a_run_is_not_overwritten(result: aw.Result) -> None:
+    with pytest.raises(RunError, match="holds a run already"):
+        aw.search(small_space(), "digits", out=result.folder, **QUICK)
+
+
+def test_a_changed_space_is_refused(result: aw.Result) -> None:
+    other = aw.Space(aw.layer(torch.nn.Linear, 64, aw.choice(1, 2, name="width")))
+    with pytest.raises(RunError, match="space has changed"):
+        aw.resume(result.folder, space=other, progress=False)
+
+
+def test_a_changed_task_is_refused(result: aw.Result) -> None:
+    with pytest.raises(RunError, match="task has changed"):
+        aw.resume(result.folder, space=small_space(), task=aw.tasks.digits(seed=5), progress=False)
+
+
+def test_more_trials_extend_a_run(tmp_path: Path) -> None:
+    reference = f"{HERE / 'spaces_for_tests.py'}:space"
+    first = aw.search(
+        reference,
+        "digits",
+        budget=aw.Budget(trials=2),
+        retrain=1,
+        baseline=False,
+        out=tmp_path / "run",
+        **QUICK,
+    )
+    more = aw.resume(first.folder, budget=aw.Budget(trials=4), progress=False, onnx=False)
+    assert len(more.trials) == 4
+    assert more.trials[:2] == first.trials
+    assert more.run.settings["budget"]["trials"] == 4
+
+
+def test_workers_give_what_one_process_gives(tmp_path: Path) -> None:
+    results = [
+        aw.search(
+            small_space(),
+            "digits",
+            strategy="random",
+            budget=aw.Budget(trials=3),
+            retrain=0,
+            workers=workers,
+            out=tmp_path / str(workers),
+            **QUICK,
+        )
+        for workers in (1, 2)
+    ]
+    one, two = ([t.architecture for t in r.trials] for r in results)
+    assert one == two
+    for a, b in zip(*(r.trials for r in results), strict=True):
+        assert a.metrics["loss"] == pytest.approx(b.metrics["loss"], rel=1e-3)
+    assert results[0].test is None
+    assert not (tmp_path / "1" / "best").exists()
+
+
+def test_a_space_that_never_runs_ends_the_search_with_the_reason(tmp_path: Path) -> None:
+    with pytest.raises(
+        SearchError, match=r"2 failed with: .*does not run on an input of shape \(2, 1, 8, 8\)"
+    ):
+        aw.search(f"{HERE / 'spaces_for_tests.py'}:broken", "digits", out=tmp_path / "run", **QUICK)
+    assert aw.open_run(tmp_path / "run").state == "failed"
+    assert (tmp_path / "run" / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"space": "chian"}, "Did you mean 'chain'"),
+        ({"task": "digit"}, "Did you mean 'digits'"),
+        ({"strategy": "evoltion"}, "Did you mean 'evolution'"),
+        ({"objectives": ["acuracy"]}, "Did you mean 'accuracy'"),
+        ({"objectives": ["params<50"], "space": None}, "expected NAME<=NUMBER"),
+        ({"objectives": ["accuracy", "accuracy>=0.5", "accuracy>=0.6"]}, "given twice"),
+        ({"workers": 0}, "at least 1 worker"),
+        ({"memory_limit": 10}, "workers=2"),
+        ({"retrain": -1}, "retrain >= 0"),
+        ({"store": "mysql://a/b"}, "got mysql"),
+        ({"task": "nowhere.csv"}, "--target"),
+        ({"space": "nowhere.py:space"}, "no file nowhere.py"),
+        ({"space": f"{HERE / 'spaces_for_tests.py'}:spce"}, "Did you mean 'space'"),
+    ],
+)
+def test_wrong_arguments_are_told_before_anything_runs(
+    tmp_path: Path, arguments: dict[str, Any], told: str
+) -> None:
+    given: dict[str, Any] = {"space": None, "task": "digits", "out": tmp_path / "run", **QUICK, **arguments}
+    with pytest.raises(UsageError, match=told):
+        aw.search(given.pop("space"), given.pop("task"), **given)
+    assert not (tmp_path / "run" / "experiment.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("{", "corrupt"),
+        ("[]", "expected an object"),
+        ('{"format": 99, "versions": {"archwright": "9.9"}}', "format 99.*archwright 9.9"),
+        ('{"format": 1}', "missing"),
+    ],
+)
+def test_a_run_of_another_version_or_corrupt_is_refused(tmp_path: Path, content: str, told: str) -> None:
+    (tmp_path / "experiment.json").write_text(content)
+    with pytest.raises(RunError, match=told):
+        aw.open_run(tmp_path)
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"no experiment\.json"):
+        aw.open_run(tmp_path)
+    with pytest.raises(RunError, match="no folder"):
+        aw.open_run(tmp_path / "none")
