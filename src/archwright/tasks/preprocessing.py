@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -28,8 +29,8 @@ class Preprocessing:
 
     A network takes `prepare(raw)`, which is `(raw - input_mean) / input_std`, and a regression network gives
     standardised outputs, which `restore` brings back to the target's own unit:
-    `outputs * target_std + target_mean`. The statistics are those of the training part alone. A channel that
-    never changes has the standard deviation 1.
+    `outputs * target_std + target_mean`. The statistics are those of the training part alone, to seven
+    digits. A channel that never changes has the standard deviation 1.
 
     Args:
         input_shape: Shape of one input: (features,), (channels, length) or (channels, height, width).
@@ -87,14 +88,28 @@ class Preprocessing:
         std = outputs.new_tensor(self.target_std, dtype=torch.float64)
         return (outputs.to(torch.float64) * std + mean).to(outputs.dtype)
 
+    def steps(self) -> list[str]:
+        """What whoever uses the network must do, a sentence each."""
+        each = "feature" if len(self.input_shape) == 1 else "channel"
+        said = f": {self.note}" if self.note else ""
+        steps = [f"Take an input as numbers of shape {self.input_shape}{said}."]
+        if self.features:
+            steps.append(f"The features are, in this order: {', '.join(self.features)}.")
+        steps.append(
+            f"From each {each} subtract its mean, {_listed(self.input_mean)}, and divide by its standard "
+            f"deviation, {_listed(self.input_std)}."
+        )
+        if self.target_mean:
+            steps.append(
+                f"Multiply each output by {_listed(self.target_std)} and add {_listed(self.target_mean)}: that "
+                f"is {self.target or 'the prediction'} in its own unit."
+            )
+        return steps
+
     def to_json(self) -> dict[str, Any]:
         """What a model card says of it, in JSON's own types."""
         return {
-            "inputs": "prepared = (raw - input_mean) / input_std, one mean and one std a "
-            + ("feature" if len(self.input_shape) == 1 else "channel"),
-            "outputs": "value = output * target_std + target_mean"
-            if self.target_mean
-            else "one score a class",
+            "steps": self.steps(),
             "note": self.note,
             "features": list(self.features),
             "target": self.target,
@@ -160,8 +175,20 @@ def _statistics(mean: NDArray[Any], std: NDArray[Any], what: str) -> Statistics:
             "larger unit"
         )
     # A spread at the level of rounding errors is none.
-    constant = std <= 1e-12 * np.abs(mean)
-    return tuple(mean.tolist()), tuple(np.where(constant, 1.0, std).tolist())
+    stds = np.where(std <= 1e-12 * np.abs(mean), 1.0, std).tolist()
+    return tuple(map(_rounded, mean.tolist(), stds)), tuple(map(_rounded, stds, stds))
+
+
+def _rounded(number: float, scale: float) -> float:
+    """A number without what is below a millionth of the scale.
+
+    The last bits of a sum differ between machines; a run that is resumed on another must find the same task.
+    """
+    return round(number, 6 - math.floor(math.log10(scale)))
+
+
+def _listed(numbers: tuple[float, ...]) -> str:
+    return ", ".join(map(str, numbers))
 
 
 def _chunks(inputs: NDArray[Any]) -> Iterator[NDArray[Any]]:
