@@ -25,6 +25,14 @@ def search(
     target: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="The column of the CSV to predict.")
     ] = None,
+    drop: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="A column of the CSV to leave out; may be given several times."),
+    ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(help="classification or regression, where the target column leaves it open."),
+    ] = None,
     objective: Annotated[
         list[str] | None,
         typer.Option(
@@ -119,6 +127,8 @@ def search(
         "augmentation": augmentation,
     }
     recipe = Recipe(seed=seed, **{name: value for name, value in given.items() if value is not None})
+    of_table = {"target": target, "drop": drop, "kind": kind}
+    task_options = {"seed": seed, **{name: value for name, value in of_table.items() if value}}
     if memory_limit is not None and memory_limit <= 0:
         raise UsageError(f"--memory-limit: expected more than 0 GB, got {memory_limit:g}")
     if trials is None and minutes is None and until is None:
@@ -143,7 +153,7 @@ def search(
         store=store,
         out=out,
         onnx=onnx,
-        task_options={"target": target, "seed": seed} if target is not None else {"seed": seed},
+        task_options=task_options,
         command=shlex.join(["archwright", *sys.argv[1:]]),
     )
     conclude(result.run, as_json)

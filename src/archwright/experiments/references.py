@@ -26,7 +26,7 @@ def resolve_task(reference: str, **options: Any) -> Task:
     Args:
         reference: A built-in name, `module:object` or `file.py:object` (a Task or a function that returns one), a
             CSV file, or a folder of images.
-        options: For what makes the task: `seed`, and `target` for a CSV file.
+        options: For what makes the task: `seed`; for a CSV file also `target`, `drop` and `kind`.
 
     Raises:
         TaskError: When the data cannot be learned from.
@@ -36,7 +36,7 @@ def resolve_task(reference: str, **options: Any) -> Task:
 
     path = Path(reference)
     if reference in TASKS:
-        return make_task(reference, **_without(options, "target", reference))
+        return make_task(reference, **_without_columns(options, reference))
     if _is_object(reference):
         made = load_object(reference)
         if callable(made) and not isinstance(made, Task):
@@ -47,7 +47,7 @@ def resolve_task(reference: str, **options: Any) -> Task:
             )
         return made
     if path.is_dir():
-        return from_images(path, **_without(options, "target", reference))
+        return from_images(path, **_without_columns(options, reference))
     if path.is_file() or path.suffix.lower() in (".csv", ".tsv"):
         if not options.get("target"):
             raise UsageError(f"{reference}: say which column to predict: --target COLUMN")
@@ -188,7 +188,8 @@ def _called(function: Any, reference: str, *optional: Any) -> Any:
         raise UsageError(f"{reference}: the function failed: {type(error).__name__}: {error}") from error
 
 
-def _without(options: dict[str, Any], name: str, reference: str) -> dict[str, Any]:
-    if options.get(name) is not None:
-        raise UsageError(f"{reference}: --{name} goes with a CSV file only; leave it out")
-    return {key: value for key, value in options.items() if key != name}
+def _without_columns(options: dict[str, Any], reference: str) -> dict[str, Any]:
+    for name in ("target", "drop", "kind"):
+        if options.get(name) is not None:
+            raise UsageError(f"{reference}: --{name} goes with a CSV file only; leave it out")
+    return options

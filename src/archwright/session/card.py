@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from archwright.experiments import Run, Stage
 from archwright.export import Card
@@ -36,7 +35,7 @@ def card_of(run: Run, trial: Trial) -> Card:
             "classes": ", ".join(task["classes"]),
         },
         split=task["split"],
-        preprocessing=_preprocessing(task.get("preprocessing", {})),
+        preprocessing=(task.get("preprocessing") or {}).get("steps", ()),
         search={
             "space": settings["space"]["reference"]
             or settings["space"]["name"]
@@ -70,11 +69,6 @@ def card_of(run: Run, trial: Trial) -> Card:
         baseline=run.baseline_test or {},
         caveats=() if won else ("This trial is not the one that the search chose, and was not tested.",),
     )
-
-
-def _preprocessing(told: Mapping[str, Any]) -> list[str]:
-    """Each part in a line, and what is empty left out."""
-    return [f"{name}: {value}" for name, value in told.items() if value not in ("", [], None)]
 
 
 def _count(metrics: Mapping[str, float], name: str) -> int | None:
