@@ -1,4 +1,4 @@
-"""Which trial is better: limits first, then one objective, or the Pareto rank of several."""
+"""Which trial is better: limits first, then one objective, or the Pareto rank and crowding of several."""
 
 from __future__ import annotations
 
@@ -86,13 +86,14 @@ def score(trial: Trial, objectives: Sequence[Objective]) -> Score:
     return Score(0.0, tuple(o.loss(v) for o, v in zip(measured, values, strict=True) if o.optimize))
 
 
-def standings(scores: Sequence[Score]) -> list[tuple[float, float]]:
-    """A key a trial, smaller is better, equal where neither is better.
+def standings(scores: Sequence[Score]) -> list[tuple[float, ...]]:
+    """A key a trial: the smaller is better.
 
     Constraint domination (Deb et al. 2002, doi:10.1109/4235.996017): a feasible trial comes before an
     infeasible one, of two infeasible ones that with the smaller violation comes first, failed ones come last.
-    Among the feasible it is the loss where there is one objective, and the Pareto rank (0 for the front)
-    where there are several.
+    Among the feasible it is the loss where there is one objective. Where there are several it is the Pareto
+    rank (0 for the front); of one rank, the trial with the larger crowding distance comes first, so that the
+    search spreads along the front.
 
     Args:
         scores: All of the same objectives.
@@ -102,7 +103,31 @@ def standings(scores: Sequence[Score]) -> list[tuple[float, float]]:
         return [score.key for score in scores]
     import moocore
 
-    losses = itertools.chain.from_iterable(score.losses for score in scores)
+    feasible = [i for i, score in enumerate(scores) if score.losses]
+    losses = itertools.chain.from_iterable(scores[i].losses for i in feasible)
     points = np.fromiter(losses, np.float64).reshape(-1, len(first.losses))
-    ranks = iter(moocore.pareto_rank(points).tolist())
-    return [(0.0, next(ranks)) if score.losses else score.key for score in scores]
+    fronts: dict[int, list[int]] = {}
+    for i, rank in zip(feasible, moocore.pareto_rank(points).tolist(), strict=True):
+        fronts.setdefault(rank, []).append(i)
+    keys: list[tuple[float, ...]] = [score.key for score in scores]
+    for rank, front in fronts.items():
+        for i, distance in zip(front, _crowding([scores[i].losses for i in front]), strict=True):
+            keys[i] = (0.0, rank, -distance)
+    return keys
+
+
+def _crowding(points: Sequence[tuple[float, ...]]) -> list[float]:
+    """The crowding distance of each point of one front (Deb et al. 2002): infinite at the ends.
+
+    Between them it is the sum over the objectives of the gap between the point's two neighbours, as a share of
+    the front's extent.
+    """
+    distances = [0.0] * len(points)
+    for column in zip(*points, strict=True):
+        order = sorted(range(len(points)), key=column.__getitem__)
+        low, high = column[order[0]], column[order[-1]]
+        distances[order[0]] = distances[order[-1]] = math.inf
+        if low < high:
+            for before, i, after in zip(order, order[1:], order[2:], strict=False):
+                distances[i] += (column[after] - column[before]) / (high - low)
+    return distances

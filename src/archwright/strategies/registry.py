@@ -36,7 +36,7 @@ STRATEGIES: dict[str, Entry] = {
     "evolution": Entry(
         "archwright.strategies.evolution:RegularizedEvolution",
         "regularized (aging) evolution: mutates the winners of tournaments",
-        {"population_size": 20, "tournament_size": 5, "crossover": 0.0},
+        {"population_size": 20, "tournament_size": 10, "crossover": 0.0},
     ),
     "grid": Entry(
         "archwright.strategies.grid:GridSearch",

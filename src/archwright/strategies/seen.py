@@ -62,12 +62,14 @@ class Seen:
             SpaceError: When the constraints leave nothing to be found.
         """
         listable = not math.isinf(self.space.size_bound)
+        refused: SpaceError | None = None
         try:
             for _ in range(_DRAWS if listable else _DRAWS_OF_INFINITE):
                 architecture = self.space.sample(random)
                 if self.add(architecture):
                     return architecture
-        except SpaceError:
+        except SpaceError as error:
+            refused = error
             if not listable:
                 raise
         if listable:
@@ -76,6 +78,8 @@ class Seen:
             for architecture in self._rest:
                 if self.add(architecture):
                     return architecture
+            if refused is not None and not len(self):
+                raise refused
             found = f"all {len(self):,} architectures of the space have been proposed"
         else:
             found = (

@@ -5,7 +5,7 @@ A contract is a base class of tests. Name what is to be tested and pytest collec
     class TestMine(StrategyContract):
         make = MyStrategy
 
-The contracts need pytest and hypothesis (`pip install 'archwright[test]'`); the toys need neither.
+The contracts need pytest and hypothesis (`pip install 'archwright[testing]'`); the toys need neither.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from archwright.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from archwright.testing.estimator_contract import EstimatorContract
-    from archwright.testing.executor_contract import ExecutorContract
+    from archwright.testing.executor_contract import ExecutorContract, IsolatedExecutorContract
     from archwright.testing.space_contract import NetworkSpaceContract, SpaceContract
     from archwright.testing.store_contract import StoreContract
     from archwright.testing.strategy_contract import StrategyContract
@@ -28,6 +28,7 @@ __all__ = [
     "TOY_SPACES",
     "EstimatorContract",
     "ExecutorContract",
+    "IsolatedExecutorContract",
     "NetworkSpaceContract",
     "SpaceContract",
     "StoreContract",
@@ -39,6 +40,7 @@ _TOYS = {"TOY_SPACES": "toy_spaces", "ToyEstimator": "toy_estimator"}
 _CONTRACTS = {
     "EstimatorContract": "estimator_contract",
     "ExecutorContract": "executor_contract",
+    "IsolatedExecutorContract": "executor_contract",
     "NetworkSpaceContract": "space_contract",
     "SpaceContract": "space_contract",
     "StoreContract": "store_contract",
@@ -50,7 +52,7 @@ def __getattr__(name: str) -> Any:
     if name in _CONTRACTS:
         for package in ("pytest", "hypothesis"):
             if importlib.util.find_spec(package) is None:
-                raise MissingExtraError(package, "test", "a contract test")
+                raise MissingExtraError(package, "testing", "a contract test")
         module = f"{__name__}.{_CONTRACTS[name]}"
         # So that a failing assertion shows its values, as those in test files do.
         importlib.import_module("pytest").register_assert_rewrite(module)

@@ -109,7 +109,7 @@ class Evolution(Strategy):
 
     def _take_over(self, members: list[Member]) -> None:
         self._members = members
-        self._standings: list[tuple[float, float]] | None = None
+        self._standings: list[tuple[float, ...]] | None = None
 
     def _child(self, random: Random) -> Candidate | None:
         """A new child; None when none is found, or the selected parent failed."""

@@ -27,7 +27,7 @@ class Member:
     score: Score
 
 
-Selection = Callable[[Sequence[Member], Sequence[tuple[float, float]], Random], Member]
+Selection = Callable[[Sequence[Member], Sequence[tuple[float, ...]], Random], Member]
 """From the members and their standings (smaller is better) to one that becomes a parent."""
 
 Variation = Callable[[Space, Callable[[], Member], Random], tuple[Architecture, Member]]
@@ -48,7 +48,7 @@ class Tournament:
     size: int
 
     def __call__(
-        self, members: Sequence[Member], standings: Sequence[tuple[float, float]], random: Random
+        self, members: Sequence[Member], standings: Sequence[tuple[float, ...]], random: Random
     ) -> Member:
         """Select one."""
         drawn = [int(random.random() * len(members)) for _ in range(self.size)]

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import importlib
+import inspect
+
+import pytest
+
+from archwright.errors import UsageError
+from archwright.strategies import STRATEGIES, Strategy, make_strategy
+from archwright.testing import ToyEstimator
+from archwright.testing.toy_spaces import flat
+
+OBJECTIVES = ToyEstimator.objectives[:1]
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_every_name_makes_a_strategy(name: str) -> None:
+    strategy = make_strategy(name, flat(), OBJECTIVES, seed=3, **STRATEGIES[name].options)
+    assert isinstance(strategy, Strategy)
+    assert flat().contains(strategy.ask().architecture)
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_options_are_those_of_the_class(name: str) -> None:
+    entry = STRATEGIES[name]
+    module, _, attribute = entry.path.partition(":")
+    parameters = inspect.signature(getattr(importlib.import_module(module), attribute)).parameters
+    named = {p.name: p.default for p in parameters.values() if p.kind is p.KEYWORD_ONLY}
+    assert ("seed" in named) == entry.seeded
+    named.pop("seed", None)
+    assert named == dict(entry.options)
+    assert "\n" not in entry.summary
+
+
+def test_the_seed_reaches_the_strategy() -> None:
+    first, again, other = (make_strategy("random", flat(10, 5), OBJECTIVES, seed=s).ask() for s in (1, 1, 2))
+    assert first == again != other
+
+
+def test_an_unknown_name_is_told_the_nearest() -> None:
+    with pytest.raises(
+        UsageError, match=r"unknown strategy 'evoltion'\. Did you mean 'evolution'\?.*grid, random"
+    ):
+        make_strategy("evoltion", flat(), OBJECTIVES)
+
+
+def test_an_unknown_option_is_told_the_nearest() -> None:
+    with pytest.raises(
+        UsageError, match=r"'evolution' has no option 'population'\. Did you mean 'population_size'"
+    ):
+        make_strategy("evolution", flat(), OBJECTIVES, population=5)
+    with pytest.raises(UsageError, match=r"'random' has no option 'x'\. Known: none"):
+        make_strategy("random", flat(), OBJECTIVES, x=5)
