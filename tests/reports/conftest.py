@@ -191,6 +191,39 @@ def _again(trial):
     return Measurement(better, learning_curve(better["accuracy"]), 9.0)
 
 
+def a_trial(
+    number=0, architecture=None, state="completed", error=None, at=None, seconds=1.0, curve=(), **metrics
+):
+    """A trial by its metrics; trial n begins n seconds after the run."""
+    at = BEGIN + number if at is None else at
+    fidelity = metrics.pop("fidelity", FULL)
+    measured = Measurement(metrics, tuple(curve), seconds) if metrics else None
+    finished = None if state == "running" else at + seconds
+    candidate = Candidate(aw.Architecture(architecture or {"width": number}), fidelity)
+    return Trial(number, candidate, TrialState(state), measured, error, at, finished)
+
+
+@pytest.fixture(name="digits_run", scope="session")
+def _digits_run():
+    return digits_run
+
+
+@pytest.fixture(name="a_run", scope="session")
+def _a_run():
+    return a_run
+
+
+@pytest.fixture(name="a_trial", scope="session")
+def _a_trial():
+    return a_trial
+
+
+@pytest.fixture(scope="session")
+def digits(digits_run):
+    """A whole search and its space."""
+    return digits_run()
+
+
 @pytest.fixture(scope="session")
 def browser():
     """Headless Chromium, as it is installed; CI installs one."""
@@ -206,36 +239,62 @@ def browser():
         chromium.close()
 
 
+def open_page(browser, path, complaints, **options):
+    """Open a page and wait until it is drawn; note every request but for the page itself, and every error."""
+    context = browser.new_context(**{"viewport": {"width": 1200, "height": 900}} | options)
+    page = context.new_page()
+
+    def route(request):
+        if request.request.url == path.as_uri():
+            request.continue_()
+        else:
+            complaints.append(f"requested {request.request.url}")
+            request.abort()
+
+    page.route("**/*", route)
+    page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
+    page.on(
+        "console", lambda told: complaints.append(told.text) if told.type in ("error", "warning") else None
+    )
+    page.on("dialog", lambda dialog: (complaints.append(f"dialog {dialog.message}"), dialog.dismiss()))
+    page.goto(path.as_uri())
+    page.wait_for_selector("html[data-drawn]", state="attached")
+    return page
+
+
 @pytest.fixture
 def opened(browser, tmp_path):
-    """Opens a report in the browser and waits until it is drawn; fails on any request but for the page, any error."""
-    contexts, complaints = [], []
+    """Opens a run's report in the browser; the test fails on any request but for the page, and on any error."""
+    pages, complaints = [], []
 
     def open_report(run, space=None, **options):
-        path = write_report(run, tmp_path / "report.html", space)
-        context = browser.new_context(**{"viewport": {"width": 1200, "height": 900}} | options)
-        contexts.append(context)
-        page = context.new_page()
-
-        def route(request):
-            if request.request.url == path.as_uri():
-                request.continue_()
-            else:
-                complaints.append(f"requested {request.request.url}")
-                request.abort()
-
-        page.route("**/*", route)
-        page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
-        page.on(
-            "console",
-            lambda told: complaints.append(told.text) if told.type in ("error", "warning") else None,
+        pages.append(
+            open_page(browser, write_report(run, tmp_path / "report.html", space), complaints, **options)
         )
-        page.on("dialog", lambda dialog: (complaints.append(f"dialog {dialog.message}"), dialog.dismiss()))
-        page.goto(path.as_uri())
-        page.wait_for_function("document.documentElement.dataset.drawn === 'yes'")
-        return page
+        return pages[-1]
 
     yield open_report
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.context.close()
+    assert complaints == []
+
+
+@pytest.fixture(scope="session")
+def shared_page(browser, digits, tmp_path_factory):
+    """The report of a whole search, opened once."""
+    complaints = []
+    path = write_report(digits[0], tmp_path_factory.mktemp("report") / "report.html", digits[1])
+    page = open_page(browser, path, complaints)
+    yield page, complaints
+    page.context.close()
+
+
+@pytest.fixture
+def digits_page(shared_page):
+    """The report of a whole search, wide, light, on screen, at its top; as `opened` does, for tests that only look."""
+    page, complaints = shared_page
+    yield page
+    page.set_viewport_size({"width": 1200, "height": 900})
+    page.emulate_media(media="screen", color_scheme="light")
+    page.wait_for_selector("html[data-drawn=light]", state="attached")
     assert complaints == []

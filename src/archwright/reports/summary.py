@@ -65,7 +65,7 @@ def headline(run: Run) -> str:
     )
     done = sum(trial.state is not TrialState.RUNNING for trial in run.trials)
     if run.state == "running":
-        return f"Still running: after {count_of(done, 'trial')} the best has {text}."
+        return f"Still running after {count_of(done, 'trial')}: the best has {text}."
     if run.state == "stopped":
         return f"Stopped after {count_of(done, 'trial')}: the best has {text}."
     return f"{text}; it was not retrained, so nothing is known of the test split."

@@ -70,14 +70,10 @@ def metric_text(name: str, value: float | None, digits: int = 2) -> str:
 
 
 def si_number(value: float) -> str:
-    """A large number with a prefix: 1.23 M.
-
-    >>> si_number(1_234_567)
-    '1.23 M'
-    """
+    """A large number with a prefix: 1,234,567 is 1.23 M."""
     for size, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= size:
-            return f"{value / size:.3g} {prefix}"
+            return f"{value / size:.3g}\u00a0{prefix}"
     return f"{value:.3g}"
 
 

@@ -66,10 +66,11 @@ def draw_architecture(
         width = max(width, drawn.width)
     width, height = width + 2 * _MARGIN + 4, y - _SECTION_GAP + _MARGIN + 4
     decided = ", ".join(f"{address} = {value_text(value)}" for address, value in architecture.items())
+    told = escape(f"{root.name} with {box.calls:,} calls. {decided}")
     return (
         f'<svg class="architecture" xmlns="http://www.w3.org/2000/svg" role="img" '
         f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}">'
-        f"<title>Drawing of the architecture</title><desc>{escape(f'{root.name} with {box.calls:,} calls. {decided}')}</desc>"
+        f"<title>Drawing of the architecture</title><desc>{told}</desc>"
         f"<style>{_STYLE}</style>{''.join(parts)}</svg>"
     )
 

@@ -5,7 +5,7 @@
   const narrow = window.matchMedia("(max-width: 640px)");
 
   function recoloured(value) {
-    if (typeof value === "string") return data.dark[value] || value;
+    if (typeof value === "string") return Object.hasOwn(data.dark, value) ? data.dark[value] : value;
     if (Array.isArray(value)) return value.map(recoloured);
     if (value && typeof value === "object") {
       return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, recoloured(item)]));
@@ -15,9 +15,10 @@
 
   function draw(onPaper) {
     const elements = [...document.querySelectorAll("[data-figure]")];
-    return Promise.all(elements.map((element) => {
+    const isDark = dark.matches && !onPaper;
+    Promise.all(elements.map((element) => {
       let figure = structuredClone(data.figures[element.dataset.figure]);
-      if (dark.matches && !onPaper) figure = recoloured(figure);
+      if (isDark) figure = recoloured(figure);
       if (narrow.matches) {
         figure.layout.height = 320;
         figure.layout.margin = { l: 40, r: 8, t: 40, b: 44 };
@@ -29,10 +30,10 @@
         modeBarButtonsToRemove: ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d"],
         toImageButtonOptions: { format: "svg", filename: element.dataset.figure },
       });
-    }));
+    })).then(() => { document.documentElement.dataset.drawn = isDark ? "dark" : "light"; });
   }
 
-  draw(false).then(() => { document.documentElement.dataset.drawn = "yes"; });
+  draw(false);
   dark.addEventListener("change", () => draw(false));
   narrow.addEventListener("change", () => draw(false));
   window.addEventListener("beforeprint", () => draw(true));
