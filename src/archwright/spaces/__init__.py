@@ -1,4 +1,4 @@
-"""Search spaces: expressions of deferred calls and decisions, and what can be done with them. No torch here."""
+"""Search spaces: expressions of deferred calls and decisions, and what can be done with them; no torch."""
 
 from archwright.spaces.architecture import Architecture
 from archwright.spaces.calls import Call, resolve, walk_calls
@@ -32,7 +32,7 @@ from archwright.spaces.nodes import (
 )
 from archwright.spaces.space import Space
 
-__all__ = [
+__all__ = [  # noqa: RUF022 -- a table of contents, by use
     # What a space is written with
     "boolean",
     "categorical",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from archwright.errors import SpaceError
+
 __all__ = ["Architecture"]
 
 
@@ -15,13 +17,13 @@ class Architecture(Mapping[str, Any]):
     which decisions are active, so make one by `Space.architecture`, `Space.sample` and their like.
 
     Args:
-        values: Address to value.
+        values: Address to value; lists become tuples.
     """
 
     __slots__ = ("_hash", "_values")
 
     def __init__(self, values: Mapping[str, Any]) -> None:
-        self._values = dict(values)
+        self._values = {address: _frozen(value) for address, value in values.items()}
         self._hash: int | None = None
 
     @classmethod
@@ -64,7 +66,29 @@ class Architecture(Mapping[str, Any]):
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Architecture:
-        """The inverse of `to_json`."""
-        if list not in map(type, data.values()):
+        """The inverse of `to_json`. `Space.architecture` says whether a space has such an architecture.
+
+        Raises:
+            SpaceError: When the data is no dict of addresses to strings, numbers, booleans, None or lists of
+                these.
+        """
+        if not isinstance(data, Mapping):
+            raise SpaceError(f"expected an architecture as a dict of address to value, got {data!r}")
+        if _PLAIN.issuperset(map(type, data.values())) and _TEXT.issuperset(map(type, data)):
             return cls._adopt(dict(data))
-        return cls._adopt({a: tuple(v) if isinstance(v, list) else v for a, v in data.items()})
+        for address, value in data.items():
+            items = value if isinstance(value, list | tuple) else [value]
+            if not isinstance(address, str) or not _PLAIN.issuperset(map(type, items)):
+                raise SpaceError(
+                    "expected an address and a string, number, boolean, None or a list of these, got "
+                    f"{address!r}: {value!r}"
+                )
+        return cls(data)
+
+
+_PLAIN = {str, int, float, bool, type(None)}
+_TEXT = {str}
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

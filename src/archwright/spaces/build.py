@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import traceback
 from typing import TYPE_CHECKING, Any
 
 from archwright.errors import BuildError
 from archwright.spaces.architecture import Architecture
 from archwright.spaces.calls import Call, resolve
+from archwright.spaces.expression import rebuilt
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,7 +20,7 @@ __all__ = ["build", "construct", "dry_run"]
 
 
 def build(space: Space, architecture: Architecture, example: Tensor | None = None) -> Any:
-    """Build the network of an architecture: the user's and torch's own objects, none of Archwright's machinery.
+    """Build the network of an architecture: the user's and torch's own objects, nothing of Archwright.
 
     Args:
         space: The space.
@@ -56,12 +58,11 @@ def construct(root: Any) -> tuple[Any, dict[Call, Any]]:
                     raise BuildError(f"could not build {_told(value)}: {_reason(error)}") from error
             return made[value]
         if isinstance(value, dict):
-            return {key: make(item) for key, item in value.items()}
-        if isinstance(value, list):
-            return [make(item) for item in value]
-        if isinstance(value, tuple):
-            items = [make(item) for item in value]
-            return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
+            items = copy.copy(value)  # of its own type, such as an OrderedDict
+            items.update({key: make(item) for key, item in value.items()})
+            return items
+        if isinstance(value, list | tuple):
+            return rebuilt(value, [make(item) for item in value])
         return value
 
     return make(root), made
@@ -83,7 +84,7 @@ def dry_run(network: Any, example: Tensor, made: dict[Call, Any]) -> None:
 
     if not isinstance(network, nn.Module):
         raise BuildError(f"expected the space to build a torch.nn.Module, got {type(network).__name__}")
-    training = network.training
+    modes = {module: module.training for module in network.modules()}
     network.eval()
     try:
         with torch.no_grad():
@@ -91,15 +92,17 @@ def dry_run(network: Any, example: Tensor, made: dict[Call, Any]) -> None:
     except Exception as error:
         told = _told(call) if (call := _culprit(error, made)) else type(network).__name__
         raise BuildError(
-            f"the network does not run on an input of shape {tuple(example.shape)}: in {told}: {_reason(error)}"
+            f"the network does not run on an input of shape {tuple(example.shape)}: in {told}: "
+            f"{_reason(error)}"
         ) from error
     finally:
-        network.train(training)
-    for name, parameter in network.named_parameters():
-        if isinstance(parameter, nn.UninitializedParameter):
+        for module, training in modes.items():
+            module.training = training
+    for name, tensor in (*network.named_parameters(), *network.named_buffers()):
+        if isinstance(tensor, nn.UninitializedParameter | nn.UninitializedBuffer):
             raise BuildError(
-                f"the lazy module {name.rpartition('.')[0]!r} was not reached by the forward pass, so it has no size; "
-                "use its sized form"
+                f"the lazy module {name.rpartition('.')[0]!r} was not reached by the forward pass, so it has "
+                "no size; use its sized form"
             )
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from archwright.errors import BuildError
 from archwright.spaces.architecture import Architecture
-from archwright.spaces.decisions import Decision
-from archwright.spaces.expression import Arithmetic, compile_value
+from archwright.spaces.decision import Decision
+from archwright.spaces.expression import Arithmetic, Expression, Value, compile_value, rebuilt
 from archwright.spaces.nodes import Layer, Repeat, Switch, Tied, When
 from archwright.spaces.place import Place, arguments
 from archwright.spaces.values import decisions_of
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
 
     from archwright.spaces.space import Space
 
-__all__ = ["Call", "resolve", "walk_calls"]
+__all__ = ["Call", "Reader", "resolve", "walk_calls"]
+
+_PLAIN = (int, float, str, bool, type(None))
+_LONGEST = 80
+"""Characters of one plain argument in a call's text."""
 
 
 @dataclass(eq=False, slots=True)
@@ -57,7 +62,8 @@ def _brief(value: Any) -> str:
         return "{" + ", ".join(f"{k!r}: {_brief(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_brief, value))}]"
-    return getattr(value, "__name__", None) or repr(value)
+    text = getattr(value, "__name__", None) or repr(value)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 
 def walk_calls(value: Any) -> Iterator[Call]:
@@ -81,93 +87,123 @@ def walk_calls(value: Any) -> Iterator[Call]:
 
 
 def resolve(
-    space: Space, architecture: Architecture, expression: Any = None, prefix: tuple[str, ...] = ()
+    space: Space, architecture: Mapping[str, Any], expression: Any = None, prefix: tuple[str, ...] = ()
 ) -> Any:
     """The expression under an architecture: a `Call`, or whatever plain value the expression stands for.
 
     Args:
         space: The space, for the addresses of its decisions.
         architecture: One of its architectures.
-        expression: What to resolve; None means the space's network.
+        expression: What to resolve, of the space's own expressions; None means the space's network.
         prefix: Where it stands.
 
     Raises:
-        BuildError: When the architecture lacks a decision that is needed, or arithmetic fails.
+        SpaceError: When the architecture is none of the space (constraints aside).
+        BuildError: When arithmetic fails, such as a division by zero, or the expression gives not one value.
     """
+    values = space.checked(architecture)
     expression = space.network if expression is None else expression
-    values = _Resolver(space, architecture).visit(expression, Place(prefix, prefix), {})
-    if len(values) != 1:
-        raise BuildError(f"expected the space's expression to give one value, got {len(values)}")
-    return values[0]
+    found = _Resolver(space.reader, values).visit(expression, Place(prefix, prefix), _Trail({}, {}))
+    if len(found) != 1:
+        raise BuildError(f"expected an expression that gives one value, got {len(found)} from {expression!r}")
+    return found[0]
+
+
+class Reader:
+    """What the expressions of one space are worth and which decisions stand in them, worked out once a node.
+
+    Args:
+        addresses: The address of each decision by the `id` of its object.
+    """
+
+    def __init__(self, addresses: Mapping[int, str]) -> None:
+        self._addresses = addresses
+        self._known: dict[int, tuple[Any, Value, tuple[str, ...]]] = {}
+
+    def __call__(self, node: Any) -> tuple[Value, tuple[str, ...]]:
+        """The function from an architecture's values to the node's value, and the addresses it looks at."""
+        known = self._known.get(id(node))
+        if known is None or known[0] is not node:
+            value = compile_value(node, lambda decision: self._addresses[id(decision)])
+            read = tuple(self._addresses[id(decision)] for decision in decisions_of(node))
+            known = self._known[id(node)] = (node, value, read)
+        return known[1:]
+
+
+@dataclass(slots=True)
+class _Trail:
+    """Decisions met on the way: those that led here, and those in the arguments of the current call."""
+
+    led: dict[str, Any]
+    own: dict[str, Any]
 
 
 class _Resolver:
-    def __init__(self, space: Space, architecture: Architecture) -> None:
-        self.space, self.architecture = space, architecture
-        self.tied: dict[int, Any] = {}
+    def __init__(self, reader: Reader, architecture: Architecture) -> None:
+        self.reader, self.architecture = reader, architecture
+        self.tied: dict[int, list[Any]] = {}
 
-    def visit(self, node: Any, place: Place, trail: dict[str, Any]) -> list[Any]:
+    def visit(self, node: Any, place: Place, trail: _Trail) -> list[Any]:
         """The values that a node gives to the place where it stands: one, none (when) or several (repeat)."""
+        if type(node) in _PLAIN:
+            return [node]
         if isinstance(node, Layer):
-            place = place.named(node.name)
-            call = Call(node.fn, [], {}, str(place), {**trail, **self._decided(node)})
-            for keyword, value, at in arguments(node, place):
-                given = self.visit(value, at, trail)
-                if keyword is None:
-                    call.args += given
-                elif given:
-                    call.kwargs[keyword] = given[0]
-            return [call]
+            return [self._call(node, place.named(node.name), trail.led)]
+        if isinstance(node, Decision | Arithmetic):
+            return [self._value(node, place, trail)[0]]
         if isinstance(node, Switch):
-            selected = self._value(node.selector, place)
-            inner = {**trail, **self._decided(node.selector)}
+            selected, inner = self._value(node.selector, place, trail)
             return self.visit(node.options[selected], place.named(node.name).part(str(selected)), inner)
         if isinstance(node, When):
-            if not self._value(node.condition, place):
-                return []
-            return self.visit(node.body, place.named(node.name), {**trail, **self._decided(node.condition)})
+            present, inner = self._value(node.condition, place, trail)
+            return self.visit(node.body, place.named(node.name), inner) if present else []
         if isinstance(node, Repeat):
-            times = self._value(node.times, place)
+            times, inner = self._value(node.times, place, trail)
             place = place.named(node.name)
-            inner = {**trail, **self._decided(node.times)}
-            bodies = (self.visit(b, place.part(str(i)), inner) for i, b in enumerate(node.bodies[:times]))
+            bodies = (
+                self.visit(body, place.part(str(i)), inner) for i, body in enumerate(node.bodies[:times])
+            )
             return [value for given in bodies for value in given]
         if isinstance(node, Tied):
             if id(node) not in self.tied:
                 self.tied[id(node)] = self.visit(node.body, place.named(node.name), trail)
             return list(self.tied[id(node)])
-        if isinstance(node, Decision | Arithmetic):
-            return [self._value(node, place)]
         if isinstance(node, list | tuple):
-            items = [
-                value for i, item in enumerate(node) for value in self.visit(item, place.argument(str(i)), trail)
-            ]
-            return [_like(node, items)]
+            items: list[Any] = []
+            for i, item in enumerate(node):
+                items += self.visit(item, place.argument(str(i)), trail)
+            return [rebuilt(node, items)]
         if isinstance(node, dict):
-            made = {k: self.visit(item, place.argument(str(k)), trail) for k, item in node.items()}
-            return [{k: given[0] for k, given in made.items() if given}]
+            made = copy.copy(node)
+            made.clear()
+            for key, item in node.items():
+                if given := self.visit(item, place.argument(str(key)), trail):
+                    made[key] = given[0]
+            return [made]
         return [node]
 
-    def _value(self, node: Any, place: Place) -> Any:
+    def _call(self, node: Layer, place: Place, led: dict[str, Any]) -> Call:
+        trail = _Trail(led, {})
+        call = Call(node.fn, [], {}, str(place))
+        for keyword, value, at in arguments(node, place):
+            given = self.visit(value, at, trail)
+            if keyword is None:
+                call.args += given
+            elif given:
+                call.kwargs[keyword] = given[0]
+        call.decisions = {**led, **trail.own}
+        return call
+
+    def _value(self, node: Any, place: Place, trail: _Trail) -> tuple[Any, _Trail]:
+        """What a node is worth, and the trail that goes on below it; its decisions join the call's own."""
+        if not isinstance(node, Expression):
+            return node, trail
+        value, read = self.reader(node)
+        decided = {a: self.architecture[a] for a in read if a in self.architecture}
+        trail.own.update(decided)
         try:
-            return compile_value(node, self.space.address_of)(self.architecture)
-        except KeyError as error:
-            raise BuildError(f"{place}: the architecture has no value for the decision {error}") from None
+            return value(self.architecture), _Trail({**trail.led, **decided}, trail.own)
         except (TypeError, ValueError, ArithmeticError) as error:
-            raise BuildError(f"{place}: {node!r} cannot be worked out: {error}; {self.architecture!r}") from error
-
-    def _decided(self, node: Any) -> dict[str, Any]:
-        """The decisions that stand in a node itself, not inside a part that is built from it."""
-        if isinstance(node, Layer):
-            parts = [*node.args, *node.kwargs.values()]
-            found = [d for part in parts if isinstance(part, Decision | Arithmetic) for d in decisions_of(part)]
-        else:
-            found = decisions_of(node)
-        addresses = [self.space.address_of(decision) for decision in found]
-        return {a: self.architecture[a] for a in addresses if a in self.architecture}
-
-
-def _like(node: list[Any] | tuple[Any, ...], items: list[Any]) -> Any:
-    if isinstance(node, tuple):
-        return type(node)(*items) if hasattr(node, "_fields") else tuple(items)
-    return items
+            raise BuildError(
+                f"{place}: {node!r} cannot be worked out: {error}; {self.architecture!r}"
+            ) from error

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Generator, Hashable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, cast
 
-from archwright.spaces.decisions import Decision
-from archwright.spaces.plan import Branch, Plan
+from archwright.spaces.decision import Decision
+from archwright.spaces.plan import Branch, Plan, Read
+from archwright.spaces.subsets import Subset
 
 __all__ = ["count", "enumerate_values"]
 
@@ -15,78 +17,178 @@ __all__ = ["count", "enumerate_values"]
 def count(plan: Plan) -> float:
     """How many different sets of active decisions with values a plan allows: an int, or `math.inf`.
 
-    Exact also where one decision is active in several branches. Decisions and branches that share nothing are
-    counted apart and multiplied; the ones that select are tried value by value.
+    Exact also where one decision is active in several branches. Parts that share nothing are counted apart
+    and multiplied. A decision that selects is tried value by value, a subset that is only asked for items
+    item by item; what remains after each try is counted once for all tries that leave the same.
     """
-    return _count(dict(plan.decisions), list(plan.branches), {}, {})
+    try:
+        return _run(_count(_State(dict(plan.decisions), plan.branches), {}))
+    except _InfiniteError:
+        return math.inf
 
 
-def _count(
-    decisions: dict[str, Decision],
-    branches: list[Branch],
-    values: dict[str, Any],
-    memo: dict[Any, float],
-) -> float:
-    """Architectures below a state: decisions still open, branches still open, and values that matter."""
-    total: float = 1
-    for group_decisions, group_branches in _independent(decisions, branches, values):
-        if not group_branches:
-            total *= math.prod(d.size for d in group_decisions.values())
-            continue
-        mentioned = frozenset(a for branch in group_branches for a in branch.mentions)
-        known = {a: values[a] for a in mentioned if a in values}
-        key = (tuple(id(b) for b in group_branches), frozenset(group_decisions), tuple(sorted(known.items(), key=repr)))
-        if key not in memo:
-            memo[key] = _count_group(group_decisions, group_branches, known, memo)
-        total *= memo[key]
+class _InfiniteError(Exception):
+    """A real can be active."""
+
+
+@dataclass(slots=True)
+class _State:
+    """What is still to be counted.
+
+    Args:
+        decisions: Open: active, with no value yet.
+        branches: Not yet looked into, in the plan's order.
+        values: Address to value, of those decided.
+        items: Address to item to whether it is in the subset, of open subsets that are decided item by item.
+    """
+
+    decisions: dict[str, Decision]
+    branches: list[Branch]
+    values: dict[str, Any] = field(default_factory=dict)
+    items: dict[str, dict[int, bool]] = field(default_factory=dict)
+
+    def is_open(self, read: Read) -> bool:
+        """Whether a selector cannot read this yet."""
+        address, item = read
+        return address in self.decisions and (item is None or item not in self.items.get(address, {}))
+
+    def rest(self, address: str) -> tuple[int, int, int]:
+        """Of an open subset: how many items are open, and the fewest and most of them that may be in it."""
+        subset, items = self.decisions[address], self.items.get(address, {})
+        assert isinstance(subset, Subset)
+        inside, left = sum(items.values()), subset.n - len(items)
+        return left, max(0, subset.low - inside), min(left, subset.high - inside)
+
+    def ways(self, address: str) -> int:
+        """How many values an open decision can still take."""
+        decision = self.decisions[address]
+        if self.items.get(address):
+            left, low, high = self.rest(address)
+            return sum(math.comb(left, i) for i in range(low, high + 1))
+        if math.isinf(decision.size):
+            raise _InfiniteError
+        return int(decision.size)
+
+    def key(self) -> Hashable:
+        """What is equal for two states that leave the same number of architectures."""
+        known = []
+        for address, item in frozenset().union(*(branch.reads for branch in self.branches)):
+            if address in self.values:
+                value = self.values[address]
+                known.append((address, item, value if item is None else item in value))
+            elif item is not None and item in self.items.get(address, {}):
+                known.append((address, item, self.items[address][item]))
+        return (
+            tuple(map(id, self.branches)),
+            frozenset(known),
+            frozenset(
+                address for branch in self.branches for address in branch.decides if address in self.values
+            ),
+            frozenset(
+                (address, self.rest(address) if address in self.items else None) for address in self.decisions
+            ),
+        )
+
+
+_Counting = Generator["_Counting", int, int]
+"""A count that yields the smaller counts it needs, is sent their results, and returns its own."""
+
+
+def _run(counting: _Counting) -> int:
+    """Recursion without Python's limit on its depth."""
+    stack, answer = [counting], None
+    while stack:
+        try:
+            stack.append(stack[-1].send(cast("int", answer)))
+            answer = None
+        except StopIteration as done:
+            stack.pop()
+            answer = done.value
+    return cast("int", answer)
+
+
+def _count(state: _State, memo: dict[Hashable, int]) -> _Counting:
+    blocked = _expand(state)
+    total = 1
+    for group in _independent(state, blocked):
+        if group.branches:
+            key = group.key()
+            if key not in memo:
+                memo[key] = yield _split(group, memo)
+            total *= memo[key]
+        else:
+            total *= math.prod(map(group.ways, group.decisions))
     return total
 
 
-def _count_group(
-    decisions: dict[str, Decision], branches: list[Branch], values: dict[str, Any], memo: dict[Any, float]
-) -> float:
-    first, *rest = branches
-    open_address = next((a for a in decisions if a in first.needs), None)
-    if open_address is not None:
-        decision = decisions[open_address]
-        if math.isinf(decision.size):
-            return math.inf
-        others = {a: d for a, d in decisions.items() if a != open_address}
-        return sum(_count(others, branches, {**values, open_address: v}, memo) for v in decision.values())
-    plan = first.plans.get(first.select(values))
-    if plan is None:
-        return _count(decisions, rest, values, memo)
-    new = {a: d for a, d in plan.decisions.items() if a not in values and a not in decisions}
-    return _count({**decisions, **new}, [*plan.branches, *rest], values, memo)
+def _split(state: _State, memo: dict[Hashable, int]) -> _Counting:
+    """Try what the first branch waits for: all values of a decision, or an item of a subset in and out."""
+    address, item = next(read for read in state.branches[0].needs if state.is_open(read))
+    items = {a: fixed for a, fixed in state.items.items() if a != address}
+    fixed = state.items.get(address, {})
+    total = 0
+    if item is None:
+        others = {a: d for a, d in state.decisions.items() if a != address}
+        for value in state.decisions[address].values():
+            if all((i in value) == inside for i, inside in fixed.items()):
+                values = {**state.values, address: value}
+                total += yield _count(_State(dict(others), state.branches, values, items), memo)
+    else:
+        for inside in (False, True):
+            tried = {**items, address: {**fixed, item: inside}}
+            child = _State(dict(state.decisions), state.branches, state.values, tried)
+            _, low, high = child.rest(address)
+            if low <= high:
+                total += yield _count(child, memo)
+    return total
 
 
+def _expand(state: _State) -> list[Branch]:
+    """Look into every branch whose selector can be read by now, adding what it decides; the others remain."""
+    view = {**state.values, **{a: tuple(i for i in fixed if fixed[i]) for a, fixed in state.items.items()}}
+    blocked: list[Branch] = []
+    awaited: set[str] = set()
+    ahead = state.branches[::-1]
+    while ahead:
+        branch = ahead.pop()
+        if any(read[0] in awaited or state.is_open(read) for read in branch.needs):
+            blocked.append(branch)
+            awaited |= branch.decides - state.values.keys() - state.decisions.keys()
+            continue
+        plan = branch.plans.get(branch.select(view))
+        if plan is not None:
+            new = {a: d for a, d in plan.decisions.items() if a not in state.values}
+            state.decisions |= new
+            awaited -= new.keys()
+            ahead += plan.branches[::-1]
+    return blocked
 
-def _independent(
-    decisions: Mapping[str, Decision], branches: list[Branch], values: Mapping[str, Any]
-) -> Iterator[tuple[dict[str, Decision], list[Branch]]]:
-    """Groups of decisions and branches that have no open address in common."""
-    groups: list[tuple[set[str], list[int]]] = []
+
+def _independent(state: _State, branches: list[Branch]) -> Iterator[_State]:
+    """Parts with no open address in common; decisions that no branch mentions are one without branches."""
+    leader = list(range(len(branches)))
+
+    def find(i: int) -> int:
+        while leader[i] != i:
+            leader[i] = i = leader[leader[i]]
+        return i
+
+    owner: dict[str, int] = {}
     for i, branch in enumerate(branches):
-        addresses = {a for a in branch.mentions if a not in values}
-        members = [i]
-        apart = []
-        for other, indices in groups:
-            if addresses.isdisjoint(other):
-                apart.append((other, indices))
-            else:
-                addresses |= other
-                members += indices
-        groups = [*apart, (addresses, members)]
-    used: set[str] = set()
-    for addresses, indices in groups:
-        used |= addresses
-        yield (
-            {a: d for a, d in decisions.items() if a in addresses},
-            [branches[i] for i in sorted(indices)],
-        )
-    alone = {a: d for a, d in decisions.items() if a not in used}
-    if alone:
-        yield alone, []
+        for address in branch.mentions:
+            if address not in state.values:
+                leader[find(owner.setdefault(address, i))] = find(i)
+    parts: dict[int | None, _State] = {}
+    for i, branch in enumerate(branches):
+        parts.setdefault(find(i), _State({}, [])).branches.append(branch)
+    for address, decision in state.decisions.items():
+        part = find(owner[address]) if address in owner else None
+        parts.setdefault(part, _State({}, [])).decisions[address] = decision
+    for found in parts.values():
+        mentioned = frozenset().union(*(branch.mentions for branch in found.branches))
+        found.values = {a: value for a, value in state.values.items() if a in mentioned}
+        found.items = {a: fixed for a, fixed in state.items.items() if a in found.decisions}
+        yield found
 
 
 def enumerate_values(plan: Plan) -> Iterator[dict[str, Any]]:
@@ -95,25 +197,26 @@ def enumerate_values(plan: Plan) -> Iterator[dict[str, Any]]:
     Raises:
         SpaceError: When an active decision is a real.
     """
-    yield from _enumerate(list(plan.decisions.items()), list(plan.branches), {})
+    chosen: dict[str, Any] = {}
+    wheels: list[tuple[str, Iterator[Any]]] = []
 
+    def decide(address: str, decision: Decision) -> Any:
+        if address not in chosen:
+            wheels.append((address, decision.values()))
+            chosen[address] = next(wheels[-1][1])
+        return chosen[address]
 
-def _enumerate(
-    decisions: list[tuple[str, Decision]], branches: list[Branch], values: dict[str, Any]
-) -> Iterator[dict[str, Any]]:
-    if decisions:
-        (address, decision), *others = decisions
-        if address in values:
-            yield from _enumerate(others, branches, values)
-            return
-        for value in decision.values():
-            yield from _enumerate(others, branches, {**values, address: value})
-    elif branches:
-        first, *rest = branches
-        plan = first.plans.get(first.select(values))
-        if plan is None:
-            yield from _enumerate([], rest, values)
-        else:
-            yield from _enumerate(list(plan.decisions.items()), [*plan.branches, *rest], values)
-    else:
+    while True:
+        values: dict[str, Any] = {}
+        plan.complete(values, decide)
         yield values
+        while wheels:
+            address, wheel = wheels[-1]
+            try:
+                chosen[address] = next(wheel)
+                break
+            except StopIteration:
+                wheels.pop()
+                del chosen[address]
+        else:
+            return

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-import operator
-from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from random import Random
 from typing import Any
 
 from archwright.errors import SpaceError
-from archwright.spaces.expression import Arithmetic, Expression, caller
+from archwright.spaces.decision import Decision, told
+from archwright.spaces.expression import Expression, plain, whole
+from archwright.spaces.subsets import Subset
 
 __all__ = [
     "Boolean",
@@ -28,96 +28,38 @@ __all__ = [
 ]
 
 _DIGITS = 12
-
-
-def _tell(name: str | None, kind: str) -> str:
-    return f"{caller()}: {kind}{f' {name!r}' if name else ''}"
-
-
-class Decision(Expression):
-    """Something a strategy decides.
-
-    Attributes:
-        size: How many values it can take; `math.inf` for a real.
-        columns: How many numbers encode it.
-    """
-
-    __slots__ = ("columns", "size")
-    size: float
-    columns: int
-
-    @property
-    def numeric(self) -> bool:
-        """Whether every value is a number, so that arithmetic can take it."""
-        return True
-
-    def compile(self, key: Callable[[Any], Any]) -> Callable[[Mapping[Any, Any]], Any]:
-        """The decided value."""
-        return operator.itemgetter(key(self))
-
-    @abstractmethod
-    def draw(self, random: Random) -> Any:
-        """A value, each equally likely (for a real: uniform on its scale)."""
-
-    @abstractmethod
-    def contains(self, value: Any) -> bool:
-        """Whether the value is one this decision can take."""
-
-    @abstractmethod
-    def values(self) -> Iterator[Any]:
-        """All values, in order.
-
-        Raises:
-            SpaceError: For a real, which has infinitely many.
-        """
-
-    @abstractmethod
-    def neighbors(self, value: Any) -> list[Any]:
-        """The values next to this one, without it: all others where there is no order."""
-
-    @abstractmethod
-    def vary(self, value: Any, random: Random) -> Any:
-        """A random other value. Only called where `size > 1`."""
-
-    @abstractmethod
-    def encode(self, value: Any) -> Sequence[float]:
-        """The value as `columns` numbers in [0, 1]."""
-
-    @abstractmethod
-    def decode(self, numbers: Sequence[float]) -> Any:
-        """The value whose code is nearest; the inverse of `encode` on codes."""
-
-    @abstractmethod
-    def describe(self) -> dict[str, Any]:
-        """Kind and values as a plain dict, for reports and to tell spaces apart."""
-
-    def default(self) -> Any:
-        """The first value: what a decision takes that becomes active in a neighbour."""
-        return next(self.values())
+_MOST = 10**15
+"""Values of an integer: up to here a code and its value are exact inverses in floating point."""
 
 
 class Categorical(Decision):
     """One of several labels without an order. See `categorical`."""
 
-    __slots__ = ("_codes", "labels")
+    __slots__ = ("_codes", "_own", "labels")
 
     def __init__(self, labels: Iterable[Any], name: str | None = None) -> None:
         super().__init__(name)
-        self.labels = tuple(labels)
-        told = _tell(name, "categorical")
+        if isinstance(labels, str | set | frozenset | Expression) or not isinstance(labels, Iterable):
+            raise SpaceError(f"{told('categorical', name)}: expected a list of labels, got {labels!r}")
+        self.labels = tuple(map(plain, labels))
         if not self.labels:
-            raise SpaceError(f"{told}: expected at least one label, got none; list what may be chosen")
+            raise SpaceError(
+                f"{told('categorical', name)}: expected at least one label, got none; list what may be chosen"
+            )
+        self._own: dict[Any, Any] = {}
         for label in self.labels:
-            if not (label is None or isinstance(label, str | int | float)):
+            if not (label is None or type(label) in (str, int, float, bool)):
                 raise SpaceError(
-                    f"{told}: expected labels that are strings, numbers, booleans or None, got {label!r}; "
-                    "give it a name: aw.choice({'name': ...})"
+                    f"{told('categorical', name)}: expected labels that are strings, numbers, booleans or "
+                    f"None, got {label!r}; give it a name: aw.choice({{'name': ...}})"
                 )
             if isinstance(label, float) and not math.isfinite(label):
-                raise SpaceError(f"{told}: expected finite numbers, got {label!r}")
-        if len(set(self.labels)) < len(self.labels):
-            twice = next(label for label in self.labels if self.labels.count(label) > 1)
-            raise SpaceError(f"{told}: the label {twice!r} stands twice; each label must differ")
+                raise SpaceError(f"{told('categorical', name)}: expected finite numbers, got {label!r}")
+            if label in self._own:
+                same = self._own[label]
+                twice = f"{label!r} stands twice" if same is label else f"{label!r} equals {same!r}"
+                raise SpaceError(f"{told('categorical', name)}: the label {twice}; each label must differ")
+            self._own[label] = label
         self.size = self.columns = len(self.labels)
         self._codes = {
             label: tuple(float(i == j) for j in range(self.columns)) for i, label in enumerate(self.labels)
@@ -125,31 +67,43 @@ class Categorical(Decision):
 
     @property
     def numeric(self) -> bool:
+        """Whether every label is a number."""
         return all(isinstance(label, int | float) for label in self.labels)
 
+    def coerce(self, value: Any) -> Any:
+        """The label that the value equals."""
+        try:
+            return self._own[plain(value)]
+        except (KeyError, TypeError):
+            raise ValueError(f"expected one of {list(self.labels)!r}, got {value!r}") from None
+
     def draw(self, random: Random) -> Any:
+        """A label, each equally likely."""
         return self.labels[int(random.random() * self.columns)]
 
-    def contains(self, value: Any) -> bool:
-        return any(value == label and type(value) is type(label) for label in self.labels)
-
     def values(self) -> Iterator[Any]:
+        """The labels."""
         return iter(self.labels)
 
     def neighbors(self, value: Any) -> list[Any]:
+        """All other labels."""
         return [label for label in self.labels if label != value]
 
     def vary(self, value: Any, random: Random) -> Any:
+        """Another label, each equally likely."""
         other = self.labels[int(random.random() * (self.columns - 1))]
         return self.labels[-1] if other == value else other
 
     def encode(self, value: Any) -> Sequence[float]:
+        """One-hot."""
         return self._codes[value]
 
     def decode(self, numbers: Sequence[float]) -> Any:
+        """The label with the largest number, the first of several."""
         return self.labels[max(range(self.columns), key=numbers.__getitem__)]
 
     def describe(self) -> dict[str, Any]:
+        """Kind and labels."""
         return {"kind": "categorical", "labels": list(self.labels)}
 
     def __repr__(self) -> str:
@@ -165,6 +119,7 @@ class Boolean(Categorical):
         super().__init__((False, True), name)
 
     def describe(self) -> dict[str, Any]:
+        """Kind."""
         return {"kind": "boolean"}
 
     def __repr__(self) -> str:
@@ -178,47 +133,69 @@ class Integer(Decision):
 
     def __init__(self, low: int, high: int, step: int = 1, name: str | None = None) -> None:
         super().__init__(name)
-        told = _tell(name, "integer")
-        for label, value in (("low", low), ("high", high), ("step", step)):
-            if not isinstance(value, int) or isinstance(value, bool):
-                raise SpaceError(f"{told}: expected {label} to be a whole number, got {value!r}")
-        if low > high:
-            raise SpaceError(f"{told}: expected low <= high, got low={low}, high={high}; swap them")
-        if step < 1:
-            raise SpaceError(f"{told}: expected step >= 1, got {step}")
-        if (high - low) % step:
-            raise SpaceError(
-                f"{told}: high={high} is not low={low} plus a multiple of step={step}; "
-                f"the last value would be {high - (high - low) % step}"
+        first, last, by = whole(low), whole(high), whole(step)
+        if first is None or last is None or by is None:
+            label, value = next(
+                (label, value)
+                for label, value in (("low", low), ("high", high), ("step", step))
+                if whole(value) is None
             )
-        self._range = range(low, high + 1, step)
+            raise SpaceError(f"{told('integer', name)}: expected {label} to be a whole number, got {value!r}")
+        if first > last:
+            raise SpaceError(
+                f"{told('integer', name)}: expected low <= high, got low={first}, high={last}; swap them"
+            )
+        if by < 1:
+            raise SpaceError(f"{told('integer', name)}: expected step >= 1, got {by}")
+        if (last - first) % by:
+            raise SpaceError(
+                f"{told('integer', name)}: high={last} is not low={first} plus a multiple of step={by}; "
+                f"the last value would be {last - (last - first) % by}"
+            )
+        if (last - first) // by >= _MOST:
+            raise SpaceError(
+                f"{told('integer', name)}: expected at most {_MOST:,} values; use a larger step, or aw.real"
+            )
+        self._range = range(first, last + 1, by)
         self.size = len(self._range)
         self.columns = 1
 
+    def coerce(self, value: Any) -> int:
+        """The value as an int."""
+        number = plain(value)
+        if isinstance(number, float) and number.is_integer():
+            number = int(number)
+        if isinstance(number, int) and number in self._range:
+            return int(number)
+        raise ValueError(f"expected a number of {self!r}, got {value!r}")
+
     def draw(self, random: Random) -> int:
+        """A number, each equally likely."""
         return self._range[int(random.random() * len(self._range))]
 
-    def contains(self, value: Any) -> bool:
-        return type(value) is int and value in self._range
-
     def values(self) -> Iterator[int]:
+        """All numbers, ascending."""
         return iter(self._range)
 
     def neighbors(self, value: Any) -> list[int]:
+        """One step down and one up."""
         return [v for v in (value - self._range.step, value + self._range.step) if v in self._range]
 
     def vary(self, value: Any, random: Random) -> int:
+        """Another number, each equally likely."""
         other = self._range[int(random.random() * (len(self._range) - 1))]
         return self._range[-1] if other == value else other
 
     def encode(self, value: Any) -> Sequence[float]:
+        """Its place between the first value (0) and the last (1)."""
         return (self._range.index(value) / max(1, len(self._range) - 1),)
 
     def decode(self, numbers: Sequence[float]) -> int:
-        last = len(self._range) - 1
-        return self._range[min(last, max(0, round(numbers[0] * last)))]
+        """The nearest value."""
+        return self._range[round(min(1.0, max(0.0, numbers[0])) * (len(self._range) - 1))]
 
     def describe(self) -> dict[str, Any]:
+        """Kind, ends and step."""
         r = self._range
         return {"kind": "integer", "low": r[0], "high": r[-1], "step": r.step}
 
@@ -228,41 +205,80 @@ class Integer(Decision):
 
 
 class Real(Decision):
-    """A real number in an interval, to 12 significant digits. See `real`."""
+    """A real number in an interval, to 12 digits. See `real`."""
 
-    __slots__ = ("high", "log", "low")
+    __slots__ = ("_decimals", "_start", "_width", "high", "log", "low")
 
     def __init__(self, low: float, high: float, log: bool = False, name: str | None = None) -> None:
         super().__init__(name)
-        told = _tell(name, "real")
-        for label, value in (("low", low), ("high", high)):
+        ends = plain(low), plain(high)
+        for label, value in zip(("low", "high"), ends, strict=True):
             if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
-                raise SpaceError(f"{told}: expected {label} to be a finite number, got {value!r}")
+                raise SpaceError(
+                    f"{told('real', name)}: expected {label} to be a finite number, got {value!r}"
+                )
+        low, high = map(float, ends)
         if not low < high:
-            raise SpaceError(f"{told}: expected low < high, got low={low}, high={high}; swap them")
+            raise SpaceError(
+                f"{told('real', name)}: expected low < high, got low={low}, high={high}; swap them"
+            )
         if log and low <= 0:
-            raise SpaceError(f"{told}: a logarithmic scale needs low > 0, got {low}; raise low or drop log=True")
-        self.low, self.high, self.log = _rounded(low), _rounded(high), log
+            raise SpaceError(
+                f"{told('real', name)}: a logarithmic scale needs low > 0, got {low}; raise low or drop "
+                "log=True"
+            )
+        self.log = bool(log)
+        self._decimals = _DIGITS - 1 - math.floor(math.log10(max(abs(low), abs(high))))
+        self.low, self.high = self._rounded(low), self._rounded(high)
+        self._start = math.log(self.low) if self.log else self.low
+        self._width = (math.log(self.high) if self.log else self.high) - self._start
+        if not 0 < self._width < math.inf:
+            raise SpaceError(
+                f"{told('real', name)}: {low} to {high} cannot be told apart, or spanned, by numbers of "
+                f"{_DIGITS} digits; take other ends"
+            )
         self.size = math.inf
         self.columns = 1
 
+    def _rounded(self, value: float) -> float:
+        """As many digits as let a code and its value be exact inverses in floating point."""
+        return float(f"{value:.{_DIGITS}g}") if self.log else round(value, self._decimals)
+
+    def coerce(self, value: Any) -> float:
+        """The value as a float, rounded."""
+        number = plain(value)
+        if isinstance(number, int | float) and abs(number) <= sys.float_info.max:
+            rounded = self._rounded(float(number))
+            if self.low <= rounded <= self.high:
+                return rounded
+        raise ValueError(f"expected a number of {self!r}, got {value!r}")
+
     def draw(self, random: Random) -> float:
+        """A number, uniform on the scale."""
         return self.decode((random.random(),))
 
-    def contains(self, value: Any) -> bool:
-        return isinstance(value, int | float) and not isinstance(value, bool) and self.low <= value <= self.high
-
     def values(self) -> Iterator[float]:
-        raise SpaceError(f"{self!r} has infinitely many values, so the space cannot be listed; use aw.categorical")
+        """Raise, since they are infinitely many.
+
+        Raises:
+            SpaceError: Always.
+        """
+        raise SpaceError(
+            f"{self!r}{f' (named {self.name!r})' if self.name else ''} has infinitely many values, so the "
+            "space cannot be listed; use aw.categorical"
+        )
 
     def default(self) -> float:
+        """The middle of the scale."""
         return self.decode((0.5,))
 
     def neighbors(self, value: Any) -> list[float]:
+        """A tenth of the scale down and up, as far as the ends allow."""
         unit = self.encode(value)[0]
         return [v for v in (self.decode((unit - 0.1,)), self.decode((unit + 0.1,))) if v != value]
 
     def vary(self, value: Any, random: Random) -> float:
+        """A Gaussian step on the scale, with a standard deviation of 0.2 of it."""
         unit = self.encode(value)[0]
         while True:
             other = unit + random.gauss(0.0, 0.2)
@@ -270,108 +286,22 @@ class Real(Decision):
                 return drawn
 
     def encode(self, value: Any) -> Sequence[float]:
-        if self.log:
-            return (math.log(value / self.low) / math.log(self.high / self.low),)
-        return ((value - self.low) / (self.high - self.low),)
+        """Its place on the scale: 0 at low, 1 at high."""
+        return (((math.log(value) if self.log else value) - self._start) / self._width,)
 
     def decode(self, numbers: Sequence[float]) -> float:
-        unit = min(1.0, max(0.0, numbers[0]))
-        if self.log:
-            value = self.low * (self.high / self.low) ** unit
-        else:
-            value = self.low + (self.high - self.low) * unit
-        return min(self.high, max(self.low, _rounded(value)))
+        """The value at a place on the scale."""
+        place = self._start + min(1.0, max(0.0, numbers[0])) * self._width
+        if not self.log:
+            return min(self.high, max(self.low, self._rounded(place)))
+        return min(self.high, max(self.low, self._rounded(math.exp(place))))
 
     def describe(self) -> dict[str, Any]:
+        """Kind, ends and scale."""
         return {"kind": "real", "low": self.low, "high": self.high, "log": self.log}
 
     def __repr__(self) -> str:
         return f"real({self.low!r}, {self.high!r}{', log=True' if self.log else ''})"
-
-
-def _rounded(value: float) -> float:
-    """To 12 significant digits: what lets a code and its value be exact inverses in floating point."""
-    return float(f"{value:.{_DIGITS}g}")
-
-
-class Subset(Decision):
-    """A set of indices, held as a sorted tuple. See `subset`."""
-
-    __slots__ = ("high", "low", "n")
-
-    def __init__(self, n: int, k: int | tuple[int, int] | None = None, name: str | None = None) -> None:
-        super().__init__(name)
-        told = _tell(name, "subset")
-        if not isinstance(n, int) or n < 1:
-            raise SpaceError(f"{told}: expected n >= 1 items, got {n!r}")
-        low, high = (0, n) if k is None else (k, k) if isinstance(k, int) else k
-        if not (isinstance(low, int) and isinstance(high, int) and 0 <= low <= high <= n):
-            raise SpaceError(
-                f"{told}: expected k, or (fewest, most), with 0 <= fewest <= most <= n={n}, got {k!r}"
-            )
-        self.n, self.low, self.high = n, low, high
-        self.size = sum(math.comb(n, i) for i in range(low, high + 1))
-        self.columns = n
-
-    @property
-    def numeric(self) -> bool:
-        return False
-
-    def has(self, item: int) -> Arithmetic:
-        """A condition: true where the item (0 to n-1) is in the subset.
-
-        Raises:
-            SpaceError: When no such item exists.
-        """
-        if not isinstance(item, int) or not 0 <= item < self.n:
-            raise SpaceError(f"{_tell(self.name, 'subset')}: expected an item from 0 to {self.n - 1}, got {item!r}")
-        return Arithmetic("has", self, item)
-
-    def draw(self, random: Random) -> tuple[int, ...]:
-        if self.low == self.high:
-            return tuple(sorted(random.sample(range(self.n), self.low)))
-        counts = [math.comb(self.n, i) for i in range(self.low, self.high + 1)]
-        size = random.choices(range(self.low, self.high + 1), counts)[0]
-        return tuple(sorted(random.sample(range(self.n), size)))
-
-    def contains(self, value: Any) -> bool:
-        return (
-            isinstance(value, tuple)
-            and self.low <= len(value) <= self.high
-            and all(type(item) is int and 0 <= item < self.n for item in value)
-            and all(a < b for a, b in itertools.pairwise(value))
-        )
-
-    def values(self) -> Iterator[tuple[int, ...]]:
-        for size in range(self.low, self.high + 1):
-            yield from itertools.combinations(range(self.n), size)
-
-    def neighbors(self, value: Any) -> list[tuple[int, ...]]:
-        inside, outside = list(value), [i for i in range(self.n) if i not in value]
-        found = []
-        if len(inside) > self.low:
-            found += [tuple(i for i in inside if i != gone) for gone in inside]
-        if len(inside) < self.high:
-            found += [tuple(sorted([*inside, new])) for new in outside]
-        found += [tuple(sorted([*(i for i in inside if i != a), b])) for a in inside for b in outside]
-        return found
-
-    def vary(self, value: Any, random: Random) -> tuple[int, ...]:
-        return random.choice(self.neighbors(value))
-
-    def encode(self, value: Any) -> Sequence[float]:
-        return [float(i in value) for i in range(self.n)]
-
-    def decode(self, numbers: Sequence[float]) -> tuple[int, ...]:
-        ranked = sorted(range(self.n), key=lambda i: -numbers[i])
-        size = min(self.high, max(self.low, sum(number >= 0.5 for number in numbers)))
-        return tuple(sorted(ranked[:size]))
-
-    def describe(self) -> dict[str, Any]:
-        return {"kind": "subset", "n": self.n, "fewest": self.low, "most": self.high}
-
-    def __repr__(self) -> str:
-        return f"subset({self.n}, {(self.low, self.high)})"
 
 
 def categorical(labels: Iterable[Any], *, name: str | None = None) -> Categorical:
@@ -404,10 +334,12 @@ def integer(low: int, high: int, *, step: int = 1, name: str | None = None) -> I
 def real(low: float, high: float, *, log: bool = False, name: str | None = None) -> Real:
     """A decision for a real number in [low, high], uniform, or log-uniform with `log=True`.
 
-    Values carry 12 significant digits, so that encoding and decoding are exact inverses.
+    Values carry 12 digits (counted from the first digit of the larger end, or of the value itself on a
+    logarithmic scale), so that encoding and decoding are exact inverses.
 
     Raises:
-        SpaceError: When low >= high, an end is not finite, or log is asked with low <= 0.
+        SpaceError: When low >= high, an end is not finite, log is asked with low <= 0, or the interval is too
+            narrow or too wide for 12 digits.
     """
     return Real(low, high, log, name)
 

@@ -7,6 +7,7 @@ An expression is a tree of deferred calls (`Layer`), decisions (`Decision`) and 
 from __future__ import annotations
 
 import operator
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -14,20 +15,48 @@ from typing import Any, NoReturn
 
 from archwright.errors import SpaceError
 
-__all__ = ["Arithmetic", "Expression", "caller", "children_of", "compile_value", "maximum", "minimum"]
+__all__ = [
+    "Arithmetic",
+    "Expression",
+    "caller",
+    "children_of",
+    "compile_value",
+    "holds_expression",
+    "is_numeric",
+    "maximum",
+    "minimum",
+    "plain",
+    "rebuilt",
+    "whole",
+]
 
 Value = Callable[[Mapping[Any, Any]], Any]
 """From decided values, by key of the decision, to what an expression is worth."""
 
-_PACKAGE = str(Path(__file__).resolve().parent.parent)
+_PACKAGE = str(Path(__file__).parent.parent) + os.sep
 
 
 def caller() -> str:
     """The user's line that is writing the space, as `file.py:12`, for error texts."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and str(Path(frame.f_code.co_filename)).startswith(_PACKAGE):
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
     return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
+
+
+def plain(value: Any) -> Any:
+    """A number or array of numpy as Python's own number, boolean or list; anything else as it is."""
+    return value.tolist() if type(value).__module__ == "numpy" and hasattr(value, "tolist") else value
+
+
+def whole(value: Any) -> int | None:
+    """The value as an int where it is a whole number of any library, not a boolean; else None."""
+    if isinstance(value, bool | Expression):
+        return None
+    try:
+        return operator.index(value)
+    except TypeError:
+        return None
 
 
 class Expression:
@@ -48,9 +77,14 @@ class Expression:
         """The values inside this node, expressions and plain ones."""
         return iter(())
 
+    @property
+    def numeric(self) -> bool:
+        """Whether the value is always a number, so that arithmetic can take it."""
+        return False
+
     def compile(self, key: Callable[[Any], Any]) -> Value:
         """A function from decided values to this expression's value. See `compile_value`."""
-        raise SpaceError(f"expected a number or a label here, got {self!r}, which is built, not worked out")
+        raise SpaceError(f"expected a number or a label, got {self!r}, which is built, not worked out")
 
     # Numbers and conditions. `==` stays identity, since identity is sharing: use `equals`.
     def __add__(self, other: Any) -> Arithmetic:
@@ -86,6 +120,9 @@ class Expression:
     def __mod__(self, other: Any) -> Arithmetic:
         return Arithmetic("%", self, other)
 
+    def __rmod__(self, other: Any) -> Arithmetic:
+        return Arithmetic("%", other, self)
+
     def __pow__(self, other: Any) -> Arithmetic:
         return Arithmetic("**", self, other)
 
@@ -110,8 +147,14 @@ class Expression:
     def __and__(self, other: Any) -> Arithmetic:
         return Arithmetic("and", self, other)
 
+    def __rand__(self, other: Any) -> Arithmetic:
+        return Arithmetic("and", other, self)
+
     def __or__(self, other: Any) -> Arithmetic:
         return Arithmetic("or", self, other)
+
+    def __ror__(self, other: Any) -> Arithmetic:
+        return Arithmetic("or", other, self)
 
     def __invert__(self) -> Arithmetic:
         return Arithmetic("not", self)
@@ -126,8 +169,8 @@ class Expression:
 
     def __bool__(self) -> NoReturn:
         raise SpaceError(
-            f"{caller()}: a decision has no value while the space is written, so `if`, `and`, `or`, `not` and "
-            "`==` cannot look at it; use aw.when, aw.switch, `&`, `|`, `~` or .equals(value)"
+            f"{caller()}: a decision has no value while the space is written, so `if`, `and`, `or`, `not` "
+            "and `==` cannot look at it; use aw.when, aw.switch, `&`, `|`, `~` or .equals(value)"
         )
 
     def __iter__(self) -> NoReturn:
@@ -162,8 +205,8 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
     "equals": operator.eq,
     "is in": lambda value, values: value in values,
     "has": lambda subset, item: item in subset,
-    "maximum": max,
-    "minimum": min,
+    "maximum": lambda *values: max(values),
+    "minimum": lambda *values: min(values),
 }
 _TAKES_ANY = {"equals", "is in", "has"}
 
@@ -181,46 +224,87 @@ class Arithmetic(Expression):
     def __init__(self, operation: str, *operands: Any) -> None:
         super().__init__()
         self.operation = operation
-        self.operands = operands
+        self.operands = tuple(plain(operand) for operand in operands)
 
     @property
     def needs_numbers(self) -> bool:
         """Whether every operand must be a number."""
         return self.operation not in _TAKES_ANY
 
+    @property
+    def numeric(self) -> bool:
+        """Whether the result is always a number; a condition counts as one."""
+        return not self.needs_numbers or all(map(is_numeric, self.operands))
+
     def children(self) -> Iterator[Any]:
         """The operands."""
         return iter(self.operands)
 
-    def apply(self, values: list[Any]) -> Any:
-        """The result for the operands' values.
-
-        Raises:
-            TypeError, ValueError, ArithmeticError: What Python raises for such operands.
-        """
-        if self.needs_numbers:
-            for value in values:
-                if not isinstance(value, int | float):
-                    raise TypeError(f"{self.operation!r} needs numbers, got {value!r}")
-        return _OPERATORS[self.operation](*values)
-
     def compile(self, key: Callable[[Any], Any]) -> Value:
-        """The operation on its operands' values."""
+        """The operation on its operands' values.
+
+        The function raises TypeError, ValueError or ArithmeticError where Python does for such operands.
+        """
+        work_out = _OPERATORS[self.operation]
         parts = [compile_value(operand, key) for operand in self.operands]
-        return lambda values: self.apply([part(values) for part in parts])
+        if not self.numeric:
+            return lambda values: work_out(*_numbers(self.operation, [part(values) for part in parts]))
+        if len(parts) != 2:
+            return lambda values: work_out(*[part(values) for part in parts])
+        left, right = parts
+        if not holds_expression(operand := self.operands[1]):
+            return lambda values: work_out(left(values), operand)
+        return lambda values: work_out(left(values), right(values))
 
     def __repr__(self) -> str:
-        return f"({f' {self.operation} '.join(map(repr, self.operands))})"
+        shown = [repr(operand) for operand in self.operands]
+        if self.operation in ("maximum", "minimum"):
+            return f"{self.operation}({', '.join(shown)})"
+        if self.operation in _METHODS:
+            return f"{shown[0]}.{_METHODS[self.operation]}({shown[1]})"
+        if len(shown) == 1:
+            return f"{_SIGNS[self.operation]}{shown[0]}"
+        return f"({f' {_SIGNS.get(self.operation, self.operation)} '.join(shown)})"
+
+
+_METHODS = {"equals": "equals", "is in": "is_in", "has": "has"}
+_SIGNS = {"negative": "-", "not": "~", "and": "&", "or": "|"}
+
+
+def _numbers(operation: str, values: list[Any]) -> list[Any]:
+    for value in values:
+        if not isinstance(value, int | float):
+            raise TypeError(f"{operation!r} needs numbers, got {value!r}")
+    return values
+
+
+def is_numeric(value: Any) -> bool:
+    """Whether a value, or what an expression stands for, is always a number."""
+    return value.numeric if isinstance(value, Expression) else isinstance(value, int | float)
 
 
 def maximum(*values: Any) -> Arithmetic:
-    """The largest of several numbers, decisions among them."""
-    return Arithmetic("maximum", *values)
+    """The largest of several numbers, decisions among them.
+
+    Raises:
+        SpaceError: When there are none.
+    """
+    return Arithmetic("maximum", *_some("maximum", values))
 
 
 def minimum(*values: Any) -> Arithmetic:
-    """The smallest of several numbers, decisions among them."""
-    return Arithmetic("minimum", *values)
+    """The smallest of several numbers, decisions among them.
+
+    Raises:
+        SpaceError: When there are none.
+    """
+    return Arithmetic("minimum", *_some("minimum", values))
+
+
+def _some(operation: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not values:
+        raise SpaceError(f"{caller()}: {operation}: expected at least one number, got none")
+    return values
 
 
 def children_of(value: Any) -> Iterator[Any]:
@@ -233,11 +317,17 @@ def children_of(value: Any) -> Iterator[Any]:
         yield from value.values()
 
 
+def holds_expression(value: Any) -> bool:
+    """Whether a value is an expression, or a list, tuple or dict with one at any depth."""
+    return isinstance(value, Expression) or any(map(holds_expression, children_of(value)))
+
+
 def compile_value(node: Any, key: Callable[[Any], Any]) -> Value:
     """A function from decided values to a node's value.
 
     Args:
-        node: A decision, arithmetic, a switch between values, or a plain value.
+        node: A decision, arithmetic, a switch between values, a plain value, or a list, tuple or dict of
+            these.
         key: Gives the key of a decision in the mapping that the function will take.
 
     Raises:
@@ -245,4 +335,17 @@ def compile_value(node: Any, key: Callable[[Any], Any]) -> Value:
     """
     if isinstance(node, Expression):
         return node.compile(key)
-    return lambda values: node
+    if not holds_expression(node):
+        return lambda values: node
+    if isinstance(node, dict):
+        items = {label: compile_value(item, key) for label, item in node.items()}
+        return lambda values: {label: item(values) for label, item in items.items()}
+    parts = [compile_value(item, key) for item in node]
+    return lambda values: rebuilt(node, [part(values) for part in parts])
+
+
+def rebuilt(like: list[Any] | tuple[Any, ...], items: list[Any]) -> Any:
+    """The items in a list or tuple of the same type."""
+    if isinstance(like, tuple) and hasattr(like, "_fields"):
+        return type(like)(*items)
+    return items if type(like) is list else type(like)(items)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,11 +45,12 @@ def graph_of(root: Any) -> Graph:
     """The graph of a tree of calls."""
     calls = list(walk_calls(root))
     number = {id(call): i for i, call in enumerate(calls)}
-    contains, follows = [], []
+    contains: list[tuple[int, int]] = []
+    follows: list[tuple[int, int]] = []
     for i, call in enumerate(calls):
         inner = [number[id(argument)] for argument in _arguments([*call.args, *call.kwargs.values()])]
         contains += [(i, j) for j in inner]
-        follows += list(zip(inner, inner[1:], strict=False))
+        follows += itertools.pairwise(inner)
     nodes = tuple(Node(call.name, str(call), call.place) for call in calls)
     return Graph(nodes, tuple(contains), tuple(follows))
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from archwright.errors import SpaceError
+from archwright.spaces.decision import told
 from archwright.spaces.decisions import Categorical, Decision
-from archwright.spaces.expression import Expression, caller, children_of, compile_value
+from archwright.spaces.expression import Expression, compile_value, holds_expression, is_numeric, whole
 from archwright.spaces.values import possible_values
 
 __all__ = [
@@ -31,12 +32,16 @@ class Layer(Expression):
     __slots__ = ("args", "fn", "kwargs")
 
     def __init__(
-        self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], name: str | None = None
+        self,
+        fn: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        name: str | None = None,
     ) -> None:
         super().__init__(name)
         if isinstance(fn, Expression) or not callable(fn):
             raise SpaceError(
-                f"{caller()}: layer: expected a class or function to call, got {fn!r}; to choose between "
+                f"{told('layer', name)}: expected a class or function to call, got {fn!r}; to choose between "
                 "classes use aw.choice({'a': aw.layer(A), 'b': aw.layer(B)})"
             )
         self.fn, self.args = fn, args
@@ -66,6 +71,11 @@ class Switch(Expression):
         """The selector, then the options."""
         yield self.selector
         yield from self.options.values()
+
+    @property
+    def numeric(self) -> bool:
+        """Whether every option is a number."""
+        return all(map(is_numeric, self.options.values()))
 
     def compile(self, key: Callable[[Any], Any]) -> Callable[[Mapping[Any, Any]], Any]:
         """The selected option's value."""
@@ -130,7 +140,7 @@ class Tied(Expression):
         return f"tied({self.body!r})"
 
 
-def layer(fn: Callable[..., Any], *args: Any, name: str | None = None, **kwargs: Any) -> Layer:
+def layer(fn: Callable[..., Any], /, *args: Any, name: str | None = None, **kwargs: Any) -> Layer:
     """Defer the call `fn(*args, **kwargs)` until an architecture is known.
 
     Args:
@@ -154,26 +164,34 @@ def switch(decision: Expression, options: Mapping[Any, Any], *, name: str | None
         name: Its part of the addresses of the decisions inside the options.
 
     Raises:
-        SpaceError: When a value has no option, or an option no value.
+        SpaceError: When a value has no option, an option no value, or the values are infinitely many.
     """
-    told = f"{caller()}: switch{f' {name!r}' if name else ''}"
     if not isinstance(decision, Expression):
-        raise SpaceError(f"{told}: expected a decision, got {decision!r}; make one with aw.categorical([...])")
-    values = possible_values(decision, told)
-    if missing := [v for v in values if v not in options]:
         raise SpaceError(
-            f"{told}: no option for the value{'s' * (len(missing) > 1)} {', '.join(map(repr, missing))} of "
-            f"{decision!r}; add {'them' if len(missing) > 1 else 'it'}"
+            f"{told('switch', name)}: expected a decision, got {decision!r}; make one with "
+            "aw.categorical([...])"
         )
-    if unknown := [v for v in options if v not in values]:
+    if not isinstance(options, Mapping):
         raise SpaceError(
-            f"{told}: {', '.join(map(repr, unknown))} is never taken by {decision!r}; remove it, or add the label"
+            f"{told('switch', name)}: expected a dict of value to option, got {options!r}; write {{value: "
+            "option}}"
         )
-    return Switch(decision, options, name)
+    own = {value: value for value in possible_values(decision, told("switch", name))}
+    if missing := [value for value in own if value not in options]:
+        raise SpaceError(
+            f"{told('switch', name)}: no option for the value{'s' * (len(missing) > 1)} "
+            f"{', '.join(map(repr, missing))} of {decision!r}; add {'them' if len(missing) > 1 else 'it'}"
+        )
+    if unknown := [value for value in options if value not in own]:
+        raise SpaceError(
+            f"{told('switch', name)}: {', '.join(map(repr, unknown))} is never taken by {decision!r}; remove "
+            "it, or add the label"
+        )
+    return Switch(decision, {own[value]: option for value, option in options.items()}, name)
 
 
 def when(condition: Expression, body: Any, *, name: str | None = None) -> When:
-    """A part that is there only where a condition holds: it vanishes from the list, dict or call it stands in.
+    """A part that is there only where a condition holds: else its list, dict or call goes without.
 
     Args:
         condition: A boolean decision, a comparison, or `subset.has(item)`.
@@ -183,13 +201,16 @@ def when(condition: Expression, body: Any, *, name: str | None = None) -> When:
     Raises:
         SpaceError: When the condition can take other values than true and false.
     """
-    told = f"{caller()}: when{f' {name!r}' if name else ''}"
     if not isinstance(condition, Expression):
-        raise SpaceError(f"{told}: expected a boolean decision or a comparison, got {condition!r}")
-    if odd := [v for v in possible_values(condition, told) if not isinstance(v, bool)]:
         raise SpaceError(
-            f"{told}: expected a condition that is true or false, but {condition!r} can be {odd[0]!r}; "
-            "use aw.boolean(), a comparison, or .equals(value)"
+            f"{told('when', name)}: expected a boolean decision or a comparison, got {condition!r} (`==` "
+            "compares identity and gives a plain bool; write decision.equals(value))"
+        )
+    odd = [v for v in possible_values(condition, told("when", name)) if not isinstance(v, bool)]
+    if odd:
+        raise SpaceError(
+            f"{told('when', name)}: expected a condition that is true or false, but {condition!r} can be "
+            f"{odd[0]!r}; use aw.boolean(), a comparison, or .equals(value)"
         )
     return When(condition, body, name)
 
@@ -198,32 +219,41 @@ def repeat(body: Any, times: Any, *, name: str | None = None) -> Repeat:
     """A body several times over, spliced into the list of arguments where it stands.
 
     Args:
-        body: A function of the position (from 0) that returns an expression, so that each position decides for
-            itself; or one expression, whose decisions all positions then share (its layers are still separate).
+        body: A function of the position (from 0) that returns an expression, so that each position decides
+            for itself; or one expression, whose decisions all positions then share (its layers are still
+            separate).
         times: A whole number or an expression with finitely many values, each >= 0.
         name: Its part of the addresses: position 2 of `blocks` is `blocks.2`.
 
     Raises:
         SpaceError: When times is or can be negative, no whole number, or has infinitely many values.
     """
-    told = f"{caller()}: repeat{f' {name!r}' if name else ''}"
-    values = possible_values(times, told) if isinstance(times, Expression) else [times]
+    values = possible_values(times, told("repeat", name)) if isinstance(times, Expression) else [times]
+    counts = []
     for value in values:
-        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        count = whole(value)
+        if count is None or count < 0:
             raise SpaceError(
-                f"{told}: expected times to be a whole number >= 0, got {value!r}"
+                f"{told('repeat', name)}: expected times to be a whole number >= 0, got {value!r}"
                 + (f" from {times!r}; use aw.integer(low, high)" if isinstance(times, Expression) else "")
             )
-    most = max(values)
-    made = not isinstance(body, Expression) and callable(body)
-    bodies = tuple(body(i) if made else body for i in range(most))
-    return Repeat(bodies, times, min(values), name)
+        counts.append(count)
+    fewest, most = min(counts), max(counts)
+    is_function = not isinstance(body, Expression) and callable(body)
+    bodies = tuple(body(i) if is_function else body for i in range(most))
+    for i, made in enumerate(bodies):
+        if is_function and made is None:
+            raise SpaceError(
+                f"{told('repeat', name)}: the function {getattr(body, '__name__', repr(body))} returned None "
+                f"for position {i}; return an expression, such as aw.layer(...)"
+            )
+    return Repeat(bodies, times if isinstance(times, Expression) else most, fewest, name)
 
 
 def tied(body: Expression, *, name: str | None = None) -> Tied:
-    """Share weights: one object wherever this node stands (a layer is otherwise evaluated anew at each place)."""
+    """Share weights: one object wherever this node stands (otherwise a layer is made anew at each place)."""
     if not isinstance(body, Expression):
-        raise SpaceError(f"{caller()}: tied: expected an expression such as aw.layer(...), got {body!r}")
+        raise SpaceError(f"{told('tied', name)}: expected an expression such as aw.layer(...), got {body!r}")
     return Tied(body, name)
 
 
@@ -236,20 +266,34 @@ def choice(*options: Any, name: str | None = None) -> Decision | Switch:
         name: The decision's address, or the last part of it.
 
     Raises:
-        SpaceError: When there are no options.
+        SpaceError: When there are no options, or they are given as one list.
     """
+    if not options or (len(options) == 1 and isinstance(options[0], Mapping) and not options[0]):
+        raise SpaceError(
+            f"{told('choice', name)}: expected at least one option, got none; list what may be chosen"
+        )
     if len(options) == 1 and isinstance(options[0], Mapping):
-        labelled = dict(options[0])
-        if not labelled:
-            raise SpaceError(f"{caller()}: choice{f' {name!r}' if name else ''}: expected options, got an empty dict")
-        return Switch(Categorical(labelled, name), labelled, name)
-    if not any(_holds_expression(option) or callable(option) for option in options):
+        return _choice(options[0], list(options[0].values()), name)
+    if len(options) == 1 and isinstance(options[0], list | tuple | set | frozenset):
+        raise SpaceError(
+            f"{told('choice', name)}: expected the options one by one, got {options[0]!r} as the only one; "
+            "write aw.choice(*options), or aw.choice({'label': option, ...})"
+        )
+    if not any(holds_expression(option) or callable(option) for option in options):
         return Categorical(options, name)
-    labels: list[Any] = [getattr(o.fn, "__name__", None) if isinstance(o, Layer) else None for o in options]
+    labels: list[Any] = [_label_of(option) for option in options]
     if None in labels or len(set(labels)) < len(labels):
         labels = list(range(len(options)))
-    return Switch(Categorical(labels, name), dict(zip(labels, options, strict=True)), name)
+    return _choice(labels, options, name)
 
 
-def _holds_expression(value: Any) -> bool:
-    return isinstance(value, Expression) or any(_holds_expression(child) for child in children_of(value))
+def _choice(labels: Iterable[Any], options: Iterable[Any], name: str | None) -> Switch:
+    decision = Categorical(labels, name)
+    return Switch(decision, dict(zip(decision.labels, options, strict=True)), name)
+
+
+def _label_of(option: Any) -> str | None:
+    """The name of the class or function that an option is or calls, where it has one of its own."""
+    called = option.fn if isinstance(option, Layer) else option
+    found = getattr(called, "__name__", None)
+    return found if isinstance(found, str) and found.isidentifier() else None

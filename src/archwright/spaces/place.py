@@ -35,6 +35,10 @@ class Place:
         """The place of a repeat's position or a switch's option: the segments cannot be renamed."""
         return Place((*self.path, *self.own, *segments), (*self.scope, *self.own, *segments), ())
 
+    def called(self, name: str | None) -> Place:
+        """As `named`, but the name counts for the path alone, not for names inside."""
+        return self if name is None else Place((*self.path, name), self.scope, ())
+
     def named(self, name: str | None) -> Place:
         """This place after the node that stands here gave its name."""
         if name is None:
@@ -57,7 +61,10 @@ def _positional_names(fn: Callable[..., Any]) -> tuple[str, ...]:
 
 def arguments(node: Layer, place: Place) -> Iterator[tuple[str | None, Any, Place]]:
     """A layer's arguments as (keyword or None, value, place); a positional one is called by its parameter."""
-    names = _positional_names(node.fn)
+    try:
+        names = _positional_names(node.fn)
+    except TypeError:  # not hashable, so not cached
+        names = _positional_names.__wrapped__(node.fn)
     for i, value in enumerate(node.args):
         yield None, value, place.argument(names[i] if i < len(names) else str(i))
     for keyword, value in node.kwargs.items():

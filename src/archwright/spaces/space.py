@@ -15,11 +15,14 @@ from numpy.typing import NDArray
 
 from archwright.errors import SpaceError, did_you_mean
 from archwright.spaces.architecture import Architecture
-from archwright.spaces.calls import resolve
+from archwright.spaces.calls import Reader, resolve
+from archwright.spaces.codes import Codes
 from archwright.spaces.counting import count, enumerate_values
-from archwright.spaces.decisions import Decision
+from archwright.spaces.decision import Decision, told
+from archwright.spaces.expression import Expression
 from archwright.spaces.graph import Graph, graph_of
-from archwright.spaces.plan import Plan, compile_plan
+from archwright.spaces.plan import compile_plan
+from archwright.spaces.rules import Rules
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -35,12 +38,14 @@ class Space:
 
     Args:
         network: The expression that becomes the network.
-        training: Name to expression for what may vary in the training besides: fields of the estimator's recipe,
-            such as `{"learning_rate": aw.real(1e-4, 1e-1, log=True)}`. Their addresses begin with `training.`.
+        training: Name to expression for what may vary in the training besides: fields of the estimator's
+            recipe, such as `{"learning_rate": aw.real(1e-4, 1e-1, log=True)}`. Their addresses begin with
+            `training.`.
         constraints: Predicates on an `Architecture`; one for which any is false is not in the space. Use
             `architecture.get(address)`, since a decision may be inactive.
-        canonicalize: From an `Architecture` to anything hashable that is equal for two spellings of one network
-            (isomorphic cells, say). By default the architecture itself, which holds active decisions only.
+        canonicalize: From an `Architecture` to anything hashable that is equal for two spellings of one
+            network (isomorphic cells, say). By default the architecture itself, which holds active decisions
+            only.
         name: What to call the space in reports.
 
     Raises:
@@ -62,6 +67,11 @@ class Space:
         canonicalize: Callable[[Architecture], Hashable] | None = None,
         name: str | None = None,
     ) -> None:
+        if not isinstance(network, Expression):
+            raise SpaceError(
+                f"{told('Space', name)}: expected an expression for the network, such as aw.layer(...), got "
+                f"{network!r}"
+            )
         self.network = network
         self.training = dict(training or {})
         self.constraints = tuple(constraints)
@@ -70,11 +80,22 @@ class Space:
         self._compile()
 
     def _compile(self) -> None:
-        self._plan, self._addresses, self._calls = compile_plan({"": self.network, "training": self.training})
-        self.decisions: dict[str, Decision] = {}
+        self._rules = Rules(self.constraints, self.canonicalize)
+        try:
+            self._plan, self._addresses, self._met = compile_plan(
+                {"": self.network, "training": self.training}
+            )
+        except RecursionError:
+            raise SpaceError(
+                "the expression is nested too deeply to be walked; a list or dict that holds itself is, too"
+            ) from None
+        self.decisions: dict[str, Decision] = self._plan.everything()
         """Address to decision, all of them, in the order of the encoding."""
-        _collect(self._plan, self.decisions)
-        self._inactive = {a: (-1.0,) * d.columns for a, d in self.decisions.items()}
+        self._codes = Codes(self.decisions)
+        self.columns = self._codes.columns
+        """The length of an encoding."""
+        self.reader = Reader(self._addresses)
+        """What the interpreters work out the values of expressions with."""
 
     def __getstate__(self) -> dict[str, Any]:
         keep = ("network", "training", "constraints", "canonicalize", "name")
@@ -96,30 +117,44 @@ class Space:
             SpaceError: When an address is unknown, missing or inactive, a value is not one the decision can
                 take, or a constraint does not hold.
         """
-        for address in values:
-            if address not in self.decisions:
-                raise SpaceError(f"no decision has the address {address!r}.{did_you_mean(address, self.decisions)}")
+        architecture = self.checked(values)
+        if broken := self._rules.broken(architecture):
+            raise SpaceError(f"the constraint {broken} does not hold for {architecture!r}")
+        return architecture
+
+    def checked(self, values: Mapping[str, Any]) -> Architecture:
+        """As `architecture`, without asking the constraints.
+
+        Raises:
+            SpaceError: As `architecture`.
+        """
+        if not isinstance(values, Mapping):
+            raise SpaceError(f"expected an architecture, or a dict of address to value, got {values!r}")
+        self._check_addresses(values)
 
         def given(address: str, decision: Decision) -> Any:
             if address not in values:
                 raise SpaceError(f"the decision {address!r} is active but has no value; it is {decision!r}")
-            value = tuple(values[address]) if isinstance(values[address], list) else values[address]
-            if not decision.contains(value):
-                raise SpaceError(f"{address!r} cannot be {values[address]!r}; it is {decision!r}")
-            return value
+            try:
+                return decision.coerce(values[address])
+            except ValueError:
+                raise SpaceError(f"{address!r} cannot be {values[address]!r}; it is {decision!r}") from None
 
         made: dict[str, Any] = {}
         self._plan.complete(made, given)
         if extra := [address for address in values if address not in made]:
             raise SpaceError(
-                f"the decision {extra[0]!r} is not active in this architecture, since another decision leaves out "
-                "the part where it stands; remove it"
+                f"the decision {extra[0]!r} is not active in this architecture, since another decision "
+                "leaves out the part where it stands; remove it"
             )
-        architecture = Architecture._adopt(made)
-        for constraint in self.constraints:
-            if not self._holds(constraint, architecture):
-                raise SpaceError(f"the constraint {_name_of(constraint)} does not hold for {architecture!r}")
-        return architecture
+        return Architecture._adopt(made)
+
+    def _check_addresses(self, values: Mapping[str, Any]) -> None:
+        for address in values:
+            if address not in self.decisions:
+                raise SpaceError(
+                    f"no decision has the address {address!r}.{did_you_mean(str(address), self.decisions)}"
+                )
 
     def sample(self, random: Random | int | None = None) -> Architecture:
         """A random architecture: every active decision is drawn on its own, uniformly.
@@ -135,10 +170,10 @@ class Space:
             values: dict[str, Any] = {}
             self._plan.complete(values, lambda _, decision: decision.draw(random))
             architecture = Architecture._adopt(values)
-            if not self.constraints or self._allowed(architecture):
+            if self._rules.allow(architecture):
                 return architecture
         raise SpaceError(
-            f"the constraints {', '.join(map(_name_of, self.constraints))} refused {_TRIES:,} random architectures "
+            f"the constraints {', '.join(self._rules.names)} refused {_TRIES:,} random architectures "
             "in a row; loosen them, or state them as decisions"
         )
 
@@ -152,6 +187,7 @@ class Space:
             SpaceError: When 10,000 mutations in a row are refused, or nothing can change.
         """
         random = random if isinstance(random, Random) else Random(random)
+        self._check_addresses(architecture)
         addresses = [address for address in architecture if self.decisions[address].size > 1]
         if not addresses:
             raise SpaceError("this architecture cannot be mutated: no active decision has a second value")
@@ -160,9 +196,12 @@ class Space:
             address = addresses[int(random.random() * len(addresses))]
             changed = self.decisions[address].vary(architecture[address], random)
             mutant = self._with({**architecture._values, address: changed}, random)
-            if self.canonical(mutant) != own and self._allowed(mutant):
+            if self.canonical(mutant) != own and self._rules.allow(mutant):
                 return mutant
-        raise SpaceError(f"{_TRIES:,} mutations in a row were refused by the constraints; loosen them")
+        raise SpaceError(
+            f"{_TRIES:,} mutations in a row were refused by the constraints, or gave another spelling of the "
+            "same network; loosen them"
+        )
 
     def crossover(
         self, first: Architecture, second: Architecture, random: Random | int | None = None
@@ -175,13 +214,13 @@ class Space:
             SpaceError: When the constraints refuse 10,000 children in a row.
         """
         random = random if isinstance(random, Random) else Random(random)
+        self._check_addresses(first)
+        self._check_addresses(second)
         for _ in range(_TRIES):
             wanted = {**first._values, **second._values}
-            for address, value in first.items():
-                if address in second and random.random() < 0.5:
-                    wanted[address] = value
+            wanted |= {a: value for a, value in first.items() if a in second and random.random() < 0.5}
             child = self._with(wanted, random)
-            if self._allowed(child):
+            if self._rules.allow(child):
                 return child
         raise SpaceError(f"{_TRIES:,} children in a row were refused by the constraints; loosen them")
 
@@ -191,13 +230,14 @@ class Space:
         Integers move by one step, reals by a tenth of their scale, subsets by one item added, removed or
         exchanged, all others to each other value. A decision that becomes active takes its first value.
         """
+        self._check_addresses(architecture)
         found: dict[Hashable, Architecture] = {}
         own = self.canonical(architecture)
         for address, value in architecture.items():
             for changed in self.decisions[address].neighbors(value):
                 neighbor = self._with({**architecture._values, address: changed}, None)
                 canonical = self.canonical(neighbor)
-                if canonical != own and canonical not in found and self._allowed(neighbor):
+                if canonical != own and canonical not in found and self._rules.allow(neighbor):
                     found[canonical] = neighbor
         return list(found.values())
 
@@ -220,21 +260,21 @@ class Space:
         """The exact number of different architectures: an int, or `math.inf` where a real can be active.
 
         Raises:
-            SpaceError: With constraints or a canonical form of its own on more than 1,000,000 raw combinations,
-                which cannot be counted; `size_bound` tells how many at most.
+            SpaceError: With constraints or a canonical form of its own on more than 1,000,000 raw
+                combinations, which cannot be counted; `size_bound` tells how many at most.
         """
         if not self.constraints and self.canonicalize is None:
             return self.size_bound
         if self.size_bound > _COUNTABLE:
             raise SpaceError(
-                f"a space with constraints or its own canonical form is counted one by one, up to {_COUNTABLE:,} "
-                f"raw combinations; this one has {self.size_bound:,}; use size_bound"
+                "a space with constraints or its own canonical form is counted one by one, up to "
+                f"{_COUNTABLE:,} raw combinations; this one has {_shown(self.size_bound)}; use size_bound"
             )
         return sum(1 for _ in self)
 
     @cached_property
     def size_bound(self) -> float:
-        """The exact number of architectures before constraints and `canonicalize`: an upper bound of `size`."""
+        """The exact number of architectures before constraints and `canonicalize`; `size` is at most this."""
         return count(self._plan)
 
     def __iter__(self) -> Iterator[Architecture]:
@@ -246,7 +286,7 @@ class Space:
         seen: set[Hashable] = set()
         for values in enumerate_values(self._plan):
             architecture = Architecture._adopt(values)
-            if not self._allowed(architecture):
+            if not self._rules.allow(architecture):
                 continue
             if self.canonicalize is not None:
                 if (canonical := self.canonical(architecture)) in seen:
@@ -257,61 +297,44 @@ class Space:
     def contains(self, architecture: Mapping[str, Any]) -> bool:
         """Whether exactly the active decisions have values they can take, and the constraints hold."""
         try:
-            self.architecture(architecture)
+            made = self.checked(architecture)
         except SpaceError:
             return False
-        return True
+        return made == Architecture(architecture) and self._rules.allow(made)
+
+    def __contains__(self, architecture: object) -> bool:
+        return isinstance(architecture, Mapping) and self.contains(architecture)
 
     def canonical(self, architecture: Architecture) -> Hashable:
-        """What is equal for two spellings of the same network."""
-        return architecture if self.canonicalize is None else self.canonicalize(architecture)
+        """What is equal for two spellings of the same network.
 
-    def _allowed(self, architecture: Architecture) -> bool:
-        return all(self._holds(constraint, architecture) for constraint in self.constraints)
-
-    def _holds(self, constraint: Callable[[Architecture], bool], architecture: Architecture) -> bool:
-        try:
-            return bool(constraint(architecture))
-        except Exception as error:
-            raise SpaceError(
-                f"the constraint {_name_of(constraint)} failed on {architecture!r}: {type(error).__name__}: {error}; "
-                "a decision may be inactive, so use architecture.get(address)"
-            ) from error
+        Raises:
+            SpaceError: When the space's own `canonicalize` fails, or gives what cannot be hashed.
+        """
+        return self._rules.canonical(architecture)
 
     # Codes
-
-    @property
-    def columns(self) -> int:
-        """The length of an encoding."""
-        return sum(decision.columns for decision in self.decisions.values())
 
     def encode(self, architecture: Architecture) -> NDArray[np.float64]:
         """The architecture as a vector of `columns` numbers; `decode` is its exact inverse.
 
         A categorical is one-hot, an integer or real one number in [0, 1] on its scale, a subset one 0 or 1 an
         item; every number of an inactive decision is -1.
-        """
-        numbers: list[float] = []
-        values = architecture._values
-        for address, decision in self.decisions.items():
-            numbers += decision.encode(values[address]) if address in values else self._inactive[address]
-        return np.array(numbers)
-
-    def decode(self, vector: Sequence[float] | NDArray[np.float64]) -> Architecture:
-        """The architecture whose encoding is nearest, decision by decision; any vector has one.
 
         Raises:
-            SpaceError: When the length is not `columns`, or a constraint refuses the result.
+            SpaceError: When an address is none of this space, or a value has no code.
         """
-        if len(vector) != self.columns:
-            raise SpaceError(f"expected a vector of {self.columns} numbers, got {len(vector)}")
-        numbers, start = [float(number) for number in vector], 0
-        wanted = {}
-        for address, decision in self.decisions.items():
-            wanted[address] = decision.decode(numbers[start : start + decision.columns])
-            start += decision.columns
-        architecture = self._with(wanted, None)
-        if not self._allowed(architecture):
+        return np.array(self._codes.encode(architecture._values))
+
+    def decode(self, vector: Sequence[float] | NDArray[np.float64]) -> Architecture:
+        """The architecture whose encoding is nearest, decision by decision; any finite numbers have one.
+
+        Raises:
+            SpaceError: When the length is not `columns`, a number is not finite, or a constraint refuses the
+                result.
+        """
+        architecture = self._with(self._codes.decode(vector), None)
+        if not self._rules.allow(architecture):
             raise SpaceError(f"the vector decodes to {architecture!r}, which the constraints refuse")
         return architecture
 
@@ -357,25 +380,17 @@ class Space:
 
     @cached_property
     def digest(self) -> str:
-        """A short hash of decisions and calls: differs when the space was changed between two sessions."""
-        told = {"decisions": self.describe()["decisions"], "calls": self._calls}
-        return hashlib.sha256(json.dumps(told, sort_keys=True, default=repr).encode()).hexdigest()[:16]
+        """A short hash of decisions, calls and arguments: differs when the space was changed meanwhile."""
+        decisions = {address: decision.describe() for address, decision in self.decisions.items()}
+        text = json.dumps([decisions, self._met, self._rules.names])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def __repr__(self) -> str:
-        return f"Space({self.name or 'unnamed'}: {len(self.decisions)} decisions, {_shown(self.size_bound)} architectures)"
+        size = _shown(self.size_bound)
+        return f"Space({self.name or 'unnamed'}: {len(self.decisions)} decisions, {size} architectures)"
 
 
 def _shown(size: float) -> str:
-    return "infinitely many" if math.isinf(size) else f"{size:,}" if size < 1e15 else f"about 1e{len(str(size)) - 1}"
-
-
-def _collect(plan: Plan, decisions: dict[str, Decision]) -> None:
-    for address, decision in plan.decisions.items():
-        decisions.setdefault(address, decision)
-    for branch in plan.branches:
-        for inner in branch.plans.values():
-            _collect(inner, decisions)
-
-
-def _name_of(constraint: Callable[..., Any]) -> str:
-    return getattr(constraint, "__name__", repr(constraint))
+    if math.isinf(size):
+        return "infinitely many"
+    return f"{size:,}" if size < 1e15 else f"about 1e{math.floor(math.log10(size))}"

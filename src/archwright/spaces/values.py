@@ -45,8 +45,14 @@ def possible_values(expression: Expression, told: str) -> list[Any]:
         shown = f"{real!r}{f' (named {real.name!r})' if real.name else ''}"
         raise SpaceError(f"{told}: {shown} has infinitely many values and cannot stand here; use aw.integer")
     if math.prod(int(decision.size) for decision in decisions) > _MOST:
-        raise SpaceError(f"{told}: {expression!r} has more than {_MOST:,} combinations; use fewer decisions here")
-    value = compile_value(expression, id)
+        raise SpaceError(
+            f"{told}: {expression!r} has more than {_MOST:,} combinations; use fewer decisions, or values, "
+            "here"
+        )
+    try:
+        value = compile_value(expression, id)
+    except SpaceError as error:
+        raise SpaceError(f"{told}: {error}") from None
     keys = [id(decision) for decision in decisions]
     found: dict[Any, None] = {}
     for combination in itertools.product(*(decision.values() for decision in decisions)):

@@ -1,0 +1,82 @@
+"""What a space says of whole architectures: the user's constraints and canonical form, called with care."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any
+
+from archwright.errors import SpaceError
+from archwright.spaces.architecture import Architecture
+
+__all__ = ["Rules"]
+
+
+class Rules:
+    """The constraints and the canonical form of a space.
+
+    Args:
+        constraints: Predicates on an architecture.
+        canonicalize: From an architecture to anything hashable; None means the architecture itself.
+
+    Raises:
+        SpaceError: When one of them cannot be called.
+    """
+
+    def __init__(
+        self,
+        constraints: Iterable[Callable[[Architecture], bool]],
+        canonicalize: Callable[[Architecture], Hashable] | None,
+    ) -> None:
+        self._constraints, self._canonicalize = tuple(constraints), canonicalize
+        for function in self._constraints if canonicalize is None else (*self._constraints, canonicalize):
+            if not callable(function):
+                raise SpaceError(f"expected a function of an architecture, got {function!r}")
+        self.names = [_name_of(constraint) for constraint in self._constraints]
+
+    def allow(self, architecture: Architecture) -> bool:
+        """Whether every constraint holds.
+
+        Raises:
+            SpaceError: When one fails.
+        """
+        return not self._constraints or self.broken(architecture) is None
+
+    def broken(self, architecture: Architecture) -> str | None:
+        """The name of the first constraint that does not hold, or None.
+
+        Raises:
+            SpaceError: When one fails.
+        """
+        for name, constraint in zip(self.names, self._constraints, strict=True):
+            try:
+                if not constraint(architecture):
+                    return name
+            except Exception as error:
+                raise _failed(f"constraint {name}", architecture, error) from error
+        return None
+
+    def canonical(self, architecture: Architecture) -> Hashable:
+        """What is equal for two spellings of one network.
+
+        Raises:
+            SpaceError: When the function fails, or gives what cannot be hashed.
+        """
+        if self._canonicalize is None:
+            return architecture
+        try:
+            canonical = self._canonicalize(architecture)
+            hash(canonical)
+        except Exception as error:
+            raise _failed(f"canonical form {_name_of(self._canonicalize)}", architecture, error) from error
+        return canonical
+
+
+def _failed(what: str, architecture: Architecture, error: Exception) -> SpaceError:
+    return SpaceError(
+        f"the {what} failed on {architecture!r}: {type(error).__name__}: {error}; a decision may be "
+        "inactive, so use architecture.get(address)"
+    )
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    return getattr(function, "__name__", None) or type(function).__name__

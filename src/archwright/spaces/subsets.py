@@ -1,0 +1,125 @@
+"""The decision for a subset."""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from random import Random
+from typing import Any
+
+from archwright.errors import SpaceError
+from archwright.spaces.decision import Decision, told
+from archwright.spaces.expression import Arithmetic, plain, whole
+
+__all__ = ["Subset"]
+
+
+class Subset(Decision):
+    """A set of indices, held as a sorted tuple. See `subset`."""
+
+    __slots__ = ("_up_to", "high", "low", "n")
+
+    def __init__(self, n: int, k: int | tuple[int, int] | None = None, name: str | None = None) -> None:
+        super().__init__(name)
+        items = whole(n)
+        if items is None or items < 1:
+            raise SpaceError(f"{told('subset', name)}: expected n >= 1 items, got {n!r}")
+        ends = (0, items) if k is None else k if isinstance(k, tuple | list) else (k, k)
+        low, high = map(whole, ends) if len(ends) == 2 else (None, None)
+        if low is None or high is None or not 0 <= low <= high <= items:
+            raise SpaceError(
+                f"{told('subset', name)}: expected k, or (fewest, most), with 0 <= fewest <= most <= "
+                f"n={items}, got {k!r}"
+            )
+        self.n, self.low, self.high = items, low, high
+        self._up_to = list(itertools.accumulate(math.comb(items, i) for i in range(low, high + 1)))
+        self.size = self._up_to[-1]
+        self.columns = items
+
+    @property
+    def numeric(self) -> bool:
+        """False: a set is no number; `has` gives a condition."""
+        return False
+
+    def has(self, item: int) -> Arithmetic:
+        """A condition: true where the item (0 to n-1) is in the subset.
+
+        Raises:
+            SpaceError: When no such item exists.
+        """
+        index = whole(item)
+        if index is None or not 0 <= index < self.n:
+            raise SpaceError(
+                f"{told('subset', self.name)}: expected an item from 0 to {self.n - 1}, got {item!r}"
+            )
+        return Arithmetic("has", self, index)
+
+    def coerce(self, value: Any) -> tuple[int, ...]:
+        """The items as a sorted tuple."""
+        value = plain(value)
+        if not isinstance(value, tuple | list | set | frozenset):
+            raise ValueError(f"expected a tuple of items, got {value!r}")
+        items = [whole(item) for item in value]
+        found = sorted({item for item in items if item is not None and 0 <= item < self.n})
+        if len(found) < len(items) or not self.low <= len(found) <= self.high:
+            raise ValueError(f"expected different items from 0 to {self.n - 1}, got {value!r}")
+        return tuple(found)
+
+    def draw(self, random: Random) -> tuple[int, ...]:
+        """A subset, each equally likely."""
+        count = self.low
+        if self.low < self.high:
+            count += bisect.bisect_right(self._up_to, random.randrange(self._up_to[-1]))
+        return tuple(sorted(random.sample(range(self.n), count)))
+
+    def values(self) -> Iterator[tuple[int, ...]]:
+        """All subsets, the smaller ones first."""
+        for count in range(self.low, self.high + 1):
+            yield from itertools.combinations(range(self.n), count)
+
+    def neighbors(self, value: Any) -> list[tuple[int, ...]]:
+        """One item removed, added or exchanged."""
+        inside, outside = list(value), [i for i in range(self.n) if i not in value]
+        found = []
+        if len(inside) > self.low:
+            found += [tuple(i for i in inside if i != gone) for gone in inside]
+        if len(inside) < self.high:
+            found += [tuple(sorted([*inside, new])) for new in outside]
+        found += [tuple(sorted([*(i for i in inside if i != a), b])) for a in inside for b in outside]
+        return found
+
+    def vary(self, value: Any, random: Random) -> tuple[int, ...]:
+        """One of the neighbours, each equally likely."""
+        inside = set(value)
+        outside = [i for i in range(self.n) if i not in inside]
+        removals = len(value) if len(value) > self.low else 0
+        additions = len(outside) if len(value) < self.high else 0
+        move = int(random.random() * (removals + additions + len(value) * len(outside)))
+        if move < removals:
+            inside.remove(value[move])
+        elif move < removals + additions:
+            inside.add(outside[move - removals])
+        else:
+            gone, new = divmod(move - removals - additions, len(outside))
+            inside.remove(value[gone])
+            inside.add(outside[new])
+        return tuple(sorted(inside))
+
+    def encode(self, value: Any) -> Sequence[float]:
+        """One number an item: 1 where it is in the subset, else 0."""
+        return [float(i in value) for i in range(self.n)]
+
+    def decode(self, numbers: Sequence[float]) -> tuple[int, ...]:
+        """The items with the largest numbers: as many as are at least 0.5, within the bounds."""
+        ranked = sorted(range(self.n), key=lambda i: -numbers[i])
+        count = min(self.high, max(self.low, sum(number >= 0.5 for number in numbers)))
+        return tuple(sorted(ranked[:count]))
+
+    def describe(self) -> dict[str, Any]:
+        """Kind, number of items, fewest and most."""
+        return {"kind": "subset", "n": self.n, "fewest": self.low, "most": self.high}
+
+    def __repr__(self) -> str:
+        return f"subset({self.n}, {self.low if self.low == self.high else (self.low, self.high)})"
