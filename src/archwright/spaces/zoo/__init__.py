@@ -1,0 +1,52 @@
+"""The zoo: ready spaces for images, sequences and tables, and a hand-made baseline for each.
+
+Names load when they are used, so that listing the zoo needs no torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from archwright.spaces.zoo.registry import SPACES, ZooSpace, default_space, make_space
+
+if TYPE_CHECKING:
+    from archwright.spaces.zoo.baselines import baseline
+    from archwright.spaces.zoo.cells import CellDecisions, cell, cell_decisions
+    from archwright.spaces.zoo.chains import chain, conv1d
+    from archwright.spaces.zoo.darts import cell_space, darts_operation
+    from archwright.spaces.zoo.perceptrons import mlp
+
+__all__ = [
+    "SPACES",
+    "CellDecisions",
+    "ZooSpace",
+    "baseline",
+    "cell",
+    "cell_decisions",
+    "cell_space",
+    "chain",
+    "conv1d",
+    "darts_operation",
+    "default_space",
+    "make_space",
+    "mlp",
+]
+
+_MODULES = {
+    "baseline": "baselines",
+    "cell": "cells",
+    "CellDecisions": "cells",
+    "cell_decisions": "cells",
+    "chain": "chains",
+    "conv1d": "chains",
+    "cell_space": "darts",
+    "darts_operation": "darts",
+    "mlp": "perceptrons",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

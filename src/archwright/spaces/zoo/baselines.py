@@ -1,0 +1,102 @@
+"""Hand-made networks, one for each kind of input: what a search must beat."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, cast
+
+from torch import nn
+
+from archwright.errors import SpaceError
+from archwright.spaces.nodes import Layer, layer
+from archwright.spaces.space import Space
+from archwright.spaces.zoo.blocks import Conv1dNormAct, ConvNormAct
+from archwright.spaces.zoo.shapes import AXES, check_shape, halvings, stem_stride
+
+__all__ = ["Learnable", "baseline"]
+
+_HIDDEN = 128
+_IMAGE_WIDTHS = (32, 56, 112, 224)
+_SEQUENCE_WIDTHS = (32, 64, 64, 128, 128)
+
+
+class Learnable(Protocol):
+    """Anything that says what goes into a network and what comes out, such as a task."""
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one input, without the batch."""
+
+    @property
+    def outputs(self) -> int:
+        """Number of numbers a network gives for one input."""
+
+
+def baseline(task: Learnable | Sequence[int], outputs: int | None = None) -> Space:
+    """A sensible hand-made network as a space of size 1, so that it is trained and measured as any other.
+
+    - Image: in the manner of VGG (Simonyan & Zisserman 2015, arXiv:1409.1556) with batch normalisation (Ioffe &
+      Szegedy 2015, arXiv:1502.03167): pairs of 3x3 convolutions, pooling between them while a side of 4 pixels is
+      left, then a global average and a linear layer. 54,000 parameters on 8x8 digits.
+    - Sequence: convolutions of length 5 with pooling between them, as the fully convolutional network of Wang et
+      al. 2017, arXiv:1611.06455, then a global average and a linear layer.
+    - Vector: a perceptron of two hidden layers of 128 with ReLU.
+
+    Args:
+        task: A task, or the shape of one input: (features,), (channels, length) or (channels, height, width).
+        outputs: Number of numbers the network gives for one input; only beside a shape.
+
+    Raises:
+        SpaceError: When the shape has another number of axes, or a size is no whole number >= 1.
+    """
+    if hasattr(task, "input_shape"):
+        task = cast("Learnable", task)
+        input_shape, outputs = task.input_shape, task.outputs
+    else:
+        input_shape = tuple(task)
+    if outputs is None:
+        raise SpaceError(
+            "baseline: expected the number of outputs beside an input shape, got none; or give a task"
+        )
+    shape = check_shape("baseline", input_shape, outputs, AXES)
+    network = {1: _vector, 2: _sequence, 3: _image}[len(shape)](shape, outputs)
+    return Space(network, name="baseline")
+
+
+def _image(shape: tuple[int, ...], outputs: int) -> Layer:
+    channels, side = shape[0], min(shape[1:])
+    stride = stem_stride(side, 56)
+    pools = min(len(_IMAGE_WIDTHS) - 1, halvings(-(-side // stride), 4))
+    layers = []
+    for stage, width in enumerate(_IMAGE_WIDTHS[: pools + 1]):
+        if stage:
+            layers.append(layer(nn.MaxPool2d, 2))
+        first = layer(ConvNormAct, channels, width, 3, 1 if stage else stride)
+        layers += [first, layer(ConvNormAct, width, width, 3)]
+        channels = width
+    head = [layer(nn.AdaptiveAvgPool2d, 1), layer(nn.Flatten), layer(nn.Linear, channels, outputs)]
+    return layer(nn.Sequential, *layers, *head)
+
+
+def _sequence(shape: tuple[int, ...], outputs: int) -> Layer:
+    channels, length = shape
+    stride = stem_stride(length, 512)
+    pools = min(len(_SEQUENCE_WIDTHS) - 1, halvings(-(-length // stride), 4))
+    layers = []
+    for stage, width in enumerate(_SEQUENCE_WIDTHS[: pools + 1]):
+        if stage:
+            layers.append(layer(nn.MaxPool1d, 2))
+        layers.append(layer(Conv1dNormAct, channels, width, 5, 1 if stage else stride))
+        channels = width
+    head = [layer(nn.AdaptiveAvgPool1d, 1), layer(nn.Flatten), layer(nn.Linear, channels, outputs)]
+    return layer(nn.Sequential, *layers, *head)
+
+
+def _vector(shape: tuple[int, ...], outputs: int) -> Layer:
+    hidden = [
+        layer(nn.Linear, shape[0], _HIDDEN),
+        layer(nn.ReLU),
+        layer(nn.Linear, _HIDDEN, _HIDDEN),
+        layer(nn.ReLU),
+    ]
+    return layer(nn.Sequential, *hidden, layer(nn.Linear, _HIDDEN, outputs))

@@ -1,0 +1,71 @@
+"""Cells: small graphs of operations, stacked to a network (Liu et al. 2019, arXiv:1806.09055)."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+__all__ = ["Cell", "CellNetwork", "CellNode"]
+
+
+class CellNode(nn.Module):
+    """A node of a cell: the sum of its edges' operations, each applied to an earlier state.
+
+    Args:
+        edges: Number of the earlier state, as text, to the operation on the edge from it. At least one.
+    """
+
+    def __init__(self, edges: dict[str, nn.Module]) -> None:
+        super().__init__()
+        self.edges = nn.ModuleDict(edges)
+
+    def forward(self, states: list[torch.Tensor]) -> torch.Tensor:
+        """The node's state, from the states before it."""
+        arrived = [operation(states[int(earlier)]) for earlier, operation in self.edges.items()]
+        state: torch.Tensor = sum(arrived[1:], start=arrived[0])
+        return state
+
+
+class Cell(nn.Module):
+    """A directed acyclic graph of operations. Its states are the prepared inputs, then one a node.
+
+    Args:
+        prepare: One module an input: brings it to the cell's channels and size.
+        nodes: `CellNode` modules, first to last; node k may read the inputs and nodes 0 to k - 1.
+    """
+
+    def __init__(self, prepare: list[nn.Module], nodes: list[nn.Module]) -> None:
+        super().__init__()
+        self.prepare = nn.ModuleList(prepare)
+        self.nodes = nn.ModuleList(nodes)
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        """The nodes' states, concatenated along the channels."""
+        states = [prepare(x) for prepare, x in zip(self.prepare, inputs, strict=True)]
+        for node in self.nodes:
+            states.append(node(states))
+        return torch.cat(states[len(self.prepare) :], dim=1)
+
+
+class CellNetwork(nn.Module):
+    """A stem, cells that each read the outputs of the two before, and a head.
+
+    Args:
+        stem: From the network's input to what the first cell reads twice.
+        cells: `Cell` modules of two inputs: the output before the last, and the last.
+        head: From the last cell's output to the network's.
+    """
+
+    def __init__(self, stem: nn.Module, cells: list[nn.Module], head: nn.Module) -> None:
+        super().__init__()
+        self.stem = stem
+        self.cells = nn.ModuleList(cells)
+        self.head = head
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The head's output, shape (N, outputs)."""
+        before = last = self.stem(x)
+        for cell in self.cells:
+            before, last = last, cell(before, last)
+        outputs: torch.Tensor = self.head(last)
+        return outputs

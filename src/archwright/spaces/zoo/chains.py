@@ -1,0 +1,235 @@
+"""Chain-structured spaces: layers in a row, each with its own operation, width and skip connections.
+
+After Zoph & Le 2017, arXiv:1611.01578, where a controller decides kernel and width of every layer and which earlier
+outputs it reads. As there, outputs that are skipped to are concatenated along the channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from archwright.errors import SpaceError
+from archwright.spaces.decisions import Integer, integer, subset
+from archwright.spaces.expression import Expression
+from archwright.spaces.nodes import Layer, choice, layer, repeat, switch, when
+from archwright.spaces.space import Space
+from archwright.spaces.zoo.blocks import (
+    Chain,
+    ChainLayer,
+    Conv1dNormAct,
+    ConvNormAct,
+    SeparableConv,
+    SeparableConv1d,
+)
+from archwright.spaces.zoo.shapes import check_labels, check_shape, halvings, stem_stride
+
+__all__ = ["OPERATIONS", "chain", "conv1d"]
+
+OPERATIONS = ("conv", "separable", "dilated", "max_pool", "average_pool")
+"""The operations a layer of a chain can have."""
+
+_SMALLEST = 4
+_SMALL = 16
+_WIDEST = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What tells a chain over images from one over sequences."""
+
+    name: str
+    rank: int
+    longest: int
+    most_pools: int
+    convolution: Callable[..., nn.Module]
+    separable: Callable[..., nn.Module]
+    max_pool: Callable[..., nn.Module]
+    average_pool: Callable[..., nn.Module]
+    global_pools: Mapping[str, Callable[..., nn.Module]]
+
+
+_IMAGES = _Kind(
+    name="chain",
+    rank=3,
+    longest=56,
+    most_pools=3,
+    convolution=ConvNormAct,
+    separable=SeparableConv,
+    max_pool=nn.MaxPool2d,
+    average_pool=nn.AvgPool2d,
+    global_pools={"average": nn.AdaptiveAvgPool2d, "max": nn.AdaptiveMaxPool2d},
+)
+_SEQUENCES = _Kind(
+    name="conv1d",
+    rank=2,
+    longest=512,
+    most_pools=4,
+    convolution=Conv1dNormAct,
+    separable=SeparableConv1d,
+    max_pool=nn.MaxPool1d,
+    average_pool=nn.AvgPool1d,
+    global_pools={"average": nn.AdaptiveAvgPool1d, "max": nn.AdaptiveMaxPool1d},
+)
+
+
+def chain(
+    input_shape: Sequence[int],
+    outputs: int,
+    *,
+    depth: tuple[int, int] | None = None,
+    width: tuple[int, int, int] | None = None,
+    operations: Sequence[str] = ("conv", "separable", "dilated"),
+    kernel_sizes: Sequence[int] = (3, 5),
+    skips: bool = True,
+) -> Space:
+    """The chain-structured space over images (Zoph & Le 2017, arXiv:1611.01578).
+
+    Layer 0 is a convolution. Each later layer decides its operation, kernel and width, and which layers before the
+    last it reads besides the last. Pooling p halves all sizes after layer 2p or 2p + 1, as decided. The range of
+    the widths doubles every two layers as far as there are poolings, up to four times, so that layers cost alike
+    wherever they stand. There are as many poolings as leave a side of at least 4 pixels, up to 3; an image of more
+    than 56 pixels is first reduced by a stride of layer 0. The last layer's output is pooled globally and read by a
+    linear layer.
+
+    The default ranges are made for one CPU core on small images and one small accelerator on larger ones: on 8x8
+    digits most networks have 10,000 to 60,000 parameters, since wider or deeper ones cost more and score no better.
+
+    Args:
+        input_shape: Shape of one image: (channels, height, width).
+        outputs: Number of numbers the network gives for one image.
+        depth: Fewest and most layers; None means 3 to 5, or 3 to 8 where sizes above allow 3 poolings.
+        width: Smallest, largest and step of the first layers' channels; None means (8, 24, 8) for images whose
+            side is below 16 pixels, else (16, 48, 16).
+        operations: Some of `OPERATIONS`: "conv", "separable" (Chollet 2017, arXiv:1610.02357), "dilated" (kernel 3,
+            dilation 2), "max_pool" and "average_pool" (window 3, then a 1x1 convolution).
+        kernel_sizes: Sides in pixels, odd, for layer 0 and the operations "conv" and "separable".
+        skips: Whether layers may read earlier outputs.
+
+    Returns:
+        The space, with the addresses `depth`, `layers.I.width`, `layers.I.operation`,
+        `layers.I.operation.conv.kernel_size`, `layers.I.skips`, `layers.pool_P`, `global_pool`.
+
+    Raises:
+        SpaceError: When the shape is not that of an image, or an option is unknown or out of range.
+    """
+    return _space(_IMAGES, input_shape, outputs, depth, width, operations, kernel_sizes, skips)
+
+
+def conv1d(
+    input_shape: Sequence[int],
+    outputs: int,
+    *,
+    depth: tuple[int, int] | None = None,
+    width: tuple[int, int, int] | None = None,
+    operations: Sequence[str] = ("conv", "separable", "dilated"),
+    kernel_sizes: Sequence[int] = (3, 5, 9),
+    skips: bool = True,
+) -> Space:
+    """The chain-structured space over sequences: `chain` with 1-D convolutions.
+
+    There are as many poolings as leave a length of at least 4 steps, up to 4; a sequence of more than 512 steps is
+    first reduced by a stride of layer 0.
+
+    Args:
+        input_shape: Shape of one sequence: (channels, length).
+        outputs: Number of numbers the network gives for one sequence.
+        depth: Fewest and most layers; None means 3 to twice the number of poolings + 2, at least 5.
+        width: Smallest, largest and step of the first layers' channels; None means (16, 48, 16), or (8, 24, 8)
+            for sequences of fewer than 16 steps.
+        operations: As for `chain`.
+        kernel_sizes: Lengths in steps, odd, for layer 0 and the operations "conv" and "separable".
+        skips: Whether layers may read earlier outputs.
+
+    Returns:
+        The space, with the same addresses as `chain`.
+
+    Raises:
+        SpaceError: When the shape is not that of a sequence, or an option is unknown or out of range.
+    """
+    return _space(_SEQUENCES, input_shape, outputs, depth, width, operations, kernel_sizes, skips)
+
+
+def _space(
+    kind: _Kind,
+    input_shape: Sequence[int],
+    outputs: int,
+    depth: tuple[int, int] | None,
+    width: tuple[int, int, int] | None,
+    operations: Sequence[str],
+    kernel_sizes: Sequence[int],
+    skips: bool,
+) -> Space:
+    shape = check_shape(kind.name, input_shape, outputs, [kind.rank])
+    labels = check_labels(kind.name, "operation", operations, OPERATIONS)
+    for size in kernel_sizes:
+        if not isinstance(size, int) or size < 1 or size % 2 == 0:
+            raise SpaceError(
+                f"the space {kind.name!r}: expected kernel sizes that are odd and >= 1, got {size!r}"
+            )
+    stride = stem_stride(min(shape[1:]), kind.longest)
+    side = -(-min(shape[1:]) // stride)
+    pools = min(kind.most_pools, halvings(side, _SMALLEST))
+    fewest, most = depth or (3, max(5, 2 * pools + 2))
+    if fewest < 1:
+        raise SpaceError(f"the space {kind.name!r}: expected a depth of at least 1 layer, got {depth}")
+    pools = min(pools, most // 2)
+    low, high, step = width or ((8, 24, 8) if side < _SMALL else (16, 48, 16))
+
+    times = integer(fewest, most, name="depth")
+    scales = [min(2 ** min(i // 2, pools), _WIDEST) for i in range(most)]
+    widths = [integer(low * s, high * s, step=step * s, name=f"{i}.width") for i, s in enumerate(scales)]
+    pool_after = [integer(2 * p, 2 * p + 1, name=f"pool_{p}") for p in range(pools)]
+
+    def chain_layer(i: int) -> Layer:
+        options: dict[str, Any] = {}
+        if i == 0:
+            kernel_size = choice(*kernel_sizes, name="kernel_size")
+            operation: Expression = layer(kind.convolution, shape[0], widths[0], kernel_size, stride)
+        else:
+            in_channels: Expression = widths[i - 1]
+            if skips and i > 1:
+                options["skips"] = chosen = subset(i - 1, name="skips")
+                for earlier in range(i - 1):
+                    in_channels = in_channels + chosen.has(earlier) * widths[earlier]
+            operation = choice(
+                {label: _operation(kind, label, in_channels, widths[i], kernel_sizes) for label in labels},
+                name="operation",
+            )
+        if i // 2 < pools:
+            options["pool"] = when(pool_after[i // 2].equals(i), layer(kind.max_pool, 2))
+        return layer(ChainLayer, operation, **options)
+
+    network = layer(
+        nn.Sequential,
+        layer(Chain, repeat(chain_layer, times, name="layers")),
+        choice({label: layer(pool, 1) for label, pool in kind.global_pools.items()}, name="global_pool"),
+        layer(nn.Flatten),
+        layer(nn.Linear, _last(times, widths), outputs),
+    )
+    return Space(network, name=kind.name)
+
+
+def _last(times: Integer, widths: list[Integer]) -> Expression:
+    """The last layer's width.
+
+    It is named as the layers are, since a decision's address begins with what all its places have in common: so
+    every width is at `layers.I.width`, whether the head reads it or not.
+    """
+    return switch(times, {depth: widths[depth - 1] for depth in times.values()}, name="layers")
+
+
+def _operation(
+    kind: _Kind, label: str, in_channels: Expression, out_channels: Expression, kernel_sizes: Sequence[int]
+) -> Layer:
+    if label == "conv":
+        return layer(kind.convolution, in_channels, out_channels, choice(*kernel_sizes, name="kernel_size"))
+    if label == "separable":
+        return layer(kind.separable, in_channels, out_channels, choice(*kernel_sizes, name="kernel_size"))
+    if label == "dilated":
+        return layer(kind.convolution, in_channels, out_channels, 3, dilation=2)
+    pool = kind.max_pool if label == "max_pool" else kind.average_pool
+    return layer(nn.Sequential, layer(pool, 3, 1, 1), layer(kind.convolution, in_channels, out_channels, 1))

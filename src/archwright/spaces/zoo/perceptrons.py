@@ -1,0 +1,98 @@
+"""Multilayer perceptrons, for tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from torch import nn
+
+from archwright.errors import SpaceError
+from archwright.spaces.decisions import boolean, categorical, integer
+from archwright.spaces.nodes import Layer, layer, repeat, switch
+from archwright.spaces.space import Space
+from archwright.spaces.zoo.blocks import DenseBlock
+from archwright.spaces.zoo.shapes import AXES, check_labels, check_shape
+
+__all__ = ["ACTIVATIONS", "NORMALIZATIONS", "mlp"]
+
+ACTIVATIONS = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh}
+"""The activations of `mlp` by label."""
+
+NORMALIZATIONS = {"none": nn.Identity, "batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
+"""The normalisations of `mlp` by label."""
+
+
+def mlp(
+    input_shape: Sequence[int],
+    outputs: int,
+    *,
+    depth: tuple[int, int] = (1, 4),
+    widths: Sequence[int] = (32, 64, 128, 256),
+    activations: Sequence[str] = ("relu", "gelu", "silu"),
+    normalizations: Sequence[str] = ("none", "batch", "layer"),
+    dropouts: Sequence[float] = (0.0, 0.1, 0.3),
+    residual: bool = True,
+) -> Space:
+    """The space of multilayer perceptrons.
+
+    Width is decided for each layer, and for each but the first whether it has a shortcut; activation, normalisation
+    and dropout once for all. Of the recipes for tables that Gorishniy et al. 2021, arXiv:2106.11959, compare, the
+    space holds the plain perceptron and, with shortcuts, their residual one.
+
+    Args:
+        input_shape: Shape of one input: (features,). Sequences and images are flattened.
+        outputs: Number of numbers the network gives for one input.
+        depth: Fewest and most hidden layers.
+        widths: Numbers of features that a hidden layer can have.
+        activations: Some of `ACTIVATIONS`.
+        normalizations: Some of `NORMALIZATIONS`.
+        dropouts: Probabilities of dropping a feature after each layer, in [0, 1).
+        residual: Whether layers may have shortcuts.
+
+    Returns:
+        The space, with the addresses `depth`, `layers.I.width`, `layers.I.residual`, `layers.activation`,
+        `layers.normalization`, `layers.dropout`.
+
+    Raises:
+        SpaceError: When the shape is not that of an input, or an option is unknown or out of range.
+    """
+    shape = check_shape("mlp", input_shape, outputs, AXES)
+    activations = check_labels("mlp", "activation", activations, ACTIVATIONS)
+    normalizations = check_labels("mlp", "normalization", normalizations, NORMALIZATIONS)
+    if depth[0] < 1:
+        raise SpaceError(f"the space 'mlp': expected a depth of at least 1 hidden layer, got {depth}")
+    if odd := [width for width in widths if not isinstance(width, int) or width < 1]:
+        raise SpaceError(f"the space 'mlp': expected widths that are whole numbers >= 1, got {odd[0]!r}")
+    if outside := [dropout for dropout in dropouts if not 0 <= dropout < 1]:
+        raise SpaceError(f"the space 'mlp': expected dropouts in [0, 1), got {outside[0]!r}")
+
+    times = integer(*depth, name="depth")
+    sizes = [categorical(widths, name=f"{i}.width") for i in range(depth[1])]
+    activation = categorical(activations, name="activation")
+    normalization = categorical(normalizations, name="normalization")
+    dropout = categorical(dropouts, name="dropout")
+    features = math.prod(shape)
+
+    def hidden(i: int) -> Layer:
+        norms = {
+            label: layer(NORMALIZATIONS[label]) if label == "none" else layer(NORMALIZATIONS[label], sizes[i])
+            for label in normalizations
+        }
+        return layer(
+            DenseBlock,
+            sizes[i - 1] if i else features,
+            sizes[i],
+            switch(normalization, norms),
+            switch(activation, {label: layer(ACTIVATIONS[label]) for label in activations}),
+            dropout,
+            boolean(name="residual") if residual and i else False,
+        )
+
+    # Named as the layers are, so that every width is at `layers.I.width`, whether the head reads it or not.
+    last = switch(times, {d: sizes[d - 1] for d in times.values()}, name="layers")
+    flatten = [layer(nn.Flatten)] if len(shape) > 1 else []
+    network = layer(
+        nn.Sequential, *flatten, repeat(hidden, times, name="layers"), layer(nn.Linear, last, outputs)
+    )
+    return Space(network, name="mlp")

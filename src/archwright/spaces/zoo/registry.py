@@ -1,0 +1,109 @@
+"""The zoo by name. Needs no torch: a space's module is imported when the space is made."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from archwright.errors import SpaceError, did_you_mean
+from archwright.spaces.zoo.shapes import AXES, check_shape
+
+if TYPE_CHECKING:
+    from archwright.spaces.space import Space
+
+__all__ = ["SPACES", "ZooSpace", "default_space", "make_space"]
+
+
+@dataclass(frozen=True, slots=True)
+class ZooSpace:
+    """A space of the zoo.
+
+    Args:
+        reference: Its factory as `module:function`; takes the input shape, the outputs and options by keyword.
+        description: What it holds, in one line.
+        ranks: Numbers of axes of the inputs it takes: 1 for (features,), 2 for (channels, length), 3 for
+            (channels, height, width).
+    """
+
+    reference: str
+    description: str
+    ranks: tuple[int, ...]
+
+    @property
+    def factory(self) -> Callable[..., Space]:
+        """The function that makes it. Imports torch."""
+        module, _, function = self.reference.partition(":")
+        return cast("Callable[..., Space]", getattr(importlib.import_module(module), function))
+
+
+_ZOO = "archwright.spaces.zoo"
+
+SPACES: dict[str, ZooSpace] = {
+    "chain": ZooSpace(
+        f"{_ZOO}.chains:chain",
+        "images: a chain of convolutions with decided operations, widths, pooling and skip connections",
+        (3,),
+    ),
+    "cell": ZooSpace(
+        f"{_ZOO}.darts:cell_space",
+        "images: a normal and a reduction cell on the DARTS operations, stacked",
+        (3,),
+    ),
+    "conv1d": ZooSpace(
+        f"{_ZOO}.chains:conv1d",
+        "sequences: a chain of 1-D convolutions with decided operations, widths, pooling and skip connections",
+        (2,),
+    ),
+    "mlp": ZooSpace(
+        f"{_ZOO}.perceptrons:mlp",
+        "tables: multilayer perceptrons with decided widths, activation, normalisation, dropout and shortcuts",
+        (1, 2, 3),
+    ),
+}
+"""Name to space."""
+
+_DEFAULTS = {1: "mlp", 2: "conv1d", 3: "chain"}
+
+
+def make_space(name: str, input_shape: Sequence[int], outputs: int, **options: Any) -> Space:
+    """Make a space of the zoo.
+
+    Args:
+        name: A key of `SPACES`.
+        input_shape: Shape of one input, without the batch.
+        outputs: Number of numbers the network gives for one input.
+        options: Options of the space's factory.
+
+    Raises:
+        SpaceError: When the name or an option is unknown, or the space takes other inputs.
+    """
+    if name not in SPACES:
+        raise SpaceError(f"no space is called {name!r}.{did_you_mean(name, SPACES)}")
+    entry = SPACES[name]
+    check_shape(name, input_shape, outputs, entry.ranks)
+    factory = entry.factory
+    known = [p.name for p in inspect.signature(factory).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    for option in options:
+        if option not in known:
+            raise SpaceError(f"the space {name!r} has no option {option!r}.{did_you_mean(option, known)}")
+    return factory(input_shape, outputs, **options)
+
+
+def default_space(input_shape: Sequence[int]) -> str:
+    """The name of the space that fits an input: "mlp" for a vector, "conv1d" for a sequence, "chain" for an image.
+
+    Args:
+        input_shape: Shape of one input, without the batch.
+
+    Raises:
+        SpaceError: When the shape has no axis or more than three.
+    """
+    if len(input_shape) not in _DEFAULTS:
+        raise SpaceError(
+            f"no space of the zoo takes inputs of shape {tuple(input_shape)}; expected {', '.join(AXES.values())}; "
+            "reshape the data, or write a space for it with aw.Space"
+        )
+    return _DEFAULTS[len(input_shape)]

@@ -1,0 +1,86 @@
+"""Checks and sizes that the zoo's spaces have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from archwright.errors import SpaceError, did_you_mean
+
+__all__ = ["AXES", "check_labels", "check_shape", "halvings", "stem_stride"]
+
+AXES = {1: "(features,)", 2: "(channels, length)", 3: "(channels, height, width)"}
+"""Number of axes of an input to their names."""
+
+
+def check_shape(
+    space: str, input_shape: Sequence[int], outputs: int, ranks: Iterable[int]
+) -> tuple[int, ...]:
+    """The input shape as a tuple.
+
+    Args:
+        space: Name of the space, for the error's text.
+        input_shape: Shape of one input, without the batch.
+        outputs: Number of numbers the network gives for one input.
+        ranks: Numbers of axes that the space takes.
+
+    Raises:
+        SpaceError: When the shape has another number of axes, or a size or `outputs` is no whole number >= 1.
+    """
+    shape = tuple(input_shape)
+    if len(shape) not in set(ranks):
+        wanted = " or ".join(AXES[rank] for rank in sorted(ranks))
+        raise SpaceError(
+            f"the space {space!r} takes inputs of shape {wanted}, got {shape}, which has {len(shape)} "
+            f"{'axis' if len(shape) == 1 else 'axes'}; reshape the data or take another space"
+        )
+    for size in (*shape, outputs):
+        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+            raise SpaceError(
+                f"the space {space!r}: expected sizes that are whole numbers >= 1, got the input shape {shape} and "
+                f"{outputs!r} outputs"
+            )
+    return shape
+
+
+def check_labels(space: str, what: str, labels: Sequence[str], known: Iterable[str]) -> tuple[str, ...]:
+    """The labels as a tuple.
+
+    Args:
+        space: Name of the space, for the error's text.
+        what: What the labels name, such as "operation".
+        labels: Those asked for.
+        known: Those that exist.
+
+    Raises:
+        SpaceError: When there are none, or one is unknown.
+    """
+    if isinstance(labels, str):
+        raise SpaceError(
+            f"the space {space!r}: expected a list of {what}s, got the text {labels!r}; write [{labels!r}]"
+        )
+    known = tuple(known)
+    for label in labels:
+        if label not in known:
+            raise SpaceError(f"the space {space!r} has no {what} {label!r}.{did_you_mean(str(label), known)}")
+    if not labels:
+        raise SpaceError(
+            f"the space {space!r}: expected at least one {what}, got none. Known: {', '.join(known)}."
+        )
+    return tuple(labels)
+
+
+def stem_stride(side: int, most: int) -> int:
+    """The smallest power of two that brings a side to at most `most`."""
+    stride = 1
+    while -(-side // stride) > most:
+        stride *= 2
+    return stride
+
+
+def halvings(side: int, smallest: int) -> int:
+    """How often a side can be halved, rounding down, and still be at least `smallest`."""
+    times = 0
+    while side // 2 >= smallest:
+        side //= 2
+        times += 1
+    return times
