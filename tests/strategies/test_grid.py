@@ -1,13 +1,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import pytest
 
 from archwright.errors import SpaceExhaustedError, UsageError
+from archwright.objectives import Objective
 from archwright.spaces import Space
 from archwright.strategies import GridSearch
+from archwright.testing import StrategyContract
 from archwright.testing.toy_spaces import conditional, flat, reals, spellings
+
+
+class TestGridSearch(StrategyContract):
+    def make(space: Space, objectives: Sequence[Objective], *, seed: int) -> GridSearch:  # noqa: N805
+        return GridSearch(space, objectives)
 
 
 def ask_all(grid: GridSearch) -> list[object]:

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
 from archwright.strategies import RandomSearch
+from archwright.testing import StrategyContract
 from archwright.testing.toy_spaces import flat
 from archwright.trials import Candidate, Trial, TrialState
+
+
+class TestRandomSearch(StrategyContract):
+    make = RandomSearch
 
 
 def test_another_seed_gives_other_architectures() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from archwright.errors import SpaceError, UsageError
 from archwright.spaces import Architecture, Decision, Real, Space
 from archwright.spaces.plan import compile_plan
+from archwright.spaces.rules import Rules
 
 __all__ = ["Listing"]
 
@@ -34,7 +35,8 @@ class Listing(Iterator[Architecture]):
     def __init__(
         self, space: Space, *, resolution: int | None = None, after: Mapping[str, Any] | None = None
     ) -> None:
-        self._space, self._resolution = space, resolution
+        self._resolution = resolution
+        self._rules = Rules(space.constraints, space.canonicalize)
         self._plan, _, _ = compile_plan({"": space.network, "training": space.training})
         self._wheels: list[tuple[str, Iterator[Any]]] = []
         self._values: dict[str, Any] = {}
@@ -46,13 +48,13 @@ class Listing(Iterator[Architecture]):
         """The next architecture that keeps the constraints.
 
         Raises:
-            SpaceError: When the constraints refuse 1,000,000 in a row, or a real is met without a resolution.
+            SpaceError: When the constraints refuse 1,000,000 in a row or fail, or a real has no resolution.
         """
         for _ in range(_REFUSED):
             if not self._advance():
                 raise StopIteration
             architecture = Architecture(self._values)
-            if self._allowed(architecture):
+            if self._rules.allow(architecture):
                 return architecture
         raise SpaceError(
             f"the constraints refused {_REFUSED:,} architectures in a row while the space was listed; loosen "
@@ -105,12 +107,3 @@ class Listing(Iterator[Architecture]):
         last = self._resolution - 1
         units = [i / last for i in range(self._resolution)] if last else [0.5]
         return iter(dict.fromkeys(decision.decode((unit,)) for unit in units))
-
-    def _allowed(self, architecture: Architecture) -> bool:
-        try:
-            return all(constraint(architecture) for constraint in self._space.constraints)
-        except Exception as error:
-            raise SpaceError(
-                f"a constraint failed on {architecture!r}: {type(error).__name__}: {error}; a decision may "
-                "be inactive, so use architecture.get(address)"
-            ) from error

@@ -102,7 +102,7 @@ class StrategyContract:
         kept, resumed = self._made(space, seed=seed), self._made(space, seed=seed)
         running: list[Trial] = []
         number = 0
-        for step in [*steps, "save", *["ask"] * 8]:
+        for step in [*steps, "save", *["ask"] * 4]:
             if step == "ask":
                 expected, received = _asked(kept), _asked(resumed)
                 assert expected == received, f"{space!r}: proposal {number} after {steps}"
@@ -153,6 +153,8 @@ def _propose(
         ]
         if not asked:
             break
+        for candidate in asked:
+            assert space.contains(candidate.architecture), f"{candidate} is not in {space!r}"
         trials = [fate(len(proposed) + i, candidate) for i, candidate in enumerate(asked)]
         proposed += asked
         for trial in reversed(trials):
@@ -161,9 +163,7 @@ def _propose(
 
 
 def _check(proposed: Sequence[Candidate], space: Space) -> None:
-    """Contained, no canonical form twice, and all of them where the space is finite."""
-    for candidate in proposed:
-        assert space.contains(candidate.architecture), f"{candidate} is not in {space!r}"
+    """No canonical form twice, and all of them where the space is finite."""
     seen: set[Hashable] = {space.canonical(candidate.architecture) for candidate in proposed}
     assert len(seen) == len(proposed), (
         f"{len(proposed) - len(seen)} of {len(proposed)} proposals were repeats"

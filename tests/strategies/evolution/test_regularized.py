@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,28 @@ from archwright.errors import UsageError
 from archwright.objectives import Direction, Objective, hypervolume
 from archwright.spaces import Space
 from archwright.strategies import RandomSearch, RegularizedEvolution, Strategy
-from archwright.testing import ToyEstimator
+from archwright.testing import StrategyContract, ToyEstimator
 from archwright.testing.toy_spaces import flat, spellings
 from archwright.trials import Candidate, Measurement, Trial, TrialState
 
 SCORE = ToyEstimator.objectives[:1]
 TWO = ToyEstimator.objectives
+
+
+class TestRegularizedEvolution(StrategyContract):
+    make = RegularizedEvolution
+
+
+class TestSmallPopulation(StrategyContract):
+    make = partial(RegularizedEvolution, population_size=4, tournament_size=2)
+
+
+class TestCrossoverOnTwoObjectivesWithALimit(StrategyContract):
+    make = partial(RegularizedEvolution, population_size=4, tournament_size=2, crossover=0.5)
+    objectives = (
+        Objective("score", Direction.MAXIMIZE),
+        Objective("cost", Direction.MINIMIZE, limit=0.3),
+    )
 
 
 def search(strategy: Strategy, space: Space, trials: int) -> list[Trial]:

@@ -1,0 +1,387 @@
+"""A contract that passes whatever it is given is worth nothing: each promise is broken once, and noticed."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import archwright.spaces as aw
+from archwright.errors import SpaceError, SpaceExhaustedError
+from archwright.estimators.estimator import Estimator
+from archwright.experiments.executors import InlineExecutor, Job, Outcome
+from archwright.experiments.store import SQLStore, Stage, Store
+from archwright.spaces import Architecture, Space
+from archwright.strategies import RandomSearch
+from archwright.testing import (
+    EstimatorContract,
+    ExecutorContract,
+    SpaceContract,
+    StoreContract,
+    StrategyContract,
+    ToyEstimator,
+    toy_spaces,
+)
+from archwright.trials import Candidate, Measurement, Trial, TrialState
+
+# Strategies
+
+
+class Repeats(RandomSearch):
+    def ask(self) -> Candidate:
+        return Candidate(self.space.sample(random.Random(self._advance())))
+
+    def _advance(self) -> int:
+        self._asked += 1
+        return self._asked
+
+
+class EndsEarly(RandomSearch):
+    def ask(self) -> Candidate:
+        if self._asked >= 2:
+            raise SpaceExhaustedError("enough")
+        return super().ask()
+
+
+class Unseeded(RandomSearch):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.seed = random.randrange(10**9)
+
+
+class Forgets(RandomSearch):
+    def state_dict(self) -> dict[str, Any]:
+        return {**super().state_dict(), "asked": 0}
+
+
+class NotJson(RandomSearch):
+    def state_dict(self) -> dict[str, Any]:
+        return {**super().state_dict(), "more": {1, 2}}
+
+
+class LiveState(RandomSearch):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._live: dict[str, Any] = {}
+
+    def state_dict(self) -> dict[str, Any]:
+        self._live.update(super().state_dict())
+        return self._live
+
+    def ask(self) -> Candidate:
+        candidate = super().ask()
+        self.state_dict()
+        return candidate
+
+
+class Fragile(RandomSearch):
+    def tell(self, trial: Trial) -> None:
+        assert trial.measurement is not None
+        super().tell(trial)
+
+
+class LeavesTheSpace(RandomSearch):
+    def ask(self) -> Candidate:
+        candidate = super().ask()
+        return replace(candidate, architecture=Architecture({**candidate.architecture, "more": 1}))
+
+
+class Foresees(RandomSearch):
+    def ask(self) -> Candidate:
+        return replace(super().ask(), parent=self._asked + 3)
+
+
+@pytest.mark.parametrize(
+    ("broken", "test", "arguments"),
+    [
+        (Repeats, "test_proposes_every_architecture_once_and_then_says_so", ("flat",)),
+        (EndsEarly, "test_proposes_every_architecture_once_and_then_says_so", ("flat",)),
+        (EndsEarly, "test_proposes_every_architecture_once_and_then_says_so", ("reals",)),
+        (LeavesTheSpace, "test_proposes_every_architecture_once_and_then_says_so", ("flat",)),
+        (Repeats, "test_several_may_be_asked_before_any_is_told", ("flat",)),
+        (Repeats, "test_may_never_be_told_anything", ("flat",)),
+        (Fragile, "test_survives_that_nothing_succeeds", ("flat", TrialState.FAILED)),
+        (Unseeded, "test_same_seed_same_candidates", ("flat",)),
+        (Foresees, "test_a_parent_is_an_earlier_trial", ("flat",)),
+        (Unseeded, "test_a_state_that_went_through_json_continues_exactly", ()),
+        (Forgets, "test_a_state_that_went_through_json_continues_exactly", ()),
+        (NotJson, "test_a_state_that_went_through_json_continues_exactly", ()),
+        (LiveState, "test_a_state_is_a_picture", ("flat",)),
+        (Forgets, "test_a_state_is_a_picture", ("flat",)),
+    ],
+)
+def test_a_broken_strategy_is_noticed(
+    broken: type[RandomSearch], test: str, arguments: tuple[Any, ...]
+) -> None:
+    contract = type("Joined", (StrategyContract,), {"make": broken})()
+    with pytest.raises((AssertionError, TypeError)):
+        getattr(contract, test)(*arguments)
+
+
+# Spaces
+
+
+class LossyCode(Space):
+    def decode(self, vector: Any) -> Architecture:
+        return super().decode([0.0] * len(vector))
+
+
+class CountsRaw(Space):
+    @property
+    def size(self) -> float:  # type: ignore[override]
+        return self.size_bound
+
+
+class OwnNeighbor(Space):
+    def neighbors(self, architecture: Architecture) -> list[Architecture]:
+        return [*super().neighbors(architecture), architecture]
+
+
+class Lazy(Space):
+    def mutate(self, architecture: Architecture, random: Any = None) -> Architecture:
+        return architecture
+
+
+class Immutable(Space):
+    def mutate(self, architecture: Architecture, random: Any = None) -> Architecture:
+        raise SpaceError("no")
+
+
+class Stranger(Space):
+    def crossover(self, first: Architecture, second: Architecture, random: Any = None) -> Architecture:
+        return self.sample(random)
+
+
+class Restless(Space):
+    def sample(self, random: Any = None) -> Architecture:
+        return super().sample(None)
+
+
+class Anything(Space):
+    def contains(self, architecture: Any) -> bool:
+        return True
+
+
+def in_order(architecture: Architecture) -> tuple[Any, ...]:
+    return tuple(architecture.items())
+
+
+@pytest.mark.parametrize(
+    ("broken", "test"),
+    [
+        (LossyCode, "test_decode_is_the_inverse_of_encode"),
+        (CountsRaw, "test_size_is_the_count_of_the_iteration"),
+        (OwnNeighbor, "test_neighbors_are_contained_and_differ"),
+        (Lazy, "test_a_mutant_is_contained_and_differs"),
+        (Immutable, "test_a_mutant_is_contained_and_differs"),
+        (Stranger, "test_a_cross_is_contained_and_made_of_its_parents"),
+        (Restless, "test_samples_are_contained_and_repeatable"),
+        (Anything, "test_what_does_not_belong_is_refused"),
+    ],
+)
+def test_a_broken_space_is_noticed(broken: type[Space], test: str) -> None:
+    def make() -> Space:
+        sound = toy_spaces.spellings() if broken is CountsRaw else toy_spaces.flat(6, 4)
+        return broken(sound.network, canonicalize=sound.canonicalize)
+
+    # A group where hypothesis finds the promise broken in several ways.
+    with pytest.raises((AssertionError, ExceptionGroup)):
+        getattr(type("Joined", (SpaceContract,), {"make": staticmethod(make)})(), test)()
+
+
+def test_a_canonical_form_that_depends_on_the_order_is_noticed() -> None:
+    def make() -> Space:
+        return Space(toy_spaces.flat().network, canonicalize=in_order)
+
+    contract = type("Joined", (SpaceContract,), {"make": staticmethod(make)})()
+    with pytest.raises(AssertionError):
+        contract.test_equal_architectures_have_equal_canonical_forms()
+
+
+def test_a_space_that_depends_on_the_moment_is_noticed() -> None:
+    made = iter(range(10))
+
+    def make() -> Space:
+        return Space(aw.layer(dict, a=aw.categorical([0, 1], name=f"a{next(made)}")))
+
+    contract = type("Joined", (SpaceContract,), {"make": staticmethod(make)})()
+    with pytest.raises(AssertionError):
+        contract.test_two_makings_are_the_same_space()
+
+
+# Estimators
+
+
+class Noisy(ToyEstimator):
+    def estimate(self, candidate: Candidate) -> Measurement:
+        made = super().estimate(candidate)
+        return replace(made, metrics={**made.metrics, "score": random.random()})
+
+
+class Remembers(ToyEstimator):
+    calls = 0
+
+    def estimate(self, candidate: Candidate) -> Measurement:
+        self.calls += 1
+        made = super().estimate(candidate)
+        return replace(made, metrics={**made.metrics, "score": float(self.calls)})
+
+
+class Locked(ToyEstimator):
+    def __init__(self, space: Space) -> None:
+        super().__init__(space)
+        self.lock = threading.Lock()
+
+
+class Thorough(ToyEstimator):
+    def estimate(self, candidate: Candidate) -> Measurement:
+        return super().estimate(Candidate(candidate.architecture))
+
+
+class Infinite(ToyEstimator):
+    def estimate(self, candidate: Candidate) -> Measurement:
+        return Measurement({"score": float("nan"), "cost": 1.0})
+
+
+class Nepotist(ToyEstimator):
+    def estimate(self, candidate: Candidate) -> Measurement:
+        made = super().estimate(candidate)
+        return replace(made, metrics={**made.metrics, "score": float(candidate.parent or 0)})
+
+
+@pytest.mark.parametrize(
+    ("broken", "test"),
+    [
+        (Noisy, "test_same_candidate_same_metrics"),
+        (Remembers, "test_same_candidate_same_metrics"),
+        (Locked, "test_survives_pickling"),
+        (Thorough, "test_honours_the_fidelity"),
+        (Infinite, "test_measures_numbers"),
+        (Nepotist, "test_the_parent_does_not_matter"),
+    ],
+)
+def test_a_broken_estimator_is_noticed(broken: type[Estimator], test: str) -> None:
+    members = {"make": broken, "make_space": staticmethod(toy_spaces.flat), "metrics": ("score", "cost")}
+    with pytest.raises((AssertionError, TypeError)):
+        getattr(type("Joined", (EstimatorContract,), members)(), test)()
+
+
+# Stores
+
+
+class Rounds(SQLStore):
+    def finish(self, trial: Trial, stage: Stage = Stage.SEARCH) -> None:
+        measured = trial.measurement
+        if measured is not None:
+            metrics = {name: round(value, 3) for name, value in measured.metrics.items()}
+            trial = replace(trial, measurement=replace(measured, metrics=metrics))
+        super().finish(trial, stage)
+
+
+class OneStage(SQLStore):
+    def start(self, trial: Trial, stage: Stage = Stage.SEARCH) -> None:
+        super().start(trial)
+
+    def finish(self, trial: Trial, stage: Stage = Stage.SEARCH) -> None:
+        super().finish(trial)
+
+
+class Loose(SQLStore):
+    def lock(self) -> None:
+        pass
+
+    def is_locked(self) -> bool:
+        return False
+
+
+class Buffers(SQLStore):
+    """Writes every fifth time only."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.waiting: list[tuple[Callable[..., None], Trial]] = []
+        super().__init__(*args, **kwargs)
+
+    def start(self, trial: Trial, stage: Stage = Stage.SEARCH) -> None:
+        self.waiting.append((super().start, trial))
+        if len(self.waiting) >= 5:
+            self.flush()
+
+    def finish(self, trial: Trial, stage: Stage = Stage.SEARCH) -> None:
+        self.waiting.append((super().finish, trial))
+        if len(self.waiting) >= 5:
+            self.flush()
+
+    def flush(self) -> None:
+        for write, trial in self.waiting:
+            write(trial)
+        self.waiting.clear()
+
+
+class ByNumber(SQLStore):
+    def events(self, after: int = 0) -> list[Any]:
+        return sorted(super().events(), key=lambda event: event[1].number)[after:]
+
+
+class KeepsFirst(SQLStore):
+    def put(self, key: str, value: Any) -> None:
+        if self.get(key) is None:
+            super().put(key, value)
+
+
+@pytest.mark.parametrize(
+    ("broken", "test"),
+    [
+        (Rounds, "test_what_goes_in_comes_out"),
+        (OneStage, "test_stages_are_apart"),
+        (Loose, "test_a_second_process_cannot_lock"),
+        (Buffers, "test_a_kill_loses_nothing_that_was_written"),
+        (Buffers, "test_can_be_read_while_another_process_writes"),
+        (ByNumber, "test_events_keep_the_order_in_which_they_happened"),
+        (KeepsFirst, "test_facts_are_replaced"),
+    ],
+)
+def test_a_broken_store_is_noticed(broken: type[SQLStore], test: str, tmp_path: Path) -> None:
+    def make(folder: Path, *, create: bool) -> Store:
+        return broken(f"sqlite:///{folder}/trials.sqlite", "run", create=create)
+
+    with pytest.raises(AssertionError):
+        getattr(type("Joined", (StoreContract,), {"make": staticmethod(make)})(), test)(tmp_path)
+
+
+# Executors
+
+
+class Forgetful(InlineExecutor):
+    def wait(self, seconds: float) -> list[Outcome]:
+        return [replace(outcome, error=None) for outcome in super().wait(seconds)]
+
+
+class Mixed(InlineExecutor):
+    def submit(self, job: Job) -> None:
+        super().submit(replace(job, number=0))
+
+
+class Patient(InlineExecutor):
+    def __init__(self, *, time_limit: float | None = None) -> None:
+        super().__init__()
+
+
+@pytest.mark.parametrize(
+    ("broken", "test"),
+    [
+        (Forgetful, "test_every_job_comes_back_once_as_it_ended"),
+        (Mixed, "test_every_job_comes_back_once_as_it_ended"),
+        (Patient, "test_a_job_over_its_time_fails_alone"),
+    ],
+)
+def test_a_broken_executor_is_noticed(
+    broken: type[InlineExecutor], test: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("archwright.testing.executor_contract._PATIENCE", 2.0)
+    with pytest.raises(AssertionError):
+        getattr(type("Joined", (ExecutorContract,), {"make": broken})(), test)()
