@@ -37,6 +37,23 @@ CASES = {
 }
 
 
+class Position(nn.Module):
+    """Gives a part of its own parameter, as learned positions do."""
+
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Parameter(torch.zeros(1, 9, 4))
+
+    def forward(self, inputs):
+        return self.table[:, : inputs.shape[1]].expand(len(inputs), -1, -1)
+
+
+def test_a_module_that_gives_its_own_parameter():
+    network = nn.Sequential(Position(), nn.Linear(4, 2))
+    with torch.no_grad():
+        assert count_flops(network, torch.zeros(2, 5, 4)) == 5 * 2 * 4 * 2
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_against_hand_calculation(name):
     network, shape, expected = CASES[name]

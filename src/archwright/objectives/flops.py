@@ -46,7 +46,8 @@ def count_flops(network: nn.Module, example: Tensor) -> int:
         network.eval()
         # The fused paths hide their matrix products from the counter.
         torch.backends.mha.set_fastpath_enabled(False)
-        with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
+        # With gradients: without, the counter stumbles over a module that gives a view of its own parameter.
+        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), counter:
             network(example[:1])
     finally:
         torch.backends.mha.set_fastpath_enabled(fast_path)

@@ -58,10 +58,10 @@ class Recipe:
         UsageError: When a value is of the wrong type or out of its range.
     """
 
-    epochs: int = 15
-    batch_size: int = 64
+    epochs: int = 12
+    batch_size: int = 32
     optimizer: str = "adamw"
-    learning_rate: float = 3e-3
+    learning_rate: float = 5e-3
     weight_decay: float = 0.01
     decay_all: bool = False
     momentum: float = 0.9

@@ -1,0 +1,75 @@
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from archwright.errors import UsageError
+from archwright.estimators.training.devices import is_out_of_memory, isolated, make_fabric
+
+CPU = torch.device("cpu")
+
+
+def draws():
+    return random.random(), float(np.random.rand()), torch.rand(1).item()
+
+
+def test_random_numbers_inside_depend_on_the_seed_alone():
+    seen = []
+    for seed in (1, 1, 2):
+        draws()
+        with isolated(seed, CPU, None):
+            seen.append(draws())
+    assert seen[0] == seen[1]
+    assert all(a != b for a, b in zip(seen[0], seen[2], strict=True))
+
+
+def test_random_numbers_outside_go_on_undisturbed():
+    with isolated(7, CPU, None):
+        expected = [draws() for _ in range(2)]
+    with isolated(7, CPU, None):
+        found = [draws()]
+        with pytest.raises(ZeroDivisionError), isolated(9, CPU, None):
+            found.append(1 / (draws()[0] * 0))
+        found.append(draws())
+    assert found == expected
+
+
+def test_threads_are_set_inside_only():
+    before = torch.get_num_threads()
+    with isolated(0, CPU, before + 1):
+        assert torch.get_num_threads() == before + 1
+    assert torch.get_num_threads() == before
+
+
+def test_what_counts_as_out_of_memory():
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(10**15)
+    assert is_out_of_memory(caught.value)
+    assert is_out_of_memory(MemoryError())
+    assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"))
+    assert is_out_of_memory(RuntimeError("MPS backend out of memory (MPS allocated: 8 GB)"))
+    assert not is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    assert not is_out_of_memory(ValueError("out of memory"))
+    assert not is_out_of_memory(None)
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "devices", "precision", "message"),
+    [
+        ("cpu", 2, "32-true", "one index such as .0., got 2.*several trials side by side"),
+        ("cpu", [0, 1], "32-true", "one index"),
+        ("cpu", 1, "fp16", "unknown precision 'fp16'. .*Known: .*bf16-mixed"),
+        ("cuda0", 1, "32-true", "unknown accelerator 'cuda0'. Did you mean 'cuda'"),
+        ("cpu", 1, "16-mixed", "precision='16-mixed'.*not supported on CPU"),
+    ],
+)
+def test_what_cannot_be_used_is_refused(accelerator, devices, precision, message):
+    with pytest.raises(UsageError, match=message):
+        make_fabric(accelerator, devices, precision)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_device_that_is_not_there_is_refused():
+    with pytest.raises(UsageError, match=r"cannot train with accelerator='cuda'.*not available"):
+        make_fabric("cuda", 1, "32-true")

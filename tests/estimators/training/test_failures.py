@@ -1,0 +1,213 @@
+"""What goes wrong in one trial is a TrialError with its reason; what is nobody's fault passes through."""
+
+import gc
+import signal
+import weakref
+
+import pytest
+import torch
+from torch import nn
+
+from archwright.errors import TrialError, UsageError
+from archwright.estimators import Recipe, Training
+from archwright.spaces import Space, layer
+from archwright.trials import Candidate
+
+
+class Fragile(nn.Module):
+    """A linear layer to which something happens in a given training step, counted from 1."""
+
+    def __init__(self, happens, step=1):
+        super().__init__()
+        self.linear = nn.Linear(4, 3)
+        self.happens, self.step, self.steps = happens, step, 0
+
+    def forward(self, inputs):
+        outputs = self.linear(inputs)
+        self.steps += self.training
+        if self.training and self.steps == self.step:
+            return self.happens(outputs)
+        return outputs
+
+
+def becomes(value):
+    return lambda outputs: outputs * value
+
+
+def raises(error):
+    def happens(outputs):
+        raise error
+
+    return happens
+
+
+@pytest.mark.parametrize(("value", "told"), [(float("nan"), "NaN"), (float("inf"), "NaN|infinite")])
+def test_a_loss_that_is_not_finite(train, blobs, value, told):
+    # Three steps an epoch, so the eighth is in the third.
+    with pytest.raises(
+        TrialError, match=f"training loss became ({told}) in epoch 3; use a smaller learning_rate"
+    ):
+        train(blobs, Fragile, becomes(value), 8, epochs=5, batch_size=24)
+
+
+def test_a_learning_rate_that_is_far_too_high(train, lines, constant):
+    with pytest.raises(TrialError, match=r"became (NaN|infinite) in epoch"):
+        train(lines, constant, 3, 1, epochs=30, optimizer="sgd", learning_rate=1e6, schedule="constant")
+
+
+def test_outputs_that_are_not_finite_when_scored(train, blobs):
+    class Broken(nn.Linear):
+        def forward(self, inputs):
+            return super().forward(inputs) * (1.0 if self.training else float("nan"))
+
+    with pytest.raises(TrialError, match="outputs for the validation data became NaN or infinite in epoch 1"):
+        train(blobs, Broken, 4, 3, epochs=2)
+
+
+def allocates(outputs):
+    torch.empty(10**15)
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [
+        allocates,
+        raises(MemoryError()),
+        raises(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate")),
+    ],
+)
+def test_out_of_memory(train, blobs, happens):
+    with pytest.raises(TrialError, match=r"out of memory: .*; use a smaller batch_size or fewer workers"):
+        train(blobs, Fragile, happens, epochs=1)
+
+
+class Huge(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(10**15))
+
+
+class HugeInside(nn.Linear):
+    def forward(self, inputs):
+        torch.empty(10**15)
+        return super().forward(inputs)
+
+
+@pytest.mark.parametrize("network", [layer(Huge), layer(HugeInside, 4, 3)])
+def test_out_of_memory_while_building(blobs, network):
+    space = Space(network)
+    with pytest.raises(TrialError, match=r"out of memory: .*10{15}|out of memory: .*allocate"):
+        Training(space, blobs).estimate(Candidate(space.sample(0)))
+
+
+def test_out_of_memory_lets_go_of_the_network(train, blobs):
+    kept = []
+
+    class Watched(Fragile):
+        def __init__(self):
+            super().__init__(allocates)
+            kept.append(weakref.ref(self))
+
+    with pytest.raises(TrialError) as caught:
+        train(blobs, Watched, epochs=1)
+    gc.collect()
+    assert kept[0]() is None
+    assert caught.value.__context__ is None
+
+
+def test_a_network_that_does_not_build(blobs):
+    space = Space(layer(nn.Sequential, layer(nn.Linear, 4, 5), layer(nn.Linear, 6, 3)))
+    with pytest.raises(TrialError, match=r"shape .*Linear.*shapes cannot be multiplied"):
+        Training(space, blobs).estimate(Candidate(space.sample(0)))
+    space = Space(layer(nn.Linear, 4, -3))
+    with pytest.raises(TrialError, match="could not build"):
+        Training(space, blobs).estimate(Candidate(space.sample(0)))
+
+
+@pytest.mark.parametrize(
+    ("fn", "arguments", "got"),
+    [
+        (nn.Linear, (4, 7), r"got the shape \(2, 7\)"),
+        (nn.Unflatten, (1, (2, 2)), r"got the shape \(2, 2, 2\)"),
+        (nn.LSTM, (4, 3), "got tuple"),
+    ],
+)
+def test_outputs_of_a_wrong_shape(train, blobs, fn, arguments, got):
+    with pytest.raises(
+        TrialError, match=rf"tensor of shape \(2, 3\) for 2 inputs, {got}; the task 'blobs' wants 3"
+    ):
+        train(blobs, fn, *arguments, epochs=1)
+
+
+def test_a_network_without_parameters(train, blobs):
+    class First(nn.Module):
+        def forward(self, inputs):
+            return inputs[:, :3]
+
+    with pytest.raises(TrialError, match="no trainable parameter"):
+        train(blobs, First, epochs=1)
+
+
+def test_errors_of_another_kind_pass_through(train, blobs):
+    for error in (RuntimeError("of the user"), ValueError("of the user"), KeyboardInterrupt(), SystemExit()):
+        with pytest.raises(type(error)) as caught:
+            train(blobs, Fragile, raises(error), epochs=1)
+        assert caught.value is error
+
+
+class OverTimeError(TrialError):
+    pass
+
+
+class Alarm(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("kind", [OverTimeError, Alarm])
+@pytest.mark.parametrize("where", ["building", "dry run", "training", "scoring"])
+def test_a_limit_kept_by_an_exception_is_never_swallowed(train, blobs, kind, where):
+    error = kind("over the time limit")
+
+    class Slow(nn.Linear):
+        calls = 0
+
+        def __init__(self, *args):
+            if where == "building":
+                raise error
+            super().__init__(*args)
+
+        def forward(self, inputs):
+            Slow.calls += 1
+            now = {"dry run": Slow.calls == 1, "training": self.training, "scoring": len(inputs) == 24}
+            if now.get(where):
+                raise error
+            return super().forward(inputs)
+
+    with pytest.raises(kind) as caught:
+        train(blobs, Slow, 4, 3, epochs=1)
+    assert caught.value is error
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no alarm signal")
+def test_an_alarm_signal_ends_a_training(train, blobs, constant):
+    def ring(number, frame):
+        raise Alarm
+
+    before = signal.signal(signal.SIGALRM, ring)
+    torch.manual_seed(1)
+    expected = torch.rand(2)
+    torch.manual_seed(1)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        with pytest.raises(Alarm):
+            train(blobs, constant, 4, 3, epochs=10**6)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert torch.equal(torch.rand(2), expected)
+
+
+def test_a_task_without_enough_data_is_refused_at_once(blobs):
+    blobs.train = torch.utils.data.Subset(blobs.train, [0])
+    with pytest.raises(UsageError, match="at least 2 training examples, got 1"):
+        Training(Space(layer(nn.Linear, 4, 3)), blobs, Recipe())
