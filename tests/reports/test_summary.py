@@ -31,7 +31,7 @@ def test_a_regression_tells_its_error(a_run, a_trial):
         retrained=(best,),
         test={"rmse": 52.13, "r2": 0.5},
     )
-    assert headline(run) == "test RMSE 52.13 with 4,321 parameters."
+    assert headline(run) == "Test RMSE 52.13 with 4,321 parameters."
 
 
 def test_without_retraining_nothing_is_claimed_of_the_test_split(a_run, a_trial):

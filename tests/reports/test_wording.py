@@ -4,6 +4,7 @@ import pytest
 
 from archwright.reports.wording import (
     architecture_brief,
+    capital,
     count_of,
     duration,
     metric_name,
@@ -68,6 +69,10 @@ def test_si_numbers():
         "1.23\u00a0k",
         "1.23\u00a0G",
     ]
+
+
+def test_only_the_first_letter_is_made_a_capital():
+    assert [capital(text) for text in ("test RMSE", "98 %", "")] == ["Test RMSE", "98 %", ""]
 
 
 def test_counts_agree_with_their_noun():

@@ -126,10 +126,11 @@ def _figure(curves: list[Curve], name: str, title: str, parts: dict[str, str]) -
                 )
             )
             shown = True
+    longest = max((x for trace in figure.data for x in trace.x), default=0.0)
     figure.update_layout(
         base_layout(
             showlegend=True,
-            xaxis={"title": "epoch", "showgrid": False},
+            xaxis={"title": "epoch", "showgrid": False, "dtick": 1 if longest <= 10 else None},
             yaxis={"title": title, "tickformat": ".1%" if is_share(name) else None},
         )
     )

@@ -25,7 +25,7 @@ from archwright.reports.provenance import cost_lines, settings_groups, state_sha
 from archwright.reports.ranking import completed, first_objective
 from archwright.reports.summary import headline, key_numbers, shown_trial
 from archwright.reports.table import retrained_table, top_table
-from archwright.reports.wording import count_of, duration, metric_name, number_ranges, value_text
+from archwright.reports.wording import capital, count_of, duration, metric_name, number_ranges, value_text
 from archwright.trials import Trial, TrialState
 
 if TYPE_CHECKING:
@@ -73,7 +73,12 @@ def render_report(run: Run, space: Space | None = None) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"ranges": number_ranges, "duration": duration, "value_text": value_text}
+    environment.filters |= {
+        "capital": capital,
+        "duration": duration,
+        "ranges": number_ranges,
+        "value_text": value_text,
+    }
     environment.globals |= {"count_of": count_of, "metric_name": metric_name}
     plots = figures(run)
     drawn = {name: json.loads(figure.to_json()) for name, figure in plots.items()}

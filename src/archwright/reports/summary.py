@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from archwright.objectives.objective import DIRECTIONS, Direction
 from archwright.reports.failures import failure_groups
 from archwright.reports.ranking import completed, first_objective, value_of
-from archwright.reports.wording import count_of, duration, is_share, metric_name, metric_text
+from archwright.reports.wording import capital, count_of, duration, is_share, metric_name, metric_text
 from archwright.trials import Trial, TrialState
 
 if TYPE_CHECKING:
@@ -49,6 +49,10 @@ def trial_counts(run: Run) -> dict[str, int]:
 
 def headline(run: Run) -> str:
     """What came out, in one sentence."""
+    return capital(_sentence(run))
+
+
+def _sentence(run: Run) -> str:
     best = shown_trial(run)
     if best is None:
         return _nothing(run)

@@ -161,6 +161,7 @@ def trajectory_figure(run: Run, over: Literal["trials", "seconds"] = "trials") -
             xaxis={
                 "title": "trial" if over == "trials" else f"searching time, {unit_name}",
                 "showgrid": False,
+                "dtick": 1 if over == "trials" and points and points[-1].at <= 10 else None,
                 "range": _whole_range(points[-1].at / unit if points else 0.0),
             },
             yaxis={

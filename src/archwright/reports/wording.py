@@ -9,6 +9,7 @@ from typing import Any
 __all__ = [
     "MISSING",
     "architecture_brief",
+    "capital",
     "count_of",
     "duration",
     "is_share",
@@ -42,6 +43,11 @@ def is_share(name: str) -> bool:
 def metric_name(name: str) -> str:
     """A metric's name in a sentence."""
     return _NAMES.get(name, name.replace("_", " "))
+
+
+def capital(text: str) -> str:
+    """The text with its first letter as a capital, the rest as it is."""
+    return text[:1].upper() + text[1:]
 
 
 def metric_text(name: str, value: float | None, digits: int = 2) -> str:

@@ -4,7 +4,16 @@ import pytest
 from torch import nn
 
 import archwright.spaces as aw
-from archwright.spaces.zoo.blocks import Cell, CellNetwork, CellNode, Chain, ChainLayer, Residual
+from archwright.spaces.zoo.blocks import Cell, CellNetwork, CellNode, Chain, ChainLayer
+
+
+class Residual(nn.Module):
+    """A body plus a shortcut around it, as a user writes it."""
+
+    def __init__(self, body, shortcut):
+        super().__init__()
+        self.body, self.shortcut = body, shortcut
+
 
 OPERATIONS = ("sep_conv_3x3", "skip_connect")
 
@@ -42,12 +51,13 @@ def cells_space(cells=8):
 
 
 def chain_space():
-    """Three layers; the last reads the input and the first besides."""
+    """Four layers; the third reads the first, too, the last the first and the second."""
     convolution = aw.choice(3, 5, name="kernel")
     layers = [
         aw.layer(ChainLayer, aw.layer(nn.Conv2d, 1, 8, convolution, padding="same")),
         aw.layer(ChainLayer, aw.layer(nn.Conv2d, 8, 8, 3, padding=1), pool=aw.layer(nn.MaxPool2d, 2)),
-        aw.layer(ChainLayer, aw.layer(nn.Conv2d, 17, 8, 3, padding=1), skips=(0, 1)),
+        aw.layer(ChainLayer, aw.layer(nn.Conv2d, 16, 8, 3, padding=1), (0,)),
+        aw.layer(ChainLayer, aw.layer(nn.Conv2d, 24, 8, 3, padding=1), skips=(0, 1)),
     ]
     return aw.Space(aw.layer(Chain, *layers))
 

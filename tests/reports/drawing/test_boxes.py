@@ -32,9 +32,9 @@ def test_a_shortcut_is_an_arc_from_input_to_output(residual_space):
 
 def test_skips_of_a_chain_are_arcs_between_operations(chain_space):
     root = box(chain_space)
-    assert [child.title for child in root.children] == ["Conv2d", "Conv2d", "MaxPool2d", "Conv2d"]
+    assert [child.title for child in root.children] == ["Conv2d", "Conv2d", "MaxPool2d", "Conv2d", "Conv2d"]
     assert root.children[2].label == "all outputs"
-    assert root.arcs == (Arc(-1, 3), Arc(0, 3))
+    assert root.arcs == (Arc(0, 3), Arc(0, 4), Arc(1, 4))
     assert root.children[0].decided.keys() == {"kernel"}
 
 

@@ -62,8 +62,8 @@ def test_an_operation_without_a_decided_label_is_told_by_its_call():
 
 def test_a_chain_tells_what_each_layer_reads(chain_space):
     layers = chain_of(resolved(chain_space))
-    assert [skips for _, _, skips, _ in layers] == [(), (), (0, 1)]
-    assert [pool.name if pool else None for _, _, _, pool in layers] == [None, "MaxPool2d", None]
+    assert [skips for _, _, skips, _ in layers] == [(), (), (0,), (0, 1)]
+    assert [pool.name if pool else None for _, _, _, pool in layers] == [None, "MaxPool2d", None, None]
 
 
 def test_what_is_no_chain_is_none(residual_space, cells_space):

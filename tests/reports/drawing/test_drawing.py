@@ -62,7 +62,7 @@ def test_eight_cells_are_two_graphs(cells_space):
 
 def test_skips_are_drawn(chain_space):
     root, _, _ = drawn(chain_space)
-    assert len([path for path in root.iter(f"{SVG}path") if path.get("class") == "skip"]) == 2
+    assert len([path for path in root.iter(f"{SVG}path") if path.get("class") == "skip"]) == 3
 
 
 def test_texts_are_escaped():

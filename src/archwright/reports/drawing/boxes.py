@@ -141,7 +141,7 @@ class _Maker:
     ) -> tuple[list[Box], list[Arc]]:
         children: list[Box] = []
         arcs: list[Arc] = []
-        output_of = [-1]
+        output_of: list[int] = []
         for layer, operation, skips, pool in layers:
             arcs += [Arc(output_of[skip], len(children)) for skip in skips if skip < len(output_of) - 1]
             output_of.append(len(children))

@@ -3,7 +3,8 @@
 They are recognised by the form of the arguments, not by the class, so classes of a user's own are drawn alike:
 
 - a cell: `prepare=[call, ...]` (one an input) and `nodes=[call(edges={"0": call, ...}), ...]`;
-- a chain: calls that each have `operation=call` and `skips=(0, ...)`, perhaps `pool=call`;
+- a chain: calls that each have `operation=call`, perhaps `skips=(0, ...)`, the numbers of earlier ones that they read
+  besides the last, and `pool=call`;
 - a shortcut: `body=call, shortcut=call`;
 - calls in the order of the data: what a Sequential holds, and arguments named as in `IN_ORDER`.
 """
@@ -115,7 +116,10 @@ def cell_of(call: Call) -> Cell | None:
 
 
 def chain_of(call: Call) -> list[tuple[Call, Call, tuple[int, ...], Call | None]] | None:
-    """The layers of a chain as (layer, operation, outputs it skips to, pooling); None where it is none."""
+    """The layers of a chain as (layer, operation, earlier layers it reads besides the last, pooling).
+
+    None where the call is no chain.
+    """
     layers = [value for argument in given(call).values() for value in _listed(argument)]
     if not layers or not _all_calls(layers):
         return None
@@ -123,7 +127,7 @@ def chain_of(call: Call) -> list[tuple[Call, Call, tuple[int, ...], Call | None]
     for i, layer in enumerate(layers):
         arguments = given(layer)
         operation, skips, pool = arguments.get("operation"), arguments.get("skips", ()), arguments.get("pool")
-        numbers = isinstance(skips, tuple | list) and all(isinstance(s, int) and 0 <= s <= i for s in skips)
+        numbers = isinstance(skips, tuple | list) and all(isinstance(s, int) and 0 <= s < i for s in skips)
         if not isinstance(operation, Call) or not numbers or not (pool is None or isinstance(pool, Call)):
             return None
         found.append((layer, operation, tuple(skips), pool))
