@@ -14,7 +14,7 @@ from typing import Any
 from archwright.errors import ExportError
 from archwright.export.definitions import Definition, Import, Reference, Target
 from archwright.export.layout import Document, Name, followed
-from archwright.export.origins import attribute_of, global_name_of, is_named, is_public, public_name_of
+from archwright.export.origins import attribute_of, global_names_of, is_named, is_public, public_name_of
 from archwright.export.scopes import Use, uses_of
 from archwright.export.statements import Statement, binding_of, module_of, statement_of
 from archwright.export.values import Values
@@ -83,9 +83,9 @@ class Inliner:
 
     def variable(self, value: Any) -> Document | None:
         """The document of an object that a variable of the user's module holds, or None where none does."""
-        if id(value) in self._being_named or (found := global_name_of(value)) is None:
+        module, name = next(global_names_of(value), (None, ""))
+        if module is None or id(value) in self._being_named:
             return None
-        module, name = found
         target, path = self._constant(vars(module), name, value, None)
         return followed(Name(target), path)
 
@@ -102,13 +102,9 @@ class Inliner:
             if path:
                 return self._definition(held)[0], dot + path
             statement = statement_of(value) or binding_of(module, outer)
-        elif found := global_name_of(value):  # made by a function, and named there
-            statement = binding_of(vars(found[0]), found[1])
-            outer = found[1]
         else:
-            statement = None if value.__name__ == "<lambda>" else statement_of(value)
-            outer = value.__name__
-        if statement is None or isinstance(statement.node, ast.Import | ast.ImportFrom):
+            outer, statement = _named_source(value)
+        if statement is None:
             raise ExportError(_no_source(value))
         self._alive.append(value)
         return self._define(id(value), outer, statement), ""
@@ -312,6 +308,15 @@ def _items(value: Any) -> list[Any]:
 def _is_decorated(value: Any) -> bool:
     statement = statement_of(value)
     return statement is not None and bool(getattr(statement.node, "decorator_list", []))
+
+
+def _named_source(value: Any) -> tuple[str, Statement | None]:
+    """The name and source of what was made by a function: the variable that holds it, else its own definition."""
+    for module, name in global_names_of(value):
+        statement = binding_of(vars(module), name)
+        if statement is not None and not isinstance(statement.node, ast.Import | ast.ImportFrom):
+            return name, statement
+    return value.__name__, None if value.__name__ == "<lambda>" else statement_of(value)
 
 
 def _no_source(value: Any) -> str:

@@ -6,11 +6,12 @@ import functools
 import importlib.util
 import sys
 import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-__all__ = ["attribute_of", "global_name_of", "is_named", "is_public", "public_name_of"]
+__all__ = ["attribute_of", "global_names_of", "is_named", "is_public", "public_name_of"]
 
 _PACKAGE = __name__.partition(".")[0]
 _INSTALLED = {"site-packages", "dist-packages"}
@@ -119,8 +120,8 @@ def attribute_of(holder: Any, path: str) -> Any:
         return None
 
 
-def global_name_of(value: Any) -> tuple[ModuleType, str] | None:
-    """A module of the user's own and a name in it that stands for just this object, if there is one."""
+def global_names_of(value: Any) -> Iterator[tuple[ModuleType, str]]:
+    """Modules of the user's own and a name in each that stands for just this object, its own module first."""
     first = getattr(value, "__module__", None)
     modules = [m for m in list(sys.modules.values()) if isinstance(m, ModuleType)]
     for module in sorted(modules, key=lambda m: m.__name__ != first):
@@ -128,5 +129,4 @@ def global_name_of(value: Any) -> tuple[ModuleType, str] | None:
             name for name, held in list(vars(module).items()) if held is value and not name.startswith("__")
         ]
         if names and not is_public(module.__name__):
-            return module, names[0]
-    return None
+            yield module, names[0]

@@ -98,7 +98,7 @@ def text_of(definition: Definition, names: Mapping[Target, str]) -> str:
     """The source of a definition under the names of the printed module, without a line break at the end.
 
     Raises:
-        ExportError: When a changed name stands in an f-string that this Python cannot locate.
+        ExportError: When it needs a new name, and its `class` or `def` statement is broken before the name.
     """
     if definition.statement is None:
         start = f"{names[definition]} = "
@@ -113,13 +113,12 @@ class _Edit:
 
     start: tuple[int, int]
     end: tuple[int, int]
-    old: str | None
     new: str
 
 
-def _at(node: ast.expr | ast.stmt, old: str | None, new: str) -> _Edit:
+def _at(node: ast.expr | ast.stmt, new: str) -> _Edit:
     end = (node.end_lineno or node.lineno, node.end_col_offset or node.col_offset)
-    return _Edit((node.lineno, node.col_offset), end, old, new)
+    return _Edit((node.lineno, node.col_offset), end, new)
 
 
 def _edits(definition: Definition, names: Mapping[Target, str], text: str) -> list[_Edit]:
@@ -131,14 +130,12 @@ def _edits(definition: Definition, names: Mapping[Target, str], text: str) -> li
         now.setdefault(reference.use.name, new)
         if new != reference.written:
             node = reference.node
-            edit = _at(node, reference.written if reference.length == 1 else None, new)
+            edit = _at(node, new)
             (quoted[reference.use.quoted] if reference.use.quoted else edits).append(edit)
-    edits += [_at(node, None, repr(_edited(str(node.value), inner))) for node, inner in quoted.items()]
+    edits += [_at(node, repr(_edited(str(node.value), inner))) for node, inner in quoted.items()]
     for declared in definition.uses.declared:
         if any(now.get(name, name) != name for name in declared.names):
-            edits.append(
-                _at(declared, None, "global " + ", ".join(now.get(name, name) for name in declared.names))
-            )
+            edits.append(_at(declared, "global " + ", ".join(now.get(name, name) for name in declared.names)))
     if names[definition] != definition.wanted:
         edits += _own_name(definition, names[definition], text)
     return edits
@@ -150,7 +147,7 @@ def _own_name(definition: Definition, name: str, text: str) -> list[_Edit]:
     node, wanted = definition.statement.node, definition.wanted
     if isinstance(node, ast.Assign | ast.AnnAssign):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        return [_at(t, wanted, name) for t in targets if isinstance(t, ast.Name) and t.id == wanted]
+        return [_at(t, name) for t in targets if isinstance(t, ast.Name) and t.id == wanted]
     line = text.split("\n")[node.lineno - 1]
     found = re.search(rf"\b(?:class|def)\s+({re.escape(getattr(node, 'name', wanted))})\b", line)
     if found is None:
@@ -158,7 +155,7 @@ def _own_name(definition: Definition, name: str, text: str) -> list[_Edit]:
             f"{wanted} must be called {name} here, but its statement is broken over lines; join them"
         )
     start, end = (len(line[:position].encode()) for position in found.span(1))
-    return [_Edit((node.lineno, start), (node.lineno, end), None, name)]
+    return [_Edit((node.lineno, start), (node.lineno, end), name)]
 
 
 def _edited(text: str, edits: Collection[_Edit]) -> str:
@@ -168,10 +165,5 @@ def _edited(text: str, edits: Collection[_Edit]) -> str:
         lines.append(lines[-1] + len(line) + 1)
     for edit in sorted(edits, key=lambda e: e.start, reverse=True):
         start, end = (lines[line - 1] + column for line, column in (edit.start, edit.end))
-        if edit.old is not None and raw[start:end] != edit.old.encode():
-            raise ExportError(
-                f"{edit.old} must be called {edit.new} here, as another of that name is printed too, but it "
-                "stands in an f-string in which this Python cannot locate it; rename one of them, or use Python 3.12"
-            )
         raw = raw[:start] + edit.new.encode() + raw[end:]
     return raw.decode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Literal
 
 __all__ = ["Use", "Uses", "uses_of"]
 
@@ -67,7 +68,7 @@ def uses_of(statement: ast.stmt) -> Uses:
 
 @dataclass(slots=True)
 class _Scope:
-    is_class: bool
+    kind: Literal["function", "class", "types"]
     bound: set[str]
     module: set[str] = field(default_factory=set)
     """Names that a `global` statement says are the module's."""
@@ -86,6 +87,8 @@ class _Visitor(ast.NodeVisitor):
             self._function(node)
         elif isinstance(node, _Comprehension):
             self._comprehension(node)
+        elif type(node).__name__ == "TypeAlias":  # `type Pair[T] = ...`, of Python 3.12
+            self._generic(node, lambda: self.generic_visit(node))
         else:
             super().visit(node)
 
@@ -109,13 +112,15 @@ class _Visitor(ast.NodeVisitor):
             self.uses.reads.append(Use(chain, not self.deferred, self.annotation, self.quoted))
 
     def _is_of_module(self, name: str) -> bool:
-        for depth, scope in enumerate(reversed(self.scopes)):
-            if scope.is_class and depth > 0:
-                continue
+        inside_function = False
+        for scope in reversed(self.scopes):
+            if scope.kind == "class" and inside_function:
+                continue  # a function does not see the names of the class around it
             if name in scope.module:
                 return True
             if name in scope.bound:
                 return False
+            inside_function |= scope.kind == "function"
         return True
 
     # Scopes
@@ -135,7 +140,7 @@ class _Visitor(ast.NodeVisitor):
         module = {name for child in _own(node.body) if isinstance(child, ast.Global) for name in child.names}
         bound = {name for child in _own(node.body) for name in _binds(child)} | _parameters(node.args)
         outer = {name for child in _own(node.body) if isinstance(child, ast.Nonlocal) for name in child.names}
-        self._enter(_Scope(False, bound - module - outer, module))
+        self._enter(_Scope("function", bound - module - outer, module))
         deferred, self.deferred = self.deferred, True
         for statement in node.body:
             self.visit(statement)
@@ -144,7 +149,7 @@ class _Visitor(ast.NodeVisitor):
 
     def visit_Lambda(self, node: ast.Lambda) -> None:
         self._arguments(node.args)
-        self._enter(_Scope(False, _parameters(node.args) | set(_binds_in(node.body))))
+        self._enter(_Scope("function", _parameters(node.args) | set(_binds_in(node.body))))
         deferred, self.deferred = self.deferred, True
         self.visit(node.body)
         self.deferred = deferred
@@ -158,11 +163,13 @@ class _Visitor(ast.NodeVisitor):
     def _class(self, node: ast.ClassDef) -> None:
         for part in [*node.bases, *node.keywords]:
             self.visit(part)
-        self._enter(_Scope(True, set()))
+        self._enter(_Scope("class", set()))
         for statement in node.body:
             # A class body runs from top to bottom, and reads the module's name until it has its own.
-            self.visit(statement)
             own = {name for child in _own([statement]) for name in _binds(child)}
+            if hasattr(statement, "body") and not isinstance(statement, _Function | ast.ClassDef):
+                self.scopes[-1].bound |= own
+            self.visit(statement)
             self.scopes[-1].bound |= own
             self.uses.bound |= own
         self.scopes.pop()
@@ -170,17 +177,17 @@ class _Visitor(ast.NodeVisitor):
     def _comprehension(self, node: _Comprehension) -> None:
         first, *others = node.generators
         self.visit(first.iter)
-        self._enter(_Scope(False, {name for g in node.generators for name in _binds_in(g.target)}))
+        self._enter(_Scope("function", {name for g in node.generators for name in _binds_in(g.target)}))
         for part in [first.target, *first.ifs, *others]:
             self.visit(part)
         for part in [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]:
             self.visit(part)
         self.scopes.pop()
 
-    def _generic(self, node: _Function | ast.ClassDef, inside: Callable[[], None]) -> None:
+    def _generic(self, node: ast.AST, inside: Callable[[], None]) -> None:
         """What is inside the scope of the type parameters, `class Block[T]`, of Python 3.12."""
         parameters: list[ast.AST] = getattr(node, "type_params", [])
-        self._enter(_Scope(False, {str(getattr(parameter, "name", "")) for parameter in parameters}))
+        self._enter(_Scope("types", {str(getattr(parameter, "name", "")) for parameter in parameters}))
         for parameter in parameters:
             self.visit(parameter)
         inside()

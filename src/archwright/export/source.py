@@ -38,7 +38,7 @@ def print_source(space: Space, architecture: Architecture, example: Tensor | Non
     Raises:
         ExportError: When something cannot be written as source: a lambda, a finished module, an object of a
             class without source. Names the layer, the argument and the cure.
-        BuildError: When the network cannot be built, or does not run on the example.
+        BuildError: When the network cannot be built, or has lazy modules and does not run on the example.
     """
     root = resolve(space, architecture)
     if not isinstance(root, Call):
@@ -52,8 +52,10 @@ def print_source(space: Space, architecture: Architecture, example: Tensor | Non
             for m in network.modules()
             if isinstance(m, LazyModuleMixin) and m.has_uninitialized_params()
         }
-        if example is not None:
-            dry_run(network, example, made)
+        if example is not None and unsized:
+            # Fresh weights are of the default type, whatever the trained ones are.
+            floating = example.is_floating_point()
+            dry_run(network, example.to(torch.get_default_dtype()) if floating else example, made)
     expressions = Expressions(root, made)
     # Lazy modules inside a user's own blocks keep their lazy form, so `build` sizes them by a run.
     left = unsized - {id(made[call]) for call in expressions.sized}
@@ -91,7 +93,7 @@ class _Build:
         put("    network = ", self.returned)
         lines += [
             "    with torch.no_grad():",
-            f"        network.eval()({_input('zeros', self.example)})  # sizes the lazy layers",
+            f"        network.eval()({_zeros(self.example)})  # sizes the lazy layers",
             "    return network.train()",
         ]
         return "\n".join(lines)
@@ -122,7 +124,7 @@ def _module(space: str | None, build: _Build, submodules: set[str]) -> str:
         *_spaced(definitions, names),
         build.text(names),
         template.LOADING,
-        template.summary(None if build.example is None else _input("randn", build.example)),
+        template.summary(None if build.example is None else _random(build.example)),
     ]
     return "\n\n".join(blocks) + "\n\n\n" + "\n\n\n".join(part.strip("\n") for part in parts) + "\n"
 
@@ -139,12 +141,20 @@ def _spaced(definitions: list[Definition], names: dict[Any, str]) -> list[str]:
     return parts
 
 
-def _input(how: str, example: Tensor) -> str:
-    """An expression for one input of the printed network; whole numbers are 0, which any table has."""
+def _zeros(example: Tensor) -> str:
+    """An expression for an input like an example; whole numbers are 0, which a table of any size has."""
+    return "torch.zeros(1, *INPUT_SHAPE" + (
+        ")" if example.is_floating_point() else f", dtype={example.dtype})"
+    )
+
+
+def _random(example: Tensor) -> str:
+    """An expression for a random input like an example, where that has floating point numbers."""
     if not example.is_floating_point():
-        return f"torch.zeros(1, *INPUT_SHAPE, dtype={example.dtype})"
-    dtype = "" if example.dtype == torch.float32 else f", dtype={example.dtype}"
-    return f"torch.{how}(1, *INPUT_SHAPE{dtype})"
+        return _zeros(example)
+    return "torch.randn(1, *INPUT_SHAPE" + (
+        ")" if example.dtype == torch.float32 else f", dtype={example.dtype})"
+    )
 
 
 def _free(wanted: str, taken: set[str]) -> str:

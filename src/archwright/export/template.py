@@ -27,11 +27,13 @@ def heading(space: str | None, shape: tuple[int, ...] | None, packages: list[str
         shape: Shape of one input, without the batch, where it is known.
         packages: The packages that the module needs besides torch.
     """
-    origin = f"the search space {space}" if space else "a search space"
+    origin = f" in the search space {space}" if space else ""
     origin = origin.replace("\\", "\\\\").replace('"""', "'''")
     batch = f"shape (N, {', '.join(map(str, shape))})" if shape else "a batch"
     needs = ", ".join(["torch", *packages])
-    return f'''"""A network found by Archwright in {origin}, as plain PyTorch. Needs {needs} alone.
+    return f'''"""A network found by Archwright{origin}.
+
+It is plain PyTorch and needs {needs} alone.
 
     from model import load
 
@@ -65,9 +67,9 @@ def read(path: str | Path) -> dict[str, torch.Tensor]:
             start, end = entry["data_offsets"]
             file.seek(8 + length + start)
             dtype = getattr(torch, DTYPES[entry["dtype"]])
-            numbers = bytearray(file.read(end - start))
-            tensor = torch.frombuffer(numbers, dtype=dtype) if numbers else torch.empty(0, dtype=dtype)
-            tensors[name] = tensor.reshape(entry["shape"])
+            data = bytearray(file.read(end - start))
+            flat = torch.frombuffer(data, dtype=dtype) if data else torch.empty(0, dtype=dtype)
+            tensors[name] = flat.reshape(entry["shape"])
     # Tensors that are one and the same in the network are stored once.
     return tensors | {name: tensors[stored] for name, stored in same.items() if stored in tensors}
 
@@ -118,7 +120,8 @@ def summary(network: nn.Module) -> str:
         count = sum(p.numel() for p in layer.parameters(recurse=False))
         rows.append((name or "network", type(layer).__name__, shapes.get(layer, "-"), f"{count:,}"))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [f"{a:{widths[0]}}  {b:{widths[1]}}  {c:{widths[2]}}  {d:>{widths[3]}}" for a, b, c, d in rows]
+    w, x, y, z = widths
+    lines = [f"{a:{w}}  {b:{x}}  {c:{y}}  {d:>{z}}" for a, b, c, d in rows]
     total = sum(p.numel() for p in network.parameters())
     return "\\n".join([*lines, f"{total:,} parameters in all"])
 

@@ -46,7 +46,7 @@ class Values:
         if isinstance(value, Enum):
             return self._enum(value)
         if type(value) in _PLAIN:
-            return _quoted(value) if isinstance(value, str) else repr(value)
+            return _quoted(value) if isinstance(value, str) else "..." if value is ... else repr(value)
         if type(value) in (float, complex):
             return _number(value)
         if isinstance(value, np.generic):

@@ -49,8 +49,12 @@ def save_weights(network: nn.Module, path: str | Path) -> None:
             continue
         stored[identity] = name
         tensors[name] = _alone(value)
+    path = Path(path)
+    path.touch()
+    mode = path.stat().st_mode
     try:
         save_file(tensors, path, metadata=same or None)
+        path.chmod(mode)  # safetensors makes a file that only its owner can read
     except (KeyError, TypeError, ValueError, SafetensorError) as error:
         kinds = sorted({str(tensor.dtype) for tensor in tensors.values()})
         raise ExportError(
