@@ -44,7 +44,7 @@ def test_version(archwright: Command) -> None:
         (["serach", "digits"], "No such command"),
         (["search"], "Missing argument"),
         (["search", "digits", "--trails", "3"], "--trials"),
-        (["search", "digits", "--trials", "many"], "not a valid int"),
+        (["search", "digits", "--trials", "many"], "valid integer"),
         (["search", "digits", "--trials", "0"], "at least 1 trial"),
         (["search", "digits", "--minutes", "-1"], "minutes > 0"),
         (["search", "digitz"], "Did you mean 'digits'"),
@@ -168,7 +168,7 @@ def test_ctrl_c_once_stops_after_the_running_trials(tmp_path: Path, words: tuple
 def test_ctrl_c_twice_stops_at_once_and_resume_goes_on(archwright: Command, tmp_path: Path) -> None:
     from archwright.experiments import open_run
 
-    process = start(tmp_path, "--workers", "2", "--search-epochs", "200")
+    process = start(tmp_path, "--workers", "2", "--search-epochs", "30")
     process.send_signal(signal.SIGINT)
     time.sleep(0.3)
     process.send_signal(signal.SIGINT)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -14,19 +13,15 @@ import torch
 
 import archwright as aw
 from archwright.errors import RunError, SearchError, UsageError
+from archwright.experiments import load_object
 
 HERE = Path(__file__).parent
 QUICK: dict[str, Any] = {"recipe": aw.Recipe(epochs=1), "progress": False, "onnx": False}
 
 
 def small_space() -> aw.Space:
-    spec = importlib.util.spec_from_file_location("spaces_for_tests", HERE / "spaces_for_tests.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["spaces_for_tests"] = module
-    spec.loader.exec_module(module)
-    return module.make()
+    make = load_object(f"{HERE / 'spaces_for_tests.py'}:make")
+    return make()
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +163,7 @@ def test_workers_give_what_one_process_gives(tmp_path: Path) -> None:
 
 def test_a_space_that_never_runs_ends_the_search_with_the_reason(tmp_path: Path) -> None:
     with pytest.raises(
-        SearchError, match=r"2 failed with: .*does not run on an input of shape \(2, 1, 8, 8\)"
+        SearchError, match=r"1 failed with: .*does not run on an input of shape \(2, 1, 8, 8\)"
     ):
         aw.search(f"{HERE / 'spaces_for_tests.py'}:broken", "digits", out=tmp_path / "run", **QUICK)
     assert aw.open_run(tmp_path / "run").state == "failed"

@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     try:
-        app([word for word in words if word != "--debug"])
+        app([word for word in words if word != "--debug"], prog_name="archwright", obj=words)
     except KeyboardInterrupt:
         print("\ninterrupted; `archwright resume RUN` goes on", file=sys.stderr)
         sys.exit(INTERRUPTED)

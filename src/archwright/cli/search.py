@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +13,7 @@ __all__ = ["search"]
 
 
 def search(
+    context: typer.Context,
     task: Annotated[
         str,
         typer.Argument(
@@ -117,6 +117,7 @@ def search(
     from archwright.errors import UsageError
     from archwright.estimators.training import Recipe
     from archwright.experiments import Budget
+    from archwright.objectives import parse_limit, parse_objective
     from archwright.session import search as run_search
     from archwright.trials import Fidelity
 
@@ -138,7 +139,7 @@ def search(
         task,
         strategy=strategy,
         strategy_options=keyed(option or []),
-        objectives=[*(objective or []), *(limit or [])],
+        objectives=[*map(parse_objective, objective or []), *map(parse_limit, limit or [])],
         budget=Budget(trials, minutes, until),
         recipe=recipe,
         fidelity=Fidelity(search_epochs, search_fraction),
@@ -154,6 +155,6 @@ def search(
         out=out,
         onnx=onnx,
         task_options=task_options,
-        command=shlex.join(["archwright", *sys.argv[1:]]),
+        command=shlex.join(["archwright", *(context.obj or [])]),
     )
     conclude(result.run, as_json)
