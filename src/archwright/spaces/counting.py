@@ -65,7 +65,7 @@ class _State:
         if self.items.get(address):
             left, low, high = self.rest(address)
             return sum(math.comb(left, i) for i in range(low, high + 1))
-        if math.isinf(decision.size):
+        if decision.size == math.inf:
             raise _InfiniteError
         return int(decision.size)
 
@@ -76,8 +76,9 @@ class _State:
             if address in self.values:
                 value = self.values[address]
                 known.append((address, item, value if item is None else item in value))
-            elif item is not None and item in self.items.get(address, {}):
-                known.append((address, item, self.items[address][item]))
+            elif address in self.items:
+                fixed = self.items[address]
+                known.append((address, item, frozenset(fixed.items()) if item is None else fixed.get(item)))
         return (
             tuple(map(id, self.branches)),
             frozenset(known),
@@ -144,22 +145,25 @@ def _split(state: _State, memo: dict[Hashable, int]) -> _Counting:
 
 
 def _expand(state: _State) -> list[Branch]:
-    """Look into every branch whose selector can be read by now, adding what it decides; the others remain."""
+    """Look into every branch whose selector can be read, adding what it decides; those that matter remain."""
     view = {**state.values, **{a: tuple(i for i in fixed if fixed[i]) for a, fixed in state.items.items()}}
-    blocked: list[Branch] = []
+    active = set(state.decisions).union(state.values)
     awaited: set[str] = set()
+    blocked: list[Branch] = []
     ahead = state.branches[::-1]
     while ahead:
         branch = ahead.pop()
+        if branch.decides <= active:
+            continue  # whatever it selects is active already
         if any(read[0] in awaited or state.is_open(read) for read in branch.needs):
             blocked.append(branch)
-            awaited |= branch.decides - state.values.keys() - state.decisions.keys()
+            awaited |= branch.decides - active
             continue
         plan = branch.plans.get(branch.select(view))
         if plan is not None:
-            new = {a: d for a, d in plan.decisions.items() if a not in state.values}
-            state.decisions |= new
-            awaited -= new.keys()
+            state.decisions |= {a: d for a, d in plan.decisions.items() if a not in state.values}
+            active.update(plan.decisions)
+            awaited.difference_update(plan.decisions)
             ahead += plan.branches[::-1]
     return blocked
 
@@ -175,20 +179,22 @@ def _independent(state: _State, branches: list[Branch]) -> Iterator[_State]:
 
     owner: dict[str, int] = {}
     for i, branch in enumerate(branches):
-        for address in branch.mentions:
-            if address not in state.values:
-                leader[find(owner.setdefault(address, i))] = find(i)
-    parts: dict[int | None, _State] = {}
+        for address in branch.mentions - state.values.keys():
+            leader[find(owner.setdefault(address, i))] = find(i)
+    parts: dict[int, _State] = {}
     for i, branch in enumerate(branches):
-        parts.setdefault(find(i), _State({}, [])).branches.append(branch)
+        if find(i) not in parts:
+            parts[find(i)] = _State({}, [])
+        parts[find(i)].branches.append(branch)
+    alone = _State({}, [])
     for address, decision in state.decisions.items():
-        part = find(owner[address]) if address in owner else None
-        parts.setdefault(part, _State({}, [])).decisions[address] = decision
-    for found in parts.values():
-        mentioned = frozenset().union(*(branch.mentions for branch in found.branches))
-        found.values = {a: value for a, value in state.values.items() if a in mentioned}
-        found.items = {a: fixed for a, fixed in state.items.items() if a in found.decisions}
-        yield found
+        part = parts[find(owner[address])] if address in owner else alone
+        part.decisions[address] = decision
+    for part in (*parts.values(), alone):
+        mentioned = frozenset().union(*(branch.mentions for branch in part.branches))
+        part.values = {a: value for a, value in state.values.items() if a in mentioned}
+        part.items = {a: fixed for a, fixed in state.items.items() if a in part.decisions}
+        yield part
 
 
 def enumerate_values(plan: Plan) -> Iterator[dict[str, Any]]:

@@ -374,7 +374,7 @@ class Space:
         bound = self.size_bound
         return {
             "name": self.name,
-            "size_bound": None if math.isinf(bound) else bound,
+            "size_bound": None if bound == math.inf else bound,
             "decisions": {address: decision.describe() for address, decision in self.decisions.items()},
         }
 
@@ -391,6 +391,6 @@ class Space:
 
 
 def _shown(size: float) -> str:
-    if math.isinf(size):
+    if size == math.inf:
         return "infinitely many"
     return f"{size:,}" if size < 1e15 else f"about 1e{math.floor(math.log10(size))}"
