@@ -54,7 +54,7 @@ class Progress(Listener):
         self._total, self._minutes, self._began, self._best = total, minutes, time.monotonic(), None
         if not self.console.is_terminal:
             again = f", {done} of them done before" if done else ""
-            self._print(f"{_TITLES[stage]}: {f'{total} trials' if total else 'no limit on trials'}{again}")
+            self._print(f"{_TITLES[stage]}: {_trials(total)}{again}")
             return
         self._bar = Bar(
             SpinnerColumn(),
@@ -121,6 +121,10 @@ class Progress(Listener):
             return ""
         seconds = max(0, round(min(ends)))
         return f"{seconds // 60}:{seconds % 60:02d} left"
+
+
+def _trials(total: int | None) -> str:
+    return "no limit on trials" if total is None else f"{total} trial{'s' * (total != 1)}"
 
 
 def _number(value: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from archwright.experiments import Run, Stage
 from archwright.export import Card
@@ -45,7 +46,7 @@ def card_of(run: Run, trial: Trial) -> Card:
             "objectives": ", ".join(map(str, run.objectives)),
             "trials": ", ".join(f"{states.count(state)} {state}" for state in TrialState if state in states),
             "ended by": run.stop_reason,
-            "fidelity": ", ".join(f"{name} {value}" for name, value in settings["fidelity"].items() if value),
+            "fidelity": _fidelity(settings["fidelity"]),
             "chosen": f"trial {trial.number}, among {len(run.retrained)} retrained, by validation"
             if won
             else "by hand",
@@ -69,6 +70,12 @@ def card_of(run: Run, trial: Trial) -> Card:
         baseline=run.baseline_test or {},
         caveats=() if won else ("This trial is not the one that the search chose, and was not tested.",),
     )
+
+
+def _fidelity(told: Mapping[str, Any]) -> str:
+    epochs = f"{told['epochs']} epochs" if told["epochs"] else ""
+    share = f"{told['data_fraction']:.0%} of the training data" if told["data_fraction"] < 1 else ""
+    return ", ".join(part for part in (epochs, share) if part)
 
 
 def _count(metrics: Mapping[str, float], name: str) -> int | None:
