@@ -71,8 +71,8 @@ def _image(shape: tuple[int, ...], outputs: int) -> Layer:
     for stage, width in enumerate(_IMAGE_WIDTHS[: pools + 1]):
         if stage:
             layers.append(layer(nn.MaxPool2d, 2))
-        first = layer(ConvNormAct, channels, width, 3, 1 if stage else stride)
-        layers += [first, layer(ConvNormAct, width, width, 3)]
+        strides = [stride] if stride > 1 and not stage else []
+        layers += [layer(ConvNormAct, channels, width, 3, *strides), layer(ConvNormAct, width, width, 3)]
         channels = width
     head = [layer(nn.AdaptiveAvgPool2d, 1), layer(nn.Flatten), layer(nn.Linear, channels, outputs)]
     return layer(nn.Sequential, *layers, *head)
@@ -86,7 +86,8 @@ def _sequence(shape: tuple[int, ...], outputs: int) -> Layer:
     for stage, width in enumerate(_SEQUENCE_WIDTHS[: pools + 1]):
         if stage:
             layers.append(layer(nn.MaxPool1d, 2))
-        layers.append(layer(Conv1dNormAct, channels, width, 5, 1 if stage else stride))
+        strides = [stride] if stride > 1 and not stage else []
+        layers.append(layer(Conv1dNormAct, channels, width, 5, *strides))
         channels = width
     head = [layer(nn.AdaptiveAvgPool1d, 1), layer(nn.Flatten), layer(nn.Linear, channels, outputs)]
     return layer(nn.Sequential, *layers, *head)

@@ -102,7 +102,7 @@ def chain(
         input_shape: Shape of one image: (channels, height, width).
         outputs: Number of numbers the network gives for one image.
         depth: Fewest and most layers; None means 3 to 5, or 3 to 8 where sizes above allow 3 poolings.
-        width: Smallest, largest and step of the first layers' channels; None means (8, 24, 8) for images whose
+        width: Smallest, largest and step of the first layers' channels; None means (16, 32, 8) for images whose
             side is below 16 pixels, else (16, 48, 16).
         operations: Some of `OPERATIONS`: "conv", "separable" (Chollet 2017, arXiv:1610.02357), "dilated" (kernel 3,
             dilation 2), "max_pool" and "average_pool" (window 3, then a 1x1 convolution).
@@ -138,7 +138,7 @@ def conv1d(
         input_shape: Shape of one sequence: (channels, length).
         outputs: Number of numbers the network gives for one sequence.
         depth: Fewest and most layers; None means 3 to twice the number of poolings + 2, at least 5.
-        width: Smallest, largest and step of the first layers' channels; None means (16, 48, 16), or (8, 24, 8)
+        width: Smallest, largest and step of the first layers' channels; None means (16, 48, 16), or (16, 32, 8)
             for sequences of fewer than 16 steps.
         operations: As for `chain`.
         kernel_sizes: Lengths in steps, odd, for layer 0 and the operations "conv" and "separable".
@@ -177,7 +177,7 @@ def _space(
     if fewest < 1:
         raise SpaceError(f"the space {kind.name!r}: expected a depth of at least 1 layer, got {depth}")
     pools = min(pools, most // 2)
-    low, high, step = width or ((8, 24, 8) if side < _SMALL else (16, 48, 16))
+    low, high, step = width or ((16, 32, 8) if side < _SMALL else (16, 48, 16))
 
     times = integer(fewest, most, name="depth")
     scales = [min(2 ** min(i // 2, pools), _WIDEST) for i in range(most)]
@@ -188,7 +188,8 @@ def _space(
         options: dict[str, Any] = {}
         if i == 0:
             kernel_size = choice(*kernel_sizes, name="kernel_size")
-            operation: Expression = layer(kind.convolution, shape[0], widths[0], kernel_size, stride)
+            strides = [stride] if stride > 1 else []
+            operation: Expression = layer(kind.convolution, shape[0], widths[0], kernel_size, *strides)
         else:
             in_channels: Expression = widths[i - 1]
             if skips and i > 1:

@@ -85,8 +85,8 @@ def mlp(
             sizes[i],
             switch(normalization, norms),
             switch(activation, {label: layer(ACTIVATIONS[label]) for label in activations}),
-            dropout,
-            boolean(name="residual") if residual and i else False,
+            dropout=dropout,
+            residual=boolean(name="residual") if residual and i else False,
         )
 
     # Named as the layers are, so that every width is at `layers.I.width`, whether the head reads it or not.
