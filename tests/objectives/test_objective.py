@@ -74,4 +74,5 @@ def test_json_both_ways(objective):
 def test_how_it_reads():
     assert str(Objective("accuracy")) == "maximize accuracy"
     assert str(Objective("params", limit=5e4)) == "minimize params <= 50000"
+    assert str(Objective("flops", limit=1_234_567)) == "minimize flops <= 1234567"
     assert str(Objective("accuracy", limit=0.9, optimize=False)) == "accuracy >= 0.9"

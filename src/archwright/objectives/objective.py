@@ -100,7 +100,7 @@ class Objective:
 
     def __str__(self) -> str:
         sign = "<=" if self.direction is Direction.MINIMIZE else ">="
-        limit = "" if self.limit is None else f" {sign} {self.limit:g}"
+        limit = "" if self.limit is None else f" {sign} {self.limit:.12g}"
         return f"{self.direction} {self.name}{limit}" if self.optimize else f"{self.name}{limit}"
 
 
