@@ -3,6 +3,7 @@ import re
 
 import pytest
 
+import archwright.spaces as aw
 from archwright.objectives import Objective
 from archwright.reports import figures, render_report, write_report
 
@@ -86,6 +87,19 @@ def test_without_a_space_the_decisions_are_listed(digits):
     text = render_report(run)
     assert '<svg class="architecture"' not in text
     assert f"<dt>width</dt><dd>{run.winner.candidate.architecture['width']}</dd>" in text
+
+
+def test_a_space_that_was_changed_is_told_of(digits_run):
+    run, space = digits_run()
+    assert 'class="notice">The space was changed' not in render_report(run, space)
+    other = aw.Space(aw.layer(dict, a=aw.choice(1, 2, name="other")))
+    text = render_report(run, other)
+    assert "It cannot be drawn, since the space given is not the one it was found in" in text
+    assert '<svg class="architecture"' not in text
+    run.settings["space"]["digest"] = "0" * 16
+    text = render_report(run, space)
+    assert 'class="notice">The space was changed since the search; it is drawn as it is now.' in text
+    assert '<svg class="architecture"' in text
 
 
 def test_plots_tables_and_drawing_are_there(digits, digits_page):

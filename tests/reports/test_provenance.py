@@ -31,6 +31,7 @@ def test_settings_name_split_seeds_versions(digits):
     run, space = digits
     groups = {title: dict(lines) for title, lines in settings_groups(run)}
     assert groups["Data"]["split"].startswith("1077 train, 360 validation, 360 test")
+    assert groups["Data"]["preprocessing"] == "Take an input as numbers. Subtract the mean."
     assert groups["Search"]["seed"] == "0"
     assert groups["Search"]["architectures"] == f"{space.size:,}"
     assert groups["Search"]["objectives"] == "maximize accuracy; params <= 60000"

@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from archwright.errors import ArchwrightError
 from archwright.reports.drawing import draw_architecture
 from archwright.reports.failures import failure_groups
 from archwright.reports.figures import figures
@@ -99,12 +99,13 @@ def render_report(run: Run, space: Space | None = None) -> str:
 def _contents(run: Run, space: Space | None) -> dict[str, Any]:
     """What the template shows besides the figures."""
     best = shown_trial(run)
-    described = run.settings.get("task", {}).get("describe", {})
+    drawing, drawing_note = _drawing(run, best, space)
     return {
         "headline": headline(run),
         "numbers": key_numbers(run),
         "best": best,
-        "drawing": Markup(_drawing(best, space, described)) if best and space else None,
+        "drawing": drawing,
+        "drawing_note": drawing_note,
         "score": metric_name(first_objective(run).name),
         "completed": completed(run),
         "trade_off": trade_off(run),
@@ -124,15 +125,26 @@ def _contents(run: Run, space: Space | None) -> dict[str, Any]:
     }
 
 
-def _drawing(best: Trial, space: Space, described: Mapping[str, Any]) -> str:
+def _drawing(run: Run, best: Trial | None, space: Space | None) -> tuple[Markup | None, str]:
+    """The drawing of the best architecture, and what is to be said of it."""
+    if best is None or space is None:
+        return None, ""
+    described = run.settings.get("task", {}).get("describe", {})
     shape, outputs = described.get("input_shape"), described.get("outputs")
     unit = "classes" if described.get("kind") == "classification" else "output" if outputs == 1 else "outputs"
-    return draw_architecture(
-        space,
-        best.candidate.architecture,
-        input_text=" × ".join(map(str, shape)) if shape else "input",
-        output_text=f"{outputs} {unit}" if outputs else "output",
-    )
+    try:
+        drawn = draw_architecture(
+            space,
+            best.candidate.architecture,
+            input_text=" × ".join(map(str, shape)) if shape else "input",
+            output_text=f"{outputs} {unit}" if outputs else "output",
+        )
+    except ArchwrightError as error:
+        return None, f"It cannot be drawn, since the space given is not the one it was found in: {error}"
+    changed = space.digest != run.settings.get("space", {}).get("digest", space.digest)
+    return Markup(
+        drawn
+    ), "The space was changed since the search; it is drawn as it is now." if changed else ""
 
 
 @cache

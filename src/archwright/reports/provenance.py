@@ -77,6 +77,7 @@ def settings_groups(run: Run) -> list[tuple[str, list[tuple[str, str]]]]:
         "split": described.get("split"),
         "input shape": _shape(described.get("input_shape")),
         "classes": _classes(described.get("classes")),
+        "preprocessing": _steps((described.get("preprocessing") or {}).get("steps")),
         **{name.replace("_", " "): value for name, value in (task.get("options") or {}).items()},
     }
     bound = (space.get("describe") or {}).get("size_bound")
@@ -142,6 +143,13 @@ def _classes(classes: list[str] | None) -> str | None:
         if len(classes) <= 12
         else f"{shown} and {len(classes) - 12:,} more ({count_of(len(classes), 'class', 'classes')})"
     )
+
+
+def _steps(steps: list[str] | None) -> str | None:
+    if not steps:
+        return None
+    text = " ".join(steps)
+    return text if len(text) <= 500 else f"{text[:499]}…"
 
 
 def _words(name: str) -> str:

@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archwright.reports.drawing.boxes import Arc, Box
-from archwright.reports.drawing.shortening import decision_texts, folded, labelled_once, pruned
+from archwright.reports.drawing.shortening import common_prefix, decision_texts, folded, labelled_once, pruned
 
 
 def stack(*titles, **parts):
@@ -53,6 +53,13 @@ def test_decisions_that_differ_in_more_than_one_place_are_told_apart():
     assert decision_texts(decided) == ["a.0.b.1 = 3", "a.1.b.0 = 3", "a.0.c = 3", "w = yes"]
 
 
+def test_addresses_share_what_comes_before_a_dot():
+    assert common_prefix(["layers.2.width = 16", "layers.2.skips = {0.5}"]) == "layers.2"
+    assert common_prefix(["layers.2.width = 16", "layers.20.width = 8"]) == "layers"
+    assert common_prefix(["width = 1", "depth = 2"]) == ""
+    assert common_prefix(["layers.2.width = 16"]) == common_prefix([]) == ""
+
+
 def test_the_deepest_boxes_go_first():
     inner = Box("Block", children=tuple(Box(f"op{i}") for i in range(10)))
     root = Box("Sequential", children=tuple(Box("Stage", f"{i}", children=(inner,)) for i in range(4)))
@@ -77,3 +84,7 @@ def test_an_argument_is_named_once():
         children=tuple(Box(t, label=label) for t, label in [("a", "stem"), ("b", "cells"), ("c", "cells")]),
     )
     assert [child.label for child in labelled_once(root).children] == ["stem", "cells", ""]
+    group = Box("", children=(Box("b", label="cells"), Box("c", label="cells")), count=2)
+    cells = labelled_once(Box("Network", children=(Box("a", label="cells"), group, Box("d", label="cells"))))
+    assert [child.label for child in cells.children] == ["cells", "", ""]
+    assert [child.label for child in cells.children[1].children] == ["", ""]

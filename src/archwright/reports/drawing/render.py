@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 
 from archwright.reports.drawing.boxes import Arc, Box
-from archwright.reports.drawing.shortening import decision_texts
+from archwright.reports.drawing.shortening import common_prefix, decision_texts
 
 __all__ = ["CHARACTER", "ROW", "Placed", "arrow", "clipped", "pill", "place"]
 
@@ -65,6 +65,12 @@ def pill(text: str, kind: str, most: int = _LONGEST_CHIP) -> Placed:
     return Placed(width, _CHIP, svg)
 
 
+def _plain(text: str) -> Placed:
+    """A text as high as a pill, without a box."""
+    svg = f'<text class="detail" x="0" y="14">{escape(text)}</text>'
+    return Placed(CHARACTER * len(text), _CHIP, svg)
+
+
 def place(box: Box, names: Mapping[int, str]) -> Placed:
     """Draw a box and all inside it.
 
@@ -118,7 +124,10 @@ class _Header:
     def __init__(self, box: Box, names: Mapping[int, str]) -> None:
         self.box = box
         chips = [] if box.cell is not None else decision_texts(box.decided)
-        self.chips = [pill(text, "decision") for text in chips[:6]]
+        prefix = common_prefix(chips)
+        short = [text.removeprefix(f"{prefix}.") for text in chips]
+        self.chips = [_plain(f"{prefix}:")] if prefix else []
+        self.chips += [pill(text, "decision") for text in short[:6]]
         if len(chips) > 6:
             self.chips.append(pill(f"{len(chips) - 6} more", "decision"))
         detail = clipped(box.detail, _LONGEST_DETAIL)

@@ -9,7 +9,7 @@ from typing import Any
 from archwright.reports.drawing.boxes import Box
 from archwright.reports.wording import value_text
 
-__all__ = ["decision_texts", "folded", "labelled_once", "pruned"]
+__all__ = ["common_prefix", "decision_texts", "folded", "labelled_once", "pruned"]
 
 _LONGEST_PERIOD = 6
 
@@ -43,11 +43,18 @@ def folded(box: Box) -> Box:
 
 def labelled_once(box: Box) -> Box:
     """The box with the name of an argument only at the first of the children that are given in it."""
-    children, before = [], ""
-    for child in map(labelled_once, box.children):
-        label = child.label or (child.children[0].label if not child.title and child.children else "")
-        children.append(replace(child, label="") if label == before else child)
-        before = label
+    return _labelled_once(box, "")
+
+
+def _labelled_once(box: Box, before: str) -> Box:
+    """`before` is the argument that the last box before this one's children was given in."""
+    children = []
+    for child in box.children:
+        is_group = not child.title
+        last = child.children[-1].label if is_group and child.children else child.label
+        labelled = _labelled_once(child, before if is_group else "")
+        children.append(replace(labelled, label="") if child.label == before else labelled)
+        before = last
     return replace(box, children=tuple(children))
 
 
@@ -68,6 +75,21 @@ def _merged(boxes: list[Box]) -> Box:
     decided = {address: value for box in boxes for address, value in box.decided.items()}
     children = tuple(_merged(list(group)) for group in zip(*(box.children for box in boxes), strict=True))
     return replace(boxes[0], decided=decided, children=children)
+
+
+def common_prefix(texts: list[str]) -> str:
+    """What several addresses begin with, up to a dot; empty for a single one.
+
+    >>> common_prefix(["layers.2.width = 16", "layers.2.skips = {0}"])
+    'layers.2'
+    """
+    addresses = [text.partition(" = ")[0].split(".")[:-1] for text in texts]
+    shared = []
+    for parts in zip(*addresses, strict=False):
+        if len(set(parts)) > 1:
+            break
+        shared.append(parts[0])
+    return ".".join(shared) if len(texts) > 1 else ""
 
 
 def decision_texts(decided: Mapping[str, Any]) -> list[str]:
