@@ -308,3 +308,17 @@ def test_a_strategy_that_strays_is_noted(make_store: MakeStore) -> None:
 def test_the_toy_space_is_what_the_tests_think() -> None:
     assert toy_space().size == 4 * 3**4
     assert ACCURACY[0].name == "accuracy"
+
+
+def test_a_search_is_resumed_on_every_kind_of_database(url: str) -> None:
+    with SQLStore(url, "run", create=True) as store:
+        store.lock()
+        with pytest.raises(KeyboardInterrupt):
+            run_search(store, trials=10, strategy="evolution", estimator=Interrupting(4))
+    with SQLStore(url, "run", create=False) as store:
+        store.lock()
+        assert run_search(store, trials=10, strategy="evolution") == "10 trials"
+        found = proposed(store)
+    with SQLStore("sqlite://", "whole", create=True) as whole:
+        run_search(whole, trials=10, strategy="evolution")
+        assert proposed(whole) == found
