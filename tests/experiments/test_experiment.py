@@ -178,6 +178,13 @@ def test_a_failed_trial_costs_itself_only(make_store: MakeStore) -> None:
     assert any("Traceback" in text and "in a user's code" in text for _, text in store.messages())
 
 
+def test_the_time_of_an_estimate_can_be_an_objective(make_store: MakeStore) -> None:
+    store = make_store()
+    objectives = (Objective("accuracy"), Objective("seconds", limit=5.0))
+    run_search(store, trials=3, objectives=objectives, estimator=ToyEstimator(0.01))
+    assert [t.metrics["seconds"] for t in store.trials()] == [0.01] * 3
+
+
 def test_a_search_in_which_everything_fails_ends_with_the_reason(make_store: MakeStore) -> None:
     class Failing(Estimator):
         def estimate(self, candidate: Candidate) -> Measurement:

@@ -61,6 +61,9 @@ class Work:
         except Exception as error:
             told = f"{type(error).__name__}: {error}".rstrip(": ")
             return Outcome(job, TrialState.FAILED, error=told, trace=traceback.format_exc())
+        if any(objective.name == "seconds" for objective in self.objectives):
+            metrics = {"seconds": measurement.seconds, **measurement.metrics}
+            measurement = replace(measurement, metrics=metrics)
         for objective in self.objectives:
             value = measurement.metrics.get(objective.name)
             if value is None or not math.isfinite(value):
