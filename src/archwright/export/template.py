@@ -112,8 +112,8 @@ _NOTED = """\
 _SUMMARY = '''\
 def summary(network: nn.Module) -> str:
     """The layers, in order, with the shapes of their outputs and their numbers of parameters."""
-    named = dict(network.named_modules())
-    layers = {name: layer for name, layer in named.items() if layer._parameters or not layer._modules}
+    modules = dict(network.named_modules())
+    layers = {name: m for name, m in modules.items() if m._parameters or not m._modules}
 @NOTED@
     rows = [("layer", "type", "output", "parameters")]
     for name, layer in layers.items():

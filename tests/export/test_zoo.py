@@ -1,0 +1,133 @@
+"""Every space of the zoo, exported and run where there is no Archwright."""
+
+import ast
+import json
+
+import pytest
+import torch
+from torch import nn
+
+import archwright as aw
+from archwright.export import Card, export_network
+from archwright.spaces.zoo import SPACES, baseline
+
+SHAPES = {1: (7,), 2: (1, 40), 3: (3, 16, 16)}
+CASES = [(name, rank) for name, space in SPACES.items() for rank in space.ranks]
+CASES += [("baseline", rank) for rank in SHAPES]
+ARCHITECTURES = 4
+
+RUN = """
+import io, contextlib, json, runpy
+from pathlib import Path
+import torch
+
+for folder in sorted(Path(sys.argv[1]).iterdir()):
+    found = runpy.run_path(str(folder / "model.py"))
+    case = torch.load(folder.with_name(folder.name) / ".." / ".." / "cases" / f"{folder.name}.pt")
+    network = found["load"]()
+    with torch.no_grad():
+        outputs = network(case["inputs"])
+    parameters = sum(p.numel() for p in found["build"]().parameters())
+    told = io.StringIO()
+    with contextlib.redirect_stdout(told):
+        runpy.run_path(str(folder / "model.py"), run_name="__main__")
+    assert f"{parameters:,} parameters in all" in told.getvalue()
+    assert "weights: weights.safetensors" in told.getvalue()
+    print(json.dumps([folder.name, float((outputs - case["outputs"]).abs().max()), parameters]))
+assert not any(name.startswith("archwright") for name in sys.modules)
+try:
+    import archwright
+except ModuleNotFoundError:
+    print("no archwright here")
+"""
+
+
+def make_space(name, rank):
+    return baseline(SHAPES[rank], 5) if name == "baseline" else SPACES[name].factory(SHAPES[rank], 5)
+
+
+def trained(space, architecture, example):
+    """A network whose weights and running statistics are not those it starts with."""
+    network = space.build(architecture, example)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    network.train()(torch.randn(16, *example.shape[1:]))
+    return network
+
+
+def test_the_whole_zoo_runs_alone(tmp_path, run_alone):
+    torch.manual_seed(0)
+    (tmp_path / "cases").mkdir()
+    expected = {}
+    for name, rank in CASES:
+        space, example = make_space(name, rank), torch.randn(2, *SHAPES[rank])
+        for seed in range(1 if name == "baseline" else ARCHITECTURES):
+            architecture = space.sample(seed)
+            network = trained(space, architecture, example)
+            case = f"{name}-{rank}-{seed}"
+            written = export_network(
+                tmp_path / "exported" / case,
+                space=space,
+                architecture=architecture,
+                network=network,
+                example=example,
+                card=Card(name=case, data={}, split=""),
+                onnx=False,
+            )
+            assert "archwright" not in written.source.read_text()
+            assert no_unused_names(written.source.read_text())
+            inputs = torch.randn(3, *SHAPES[rank])
+            with torch.no_grad():
+                outputs = network.eval()(inputs)
+            torch.save({"inputs": inputs, "outputs": outputs}, tmp_path / "cases" / f"{case}.pt")
+            expected[case] = sum(p.numel() for p in network.parameters())
+    *lines, last = run_alone(RUN, tmp_path / "exported").splitlines()
+    found = [json.loads(line) for line in lines]
+    assert last == "no archwright here"
+    assert {case: parameters for case, _, parameters in found} == expected
+    assert max(difference for _, difference, _ in found) <= 1e-5
+
+
+def no_unused_names(text):
+    """Whether every import and every definition of a printed module is used in it."""
+    tree = ast.parse(text)
+    used = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+    used |= {"load", "annotations"}
+    made = set()
+    for node in tree.body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            made |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ClassDef | ast.FunctionDef):
+            made.add(node.name)
+    return made <= used
+
+
+@pytest.mark.parametrize("name", ["cell"])
+def test_a_space_of_the_zoo_as_onnx(name, tmp_path):
+    space, example = SPACES[name].factory((3, 8, 8), 5), torch.randn(2, 3, 8, 8)
+    architecture = space.sample(1)
+    written = export_network(
+        tmp_path / "best",
+        space=space,
+        architecture=architecture,
+        network=trained(space, architecture, example),
+        example=example,
+        card=Card(name=name, data={}, split=""),
+        onnx=True,
+    )
+    assert written.onnx is not None
+    assert written.onnx.stat().st_size > 1000
+
+
+def test_blocks_of_the_zoo_beside_a_users_own(exported):
+    from archwright.spaces.zoo.blocks import ConvNormAct
+
+    class Scaled(ConvNormAct):
+        def forward(self, x):
+            return 2 * super().forward(x)
+
+    text = exported(
+        aw.layer(nn.Sequential, aw.layer(ConvNormAct, 3, 4), aw.layer(Scaled, 4, 4)), torch.randn(2, 3, 8, 8)
+    )
+    assert text.index("class ConvNormAct(nn.") < text.index("class Scaled(ConvNormAct)")
