@@ -25,7 +25,7 @@ from archwright.spaces.zoo.blocks import (
     SeparableConv,
     SeparableConv1d,
 )
-from archwright.spaces.zoo.shapes import check_labels, check_shape, halvings, stem_stride
+from archwright.spaces.zoo.shapes import check_labels, check_numbers, check_shape, halvings, stem_stride
 
 __all__ = ["OPERATIONS", "chain", "conv1d"]
 
@@ -165,19 +165,17 @@ def _space(
 ) -> Space:
     shape = check_shape(kind.name, input_shape, outputs, [kind.rank])
     labels = check_labels(kind.name, "operation", operations, OPERATIONS)
-    for size in kernel_sizes:
-        if not isinstance(size, int) or size < 1 or size % 2 == 0:
-            raise SpaceError(
-                f"the space {kind.name!r}: expected kernel sizes that are odd and >= 1, got {size!r}"
-            )
+    sizes = check_numbers(kind.name, "kernel_sizes", kernel_sizes, ["size", "..."])
+    if even := [size for size in sizes if size % 2 == 0]:
+        raise SpaceError(f"the space {kind.name!r}: expected kernel sizes that are odd, got {even[0]}")
     stride = stem_stride(min(shape[1:]), kind.longest)
     side = -(-min(shape[1:]) // stride)
     pools = min(kind.most_pools, halvings(side, _SMALLEST))
-    fewest, most = depth or (3, max(5, 2 * pools + 2))
-    if fewest < 1:
-        raise SpaceError(f"the space {kind.name!r}: expected a depth of at least 1 layer, got {depth}")
+    depth = (3, max(5, 2 * pools + 2)) if depth is None else depth
+    fewest, most = check_numbers(kind.name, "depth", depth, ["fewest", "most"])
     pools = min(pools, most // 2)
-    low, high, step = width or ((16, 32, 8) if side < _SMALL else (16, 48, 16))
+    width = ((16, 32, 8) if side < _SMALL else (16, 48, 16)) if width is None else width
+    low, high, step = check_numbers(kind.name, "width", width, ["smallest", "largest", "step"])
 
     times = integer(fewest, most, name="depth")
     scales = [min(2 ** min(i // 2, pools), _WIDEST) for i in range(most)]
@@ -187,7 +185,7 @@ def _space(
     def chain_layer(i: int) -> Layer:
         options: dict[str, Any] = {}
         if i == 0:
-            kernel_size = choice(*kernel_sizes, name="kernel_size")
+            kernel_size = choice(*sizes, name="kernel_size")
             strides = [stride] if stride > 1 else []
             operation: Expression = layer(kind.convolution, shape[0], widths[0], kernel_size, *strides)
         else:
@@ -197,7 +195,7 @@ def _space(
                 for earlier in range(i - 1):
                     in_channels = in_channels + chosen.has(earlier) * widths[earlier]
             operation = choice(
-                {label: _operation(kind, label, in_channels, widths[i], kernel_sizes) for label in labels},
+                {label: _operation(kind, label, in_channels, widths[i], sizes) for label in labels},
                 name="operation",
             )
         if i // 2 < pools:

@@ -12,7 +12,7 @@ from archwright.spaces.decisions import boolean, categorical, integer
 from archwright.spaces.nodes import Layer, layer, repeat, switch
 from archwright.spaces.space import Space
 from archwright.spaces.zoo.blocks import DenseBlock
-from archwright.spaces.zoo.shapes import AXES, check_labels, check_shape
+from archwright.spaces.zoo.shapes import AXES, check_labels, check_numbers, check_shape
 
 __all__ = ["ACTIVATIONS", "NORMALIZATIONS", "mlp"]
 
@@ -60,15 +60,13 @@ def mlp(
     shape = check_shape("mlp", input_shape, outputs, AXES)
     activations = check_labels("mlp", "activation", activations, ACTIVATIONS)
     normalizations = check_labels("mlp", "normalization", normalizations, NORMALIZATIONS)
-    if depth[0] < 1:
-        raise SpaceError(f"the space 'mlp': expected a depth of at least 1 hidden layer, got {depth}")
-    if odd := [width for width in widths if not isinstance(width, int) or width < 1]:
-        raise SpaceError(f"the space 'mlp': expected widths that are whole numbers >= 1, got {odd[0]!r}")
+    fewest, most = check_numbers("mlp", "depth", depth, ["fewest", "most"])
+    widths = check_numbers("mlp", "widths", widths, ["width", "..."])
     if outside := [dropout for dropout in dropouts if not 0 <= dropout < 1]:
         raise SpaceError(f"the space 'mlp': expected dropouts in [0, 1), got {outside[0]!r}")
 
-    times = integer(*depth, name="depth")
-    sizes = [categorical(widths, name=f"{i}.width") for i in range(depth[1])]
+    times = integer(fewest, most, name="depth")
+    sizes = [categorical(widths, name=f"{i}.width") for i in range(most)]
     activation = categorical(activations, name="activation")
     normalization = categorical(normalizations, name="normalization")
     dropout = categorical(dropouts, name="dropout")

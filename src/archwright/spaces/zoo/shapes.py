@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from archwright.errors import SpaceError, did_you_mean
 
-__all__ = ["AXES", "check_labels", "check_shape", "halvings", "stem_stride"]
+__all__ = ["AXES", "check_labels", "check_numbers", "check_shape", "halvings", "stem_stride"]
 
 AXES = {1: "(features,)", 2: "(channels, length)", 3: "(channels, height, width)"}
 """Number of axes of an input to their names."""
@@ -67,6 +67,28 @@ def check_labels(space: str, what: str, labels: Sequence[str], known: Iterable[s
             f"the space {space!r}: expected at least one {what}, got none. Known: {', '.join(known)}."
         )
     return tuple(labels)
+
+
+def check_numbers(space: str, what: str, given: Sequence[int], parts: Sequence[str]) -> tuple[int, ...]:
+    """Several whole numbers >= 1 as a tuple.
+
+    Args:
+        space: Name of the space, for the error's text.
+        what: What the numbers are, such as "depth".
+        given: The numbers.
+        parts: What each is, such as ("fewest", "most"); with "..." among them, any number but none will do.
+
+    Raises:
+        SpaceError: When there are more or fewer, or one is no whole number >= 1.
+    """
+    wanted = f"({', '.join(parts)})"
+    numbers = tuple(given) if isinstance(given, Sequence) else ()
+    fits = bool(numbers) if "..." in parts else len(numbers) == len(parts)
+    if not fits or not all(isinstance(n, int) and not isinstance(n, bool) and n >= 1 for n in numbers):
+        raise SpaceError(
+            f"the space {space!r}: expected {what} to be {wanted}, whole numbers >= 1, got {given!r}"
+        )
+    return numbers
 
 
 def stem_stride(side: int, most: int) -> int:
