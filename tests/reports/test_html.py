@@ -189,6 +189,15 @@ def test_it_prints_on_white(digits_page):
     assert contrast(paper, "rgb(255, 255, 255)") < 1.2
     assert digits_page.evaluate("getComputedStyle(document.querySelector('nav')).display") == "none"
     assert digits_page.pdf().startswith(b"%PDF")
+    digits_page.emulate_media(media="screen", color_scheme="light")
+    digits_page.wait_for_selector("html[data-drawn=light]", state="attached")
+    overhang = """[...document.querySelectorAll('[data-figure]')].map((e) =>
+        e.querySelector('svg.main-svg').getBoundingClientRect().right - e.getBoundingClientRect().right)"""
+    for _ in range(100):
+        if max(digits_page.evaluate(overhang)) < 2:
+            break
+        digits_page.wait_for_timeout(100)
+    assert max(digits_page.evaluate(overhang)) < 2
 
 
 @pytest.mark.parametrize(

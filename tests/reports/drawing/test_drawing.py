@@ -1,4 +1,3 @@
-import time
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -81,9 +80,7 @@ def test_a_large_network_stays_small(depth):
     space = aw.Space(
         aw.layer(nn.Sequential, *block, nested, aw.layer(nn.Linear, 1, aw.integer(1, 9, name="out")))
     )
-    began = time.perf_counter()
     _, words, text = drawn(space)
-    assert time.perf_counter() - began < 5
     assert len(text) < 150_000
     assert depth == 3 or any("calls inside" in word or "more" in word for word in words)
 

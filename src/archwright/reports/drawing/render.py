@@ -46,11 +46,9 @@ class Placed:
         return f'<g transform="translate({x:.1f} {y:.1f})">{self.svg}</g>'
 
 
-def clipped(text: str, most: int, keep_end: bool = False) -> str:
+def clipped(text: str, most: int) -> str:
     """The text, cut with an ellipsis where it is longer than `most` characters."""
-    if len(text) <= most:
-        return text
-    return "…" + text[-(most - 1) :] if keep_end else text[: most - 1] + "…"
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def pill(text: str, kind: str, most: int = _LONGEST_CHIP) -> Placed:

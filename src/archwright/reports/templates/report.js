@@ -19,12 +19,14 @@
     Promise.all(elements.map((element) => {
       let figure = structuredClone(data.figures[element.dataset.figure]);
       if (isDark) figure = recoloured(figure);
-      if (narrow.matches) {
+      if (onPaper) {
+        figure.layout.width = 640;
+      } else if (narrow.matches) {
         figure.layout.height = 320;
         figure.layout.margin = { l: 40, r: 8, t: 40, b: 44 };
         figure.layout.yaxis.title.text = "";
       }
-      return Plotly.react(element, figure.data, figure.layout, {
+      return Plotly.newPlot(element, figure.data, figure.layout, {
         responsive: true,
         displaylogo: false,
         modeBarButtonsToRemove: ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d"],
