@@ -270,6 +270,52 @@ def test_registries_and_tables(user_module, exported, tmp_path):
     assert "lambda: nn.LeakyReLU(SLOPE)" in text
 
 
+def test_a_registry_in_a_module_of_its_own(user_module, exported, tmp_path):
+    """The registry mentions the classes, and their decorator needs the registry before them."""
+    user_module(
+        "own_table",
+        """
+        TABLE = {}
+        def key_of(cls): return cls.__name__.lower()
+        def register(cls):
+            TABLE[key_of(cls)] = cls
+            return cls
+        def make(name): return TABLE[name]()
+        """,
+    )
+    module = user_module(
+        "own_tabled",
+        """
+        from torch import nn
+        from own_table import make, register
+        def block(name): return nn.Sequential(make(name))
+        @register
+        class Triple(nn.Module):
+            def forward(self, x): return 3 * x
+        """,
+    )
+    text = exported(aw.layer(module.block, "triple"), EXAMPLE)
+    check_clean(text, tmp_path)
+    assert text.index("TABLE = {}") < text.index("@register") < text.index("def build")
+
+
+def test_classes_that_use_each_other(user_module, exported, tmp_path):
+    module = user_module(
+        "own_cycle",
+        """
+        from torch import nn
+        class Base(nn.Module):
+            def forward(self, x): return Last()(x) if isinstance(self, Middle) else x
+        class Middle(Base): pass
+        class Last(Middle):
+            def forward(self, x): return 2 * x
+        """,
+    )
+    text = exported(aw.layer(nn.Sequential, aw.layer(module.Middle)), EXAMPLE)
+    check_clean(text, tmp_path)
+    assert text.index("class Base") < text.index("class Middle") < text.index("class Last")
+
+
 def test_values_are_those_of_now(user_module, exported):
     module = user_module(
         "own_changed",
@@ -496,6 +542,10 @@ class Block(nn.Identity):
         (
             "step = 1\nclass Block(nn.Identity):\n    size = step\ndel step",
             "Block uses step: it has no value any more",
+        ),
+        (
+            "import archwright as aw\nwidth = aw.integer(1, 3)\nclass Block(nn.Identity):\n    size = width",
+            "Block uses width: it is a part of a search space",
         ),
         (LOCAL + "Made = [Block]\ndel Block", "Block uses size: it is a variable of the function around"),
         (LOCAL, None),  # made again by the function, under the name it has at the top

@@ -56,6 +56,11 @@ class Definition:
         """Whether it is a variable, not a class or function."""
         return self.statement is None or isinstance(self.statement.node, ast.Assign | ast.AnnAssign)
 
+    @property
+    def is_function(self) -> bool:
+        """Whether it is a function."""
+        return self.statement is not None and isinstance(self.statement.node, ast.FunctionDef)
+
     def targets(self) -> list[Target]:
         """All it refers to."""
         return [
@@ -117,7 +122,7 @@ def in_order(definitions: list[Definition]) -> list[Definition]:
     """Definitions in an order in which Python can execute them.
 
     That is the order of their files, within each file the order of its lines, and before all else what is
-    read while a definition is executed: bases, decorators, defaults.
+    read while a definition is executed: bases, defaults, decorators and what these use.
     """
     files: dict[str, None] = {}
     seen: set[str] = set()
@@ -138,12 +143,17 @@ def in_order(definitions: list[Definition]) -> list[Definition]:
     ordered: dict[Definition, None] = {}
     entered: set[Definition] = set()
 
-    def place(definition: Definition) -> None:
-        if definition not in entered:
-            entered.add(definition)
-            for other in definition.needed_first():
-                place(other)
-            ordered[definition] = None
+    def place(definition: Definition, is_called: bool = False) -> None:
+        if definition in entered:
+            return
+        entered.add(definition)
+        for other in definition.needed_first():
+            place(other, other.is_function)
+        if is_called:  # a decorator, say: what it uses must be there too
+            for target in (reference.target for reference in definition.references):
+                if isinstance(target, Definition):
+                    place(target, target.is_function)
+        ordered[definition] = None
 
     for definition in sorted(definitions, key=lambda d: (rank[d.file], d.line)):
         place(definition)

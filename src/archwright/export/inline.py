@@ -18,6 +18,7 @@ from archwright.export.origins import attribute_of, global_names_of, is_named, i
 from archwright.export.scopes import Use, uses_of
 from archwright.export.statements import Statement, binding_of, module_of, statement_of
 from archwright.export.values import Values
+from archwright.spaces import Expression
 
 __all__ = ["Inliner"]
 
@@ -248,6 +249,11 @@ class Inliner:
         self, owner: Mapping[str, Any] | None, name: str, value: Any, user: Definition | None
     ) -> tuple[Target, str]:
         """A variable's value, printed as it is now; by its source where a value has no other form."""
+        if isinstance(value, Expression):
+            raise ExportError(
+                "it is a part of a search space, which has no value when the network runs; give it as an argument of "
+                "aw.layer"
+            )
         home = getattr(value, "__module__", None)
         if isinstance(home, str) and is_public(home) and attribute_of(sys.modules.get(home), name) is value:
             return Import(home, name, name), ""
