@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -19,11 +20,17 @@ def report(
     ] = None,
 ) -> None:
     """Write one HTML page on a run, which needs no network; also while the run goes on."""
+    from archwright.errors import ArchwrightError
     from archwright.experiments import open_run
     from archwright.reports import write_report
     from archwright.session import space_of
 
     opened = open_run(run)
+    try:
+        space = space_of(opened)
+    except ArchwrightError as error:
+        space = None
+        print(f"the network is not drawn, since its space cannot be made again: {error}", file=sys.stderr)
     path = Path(to) if to else opened.folder / "report.html"
-    write_report(opened, path, space=space_of(opened))
+    write_report(opened, path, space=space)
     print(path)

@@ -261,9 +261,9 @@ class _Search(_Source):
             return
         best = self.experiment._best.get(Stage.SEARCH)
         if budget.trials is not None and self.counted >= budget.trials:
-            self.reason = f"{budget.trials} trials"
+            self.reason = f"{budget.trials} trial{'s' * (budget.trials != 1)}"
         elif budget.minutes is not None and self.seconds() >= budget.minutes * 60:
-            self.reason = f"{budget.minutes:g} minutes"
+            self.reason = f"{budget.minutes:g} minute{'s' * (budget.minutes != 1)}"
         elif (
             budget.target is not None
             and best is not None

@@ -54,7 +54,7 @@ def finish(executor: ProcessesExecutor, count: int, seconds: float = 60) -> dict
 
 @pytest.fixture
 def executor() -> Iterator[ProcessesExecutor]:
-    made = ProcessesExecutor(2, time_limit=8.0, memory_limit=2**30)
+    made = ProcessesExecutor(2, time_limit=15.0, memory_limit=2**30)
     made.open(work)
     yield made
     made.close(now=True)
@@ -71,7 +71,7 @@ def test_a_bad_job_fails_alone(executor: ProcessesExecutor) -> None:
     assert errors[2] is not None
     assert "memory" in errors[2]
     assert errors[3] == "LookupError: not foreseen"
-    assert errors[4] == "over the time limit of 8 s"
+    assert errors[4] == "over the time limit of 15 s"
     assert errors[5:] == [None, None]
     assert all(outcomes[n].state is TrialState.FAILED for n in range(5))
 

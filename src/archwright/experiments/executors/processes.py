@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
 import multiprocessing.context
 import multiprocessing.popen_spawn_posix
-import multiprocessing.process
 import multiprocessing.spawn
 import os
 import signal
@@ -14,11 +12,13 @@ import sys
 import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 import cloudpickle
-import pebble
 
 from archwright.errors import UsageError
 from archwright.experiments.executors.executor import Executor, Job, Outcome, Work
@@ -26,16 +26,21 @@ from archwright.trials import TrialState
 
 __all__ = ["ProcessesExecutor"]
 
+_GLANCE = 0.1
+"""Seconds between two looks at what no future tells: that a worker is ready, that time is up."""
+
 
 class ProcessesExecutor(Executor):
     """Runs jobs in several processes. A worker that dies, hangs or takes too much memory fails its job alone.
 
     Workers are started anew (spawned), so a script needs no `if __name__ == "__main__"` guard; what is defined
-    in a script or a notebook reaches them by value.
+    in a script or a notebook reaches them by value. Each worker is a pool of its own with one process, so that
+    what happens to one is never felt by another.
 
     Args:
         workers: How many processes, at least 1.
-        time_limit: Seconds that a job may take before its process is killed, None for any time.
+        time_limit: Seconds that a job may take before its process is killed, None for any time. The time that
+            the process takes to start is not counted.
         memory_limit: Bytes that a worker's data may grow beyond what it holds when it is ready, None for any
             size (Linux only).
         threads: Threads of torch in each worker; None divides the processors among the workers.
@@ -59,57 +64,124 @@ class ProcessesExecutor(Executor):
         self.slots = workers
         self.time_limit, self.memory_limit = time_limit, memory_limit
         self.threads = threads or max(1, (os.cpu_count() or 1) // workers)
-        self._pool: Any = None
-        self._jobs: dict[Any, Job] = {}
+        self._begin: tuple[Any, ...] = ()
+        self._workers: list[_Worker] = []
+        self._jobs: deque[Job] = deque()
 
     def open(self, work: Work) -> None:
         """Start the workers; they load in the background."""
-        payload = cloudpickle.dumps(work)
-        self._pool = pebble.ProcessPool(
-            max_workers=self.slots,
-            initializer=_begin,
-            initargs=(payload, self.threads, self.memory_limit, os.getpid()),
-            context=_Context(),
-        )
+        self._begin = (cloudpickle.dumps(work), self.threads, self.memory_limit, os.getpid())
+        self._workers = [_Worker(self._begin) for _ in range(self.slots)]
 
     def submit(self, job: Job) -> None:
-        """Give a job to the next worker that is free."""
-        if self._pool is None:
+        """Give a job to a worker that is free, or to the next that will be."""
+        if not self._workers:
             raise UsageError("submit: the executor is not open; call open(work) first")
-        self._jobs[self._pool.schedule(_run, args=(job,), timeout=self.time_limit)] = job
+        self._jobs.append(job)
+        self._hand_out()
 
     def wait(self, seconds: float) -> list[Outcome]:
         """The outcomes of jobs that ended, those of dead workers among them."""
-        done, _ = concurrent.futures.wait(self._jobs, seconds, concurrent.futures.FIRST_COMPLETED)
-        ready = sorted(((future, self._jobs.pop(future)) for future in done), key=lambda pair: pair[1].number)
-        return [self._outcome(future, job) for future, job in ready]
-
-    def _outcome(self, future: Any, job: Job) -> Outcome:
-        try:
-            outcome: Outcome = future.result()
-        except concurrent.futures.TimeoutError:
-            return Outcome(job, TrialState.FAILED, error=f"over the time limit of {self.time_limit:g} s")
-        except pebble.ProcessExpired as error:
-            return Outcome(job, TrialState.FAILED, error=f"its process died ({_death(error.exitcode)})")
-        except Exception as error:
-            trace = "".join(traceback.format_exception(error))
-            return Outcome(job, TrialState.FAILED, error=f"{type(error).__name__}: {error}", trace=trace)
-        return outcome
+        end = time.monotonic() + seconds
+        while running := [worker.future for worker in self._workers if worker.future is not None]:
+            left = max(0.0, end - time.monotonic())
+            wait(running, left if self.time_limit is None else min(left, _GLANCE), FIRST_COMPLETED)
+            outcomes = [outcome for i in range(self.slots) if (outcome := self._look(i)) is not None]
+            self._hand_out()
+            if outcomes or time.monotonic() >= end:
+                return outcomes
+        return []
 
     def close(self, *, now: bool = False) -> None:
         """End the workers."""
-        if self._pool is None:
-            return
-        pool, self._pool = self._pool, None
-        if now:
-            for worker in multiprocessing.active_children():
-                if isinstance(worker, _Process):
-                    worker.kill()
-            pool.stop()
-        else:
-            pool.close()
-        pool.join()
+        workers, self._workers = self._workers, []
         self._jobs.clear()
+        for worker in workers:
+            if now:
+                worker.kill()
+            worker.pool.shutdown(wait=False, cancel_futures=now)
+        for worker in workers:
+            worker.pool.shutdown(wait=True)
+
+    def _hand_out(self) -> None:
+        for i, worker in enumerate(self._workers):
+            if self._jobs and worker.future is None:
+                if worker.process.exitcode is not None:  # it died while it was idle
+                    worker = self._workers[i] = self._replaced(worker)
+                worker.take(self._jobs.popleft())
+
+    def _look(self, i: int) -> Outcome | None:
+        """The outcome of a worker's job if it has ended; a dead worker is replaced."""
+        worker = self._workers[i]
+        if worker.future is None or worker.job is None:
+            return None
+        if not worker.future.done():
+            if self.time_limit is None or worker.seconds() <= self.time_limit:
+                return None
+            worker.kill()
+            self._workers[i] = self._replaced(worker)
+            return Outcome(
+                worker.job, TrialState.FAILED, error=f"over the time limit of {self.time_limit:g} s"
+            )
+        try:
+            outcome = worker.future.result()
+        except BrokenProcessPool:
+            error = f"its process died ({_death(worker.exit_code())})"
+            outcome = Outcome(worker.job, TrialState.FAILED, error=error)
+            self._workers[i] = self._replaced(worker)
+        except Exception as error:
+            trace = "".join(traceback.format_exception(error))
+            outcome = Outcome(
+                worker.job, TrialState.FAILED, error=f"{type(error).__name__}: {error}", trace=trace
+            )
+        worker.future = worker.job = None
+        return outcome
+
+    def _replaced(self, worker: _Worker) -> _Worker:
+        worker.pool.shutdown(wait=False, cancel_futures=True)
+        return _Worker(self._begin)
+
+
+class _Worker:
+    """A pool of one process, and the job it has."""
+
+    def __init__(self, begin: tuple[Any, ...]) -> None:
+        context = _Context()
+        self.pool = ProcessPoolExecutor(1, mp_context=context, initializer=_begin, initargs=begin)
+        self.ready = self.pool.submit(os.getpid)
+        (self.process,) = context.started
+        self.job: Job | None = None
+        self.future: Future[Outcome] | None = None
+        self._since: float | None = None
+
+    def take(self, job: Job) -> None:
+        """Begin a job."""
+        self.job, self._since = job, None
+        try:
+            self.future = self.pool.submit(_run, job)
+        except BrokenProcessPool as error:  # it died a moment ago
+            self.future = Future()
+            self.future.set_exception(error)
+
+    def seconds(self) -> float:
+        """Seconds that the job has run: the clock starts when the process is ready."""
+        if self._since is None:
+            if not self.ready.done():
+                return 0.0
+            self._since = time.monotonic()
+        return time.monotonic() - self._since
+
+    def kill(self) -> None:
+        """End the process, whatever it does."""
+        with contextlib.suppress(ValueError, OSError):
+            self.process.kill()
+
+    def exit_code(self) -> int | None:
+        """The exit code of a process that has died; another thread may still be collecting it."""
+        deadline = time.monotonic() + 5.0
+        while (code := self.process.exitcode) is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return code
 
 
 def _death(code: int | None) -> str:
@@ -180,7 +252,16 @@ class _Process(multiprocessing.context.SpawnProcess):
 
 
 class _Context(multiprocessing.context.SpawnContext):
-    Process = _Process
+    """Starts processes in our way, and remembers them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.started: list[_Process] = []
+
+    def Process(self, *args: Any, **kwargs: Any) -> _Process:  # type: ignore[override]  # noqa: N802
+        process = _Process(*args, **kwargs)
+        self.started.append(process)
+        return process
 
 
 _launching = threading.Lock()
