@@ -77,7 +77,8 @@ __all__ = [
 
 _HOMES = {
     "archwright.spaces": (
-        "Architecture Space boolean categorical choice integer layer maximum minimum real repeat subset switch tied when"
+        "Architecture Space boolean categorical choice integer layer maximum minimum real repeat subset switch "
+        "tied when"
     ),
     "archwright.objectives": "Objective",
     "archwright.experiments": "Budget Run open_run",
