@@ -16,6 +16,9 @@ from archwright.spaces.place import Place, arguments
 
 __all__ = ["Outline", "Walk"]
 
+_MOST = 100_000
+"""Places of layers: more come only from layers nested in each other that stand in several places each."""
+
 
 @dataclass(slots=True)
 class Outline:
@@ -63,6 +66,8 @@ class Walk:
         self.met: list[str] = []
         self._decisions: dict[int, tuple[Decision, list[Place]]] = {}
         self._tied: dict[int, int] = {}
+        self._layers = 0
+        self._checked: set[int] = set()
         for prefix, node in roots.items():
             segments = (prefix,) if prefix else ()
             self._visit(node, Place(segments, segments), self.outline, "one")
@@ -143,7 +148,15 @@ class Walk:
             self.met.append(f"{place}: {_shown(node)}")
 
     def _layer(self, node: Layer, place: Place, outline: Outline) -> None:
-        check_called(node.fn, place)
+        self._layers += 1
+        if self._layers > _MOST:
+            raise SpaceError(
+                f"{place}: more than {_MOST:,} layers, each counted at every place where it stands: a layer is "
+                "made anew there, with all layers inside it; let the class that is called pass one value on twice"
+            )
+        if id(node.fn) not in self._checked:
+            check_called(node.fn, place)
+            self._checked.add(id(node.fn))
         self.met.append(f"{place}: {_shown(node.fn)}()")
         for keyword, value, at in arguments(node, place):
             self._visit(value, at, outline, "many" if keyword is None else "optional")
