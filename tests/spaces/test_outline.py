@@ -260,6 +260,17 @@ def test_an_expression_too_deep_to_walk() -> None:
             aw.Space(deep)
 
 
+def test_layers_inside_layers_in_two_places_each() -> None:
+    """Written as if a value were passed on twice, this asks for 2^40 layers."""
+    network = aw.layer(conv)
+    for _ in range(40):
+        network = aw.layer(sequential, network, network)
+    with pytest.raises(
+        SpaceError, match="more than 100,000 layers, each counted at every place where it stands"
+    ):
+        aw.Space(network)
+
+
 @pytest.mark.parametrize("network", [None, 3, [aw.layer(conv)], nn.ReLU, "layer"])
 def test_a_network_that_is_no_expression(network: Any) -> None:
     with pytest.raises(
