@@ -64,7 +64,9 @@ def possible_values(expression: Expression, told: str) -> list[Any]:
         try:
             found[value(dict(zip(keys, combination, strict=True)))] = None
         except (TypeError, ValueError, ArithmeticError) as error:
-            names = ", ".join(f"{d.name or repr(d)}={v!r}" for d, v in zip(decisions, combination, strict=True))
+            names = ", ".join(
+                f"{d.name or repr(d)}={v!r}" for d, v in zip(decisions, combination, strict=True)
+            )
             raise SpaceError(f"{told}: {expression!r} cannot be worked out for {names}: {error}") from error
     return list(found)
 
