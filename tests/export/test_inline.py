@@ -7,6 +7,7 @@ import linecache
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 import torch
@@ -272,7 +273,7 @@ def test_registries_and_tables(user_module, exported, tmp_path):
 
 def test_a_registry_in_a_module_of_its_own(user_module, exported, tmp_path):
     """The registry mentions the classes, and their decorator needs the registry before them."""
-    user_module(
+    table = user_module(
         "own_table",
         """
         TABLE = {}
@@ -283,18 +284,17 @@ def test_a_registry_in_a_module_of_its_own(user_module, exported, tmp_path):
         def make(name): return TABLE[name]()
         """,
     )
-    module = user_module(
+    user_module(
         "own_tabled",
         """
         from torch import nn
-        from own_table import make, register
-        def block(name): return nn.Sequential(make(name))
+        from own_table import register
         @register
         class Triple(nn.Module):
             def forward(self, x): return 3 * x
         """,
     )
-    text = exported(aw.layer(module.block, "triple"), EXAMPLE)
+    text = exported(aw.layer(table.make, "triple"), EXAMPLE)
     check_clean(text, tmp_path)
     assert text.index("TABLE = {}") < text.index("@register") < text.index("def build")
 
@@ -487,6 +487,22 @@ def test_annotations_that_lead_nowhere_do_not_stand_in_the_way(user_module, expo
     check_clean(text, tmp_path)
 
 
+def test_what_failed_in_an_annotation_fails_again_where_it_is_needed(user_module, exported):
+    module = user_module(
+        "own_half",
+        """
+        from torch import nn
+        class Broken(nn.Identity):
+            path = __file__
+        class Block(nn.Identity):
+            def other(self, a: Broken): ...
+        """,
+    )
+    assert "a: Any" in exported(aw.layer(nn.Sequential, aw.layer(module.Block)), EXAMPLE)
+    with pytest.raises(ExportError, match="Broken uses __file__"):
+        exported(aw.layer(nn.Sequential, aw.layer(module.Block), aw.layer(module.Broken)), EXAMPLE)
+
+
 def make_lambda():
     return lambda: nn.ReLU()
 
@@ -563,16 +579,18 @@ def test_what_cannot_be_inlined_says_so_with_a_cure(body, expected, user_module,
         exported(network, EXAMPLE)
 
 
-def test_source_that_changed_on_disk_is_noticed(user_module, exported):
-    module = user_module(
-        "own_edited", "from torch import nn\nclass Block(nn.Module):\n    def forward(self, x): return x\n"
-    )
-    file = inspect.getsourcefile(module)
-    with open(file, "w") as stream:
-        stream.write(
-            "from torch import nn\nclass Block(nn.Module):\n    def forward(self, x): return x * 2 + 1\n"
-        )
-    with pytest.raises(ExportError, match="changed"):
+def test_source_that_changed_on_disk(user_module, exported):
+    """What only moved is found again; what became another network is noticed."""
+    source = "from torch import nn\nclass Block(nn.Module):\n    def forward(self, x): return x\n"
+    module = user_module("own_edited", source)
+    file = Path(inspect.getsourcefile(module))
+    file.write_text("# A line,\n# and another,\n# and one more.\n\n" + source)
+    assert "class Block" in exported(aw.layer(nn.Sequential, aw.layer(module.Block)), EXAMPLE)
+    file.write_text(source.replace("return x", "return x * 2"))
+    with pytest.raises(ExportError, match="variables or files that changed since"):
+        exported(aw.layer(nn.Sequential, aw.layer(module.Block)), EXAMPLE)
+    file.write_text("")
+    with pytest.raises(ExportError, match=r"Block is not found.*changed on disk"):
         exported(aw.layer(nn.Sequential, aw.layer(module.Block)), EXAMPLE)
 
 

@@ -62,10 +62,6 @@ def statement_of(value: Any) -> Statement | None:
             bases = {base.__name__: base for base in getattr(value, "__mro__", ())[1:-1]}
             kept = {n: v for n, v in {**_imported(around), **bases}.items() if n in around} | closure
             return _statement(text, found[-1], file, module, kept, frozenset(around))
-        if line is not None and text:
-            return (
-                None  # the source was changed since it was imported, so what is there now is something else
-            )
     return None
 
 
