@@ -40,7 +40,7 @@ dev: $(VENV)/.developed  ## install what tests, checks and documentation need, t
 
 demo: $(VENV)/.installed  ## search a network for handwritten digits: about 3 minutes, leaves runs/digits
 	@rm -rf runs/digits
-	$(VENV)/bin/archwright search digits --space chain --strategy evolution --limit 'params<=60000' --trials 40 --seed 0 --out runs/digits
+	$(VENV)/bin/archwright search digits --space chain --strategy evolution --limit 'params<=60000' --trials 24 --minutes 2 --workers 2 --seed 0 --out runs/digits
 
 test: $(VENV)/.developed  ## the whole test suite
 	$(IN_VENV) pytest

@@ -1,10 +1,10 @@
 """Networks as files that need no Archwright: source, weights, ONNX, a model card."""
 
+from archwright.experiments.checkpoints import save_weights
 from archwright.export.card import Card, installed_versions, render_card
 from archwright.export.export import Exported, export_network
 from archwright.export.onnx import save_onnx
 from archwright.export.source import print_source
-from archwright.export.weights import save_weights
 
 __all__ = [
     "Card",

@@ -14,11 +14,11 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from archwright.errors import ArchwrightWarning, ExportError
+from archwright.experiments.checkpoints import save_weights
 from archwright.export.card import Card, render_card
 from archwright.export.checking import check_printed
 from archwright.export.onnx import has_onnx, save_onnx
 from archwright.export.source import print_source
-from archwright.export.weights import save_weights
 from archwright.spaces import Architecture, Space
 
 __all__ = ["Exported", "export_network"]
