@@ -15,60 +15,13 @@ import filelock
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from archwright.errors import MissingExtraError, RunError, UsageError
+from archwright.errors import RunError
 from archwright.experiments.store.store import Event, Stage, Store
+from archwright.experiments.store.tables import FACTS, FORMAT, MESSAGES, METADATA, RUNS, TRIALS, checked_url
 from archwright.spaces.architecture import Architecture
 from archwright.trials import Candidate, Fidelity, Measurement, Trial, TrialState
 
-__all__ = ["FORMAT", "SQLStore"]
-
-FORMAT = 1
-"""Version of the tables below; a store of another one is refused."""
-
-_METADATA = sa.MetaData()
-_RUNS = sa.Table(
-    "runs",
-    _METADATA,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("name", sa.String(400), unique=True, nullable=False),
-    sa.Column("format", sa.Integer, nullable=False),
-)
-_TRIALS = sa.Table(
-    "trials",
-    _METADATA,
-    sa.Column("run", sa.Integer, primary_key=True),
-    sa.Column("stage", sa.String(16), primary_key=True),
-    sa.Column("number", sa.Integer, primary_key=True),
-    sa.Column("state", sa.String(16), nullable=False),
-    sa.Column("architecture", sa.Text, nullable=False),
-    sa.Column("fidelity", sa.Text),
-    sa.Column("parent", sa.Integer),
-    sa.Column("metrics", sa.Text),
-    sa.Column("curve", sa.Text),
-    sa.Column("artifacts", sa.Text),
-    sa.Column("estimate_seconds", sa.Double),
-    sa.Column("error", sa.Text),
-    sa.Column("started", sa.Double, nullable=False),
-    sa.Column("finished", sa.Double),
-    sa.Column("asked", sa.Integer, nullable=False),
-    sa.Column("told", sa.Integer),
-    sqlite_with_rowid=False,
-)
-_FACTS = sa.Table(
-    "facts",
-    _METADATA,
-    sa.Column("run", sa.Integer, primary_key=True),
-    sa.Column("key", sa.String(100), primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
-)
-_MESSAGES = sa.Table(
-    "messages",
-    _METADATA,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("run", sa.Integer, nullable=False, index=True),
-    sa.Column("time", sa.Double, nullable=False),
-    sa.Column("text", sa.Text, nullable=False),
-)
+__all__ = ["SQLStore"]
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -107,7 +60,7 @@ class SQLStore(Store):
     """
 
     def __init__(self, url: str | sa.URL, run: str, *, create: bool) -> None:
-        self._url = _checked_url(url)
+        self._url = checked_url(url)
         self._run_name = run
         self._lock: filelock.BaseFileLock | sa.Connection | None = None
         self._engine = sa.create_engine(self._url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
@@ -129,8 +82,8 @@ class SQLStore(Store):
     def _open(self, create: bool) -> None:
         self._connection = self._engine.connect()
         if create:
-            _METADATA.create_all(self._connection)
-            inserted = self._insert(_RUNS).on_conflict_do_nothing().returning(_RUNS.c.id)
+            METADATA.create_all(self._connection)
+            inserted = self._insert(RUNS).on_conflict_do_nothing().returning(RUNS.c.id)
             row = self._connection.execute(inserted, {"name": self._run_name, "format": FORMAT}).first()
             if row is None:
                 raise RunError(
@@ -139,10 +92,10 @@ class SQLStore(Store):
         else:
             if not sa.inspect(self._connection).has_table("runs"):
                 raise RunError(f"{self} is not a store of Archwright: it has no table 'runs'")
-            query = sa.select(_RUNS.c.id, _RUNS.c.format).where(_RUNS.c.name == self._run_name)
+            query = sa.select(RUNS.c.id, RUNS.c.format).where(RUNS.c.name == self._run_name)
             row = self._connection.execute(query).first()
             if row is None:
-                names = self._connection.execute(sa.select(_RUNS.c.name).limit(10)).scalars().all()
+                names = self._connection.execute(sa.select(RUNS.c.name).limit(10)).scalars().all()
                 raise RunError(f"{self} has no run {self._run_name!r}; it has: {', '.join(names) or 'none'}")
             if row.format != FORMAT:
                 raise RunError(
@@ -150,21 +103,21 @@ class SQLStore(Store):
                     "version that wrote it"
                 )
         self._run: int = row.id
-        mine = _TRIALS.c.run == self._run
-        latest = sa.select(sa.func.max(_TRIALS.c.asked), sa.func.max(_TRIALS.c.told)).where(mine)
+        mine = TRIALS.c.run == self._run
+        latest = sa.select(sa.func.max(TRIALS.c.asked), sa.func.max(TRIALS.c.told)).where(mine)
         self._events: int = max(value or 0 for value in self._connection.execute(latest).one())
         self._prepare()
 
     def _prepare(self) -> None:
         """Statements on the hot path are made once."""
         key = ("run", "stage", "number")
-        start = self._insert(_TRIALS)
+        start = self._insert(TRIALS)
         self._start = start.on_conflict_do_update(
             index_elements=list(key), set_={"started": start.excluded.started}
         )
         self._finish = (
-            sa.update(_TRIALS)
-            .where(*(_TRIALS.c[column] == sa.bindparam(f"key_{column}") for column in key))
+            sa.update(TRIALS)
+            .where(*(TRIALS.c[column] == sa.bindparam(f"key_{column}") for column in key))
             .values(
                 {
                     column: sa.bindparam(column)
@@ -181,7 +134,7 @@ class SQLStore(Store):
                 }
             )
         )
-        fact = self._insert(_FACTS)
+        fact = self._insert(FACTS)
         self._put = fact.on_conflict_do_update(
             index_elements=["run", "key"], set_={"value": fact.excluded.value}
         )
@@ -308,9 +261,9 @@ class SQLStore(Store):
 
     def _rows(self, stage: Stage) -> Iterator[tuple[Trial, int, int | None]]:
         query = (
-            sa.select(*(column for column in _TRIALS.c if column.name not in ("run", "stage")))
-            .where(_TRIALS.c.run == self._run, _TRIALS.c.stage == stage.value)
-            .order_by(_TRIALS.c.number)
+            sa.select(*(column for column in TRIALS.c if column.name not in ("run", "stage")))
+            .where(TRIALS.c.run == self._run, TRIALS.c.stage == stage.value)
+            .order_by(TRIALS.c.number)
         )
         fidelities: dict[str, Fidelity] = {}
         for row in self._live.execute(query):
@@ -352,22 +305,22 @@ class SQLStore(Store):
     @_explained
     def get(self, key: str, default: Any = None) -> Any:
         """A fact about the run."""
-        query = sa.select(_FACTS.c.value).where(_FACTS.c.run == self._run, _FACTS.c.key == key)
+        query = sa.select(FACTS.c.value).where(FACTS.c.run == self._run, FACTS.c.key == key)
         text = self._live.execute(query).scalar()
         return default if text is None else json.loads(text)
 
     @_explained
     def say(self, text: str) -> None:
         """One insert."""
-        self._live.execute(sa.insert(_MESSAGES), {"run": self._run, "time": time.time(), "text": text})
+        self._live.execute(sa.insert(MESSAGES), {"run": self._run, "time": time.time(), "text": text})
 
     @_explained
     def messages(self) -> list[tuple[float, str]]:
         """The run's log, in order."""
         query = (
-            sa.select(_MESSAGES.c.time, _MESSAGES.c.text)
-            .where(_MESSAGES.c.run == self._run)
-            .order_by(_MESSAGES.c.id)
+            sa.select(MESSAGES.c.time, MESSAGES.c.text)
+            .where(MESSAGES.c.run == self._run)
+            .order_by(MESSAGES.c.id)
         )
         return [(when, text) for when, text in self._live.execute(query)]
 
@@ -387,23 +340,3 @@ def _set_up_sqlite(connection: Any, _: Any) -> None:
     # take the last ones, and it leaves the file consistent.
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000"):
         connection.execute(f"PRAGMA {pragma}")
-
-
-def _checked_url(url: str | sa.URL) -> sa.URL:
-    try:
-        made = sa.make_url(url)
-    except sa.exc.ArgumentError:
-        raise UsageError(
-            f"store {url!r}: expected a URL such as postgresql+psycopg://host/database or sqlite:///file.sqlite"
-        ) from None
-    backend = made.get_backend_name()
-    if backend == "postgresql" and made.drivername == "postgresql":
-        made = made.set(drivername="postgresql+psycopg")
-    if made.drivername == "postgresql+psycopg":
-        try:
-            import psycopg  # noqa: F401
-        except ImportError:
-            raise MissingExtraError("psycopg", "postgres", "a store on PostgreSQL") from None
-    if backend not in ("sqlite", "postgresql"):
-        raise UsageError(f"store {url!r}: expected sqlite or postgresql, got {backend}")
-    return made
