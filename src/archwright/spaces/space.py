@@ -31,6 +31,8 @@ __all__ = ["Space"]
 
 _TRIES = 10_000
 _COUNTABLE = 1_000_000
+_PRINTABLE = 10**4_000
+"""Python refuses to write larger numbers as text."""
 
 
 class Space:
@@ -370,11 +372,12 @@ class Space:
     # Telling spaces apart
 
     def describe(self) -> dict[str, Any]:
-        """Name, size and decisions as a dict of JSON's own types."""
+        """Name, size and decisions as a dict of JSON's own types; a size that is too long to print is None."""
         bound = self.size_bound
+        printable = isinstance(bound, int) and bound < _PRINTABLE
         return {
             "name": self.name,
-            "size_bound": None if bound == math.inf else bound,
+            "size_bound": bound if printable else None,
             "decisions": {address: decision.describe() for address, decision in self.decisions.items()},
         }
 

@@ -34,9 +34,18 @@ class Subset(Decision):
                 f"n={items}, got {k!r}"
             )
         self.n, self.low, self.high = items, low, high
-        self._up_to = list(itertools.accumulate(math.comb(items, i) for i in range(low, high + 1)))
-        self.size = self._up_to[-1]
+        self.size = sum(self._ways())
+        # Where at least a quarter of all subsets is allowed, drawing any until one fits needs no table.
+        is_most = low < high and 4 * self.size >= 2**items
+        self._up_to = None if is_most else list(itertools.accumulate(self._ways()))
         self.columns = items
+
+    def _ways(self) -> Iterator[int]:
+        """How many subsets there are of each allowed number of items, the fewest first."""
+        ways = math.comb(self.n, self.low)
+        for count in range(self.low, self.high + 1):
+            yield ways
+            ways = ways * (self.n - count) // (count + 1)
 
     @property
     def numeric(self) -> bool:
@@ -69,10 +78,15 @@ class Subset(Decision):
 
     def draw(self, random: Random) -> tuple[int, ...]:
         """A subset, each equally likely."""
-        count = self.low
-        if self.low < self.high:
-            count += bisect.bisect_right(self._up_to, random.randrange(self._up_to[-1]))
-        return tuple(sorted(random.sample(range(self.n), count)))
+        if self._up_to is not None:
+            count = self.low
+            if self.low < self.high:
+                count += bisect.bisect_right(self._up_to, random.randrange(self._up_to[-1]))
+            return tuple(sorted(random.sample(range(self.n), count)))
+        while True:
+            bits = random.getrandbits(self.n)
+            if self.low <= bits.bit_count() <= self.high:
+                return tuple(i for i, bit in enumerate(reversed(f"{bits:b}")) if bit == "1")
 
     def values(self) -> Iterator[tuple[int, ...]]:
         """All subsets, the smaller ones first."""
@@ -81,7 +95,7 @@ class Subset(Decision):
 
     def neighbors(self, value: Any) -> list[tuple[int, ...]]:
         """One item removed, added or exchanged."""
-        inside, outside = list(value), [i for i in range(self.n) if i not in value]
+        inside, outside = list(value), sorted(set(range(self.n)).difference(value))
         found = []
         if len(inside) > self.low:
             found += [tuple(i for i in inside if i != gone) for gone in inside]
@@ -109,7 +123,8 @@ class Subset(Decision):
 
     def encode(self, value: Any) -> Sequence[float]:
         """One number an item: 1 where it is in the subset, else 0."""
-        return [float(i in value) for i in range(self.n)]
+        inside = set(value)
+        return [float(i in inside) for i in range(self.n)]
 
     def decode(self, numbers: Sequence[float]) -> tuple[int, ...]:
         """The items with the largest numbers: as many as are at least 0.5, within the bounds."""
