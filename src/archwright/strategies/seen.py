@@ -61,7 +61,7 @@ class Seen:
                 10,000 samples in a row are known.
             SpaceError: When the constraints leave nothing to be found.
         """
-        listable = not math.isinf(self.space.size_bound)
+        listable = self.space.size_bound != math.inf
         refused: SpaceError | None = None
         try:
             for _ in range(_DRAWS if listable else _DRAWS_OF_INFINITE):
