@@ -55,7 +55,11 @@ def test_what_a_space_tells_of_itself() -> None:
             "0.conv.conv.deep": {"kind": "boolean"},
         },
     }
-    assert aw.Space(aw.layer(part, aw.real(0, 1))).describe()["size_bound"] is None
+    for endless in (aw.real(0, 1), aw.subset(20_000)):
+        space = aw.Space(aw.layer(part, endless))
+        assert json.loads(json.dumps(space.describe()))["size_bound"] is None
+        assert len(space.digest) == 16
+    assert repr(space) == "Space(unnamed: 1 decisions, about 1e6020 architectures)"
 
 
 # Making architectures
