@@ -23,7 +23,7 @@ def _size(depth: tuple[int, int], widths: int, kernels: int, pools: int, operati
         for i in range(1, layers):
             count *= widths * operations * 2 ** (i - 1)
         reached = min(pools, math.ceil(layers / 2))
-        total += count * 2**reached * 2
+        total += count * 2**reached
     return total
 
 
@@ -48,7 +48,7 @@ def test_size(space: Space, depth: tuple[int, int], widths: int, kernels: int, p
 )
 def test_addresses(space: Space) -> None:
     patterns = [
-        r"depth|global_pool|layers\.0\.kernel_size|layers\.pool_[012]",
+        r"depth|layers\.0\.kernel_size|layers\.pool_[012]",
         r"layers\.\d\.(width|operation|skips|operation\.(conv|separable)\.kernel_size)",
     ]
     for address in space.decisions:
@@ -62,7 +62,6 @@ def _architecture(space: Space, **changes: object) -> Architecture:
     """The network described in the tests below, in a space over 8 x 8 images."""
     values = {
         "depth": 4,
-        "global_pool": "average",
         "layers.pool_0": 1,
         "layers.0.width": 16,
         "layers.0.kernel_size": 5,
@@ -123,16 +122,15 @@ def test_skips_are_wired_as_the_architecture_says() -> None:
     torch.testing.assert_close(network(x), network[3](fourth.mean(dim=(2, 3))))
 
 
-def test_pooling_and_global_pool_follow_their_decisions() -> None:
+def test_pooling_follows_its_decision() -> None:
     space = chain((1, 8, 8), 10)
-    changed = _architecture(space, **{"layers.pool_0": 0, "global_pool": "max"})
+    changed = _architecture(space, **{"layers.pool_0": 0})
     network = space.build(changed).eval()
     sizes: list[tuple[int, ...]] = []
     for layer in network[0].layers:
         layer.operation.register_forward_hook(lambda _m, _i, output: sizes.append(tuple(output.shape[2:])))
     network(torch.randn(2, 1, 8, 8))
     assert sizes == [(8, 8), (4, 4), (4, 4), (4, 4)]
-    assert isinstance(network[1], nn.AdaptiveMaxPool2d)
 
 
 def test_a_pool_beyond_the_last_layer_leaves_it_out() -> None:
@@ -177,7 +175,7 @@ def test_most_digit_networks_are_small() -> None:
 def test_options_narrow_the_space() -> None:
     space = chain((1, 8, 8), 10, depth=(2, 2), operations=["conv"], kernel_sizes=[3], skips=False)
     assert not [address for address in space.decisions if address.endswith("skips")]
-    assert space.size == 3**2 * 2 * 2
+    assert space.size == 3**2 * 2
 
 
 @pytest.mark.parametrize(

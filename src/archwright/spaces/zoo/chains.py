@@ -6,7 +6,7 @@ outputs it reads. As there, outputs that are skipped to are concatenated along t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,7 +49,7 @@ class _Kind:
     separable: Callable[..., nn.Module]
     max_pool: Callable[..., nn.Module]
     average_pool: Callable[..., nn.Module]
-    global_pools: Mapping[str, Callable[..., nn.Module]]
+    global_pool: Callable[..., nn.Module]
 
 
 _IMAGES = _Kind(
@@ -61,7 +61,7 @@ _IMAGES = _Kind(
     separable=SeparableConv,
     max_pool=nn.MaxPool2d,
     average_pool=nn.AvgPool2d,
-    global_pools={"average": nn.AdaptiveAvgPool2d, "max": nn.AdaptiveMaxPool2d},
+    global_pool=nn.AdaptiveAvgPool2d,
 )
 _SEQUENCES = _Kind(
     name="conv1d",
@@ -72,7 +72,7 @@ _SEQUENCES = _Kind(
     separable=SeparableConv1d,
     max_pool=nn.MaxPool1d,
     average_pool=nn.AvgPool1d,
-    global_pools={"average": nn.AdaptiveAvgPool1d, "max": nn.AdaptiveMaxPool1d},
+    global_pool=nn.AdaptiveAvgPool1d,
 )
 
 
@@ -92,8 +92,8 @@ def chain(
     last it reads besides the last. Pooling p halves all sizes after layer 2p or 2p + 1, as decided. The range of
     the widths doubles every two layers as far as there are poolings, up to four times, so that layers cost alike
     wherever they stand. There are as many poolings as leave a side of at least 4 pixels, up to 3; an image of more
-    than 56 pixels is first reduced by a stride of layer 0. The last layer's output is pooled globally and read by a
-    linear layer.
+    than 56 pixels is first reduced by a stride of layer 0. The last layer's output is averaged over the image and read
+    by a linear layer.
 
     The default ranges are made for one CPU core on small images and one small accelerator on larger ones: on 8x8
     digits most networks have 10,000 to 60,000 parameters, since wider or deeper ones cost more and score no better.
@@ -111,7 +111,7 @@ def chain(
 
     Returns:
         The space, with the addresses `depth`, `layers.I.width`, `layers.I.operation`,
-        `layers.I.operation.conv.kernel_size`, `layers.I.skips`, `layers.pool_P`, `global_pool`.
+        `layers.I.operation.conv.kernel_size`, `layers.I.skips`, `layers.pool_P`.
 
     Raises:
         SpaceError: When the shape is not that of an image, or an option is unknown or out of range.
@@ -205,7 +205,7 @@ def _space(
     network = layer(
         nn.Sequential,
         layer(Chain, repeat(chain_layer, times, name="layers")),
-        choice({label: layer(pool, 1) for label, pool in kind.global_pools.items()}, name="global_pool"),
+        layer(kind.global_pool, 1),
         layer(nn.Flatten),
         layer(nn.Linear, _last(times, widths), outputs),
     )
