@@ -24,7 +24,7 @@ class Codes:
 
     def __init__(self, decisions: Mapping[str, Decision]) -> None:
         self._decisions = decisions
-        self._inactive = {address: (-1.0,) * d.columns for address, d in decisions.items()}
+        self._parts = [(address, d.encode, (-1.0,) * d.columns) for address, d in decisions.items()]
         self.columns = sum(decision.columns for decision in decisions.values())
 
     def encode(self, values: Mapping[str, Any]) -> list[float]:
@@ -34,19 +34,18 @@ class Codes:
             SpaceError: When an address is none of the space, or a value has no code.
         """
         numbers: list[float] = []
-        active = 0
-        for address, decision in self._decisions.items():
-            if address in values:
-                try:
-                    numbers += decision.encode(values[address])
-                except (KeyError, ValueError, TypeError, ArithmeticError):
-                    raise SpaceError(
-                        f"{address!r} cannot be {values[address]!r}; it is {decision!r}"
-                    ) from None
-                active += 1
-            else:
-                numbers += self._inactive[address]
-        if active < len(values):
+        inactive = 0
+        try:
+            for address, encode, nothing in self._parts:
+                if address in values:
+                    numbers += encode(values[address])
+                else:
+                    numbers += nothing
+                    inactive += 1
+        except (KeyError, ValueError, TypeError, ArithmeticError):
+            decision = self._decisions[address]
+            raise SpaceError(f"{address!r} cannot be {values[address]!r}; it is {decision!r}") from None
+        if len(self._parts) - inactive < len(values):
             odd = next(address for address in values if address not in self._decisions)
             raise SpaceError(f"no decision of the space has the address {odd!r}, so it has no code")
         return numbers

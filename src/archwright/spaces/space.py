@@ -152,11 +152,9 @@ class Space:
         return Architecture._adopt(made)
 
     def _check_addresses(self, values: Mapping[str, Any]) -> None:
-        for address in values:
-            if address not in self.decisions:
-                raise SpaceError(
-                    f"no decision has the address {address!r}.{did_you_mean(str(address), self.decisions)}"
-                )
+        if not values.keys() <= self.decisions.keys():
+            odd = next(address for address in values if address not in self.decisions)
+            raise SpaceError(f"no decision has the address {odd!r}.{did_you_mean(str(odd), self.decisions)}")
 
     def sample(self, random: Random | int | None = None) -> Architecture:
         """A random architecture: every active decision is drawn on its own, uniformly.
@@ -189,16 +187,17 @@ class Space:
             SpaceError: When 10,000 mutations in a row are refused, or nothing can change.
         """
         random = random if isinstance(random, Random) else Random(random)
-        self._check_addresses(architecture)
-        addresses = [address for address in architecture if self.decisions[address].size > 1]
+        values, canonical = architecture._values, self._rules.canonical
+        self._check_addresses(values)
+        addresses = [address for address in values if self.decisions[address].size > 1]
         if not addresses:
             raise SpaceError("this architecture cannot be mutated: no active decision has a second value")
-        own = self.canonical(architecture)
+        own = canonical(architecture)
         for _ in range(_TRIES):
             address = addresses[int(random.random() * len(addresses))]
-            changed = self.decisions[address].vary(architecture[address], random)
-            mutant = self._with({**architecture._values, address: changed}, random)
-            if self.canonical(mutant) != own and self._rules.allow(mutant):
+            changed = self.decisions[address].vary(values[address], random)
+            mutant = self._with({**values, address: changed}, random)
+            if canonical(mutant) != own and self._rules.allow(mutant):
                 return mutant
         raise SpaceError(
             f"{_TRIES:,} mutations in a row were refused by the constraints, or gave another spelling of the "
@@ -216,11 +215,13 @@ class Space:
             SpaceError: When the constraints refuse 10,000 children in a row.
         """
         random = random if isinstance(random, Random) else Random(random)
-        self._check_addresses(first)
-        self._check_addresses(second)
+        self._check_addresses(first._values)
+        self._check_addresses(second._values)
         for _ in range(_TRIES):
-            wanted = {**first._values, **second._values}
-            wanted |= {a: value for a, value in first.items() if a in second and random.random() < 0.5}
+            wanted = dict(second._values)
+            for address, value in first._values.items():
+                if address not in wanted or random.random() < 0.5:
+                    wanted[address] = value
             child = self._with(wanted, random)
             if self._rules.allow(child):
                 return child
@@ -232,7 +233,7 @@ class Space:
         Integers move by one step, reals by a tenth of their scale, subsets by one item added, removed or
         exchanged, all others to each other value. A decision that becomes active takes its first value.
         """
-        self._check_addresses(architecture)
+        self._check_addresses(architecture._values)
         found: dict[Hashable, Architecture] = {}
         own = self.canonical(architecture)
         for address, value in architecture.items():
