@@ -200,8 +200,7 @@ class Space:
             if canonical(mutant) != own and self._rules.allow(mutant):
                 return mutant
         raise SpaceError(
-            f"{_TRIES:,} mutations in a row were refused by the constraints, or gave another spelling of the "
-            "same network; loosen them"
+            f"{_TRIES:,} mutations in a row were refused by the constraints or spelled the same network; loosen them"
         )
 
     def crossover(
