@@ -32,7 +32,7 @@ from archwright.spaces.nodes import (
 )
 from archwright.spaces.space import Space
 
-__all__ = [  # noqa: RUF022 -- a table of contents, by use
+__all__ = [
     # What a space is written with
     "boolean",
     "categorical",
