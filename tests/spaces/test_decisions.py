@@ -272,3 +272,9 @@ def test_a_vector_for_a_subset_keeps_its_bounds() -> None:
     assert aw.subset(4, (1, 2)).decode([0.1, 0.3, 0.2, 0.1]) == (1,)
     assert aw.subset(4, (1, 2)).decode([0.9, 0.6, 0.7, 0.8]) == (0, 3)
     assert aw.subset(4).decode([0.9, 0.4, 0.5, 0.0]) == (0, 2)
+
+
+@pytest.mark.parametrize("make", [lambda: aw.categorical([1, 2**63]), lambda: aw.integer(0, 2**63)])
+def test_whole_numbers_that_a_store_cannot_hold_are_refused(make: Any) -> None:
+    with pytest.raises(SpaceError, match="64 bits"):
+        make()

@@ -55,6 +55,10 @@ class Categorical(Decision):
                 )
             if isinstance(label, float) and not math.isfinite(label):
                 raise SpaceError(f"{told('categorical', name)}: expected finite numbers, got {label!r}")
+            if isinstance(label, int) and not -(2**63) <= label < 2**63:
+                raise SpaceError(
+                    f"{told('categorical', name)}: expected whole numbers of at most 64 bits, got {label}"
+                )
             if label in self._own:
                 same = self._own[label]
                 twice = f"{label!r} stands twice" if same is label else f"{label!r} equals {same!r}"
@@ -141,6 +145,10 @@ class Integer(Decision):
                 if whole(value) is None
             )
             raise SpaceError(f"{told('integer', name)}: expected {label} to be a whole number, got {value!r}")
+        if first < -(2**63) or last >= 2**63:
+            raise SpaceError(
+                f"{told('integer', name)}: expected whole numbers of at most 64 bits, got {low} to {high}"
+            )
         if first > last:
             raise SpaceError(
                 f"{told('integer', name)}: expected low <= high, got low={first}, high={last}; swap them"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import gc
 import hashlib
 import json
 import os
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import filelock
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -34,7 +37,7 @@ def _explained(method: Callable[_P, _R]) -> Callable[_P, _R]:
     def explained(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         try:
             return method(*args, **kwargs)
-        except (sa.exc.DBAPIError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        except (sa.exc.DBAPIError, ValueError) as error:
             reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
             raise RunError(
                 f"the store {args[0]} cannot be used: {reason}; if the file is corrupt, restore it from a copy "
@@ -205,8 +208,8 @@ class SQLStore(Store):
                 "stage": stage.value,
                 "number": trial.number,
                 "state": TrialState.RUNNING.value,
-                "architecture": json.dumps(candidate.architecture.to_json()),
-                "fidelity": json.dumps(candidate.fidelity.to_json()),
+                "architecture": _text(candidate.architecture.to_json()),
+                "fidelity": _text(candidate.fidelity.to_json()),
                 "parent": candidate.parent,
                 "started": trial.started,
                 "asked": self._events,
@@ -225,11 +228,11 @@ class SQLStore(Store):
                 "key_stage": stage.value,
                 "key_number": trial.number,
                 "state": trial.state.value,
-                "metrics": json.dumps(dict(measured.metrics)) if measured else None,
-                "curve": json.dumps([dict(point) for point in measured.curve])
+                "metrics": _text(dict(measured.metrics)) if measured else None,
+                "curve": _text([dict(point) for point in measured.curve])
                 if measured and measured.curve
                 else None,
-                "artifacts": json.dumps(dict(measured.artifacts))
+                "artifacts": _text(dict(measured.artifacts))
                 if measured and measured.artifacts
                 else None,
                 "estimate_seconds": measured.seconds if measured else None,
@@ -266,36 +269,37 @@ class SQLStore(Store):
             .order_by(TRIALS.c.number)
         )
         fidelities: dict[str, Fidelity] = {}
-        for row in self._live.execute(query):
-            (
-                number,
-                state,
-                architecture,
-                fidelity,
-                parent,
-                metrics,
-                curve,
-                artifacts,
-                seconds,
-                error,
-                *rest,
-            ) = row
-            started, finished, asked, told = rest
-            if fidelity not in fidelities:
-                fidelities[fidelity] = Fidelity.from_json(json.loads(fidelity))
-            measurement = None
-            if metrics is not None:
-                measurement = Measurement(
-                    json.loads(metrics),
-                    tuple(json.loads(curve)) if curve else (),
+        with _without_collection():
+            for row in self._live.execute(query).all():
+                (
+                    number,
+                    state,
+                    architecture,
+                    fidelity,
+                    parent,
+                    metrics,
+                    curve,
+                    artifacts,
                     seconds,
-                    json.loads(artifacts) if artifacts else {},
+                    error,
+                    *rest,
+                ) = row
+                started, finished, asked, told = rest
+                if fidelity not in fidelities:
+                    fidelities[fidelity] = Fidelity.from_json(orjson.loads(fidelity))
+                measurement = None
+                if metrics is not None:
+                    measurement = Measurement(
+                        orjson.loads(metrics),
+                        tuple(orjson.loads(curve)) if curve else (),
+                        seconds,
+                        orjson.loads(artifacts) if artifacts else {},
+                    )
+                candidate = Candidate(
+                    Architecture.from_json(orjson.loads(architecture)), fidelities[fidelity], parent
                 )
-            candidate = Candidate(
-                Architecture.from_json(json.loads(architecture)), fidelities[fidelity], parent
-            )
-            trial = Trial(number, candidate, TrialState(state), measurement, error, started, finished)
-            yield trial, asked, told
+                trial = Trial(number, candidate, _STATES[state], measurement, error, started, finished)
+                yield trial, asked, told
 
     @_explained
     def put(self, key: str, value: Any) -> None:
@@ -340,3 +344,22 @@ def _set_up_sqlite(connection: Any, _: Any) -> None:
     # take the last ones, and it leaves the file consistent.
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+_STATES = {state.value: state for state in TrialState}
+
+
+def _text(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+@contextlib.contextmanager
+def _without_collection() -> Iterator[None]:
+    """Without garbage collection: reading makes many objects and no garbage, and a collection looks at them all."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
