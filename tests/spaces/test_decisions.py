@@ -16,7 +16,11 @@ import archwright.spaces as aw
 from archwright.errors import SpaceError
 
 LABELS = (
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text()
 )
 BOUNDS = st.floats(-1e300, 1e300)
 POSITIVE = st.floats(1e-300, 1e300)
@@ -31,7 +35,11 @@ def decisions(draw: st.DrawFn) -> aw.Decision:
     if kind == "boolean":
         return aw.boolean()
     if kind == "integer":
-        low, steps, step = draw(st.integers()), draw(st.integers(1, 10**15 - 1)), draw(st.integers(1, 10**6))
+        low, steps, step = (
+            draw(st.integers(-(2**40), 2**40)),
+            draw(st.integers(1, 10**12)),
+            draw(st.integers(1, 10**6)),
+        )
         return aw.integer(low, low + steps * step, step=step)
     if kind == "subset":
         n = draw(st.integers(2, 7))
