@@ -40,7 +40,20 @@ def _size(depth: tuple[int, int], widths: int, kernels: int, pools: int, operati
     ],
 )
 def test_size(space: Space, depth: tuple[int, int], widths: int, kernels: int, pools: int) -> None:
-    assert space.size == _size(depth, widths, kernels, pools, operations=2 * kernels + 1)
+    small = "dilated" not in space.decisions["layers.1.operation"].describe()["labels"]
+    assert space.size == _size(depth, widths, kernels, pools, operations=2 * kernels + (not small))
+
+
+def test_small_images_have_no_dilated_layers() -> None:
+    def operations(space: Space) -> list[str]:
+        return list(space.decisions["layers.1.operation"].values())
+
+    assert operations(chain((1, 15, 20), 10)) == operations(conv1d((3, 15), 10)) == ["conv", "separable"]
+    assert (
+        operations(chain((1, 16, 16), 10))
+        == operations(conv1d((1, 40), 10))
+        == ["conv", "separable", "dilated"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -79,8 +92,11 @@ def _architecture(space: Space, **changes: object) -> Architecture:
     return space.architecture({**values, **changes})
 
 
+THREE = ("conv", "separable", "dilated")
+
+
 def test_a_network_is_what_its_architecture_says() -> None:
-    space = chain((1, 8, 8), 10)
+    space = chain((1, 8, 8), 10, operations=THREE)
     network = space.build(_architecture(space))
     row, pool, flatten, head = network
     assert isinstance(row, Chain)
@@ -111,7 +127,7 @@ def test_a_network_is_what_its_architecture_says() -> None:
 
 
 def test_skips_are_wired_as_the_architecture_says() -> None:
-    space = chain((1, 8, 8), 10)
+    space = chain((1, 8, 8), 10, operations=THREE)
     network = space.build(_architecture(space)).eval()
     a, b, c, d = (layer.operation for layer in network[0].layers)
     x = torch.randn(2, 1, 8, 8)
@@ -123,7 +139,7 @@ def test_skips_are_wired_as_the_architecture_says() -> None:
 
 
 def test_pooling_follows_its_decision() -> None:
-    space = chain((1, 8, 8), 10)
+    space = chain((1, 8, 8), 10, operations=THREE)
     changed = _architecture(space, **{"layers.pool_0": 0})
     network = space.build(changed).eval()
     sizes: list[tuple[int, ...]] = []
