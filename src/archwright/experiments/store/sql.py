@@ -232,9 +232,7 @@ class SQLStore(Store):
                 "curve": _text([dict(point) for point in measured.curve])
                 if measured and measured.curve
                 else None,
-                "artifacts": _text(dict(measured.artifacts))
-                if measured and measured.artifacts
-                else None,
+                "artifacts": _text(dict(measured.artifacts)) if measured and measured.artifacts else None,
                 "estimate_seconds": measured.seconds if measured else None,
                 "error": trial.error,
                 "finished": trial.finished,
