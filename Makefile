@@ -1,8 +1,9 @@
 # Everything a user or a developer runs from a clone. `make` alone lists it.
-# Another interpreter: make demo PYTHON=python3.12
+# Another interpreter: make demo PYTHON=python3.12. Tests on more cores: make test WORKERS=8.
 
 PYTHON ?= python3
 VENV ?= .venv
+WORKERS ?= 2
 IN_VENV := $(VENV)/bin/python -m
 PIP_INSTALL := $(IN_VENV) pip install --quiet --disable-pip-version-check -c constraints.txt
 
@@ -43,7 +44,7 @@ demo: $(VENV)/.installed  ## search a network for handwritten digits: about 3 mi
 	$(VENV)/bin/archwright search digits --space chain --strategy evolution --limit 'params<=60000' --trials 24 --minutes 2 --workers 2 --seed 0 --out runs/digits
 
 test: $(VENV)/.developed  ## the whole test suite
-	$(IN_VENV) pytest
+	$(IN_VENV) pytest -n $(WORKERS)
 
 lint: $(VENV)/.developed  ## style, types and import layers
 	$(IN_VENV) ruff check
