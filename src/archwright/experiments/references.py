@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
 import sys
@@ -120,18 +121,20 @@ def _is_object(reference: str) -> bool:
 def _load_file(path: Path, reference: str) -> ModuleType:
     if not path.is_file():
         raise UsageError(f"{reference}: there is no file {path}")
+    path = path.resolve()
     name = path.stem
-    existing = sys.modules.get(name)
-    if existing is not None and getattr(existing, "__file__", None) == str(path.resolve()):
-        return existing
-    if existing is not None or importlib.util.find_spec(name) is not None:
-        name = f"{name}_{abs(hash(path.resolve())) % 10**8}"
-    spec = importlib.util.spec_from_file_location(name, path.resolve())
+    if name in sys.modules or importlib.util.find_spec(name) is not None:
+        name = f"{name}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    for known in (path.stem, name):
+        if getattr(sys.modules.get(known), "__file__", None) == str(path):
+            return sys.modules[known]
+    spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise UsageError(f"{reference}: {path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    sys.path.insert(0, str(path.resolve().parent))
+    if str(path.parent) not in sys.path:  # for the files beside it, which workers must find too
+        sys.path.append(str(path.parent))
     try:
         spec.loader.exec_module(module)
     except ArchwrightError:
@@ -142,8 +145,6 @@ def _load_file(path: Path, reference: str) -> ModuleType:
         raise UsageError(
             f"{reference}: {path} cannot be imported: {type(error).__name__}: {error}"
         ) from error
-    finally:
-        sys.path.remove(str(path.resolve().parent))
     cloudpickle.register_pickle_by_value(module)
     return module
 
