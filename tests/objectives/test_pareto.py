@@ -180,3 +180,11 @@ def test_limits_alone_rank_nothing():
     for function in (best_trial, pareto_front):
         with pytest.raises(UsageError, match=r"at least one objective to optimise.*params <= 10"):
             function([], (limit,))
+
+
+def test_a_tie_in_the_objectives_goes_to_the_smaller_loss_before_the_smaller_network():
+    limit = Objective("params", limit=100, optimize=False)
+    small = trial(0, accuracy=0.99, loss=0.2, params=4)
+    sure = trial(1, accuracy=0.99, loss=0.1, params=90)
+    assert best_trial([small, sure], (ACCURACY, limit)) == sure
+    assert best_trial([small, sure], (ACCURACY, Objective("params"))) == small

@@ -70,11 +70,13 @@ def in_order(run: Run, most: int | None = None) -> list[Trial]:
         run: The run.
         most: How many of them; None for all.
     """
-    names = [o for o in run.objectives if o.optimize] + [o for o in run.objectives if not o.optimize]
 
-    def rank(trial: Trial) -> tuple[list[float], int]:
-        values = [(objective, value_of(trial, objective.name)) for objective in names]
-        return [math.inf if value is None else o.loss(value) for o, value in values], trial.number
+    def losses(trial: Trial, optimized: bool) -> list[float]:
+        chosen = [(o, value_of(trial, o.name)) for o in run.objectives if o.optimize is optimized]
+        return [math.inf if value is None else o.loss(value) for o, value in chosen]
+
+    def rank(trial: Trial) -> tuple[list[float], float, list[float], int]:
+        return losses(trial, True), value_of(trial, "loss") or 0.0, losses(trial, False), trial.number
 
     first = first_objective(run).name
     return sorted((t for t in comparable(run) if value_of(t, first) is not None), key=rank)[:most]
