@@ -28,9 +28,7 @@
       }
       return Plotly.newPlot(element, figure.data, figure.layout, {
         responsive: true,
-        displaylogo: false,
-        modeBarButtonsToRemove: ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d"],
-        toImageButtonOptions: { format: "svg", filename: element.dataset.figure },
+        displayModeBar: false,
       });
     })).then(() => { document.documentElement.dataset.drawn = isDark ? "dark" : "light"; });
   }
