@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch.utils.data import TensorDataset
 
 import archwright as aw
 from archwright.errors import RunError, SearchError, UsageError
@@ -217,3 +218,44 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
         aw.open_run(tmp_path)
     with pytest.raises(RunError, match="no folder"):
         aw.open_run(tmp_path / "none")
+
+
+class Volumes(aw.tasks.Task):
+    """The digits as volumes of one layer, for which there is no hand-made network."""
+
+    def __init__(self) -> None:
+        self.digits = aw.tasks.digits()
+        for name in ("kind", "metric", "outputs", "split", "classes"):
+            setattr(self, name, getattr(self.digits, name))
+        self.name, self.input_shape = "volumes", (1, 1, 8, 8)
+        self.train, self.validation, self.test = (
+            TensorDataset(part.tensors[0].unsqueeze(1), part.tensors[1])
+            for part in (self.digits.train, self.digits.validation, self.digits.test)
+        )
+
+    def loss(
+        self, outputs: torch.Tensor, targets: torch.Tensor, label_smoothing: float = 0.0
+    ) -> torch.Tensor:
+        return self.digits.loss(outputs, targets, label_smoothing)
+
+    def metrics(self, outputs: torch.Tensor, targets: torch.Tensor) -> dict[str, float]:
+        return self.digits.metrics(outputs, targets)
+
+    def example(self) -> torch.Tensor:
+        return self.digits.example().unsqueeze(1)
+
+
+def test_inputs_without_a_hand_made_network_are_searched_without_it(tmp_path: Path) -> None:
+    width = aw.choice(8, 16, name="width")
+    space = aw.Space(
+        aw.layer(
+            torch.nn.Sequential,
+            aw.layer(torch.nn.Flatten),
+            aw.layer(torch.nn.LazyLinear, width),
+            aw.layer(torch.nn.Linear, width, 10),
+        )
+    )
+    result = aw.search(space, Volumes(), retrain=1, out=tmp_path / "run", **QUICK)
+    assert result.run.baseline is None
+    assert result.test is not None
+    assert any("no hand-made network is compared with" in text for _, text in result.run.messages)

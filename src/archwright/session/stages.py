@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archwright.errors import SearchError
+from archwright.errors import SearchError, SpaceError
 from archwright.estimators.estimator import Estimator
 from archwright.experiments import (
     Budget,
@@ -58,10 +58,12 @@ class Session:
         recipe = Recipe.from_json(self.settings.recipe)
         return Training(space, self.task, recipe, **self.settings.training)
 
-    def hand_made(self) -> Space | None:
-        """A space that holds one network, made by hand, to compare with; None where none is wanted."""
-        if not self.settings.baseline or self.settings.retrain == 0:
-            return None
+    def hand_made(self) -> Space:
+        """A space that holds one network, made by hand, to compare with.
+
+        Raises:
+            SpaceError: When there is none for the task's inputs.
+        """
         from archwright.spaces.zoo import baseline
 
         made: Space = baseline(self.task.input_shape, self.task.outputs)
@@ -79,7 +81,12 @@ def conduct(
         Stage.SEARCH: Evaluation(session.space, estimator, objectives, session.task.example()),
         Stage.RETRAIN: Retraining(training, folder, Stage.RETRAIN),
     }
-    hand_made = session.hand_made()
+    hand_made = None
+    if settings.baseline and settings.retrain > 0:
+        try:
+            hand_made = session.hand_made()
+        except SpaceError as error:
+            said = [*said, f"no hand-made network is compared with: {error}"]
     if hand_made is not None:
         steps[Stage.BASELINE] = Retraining(session.training(hand_made), folder, Stage.BASELINE)
     interrupts = Interrupts()
