@@ -53,8 +53,8 @@ def test_commands_in_pages_have_the_options_they_are_shown_with(page: Path) -> N
 def test_the_python_example_of_the_readme_runs(tmp_path: Path) -> None:
     text = (ROOT / "README.md").read_text()
     [example] = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
-    assert example.count("trials=30") == 1
-    brief = example.replace("trials=30", "trials=2").replace(
+    assert example.count("minutes=2") == 1
+    brief = example.replace("minutes=2", "trials=2").replace(
         'out="runs/mine"', 'out="runs/mine", recipe=aw.Recipe(epochs=1), retrain=1, progress=False'
     )
     script = tmp_path / "example.py"
