@@ -36,6 +36,7 @@ class Call:
         args: Plain values, other calls, and lists, tuples and dicts of these.
         kwargs: The same by keyword.
         place: Where the layer stands, as a dotted path.
+        spot: Where it stands without names: the same in every architecture, and another for every other call.
         decisions: Address to value of the decisions that led here or stand in the arguments.
     """
 
@@ -43,6 +44,7 @@ class Call:
     args: list[Any]
     kwargs: dict[str, Any]
     place: str
+    spot: tuple[Any, ...] = ()
     decisions: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -153,7 +155,7 @@ class _Resolver:
             return [self._value(node, place, trail)[0]]
         if isinstance(node, Switch):
             selected, inner = self._value(node.selector, place, trail)
-            return self.visit(node.options[selected], place.named(node.name).part(str(selected)), inner)
+            return self.visit(node.options[selected], place.named(node.name).part(selected), inner)
         if isinstance(node, When):
             present, inner = self._value(node.condition, place, trail)
             return self.visit(node.body, place.named(node.name), inner) if present else []
@@ -161,12 +163,12 @@ class _Resolver:
             times, inner = self._value(node.times, place, trail)
             place = place.named(node.name)
             bodies = (
-                self.visit(body, place.part(str(i)), inner) for i, body in enumerate(node.bodies[:times])
+                self.visit(body, place.part(i), inner) for i, body in enumerate(node.bodies[:times])
             )
             return [value for given in bodies for value in given]
         if isinstance(node, Tied):
             if id(node) not in self.tied:
-                self.tied[id(node)] = self.visit(node.body, place.named(node.name), trail)
+                self.tied[id(node)] = self.visit(node.body, place.named(node.name).tied(node), trail)
             return list(self.tied[id(node)])
         if isinstance(node, list | tuple):
             items: list[Any] = []
@@ -184,7 +186,7 @@ class _Resolver:
 
     def _call(self, node: Layer, place: Place, led: dict[str, Any]) -> Call:
         trail = _Trail(led, {})
-        call = Call(node.fn, [], {}, str(place))
+        call = Call(node.fn, [], {}, str(place), place.spot)
         for keyword, value, at in arguments(node, place):
             given = self.visit(value, at, trail)
             if keyword is None:

@@ -119,7 +119,7 @@ class Walk:
             self.met.append(f"{place}: switch")
             place, options = place.named(node.name), {}
             for label, option in node.options.items():
-                self._visit(option, place.part(str(label)), inner := Outline(), holds)
+                self._visit(option, place.part(label), inner := Outline(), holds)
                 options[label] = inner
             outline.branch(node.selector, options)
         elif isinstance(node, When):
@@ -182,9 +182,9 @@ class Walk:
         self.met.append(f"{place}: repeat")
         for i, body in enumerate(node.bodies):
             if i < node.fewest:
-                self._visit(body, place.part(str(i)), outline, "many")
+                self._visit(body, place.part(i), outline, "many")
             else:
-                self._visit(body, place.part(str(i)), inner := Outline(), "many")
+                self._visit(body, place.part(i), inner := Outline(), "many")
                 outline.branch(Arithmetic(">", node.times, i), {True: inner})
 
     def _arithmetic(self, node: Arithmetic, place: Place, outline: Outline) -> None:

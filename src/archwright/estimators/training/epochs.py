@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from archwright.errors import TrialError
 from archwright.estimators.training.augmentation import Augmentation
-from archwright.estimators.training.data import Examples, choose, divide
 from archwright.estimators.training.recipe import Recipe
 from archwright.estimators.training.schedules import learning_rate_factor
+from archwright.tasks.batches import Examples, choose, divide
 from archwright.tasks.task import Task
 from archwright.trials import Fidelity
 

@@ -13,12 +13,12 @@ from archwright.errors import BuildError, TrialError, UsageError, did_you_mean
 from archwright.estimators.estimator import Estimator
 from archwright.estimators.training.augmentation import check_augmentations
 from archwright.estimators.training.best import BestEpoch
-from archwright.estimators.training.data import Examples
 from archwright.estimators.training.devices import is_out_of_memory, isolated, make_fabric
 from archwright.estimators.training.epochs import Epochs, Seeds, predict, score
 from archwright.estimators.training.optimizers import make_optimizer
 from archwright.estimators.training.recipe import Recipe
 from archwright.objectives import CHEAP, measure_cheap
+from archwright.tasks.batches import Examples
 from archwright.tasks.task import Task
 from archwright.trials import Candidate, Measurement
 

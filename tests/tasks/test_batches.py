@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import Dataset, Subset, TensorDataset
 
-from archwright.estimators.training.data import Examples, choose, divide
+from archwright.tasks.batches import Examples, choose, divide
 
 CPU = torch.device("cpu")
 
