@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from functools import cached_property
 from random import Random
@@ -19,10 +16,12 @@ from archwright.spaces.calls import Reader, resolve
 from archwright.spaces.codes import Codes
 from archwright.spaces.counting import count, enumerate_values
 from archwright.spaces.decision import Decision, told
+from archwright.spaces.description import described, described_decisions, short_hash, shown_size
 from archwright.spaces.expression import Expression
 from archwright.spaces.graph import Graph, graph_of
 from archwright.spaces.plan import compile_plan
 from archwright.spaces.rules import Rules
+from archwright.spaces.scale import rescaled
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -31,8 +30,6 @@ __all__ = ["Space"]
 
 _TRIES = 10_000
 _COUNTABLE = 1_000_000
-_PRINTABLE = 10**4_000
-"""Python refuses to write larger numbers as text."""
 
 
 class Space:
@@ -49,6 +46,9 @@ class Space:
             network (isomorphic cells, say). By default the architecture itself, which holds active decisions
             only.
         name: What to call the space in reports.
+        scaled: Makes the space with the same decisions at another scale, from keywords such as
+            `cells=20, channels=36`; `scale` calls it. A `functools.partial` of a module's function, where the space
+            is to be pickled.
 
     Raises:
         SpaceError: When the expression is not well formed. Names the address.
@@ -68,6 +68,7 @@ class Space:
         constraints: Sequence[Callable[[Architecture], bool]] = (),
         canonicalize: Callable[[Architecture], Hashable] | None = None,
         name: str | None = None,
+        scaled: Callable[..., Space] | None = None,
     ) -> None:
         if not isinstance(network, Expression):
             raise SpaceError(
@@ -79,6 +80,7 @@ class Space:
         self.constraints = tuple(constraints)
         self.canonicalize = canonicalize
         self.name = name
+        self.scaled = scaled
         self._compile()
 
     def _compile(self) -> None:
@@ -100,11 +102,11 @@ class Space:
         """What the interpreters work out the values of expressions with."""
 
     def __getstate__(self) -> dict[str, Any]:
-        keep = ("network", "training", "constraints", "canonicalize", "name")
+        keep = ("network", "training", "constraints", "canonicalize", "name", "scaled")
         return {key: self.__dict__[key] for key in keep}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
+        self.__dict__.update({"scaled": None, **state})  # pickles made before there was a scale have none
         self._compile()
 
     # Making architectures
@@ -270,7 +272,7 @@ class Space:
         if self.size_bound > _COUNTABLE:
             raise SpaceError(
                 "a space with constraints or its own canonical form is counted one by one, up to "
-                f"{_COUNTABLE:,} raw combinations; this one has {_shown(self.size_bound)}; use size_bound"
+                f"{_COUNTABLE:,} raw combinations; this one has {shown_size(self.size_bound)}; use size_bound"
             )
         return sum(1 for _ in self)
 
@@ -358,6 +360,17 @@ class Space:
         """The network's calls as a labelled graph. See `archwright.spaces.graph.Graph`."""
         return graph_of(resolve(self, architecture))
 
+    def scale(self, **changes: Any) -> Space:
+        """The same decisions at another scale: an architecture of the one space is one of the other.
+
+        Args:
+            changes: Options such as `cells=20, channels=36`, for what the space was given as `scaled`.
+
+        Raises:
+            SpaceError: When the space has no other scale, an option is unknown, or one changes the decisions.
+        """
+        return rescaled(self, changes)
+
     def address_of(self, decision: Decision) -> str:
         """The address of a decision object of this space.
 
@@ -373,27 +386,13 @@ class Space:
 
     def describe(self) -> dict[str, Any]:
         """Name, size and decisions as a dict of JSON's own types; a size that is too long to print is None."""
-        bound = self.size_bound
-        printable = isinstance(bound, int) and bound < _PRINTABLE
-        return {
-            "name": self.name,
-            "size_bound": bound if printable else None,
-            "decisions": {address: decision.describe() for address, decision in self.decisions.items()},
-        }
+        return described(self)
 
     @cached_property
     def digest(self) -> str:
         """A short hash of decisions, calls and arguments: differs when the space was changed meanwhile."""
-        decisions = {address: decision.describe() for address, decision in self.decisions.items()}
-        text = json.dumps([decisions, self._met, self._rules.names])
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return short_hash([described_decisions(self), self._met, self._rules.names])
 
     def __repr__(self) -> str:
-        size = _shown(self.size_bound)
+        size = shown_size(self.size_bound)
         return f"Space({self.name or 'unnamed'}: {len(self.decisions)} decisions, {size} architectures)"
-
-
-def _shown(size: float) -> str:
-    if size == math.inf:
-        return "infinitely many"
-    return f"{size:,}" if size < 1e15 else f"about 1e{math.floor(math.log10(size))}"

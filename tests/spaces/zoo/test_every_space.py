@@ -25,6 +25,8 @@ _CASES: dict[str, tuple[str, tuple[int, ...], dict[str, Any]]] = {
     "cells": ("cell", (1, 8, 8), {"cells": 3, "channels": 4}),
     "odd cells": ("cell", (3, 7, 9), {"cells": 4, "channels": 3, "nodes": 2}),
     "cells of decided width": ("cell", (1, 4, 4), {"cells": 3, "channels": "decided", "nodes": 2}),
+    "darts": ("darts", (3, 8, 8), {"cells": 3, "channels": 4, "drop_path": 0.3}),
+    "darts evaluated": ("darts", (1, 5, 5), {"cells": 4, "channels": 2, "nodes": 2, "pool_norm": False}),
     "signals": ("conv1d", (1, 40), {}),
     "long signals": ("conv1d", (2, 1500), {"depth": (3, 4)}),
     "short signals": ("conv1d", (4, 3), {}),

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from archwright.spaces.zoo.baselines import baseline
     from archwright.spaces.zoo.cells import CellDecisions, cell, cell_decisions
     from archwright.spaces.zoo.chains import chain, conv1d
-    from archwright.spaces.zoo.darts import cell_space, darts_operation
+    from archwright.spaces.zoo.darts import cell_space, darts_operation, darts_space
+    from archwright.spaces.zoo.nasbench201 import nasbench201_space
     from archwright.spaces.zoo.perceptrons import mlp
 
 __all__ = [
@@ -28,9 +29,11 @@ __all__ = [
     "chain",
     "conv1d",
     "darts_operation",
+    "darts_space",
     "default_space",
     "make_space",
     "mlp",
+    "nasbench201_space",
 ]
 
 _MODULES = {
@@ -42,7 +45,9 @@ _MODULES = {
     "conv1d": "chains",
     "cell_space": "darts",
     "darts_operation": "darts",
+    "darts_space": "darts",
     "mlp": "perceptrons",
+    "nasbench201_space": "nasbench201",
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from functools import partial
 
 from torch import nn
 
@@ -15,15 +15,16 @@ from archwright.spaces.zoo.blocks import (
     CellNetwork,
     DartsDilatedConv,
     DartsSeparableConv,
+    DropPath,
     FactorizedReduce,
     PoolNorm,
     ReLUConvNorm,
     Zero,
 )
-from archwright.spaces.zoo.cells import CellDecisions, cell, cell_decisions
+from archwright.spaces.zoo.cells import cell, cell_decisions
 from archwright.spaces.zoo.shapes import check_labels, check_shape, stem_stride
 
-__all__ = ["OPERATIONS", "cell_space", "darts_operation"]
+__all__ = ["OPERATIONS", "cell_space", "darts_operation", "darts_space"]
 
 OPERATIONS = (
     "none",
@@ -41,6 +42,62 @@ _LARGEST_IMAGE = 56
 _STEM_MULTIPLIER = 3
 
 
+def darts_space(
+    input_shape: Sequence[int],
+    outputs: int,
+    *,
+    cells: int = 8,
+    channels: int | Expression = 16,
+    nodes: int = 4,
+    operations: Sequence[str] = OPERATIONS,
+    pool_norm: bool = True,
+    drop_path: float = 0.0,
+) -> Space:
+    """The space of DARTS: a normal and a reduction cell, each repeated (Liu et al. 2019, arXiv:1806.09055).
+
+    All normal cells have one wiring and all reduction cells another, every cell its own weights. A cell reads the
+    outputs of the two cells before it. Each node reads two earlier states, each through one operation. Reduction
+    cells stand at one and two thirds of the depth; they halve the sizes and double the channels.
+
+    The defaults are the paper's search network. Its evaluation networks on CIFAR-10 are the same space at another
+    scale: `space.scale(cells=20, channels=36, pool_norm=False, drop_path=0.2)`. The paper trains these with an
+    auxiliary head too, which a network here has not: the loss of a task reads one output. Published counts of
+    parameters go without it.
+
+    An image of more than 56 pixels is first reduced by a stride of the stem.
+
+    Args:
+        input_shape: Shape of one image: (channels, height, width).
+        outputs: Number of numbers the network gives for one image.
+        cells: Number of cells, at least 3.
+        channels: Channels of the first cell's nodes, at least 2; may be a decision, such as
+            `aw.integer(8, 32, step=8, name="channels")`.
+        nodes: Number of nodes in a cell.
+        operations: Some of `OPERATIONS`.
+        pool_norm: Whether a batch normalisation without weights follows each pooling, as in the paper's search.
+        drop_path: Probability that an operation's output is dropped for an image while training, in [0, 1). Skip
+            connections of stride 1 stay. The paper raises it from 0 over the epochs; here it is the same in all.
+
+    Returns:
+        The space, with the addresses `normal.NODE.inputs`, `normal.NODE.from_STATE` and the same for `reduction`.
+        States 0 and 1 are the outputs of the cell before the last and of the last; state k + 2 is node k.
+
+    Raises:
+        SpaceError: When the shape is not that of an image, or an option is unknown or out of range.
+    """
+    return _cells_stacked(
+        "darts",
+        input_shape,
+        outputs,
+        cells=cells,
+        channels=channels,
+        nodes=nodes,
+        operations=operations,
+        pool_norm=pool_norm,
+        drop_path=drop_path,
+    )
+
+
 def cell_space(
     input_shape: Sequence[int],
     outputs: int,
@@ -50,43 +107,61 @@ def cell_space(
     nodes: int = 4,
     operations: Sequence[str] = OPERATIONS[1:],
 ) -> Space:
-    """The DARTS space: a normal and a reduction cell, each repeated (Liu et al. 2019, arXiv:1806.09055).
+    """The space of `darts_space` as its networks are derived: without "none", and smaller, to train each from scratch.
 
-    All normal cells have one wiring and all reduction cells another, every cell its own weights. A cell reads the
-    outputs of the two cells before it. Each node reads two earlier states, each through one operation. Reduction
-    cells stand at one and two thirds of the depth; they halve the sizes and double the channels.
-
-    With the defaults a cell has 1,037,664,180 wirings, the paper's count, and the space the square of it. The paper
-    trains its found networks with 20 cells and 36 channels on CIFAR-10. An image of more than 56 pixels is first
-    reduced by a stride of the stem.
+    An edge is left out by not being among a node's two inputs. A cell has 1,037,664,180 wirings, the paper's count,
+    and the space the square of it.
 
     Args:
         input_shape: Shape of one image: (channels, height, width).
         outputs: Number of numbers the network gives for one image.
         cells: Number of cells, at least 3.
-        channels: Channels of the first cell's nodes, at least 2; may be a decision, such as
-            `aw.integer(8, 32, step=8, name="channels")`.
+        channels: Channels of the first cell's nodes, at least 2; may be a decision.
         nodes: Number of nodes in a cell.
-        operations: Some of `OPERATIONS`. Without "none" by default: as the paper derives networks, an edge is left
-            out by not being among a node's two inputs.
+        operations: Some of `OPERATIONS`.
 
     Returns:
-        The space, with the addresses `normal.NODE.inputs`, `normal.NODE.from_STATE` and the same for `reduction`.
-        States 0 and 1 are the outputs of the cell before the last and of the last; state k + 2 is node k.
+        The space, with the addresses of `darts_space`.
 
     Raises:
         SpaceError: When the shape is not that of an image, or an option is unknown or out of range.
     """
-    shape = check_shape("cell", input_shape, outputs, [3])
-    labels = check_labels("cell", "operation", operations, OPERATIONS)
+    return _cells_stacked(
+        "cell",
+        input_shape,
+        outputs,
+        cells=cells,
+        channels=channels,
+        nodes=nodes,
+        operations=operations,
+        pool_norm=True,
+        drop_path=0.0,
+    )
+
+
+def _cells_stacked(
+    name: str,
+    input_shape: Sequence[int],
+    outputs: int,
+    *,
+    cells: int,
+    channels: int | Expression,
+    nodes: int,
+    operations: Sequence[str],
+    pool_norm: bool,
+    drop_path: float,
+) -> Space:
+    shape = check_shape(name, input_shape, outputs, [3])
+    labels = check_labels(name, "operation", operations, OPERATIONS)
     if cells < 3:
         raise SpaceError(
-            f"the space 'cell': expected at least 3 cells, so that both kinds occur, got {cells}"
+            f"the space {name!r}: expected at least 3 cells, so that both kinds occur, got {cells}"
         )
     if isinstance(channels, int) and channels < 2:
-        raise SpaceError(f"the space 'cell': expected at least 2 channels, got {channels}")
-    normal = cell_decisions("normal", labels, nodes=nodes)
-    reduction = cell_decisions("reduction", labels, nodes=nodes)
+        raise SpaceError(f"the space {name!r}: expected at least 2 channels, got {channels}")
+    if not 0 <= drop_path < 1:
+        raise SpaceError(f"the space {name!r}: expected a probability drop_path in [0, 1), got {drop_path}")
+    decisions = {kind: cell_decisions(kind, labels, nodes=nodes) for kind in ("normal", "reduction")}
 
     stem_channels = _STEM_MULTIPLIER * channels
     before_channels, last_channels, now = stem_channels, stem_channels, channels
@@ -97,7 +172,8 @@ def cell_space(
         now = 2 * now if reduces else now
         first = FactorizedReduce if reduced_before else ReLUConvNorm
         prepare = [layer(first, before_channels, now), layer(ReLUConvNorm, last_channels, now)]
-        stack.append(_darts_cell(reduction if reduces else normal, prepare, now, reduces))
+        operation = partial(_edge, now, reduces, pool_norm, drop_path)
+        stack.append(cell(decisions["reduction" if reduces else "normal"], prepare, operation))
         before_channels, last_channels, reduced_before = last_channels, nodes * now, reduces
 
     stride = stem_stride(min(shape[1:]), _LARGEST_IMAGE)
@@ -113,23 +189,41 @@ def cell_space(
         layer(nn.Flatten),
         layer(nn.Linear, last_channels, outputs),
     )
-    return Space(layer(CellNetwork, stem, stack, head), name="cell")
+    scaled = partial(
+        _cells_stacked,
+        name,
+        shape,
+        outputs,
+        cells=cells,
+        channels=channels,
+        nodes=nodes,
+        operations=labels,
+        pool_norm=pool_norm,
+        drop_path=drop_path,
+    )
+    return Space(layer(CellNetwork, stem, stack, head), name=name, scaled=scaled)
 
 
-def _darts_cell(decisions: CellDecisions, prepare: list[Layer], channels: Any, reduces: bool) -> Layer:
-    def operation(label: str, state: int) -> Layer:
-        return darts_operation(label, channels, stride=2 if reduces and state < 2 else 1)
+def _edge(
+    channels: int | Expression, reduces: bool, pool_norm: bool, drop_path: float, label: str, state: int
+) -> Layer:
+    stride = 2 if reduces and state < 2 else 1
+    operation = darts_operation(label, channels, stride, pool_norm=pool_norm)
+    if not drop_path or label == "none" or (label == "skip_connect" and stride == 1):
+        return operation
+    return layer(nn.Sequential, operation, layer(DropPath, drop_path))
 
-    return cell(decisions, prepare, operation)
 
-
-def darts_operation(label: str, channels: int | Expression, stride: int = 1) -> Layer:
+def darts_operation(
+    label: str, channels: int | Expression, stride: int = 1, *, pool_norm: bool = True
+) -> Layer:
     """The expression of one operation of DARTS.
 
     Args:
         label: One of `OPERATIONS`.
         channels: Channels of input and output.
         stride: 1, or 2 to halve height and width.
+        pool_norm: Whether a batch normalisation without weights follows a pooling.
 
     Raises:
         SpaceError: When the label is unknown.
@@ -138,9 +232,11 @@ def darts_operation(label: str, channels: int | Expression, stride: int = 1) -> 
         case "none":
             return layer(Zero, stride)
         case "max_pool_3x3":
-            return layer(PoolNorm, layer(nn.MaxPool2d, 3, stride, 1), channels)
+            pool = layer(nn.MaxPool2d, 3, stride, 1)
+            return layer(PoolNorm, pool, channels) if pool_norm else pool
         case "avg_pool_3x3":
-            return layer(PoolNorm, layer(nn.AvgPool2d, 3, stride, 1, count_include_pad=False), channels)
+            pool = layer(nn.AvgPool2d, 3, stride, 1, count_include_pad=False)
+            return layer(PoolNorm, pool, channels) if pool_norm else pool
         case "skip_connect":
             return layer(nn.Identity) if stride == 1 else layer(FactorizedReduce, channels, channels)
         case "sep_conv_3x3" | "sep_conv_5x5":

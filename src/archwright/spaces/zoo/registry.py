@@ -52,6 +52,16 @@ SPACES: dict[str, ZooSpace] = {
         "images: a normal and a reduction cell on the DARTS operations, stacked",
         (3,),
     ),
+    "darts": ZooSpace(
+        f"{_ZOO}.darts:darts_space",
+        "images: the search network of DARTS, 8 cells with the operation none too",
+        (3,),
+    ),
+    "nasbench201": ZooSpace(
+        f"{_ZOO}.nasbench201:nasbench201_space",
+        "images: the cell of NAS-Bench-201, six edges with one of five operations each, in its exact network",
+        (3,),
+    ),
     "conv1d": ZooSpace(
         f"{_ZOO}.chains:conv1d",
         "sequences: a chain of 1-D convolutions with decided operations, widths, pooling and skip connections",

@@ -3,7 +3,7 @@
 An exported network holds the source of the blocks it uses, so each class must read well on its own.
 """
 
-from archwright.spaces.zoo.blocks.cell import Cell, CellNetwork, CellNode
+from archwright.spaces.zoo.blocks.cell import Cell, CellNetwork, CellNode, DropPath
 from archwright.spaces.zoo.blocks.chain import Chain, ChainLayer
 from archwright.spaces.zoo.blocks.convolution import (
     Conv1dNormAct,
@@ -20,6 +20,7 @@ from archwright.spaces.zoo.blocks.darts import (
     Zero,
 )
 from archwright.spaces.zoo.blocks.dense import DenseBlock
+from archwright.spaces.zoo.blocks.nasbench201 import ReLUConv3x3Norm, ResidualReduction, SummedCell
 
 __all__ = [
     "Cell",
@@ -32,10 +33,14 @@ __all__ = [
     "DartsDilatedConv",
     "DartsSeparableConv",
     "DenseBlock",
+    "DropPath",
     "FactorizedReduce",
     "PoolNorm",
+    "ReLUConv3x3Norm",
     "ReLUConvNorm",
+    "ResidualReduction",
     "SeparableConv",
     "SeparableConv1d",
+    "SummedCell",
     "Zero",
 ]

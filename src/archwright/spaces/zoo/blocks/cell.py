@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-__all__ = ["Cell", "CellNetwork", "CellNode"]
+__all__ = ["Cell", "CellNetwork", "CellNode", "DropPath"]
 
 
 class CellNode(nn.Module):
@@ -69,3 +69,25 @@ class CellNetwork(nn.Module):
             before, last = last, cell(before, last)
         outputs: torch.Tensor = self.head(last)
         return outputs
+
+
+class DropPath(nn.Module):
+    """In training, zeroes the whole input of some examples and scales that of the others, so that the mean stays.
+
+    Larsson et al. 2017, arXiv:1605.07648; for each example on its own, as Zoph et al. 2018, arXiv:1707.07012.
+
+    Args:
+        probability: Of an example's being dropped, in [0, 1). May be set again between epochs.
+    """
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.probability = probability
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """From (N, ...) to the same shape; in evaluation the input itself."""
+        if not self.training or self.probability == 0:
+            return x
+        keep = 1 - self.probability
+        mask = torch.empty(x.shape[0], *[1] * (x.dim() - 1), dtype=x.dtype, device=x.device)
+        return x * (mask.bernoulli_(keep) / keep)
