@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from archwright.spaces.zoo.cells import CellDecisions, cell, cell_decisions
     from archwright.spaces.zoo.chains import chain, conv1d
     from archwright.spaces.zoo.darts import cell_space, darts_operation, darts_space
+    from archwright.spaces.zoo.enas import enas_space
     from archwright.spaces.zoo.nasbench201 import nasbench201_space
+    from archwright.spaces.zoo.nasnet import nasnet_operation, nasnet_space
     from archwright.spaces.zoo.perceptrons import mlp
 
 __all__ = [
@@ -31,8 +33,11 @@ __all__ = [
     "darts_operation",
     "darts_space",
     "default_space",
+    "enas_space",
     "make_space",
     "mlp",
+    "nasnet_operation",
+    "nasnet_space",
     "nasbench201_space",
 ]
 
@@ -47,7 +52,10 @@ _MODULES = {
     "darts_operation": "darts",
     "darts_space": "darts",
     "mlp": "perceptrons",
+    "nasnet_operation": "nasnet",
+    "nasnet_space": "nasnet",
     "nasbench201_space": "nasbench201",
+    "enas_space": "enas",
 }
 
 

@@ -62,6 +62,11 @@ SPACES: dict[str, ZooSpace] = {
         "images: the cell of NAS-Bench-201, six edges with one of five operations each, in its exact network",
         (3,),
     ),
+    "enas": ZooSpace(
+        f"{_ZOO}.enas:enas_space",
+        "images: the macro space of ENAS, an operation and skip connections for every layer",
+        (3,),
+    ),
     "conv1d": ZooSpace(
         f"{_ZOO}.chains:conv1d",
         "sequences: a chain of 1-D convolutions with decided operations, widths, pooling and skip connections",

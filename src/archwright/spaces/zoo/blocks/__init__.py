@@ -20,9 +20,14 @@ from archwright.spaces.zoo.blocks.darts import (
     Zero,
 )
 from archwright.spaces.zoo.blocks.dense import DenseBlock
+from archwright.spaces.zoo.blocks.enas import FactorizedReduceNorm, SkipLayer, SkipNetwork, StateReduction
 from archwright.spaces.zoo.blocks.nasbench201 import ReLUConv3x3Norm, ResidualReduction, SummedCell
+from archwright.spaces.zoo.blocks.nasnet import BottleneckConv, CellBlock, NasnetCell
 
 __all__ = [
+    "BottleneckConv",
+    "CellBlock",
+    "NasnetCell",
     "Cell",
     "CellNetwork",
     "CellNode",
@@ -35,12 +40,16 @@ __all__ = [
     "DenseBlock",
     "DropPath",
     "FactorizedReduce",
+    "FactorizedReduceNorm",
     "PoolNorm",
     "ReLUConv3x3Norm",
     "ReLUConvNorm",
     "ResidualReduction",
     "SeparableConv",
     "SeparableConv1d",
+    "SkipLayer",
+    "SkipNetwork",
+    "StateReduction",
     "SummedCell",
     "Zero",
 ]

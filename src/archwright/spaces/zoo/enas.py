@@ -1,0 +1,124 @@
+"""The macro space of ENAS (Pham et al. 2018, arXiv:1802.03268): whole networks of layers and skip connections."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import nn
+
+from archwright.errors import SpaceError
+from archwright.spaces.decisions import categorical, subset
+from archwright.spaces.nodes import Layer, layer, switch, when
+from archwright.spaces.space import Space
+from archwright.spaces.zoo.blocks import (
+    ConvNormAct,
+    FactorizedReduceNorm,
+    SeparableConv,
+    SkipLayer,
+    SkipNetwork,
+    StateReduction,
+)
+from archwright.spaces.zoo.shapes import check_labels, check_numbers, check_shape, stem_stride
+
+__all__ = ["OPERATIONS", "enas_space"]
+
+OPERATIONS = ("conv_3x3", "sep_conv_3x3", "conv_5x5", "sep_conv_5x5", "avg_pool_3x3", "max_pool_3x3")
+"""The six operations of a layer, in the order of the published code."""
+
+_LARGEST_IMAGE = 56
+
+
+def enas_space(
+    input_shape: Sequence[int],
+    outputs: int,
+    *,
+    layers: int = 12,
+    channels: int = 36,
+    doubling: bool = False,
+    operations: Sequence[str] = OPERATIONS,
+    dropout: float = 0.0,
+) -> Space:
+    """The macro space of ENAS (Pham et al. 2018, arXiv:1802.03268).
+
+    Every layer has an operation of its own on the output of the layer before, and adds any of the earlier outputs to
+    what that gives; a batch normalisation follows. Each operation begins with a 1x1 convolution, normalisation and
+    ReLU. After one and two thirds of the layers all outputs so far are halved in size by a factorised reduction of
+    their own, read later or not. With the defaults there are 6^12 * 2^66, about 1.6 * 10^29 networks.
+
+    This is the network in which the published code searches. To train what it found, that code concatenates the skips
+    and brings them back to the layer's width by a 1x1 convolution, where this one goes on adding them: an absent skip
+    then is a zero, and weights can be shared. An image of more than 56 pixels is first reduced by a stride of the
+    stem.
+
+    Args:
+        input_shape: Shape of one image: (channels, height, width).
+        outputs: Number of numbers the network gives for one image.
+        layers: Number of layers, at least 3.
+        channels: Channels of every layer, at least 2.
+        doubling: Double the channels where sizes are halved, as the published code does with what it found.
+        operations: Some of `OPERATIONS`.
+        dropout: Probability of dropping a feature before the last linear layer, in [0, 1).
+
+    Returns:
+        The space, with the addresses `layers.LAYER.operation` and, from layer 1 on, `layers.LAYER.skips`: a subset of
+        states 0 to LAYER - 1. State 0 is the output of the stem, state k + 1 that of layer k; the layer's operation
+        reads state LAYER.
+
+    Raises:
+        SpaceError: When the shape is not that of an image, or an option is unknown or out of range.
+    """
+    shape = check_shape("enas", input_shape, outputs, [3])
+    labels = check_labels("enas", "operation", operations, OPERATIONS)
+    check_numbers("enas", "(layers, channels)", (layers, channels), ("layers", "channels"))
+    if layers < 3 or channels < 2:
+        raise SpaceError(
+            f"the space 'enas': expected at least 3 layers, between which to reduce twice, and 2 channels, got "
+            f"layers={layers}, channels={channels}"
+        )
+    if not isinstance(dropout, int | float) or not 0 <= dropout < 1:
+        raise SpaceError(f"the space 'enas': expected a dropout in [0, 1), got {dropout!r}")
+    stride = stem_stride(min(shape[1:]), _LARGEST_IMAGE)
+    kernel_size = max(3, 2 * stride - 1)
+    stem = layer(
+        nn.Sequential,
+        layer(nn.Conv2d, shape[0], channels, kernel_size, stride, kernel_size // 2, bias=False),
+        layer(nn.BatchNorm2d, channels),
+    )
+    stack: list[Layer] = []
+    width = channels
+    for position in range(layers):
+        stack.append(_skip_layer(position, labels, width))
+        if position + 1 in (layers // 3, 2 * (layers // 3)):
+            before, width = width, 2 * width if doubling else width
+            states = position + 2
+            stack.append(
+                layer(StateReduction, [layer(FactorizedReduceNorm, before, width) for _ in range(states)])
+            )
+    dropped = [layer(nn.Dropout, dropout)] if dropout else []
+    head = [layer(nn.AdaptiveAvgPool2d, 1), layer(nn.Flatten), *dropped, layer(nn.Linear, width, outputs)]
+    return Space(layer(SkipNetwork, stem, stack, layer(nn.Sequential, *head)), name="enas")
+
+
+def _skip_layer(position: int, labels: Sequence[str], channels: int) -> Layer:
+    decision = categorical(labels, name=f"layers.{position}.operation")
+    operation = switch(decision, {label: _operation(label, channels) for label in labels})
+    skips: dict[str, Any] = {}
+    if position:
+        chosen = subset(position, name=f"layers.{position}.skips")
+        skips = {str(state): when(chosen.has(state), layer(nn.Identity)) for state in range(position)}
+    # The first layer has nothing to skip to, and so no sum to normalise.
+    norm = layer(nn.BatchNorm2d, channels) if position else layer(nn.Identity)
+    return layer(SkipLayer, operation, skips, norm)
+
+
+def _operation(label: str, channels: int) -> Layer:
+    parts = {
+        "conv_3x3": layer(ConvNormAct, channels, channels, 3),
+        "sep_conv_3x3": layer(SeparableConv, channels, channels, 3),
+        "conv_5x5": layer(ConvNormAct, channels, channels, 5),
+        "sep_conv_5x5": layer(SeparableConv, channels, channels, 5),
+        "avg_pool_3x3": layer(nn.AvgPool2d, 3, 1, 1, count_include_pad=False),
+        "max_pool_3x3": layer(nn.MaxPool2d, 3, 1, 1),
+    }
+    return layer(nn.Sequential, layer(ConvNormAct, channels, channels, 1), parts[label])
