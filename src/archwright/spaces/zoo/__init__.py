@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from archwright.spaces.zoo.nasbench201 import nasbench201_space
     from archwright.spaces.zoo.nasnet import nasnet_operation, nasnet_space
     from archwright.spaces.zoo.perceptrons import mlp
+    from archwright.spaces.zoo.proxyless import proxyless_space
 
 __all__ = [
     "SPACES",
@@ -36,9 +37,10 @@ __all__ = [
     "enas_space",
     "make_space",
     "mlp",
+    "nasbench201_space",
     "nasnet_operation",
     "nasnet_space",
-    "nasbench201_space",
+    "proxyless_space",
 ]
 
 _MODULES = {
@@ -56,6 +58,7 @@ _MODULES = {
     "nasnet_space": "nasnet",
     "nasbench201_space": "nasbench201",
     "enas_space": "enas",
+    "proxyless_space": "proxyless",
 }
 
 

@@ -67,6 +67,11 @@ SPACES: dict[str, ZooSpace] = {
         "images: the macro space of ENAS, an operation and skip connections for every layer",
         (3,),
     ),
+    "proxyless": ZooSpace(
+        f"{_ZOO}.proxyless:proxyless_space",
+        "images: MobileNetV2 with decided kernels, widening and depth, as in ProxylessNAS",
+        (3,),
+    ),
     "conv1d": ZooSpace(
         f"{_ZOO}.chains:conv1d",
         "sequences: a chain of 1-D convolutions with decided operations, widths, pooling and skip connections",

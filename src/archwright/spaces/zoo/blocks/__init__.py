@@ -21,26 +21,29 @@ from archwright.spaces.zoo.blocks.darts import (
 )
 from archwright.spaces.zoo.blocks.dense import DenseBlock
 from archwright.spaces.zoo.blocks.enas import FactorizedReduceNorm, SkipLayer, SkipNetwork, StateReduction
+from archwright.spaces.zoo.blocks.mobile import ConvNormReLU6, InvertedResidual
 from archwright.spaces.zoo.blocks.nasbench201 import ReLUConv3x3Norm, ResidualReduction, SummedCell
 from archwright.spaces.zoo.blocks.nasnet import BottleneckConv, CellBlock, NasnetCell
 
 __all__ = [
     "BottleneckConv",
-    "CellBlock",
-    "NasnetCell",
     "Cell",
+    "CellBlock",
     "CellNetwork",
     "CellNode",
     "Chain",
     "ChainLayer",
     "Conv1dNormAct",
     "ConvNormAct",
+    "ConvNormReLU6",
     "DartsDilatedConv",
     "DartsSeparableConv",
     "DenseBlock",
     "DropPath",
     "FactorizedReduce",
     "FactorizedReduceNorm",
+    "InvertedResidual",
+    "NasnetCell",
     "PoolNorm",
     "ReLUConv3x3Norm",
     "ReLUConvNorm",

@@ -1,0 +1,226 @@
+"""The block space of ProxylessNAS (Cai et al. 2019, arXiv:1812.00332): MobileNetV2 with decided blocks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from archwright.errors import SpaceError, did_you_mean
+from archwright.spaces.architecture import Architecture
+from archwright.spaces.decisions import categorical
+from archwright.spaces.nodes import Layer, layer, switch
+from archwright.spaces.space import Space
+from archwright.spaces.zoo.blocks import ConvNormReLU6, InvertedResidual
+from archwright.spaces.zoo.shapes import check_numbers, check_shape, halvings
+
+__all__ = ["PUBLISHED", "PublishedNetwork", "proxyless_space", "published"]
+
+_SMALLEST = 4
+_STRIDES = (2, 2, 2, 2, 1, 2, 1)
+_LAST = 1280
+
+
+def proxyless_space(
+    input_shape: Sequence[int],
+    outputs: int,
+    *,
+    kernel_sizes: Sequence[int] = (3, 5, 7),
+    expansions: Sequence[int] = (3, 6),
+    stem: int = 32,
+    first: int = 16,
+    widths: Sequence[int] = (24, 40, 80, 96, 192, 320),
+    depths: Sequence[int] = (4, 4, 4, 4, 4, 1),
+    last: int = _LAST,
+    width: float = 1.0,
+    strides: Sequence[int] | None = None,
+) -> Space:
+    """The space of ProxylessNAS (Cai et al. 2019, arXiv:1812.00332): a MobileNetV2 in which every block is decided.
+
+    A 3x3 convolution, a block without widening, six stages of inverted residual blocks (Sandler et al. 2018,
+    arXiv:1801.04381), a 1x1 convolution, a global average and a linear layer; all activations are ReLU6. A block's
+    label tells its depthwise kernel and how many times it widens: `mbconv_k5_e6`. Those that keep the shape, all but
+    the first of a stage, may also be `zero`, which leaves their input as it is: so depth is decided too. With the
+    defaults there are 6^6 * 7^15 networks.
+
+    Args:
+        input_shape: Shape of one image: (channels, height, width).
+        outputs: Number of numbers the network gives for one image.
+        kernel_sizes: Sides of the depthwise kernels in pixels, odd.
+        expansions: How many times the depthwise convolution is wider than the block's input.
+        stem: Channels of the first convolution.
+        first: Channels of the block that is not decided.
+        widths: Channels of each stage.
+        depths: Most blocks of each stage.
+        last: Channels of the last convolution.
+        width: Multiplies all channels, which are then rounded to multiples of 8, by less than 10 % downwards; `last`
+            only where it is more than 1.
+        strides: Of the stem and of the first block of each stage, in pixels. None means the published 2, 2, 2, 2, 1,
+            2, 1, for images of 128 pixels and more; for smaller ones as many of the 2s, from the last, as leave a
+            side of at least 4 pixels: 1, 1, 2, 2, 1, 2, 1 for CIFAR's 32.
+
+    Returns:
+        The space, with the addresses `stages.STAGE.BLOCK`, both from 0.
+
+    Raises:
+        SpaceError: When the shape is not that of an image, or an option is out of range.
+    """
+    shape = check_shape("proxyless", input_shape, outputs, [3])
+    sides = check_numbers("proxyless", "kernel_sizes", kernel_sizes, ["side", "..."])
+    if even := [side for side in sides if side % 2 == 0]:
+        raise SpaceError(f"the space 'proxyless': expected odd kernel_sizes, got {even[0]}")
+    ratios = check_numbers("proxyless", "expansions", expansions, ["ratio", "..."])
+    stages = check_numbers("proxyless", "widths", widths, ["channels of a stage", "..."])
+    blocks = check_numbers("proxyless", "depths", depths, ["blocks of a stage"] * len(stages))
+    check_numbers("proxyless", "(stem, first, last)", (stem, first, last), ["channels"] * 3)
+    if not isinstance(width, int | float) or isinstance(width, bool) or not 0 < width < float("inf"):
+        raise SpaceError(f"the space 'proxyless': expected a width > 0, got {width!r}")
+    if strides is not None:
+        steps = check_numbers("proxyless", "strides", strides, ["stem", *["stage"] * len(stages)])
+    elif len(stages) == len(_STRIDES) - 1:
+        steps = _fitting_strides(min(shape[1:]))
+    else:
+        raise SpaceError(
+            f"the space 'proxyless': expected strides beside {len(stages)} widths, one for the stem and one for "
+            f"each stage; there is a default only for {len(_STRIDES) - 1} stages"
+        )
+    labels = [f"mbconv_k{side}_e{ratio}" for side in sides for ratio in ratios]
+    now = _rounded(first * width)
+    stack = [
+        layer(ConvNormReLU6, shape[0], _rounded(stem * width), 3, steps[0]),
+        layer(InvertedResidual, _rounded(stem * width), now, 3, 1),
+    ]
+    for stage, (base, depth, stride) in enumerate(zip(stages, blocks, steps[1:], strict=True)):
+        after = _rounded(base * width)
+        for block in range(depth):
+            name = f"stages.{stage}.{block}"
+            stack.append(_block(name, labels, now, after, 1 if block else stride, can_be_zero=block > 0))
+            now = after
+    end = _rounded(last * width) if width > 1 else last
+    head = [
+        layer(ConvNormReLU6, now, end, 1),
+        layer(nn.AdaptiveAvgPool2d, 1),
+        layer(nn.Flatten),
+        layer(nn.Linear, end, outputs),
+    ]
+    return Space(layer(nn.Sequential, *stack, *head), name="proxyless")
+
+
+def _block(
+    name: str, labels: Sequence[str], before: int, after: int, stride: int, *, can_be_zero: bool
+) -> Any:
+    # The identity is zero beside a shortcut. The shortcut stands inside of the options, so that an exported network
+    # has no trace of a block that is not there; for gates that sum to one both ways are the same.
+    options: dict[str, Layer] = {label: _inverted(label, before, after, stride) for label in labels}
+    if can_be_zero:
+        options["zero"] = layer(nn.Identity)
+    return switch(categorical(options, name=name), options)
+
+
+def _inverted(label: str, before: int, after: int, stride: int) -> Layer:
+    kernel_size, expansion = map(int, re.findall(r"\d+", label))
+    return layer(InvertedResidual, before, after, kernel_size, expansion, stride)
+
+
+def _fitting_strides(side: int) -> tuple[int, ...]:
+    """The published strides, of which small images leave out the first."""
+    left = halvings(side, _SMALLEST)
+    fitting = []
+    for stride in reversed(_STRIDES):
+        fitting.append(stride if stride == 1 or left > 0 else 1)
+        left -= stride > 1
+    return tuple(reversed(fitting))
+
+
+def _rounded(channels: float) -> int:
+    """The nearest multiple of 8, the next one where that would lose a tenth, as in the MobileNets' code."""
+    nearest = max(8, int(channels + 4) // 8 * 8)
+    return nearest if nearest >= 0.9 * channels else nearest + 8
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedNetwork:
+    """A network that the paper found.
+
+    Args:
+        options: Of `proxyless_space`.
+        blocks: For each stage its blocks, such as "k5e3", or "zero".
+    """
+
+    options: Mapping[str, Any]
+    blocks: tuple[str, ...]
+
+    @property
+    def architecture(self) -> Architecture:
+        """The network as an architecture of the space with its options."""
+        values = {}
+        for stage, written in enumerate(self.blocks):
+            for block, label in enumerate(written.split()):
+                values[f"stages.{stage}.{block}"] = re.sub(r"k(\d)e(\d)", r"mbconv_k\1_e\2", label)
+        return Architecture(values)
+
+
+_MOBILE = (
+    "k5e3 k3e3 zero zero",
+    "k7e3 k3e3 k5e3 k5e3",
+    "k7e6 k5e3 k5e3 k5e3",
+    "k5e6 k5e3 k5e3 k5e3",
+    "k7e6 k7e6 k7e3 k7e3",
+    "k7e6",
+)
+
+PUBLISHED: dict[str, PublishedNetwork] = {
+    "proxyless_mobile": PublishedNetwork({"widths": (32, 40, 80, 96, 192, 320)}, _MOBILE),
+    "proxyless_mobile_14": PublishedNetwork(
+        {"stem": 48, "first": 24, "widths": (40, 56, 112, 136, 256, 448), "last": 1792}, _MOBILE
+    ),
+    "proxyless_gpu": PublishedNetwork(
+        {"stem": 40, "first": 24, "widths": (32, 56, 112, 128, 256, 432), "last": 1728},
+        (
+            "k5e3 zero zero zero",
+            "k7e3 zero zero k3e3",
+            "k7e6 zero zero k5e3",
+            "k5e6 zero k3e3 k5e3",
+            "k7e6 k7e6 k7e6 k5e6",
+            "k7e6",
+        ),
+    ),
+    "proxyless_cpu": PublishedNetwork(
+        {"stem": 40, "first": 24, "widths": (32, 48, 88, 104, 216, 360), "last": 1432},
+        (
+            "k3e6 k3e3 k3e3 k3e3",
+            "k3e6 k3e3 k3e3 k5e3",
+            "k3e6 zero zero k3e3",
+            "k5e6 k3e3 k3e3 k3e3",
+            "k5e6 k5e3 k5e3 k3e3",
+            "k5e6",
+        ),
+    ),
+}
+"""The networks found by Cai et al. 2019, arXiv:1812.00332, with the channels of their published code."""
+
+
+def published(name: str, input_shape: Sequence[int], outputs: int) -> tuple[Space, Architecture]:
+    """A network that the paper found, and the space in which it is an architecture.
+
+    Args:
+        name: A key of `PUBLISHED`.
+        input_shape: Shape of one image: (channels, height, width).
+        outputs: Number of numbers the network gives for one image.
+
+    Raises:
+        SpaceError: When the name is unknown, or the shape is not that of an image.
+
+    Example:
+        >>> space, architecture = published("proxyless_gpu", (3, 224, 224), 1000)
+        >>> sum(parameter.numel() for parameter in space.build(architecture).parameters())
+        7119848
+    """
+    if name not in PUBLISHED:
+        raise SpaceError(f"ProxylessNAS published no network {name!r}.{did_you_mean(name, PUBLISHED)}")
+    found = PUBLISHED[name]
+    space = proxyless_space(input_shape, outputs, **found.options)
+    return space, space.architecture(found.architecture)
