@@ -169,9 +169,7 @@ class Space:
         """
         random = random if isinstance(random, Random) else Random(random)
         for _ in range(_TRIES):
-            values: dict[str, Any] = {}
-            self._plan.complete(values, lambda _, decision: decision.draw(random))
-            architecture = Architecture._adopt(values)
+            architecture = self.decided(lambda _, decision: decision.draw(random))
             if self._rules.allow(architecture):
                 return architecture
         raise SpaceError(
@@ -247,13 +245,22 @@ class Space:
 
     def _with(self, wanted: Mapping[str, Any], random: Random | None) -> Architecture:
         """The architecture with the wanted values where active; the rest drawn, or the first value."""
-        values: dict[str, Any] = {}
 
         def decide(address: str, decision: Decision) -> Any:
             if address in wanted:
                 return wanted[address]
             return decision.default() if random is None else decision.draw(random)
 
+        return self.decided(decide)
+
+    def decided(self, decide: Callable[[str, Decision], Any]) -> Architecture:
+        """The architecture whose active decisions a function makes, in the order in which they become active.
+
+        Args:
+            decide: From an address and its decision to one of its values, in its own form; neither the value nor the
+                constraints are checked.
+        """
+        values: dict[str, Any] = {}
         self._plan.complete(values, decide)
         return Architecture._adopt(values)
 

@@ -3,13 +3,16 @@
 from archwright.tasks.classification import Classification
 from archwright.tasks.datasets.arrays import from_arrays
 from archwright.tasks.datasets.breast_cancer import breast_cancer
+from archwright.tasks.datasets.characters import characters
 from archwright.tasks.datasets.cifar import cifar10, cifar100
 from archwright.tasks.datasets.csv import from_csv
 from archwright.tasks.datasets.diabetes import diabetes
 from archwright.tasks.datasets.digits import digits
 from archwright.tasks.datasets.images import from_images
 from archwright.tasks.datasets.mnist1d import mnist1d
+from archwright.tasks.datasets.text import from_text
 from archwright.tasks.datasets.torch_dataset import from_dataset
+from archwright.tasks.language import LANGUAGE_MODELLING, LanguageModelling
 from archwright.tasks.preprocessing import Preprocessing
 from archwright.tasks.registry import TASKS, BuiltIn, make_task
 from archwright.tasks.regression import Regression
@@ -17,16 +20,19 @@ from archwright.tasks.task import Split, Task
 from archwright.tasks.views import ImageDataset, PreparedDataset
 
 __all__ = [
+    "LANGUAGE_MODELLING",
     "TASKS",
     "BuiltIn",
     "Classification",
     "ImageDataset",
+    "LanguageModelling",
     "PreparedDataset",
     "Preprocessing",
     "Regression",
     "Split",
     "Task",
     "breast_cancer",
+    "characters",
     "cifar10",
     "cifar100",
     "diabetes",
@@ -35,6 +41,7 @@ __all__ = [
     "from_csv",
     "from_dataset",
     "from_images",
+    "from_text",
     "make_task",
     "mnist1d",
 ]

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
 
-__all__ = ["Examples", "choose", "divide"]
+__all__ = ["Examples", "choose", "divide", "predict"]
+
+_EVALUATION_BATCH = 512
 
 Batch = tuple[Tensor, Tensor]
 
@@ -76,6 +78,18 @@ def divide(order: Tensor, batch_size: int) -> list[Tensor]:
     if len(batches) > 1 and len(batches[-1]) == 1:
         batches[-2:] = [torch.cat(batches[-2:])]
     return batches
+
+
+def predict(module: nn.Module, examples: Examples) -> tuple[Tensor, Tensor]:
+    """Outputs and targets of a whole split on the CPU, in evaluation mode."""
+    module.eval()
+    outputs, targets = [], []
+    # Not inference_mode: what a module caches in it could not be used in training.
+    with torch.no_grad():
+        for inputs, wanted in examples.in_order(_EVALUATION_BATCH):
+            outputs.append(module(inputs).float().cpu())
+            targets.append(wanted.cpu())
+    return torch.cat(outputs), torch.cat(targets)
 
 
 def choose(dataset: Dataset[Any], fraction: float, generator: torch.Generator, *, by_class: bool) -> Tensor:

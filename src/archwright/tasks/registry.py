@@ -9,6 +9,7 @@ from typing import Any
 
 from archwright.errors import TaskError, did_you_mean
 from archwright.tasks.datasets.breast_cancer import breast_cancer
+from archwright.tasks.datasets.characters import characters
 from archwright.tasks.datasets.cifar import cifar10, cifar100
 from archwright.tasks.datasets.diabetes import diabetes
 from archwright.tasks.datasets.digits import digits
@@ -39,7 +40,8 @@ class BuiltIn:
 
 
 TASKS: dict[str, BuiltIn] = {
-    make.__name__: BuiltIn(make) for make in (digits, breast_cancer, diabetes, mnist1d, cifar10, cifar100)
+    make.__name__: BuiltIn(make)
+    for make in (digits, breast_cancer, diabetes, mnist1d, characters, cifar10, cifar100)
 }
 """Built-in tasks by name."""
 

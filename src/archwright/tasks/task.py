@@ -50,18 +50,19 @@ class Task(ABC):
 
     Attributes:
         name: What to call it.
-        kind: "classification" or "regression".
+        kind: "classification", "regression" or "language modelling".
         metric: Name of the metric that is the default objective.
         input_shape: Shape of one input, without the batch: (features,), (channels, length) or
-            (channels, height, width).
-        outputs: Number of numbers a network gives for one input: classes, or targets.
+            (channels, height, width); (steps,) for symbols.
+        outputs: Number of numbers a network gives for one input: classes, or targets; symbols at each step.
         split: How the data was divided.
-        train: Items are (input, target); input is a float tensor of `input_shape`.
+        train: Items are (input, target); input is a float tensor of `input_shape`, or int64 for symbols.
         validation: The same.
         test: The same.
         classes: Names of the classes, in the order of the outputs; empty for regression.
         preprocessing: How raw inputs became those of the parts, and how outputs are read; None where it is
             not known.
+        has_symbols: Whether inputs are symbols, whole numbers of type int64, not amounts.
     """
 
     name: str
@@ -75,6 +76,12 @@ class Task(ABC):
     test: Dataset[Any]
     classes: tuple[str, ...] = ()
     preprocessing: Preprocessing | None = None
+    has_symbols: bool = False
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Shape of what a network gives for one input, without the batch: (outputs,), unless a task says otherwise."""
+        return (self.outputs,)
 
     @abstractmethod
     def loss(self, outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:

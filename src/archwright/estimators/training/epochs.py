@@ -8,22 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from archwright.errors import TrialError
 from archwright.estimators.training.augmentation import Augmentation
 from archwright.estimators.training.recipe import Recipe
 from archwright.estimators.training.schedules import learning_rate_factor
-from archwright.tasks.batches import Examples, choose, divide
+from archwright.tasks.batches import Examples, choose, divide, predict
 from archwright.tasks.task import Task
 from archwright.trials import Fidelity
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-__all__ = ["Epochs", "Seeds", "predict", "score"]
+__all__ = ["Epochs", "Seeds", "score"]
 
-_EVALUATION_BATCH = 512
 _CURE = "use a smaller learning_rate, a warm-up or gradient_clip"
 
 
@@ -137,18 +136,6 @@ def score(task: Task, module: nn.Module, validation: Examples, epoch: int) -> di
     if not math.isfinite(scores["loss"]):
         raise TrialError(f"the validation loss became {_told(scores['loss'])} in epoch {epoch}; {_CURE}")
     return scores
-
-
-def predict(module: nn.Module, examples: Examples) -> tuple[Tensor, Tensor]:
-    """Outputs and targets of a whole split on the CPU, in evaluation mode."""
-    module.eval()
-    outputs, targets = [], []
-    # Not inference_mode: what a module caches in it could not be used in training.
-    with torch.no_grad():
-        for inputs, wanted in examples.in_order(_EVALUATION_BATCH):
-            outputs.append(module(inputs).float().cpu())
-            targets.append(wanted.cpu())
-    return torch.cat(outputs), torch.cat(targets)
 
 
 def _told(number: float) -> str:

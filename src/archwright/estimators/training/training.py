@@ -14,11 +14,11 @@ from archwright.estimators.estimator import Estimator
 from archwright.estimators.training.augmentation import check_augmentations
 from archwright.estimators.training.best import BestEpoch
 from archwright.estimators.training.devices import is_out_of_memory, isolated, make_fabric
-from archwright.estimators.training.epochs import Epochs, Seeds, predict, score
+from archwright.estimators.training.epochs import Epochs, Seeds, score
 from archwright.estimators.training.optimizers import make_optimizer
 from archwright.estimators.training.recipe import Recipe
 from archwright.objectives import CHEAP, measure_cheap
-from archwright.tasks.batches import Examples
+from archwright.tasks.batches import Examples, predict
 from archwright.tasks.task import Task
 from archwright.trials import Candidate, Measurement
 
@@ -147,8 +147,16 @@ class Training(Estimator):
                 )
         if (length := len(self.task.train)) < 2:  # type: ignore[arg-type]
             raise UsageError(f"expected at least 2 training examples, got {length}")
-        check_augmentations(self.recipe.augmentations, self.task.input_shape)
+        self._check_augmentations(self.recipe)
         self._fabric()
+
+    def _check_augmentations(self, recipe: Recipe) -> None:
+        if recipe.augmentations and not self.task.example().is_floating_point():
+            raise UsageError(
+                f"the augmentation {recipe.augmentation!r} needs inputs that are amounts; those of the task "
+                f"{self.task.name!r} are symbols; use 'none'"
+            )
+        check_augmentations(recipe.augmentations, self.task.input_shape)
 
     def _fabric(self) -> Fabric:
         return make_fabric(self.accelerator, self.devices, self.precision)
@@ -157,7 +165,7 @@ class Training(Estimator):
         """The recipe with what architecture and fidelity say; warm-up keeps its share of the epochs."""
         try:
             recipe = self.recipe.replace(**self.space.training_values(candidate.architecture))
-            check_augmentations(recipe.augmentations, self.task.input_shape)
+            self._check_augmentations(recipe)
         except UsageError as error:
             raise TrialError(
                 f"the training values of the architecture do not make a recipe: {error}"
@@ -174,15 +182,15 @@ class Training(Estimator):
         network.eval()
         with torch.no_grad():
             outputs = network(example)
-        expected = (len(example), self.task.outputs)
+        expected = (len(example), *self.task.output_shape)
         if not isinstance(outputs, Tensor) or outputs.shape != expected:
             got = (
                 f"the shape {tuple(outputs.shape)}" if isinstance(outputs, Tensor) else type(outputs).__name__
             )
             raise TrialError(
                 f"expected the network to give a tensor of shape {expected} for {len(example)} inputs, got "
-                f"{got}; the task {self.task.name!r} wants {self.task.outputs} numbers for each input, so "
-                "end the network with a layer of as many outputs"
+                f"{got}; the task {self.task.name!r} wants {' x '.join(map(str, self.task.output_shape))} numbers "
+                f"for each input, so end the network with a layer of {self.task.outputs} outputs"
             )
         cheap = measure_cheap(CHEAP, network, example)
         if not cheap["params"]:

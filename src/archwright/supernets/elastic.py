@@ -1,0 +1,236 @@
+"""The elastic call: one set of weights for every form that a call takes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from archwright.errors import BuildError
+from archwright.spaces import Decision, Subset
+from archwright.supernets.gates import Gates, combinations
+from archwright.supernets.mixed import GatedEdge, add, scaled
+from archwright.supernets.parts import Part
+from archwright.supernets.shared_weights import Own, SharedWeights, is_lazy, own_tensors
+
+__all__ = ["Elastic", "call"]
+
+_MOST = 256
+"""Forms kept ready; the one that was not used for longest gives way."""
+_TRIED = 16
+"""Values of one decision that are tried to find the largest weights."""
+
+
+class Elastic(nn.Module):
+    """A call whose own arguments depend on decisions: width, kernel, depth, activation, absent edges.
+
+    Each form of the call is a shell that borrows its weights: the leading channels of the largest, and the centre of
+    a convolution's kernel (Cai et al. 2020, arXiv:1908.09791). So a convolution, a linear layer, a norm, and any class
+    that is made of them, share the weights of all their widths and kernels, grouped and depthwise ones too. Modules
+    among the arguments belong to all forms.
+
+    Under a mixture of its decisions the output is the weighted sum of the forms' outputs.
+
+    Args:
+        fn: What is called.
+        args: The positional arguments.
+        kwargs: The arguments by keyword.
+        gates: The supernet's.
+        place: Where the call stands, for error texts.
+
+    Raises:
+        BuildError: When the call fails, gives no module, or has a lazily sized module inside.
+    """
+
+    def __init__(
+        self, fn: Callable[..., Any], args: list[Part], kwargs: Mapping[str, Part], gates: Gates, place: str
+    ) -> None:
+        super().__init__()
+        self.fn, self.args, self.kwargs = fn, args, dict(kwargs)
+        self.gates, self.place = gates, place
+        arguments = [*args, *kwargs.values()]
+        self.parts = nn.ModuleList(dict.fromkeys(module for part in arguments for module in part.modules()))
+        self._inner = {id(module) for part in self.parts for module in part.modules()}
+        selectors = [selector for part in arguments for selector in part.selectors()]
+        self.reads = tuple(dict.fromkeys(address for s in selectors for address in s.reads))
+        """The addresses of the decisions that its own arguments depend on, absent edges aside."""
+        self._shells: dict[Any, _Shell] = {}
+        self.shared = SharedWeights()
+        self._widen()
+
+    def forward(self, *inputs: Any, **named: Any) -> Any:
+        """From the call's input to its output, in the form or forms that the gates set."""
+        mixed = [address for address in self.reads if address in self.gates.mixtures]
+        if not mixed:
+            return self.form(self.gates.values)(*inputs, **named)
+        total: Any = None
+        for values, weight in combinations(self.gates, mixed):
+            output = self.form({**self.gates.values, **values})(*inputs, **named)
+            if weight is not None:
+                output = scaled(output, weight)
+            total = output if total is None else add(total, output, self.place)
+        return total
+
+    def form(self, values: Mapping[str, Any]) -> nn.Module:
+        """The module of one form, with its weights in place until they next change.
+
+        Args:
+            values: Address to value.
+        """
+        args, kwargs = self._arguments(values)
+        key = (_key(args), _key(kwargs))
+        shell = self._shells.pop(key, None)
+        if shell is None:
+            with torch.random.fork_rng(devices=[]):  # its values are not used, so it must not draw any
+                shell = _Shell(self._call(args, kwargs).train(self.training), self._inner)
+            if len(self._shells) >= _MOST:
+                self._shells.pop(next(iter(self._shells)))
+        self._shells[key] = shell  # the last one used stands last
+        for own in shell.own:
+            own.replace(self._part(own))
+        return shell.module
+
+    def inherit(self, module: nn.Module, inner: set[int]) -> None:
+        """Give a plain module of one of the forms a copy of the weights.
+
+        Args:
+            module: The module; what is borrowed by views here is copied there.
+            inner: The `id` of each module inside that is another call's.
+        """
+        with torch.no_grad():
+            for own in own_tensors(module, inner):
+                own.tensor.copy_(self._part(own))
+
+    def train(self, mode: bool = True) -> Elastic:
+        """Set the mode, of all forms too."""
+        super().train(mode)
+        for shell in self._shells.values():
+            shell.module.train(mode)
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_shells": {}}  # made again when they are wanted
+
+    def _apply(self, *args: Any, **kwargs: Any) -> Elastic:
+        super()._apply(*args, **kwargs)  # type: ignore[no-untyped-call]
+        self._shells.clear()  # their constants are where they were
+        return self
+
+    def _part(self, own: Own) -> Tensor:
+        part = self.shared.part(own)
+        if part is None:
+            raise BuildError(
+                f"{self.place}: this form needs {own.name} of shape {tuple(own.tensor.shape)}, which none of the "
+                "forms had that were tried for the largest; state the sizes by decisions of few values"
+            )
+        return part
+
+    def _widen(self) -> None:
+        """Find the largest of each weight: from the largest value of every decision, and each other one alone."""
+        failed: BuildError | None = None
+        succeeded = False
+        for values in self._forms():
+            try:
+                module = self._call(*self._arguments(values))
+            except BuildError as error:  # a combination that the space need not have
+                failed = failed or error
+                continue
+            succeeded = True
+            for own in own_tensors(module, self._inner):
+                if is_lazy(own):
+                    raise BuildError(
+                        f"{self.place}: {own.name} is sized lazily, and cannot share its weights between the values "
+                        f"of {', '.join(map(repr, self.reads))}; use the sized form of the module"
+                    )
+                self.shared.widen(own)
+        if not succeeded and failed is not None:
+            raise failed
+
+    def _forms(self) -> Iterator[dict[str, Any]]:
+        edges = [module for module in self.parts if isinstance(module, GatedEdge)]
+        addresses = dict.fromkeys([*self.reads, *(a for edge in edges for a in edge.selector.reads)])
+        tried = {address: _tried(self.gates.space.decisions[address]) for address in addresses}
+        largest = {address: values[0] for address, values in tried.items()}
+        yield largest
+        for address in self.reads:
+            for value in tried[address][1:]:
+                yield {**largest, address: value}
+
+    def _arguments(self, values: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        args = [value for part in self.args for value in part.give(values)]
+        named = {keyword: part.give(values) for keyword, part in self.kwargs.items()}
+        return args, {keyword: given[0] for keyword, given in named.items() if given}
+
+    def _call(self, args: list[Any], kwargs: dict[str, Any]) -> nn.Module:
+        module = call(self.fn, args, kwargs, self.place)
+        if not isinstance(module, nn.Module):
+            raise BuildError(
+                f"{self.place}: a call that depends on a decision must give a torch.nn.Module in a supernet, got "
+                f"{type(module).__name__}; move it into the module that uses it"
+            )
+        return module
+
+
+class _Shell:
+    """One form of a call: a module, and those of its weights that are borrowed."""
+
+    def __init__(self, module: nn.Module, inner: set[int]) -> None:
+        self.module = module
+        self.own = list(own_tensors(module, inner))
+
+
+def call(fn: Callable[..., Any], args: list[Any], kwargs: Mapping[str, Any], place: str) -> Any:
+    """What a call returns.
+
+    Raises:
+        BuildError: When it fails. Names its place and arguments.
+    """
+    try:
+        return fn(*args, **kwargs)
+    except Exception as error:
+        shown = ", ".join([*map(_brief, args), *(f"{keyword}={_brief(v)}" for keyword, v in kwargs.items())])
+        name = getattr(fn, "__name__", None) or type(fn).__name__
+        reason = f"{type(error).__name__}: {error}".rstrip(": ")
+        raise BuildError(f"could not build {name}({shown}) at {place}, in a supernet: {reason}") from error
+
+
+def _tried(decision: Decision) -> list[Any]:
+    """Some values of a decision, what is likely to make the largest weights first."""
+    if isinstance(decision, Subset):
+        return [tuple(range(decision.n))]  # all items, whether or not a subset may have so many
+    if decision.size == math.inf:
+        return [decision.default()]
+    values = (
+        list(decision.values())
+        if decision.size <= _TRIED
+        else [decision.decode((1.0,)), decision.decode((0.0,))]
+    )
+    return sorted(values, reverse=True) if decision.numeric else values
+
+
+def _key(value: Any) -> Any:
+    """What is equal for arguments that make the same form."""
+    if isinstance(value, nn.Module):
+        return id(value)
+    if isinstance(value, list | tuple):
+        return type(value), *map(_key, value)
+    if isinstance(value, dict):
+        return type(value), *((key, _key(item)) for key, item in value.items())
+    try:
+        hash(value)
+    except TypeError:
+        return id(value)
+    return type(value), value
+
+
+def _brief(value: Any) -> str:
+    if isinstance(value, nn.Module):
+        return f"{type(value).__name__}(...)"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_brief, value))}]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key!r}: {_brief(item)}" for key, item in value.items()) + "}"
+    return getattr(value, "__name__", None) or repr(value)

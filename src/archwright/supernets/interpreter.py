@@ -1,0 +1,129 @@
+"""The weight-sharing interpreter: an expression becomes one module that holds every architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import nn
+
+from archwright.errors import BuildError
+from archwright.spaces import Arithmetic, Decision, Layer, Repeat, Space, Switch, Tied, When
+from archwright.spaces.expression import children_of
+from archwright.spaces.place import Place, arguments
+from archwright.supernets.elastic import Elastic, call
+from archwright.supernets.gates import Gates, Selector
+from archwright.supernets.mixed import GatedEdge, MixedSwitch
+from archwright.supernets.parts import Bodies, Choice, Edge, Fixed, Items, Named, Part, Value
+
+__all__ = ["Interpreter"]
+
+
+class Interpreter:
+    """One walk over a space's network.
+
+    Args:
+        space: The space.
+        gates: What the modules read.
+        allowed: Address to the values that are built, for decisions of which not all are.
+
+    Attributes:
+        made: The module of each call, by its spot.
+        edges: For each subset, item by item, the addresses of the decisions that select the operation on its edge.
+    """
+
+    def __init__(self, space: Space, gates: Gates, allowed: Mapping[str, Sequence[Any]]) -> None:
+        self.space, self.gates, self.allowed = space, gates, allowed
+        self.made: dict[tuple[Any, ...], nn.Module] = {}
+        self.edges: dict[str, dict[int, dict[str, None]]] = {}
+        self._tied: dict[int, Part] = {}
+
+    def network(self) -> nn.Module:
+        """The module of the whole network.
+
+        Raises:
+            BuildError: When the expression cannot be built with all its parts at once.
+        """
+        part = self._visit(self.space.network, Place())
+        if isinstance(part, Fixed) and isinstance(part.value, nn.Module):
+            return part.value
+        raise BuildError("expected the space's network to be a torch.nn.Module")
+
+    def _visit(self, node: Any, place: Place) -> Part:
+        if isinstance(node, Layer):
+            return Fixed(self._call(node, place.named(node.name)))
+        if isinstance(node, Decision | Arithmetic):
+            return Value(Selector(node, self.gates))
+        if isinstance(node, Switch):
+            return self._switch(node, place.named(node.name))
+        if isinstance(node, When):
+            return self._when(node, place.named(node.name))
+        if isinstance(node, Repeat):
+            place = place.named(node.name)
+            bodies = [self._visit(body, place.part(i)) for i, body in enumerate(node.bodies)]
+            return Bodies(Selector(node.times, self.gates), bodies)
+        if isinstance(node, Tied):
+            if id(node) not in self._tied:
+                self._tied[id(node)] = self._visit(node.body, place.named(node.name).tied(node))
+            return self._tied[id(node)]
+        if isinstance(node, list | tuple):
+            return Items(node, [self._visit(item, place.argument(str(i))) for i, item in enumerate(node)])
+        if isinstance(node, dict):
+            return Named(
+                node, {key: self._visit(item, place.argument(str(key))) for key, item in node.items()}
+            )
+        return Fixed(node)
+
+    def _call(self, node: Layer, place: Place) -> Any:
+        args: list[Part] = []
+        kwargs: dict[str, Part] = {}
+        for keyword, value, at in arguments(node, place):
+            part = self._visit(value, at)
+            if keyword is None:
+                args.append(part)
+            else:
+                kwargs[keyword] = part
+        made: Any
+        if any(part.depends for part in [*args, *kwargs.values()]):
+            made = Elastic(node.fn, args, kwargs, self.gates, str(place))
+        else:
+            given = [value for part in args for value in part.give({})]
+            made = call(node.fn, given, {k: part.give({})[0] for k, part in kwargs.items()}, str(place))
+        if isinstance(made, nn.Module):
+            self.made[place.spot] = made
+        return made
+
+    def _switch(self, node: Switch, place: Place) -> Part:
+        selector = Selector(node.selector, self.gates)
+        if not any(map(_builds, node.options.values())):
+            return Value(Selector(node, self.gates))
+        labels = list(node.options)
+        if isinstance(node.selector, Decision):
+            allowed = self.allowed.get(self.space.address_of(node.selector), labels)
+            labels = [label for label in labels if label in allowed]
+        options = {label: self._visit(node.options[label], place.part(label)) for label in labels}
+        modules = {label: module for label, part in options.items() if (module := _module(part)) is not None}
+        if len(modules) < len(options):
+            return Choice(selector, options)
+        return Fixed(MixedSwitch(selector, modules, str(place)))
+
+    def _when(self, node: When, place: Place) -> Part:
+        selector = Selector(node.condition, self.gates)
+        body = self._visit(node.body, place)
+        module = _module(body)
+        if module is None:
+            return Choice(selector, {True: body})
+        if (item := selector.item) is not None and isinstance(module, MixedSwitch):
+            by_item = self.edges.setdefault(selector.reads[0], {})
+            by_item.setdefault(item, {}).update(dict.fromkeys(module.selector.reads))
+        return Edge(GatedEdge(selector, module, str(place)))
+
+
+def _module(part: Part) -> nn.Module | None:
+    """The one module that a part always is."""
+    return part.value if isinstance(part, Fixed) and isinstance(part.value, nn.Module) else None
+
+
+def _builds(node: Any) -> bool:
+    """Whether a call stands in a node."""
+    return isinstance(node, Layer) or any(map(_builds, children_of(node)))

@@ -1,0 +1,12 @@
+"""One-shot methods: each a policy that supplies gates, and a schedule. Names load when they are used.
+
+- `registry`: the methods by name.
+- `one_shot`: the seam. `bilevel`: weights and alpha in turn. `policy`: the seam of what supplies its gates.
+- `darts`: the methods, one a file.
+- `relaxation`, `derivation`: alpha, and the best architectures from it.
+- `halves`, `weights`, `randomness`: the data's split, the weights' optimiser, the random numbers.
+"""
+
+from archwright.supernets.methods.registry import METHODS, Method, make_method
+
+__all__ = ["METHODS", "Method", "make_method"]

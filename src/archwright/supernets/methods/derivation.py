@@ -1,0 +1,94 @@
+"""From preferences for single values to the best architectures."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import Any
+
+from archwright.spaces import Architecture, Decision, Space, Subset
+
+__all__ = ["ZERO_OPERATIONS", "Preferences", "best_first", "ranked_subsets"]
+
+Preferences = Mapping[str, Sequence[tuple[Any, float]]]
+"""Address to (value, score), the best first; the score is a logarithm of a probability or strength."""
+
+ZERO_OPERATIONS = ("none", "zero")
+"""Labels of operations that give nothing, by the names that papers and the zoo use."""
+
+_LISTED = 5_000
+
+
+def best_first(space: Space, preferences: Preferences) -> Iterator[Architecture]:
+    """Architectures in the order of the sum of their active values' scores, the highest first.
+
+    The first has the best value of every decision. A decision without preferences takes its first value. Exact
+    where all decisions are always active.
+
+    Args:
+        space: What the constraints refuse is left out.
+        preferences: Address to scored values.
+    """
+    ranks: dict[str, int] = {}
+    numbers = itertools.count()  # ties go to what was found first
+    first = _with_ranks(space, preferences, ranks)
+    waiting = [(-_score(first, preferences), next(numbers), ranks, first)]
+    queued: set[frozenset[tuple[str, int]]] = {frozenset()}
+    given: set[Hashable] = set()
+    while waiting:
+        _, _, ranks, architecture = heapq.heappop(waiting)
+        canonical = space.canonical(architecture)
+        if canonical not in given and space.contains(architecture):
+            given.add(canonical)
+            yield architecture
+        for address in architecture:
+            rank = ranks.get(address, 0) + 1
+            if rank < len(preferences.get(address, ())):
+                changed = {**ranks, address: rank}
+                if (key := frozenset(changed.items())) not in queued:
+                    queued.add(key)
+                    child = _with_ranks(space, preferences, changed)
+                    heapq.heappush(waiting, (-_score(child, preferences), next(numbers), changed, child))
+
+
+def _with_ranks(space: Space, preferences: Preferences, ranks: Mapping[str, int]) -> Architecture:
+    def decide(address: str, decision: Decision) -> Any:
+        ranked = preferences.get(address)
+        return decision.default() if not ranked else ranked[ranks.get(address, 0)][0]
+
+    return space.decided(decide)
+
+
+def _score(architecture: Architecture, preferences: Preferences) -> float:
+    total = 0.0
+    for address, value in architecture.items():
+        total += next((score for known, score in preferences.get(address, ()) if known == value), 0.0)
+    return total
+
+
+def ranked_subsets(subset: Subset, strengths: Sequence[float]) -> list[tuple[tuple[int, ...], float]]:
+    """The subsets that a decision allows, by the strengths of the items, the best first.
+
+    The score is the sum of the logarithms of s for an item that is in and of 1 - s for one that is not. Where more
+    than 5,000 are allowed, only the best of each number of items and those one exchange away are listed.
+
+    Args:
+        subset: The decision.
+        strengths: One number in (0, 1) an item.
+    """
+    into = [math.log(max(s, 1e-12)) for s in strengths]
+    out = [math.log(max(1 - s, 1e-12)) for s in strengths]
+
+    def score(items: tuple[int, ...]) -> float:
+        return sum(into[i] if i in items else out[i] for i in range(subset.n))
+
+    if subset.size <= _LISTED:
+        allowed = list(subset.values())
+    else:
+        order = sorted(range(subset.n), key=lambda i: out[i] - into[i])
+        best = [tuple(sorted(order[:count])) for count in range(subset.low, subset.high + 1)]
+        top = max(best, key=score)
+        allowed = list(dict.fromkeys([*best, *subset.neighbors(top)]))
+    return sorted(((items, score(items)) for items in allowed), key=lambda pair: -pair[1])

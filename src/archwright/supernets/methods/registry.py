@@ -1,0 +1,74 @@
+"""One-shot methods by name, for commands and for `aw.search`. Loads no torch before one is made."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+from archwright.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from archwright.supernets.methods.one_shot import OneShot
+
+__all__ = ["METHODS", "Method", "make_method"]
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """What is known of a one-shot method before its module is loaded.
+
+    Args:
+        path: Where the function or class is that makes it: `module:name`.
+        summary: What it does, in one line.
+        mixes: Whether its gates are mixtures, so that a decision's options must give one shape.
+        options: Name of each option to its default.
+        then: The strategy that searches on the trained supernet's scores; None means that the method itself proposes.
+    """
+
+    path: str
+    summary: str
+    mixes: bool
+    options: Mapping[str, Any] = field(default_factory=dict)
+    then: str | None = None
+
+
+_HERE = "archwright.supernets.methods"
+
+_WEIGHTS = {"epochs": 50, "batch_size": 64, "learning_rate": 0.025, "weight_share": 0.5}
+_BILEVEL = {**_WEIGHTS, "architecture_learning_rate": 3e-4, "frozen_epochs": 0, "every": 1}
+
+METHODS: dict[str, Method] = {
+    "darts": Method(
+        f"{_HERE}.darts:darts",
+        "DARTS, first order: a softmax over all operations, trained by gradient descent",
+        True,
+        _BILEVEL,
+    ),
+}
+"""The one-shot methods that come with Archwright."""
+
+
+def make_method(name: str, seed: int = 0, **options: Any) -> OneShot:
+    """Make a one-shot method by its name.
+
+    Args:
+        name: A key of `METHODS`.
+        seed: Of everything random in it.
+        options: The method's own options; see its entry for their names and defaults.
+
+    Raises:
+        UsageError: When the name or an option is unknown, or an option is out of range.
+    """
+    if name not in METHODS:
+        raise UsageError(f"unknown one-shot method {name!r}.{did_you_mean(name, METHODS)}")
+    entry = METHODS[name]
+    for option in options:
+        if option not in entry.options:
+            raise UsageError(
+                f"the method {name!r} has no option {option!r}.{did_you_mean(option, entry.options)}"
+            )
+    module, _, attribute = entry.path.partition(":")
+    made = getattr(importlib.import_module(module), attribute)
+    return cast("OneShot", made(seed=seed, **{**entry.options, **options}))

@@ -1,0 +1,160 @@
+"""The continuous relaxation: a vector of architecture parameters for each decision (Liu et al. 2019)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from archwright.spaces import Decision, Subset
+from archwright.supernets.gates import Mixture
+from archwright.supernets.methods.derivation import ZERO_OPERATIONS, Preferences, ranked_subsets
+from archwright.supernets.methods.randomness import Randomness
+from archwright.supernets.supernet import Supernet
+
+__all__ = ["Relaxation"]
+
+_SCALE = 1e-3
+
+
+class Relaxation:
+    """Alpha of a supernet: for each decision one number a value, at first 1e-3 times a standard normal number.
+
+    A subset whose items are edges with mixed operations has no alpha: in the search all its edges are there, and an
+    edge is as strong as its best operation that is not zero (Liu et al. 2019, arXiv:1806.09055, section 2.4). Any
+    other subset has one number an item, whose sigmoid weighs it.
+
+    Args:
+        supernet: Its network's decisions that have more than one value are relaxed.
+        randomness: Draws the first values.
+
+    Attributes:
+        alphas: Address to parameter, shape (values,) or (items,).
+    """
+
+    def __init__(self, supernet: Supernet, randomness: Randomness) -> None:
+        self.supernet = supernet
+        device = next((parameter.device for parameter in supernet.parameters()), torch.device("cpu"))
+        self.alphas: dict[str, nn.Parameter] = {}
+        for address, decision in supernet.decisions.items():
+            if address not in self._edges():
+                length = decision.n if isinstance(decision, Subset) else int(decision.size)
+                drawn = torch.randn(length, generator=randomness.gates)
+                self.alphas[address] = nn.Parameter((_SCALE * drawn).to(device))
+
+    def labels(self, address: str) -> list[Any]:
+        """The values of a decision, in the order of its alpha; for a subset the items."""
+        decision = self.supernet.decisions[address]
+        return list(range(decision.n)) if isinstance(decision, Subset) else list(decision.values())
+
+    def allowed(self, address: str) -> tuple[int, ...]:
+        """The positions of the values that the supernet was built with."""
+        labels = self.labels(address)
+        allowed = self.supernet.allowed.get(address, labels)
+        return tuple(i for i, label in enumerate(labels) if label in allowed)
+
+    def weights(self, address: str) -> Tensor:
+        """The softmax of alpha over the allowed values, 0 elsewhere; for a subset the sigmoid. Shape (values,)."""
+        alpha = self.alphas[address]
+        if isinstance(self.supernet.decisions[address], Subset):
+            return alpha.sigmoid()
+        return self.log_weights(address).exp()
+
+    def log_weights(self, address: str) -> Tensor:
+        """The logarithm of the softmax of alpha over the allowed values, -inf elsewhere. Shape (values,)."""
+        alpha: Tensor = self.alphas[address]
+        allowed = self.allowed(address)
+        if len(allowed) < len(alpha):
+            mask = torch.full_like(alpha, -math.inf)
+            mask[list(allowed)] = 0.0
+            alpha = alpha + mask
+        return alpha.log_softmax(0)
+
+    def choices(self) -> Iterator[str]:
+        """The addresses of the relaxed decisions that choose one value."""
+        return (a for a in self.alphas if not isinstance(self.supernet.decisions[a], Subset))
+
+    def subset_gates(self) -> dict[str, Mixture]:
+        """The gates of all subsets: every item is there, scaled by its weight where it has one of its own."""
+        gates: dict[str, Mixture] = {}
+        for address, decision in self.supernet.decisions.items():
+            if isinstance(decision, Subset):
+                own = self.weights(address) if address in self.alphas else None
+                gates[address] = Mixture(own, tuple(range(decision.n)))
+        return gates
+
+    def strengths(self, subset: str) -> list[float]:
+        """How strong each item of a subset is: its own weight, or that of its best operation that is not zero."""
+        if subset in self.alphas:
+            return [float(weight) for weight in self.weights(subset).detach()]
+        found = []
+        for _, addresses in sorted(self.supernet.edges[subset].items()):
+            best = [
+                max((p for label, p in self._named(a) if label not in ZERO_OPERATIONS), default=0.0)
+                for a in addresses
+            ]
+            found.append(math.prod(best))
+        return found
+
+    def preferences(self, strengths: Mapping[str, list[float]] | None = None) -> Preferences:
+        """Every relaxed decision's values with the logarithms of their weights, the best first.
+
+        An operation on an edge that may be left out is never zero: leaving the edge out says that.
+
+        Args:
+            strengths: Of the items of each subset; None means `strengths()`.
+        """
+        droppable = {
+            a for items in self.supernet.edges.values() for addresses in items.values() for a in addresses
+        }
+        found: dict[str, list[tuple[Any, float]]] = {}
+        for address in self.choices():
+            scored = [
+                (label, math.log(max(p, 1e-12)))
+                for label, p in self._named(address)
+                if not (address in droppable and label in ZERO_OPERATIONS)
+            ]
+            found[address] = sorted(scored or self._zero_only(address), key=lambda pair: -pair[1])
+        for address, decision in self.supernet.decisions.items():
+            if isinstance(decision, Subset):
+                own = (strengths or {}).get(address) or self.strengths(address)
+                found[address] = list(ranked_subsets(decision, own))
+        return found
+
+    def probabilities(self) -> dict[str, dict[str, float]]:
+        """The weights of all values, and the strengths of all items."""
+        found = {address: {str(label): p for label, p in self._named(address)} for address in self.choices()}
+        for address, decision in self.supernet.decisions.items():
+            if isinstance(decision, Subset):
+                found[address] = {str(i): strength for i, strength in enumerate(self.strengths(address))}
+        return found
+
+    def state_dict(self) -> dict[str, Any]:
+        """Alpha."""
+        return {address: alpha.detach().clone() for address, alpha in self.alphas.items()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over alpha."""
+        with torch.no_grad():
+            for address, alpha in self.alphas.items():
+                alpha.copy_(state[address])
+
+    def _edges(self) -> dict[str, dict[int, tuple[str, ...]]]:
+        """The subsets all of whose items are edges of mixed operations."""
+        decisions: Mapping[str, Decision] = self.supernet.decisions
+        return {
+            address: items
+            for address, items in self.supernet.edges.items()
+            if isinstance(subset := decisions.get(address), Subset) and len(items) == subset.n
+        }
+
+    def _named(self, address: str) -> list[tuple[Any, float]]:
+        weights = self.weights(address).detach().tolist()
+        labels = self.labels(address)
+        return [(labels[position], weights[position]) for position in self.allowed(address)]
+
+    def _zero_only(self, address: str) -> list[tuple[Any, float]]:
+        return [(label, math.log(max(p, 1e-12))) for label, p in self._named(address)]

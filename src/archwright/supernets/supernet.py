@@ -1,0 +1,199 @@
+"""The supernet: one network that contains every architecture of a space."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from archwright.errors import BuildError
+from archwright.spaces import Architecture, Decision, Space, Subset, resolve, walk_calls
+from archwright.spaces.build import construct, dry_run
+from archwright.supernets.elastic import Elastic
+from archwright.supernets.gates import Gate, Gates, OnePath
+from archwright.supernets.interpreter import Interpreter
+
+__all__ = ["Supernet", "covering"]
+
+_MANY = 64
+
+
+class Supernet(nn.Module):
+    """All architectures of a space in one module, with shared weights.
+
+    What it computes is set by its gates, one for each decision: one value (one path), or a mixture of weighed values.
+    Calls whose own arguments depend on decisions are `Elastic`, switches between modules are `MixedSwitch`, optional
+    modules are `GatedEdge`.
+
+    Args:
+        space: The space; decisions of the training are not part of it.
+        example: A batch of inputs, shape (N, ...), N >= 2, with which lazily sized modules take their size.
+        allowed: Address to the values that are built, where not all are (P-DARTS, Chen et al. 2019,
+            arXiv:1904.12760).
+
+    Attributes:
+        network: What the space's outermost call made.
+        gates: The present gates; at first those of the first architecture.
+        edges: For each subset whose items are edges of mixed operations: for each item the addresses of the decisions
+            that select its operation.
+
+    Raises:
+        BuildError: When a part cannot be built, or cannot run on the example.
+
+    Example:
+        >>> supernet = Supernet(space, example=task.example())
+        >>> with supernet.on(space.sample(0)):
+        ...     outputs = supernet(inputs)
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        example: Tensor | None = None,
+        *,
+        allowed: Mapping[str, Sequence[Any]] | None = None,
+    ) -> None:
+        super().__init__()
+        self.space = space
+        self.allowed = {address: tuple(values) for address, values in (allowed or {}).items()}
+        self.gates = Gates(space)
+        interpreter = Interpreter(space, self.gates, self.allowed)
+        self.network = interpreter.network()
+        self.edges = {
+            subset: {item: tuple(addresses) for item, addresses in items.items()}
+            for subset, items in interpreter.edges.items()
+        }
+        self.decisions = {
+            address: decision
+            for address, decision in space.decisions.items()
+            if decision.size > 1 and not address.startswith("training.")
+        }
+        """The network's decisions that have more than one value, by address."""
+        self._made = interpreter.made
+        self._example = example
+        self.set_gates(next(covering(space, self.allowed)))
+        if example is not None:
+            self._size(example)
+
+    def forward(self, *inputs: Any) -> Any:
+        """From the network's input to its output, as the gates say."""
+        return self.network(*inputs)
+
+    def set_gates(self, gates: Mapping[str, Gate] | Architecture) -> None:
+        """Set the gates, those of an architecture to one path.
+
+        Raises:
+            SpaceError: When no decision has such an address.
+        """
+        if isinstance(gates, Architecture):
+            gates = {address: OnePath(value) for address, value in gates.items()}
+        self.gates.set(gates)
+
+    @contextmanager
+    def on(self, gates: Mapping[str, Gate] | Architecture) -> Iterator[Supernet]:
+        """Set the gates while a block runs; afterwards they are as they were."""
+        before = self.gates.get()
+        self.set_gates(gates)
+        try:
+            yield self
+        finally:
+            self.gates.set(before)
+
+    def extract(self, architecture: Architecture | Mapping[str, Any]) -> nn.Module:
+        """The plain network of an architecture with a copy of its weights: nothing of the supernet is in it.
+
+        Its output equals the supernet's under the same gates and in the same mode. Random numbers are not touched.
+
+        Args:
+            architecture: One of the space.
+
+        Raises:
+            SpaceError: When the architecture is none of the space.
+            BuildError: When it cannot be built.
+        """
+        root = resolve(self.space, architecture)
+        with torch.random.fork_rng(devices=[]):
+            network, made = construct(root)
+        if self._example is not None and _has_lazy(network):
+            dry_run(network, self._example, made)
+        device = next((tensor.device for tensor in self.parameters()), torch.device("cpu"))
+        for call, module in made.items():
+            if isinstance(module, nn.Module):
+                calls_inside = walk_calls([*call.args, *call.kwargs.values()])
+                inner = [made[inside] for inside in calls_inside]
+                self._inherit(self._made[call.spot], module, _modules_of(inner))
+        return cast("nn.Module", network.to(device).train(self.training))
+
+    def _inherit(self, source: nn.Module, module: nn.Module, inner: set[int]) -> None:
+        if isinstance(source, Elastic):
+            source.inherit(module, inner)
+            return
+        with torch.no_grad():
+            for path, owner in module.named_modules():
+                if id(owner) not in inner:
+                    holder = source.get_submodule(path)
+                    for name, tensor in [*owner._parameters.items(), *owner._buffers.items()]:
+                        if tensor is not None:
+                            tensor.copy_(getattr(holder, name))
+
+    def _size(self, example: Tensor) -> None:
+        """Let lazily sized modules take their size: run paths until every value was on one."""
+        device = next((tensor.device for tensor in self.parameters()), example.device)
+        before = self.gates.get()
+        for architecture in covering(self.space, self.allowed) if _has_lazy(self) else ():
+            self.set_gates(architecture)
+            try:
+                with torch.no_grad():
+                    self.eval()(example.to(device))
+            except Exception as error:
+                raise BuildError(
+                    f"the supernet does not run on an input of shape {tuple(example.shape)} as {architecture!r}: "
+                    f"{type(error).__name__}: {error}"
+                ) from error
+            finally:
+                self.gates.set(before)
+                self.train()
+
+
+def covering(space: Space, allowed: Mapping[str, Sequence[Any]] | None = None) -> Iterator[Architecture]:
+    """Architectures in which, between them, every value of every decision is active, as far as each can be.
+
+    The i-th has the i-th value of each decision; subsets take as many items as they can, turning with i.
+
+    Args:
+        space: The space; its constraints are not asked.
+        allowed: Address to the values that count, where not all do.
+    """
+    allowed = allowed or {}
+    choices = {
+        address: list(allowed.get(address) or _some_values(decision))
+        for address, decision in space.decisions.items()
+    }
+    for turn in range(max(map(len, choices.values()), default=1)):
+        values = {address: listed[turn % len(listed)] for address, listed in choices.items()}
+        yield space.decided(lambda address, _, values=values: values[address])  # type: ignore[misc]
+
+
+def _some_values(decision: Decision) -> list[Any]:
+    """The values of a decision, those at its ends where they are many; of subsets the largest."""
+    if isinstance(decision, Subset):
+        starts = range(0, decision.n, max(1, decision.high))
+        taken = [[(start + i) % decision.n for i in range(decision.high)] for start in starts]
+        return [tuple(sorted(items)) for items in taken]
+    if decision.size > _MANY:
+        return [decision.decode((place,)) for place in (0.0, 0.5, 1.0)]
+    return list(decision.values())
+
+
+def _has_lazy(module: nn.Module) -> bool:
+    return any(
+        isinstance(tensor, nn.UninitializedParameter | nn.UninitializedBuffer)
+        for tensor in [*module.parameters(), *module.buffers()]
+    )
+
+
+def _modules_of(made: list[Any]) -> set[int]:
+    return {id(part) for module in made if isinstance(module, nn.Module) for part in module.modules()}
