@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from archwright.errors import SpaceError
 from archwright.spaces.decision import Decision
-from archwright.spaces.expression import Arithmetic, Expression, children_of, compile_value
+from archwright.spaces.expression import Arithmetic, Expression, children_of, compile_value, holds_expression
 from archwright.spaces.subsets import Subset
 
 __all__ = ["decisions_of", "possible_values"]
@@ -49,7 +50,7 @@ def possible_values(expression: Expression, told: str) -> list[Any]:
                 f"{told}: {shown} has infinitely many values and cannot stand here; use aw.integer"
             )
     asked = _asked(expression)
-    if math.prod(2 ** len(asked[id(d)]) if id(d) in asked else int(d.size) for d in decisions) > _MOST:
+    if math.prod(_most_answers(d, asked.get(id(d))) for d in decisions) > _MOST:
         raise SpaceError(
             f"{told}: {expression!r} has more than {_MOST:,} combinations; use fewer decisions, or values, here"
         )
@@ -71,28 +72,55 @@ def possible_values(expression: Expression, told: str) -> list[Any]:
     return list(found)
 
 
-def _asked(expression: Expression) -> dict[int, set[int]]:
-    """Of the subsets that an expression only asks for items: which, by the `id` of the subset."""
-    items: dict[int, set[int]] = {}
+def _asked(expression: Expression) -> dict[int, list[Any]]:
+    """Of the decisions that an expression only puts questions to: the items or values asked for, by their `id`."""
+    items: dict[int, list[Any]] = {}
     whole: set[int] = set()
 
     def visit(node: Any) -> None:
-        if isinstance(node, Arithmetic) and node.operation == "has":
-            subset, item = node.operands
-            items.setdefault(id(subset), set()).add(item)
-            return
+        if isinstance(node, Arithmetic) and node.operation in _QUESTIONS:
+            decision, operand = node.operands
+            fits = isinstance(decision, Subset) == (node.operation == "has")
+            if isinstance(decision, Decision) and fits and not holds_expression(operand):
+                known = items.setdefault(id(decision), [])
+                known += [item for item in _QUESTIONS[node.operation](operand) if item not in known]
+                return
         if isinstance(node, Decision):
             whole.add(id(node))
         for child in children_of(node):
             visit(child)
 
     visit(expression)
-    return {subset: found for subset, found in items.items() if subset not in whole}
+    return {decision: found for decision, found in items.items() if decision not in whole}
 
 
-def _answers(decision: Decision, items: set[int]) -> Iterator[tuple[int, ...]]:
-    """The asked items that can be in a subset together while the others are not."""
-    assert isinstance(decision, Subset)
-    for count in range(len(items) + 1):
-        if count <= decision.high and decision.low - count <= decision.n - len(items):
-            yield from itertools.combinations(sorted(items), count)
+_QUESTIONS: dict[str, Callable[[Any], Iterable[Any]]] = {
+    "has": lambda item: [item],
+    "equals": lambda value: [value],
+    "is in": lambda values: values,
+}
+"""Operation to the items or values that its second operand asks the first for."""
+
+
+def _most_answers(decision: Decision, asked: list[Any] | None) -> int:
+    """How many values of a decision have to be tried, at most."""
+    if asked is None:
+        return int(decision.size)
+    return 2 ** len(asked) if isinstance(decision, Subset) else min(len(asked) + 1, int(decision.size))
+
+
+def _answers(decision: Decision, asked: list[Any]) -> Iterator[Any]:
+    """Values of a decision that answer the questions in every possible way.
+
+    Of a subset the asked items that can be in it together while the others are not; of any other decision the asked
+    values that it can take, and one that is not asked for.
+    """
+    if isinstance(decision, Subset):
+        for count in range(len(asked) + 1):
+            if count <= decision.high and decision.low - count <= decision.n - len(asked):
+                yield from itertools.combinations(sorted(asked), count)
+        return
+    for value in asked:
+        with contextlib.suppress(ValueError):
+            yield decision.coerce(value)
+    yield from itertools.islice((value for value in decision.values() if value not in asked), 1)

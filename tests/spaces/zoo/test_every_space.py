@@ -27,6 +27,12 @@ _CASES: dict[str, tuple[str, tuple[int, ...], dict[str, Any]]] = {
     "cells of decided width": ("cell", (1, 4, 4), {"cells": 3, "channels": "decided", "nodes": 2}),
     "darts": ("darts", (3, 8, 8), {"cells": 3, "channels": 4, "drop_path": 0.3}),
     "darts evaluated": ("darts", (1, 5, 5), {"cells": 4, "channels": 2, "nodes": 2, "pool_norm": False}),
+    "nasnet": ("nasnet", (3, 8, 8), {"repeats": 1, "channels": 8, "drop_path": 0.3}),
+    "nasnet of fixed width": (
+        "nasnet",
+        (1, 5, 7),
+        {"repeats": 1, "channels": 3, "blocks": 3, "combinations": ["add", "concat"], "concatenate": "all"},
+    ),
     "signals": ("conv1d", (1, 40), {}),
     "long signals": ("conv1d", (2, 1500), {"depth": (3, 4)}),
     "short signals": ("conv1d", (4, 3), {}),
@@ -57,6 +63,8 @@ def _contract(case: str) -> type[NetworkSpaceContract]:
 
 TestChain = _contract("digits")
 TestCell = _contract("cells")
+TestDarts = _contract("darts")
+TestNasnet = _contract("nasnet")
 TestConv1d = _contract("signals")
 TestMlp = _contract("table")
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from archwright.spaces.zoo.nasnet import nasnet_operation, nasnet_space
     from archwright.spaces.zoo.perceptrons import mlp
     from archwright.spaces.zoo.proxyless import proxyless_space
+    from archwright.spaces.zoo.recurrent import recurrent_space
 
 __all__ = [
     "SPACES",
@@ -41,6 +42,7 @@ __all__ = [
     "nasnet_operation",
     "nasnet_space",
     "proxyless_space",
+    "recurrent_space",
 ]
 
 _MODULES = {
@@ -59,6 +61,7 @@ _MODULES = {
     "nasbench201_space": "nasbench201",
     "enas_space": "enas",
     "proxyless_space": "proxyless",
+    "recurrent_space": "recurrent",
 }
 
 

@@ -26,11 +26,13 @@ class ZooSpace:
         description: What it holds, in one line.
         ranks: Numbers of axes of the inputs it takes: 1 for (features,), 2 for (channels, length), 3 for
             (channels, height, width).
+        symbols: Whether inputs are sequences of symbols, whole numbers of shape (steps,), not amounts.
     """
 
     reference: str
     description: str
     ranks: tuple[int, ...]
+    symbols: bool = False
 
     @property
     def factory(self) -> Callable[..., Space]:
@@ -72,10 +74,21 @@ SPACES: dict[str, ZooSpace] = {
         "images: MobileNetV2 with decided kernels, widening and depth, as in ProxylessNAS",
         (3,),
     ),
+    "nasnet": ZooSpace(
+        f"{_ZOO}.nasnet:nasnet_space",
+        "images: a normal and a reduction cell of blocks with two decided inputs and operations, stacked",
+        (3,),
+    ),
     "conv1d": ZooSpace(
         f"{_ZOO}.chains:conv1d",
         "sequences: a chain of 1-D convolutions with decided operations, widths, pooling and skip connections",
         (2,),
+    ),
+    "recurrent": ZooSpace(
+        f"{_ZOO}.recurrent:recurrent_space",
+        "text: a recurrent cell of decided wiring and activations, as in DARTS and ENAS, as a language model",
+        (1,),
+        symbols=True,
     ),
     "mlp": ZooSpace(
         f"{_ZOO}.perceptrons:mlp",
@@ -112,15 +125,20 @@ def make_space(name: str, input_shape: Sequence[int], outputs: int, **options: A
     return factory(input_shape, outputs, **options)
 
 
-def default_space(input_shape: Sequence[int]) -> str:
-    """The name of the space that fits an input: "mlp" for a vector, "conv1d" for a sequence, "chain" for an image.
+def default_space(input_shape: Sequence[int], *, symbols: bool = False) -> str:
+    """The name of the space that fits an input.
+
+    "mlp" for a vector, "conv1d" for a sequence, "chain" for an image, "recurrent" for a sequence of symbols.
 
     Args:
         input_shape: Shape of one input, without the batch.
+        symbols: Whether inputs are symbols, whole numbers of shape (steps,), not amounts.
 
     Raises:
         SpaceError: When the shape has no axis or more than three.
     """
+    if symbols and len(input_shape) == 1:
+        return "recurrent"
     if len(input_shape) not in _DEFAULTS:
         raise SpaceError(
             f"no space of the zoo takes inputs of shape {tuple(input_shape)}; expected {', '.join(AXES.values())}; "

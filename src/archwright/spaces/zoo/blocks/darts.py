@@ -12,17 +12,18 @@ __all__ = ["DartsDilatedConv", "DartsSeparableConv", "FactorizedReduce", "PoolNo
 
 
 class ReLUConvNorm(nn.Sequential):
-    """ReLU, 1x1 convolution, batch normalisation: (N, in, H, W) to (N, out, H, W).
+    """ReLU, 1x1 convolution, batch normalisation: (N, in, H, W) to (N, out, H, W) at stride 1.
 
     Args:
         in_channels: Channels of the input.
         out_channels: Channels of the output.
+        stride: 1, or 2 to halve height and width.
     """
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
         super().__init__(
             nn.ReLU(),
-            nn.Conv2d(in_channels, out_channels, 1, bias=False),
+            nn.Conv2d(in_channels, out_channels, 1, stride, bias=False),
             nn.BatchNorm2d(out_channels),
         )
 
