@@ -1,0 +1,57 @@
+"""The kernels' layout: channels in blocks of one vector, (N, B, H, W, LANES), the last block filled up with zeros."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from archwright.supernets.fused.lanes import LANES
+
+__all__ = ["Floats", "blocks_of", "by_channel", "empty_like_image", "filled_up", "from_blocked", "to_blocked"]
+
+Floats = NDArray[np.float64]
+
+
+def blocks_of(channels: int) -> int:
+    """Number of blocks that hold so many channels."""
+    return -(-channels // LANES)
+
+
+def to_blocked(x: Tensor) -> Tensor:
+    """From (N, C, H, W) of any strides to (N, B, H, W, LANES)."""
+    batch, channels, height, width = x.shape
+    blocks = blocks_of(channels)
+    if channels % LANES:
+        blocked = x.new_zeros(batch, height, width, blocks * LANES)
+        blocked[..., :channels] = x.permute(0, 2, 3, 1)
+    else:
+        blocked = x.permute(0, 2, 3, 1)
+    return blocked.unflatten(3, (blocks, LANES)).permute(0, 3, 1, 2, 4).contiguous()
+
+
+def from_blocked(blocked: Tensor, channels: int) -> Tensor:
+    """From (N, B, H, W, LANES) to (N, C, H, W), in torch's channels-last format."""
+    return blocked.permute(0, 2, 3, 1, 4).flatten(3)[..., :channels].permute(0, 3, 1, 2)
+
+
+def empty_like_image(batch: int, channels: int, height: int, width: int) -> Tensor:
+    """Room for a blocked tensor."""
+    return torch.empty(batch, blocks_of(channels), height, width, LANES)
+
+
+def filled_up(values: Floats, channels: int) -> Tensor:
+    """Numbers by channel, shape (..., C), as float32 with zeros up to whole blocks."""
+    full = np.zeros((*values.shape[:-1], blocks_of(channels) * LANES), np.float32)
+    full[..., :channels] = values
+    return torch.from_numpy(full)
+
+
+def by_channel(sums: Tensor, channels: int) -> Floats:
+    """Sums of a kernel, shape (..., N, B, k, LANES), added over the images in float64: shape (..., k, C)."""
+    added: Any = sums.numpy().sum(axis=-4, dtype=np.float64)
+    moved = np.moveaxis(added, -3, -2)
+    return np.ascontiguousarray(moved.reshape(*moved.shape[:-2], -1)[..., :channels])

@@ -1,0 +1,209 @@
+"""ReLU, depthwise and pointwise convolution, batch norm: the part of which the operations of cells are made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from archwright.spaces.zoo.blocks import FactorizedReduce
+from archwright.supernets.fused.blocked import blocks_of
+from archwright.supernets.fused.lanes import LANES
+
+__all__ = ["Half", "Packed", "halves_of", "is_plain_norm", "pack"]
+
+
+@dataclass(frozen=True, eq=False)
+class Half:
+    """ReLU, depthwise convolution, pointwise convolution, batch norm; a separable convolution has two of them.
+
+    A pointwise convolution alone has a depthwise one of a single tap of weight one before it. A factorized reduction
+    has two copies of each channel, one pixel apart, and a pointwise convolution that reads the one or the other.
+
+    Args:
+        norm: The norm at the end.
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        stride: 1 or 2.
+        taps: For each tap how many pixels below and right of the output's pixel (times the stride) it reads.
+        spatial: The depthwise weight; None where it is fixed.
+        points: The pointwise weights: one, or the two of a factorized reduction.
+        reach: Pixels that the windows take beyond the input at its end less those at its start, by which the
+            output's size is known: (size + reach) // stride + 1.
+    """
+
+    norm: nn.BatchNorm2d
+    in_channels: int
+    out_channels: int
+    stride: int
+    taps: tuple[tuple[int, int], ...]
+    spatial: nn.Conv2d | None
+    points: tuple[nn.Conv2d, ...]
+    reach: tuple[int, int]
+
+    @property
+    def copies(self) -> int:
+        """Copies of each channel before the pointwise convolution."""
+        return len(self.points)
+
+    def out_size(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of the output."""
+        return (height + self.reach[0]) // self.stride + 1, (width + self.reach[1]) // self.stride + 1
+
+    def weights(self) -> list[nn.Parameter]:
+        """The convolutions' weights, the depthwise first."""
+        convolutions = [*([self.spatial] if self.spatial is not None else []), *self.points]
+        return [convolution.weight for convolution in convolutions]
+
+    def unpack(self, spatial: Tensor, channels: Tensor) -> list[Tensor]:
+        """Gradients in the kernels' form as those of `weights`.
+
+        Args:
+            spatial: Shape (copies * blocks, taps or more, LANES).
+            channels: Shape (out blocks, copies * blocks * LANES, LANES).
+        """
+        gradients = []
+        if self.spatial is not None:
+            by_tap = spatial[:, : len(self.taps)].permute(0, 2, 1).flatten(0, 1)[: self.in_channels]
+            gradients.append(by_tap.reshape(self.spatial.weight.shape))
+        matrix = channels.permute(0, 2, 1).flatten(0, 1)
+        depth = blocks_of(self.in_channels) * LANES
+        row = 0
+        for i, convolution in enumerate(self.points):
+            rows = convolution.out_channels
+            part = matrix[row : row + rows, i * depth : i * depth + self.in_channels]
+            gradients.append(part.reshape(convolution.weight.shape))
+            row += rows
+        return gradients
+
+
+@dataclass(frozen=True, eq=False)
+class Packed:
+    """The weights of several halves in the kernels' form.
+
+    Args:
+        spatial: Shape (halves, copies * blocks, taps, LANES).
+        channels: Shape (halves, out blocks, copies * blocks * LANES, LANES).
+        transposed: Shape (halves, copies * blocks, out blocks * LANES, LANES).
+    """
+
+    spatial: Tensor
+    channels: Tensor
+    transposed: Tensor
+
+
+@torch.no_grad()
+def pack(halves: Sequence[Half]) -> Packed:
+    """The weights of halves of the same channels and copies, in the kernels' form."""
+    first = halves[0]
+    blocks, out_blocks, copies = blocks_of(first.in_channels), blocks_of(first.out_channels), first.copies
+    most_taps = max(len(half.taps) for half in halves)
+    spatial = torch.zeros(len(halves), copies, blocks * LANES, most_taps)
+    matrix = torch.zeros(len(halves), out_blocks * LANES, copies, blocks * LANES)
+    for i, half in enumerate(halves):
+        if half.spatial is None:
+            for copy in range(copies):
+                spatial[i, copy, :, copy] = 1.0
+        else:
+            spatial[i, 0, : half.in_channels, : len(half.taps)] = half.spatial.weight.flatten(1)
+        row = 0
+        for copy, convolution in enumerate(half.points):
+            rows = convolution.out_channels
+            matrix[i, row : row + rows, copy, : half.in_channels] = convolution.weight.flatten(1)
+            row += rows
+    matrix = matrix.flatten(2)
+    return Packed(
+        spatial.view(len(halves), copies * blocks, LANES, most_taps).transpose(2, 3).contiguous(),
+        matrix.unflatten(1, (out_blocks, LANES)).transpose(2, 3).contiguous(),
+        matrix.unflatten(2, (copies * blocks, LANES)).transpose(1, 2).contiguous(),
+    )
+
+
+def halves_of(module: nn.Module) -> list[Half] | None:
+    """The halves that a module does one after another; None when it is anything else."""
+    if type(module) is FactorizedReduce:
+        return _reduction(module)
+    if not isinstance(module, nn.Sequential) or type(module).forward is not nn.Sequential.forward:
+        return None
+    halves = []
+    parts = list(module)
+    while parts:
+        if type(parts[0]) is not nn.ReLU:
+            return None
+        spatial = None
+        if len(parts) > 3 and _is_depthwise(parts[1]):
+            spatial, *parts = parts[1:]
+        else:
+            parts = parts[1:]
+        if (
+            len(parts) < 2
+            or not _is_pointwise(parts[0], strided=spatial is None)
+            or not is_plain_norm(parts[1])
+        ):
+            return None
+        halves.append(_half(spatial, parts[0], parts[1]))
+        parts = parts[2:]
+    return halves or None
+
+
+def is_plain_norm(module: Any) -> bool:
+    """Whether a module is torch's own batch norm of images."""
+    return type(module) is nn.BatchNorm2d
+
+
+def _half(spatial: Any, point: Any, norm: Any) -> Half:
+    if spatial is None:
+        return Half(
+            norm, point.in_channels, point.out_channels, point.stride[0], ((0, 0),), None, (point,), (-1, -1)
+        )
+    (rows, columns), (down, right), (above, left) = spatial.kernel_size, spatial.dilation, spatial.padding
+    taps = tuple((y * down - above, x * right - left) for y in range(rows) for x in range(columns))
+    reach = (2 * above - down * (rows - 1) - 1, 2 * left - right * (columns - 1) - 1)
+    return Half(
+        norm, point.in_channels, point.out_channels, spatial.stride[0], taps, spatial, (point,), reach
+    )
+
+
+def _reduction(module: FactorizedReduce) -> list[Half] | None:
+    even, odd, norm = module.even, module.odd, module.norm
+    fitting = all(_is_pointwise(part, strided=True) and part.stride == (2, 2) for part in (even, odd))
+    if not fitting or not is_plain_norm(norm):
+        return None
+    channels = even.out_channels + odd.out_channels
+    return [Half(norm, even.in_channels, channels, 2, ((0, 0), (1, 1)), None, (even, odd), (-1, -1))]
+
+
+def _is_plain_convolution(module: Any) -> bool:
+    return (
+        type(module) is nn.Conv2d
+        and module.bias is None
+        and module.padding_mode == "zeros"
+        and not isinstance(module.padding, str)
+        and module.stride[0] == module.stride[1] in (1, 2)
+    )
+
+
+def _is_depthwise(module: Any) -> bool:
+    return (
+        _is_plain_convolution(module)
+        and module.groups == module.in_channels == module.out_channels
+        and all(
+            size % 2 and padding <= dilation * (size - 1)
+            for size, padding, dilation in zip(
+                module.kernel_size, module.padding, module.dilation, strict=True
+            )
+        )
+    )
+
+
+def _is_pointwise(module: Any, *, strided: bool) -> bool:
+    return (
+        _is_plain_convolution(module)
+        and module.groups == 1
+        and module.kernel_size == (1, 1)
+        and module.padding == (0, 0)
+        and (strided or module.stride == (1, 1))
+    )

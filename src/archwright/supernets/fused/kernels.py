@@ -1,0 +1,378 @@
+# mypy: disable-error-code="no-untyped-def"
+# Compiled functions: numba infers their types.
+"""The compiled kernels: ReLU, depthwise and pointwise convolution with the norm's moments, forward and backward.
+
+Tensors are blocked: (N, B, H, W, LANES), where B = ceil(channels / LANES) and the places without a channel hold zeros.
+All tensors are given by address. Each kernel does the images `first` to `last` - 1, so that threads can share a batch;
+scratch belongs to one thread. An image passes through all steps while it is in the caches, only a convolution's
+output is written for the whole batch, since batch normalisation must see all of it before the next step.
+"""
+
+from __future__ import annotations
+
+from numba import njit
+
+from archwright.supernets.fused.lanes import LANES, fma, greater, load, maximum, put, zeros
+from archwright.supernets.fused.rows import (
+    BYTES,
+    add_taps,
+    pointwise,
+    pointwise_gradient,
+    taps,
+    taps_gradient,
+    weigh,
+)
+
+__all__ = ["clear", "convolve", "convolve_backward", "moments", "moments_with", "weighted_sum"]
+
+
+@njit(nogil=True)
+def clear(target, vectors):
+    for i in range(vectors):
+        put(zeros(), target, i * LANES)
+
+
+@njit(nogil=True)
+def _rectify(padded, source, blocks, height, width, scale, shift, margin, padded_height, padded_width):
+    """The inside of the padded image: max(source * scale + shift, 0)."""
+    for b in range(blocks):
+        factor = load(scale, b * LANES)
+        added = load(shift, b * LANES)
+        for y in range(height):
+            from_row = source + (b * height + y) * width * BYTES
+            to_row = padded + ((b * padded_height + y + margin) * padded_width + margin) * BYTES
+            for x in range(width):
+                put(maximum(fma(load(from_row, x * LANES), factor, added), zeros()), to_row, x * LANES)
+
+
+@njit(nogil=True)
+def _write_moments(target, row, count):
+    """A reference value, and the sums of (value - reference) and its square: no cancellation at a large mean."""
+    reference = load(row, 0)
+    total = zeros()
+    squares = zeros()
+    for p in range(count):
+        value = load(row, p * LANES) - reference
+        total = total + value
+        squares = fma(value, value, squares)
+    put(reference, target, 0)
+    put(total, target, LANES)
+    put(squares, target, 2 * LANES)
+
+
+@njit(nogil=True, cache=True)
+def moments(first, last, source, blocks, pixels, target):
+    """The moments of each image and channel, shape (N, B, 3, LANES): reference, sum, sum of squares around it."""
+    for i in range(first * blocks, last * blocks):
+        _write_moments(target + 3 * i * BYTES, source + i * pixels * BYTES, pixels)
+
+
+@njit(nogil=True, cache=True)
+def convolve(
+    first,
+    last,
+    scratch,
+    source,
+    blocks,
+    height,
+    width,
+    scale,
+    shift,
+    margin,
+    padded_height,
+    padded_width,
+    stride,
+    out_height,
+    out_width,
+    out_blocks,
+    strip,
+    multiplier,
+    tap_counts,
+    most_taps,
+    offsets,
+    spatial,
+    pointwise_offsets,
+    channels,
+    outputs,
+    moments,
+    images,
+):
+    """For each operation: pointwise(depthwise(relu(source * scale + shift))), and the moments of that."""
+    lifted_blocks = multiplier * blocks
+    depth = lifted_blocks * LANES
+    pixels = out_height * out_width
+    padded = scratch
+    lifted = padded + blocks * padded_height * padded_width * BYTES
+    clear(padded, blocks * padded_height * padded_width)
+    for n in range(first, last):
+        _rectify(
+            padded,
+            source + n * blocks * height * width * BYTES,
+            blocks,
+            height,
+            width,
+            scale,
+            shift,
+            margin,
+            padded_height,
+            padded_width,
+        )
+        for o in range(len(outputs)):
+            table = offsets.ctypes.data + 8 * o * most_taps
+            image = outputs[o] + n * out_blocks * pixels * BYTES
+            for start in range(0, out_height, strip):
+                rows = min(strip, out_height - start)
+                for m in range(lifted_blocks):
+                    factors = spatial + (o * lifted_blocks + m) * most_taps * BYTES
+                    block = padded + (m % blocks) * padded_height * padded_width * BYTES
+                    for r in range(rows):
+                        taps(
+                            lifted + (m * strip + r) * out_width * BYTES,
+                            block + (start + r) * stride * padded_width * BYTES,
+                            stride,
+                            table,
+                            factors,
+                            tap_counts[o],
+                            out_width,
+                        )
+                for b in range(out_blocks):
+                    pointwise(
+                        image + (b * pixels + start * out_width) * BYTES,
+                        lifted,
+                        pointwise_offsets.ctypes.data,
+                        channels + (o * out_blocks + b) * depth * BYTES,
+                        depth,
+                        rows * out_width,
+                    )
+            for b in range(out_blocks):
+                _write_moments(
+                    moments + 3 * ((o * images + n) * out_blocks + b) * BYTES,
+                    image + b * pixels * BYTES,
+                    pixels,
+                )
+
+
+@njit(nogil=True)
+def _upstream(target, gradient, output, coefficients, blocks, pixels, start, count, room):
+    """The norm's gradient: a * gradient + b * output + c, `count` pixels of each block from pixel `start` on."""
+    for b in range(blocks):
+        first = load(coefficients, b * LANES)
+        second = load(coefficients, (blocks + b) * LANES)
+        third = load(coefficients, (2 * blocks + b) * LANES)
+        place = (b * pixels + start) * LANES
+        for p in range(count):
+            value = fma(load(gradient, place + p * LANES), first, third)
+            put(fma(load(output, place + p * LANES), second, value), target, (b * room + p) * LANES)
+
+
+@njit(nogil=True)
+def _masked(target, gradient, source, blocks, pixels, scale, shift, centre, moments, accumulate):
+    """Lets the gradient pass where the ReLU did; writes its sum, and that of its product with source - centre."""
+    for b in range(blocks):
+        factor = load(scale, b * LANES)
+        added = load(shift, b * LANES)
+        middle = load(centre, b * LANES)
+        total = zeros()
+        product = zeros()
+        for i in range(b * pixels, (b + 1) * pixels):
+            value = load(source, i * LANES)
+            passed = greater(fma(value, factor, added), zeros(), load(gradient, i * LANES))
+            total = total + passed
+            product = fma(passed, value - middle, product)
+            if accumulate:
+                passed = passed + load(target, i * LANES)
+            put(passed, target, i * LANES)
+        put(total, moments, 2 * b * LANES)
+        put(product, moments, (2 * b + 1) * LANES)
+
+
+@njit(nogil=True, cache=True)
+def convolve_backward(
+    first,
+    last,
+    scratch,
+    source,
+    blocks,
+    height,
+    width,
+    scale,
+    shift,
+    margin,
+    padded_height,
+    padded_width,
+    stride,
+    out_height,
+    out_width,
+    out_blocks,
+    strip,
+    multiplier,
+    tap_counts,
+    most_taps,
+    offsets,
+    spatial,
+    pointwise_offsets,
+    outputs,
+    gradients,
+    coefficients,
+    transposed,
+    phases,
+    back_offsets,
+    back_spatial,
+    back_margin,
+    back_height,
+    back_width,
+    centre,
+    target,
+    accumulate,
+    moments,
+    weights,
+    spatial_gradient,
+    pointwise_gradients,
+):
+    """The gradient of the source, summed over the operations; with `weights` also those of both kernels, added."""
+    lifted_blocks = multiplier * blocks
+    depth = lifted_blocks * LANES
+    out_depth = out_blocks * LANES
+    pixels = out_height * out_width
+    lifted = scratch + blocks * padded_height * padded_width * BYTES
+    arrived = lifted + lifted_blocks * strip * out_width * BYTES
+    spread = arrived + out_blocks * strip * out_width * BYTES
+    summed = spread + lifted_blocks * back_height * back_width * BYTES
+    clear(scratch, blocks * padded_height * padded_width)
+    clear(spread, lifted_blocks * back_height * back_width)
+    for n in range(first, last):
+        image = source + n * blocks * height * width * BYTES
+        if weights:
+            _rectify(scratch, image, blocks, height, width, scale, shift, margin, padded_height, padded_width)
+        clear(summed, blocks * height * width)
+        for o in range(len(outputs)):
+            table = offsets.ctypes.data + 8 * o * most_taps
+            for start in range(0, out_height, strip):
+                rows = min(strip, out_height - start)
+                _upstream(
+                    arrived,
+                    gradients[o] + n * out_blocks * pixels * BYTES,
+                    outputs[o] + n * out_blocks * pixels * BYTES,
+                    coefficients + 3 * o * out_blocks * BYTES,
+                    out_blocks,
+                    pixels,
+                    start * out_width,
+                    rows * out_width,
+                    strip * out_width,
+                )
+                for m in range(lifted_blocks):
+                    for r in range(rows):
+                        pointwise(
+                            spread
+                            + ((m * back_height + start + r + back_margin) * back_width + back_margin)
+                            * BYTES,
+                            arrived + r * out_width * BYTES,
+                            pointwise_offsets.ctypes.data,
+                            transposed + (o * lifted_blocks + m) * out_depth * BYTES,
+                            out_depth,
+                            out_width,
+                        )
+                if weights:
+                    for m in range(lifted_blocks):
+                        factors = spatial + (o * lifted_blocks + m) * most_taps * BYTES
+                        block = scratch + (m % blocks) * padded_height * padded_width * BYTES
+                        for r in range(rows):
+                            taps(
+                                lifted + (m * strip + r) * out_width * BYTES,
+                                block + (start + r) * stride * padded_width * BYTES,
+                                stride,
+                                table,
+                                factors,
+                                tap_counts[o],
+                                out_width,
+                            )
+                    for b in range(out_blocks):
+                        for m in range(lifted_blocks):
+                            pointwise_gradient(
+                                pointwise_gradients + ((o * out_blocks + b) * depth + m * LANES) * BYTES,
+                                lifted + m * strip * out_width * BYTES,
+                                arrived + b * strip * out_width * BYTES,
+                                rows * out_width,
+                            )
+            for m in range(lifted_blocks):
+                plane = spread + m * back_height * back_width * BYTES
+                if weights:
+                    block = scratch + (m % blocks) * padded_height * padded_width * BYTES
+                    for y in range(out_height):
+                        taps_gradient(
+                            spatial_gradient + (o * lifted_blocks + m) * most_taps * BYTES,
+                            block + y * stride * padded_width * BYTES,
+                            stride,
+                            table,
+                            tap_counts[o],
+                            plane + ((y + back_margin) * back_width + back_margin) * BYTES,
+                            out_width,
+                        )
+                # A pixel of the source meets only the taps that a step of the stride brings onto it: one set of
+                # taps for each remainder of its row and column.
+                for phase in range(stride * stride):
+                    begin = phases[o * (stride * stride + 1) + phase]
+                    count = phases[o * (stride * stride + 1) + phase + 1] - begin
+                    if count == 0:
+                        continue
+                    row = phase // stride
+                    column = phase % stride
+                    for y in range(row, height, stride):
+                        add_taps(
+                            summed + (((m % blocks) * height + y) * width + column) * BYTES,
+                            stride,
+                            plane + (y // stride) * back_width * BYTES,
+                            back_offsets.ctypes.data + 8 * (o * most_taps + begin),
+                            back_spatial + ((o * lifted_blocks + m) * most_taps + begin) * BYTES,
+                            count,
+                            (width - column + stride - 1) // stride,
+                        )
+        _masked(
+            target + n * blocks * height * width * BYTES,
+            summed,
+            image,
+            blocks,
+            height * width,
+            scale,
+            shift,
+            centre,
+            moments + 2 * n * blocks * BYTES,
+            accumulate,
+        )
+
+
+@njit(nogil=True, cache=True)
+def weighted_sum(first, last, base, offsets, scales, shift, blocks, pixels, target):
+    """Target = shift + sum_k scales[k] * tensor k; the tensors by their offsets from the first, scales (B, k, LANES)."""
+    terms = len(offsets)
+    for i in range(first * blocks, last * blocks):
+        b = i % blocks
+        weigh(
+            target + i * pixels * BYTES,
+            base + i * pixels * BYTES,
+            offsets.ctypes.data,
+            scales + b * terms * BYTES,
+            terms,
+            shift + b * BYTES,
+            pixels,
+        )
+
+
+@njit(nogil=True, cache=True)
+def moments_with(first, last, base, offsets, gradient, blocks, pixels, target):
+    """For each image and channel the sum of the gradient, then its inner product with each tensor.
+
+    Shape (N, B, 1 + tensors, LANES).
+    """
+    terms = len(offsets)
+    for i in range(first * blocks, last * blocks):
+        factors = gradient + i * pixels * BYTES
+        results = target + i * (1 + terms) * BYTES
+        total = zeros()
+        for p in range(pixels):
+            total = total + load(factors, p * LANES)
+        put(total, results, 0)
+        clear(results + BYTES, terms)
+        taps_gradient(
+            results + BYTES, base + i * pixels * BYTES, 1, offsets.ctypes.data, terms, factors, pixels
+        )
