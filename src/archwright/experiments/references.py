@@ -73,11 +73,17 @@ def resolve_space(reference: str, task: Task) -> Space:
         UsageError: When nothing is meant by the reference.
     """
     if not _is_object(reference):
-        from archwright.spaces.zoo import SPACES, make_space
+        from archwright.spaces.zoo import SPACES, default_space, make_space
 
         if reference not in SPACES:
             raise UsageError(
                 f"unknown space {reference!r}.{did_you_mean(reference, SPACES)} Or give file.py:object"
+            )
+        if SPACES[reference].symbols != task.has_symbols:
+            takes, gives = ("symbols", "amounts") if SPACES[reference].symbols else ("amounts", "symbols")
+            raise SpaceError(
+                f"the space {reference!r} takes {takes}, but the inputs of the task {task.name!r} are {gives}; take "
+                f"{default_space(task.input_shape, symbols=task.has_symbols)!r}"
             )
         space: Space = make_space(reference, task.input_shape, task.outputs)
         return space

@@ -25,6 +25,8 @@ DIRECTIONS: dict[str, Direction] = {
     "f1": Direction.MAXIMIZE,
     "r2": Direction.MAXIMIZE,
     "loss": Direction.MINIMIZE,
+    "perplexity": Direction.MINIMIZE,
+    "bits_per_character": Direction.MINIMIZE,
     "mae": Direction.MINIMIZE,
     "mse": Direction.MINIMIZE,
     "rmse": Direction.MINIMIZE,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from archwright.experiments import Run, Stage
@@ -31,7 +31,7 @@ def card_of(run: Run, trial: Trial) -> Card:
         data={
             "task": task["name"],
             "kind": task["kind"],
-            "one input": f"float32 of shape (batch, {', '.join(map(str, task['input_shape']))})",
+            "one input": f"{task.get('input_type', 'float32')} of shape (batch, {_listed(task['input_shape'])})",
             "outputs": task["outputs"],
             "classes": ", ".join(task["classes"]),
         },
@@ -70,6 +70,10 @@ def card_of(run: Run, trial: Trial) -> Card:
         baseline=run.baseline_test or {},
         caveats=() if won else ("This trial is not the one that the search chose, and was not tested.",),
     )
+
+
+def _listed(sizes: Iterable[int]) -> str:
+    return ", ".join(map(str, sizes))
 
 
 def _fidelity(told: Mapping[str, Any]) -> str:

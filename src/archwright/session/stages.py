@@ -66,7 +66,7 @@ class Session:
         """
         from archwright.spaces.zoo import baseline
 
-        made: Space = baseline(self.task.input_shape, self.task.outputs)
+        made: Space = baseline(self.task)
         return made
 
 

@@ -10,7 +10,7 @@ from torch import nn
 from archwright.errors import SpaceError
 from archwright.spaces.nodes import Layer, layer
 from archwright.spaces.space import Space
-from archwright.spaces.zoo.blocks import Conv1dNormAct, ConvNormAct
+from archwright.spaces.zoo.blocks import Conv1dNormAct, ConvNormAct, LSTMNetwork
 from archwright.spaces.zoo.shapes import AXES, check_shape, halvings, stem_stride
 
 __all__ = ["Learnable", "baseline"]
@@ -18,6 +18,7 @@ __all__ = ["Learnable", "baseline"]
 _HIDDEN = 128
 _IMAGE_WIDTHS = (32, 56, 112, 224)
 _SEQUENCE_WIDTHS = (32, 64, 64, 128, 128)
+_SYMBOL_FEATURES = 64
 
 
 class Learnable(Protocol):
@@ -41,6 +42,8 @@ def baseline(task: Learnable | Sequence[int], outputs: int | None = None) -> Spa
     - Sequence: convolutions of length 5 with pooling between them, as the fully convolutional network of Wang et
       al. 2017, arXiv:1611.06455, then a global average and a linear layer.
     - Vector: a perceptron of two hidden layers of 128 with ReLU.
+    - Symbols: a long short-term memory (Hochreiter & Schmidhuber 1997) of 128 units on vectors of 64; only for a task
+      that says `has_symbols`.
 
     Args:
         task: A task, or the shape of one input: (features,), (channels, length) or (channels, height, width).
@@ -49,7 +52,9 @@ def baseline(task: Learnable | Sequence[int], outputs: int | None = None) -> Spa
     Raises:
         SpaceError: When the shape has another number of axes, or a size is no whole number >= 1.
     """
+    has_symbols = False
     if hasattr(task, "input_shape"):
+        has_symbols = getattr(task, "has_symbols", False)
         task = cast("Learnable", task)
         input_shape, outputs = task.input_shape, task.outputs
     else:
@@ -58,7 +63,9 @@ def baseline(task: Learnable | Sequence[int], outputs: int | None = None) -> Spa
         raise SpaceError(
             "baseline: expected the number of outputs beside an input shape, got none; or give a task"
         )
-    shape = check_shape("baseline", input_shape, outputs, AXES)
+    shape = check_shape("baseline", input_shape, outputs, [1] if has_symbols else AXES)
+    if has_symbols:
+        return Space(layer(LSTMNetwork, outputs, _SYMBOL_FEATURES, _HIDDEN), name="baseline")
     network = {1: _vector, 2: _sequence, 3: _image}[len(shape)](shape, outputs)
     return Space(network, name="baseline")
 

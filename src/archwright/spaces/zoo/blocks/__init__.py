@@ -24,6 +24,16 @@ from archwright.spaces.zoo.blocks.enas import FactorizedReduceNorm, SkipLayer, S
 from archwright.spaces.zoo.blocks.mobile import ConvNormReLU6, InvertedResidual
 from archwright.spaces.zoo.blocks.nasbench201 import ReLUConv3x3Norm, ResidualReduction, SummedCell
 from archwright.spaces.zoo.blocks.nasnet import BottleneckConv, CellBlock, NasnetCell
+from archwright.spaces.zoo.blocks.recurrent import (
+    HighwayEdge,
+    HighwayStart,
+    LockedDropout,
+    LSTMNetwork,
+    RecurrentCell,
+    RecurrentNetwork,
+    SymbolEmbedding,
+    TiedDecoder,
+)
 
 __all__ = [
     "BottleneckConv",
@@ -42,11 +52,17 @@ __all__ = [
     "DropPath",
     "FactorizedReduce",
     "FactorizedReduceNorm",
+    "HighwayEdge",
+    "HighwayStart",
     "InvertedResidual",
+    "LSTMNetwork",
+    "LockedDropout",
     "NasnetCell",
     "PoolNorm",
     "ReLUConv3x3Norm",
     "ReLUConvNorm",
+    "RecurrentCell",
+    "RecurrentNetwork",
     "ResidualReduction",
     "SeparableConv",
     "SeparableConv1d",
@@ -54,5 +70,7 @@ __all__ = [
     "SkipNetwork",
     "StateReduction",
     "SummedCell",
+    "SymbolEmbedding",
+    "TiedDecoder",
     "Zero",
 ]

@@ -1,0 +1,160 @@
+"""Learning what comes next in a text."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, final
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.utils.data import Dataset
+
+from archwright.errors import TaskError
+from archwright.tasks.task import Split, Task
+
+__all__ = ["LANGUAGE_MODELLING", "LanguageModelling"]
+
+LANGUAGE_MODELLING = "language modelling"
+_LARGEST_LOSS = 700.0
+"""Its exponential is still a floating-point number."""
+
+
+@final
+class LanguageModelling(Task):
+    """At each place of a text the next symbol; learned by cross-entropy.
+
+    An example is a window of the text as whole numbers, shape (steps,), and its target the same window one symbol
+    later. A network gives one score (logit) a symbol at each place: (N, steps, symbols). Each window is read on its
+    own, so that its first places are told from few symbols. The metrics:
+
+    - `perplexity`: e to the power of the loss: among how many equally likely symbols the network as good as guesses.
+    - `bits_per_character`: the loss in bits.
+    - `accuracy`: share of the places whose highest score is at the symbol that came.
+    - `loss`: mean cross-entropy in nats.
+
+    Args:
+        name: What to call it.
+        train: Items are (window, the same one symbol later), both of type int64 and shape (steps,).
+        validation: The same.
+        test: The same.
+        symbols: What the numbers stand for, in order; each is one character.
+        split: How the text was divided.
+    """
+
+    kind = LANGUAGE_MODELLING
+    metric = "perplexity"
+    has_symbols = True
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        train: Dataset[Any],
+        validation: Dataset[Any],
+        test: Dataset[Any],
+        symbols: Sequence[str],
+        split: Split,
+    ) -> None:
+        self.name = name
+        self.train, self.validation, self.test = train, validation, test
+        self.symbols = tuple(symbols)
+        self.classes = tuple(_NAMES.get(symbol, symbol) for symbol in self.symbols)
+        self.outputs = len(self.symbols)
+        self.split = split
+        self.input_shape = tuple(train[0][0].shape)
+        self._numbers = {symbol: number for number, symbol in enumerate(self.symbols)}
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """(steps, symbols)."""
+        return (*self.input_shape, self.outputs)
+
+    def encode(self, text: str) -> Tensor:
+        """A text as numbers of type int64, shape (characters,).
+
+        Raises:
+            TaskError: When a character is none of the symbols.
+        """
+        for place, character in enumerate(text):
+            if character not in self._numbers:
+                raise TaskError(
+                    f"task {self.name!r}: expected the {self.outputs} characters it was made with, got {character!r} "
+                    f"at {place}; replace it"
+                )
+        return torch.tensor([self._numbers[character] for character in text], dtype=torch.int64)
+
+    def decode(self, numbers: Tensor) -> str:
+        """The inverse of `encode`."""
+        return "".join(self.symbols[number] for number in numbers.tolist())
+
+    def loss(self, outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
+        """Mean cross-entropy in nats.
+
+        Args:
+            outputs: What the network gave, shape (N, steps, symbols).
+            targets: The symbols that came, shape (N, steps).
+            label_smoothing: Share of the target that is spread over all symbols, in [0, 1).
+
+        Raises:
+            TaskError: When the outputs are not one score a symbol at each place.
+        """
+        self._check(outputs, targets)
+        return functional.cross_entropy(
+            outputs.float().flatten(0, 1), targets.flatten(), label_smoothing=label_smoothing
+        )
+
+    def metrics(self, outputs: Tensor, targets: Tensor) -> dict[str, float]:
+        """`perplexity`, `bits_per_character`, `accuracy` and `loss` of a whole split.
+
+        Args:
+            outputs: What the network gave, shape (N, steps, symbols).
+            targets: The symbols that came, shape (N, steps).
+
+        Raises:
+            TaskError: When the outputs are not one score a symbol at each place.
+        """
+        self._check(outputs, targets)
+        outputs, targets = outputs.detach().cpu(), targets.detach().cpu()
+        loss = functional.cross_entropy(outputs.double().flatten(0, 1), targets.flatten()).item()
+        return {
+            "perplexity": math.exp(min(loss, _LARGEST_LOSS)),
+            "bits_per_character": loss / math.log(2),
+            "accuracy": (outputs.argmax(dim=-1) == targets).double().mean().item(),
+            "loss": loss,
+        }
+
+    def example(self) -> Tensor:
+        """Two training inputs as a batch of shape (2, steps)."""
+        return torch.stack([self.train[0][0], self.train[1][0]])
+
+    def describe(self) -> Mapping[str, Any]:
+        """What a report says of the task, in JSON's own types; `text` differs when the text does."""
+        steps = [
+            f"Take {self.input_shape[0]} characters at a time, each as its place among the classes, from 0.",
+            f"The {self.outputs} outputs at a place are the scores of the character that follows it.",
+        ]
+        text = hashlib.sha256()
+        for part in (self.train, self.validation, self.test):
+            for index in range(len(part)):  # type: ignore[arg-type]  # a task's datasets have a length
+                text.update(part[index][1].numpy().tobytes())
+        return {
+            **super().describe(),
+            "input_type": "int64",
+            "preprocessing": {"steps": steps},
+            "text": text.hexdigest()[:16],
+        }
+
+    def _check(self, outputs: Tensor, targets: Tensor) -> None:
+        expected = (*targets.shape, self.outputs)
+        if outputs.shape != expected:
+            raise TaskError(
+                f"task {self.name!r}: expected a network that gives shape {expected} for {len(targets)} inputs, one "
+                f"score a symbol at each place, got {tuple(outputs.shape)}"
+            )
+
+
+_NAMES = {"\n": "newline", "\t": "tab", "\r": "carriage return", " ": "space", ",": "comma"}
+"""Symbols that cannot be seen in a list."""
