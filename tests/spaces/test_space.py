@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import json
 import math
 import pickle
@@ -333,3 +334,41 @@ def test_spaces_load_no_torch() -> None:
         "print('torch' in sys.modules)"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "False"
+
+
+# Another scale
+
+
+def made(width: int = 1, *, depth: int = 1, options: int = 2) -> aw.Space:
+    """A space whose decisions depend on `options` only."""
+    network = aw.layer(part, width, depth, aw.categorical(range(options), name="op"))
+    scaled = functools.partial(made, depth=depth, options=options)
+    return aw.Space(network, name="made", scaled=scaled)
+
+
+def test_another_scale_has_the_same_decisions() -> None:
+    space = made()
+    for again in (space, pickle.loads(pickle.dumps(space)), copy.deepcopy(space)):
+        large = again.scale(width=5, depth=3)
+        assert large.build(space.sample(0)) == (5, 3, space.sample(0)["op"])
+        assert large.scale(width=2).build({"op": 1}) == (2, 3, 1)
+
+
+def test_a_scale_that_does_not_fit_is_told() -> None:
+    with pytest.raises(
+        SpaceError, match=r"the space 'unnamed' has no other scale; give aw.Space\(\.\.\., scaled="
+    ):
+        SMALL.scale(width=2)
+    with pytest.raises(SpaceError, match=r"has no option 'deepth' to scale. Did you mean 'depth'"):
+        made().scale(deepth=2)
+    with pytest.raises(SpaceError, match="options=3 changes what is decided at 'op'"):
+        made().scale(options=3)
+
+
+def test_a_pickle_from_before_there_was_a_scale_is_read() -> None:
+    state = SMALL.__getstate__()
+    del state["scaled"]
+    space = aw.Space.__new__(aw.Space)
+    space.__setstate__(state)
+    assert space.scaled is None
+    assert space.digest == SMALL.digest

@@ -8,8 +8,8 @@ from torch import nn
 
 from archwright.errors import SpaceError
 from archwright.spaces import Expression, Space, integer
-from archwright.spaces.zoo import cell_space, darts_operation
-from archwright.spaces.zoo.blocks import Cell, FactorizedReduce
+from archwright.spaces.zoo import cell_space, darts_operation, darts_space
+from archwright.spaces.zoo.blocks import Cell, DropPath, FactorizedReduce, PoolNorm
 from archwright.spaces.zoo.darts import OPERATIONS
 
 
@@ -157,3 +157,70 @@ def test_an_unknown_operation_is_told() -> None:
 def test_other_inputs_are_refused() -> None:
     with pytest.raises(SpaceError, match=r"takes inputs of shape \(channels, height, width\), got \(1, 40\)"):
         cell_space((1, 40), 10)
+
+
+# The search network and its other scales
+
+
+def test_the_search_space_has_none_too() -> None:
+    assert darts_space((3, 32, 32), 10).size == (1 * 3 * 6 * 10 * 8**8) ** 2
+    network = darts_space((1, 8, 8), 10)
+    assert len(network.build(network.sample(0)).cells) == 8
+
+
+def test_another_scale_takes_the_same_architectures() -> None:
+    for make in (darts_space, cell_space):
+        space = make((1, 8, 8), 3, channels=2)
+        large = space.scale(cells=11, channels=4)
+        assert (large.name, large.decisions.keys()) == (space.name, space.decisions.keys())
+        for seed in range(3):
+            architecture = space.sample(seed)
+            assert architecture in large
+            assert len(large.build(architecture).cells) == 11
+        assert large.scale(cells=space_cells(space), channels=2).digest == space.digest
+        with pytest.raises(SpaceError, match=r"nodes=3 changes what is decided at 'normal.3.inputs'"):
+            space.scale(nodes=3)
+        with pytest.raises(SpaceError, match=r"has no option 'cels' to scale. Did you mean 'cells'"):
+            space.scale(cels=3)
+
+
+def space_cells(space: Space) -> int:
+    return len(space.build(space.sample(0)).cells)
+
+
+def test_evaluation_pools_without_a_norm() -> None:
+    space = darts_space((1, 8, 8), 3, cells=3, channels=2, operations=["max_pool_3x3", "avg_pool_3x3"])
+    architecture = space.sample(0)
+    searched = [module for module in space.build(architecture).modules() if isinstance(module, PoolNorm)]
+    evaluated = space.scale(pool_norm=False).build(architecture)
+    assert len(searched) == 3 * 4 * 2
+    assert not any(isinstance(module, PoolNorm) for module in evaluated.modules())
+
+
+def test_paths_are_dropped_but_for_skips_and_nothing() -> None:
+    labels = ["none", "skip_connect", "sep_conv_3x3"]
+    space = darts_space((1, 8, 8), 3, cells=3, channels=2, nodes=1, operations=labels, drop_path=0.25)
+    for seed in range(10):
+        architecture = space.sample(seed)
+        for kind, made in zip(("normal", "reduction"), space.build(architecture).cells, strict=False):
+            for state, edge in made.nodes[0].edges.items():
+                label = architecture[f"{kind}.0.from_{state}"]
+                kept = label == "none" or (label == "skip_connect" and kind == "normal")
+                dropped = [module.probability for module in edge.modules() if isinstance(module, DropPath)]
+                assert dropped == ([] if kept else [0.25])
+
+
+def test_the_stem_for_imagenet_halves_three_times() -> None:
+    space = darts_space((3, 64, 48), 10, cells=3, channels=4, nodes=1, stem="imagenet")
+    network = space.build(space.sample(0))
+    assert _shapes(network, torch.randn(2, 3, 64, 48)) == [(4, 8, 6), (8, 4, 3), (16, 2, 2)]
+    assert isinstance(network.cells[0].prepare[0], FactorizedReduce)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [({"drop_path": 1}, "probability drop_path in"), ({"stem": "mnist"}, "no stem 'mnist'")],
+)
+def test_wrong_options_of_the_search_space_are_told(options: dict[str, object], text: str) -> None:
+    with pytest.raises(SpaceError, match=text):
+        darts_space((1, 8, 8), 10, **options)  # type: ignore[arg-type]

@@ -23,6 +23,8 @@ def test_the_sizes_are_right() -> None:
     for name, shape, power in (
         ("chain", (3, 32, 32), 16),
         ("cell", (3, 32, 32), 18),
+        ("darts", (3, 32, 32), 18),
+        ("nasnet", (3, 32, 32), 33),
         ("conv1d", (1, 40), 17),
     ):
         assert 10**power <= make_space(name, shape, 10).size < 10 ** (power + 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from torch import nn
 
@@ -40,6 +41,7 @@ OPERATIONS = (
 
 _LARGEST_IMAGE = 56
 _STEM_MULTIPLIER = 3
+_STEMS = ("cifar", "imagenet")
 
 
 def darts_space(
@@ -52,6 +54,7 @@ def darts_space(
     operations: Sequence[str] = OPERATIONS,
     pool_norm: bool = True,
     drop_path: float = 0.0,
+    stem: str = "cifar",
 ) -> Space:
     """The space of DARTS: a normal and a reduction cell, each repeated (Liu et al. 2019, arXiv:1806.09055).
 
@@ -64,8 +67,6 @@ def darts_space(
     auxiliary head too, which a network here has not: the loss of a task reads one output. Published counts of
     parameters go without it.
 
-    An image of more than 56 pixels is first reduced by a stride of the stem.
-
     Args:
         input_shape: Shape of one image: (channels, height, width).
         outputs: Number of numbers the network gives for one image.
@@ -77,6 +78,9 @@ def darts_space(
         pool_norm: Whether a batch normalisation without weights follows each pooling, as in the paper's search.
         drop_path: Probability that an operation's output is dropped for an image while training, in [0, 1). Skip
             connections of stride 1 stay. The paper raises it from 0 over the epochs; here it is the same in all.
+        stem: "cifar", a 3x3 convolution to three times the channels, with a stride and a larger kernel for images of
+            more than 56 pixels; or "imagenet", the paper's three 3x3 convolutions of stride 2, the last two of which
+            the first cell reads.
 
     Returns:
         The space, with the addresses `normal.NODE.inputs`, `normal.NODE.from_STATE` and the same for `reduction`.
@@ -95,6 +99,7 @@ def darts_space(
         operations=operations,
         pool_norm=pool_norm,
         drop_path=drop_path,
+        stem=stem,
     )
 
 
@@ -136,6 +141,7 @@ def cell_space(
         operations=operations,
         pool_norm=True,
         drop_path=0.0,
+        stem="cifar",
     )
 
 
@@ -150,6 +156,7 @@ def _cells_stacked(
     operations: Sequence[str],
     pool_norm: bool,
     drop_path: float,
+    stem: str,
 ) -> Space:
     shape = check_shape(name, input_shape, outputs, [3])
     labels = check_labels(name, "operation", operations, OPERATIONS)
@@ -161,11 +168,12 @@ def _cells_stacked(
         raise SpaceError(f"the space {name!r}: expected at least 2 channels, got {channels}")
     if not 0 <= drop_path < 1:
         raise SpaceError(f"the space {name!r}: expected a probability drop_path in [0, 1), got {drop_path}")
+    check_labels(name, "stem", [stem], _STEMS)
     decisions = {kind: cell_decisions(kind, labels, nodes=nodes) for kind in ("normal", "reduction")}
 
-    stem_channels = _STEM_MULTIPLIER * channels
+    stem_channels = _STEM_MULTIPLIER * channels if stem == "cifar" else channels
     before_channels, last_channels, now = stem_channels, stem_channels, channels
-    reduced_before = False
+    reduced_before = stem == "imagenet"
     stack = []
     for position in range(cells):
         reduces = position in (cells // 3, 2 * cells // 3)
@@ -176,13 +184,6 @@ def _cells_stacked(
         stack.append(cell(decisions["reduction" if reduces else "normal"], prepare, operation))
         before_channels, last_channels, reduced_before = last_channels, nodes * now, reduces
 
-    stride = stem_stride(min(shape[1:]), _LARGEST_IMAGE)
-    kernel_size = max(3, 2 * stride - 1)
-    stem = layer(
-        nn.Sequential,
-        layer(nn.Conv2d, shape[0], stem_channels, kernel_size, stride, kernel_size // 2, bias=False),
-        layer(nn.BatchNorm2d, stem_channels),
-    )
     head = layer(
         nn.Sequential,
         layer(nn.AdaptiveAvgPool2d, 1),
@@ -200,8 +201,35 @@ def _cells_stacked(
         operations=labels,
         pool_norm=pool_norm,
         drop_path=drop_path,
+        stem=stem,
     )
-    return Space(layer(CellNetwork, stem, stack, head), name=name, scaled=scaled)
+    first_stem, *second_stem = _stems(stem, shape, stem_channels)
+    return Space(layer(CellNetwork, first_stem, stack, head, *second_stem), name=name, scaled=scaled)
+
+
+def _stems(kind: str, shape: tuple[int, ...], channels: Any) -> list[Layer]:
+    """The stem, and the second one where there is one."""
+    if kind == "cifar":
+        stride = stem_stride(min(shape[1:]), _LARGEST_IMAGE)
+        kernel_size = max(3, 2 * stride - 1)
+        convolution = layer(nn.Conv2d, shape[0], channels, kernel_size, stride, kernel_size // 2, bias=False)
+        return [layer(nn.Sequential, convolution, layer(nn.BatchNorm2d, channels))]
+    half = channels // 2
+    first = layer(
+        nn.Sequential,
+        layer(nn.Conv2d, shape[0], half, 3, 2, 1, bias=False),
+        layer(nn.BatchNorm2d, half),
+        layer(nn.ReLU),
+        layer(nn.Conv2d, half, channels, 3, 2, 1, bias=False),
+        layer(nn.BatchNorm2d, channels),
+    )
+    second = layer(
+        nn.Sequential,
+        layer(nn.ReLU),
+        layer(nn.Conv2d, channels, channels, 3, 2, 1, bias=False),
+        layer(nn.BatchNorm2d, channels),
+    )
+    return [first, second]
 
 
 def _edge(

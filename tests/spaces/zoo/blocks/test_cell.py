@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from archwright.spaces.zoo.blocks import Cell, CellNetwork, CellNode
+from archwright.spaces.zoo.blocks import Cell, CellNetwork, CellNode, DropPath
 
 
 class Times(nn.Module):
@@ -55,3 +55,21 @@ def test_each_cell_of_a_network_reads_the_two_before() -> None:
     second = 10 * stem + first
     third = 10 * first + second
     torch.testing.assert_close(network(x), 3 * third)
+
+
+def test_the_first_cell_reads_a_second_stem() -> None:
+    network = CellNetwork(Times(2.0), [Difference()], Times(3.0), Times(5.0))
+    x = torch.randn(2, 5)
+    torch.testing.assert_close(network(x), 3 * (10 * (2 * x) + 5 * (2 * x)))
+
+
+def test_a_dropped_path_keeps_the_mean_and_drops_whole_examples() -> None:
+    torch.manual_seed(0)
+    drop, x = DropPath(0.25), torch.rand(4_000, 2, 3) + 1
+    factors = drop(x) / x
+    torch.testing.assert_close(factors, factors[:, :1, :1].expand_as(factors))
+    kept = factors[:, 0, 0] > 0
+    torch.testing.assert_close(factors[kept], torch.full_like(factors[kept], 1 / 0.75))
+    assert 0.72 < kept.float().mean() < 0.78
+    assert drop.eval()(x) is x
+    assert DropPath(0.0)(x) is x

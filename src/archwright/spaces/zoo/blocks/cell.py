@@ -51,20 +51,26 @@ class CellNetwork(nn.Module):
     """A stem, cells that each read the outputs of the two before, and a head.
 
     Args:
-        stem: From the network's input to what the first cell reads twice.
+        stem: From the network's input to what the first cell reads.
         cells: `Cell` modules of two inputs: the output before the last, and the last.
         head: From the last cell's output to the network's.
+        second_stem: From the stem's output to the first cell's second input; None gives it the stem's output twice.
     """
 
-    def __init__(self, stem: nn.Module, cells: list[nn.Module], head: nn.Module) -> None:
+    def __init__(
+        self, stem: nn.Module, cells: list[nn.Module], head: nn.Module, second_stem: nn.Module | None = None
+    ) -> None:
         super().__init__()
         self.stem = stem
         self.cells = nn.ModuleList(cells)
         self.head = head
+        self.second_stem = second_stem
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """The head's output, shape (N, outputs)."""
         before = last = self.stem(x)
+        if self.second_stem is not None:
+            last = self.second_stem(before)
         for cell in self.cells:
             before, last = last, cell(before, last)
         outputs: torch.Tensor = self.head(last)
