@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from archwright.tasks import TASKS, digits
+from archwright.tasks import TASKS, LanguageModelling, digits
 
 GUIDE = Path(__file__).parents[2] / "docs" / "tasks.md"
 
@@ -22,13 +22,17 @@ def test_examples_run(tmp_path, monkeypatch, capsys):
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(drawn.integers(0, 256, (60, 80, 3), np.uint8)).save(path)
     examples = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(examples) == 6
+    assert len(examples) == 7
     names: dict[str, object] = {}
     for example in examples:
         exec(compile(example, str(GUIDE), "exec"), names)
     said = capsys.readouterr().out.splitlines()
     assert said[0] in GUIDE.read_text(encoding="utf-8")
-    assert said[1:] == ["regression (1,)", "('cat', 'dog') (3, 48, 48)"]
+    assert said[1:] == [
+        "regression (1,)",
+        "('cat', 'dog') (3, 48, 48)",
+        "(16,) 15 'the cat sat on t'",
+    ]
     assert names["progress"].shape == (1, 1)
 
 
@@ -36,3 +40,4 @@ def test_all_built_in_tasks_and_metrics_are_listed():
     text = GUIDE.read_text(encoding="utf-8")
     assert all(f"| `{name}` |" in text for name in TASKS)
     assert f"`{digits().metric}`" in text
+    assert f"`{LanguageModelling.metric}`" in text

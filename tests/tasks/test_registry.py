@@ -5,7 +5,15 @@ from archwright.tasks import TASKS, make_task
 
 
 def test_all_built_in_tasks_have_a_line_on_them():
-    assert set(TASKS) == {"digits", "breast_cancer", "diabetes", "mnist1d", "cifar10", "cifar100"}
+    assert set(TASKS) == {
+        "digits",
+        "breast_cancer",
+        "diabetes",
+        "mnist1d",
+        "characters",
+        "cifar10",
+        "cifar100",
+    }
     for entry in TASKS.values():
         assert entry.description.endswith(".")
         assert "\n" not in entry.description
