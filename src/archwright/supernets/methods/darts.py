@@ -9,13 +9,13 @@ from torch import nn
 
 from archwright.supernets.gates import Gate, Mixture
 from archwright.supernets.methods.bilevel import Bilevel
-from archwright.supernets.methods.derivation import Preferences
+from archwright.supernets.methods.derivation import Preferences, Refused
 from archwright.supernets.methods.policy import Policy
 from archwright.supernets.methods.randomness import Randomness
 from archwright.supernets.methods.relaxation import Relaxation
 from archwright.supernets.supernet import Supernet
 
-__all__ = ["Softmax", "darts"]
+__all__ = ["Softmax", "darts", "darts2"]
 
 
 @final
@@ -45,6 +45,10 @@ class Softmax(Policy):
         """The two (or so many as a node reads) strongest edges of each node, each with its best operation."""
         return self.relaxation.preferences()
 
+    def preferences_without(self, refused: Refused) -> Preferences:
+        """The same, where refused operations lend their edge no strength."""
+        return self.relaxation.preferences(refused=refused)
+
     def probabilities(self) -> dict[str, dict[str, float]]:
         """The softmax of alpha."""
         return self.relaxation.probabilities()
@@ -66,3 +70,8 @@ class Softmax(Policy):
 def darts(**options: Any) -> Bilevel:
     """DARTS, first order. The options are those of `Bilevel`; the defaults are the paper's."""
     return Bilevel(Softmax(), **options)
+
+
+def darts2(**options: Any) -> Bilevel:
+    """DARTS, second order: alpha's gradient goes through a step of the weights (section 2.3). Options as `darts`."""
+    return Bilevel(Softmax(), second_order=True, **options)

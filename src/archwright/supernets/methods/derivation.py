@@ -5,18 +5,36 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
+from archwright.errors import SearchError
 from archwright.spaces import Architecture, Decision, Space, Subset
 
-__all__ = ["ZERO_OPERATIONS", "Preferences", "best_first", "ranked_subsets"]
+__all__ = [
+    "SKIP_OPERATIONS",
+    "ZERO_OPERATIONS",
+    "Preferences",
+    "Refused",
+    "best_first",
+    "ranked_subsets",
+    "skips",
+    "with_few_skips",
+]
 
 Preferences = Mapping[str, Sequence[tuple[Any, float]]]
 """Address to (value, score), the best first; the score is a logarithm of a probability or strength."""
 
+Refused = Collection[tuple[str, Any]]
+"""Pairs of an address and a value that must not be chosen there."""
+
 ZERO_OPERATIONS = ("none", "zero")
 """Labels of operations that give nothing, by the names that papers and the zoo use."""
+
+SKIP_OPERATIONS = ("skip_connect", "skip", "identity")
+"""Labels of skip connections, by the names that papers and the zoo use."""
+
+_LIMITED = "normal."
 
 _LISTED = 5_000
 
@@ -51,6 +69,55 @@ def best_first(space: Space, preferences: Preferences) -> Iterator[Architecture]
                     queued.add(key)
                     child = _with_ranks(space, preferences, changed)
                     heapq.heappush(waiting, (-_score(child, preferences), next(numbers), changed, child))
+
+
+def skips(architecture: Mapping[str, Any]) -> list[str]:
+    """The addresses of the active decisions whose value is a skip connection."""
+    return [address for address, value in architecture.items() if _is_skip(value)]
+
+
+def with_few_skips(
+    space: Space, preferences: Callable[[Refused], Preferences], limit: int
+) -> Iterator[Architecture]:
+    """As `best_first`, of the architectures with at most so many skip connections.
+
+    While the best one has more, the weakest of its skip connections is refused, and edges and operations are chosen
+    anew (Chen et al. 2019, arXiv:1904.12760, section 3.3.2). They are counted in the normal cell, where the space has
+    one by that name, otherwise in the whole network.
+
+    Args:
+        space: The space.
+        preferences: From what is refused to the preferences without that.
+        limit: At least 0.
+
+    Raises:
+        SearchError: When no architecture is within the limit.
+    """
+    begin = _LIMITED if any(address.startswith(_LIMITED) for address in space.decisions) else ""
+    refused: set[tuple[str, Any]] = set()
+    while True:
+        present = preferences(refused)
+        best = next(best_first(space, present), None)
+        if best is None:
+            return
+        counted = [address for address in skips(best) if address.startswith(begin)]
+        if len(counted) <= limit:
+            break
+        others = [a for a in counted if any(not _is_skip(value) for value, _ in present.get(a, ()))]
+        if not others:
+            raise SearchError(
+                f"no architecture with at most {limit} skip connections was found: {', '.join(counted)} have no other "
+                "operation left; use a larger skip_limit"
+            )
+        weakest = min(others, key=lambda address: present[address][0][1])
+        refused.add((weakest, best[weakest]))
+    for architecture in best_first(space, present):
+        if len([address for address in skips(architecture) if address.startswith(begin)]) <= limit:
+            yield architecture
+
+
+def _is_skip(value: Any) -> bool:
+    return isinstance(value, str) and value in SKIP_OPERATIONS
 
 
 def _with_ranks(space: Space, preferences: Preferences, ranks: Mapping[str, int]) -> Architecture:

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from archwright.supernets.gates import Gate
-from archwright.supernets.methods.derivation import Preferences
+from archwright.supernets.methods.derivation import Preferences, Refused
 from archwright.supernets.methods.randomness import Randomness
 from archwright.supernets.supernet import Supernet
 
@@ -48,6 +48,18 @@ class Policy(ABC):
     @abstractmethod
     def preferences(self) -> Preferences:
         """Every relaxed decision's values with their scores, for the derivation."""
+
+    def preferences_without(self, refused: Refused) -> Preferences:
+        """The preferences when some values may not be chosen.
+
+        Args:
+            refused: Pairs of an address and a value. A decision keeps its values where all of them are refused.
+        """
+        found = {}
+        for address, ranked in self.preferences().items():
+            left = [(value, score) for value, score in ranked if (address, value) not in refused]
+            found[address] = left or list(ranked)
+        return found
 
     @abstractmethod
     def probabilities(self) -> dict[str, dict[str, float]]:

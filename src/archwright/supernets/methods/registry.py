@@ -12,7 +12,7 @@ from archwright.errors import UsageError, did_you_mean
 if TYPE_CHECKING:
     from archwright.supernets.methods.one_shot import OneShot
 
-__all__ = ["METHODS", "Method", "make_method"]
+__all__ = ["METHODS", "Method", "known_method", "make_method"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +37,62 @@ class Method:
 _HERE = "archwright.supernets.methods"
 
 _WEIGHTS = {"epochs": 50, "batch_size": 64, "learning_rate": 0.025, "weight_share": 0.5}
+_UNIFORM = {"epochs": 120, "batch_size": 64, "learning_rate": 0.025}
 _BILEVEL = {**_WEIGHTS, "architecture_learning_rate": 3e-4, "frozen_epochs": 0, "every": 1}
+_ROBUST = {
+    "skip_limit": None,
+    "operation_dropout": 0.0,
+    "edge_dropout": 0.0,
+    "eigenvalue": False,
+    "early_stop": False,
+}
 
 METHODS: dict[str, Method] = {
     "darts": Method(
         f"{_HERE}.darts:darts",
         "DARTS, first order: a softmax over all operations, trained by gradient descent",
         True,
-        _BILEVEL,
+        {**_BILEVEL, **_ROBUST},
+    ),
+    "darts2": Method(
+        f"{_HERE}.darts:darts2",
+        "DARTS, second order: alpha's gradient goes through a step of the weights",
+        True,
+        {**_BILEVEL, **_ROBUST},
+    ),
+    "gdas": Method(
+        f"{_HERE}.gdas:gdas",
+        "GDAS: one operation an edge, drawn by the Gumbel-softmax",
+        True,
+        {**_BILEVEL, "epochs": 250, "highest_temperature": 10.0, "lowest_temperature": 0.1},
+    ),
+    "rsws": Method(
+        f"{_HERE}.uniform:UniformSampling",
+        "random search with weight sharing: random paths train the weights, then random architectures are scored",
+        False,
+        {**_UNIFORM, "epochs": 300},
+        then="random",
+    ),
+    "spos": Method(
+        f"{_HERE}.uniform:UniformSampling",
+        "single-path one-shot: random paths train the weights, then evolution searches on the shared weights",
+        False,
+        {**_UNIFORM, "epochs": 120},
+        then="evolution",
     ),
 }
 """The one-shot methods that come with Archwright."""
+
+
+def known_method(name: str) -> Method:
+    """What is known of a method.
+
+    Raises:
+        UsageError: When the name is unknown.
+    """
+    if name not in METHODS:
+        raise UsageError(f"unknown one-shot method {name!r}.{did_you_mean(name, METHODS)}")
+    return METHODS[name]
 
 
 def make_method(name: str, seed: int = 0, **options: Any) -> OneShot:
@@ -61,9 +106,7 @@ def make_method(name: str, seed: int = 0, **options: Any) -> OneShot:
     Raises:
         UsageError: When the name or an option is unknown, or an option is out of range.
     """
-    if name not in METHODS:
-        raise UsageError(f"unknown one-shot method {name!r}.{did_you_mean(name, METHODS)}")
-    entry = METHODS[name]
+    entry = known_method(name)
     for option in options:
         if option not in entry.options:
             raise UsageError(

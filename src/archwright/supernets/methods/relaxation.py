@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from archwright.spaces import Decision, Subset
 from archwright.supernets.gates import Mixture
-from archwright.supernets.methods.derivation import ZERO_OPERATIONS, Preferences, ranked_subsets
+from archwright.supernets.methods.derivation import ZERO_OPERATIONS, Preferences, Refused, ranked_subsets
 from archwright.supernets.methods.randomness import Randomness
 from archwright.supernets.supernet import Supernet
 
@@ -86,26 +86,41 @@ class Relaxation:
                 gates[address] = Mixture(own, tuple(range(decision.n)))
         return gates
 
-    def strengths(self, subset: str) -> list[float]:
-        """How strong each item of a subset is: its own weight, or that of its best operation that is not zero."""
+    def strengths(self, subset: str, refused: Refused = ()) -> list[float]:
+        """How strong each item of a subset is: its own weight, or that of its best operation that is not zero.
+
+        Args:
+            subset: Its address.
+            refused: Operations that must not be chosen; they lend no strength.
+        """
         if subset in self.alphas:
             return [float(weight) for weight in self.weights(subset).detach()]
         found = []
         for _, addresses in sorted(self.supernet.edges[subset].items()):
             best = [
-                max((p for label, p in self._named(a) if label not in ZERO_OPERATIONS), default=0.0)
+                max(
+                    (
+                        p
+                        for label, p in self._named(a)
+                        if label not in ZERO_OPERATIONS and (a, label) not in refused
+                    ),
+                    default=0.0,
+                )
                 for a in addresses
             ]
             found.append(math.prod(best))
         return found
 
-    def preferences(self, strengths: Mapping[str, list[float]] | None = None) -> Preferences:
+    def preferences(
+        self, strengths: Mapping[str, list[float]] | None = None, refused: Refused = ()
+    ) -> Preferences:
         """Every relaxed decision's values with the logarithms of their weights, the best first.
 
         An operation on an edge that may be left out is never zero: leaving the edge out says that.
 
         Args:
             strengths: Of the items of each subset; None means `strengths()`.
+            refused: What must not be chosen, unless a decision has nothing else.
         """
         droppable = {
             a for items in self.supernet.edges.values() for addresses in items.values() for a in addresses
@@ -115,12 +130,14 @@ class Relaxation:
             scored = [
                 (label, math.log(max(p, 1e-12)))
                 for label, p in self._named(address)
-                if not (address in droppable and label in ZERO_OPERATIONS)
+                if (address, label) not in refused
             ]
-            found[address] = sorted(scored or self._zero_only(address), key=lambda pair: -pair[1])
+            if address in droppable:
+                scored = [pair for pair in scored if pair[0] not in ZERO_OPERATIONS] or scored
+            found[address] = sorted(scored or self._everything(address), key=lambda pair: -pair[1])
         for address, decision in self.supernet.decisions.items():
             if isinstance(decision, Subset):
-                own = (strengths or {}).get(address) or self.strengths(address)
+                own = (strengths or {}).get(address) or self.strengths(address, refused)
                 found[address] = list(ranked_subsets(decision, own))
         return found
 
@@ -156,5 +173,5 @@ class Relaxation:
         labels = self.labels(address)
         return [(labels[position], weights[position]) for position in self.allowed(address)]
 
-    def _zero_only(self, address: str) -> list[tuple[Any, float]]:
+    def _everything(self, address: str) -> list[tuple[Any, float]]:
         return [(label, math.log(max(p, 1e-12))) for label, p in self._named(address)]
