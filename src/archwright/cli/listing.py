@@ -42,8 +42,10 @@ def _known(kind: Kind) -> dict[str, str]:
         return {name: entry.description for name, entry in TASKS.items()}
     if kind is Kind.STRATEGIES:
         from archwright.strategies import STRATEGIES
+        from archwright.supernets import METHODS
 
-        return {name: entry.summary for name, entry in STRATEGIES.items()}
+        summaries = {name: entry.summary for name, entry in STRATEGIES.items()}
+        return summaries | {name: f"one-shot: {entry.summary}" for name, entry in METHODS.items()}
     if kind is Kind.ESTIMATORS:
         from archwright.estimators import ESTIMATORS
 

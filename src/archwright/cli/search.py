@@ -58,16 +58,25 @@ def search(
     strategy: Annotated[
         str | None,
         typer.Option(
-            help="A built-in name (see `archwright list strategies`); by default one that fits the space.",
+            help="A built-in name (see `archwright list strategies`), one-shot methods such as darts among them; by "
+            "default one that fits the space.",
         ),
     ] = None,
     option: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="An option of the strategy: population_size=20."),
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="An option of the strategy: population_size=20, or epochs=10 of a supernet.",
+        ),
     ] = None,
     trials: Annotated[
         int | None,
-        typer.Option("--trials", "-n", help="Stop after so many trials.", show_default="50"),
+        typer.Option(
+            "--trials",
+            "-n",
+            help="Stop after so many trials.",
+            show_default="50; of a one-shot method as many as are retrained, or 100",
+        ),
     ] = None,
     minutes: Annotated[float | None, typer.Option("--minutes", "-m", help="Stop after so long.")] = None,
     until: Annotated[
@@ -111,6 +120,7 @@ def search(
       archwright search digits --limit 'params<=60000' --minutes 2
       archwright search train.csv --target price --trials 30
       archwright search ./photos --space my_space.py:space --workers 2
+      archwright search digits --space darts --strategy darts --option epochs=10
     """  # noqa: D301
     from archwright.cli.output import conclude
     from archwright.cli.values import keyed
@@ -132,15 +142,13 @@ def search(
     task_options = {"seed": seed, **{name: value for name, value in of_table.items() if value}}
     if memory_limit is not None and memory_limit <= 0:
         raise UsageError(f"--memory-limit: expected more than 0 GB, got {memory_limit:g}")
-    if trials is None and minutes is None and until is None:
-        trials = 50
     result = run_search(
         space,
         task,
         strategy=strategy,
         strategy_options=keyed(option or []),
         objectives=[*map(parse_objective, objective or []), *map(parse_limit, limit or [])],
-        budget=Budget(trials, minutes, until),
+        budget=None if trials is minutes is until is None else Budget(trials, minutes, until),
         recipe=recipe,
         fidelity=Fidelity(search_epochs, search_fraction),
         retrain=retrain,

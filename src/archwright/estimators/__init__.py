@@ -9,11 +9,13 @@ from archwright.estimators.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from archwright.estimators.training.training import Training
+    from archwright.estimators.weight_sharing import WeightSharing
 
-__all__ = ["ESTIMATORS", "Estimator", "Recipe", "Training"]
+__all__ = ["ESTIMATORS", "Estimator", "Recipe", "Training", "WeightSharing"]
 
 ESTIMATORS: dict[str, str] = {
-    "training": "Train each network from scratch by a recipe and score it on the validation data."
+    "training": "Train each network from scratch by a recipe and score it on the validation data.",
+    "weight_sharing": "Score each network with the weights it inherits from a trained supernet.",
 }
 """Name to description of what can estimate an architecture."""
 
@@ -23,4 +25,8 @@ def __getattr__(name: str) -> Any:
         from archwright.estimators.training.training import Training
 
         return Training
+    if name == "WeightSharing":
+        from archwright.estimators.weight_sharing import WeightSharing
+
+        return WeightSharing
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,6 +4,7 @@ from archwright.experiments.budget import Budget
 from archwright.experiments.executors import Executor, InlineExecutor, Job, Outcome, ProcessesExecutor
 from archwright.experiments.experiment import Experiment, Interrupts
 from archwright.experiments.listener import Listener
+from archwright.experiments.one_shot import SupernetTraining
 from archwright.experiments.references import load_object, resolve_space, resolve_task
 from archwright.experiments.replay import Replay
 from archwright.experiments.run import Run, open_run, picture
@@ -29,6 +30,7 @@ __all__ = [
     "Settings",
     "Stage",
     "Store",
+    "SupernetTraining",
     "Work",
     "load_object",
     "open_run",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from archwright.experiments.store import Stage
 from archwright.trials import Trial
 
@@ -16,9 +19,26 @@ class Listener:
 
         Args:
             stage: Which.
-            total: How many trials it will have, None when that is open.
+            total: How many trials (of a supernet: epochs) it will have, None when that is open.
             done: How many of them an earlier session finished.
             minutes: Minutes left for it, None when that is open.
+        """
+
+    def step_done(self, stage: Stage, step: int, steps: int) -> None:
+        """A step within an epoch of the supernet is done.
+
+        Args:
+            stage: Which.
+            step: From 1.
+            steps: How many the epoch has.
+        """
+
+    def epoch_finished(self, entry: Mapping[str, Any], epochs: int) -> None:
+        """An epoch of the supernet is done.
+
+        Args:
+            entry: "epoch" (from 1), "seconds", "metrics", "probabilities".
+            epochs: How many there are in all.
         """
 
     def trial_started(self, stage: Stage, trial: Trial) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -19,10 +19,13 @@ from archwright.trials import Trial, TrialState
 __all__ = ["Progress"]
 
 _TITLES = {
+    Stage.SUPERNET: "training the supernet",
     Stage.SEARCH: "searching",
     Stage.RETRAIN: "retraining the best",
     Stage.BASELINE: "hand-made network",
 }
+
+_WATCHED = ("train_loss", "derived_accuracy", "derived_loss", "skips", "eigenvalue")
 
 
 class Progress(Listener):
@@ -55,7 +58,8 @@ class Progress(Listener):
         self._total, self._minutes, self._began, self._best = total, minutes, time.monotonic(), None
         if not self.console.is_terminal:
             again = f", {done} of them done before" if done else ""
-            self._print(f"{_TITLES[stage]}: {_trials(total)}{again}")
+            counted = _epochs(total) if stage is Stage.SUPERNET else _trials(total)
+            self._print(f"{_TITLES[stage]}: {counted}{again}")
             return
         self._bar = Bar(
             SpinnerColumn(),
@@ -73,6 +77,21 @@ class Progress(Listener):
         )
         self._bar.start()
         self._row = self._bar.add_task(_TITLES[stage], total=total, completed=done, left="", told="")
+
+    def step_done(self, stage: Stage, step: int, steps: int) -> None:
+        """Move the line a little."""
+        if self._bar is not None:
+            self._bar.update(self._row, completed=self._done + step / steps)
+
+    def epoch_finished(self, entry: Mapping[str, Any], epochs: int) -> None:
+        """Move the line, or print one."""
+        self._done = entry["epoch"]
+        shown = {name: entry["metrics"][name] for name in _WATCHED if name in entry["metrics"]}
+        told = ", ".join(f"{name.replace('_', ' ')} {_number(value)}" for name, value in shown.items())
+        if self._bar is not None:
+            self._bar.update(self._row, completed=self._done, left=self._left(), told=escape(told))
+        else:
+            self._print(f"epoch {self._done} of {epochs}, {told}, {self._left()}".rstrip(", "))
 
     def trial_finished(self, stage: Stage, trial: Trial, best: Trial | None) -> None:
         """Move the line, or print one where there is news."""
@@ -125,6 +144,10 @@ class Progress(Listener):
             return ""
         seconds = max(0, round(min(ends)))
         return f"{seconds // 60}:{seconds % 60:02d} left"
+
+
+def _epochs(total: int | None) -> str:
+    return f"{total} epoch{'s' * (total != 1)}"
 
 
 def _trials(total: int | None) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from archwright.experiments.experiment import spent_seconds
+from archwright.experiments.one_shot import read_epochs
 from archwright.experiments.settings import Settings
 from archwright.experiments.store import SQLStore, Stage, Store
 from archwright.objectives import Objective, best_trial, pareto_front
@@ -36,6 +37,8 @@ class Run:
         seconds: Wall seconds over all sessions, retraining included.
         stop_reason: Why the search ended, where it did.
         messages: The log: Unix time in seconds and text.
+        epochs: What each epoch of a supernet left, where one was trained: "epoch" (from 1), "seconds", "metrics" and
+            "probabilities" (address to label to probability). Scores of the search are by shared weights then.
     """
 
     folder: Path
@@ -54,6 +57,7 @@ class Run:
     seconds: float
     stop_reason: str | None
     messages: tuple[tuple[float, str], ...]
+    epochs: tuple[dict[str, Any], ...] = ()
 
 
 def open_run(folder: Path | str) -> Run:
@@ -82,6 +86,7 @@ def picture(folder: Path, settings: Settings, store: Store) -> Run:
     objectives = tuple(Objective.from_json(data) for data in settings.objectives)
     trials, retrained = store.trials(), store.trials(Stage.RETRAIN)
     baseline = next(iter(store.trials(Stage.BASELINE)), None)
+    epochs = tuple(read_epochs(store))
     state = store.get("state", "stopped")
     if state == "running" and not store.is_locked():
         state = "stopped"
@@ -100,7 +105,9 @@ def picture(folder: Path, settings: Settings, store: Store) -> Run:
         winner=next((t for t in retrained if t.number == store.get("winner")), None),
         test=store.get("test"),
         baseline_test=store.get("baseline_test"),
-        seconds=spent_seconds([*store.get("sessions", []), float("inf")], everything),
+        seconds=spent_seconds([*store.get("sessions", []), float("inf")], everything)
+        + sum(entry["seconds"] for entry in epochs),
         stop_reason=store.get("search_ended") or store.get("search_failed"),
         messages=tuple(store.messages()),
+        epochs=epochs,
     )

@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archwright.errors import RunError, UsageError
 from archwright.estimators.estimator import Estimator
-from archwright.experiments import Budget, Listener, Settings, SQLStore, resolve_space, resolve_task
+from archwright.experiments import (
+    Budget,
+    Listener,
+    Settings,
+    SQLStore,
+    SupernetTraining,
+    resolve_space,
+    resolve_task,
+)
 from archwright.objectives import Objective
 from archwright.session.choosing import executor_for, listener_for
+from archwright.session.one_shot import phases
 from archwright.session.result import Result
 from archwright.session.stages import Session, conduct
 from archwright.spaces import Space
 from archwright.strategies import Strategy, make_strategy
+from archwright.supernets import METHODS
 from archwright.tasks import Task
+
+if TYPE_CHECKING:
+    from archwright.supernets import OneShot
 
 __all__ = ["resume"]
 
@@ -27,7 +40,7 @@ def resume(
     *,
     space: Space | None = None,
     task: Task | None = None,
-    strategy: Strategy | None = None,
+    strategy: Strategy | OneShot | None = None,
     estimator: Estimator | None = None,
     budget: Budget | None = None,
     workers: int | None = None,
@@ -41,7 +54,7 @@ def resume(
         run: The run's folder.
         space: The space, where it was given as a Python object.
         task: The task, where it was given as a Python object.
-        strategy: A new strategy made like the first, where that was given as a Python object.
+        strategy: A new strategy or one-shot method made like the first, where that was given as a Python object.
         estimator: The estimator, where one was given.
         budget: A new budget, to search longer; None keeps the run's.
         workers: Another number of workers; None keeps the run's.
@@ -74,12 +87,29 @@ def resume(
     if workers is not None:
         settings = settings.changed(executor={**settings.executor, "workers": workers})
     objectives = tuple(Objective.from_json(data) for data in settings.objectives)
-    if strategy is None:
-        known = settings.strategy
+    one_shot: SupernetTraining | None = None
+    known = settings.strategy
+    if known.get("one_shot"):
+        if known["name"] not in METHODS and strategy is None:
+            _again("strategy", None, folder)
+        one_shot, strategy = phases(
+            strategy,
+            known["name"],
+            made_space,
+            made_task,
+            objectives,
+            folder,
+            seed=settings.seed,
+            options=known["options"],
+            accelerator=settings.training["accelerator"],
+        )
+    elif strategy is None:
         strategy = make_strategy(
             known["name"], made_space, objectives, seed=settings.seed, **known["options"]
         )
-    session = Session(folder, settings, made_space, made_task, strategy, estimator, objectives)
+    if not isinstance(strategy, Strategy):
+        raise UsageError(f"expected a strategy, got {strategy!r}")
+    session = Session(folder, settings, made_space, made_task, strategy, estimator, objectives, one_shot)
     opened = SQLStore(settings.store_url(folder), settings.name, create=False)
     return conduct(
         session, opened, executor_for(settings), listener_for(listener, progress, objectives), onnx, []

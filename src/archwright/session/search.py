@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from archwright.errors import UsageError
 from archwright.estimators.estimator import Estimator
-from archwright.experiments import Budget, Listener, Settings, SQLStore, resolve_task
+from archwright.experiments import Budget, Listener, Settings, SQLStore, SupernetTraining, resolve_task
 from archwright.objectives import Objective
 from archwright.session.choosing import (
     executor_for,
@@ -20,15 +20,18 @@ from archwright.session.choosing import (
     strategy_for,
     without_password,
 )
+from archwright.session.one_shot import default_budget, phases
 from archwright.session.result import Result
 from archwright.session.stages import Session, conduct
 from archwright.spaces import Space
 from archwright.strategies import Strategy, make_strategy
+from archwright.supernets import METHODS
 from archwright.tasks import Task
 from archwright.trials import FULL, Fidelity
 
 if TYPE_CHECKING:
     from archwright.estimators.training import Recipe
+    from archwright.supernets import OneShot
 
 __all__ = ["search"]
 
@@ -37,7 +40,7 @@ def search(
     space: Space | str | None,
     task: Task | str,
     *,
-    strategy: Strategy | str | None = None,
+    strategy: Strategy | OneShot | str | None = None,
     strategy_options: dict[str, Any] | None = None,
     objectives: Sequence[Objective | str] = (),
     budget: Budget | None = None,
@@ -65,11 +68,12 @@ def search(
     Args:
         space: A space, a built-in name, `file.py:object`, or None for one that fits the task's inputs.
         task: A task, a built-in name, `file.py:object`, a CSV file or a folder of images.
-        strategy: A strategy, a built-in name, or None for one that fits space and budget.
+        strategy: A strategy, a one-shot method, a built-in name, or None for one that fits space and budget.
         strategy_options: Options of a strategy given by name.
         objectives: Objectives and limits, such as `["accuracy", "params<=50000"]`; the first one that is optimised
             decides what is best. Without one it is the task's metric.
-        budget: When to stop; None means 50 trials.
+        budget: When to stop; None means 50 trials, after a one-shot method as many as are retrained, or 100 where a
+            search follows on its shared weights. Its minutes hold for the training of a supernet too.
         estimator: What measures candidates; None trains each from scratch by the recipe.
         recipe: How networks are trained; None means the defaults with this seed.
         fidelity: Effort of the estimates in the search; retraining always has full effort.
@@ -98,7 +102,6 @@ def search(
     """
     from archwright.estimators.training import Recipe
 
-    budget = budget or Budget(trials=50)
     if retrain < 0:
         raise UsageError(f"expected retrain >= 0, got {retrain}")
     recipe = recipe or Recipe(seed=seed)
@@ -109,15 +112,31 @@ def search(
     said = []
     if space is None:
         said.append(f"space: {space_reference}, picked for inputs of shape {made_task.input_shape}")
+    budget = budget or default_budget(name, retrain)
     if strategy is None:
         name, why = strategy_for(made_space, budget)
         said.append(f"strategy: {name}, picked since {why}")
-    made_strategy = (
-        strategy
-        if isinstance(strategy, Strategy)
-        else make_strategy(str(name), made_space, chosen, seed=seed, **(strategy_options or {}))
-    )
     folder = new_folder(out, made_task.name)
+    one_shot: SupernetTraining | None = None
+    if name in METHODS or not isinstance(strategy, Strategy | str | None):
+        one_shot, made_strategy = phases(
+            None if isinstance(strategy, str) else strategy,
+            name,
+            made_space,
+            made_task,
+            chosen,
+            folder,
+            seed=seed,
+            options=strategy_options or {},
+            accelerator=accelerator,
+            fidelity=fidelity,
+            estimator=estimator,
+        )
+        one_shot.check()
+    elif isinstance(strategy, Strategy):
+        made_strategy = strategy
+    else:
+        made_strategy = make_strategy(str(name), made_space, chosen, seed=seed, **(strategy_options or {}))
     settings = Settings(
         name=folder.name,
         task={
@@ -131,7 +150,11 @@ def search(
             "digest": made_space.digest,
             "describe": made_space.describe(),
         },
-        strategy={"name": name or type(strategy).__name__, "options": strategy_options or {}},
+        strategy={
+            "name": name or type(strategy).__name__,
+            "options": strategy_options or {},
+            "one_shot": one_shot is not None,
+        },
         seed=seed,
         objectives=[objective.to_json() for objective in chosen],
         budget=budget.to_json(),
@@ -144,7 +167,7 @@ def search(
         store=without_password(store),
         command=command,
     )
-    session = Session(folder, settings, made_space, made_task, made_strategy, estimator, chosen)
+    session = Session(folder, settings, made_space, made_task, made_strategy, estimator, chosen, one_shot)
     executor = executor_for(settings)
     session.training(made_space)  # refuses a device or a recipe that does not fit, before anything is written
     folder.mkdir(parents=True, exist_ok=True)

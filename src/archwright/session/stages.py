@@ -21,12 +21,15 @@ from archwright.experiments import (
     Settings,
     Stage,
     Store,
+    SupernetTraining,
     Work,
     picture,
 )
+from archwright.experiments.one_shot import read_epochs
 from archwright.experiments.work import Step
 from archwright.objectives import Objective, best_trial
 from archwright.session.exporting import export_winner
+from archwright.session.one_shot import after_training, estimator_for, training_minutes
 from archwright.session.result import Result
 from archwright.spaces import Architecture, Space
 from archwright.strategies import Strategy
@@ -50,6 +53,7 @@ class Session:
     strategy: Strategy
     estimator: Estimator | None
     objectives: tuple[Objective, ...]
+    one_shot: SupernetTraining | None = None
 
     def training(self, space: Space) -> Training:
         """How networks of a space are trained at full fidelity."""
@@ -77,6 +81,8 @@ def conduct(
     settings, objectives, folder = session.settings, session.objectives, session.folder.resolve()
     training = session.training(session.space)
     estimator = session.estimator or training
+    if session.one_shot is not None:
+        estimator = estimator_for(settings, session.space, session.task, folder)
     steps: dict[Stage, Step] = {
         Stage.SEARCH: Evaluation(session.space, estimator, objectives, session.task.example()),
         Stage.RETRAIN: Retraining(training, folder, Stage.RETRAIN),
@@ -122,7 +128,13 @@ def _stages(session: Session, store: Store, experiment: Experiment, hand_made: S
     """Search, retrain, compare, test. Returns the run's state."""
     settings, objectives = session.settings, session.objectives
     fidelity = Fidelity.from_json(settings.fidelity)
-    reason = experiment.search(session.strategy, Budget.from_json(settings.budget), fidelity)
+    budget = Budget.from_json(settings.budget)
+    if session.one_shot is not None:
+        minutes = training_minutes(settings)
+        if session.one_shot.run(store, experiment.listener, experiment.interrupts, minutes) is None:
+            return "stopped"
+        budget = after_training(settings, sum(entry["seconds"] for entry in read_epochs(store)))
+    reason = experiment.search(session.strategy, budget, fidelity)
     if reason is None:
         return "stopped"
     if settings.retrain == 0:

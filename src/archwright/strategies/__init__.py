@@ -2,6 +2,7 @@
 
 from archwright.strategies.evolution import Evolution, RegularizedEvolution
 from archwright.strategies.grid import GridSearch
+from archwright.strategies.proposals import Proposals
 from archwright.strategies.random_search import RandomSearch
 from archwright.strategies.ranking import Score, score, standings
 from archwright.strategies.registry import STRATEGIES, Entry, make_strategy
@@ -14,6 +15,7 @@ __all__ = [
     # The strategies
     "Evolution",
     "GridSearch",
+    "Proposals",
     "RandomSearch",
     "RegularizedEvolution",
     # Which trial is better

@@ -33,6 +33,7 @@ class Supernet(nn.Module):
         example: A batch of inputs, shape (N, ...), N >= 2, with which lazily sized modules take their size.
         allowed: Address to the values that are built, where not all are (P-DARTS, Chen et al. 2019,
             arXiv:1904.12760).
+        scale: Of the network, where it is not the space's own, such as `{"cells": 11}`; see `Space.scale`.
 
     Attributes:
         network: What the space's outermost call made.
@@ -55,9 +56,11 @@ class Supernet(nn.Module):
         example: Tensor | None = None,
         *,
         allowed: Mapping[str, Sequence[Any]] | None = None,
+        scale: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        self.space = space
+        self.scale = dict(scale or {})
+        self.space = space = space.scale(**self.scale) if scale else space
         self.allowed = {address: tuple(values) for address, values in (allowed or {}).items()}
         self.gates = Gates(space)
         interpreter = Interpreter(space, self.gates, self.allowed)

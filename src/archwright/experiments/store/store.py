@@ -16,8 +16,12 @@ Event = tuple[Literal["ask", "tell"], Trial]
 
 
 class Stage(StrEnum):
-    """What a trial was run for. A trial that is retrained keeps its number."""
+    """What a trial was run for. A trial that is retrained keeps its number.
 
+    The training of a supernet has epochs instead of trials.
+    """
+
+    SUPERNET = "supernet"
     SEARCH = "search"
     RETRAIN = "retrain"
     BASELINE = "baseline"

@@ -12,7 +12,20 @@ from archwright.errors import UsageError
 from archwright.tasks import Task
 from archwright.tasks.batches import Examples, divide
 
-__all__ = ["Stream", "split"]
+__all__ = ["Stream", "split", "whole"]
+
+
+def whole(task: Task, seed: int, device: torch.device, batch_size: int) -> Stream:
+    """All training data, for the weights of a method that learns nothing else.
+
+    Args:
+        task: Only its training data are read.
+        seed: Of the order.
+        device: Where the batches go.
+        batch_size: Examples in a batch, at least 2.
+    """
+    examples = Examples(task.train, device)
+    return Stream(examples, torch.arange(len(examples)), batch_size, seed)
 
 
 def split(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from archwright.spaces import Architecture
@@ -26,12 +26,14 @@ class OneShot(ABC):
         epochs: How many epochs it has in all.
         done: How many of them are done.
         supernet: What it trains; a method with stages may replace it.
+        on_step: Called within an epoch with the steps done and the steps in all, for a display.
     """
 
     mixes: ClassVar[bool]
     epochs: int
     done: int
     supernet: Supernet
+    on_step: Callable[[int, int], None] | None = None
 
     @abstractmethod
     def setup(self, supernet: Supernet, task: Task) -> None:
@@ -77,3 +79,8 @@ class OneShot(ABC):
     def stops_early(self) -> str | None:
         """Why no further epoch should be trained, in words; None to go on."""
         return None
+
+    def stepped(self, step: int, steps: int) -> None:
+        """Tell who watches that a step of the epoch is done."""
+        if self.on_step is not None:
+            self.on_step(step, steps)

@@ -1,0 +1,74 @@
+"""A trained supernet on disk."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from archwright.errors import RunError
+from archwright.spaces import Space
+from archwright.supernets.supernet import Supernet
+
+__all__ = ["load_state", "load_supernet", "save_state", "save_supernet"]
+
+
+def save_state(state: dict[str, Any], path: Path) -> None:
+    """Write tensors, numbers, texts and containers of these; the file appears all at once and survives a crash."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    with part.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(part, path)
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """Read what `save_state` wrote. Nothing but data is read: the file cannot run code.
+
+    Raises:
+        RunError: When the file is missing or corrupt.
+    """
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, ImportError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise RunError(
+            f"the supernet {path} cannot be read: {reason}; search anew with another --out"
+        ) from error
+    except Exception as error:  # pickle's own error is no RuntimeError
+        raise RunError(f"the supernet {path} is corrupt: {error}; search anew with another --out") from error
+    return state
+
+
+def save_supernet(supernet: Supernet, path: Path) -> None:
+    """Write a supernet's weights, and what it was built with besides its space."""
+    weights = {name: tensor.detach().cpu() for name, tensor in supernet.state_dict().items()}
+    allowed = {address: list(values) for address, values in supernet.allowed.items()}
+    save_state({"allowed": allowed, "scale": dict(supernet.scale), "weights": weights}, path)
+
+
+def load_supernet(space: Space, example: Tensor, path: Path) -> Supernet:
+    """The supernet that was written, on the CPU.
+
+    Args:
+        space: The one it was made for.
+        example: A batch of inputs, shape (N, ...).
+        path: The file.
+
+    Raises:
+        RunError: When the file is missing, corrupt or of another space.
+    """
+    state = load_state(path)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            supernet = Supernet(space, example, allowed=state["allowed"], scale=state["scale"])
+        supernet.load_state_dict(state["weights"])
+    except (KeyError, RuntimeError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise RunError(f"the supernet {path} is of another space: {reason}") from error
+    return supernet
