@@ -11,6 +11,7 @@ from torch import nn
 from archwright.errors import TrialError, UsageError
 from archwright.estimators import Recipe, Training
 from archwright.spaces import Space, layer
+from archwright.tasks import from_text
 from archwright.trials import Candidate
 
 
@@ -211,3 +212,26 @@ def test_a_task_without_enough_data_is_refused_at_once(blobs):
     blobs.train = torch.utils.data.Subset(blobs.train, [0])
     with pytest.raises(UsageError, match="at least 2 training examples, got 1"):
         Training(Space(layer(nn.Linear, 4, 3)), blobs, Recipe())
+
+
+def test_a_network_that_gives_one_score_for_a_whole_text(train):
+    task = from_text("abcd" * 50, length=4)
+    with pytest.raises(TrialError, match=r"shape \(2, 4, 4\) for 2 inputs, got the shape \(2, 4\).* 4 x 4"):
+        train(task, LastOfText, epochs=1)
+
+
+def test_symbols_cannot_be_augmented():
+    task = from_text("abcd" * 50, length=4)
+    with pytest.raises(UsageError, match="'noise' needs inputs that are amounts; those .* are symbols"):
+        Training(Space(layer(LastOfText)), task, Recipe(augmentation="noise"))
+
+
+class LastOfText(nn.Module):
+    """Scores for the last place alone."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(4, 4)
+
+    def forward(self, inputs):
+        return self.embedding(inputs[:, -1])

@@ -61,3 +61,18 @@ def test_wrong_arguments_are_told() -> None:
         baseline((1, 8, 8))
     with pytest.raises(SpaceError, match=r"got \(1, 2, 3, 4\), which has 4 axes"):
         baseline((1, 2, 3, 4), 10)
+
+
+def test_symbols_are_read_by_a_long_short_term_memory() -> None:
+    task = SimpleNamespace(input_shape=(9,), outputs=7, has_symbols=True)
+    space = baseline(task)
+    network = space.build(space.sample())
+    x = torch.randint(7, (2, 9))
+    scores = network(x)
+    assert scores.shape == (2, 9, 7)
+    scores.square().sum().backward()
+    assert all(parameter.grad is not None for parameter in network.parameters())
+    memory = 4 * 128 * (64 + 128 + 2)
+    assert sum(p.numel() for p in network.parameters()) == 7 * 64 + memory + 128 * 7 + 7
+    with pytest.raises(SpaceError, match=r"got \(1, 9\)"):
+        baseline(SimpleNamespace(input_shape=(1, 9), outputs=7, has_symbols=True))
