@@ -40,6 +40,7 @@ class Supernet(nn.Module):
         gates: The present gates; at first those of the first architecture.
         edges: For each subset whose items are edges of mixed operations: for each item the addresses of the decisions
             that select its operation.
+        example: The batch of inputs that it was made with, if any.
 
     Raises:
         BuildError: When a part cannot be built, or cannot run on the example.
@@ -76,7 +77,7 @@ class Supernet(nn.Module):
         }
         """The network's decisions that have more than one value, by address."""
         self._made = interpreter.made
-        self._example = example
+        self.example = example
         self.set_gates(next(covering(space, self.allowed)))
         if example is not None:
             self._size(example)
@@ -120,8 +121,8 @@ class Supernet(nn.Module):
         root = resolve(self.space, architecture)
         with torch.random.fork_rng(devices=[]):
             network, made = construct(root)
-        if self._example is not None and _has_lazy(network):
-            dry_run(network, self._example, made)
+        if self.example is not None and _has_lazy(network):
+            dry_run(network, self.example, made)
         device = next((tensor.device for tensor in self.parameters()), torch.device("cpu"))
         for call, module in made.items():
             if isinstance(module, nn.Module):
