@@ -222,7 +222,7 @@ def test_a_network_that_gives_one_score_for_a_whole_text(train):
 
 def test_symbols_cannot_be_augmented():
     task = from_text("abcd" * 50, length=4)
-    with pytest.raises(UsageError, match="'noise' needs inputs that are amounts; those .* are symbols"):
+    with pytest.raises(UsageError, match=r"'noise' needs inputs that are amounts; those .* are symbols"):
         Training(Space(layer(LastOfText)), task, Recipe(augmentation="noise"))
 
 

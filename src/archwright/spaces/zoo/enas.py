@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from torch import nn
@@ -97,7 +98,18 @@ def enas_space(
             )
     dropped = [layer(nn.Dropout, dropout)] if dropout else []
     head = [layer(nn.AdaptiveAvgPool2d, 1), layer(nn.Flatten), *dropped, layer(nn.Linear, width, outputs)]
-    return Space(layer(SkipNetwork, stem, stack, layer(nn.Sequential, *head)), name="enas")
+    scaled = partial(
+        enas_space,
+        input_shape=shape,
+        outputs=outputs,
+        layers=layers,
+        channels=channels,
+        doubling=doubling,
+        operations=labels,
+        dropout=dropout,
+    )
+    network = layer(SkipNetwork, stem, stack, layer(nn.Sequential, *head))
+    return Space(network, name="enas", scaled=scaled)
 
 
 def _skip_layer(position: int, labels: Sequence[str], channels: int) -> Layer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from torch import nn
@@ -90,8 +91,17 @@ def nasbench201_space(
         layer(nn.Flatten),
         layer(nn.Linear, width, outputs),
     ]
+    scaled = partial(
+        nasbench201_space,
+        input_shape=shape,
+        outputs=outputs,
+        channels=channels,
+        cells=cells,
+        unique=unique,
+    )
     network = layer(nn.Sequential, *body, *head)
-    return Space(network, canonicalize=graph_string if unique else None, name="nasbench201")
+    canonicalize = graph_string if unique else None
+    return Space(network, canonicalize=canonicalize, name="nasbench201", scaled=scaled)
 
 
 def _cell(decisions: Mapping[tuple[int, int], Categorical], channels: int) -> Layer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from torch import nn
@@ -106,7 +107,21 @@ def proxyless_space(
         layer(nn.Flatten),
         layer(nn.Linear, end, outputs),
     ]
-    return Space(layer(nn.Sequential, *stack, *head), name="proxyless")
+    scaled = partial(
+        proxyless_space,
+        input_shape=shape,
+        outputs=outputs,
+        kernel_sizes=sides,
+        expansions=ratios,
+        stem=stem,
+        first=first,
+        widths=stages,
+        depths=blocks,
+        last=last,
+        width=width,
+        strides=strides,
+    )
+    return Space(layer(nn.Sequential, *stack, *head), name="proxyless", scaled=scaled)
 
 
 def _block(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from torch import nn
@@ -67,7 +68,7 @@ def recurrent_space(
     Raises:
         SpaceError: When the shape is not that of a sequence of symbols, or an option is unknown or out of range.
     """
-    check_shape("recurrent", input_shape, outputs, [1])
+    shape = check_shape("recurrent", input_shape, outputs, [1])
     check_numbers("recurrent", "(nodes, hidden)", (nodes, hidden), ("nodes", "hidden"))
     labels = check_labels("recurrent", "activation", activations, ACTIVATIONS)
     if not isinstance(dropout, int | float) or not 0 <= dropout < 1:
@@ -79,9 +80,18 @@ def recurrent_space(
     if dropout:
         embedding = layer(nn.Sequential, embedding, layer(LockedDropout, dropout))
         decoder = layer(nn.Sequential, layer(LockedDropout, dropout), decoder)
-    return Space(
-        layer(RecurrentNetwork, embedding, _cell(decisions, hidden), decoder, hidden), name="recurrent"
+    scaled = partial(
+        recurrent_space,
+        input_shape=shape,
+        outputs=outputs,
+        nodes=nodes,
+        hidden=hidden,
+        activations=labels,
+        tie=tie,
+        dropout=dropout,
     )
+    network = layer(RecurrentNetwork, embedding, _cell(decisions, hidden), decoder, hidden)
+    return Space(network, name="recurrent", scaled=scaled)
 
 
 def _cell(decisions: CellDecisions, hidden: int) -> Layer:
