@@ -5,15 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archwright.errors import UsageError
 from archwright.experiments.experiment import Interrupts
 from archwright.experiments.listener import Listener
 from archwright.experiments.store import Stage, Store
 from archwright.spaces import Architecture, Space
-from archwright.supernets import OneShot
-from archwright.tasks import Task
+
+if TYPE_CHECKING:
+    from archwright.supernets import OneShot
+    from archwright.tasks import Task
 
 __all__ = ["CHECKPOINT", "SUPERNET", "SupernetTraining", "read_epochs"]
 
