@@ -91,3 +91,27 @@ def test_arguments_are_named_by_the_signature():
     call = resolved(aw.Space(aw.layer(nn.Conv2d, 1, 2, kernel_size=3)))
     assert given(call) == {"in_channels": 1, "out_channels": 2, "kernel_size": 3}
     assert given(resolved(aw.Space(aw.layer(OrderedDict, [1])))) == {"0": [1]}
+
+
+def test_a_cell_of_blocks_is_drawn_with_both_hands_and_its_output():
+    from archwright.spaces.zoo import nasnet_space
+
+    space = nasnet_space((1, 8, 8), 3, repeats=1, channels=4, blocks=3, drop_path=0.1)
+    for seed in range(4):
+        architecture = space.sample(seed)
+        calls = list(aw.walk_calls(aw.resolve(space, architecture)))
+        cells = [cell for call in calls if (cell := cell_of(call))]
+        built = space.build(architecture).cells
+        assert [cell.name for cell in cells] == ["normal", "reduction", "normal", "reduction", "normal"]
+        for cell, made in zip(cells, built, strict=True):
+            hands = [f"{cell.name}.{block}.{side}" for block in range(3) for side in ("left", "right")]
+            assert [edge.start for edge in cell.edges] == [architecture[f"{hand}_input"] for hand in hands]
+            assert [edge.end for edge in cell.edges] == [2, 2, 3, 3, 4, 4]
+            assert [edge.text for edge in cell.edges] == [architecture[f"{hand}_operation"] for hand in hands]
+            assert cell.outputs == made.concatenate
+
+
+def test_an_output_of_no_state_makes_no_cell():
+    node = aw.layer(dict, edges={"0": aw.layer(nn.Identity)})
+    space = aw.Space(aw.layer(dict, prepare=[aw.layer(nn.Identity)], nodes=[node], concatenate=[2]))
+    assert cell_of(resolved(space)) is None

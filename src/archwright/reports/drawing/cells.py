@@ -2,7 +2,8 @@
 
 They are recognised by the form of the arguments, not by the class, so classes of a user's own are drawn alike:
 
-- a cell: `prepare=[call, ...]` (one an input) and `nodes=[call(edges={"0": call, ...}), ...]`;
+- a cell: `prepare=[call, ...]` (one an input) and `nodes=[call(edges={"0": call, ...}), ...]`, or `blocks` whose `left`
+  and `right` have such edges each, and perhaps `concatenate=[2, ...]`, the states that are its output;
 - a chain: calls that each have `operation=call`, perhaps `skips=(0, ...)`, the numbers of earlier ones that they read
   besides the last, and `pool=call`;
 - a shortcut: `body=call, shortcut=call`;
@@ -57,25 +58,27 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A graph of operations. All nodes are its output.
+    """A graph of operations.
 
     Args:
         name: The part of the decisions' addresses that all of them share, such as `normal`; may be empty.
         inputs: How each input is prepared.
         nodes: Number of nodes.
         edges: The operations.
+        outputs: Numbers of the states that are its output.
     """
 
     name: str
     inputs: tuple[str, ...]
     nodes: int
     edges: tuple[Edge, ...]
+    outputs: tuple[int, ...]
 
     @property
     def likeness(self) -> Any:
         """Equal for two cells of the same operations, whatever their channels."""
         edges = tuple((edge.start, edge.end, edge.text) for edge in self.edges)
-        return (self.name, len(self.inputs), self.nodes, edges)
+        return (self.name, len(self.inputs), self.nodes, edges, self.outputs)
 
 
 def given(call: Call) -> dict[str, Any]:
@@ -90,15 +93,15 @@ def given(call: Call) -> dict[str, Any]:
 def cell_of(call: Call) -> Cell | None:
     """The cell that a call stands for, None where its arguments have another form."""
     arguments = given(call)
-    prepare, nodes = arguments.get("prepare"), arguments.get("nodes")
+    prepare, nodes = arguments.get("prepare"), arguments.get("nodes", arguments.get("blocks"))
     if not (_all_calls(prepare) and _all_calls(nodes)):
         return None
     edges = []
     for k, node in enumerate(nodes):
-        reads = given(node).get("edges")
-        if not isinstance(reads, dict) or not _all_calls(list(reads.values())):
+        reads = _reads(node)
+        if reads is None:
             return None
-        for source, operation in reads.items():
+        for source, operation in reads:
             start = int(source) if str(source).isdigit() else -1
             if not 0 <= start < len(prepare) + k:
                 return None
@@ -111,8 +114,26 @@ def cell_of(call: Call) -> Cell | None:
                     bool(operation.decisions),
                 )
             )
+    states = range(len(prepare) + len(nodes))
+    outputs = arguments.get("concatenate", states[len(prepare) :])
+    if not all(state in states for state in outputs):
+        return None
     addresses = [address for edge in nodes for inner in walk_calls(edge) for address in inner.decisions]
-    return Cell(_shared_name(addresses), tuple(map(str, prepare)), len(nodes), tuple(edges))
+    return Cell(_shared_name(addresses), tuple(map(str, prepare)), len(nodes), tuple(edges), tuple(outputs))
+
+
+def _reads(node: Call) -> list[tuple[Any, Call]] | None:
+    """What a node reads, as (state, operation): its `edges`, or those of its `left` and `right`; None without any."""
+    arguments = given(node)
+    hands = [arguments.get(side) for side in ("left", "right")]
+    holders = [given(hand) for hand in hands] if _all_calls(hands) else [arguments]
+    found: list[tuple[Any, Call]] = []
+    for holder in holders:
+        edges = holder.get("edges")
+        if not isinstance(edges, dict) or not _all_calls(list(edges.values())):
+            return None
+        found += edges.items()
+    return found
 
 
 def chain_of(call: Call) -> list[tuple[Call, Call, tuple[int, ...], Call | None]] | None:

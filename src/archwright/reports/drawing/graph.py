@@ -30,8 +30,14 @@ def place_cell(cell: Cell) -> Placed:
     for i, edge in enumerate(cell.edges):
         texts[f"edge {i}"] = (edge.text, "operation decided" if edge.decided else "operation", edge.tooltip)
         edges += [(f"state {edge.start}", f"edge {i}"), (f"edge {i}", f"state {edge.end}")]
-    texts["output"] = ("output", "state", "all nodes, concatenated")
-    edges += [(f"state {len(cell.inputs) + k}", "output") for k in range(cell.nodes)]
+    everything = cell.outputs == tuple(range(len(cell.inputs), len(cell.inputs) + cell.nodes))
+    told = (
+        "all nodes"
+        if everything
+        else f"states {', '.join(map(str, cell.outputs))} of 0, the first input, and on"
+    )
+    texts["output"] = ("output", "state", f"{told}, concatenated")
+    edges += [(f"state {state}", "output") for state in cell.outputs]
 
     sizes = {
         name: (CHARACTER * len(clipped(text, _LONGEST)) + 18, _HEIGHT) for name, (text, _, _) in texts.items()
