@@ -138,7 +138,9 @@ def _of_mixture(supernet: Supernet, address: str, decision: Decision, example: T
     architecture = _active(supernet.space, address)
     if architecture is None:
         return
-    path: dict[str, Gate] = {a: OnePath(value) for a, value in architecture.items()}
+    # Inside of absent items more decisions can stand: those need gates too, whatever they say.
+    path: dict[str, Gate] = {a: OnePath(other.default()) for a, other in supernet.space.decisions.items()}
+    path.update({a: OnePath(value) for a, value in architecture.items()})
     value = architecture[address]
     if isinstance(decision, Subset):
         weights = torch.tensor([float(item in value) for item in range(decision.n)])
@@ -151,7 +153,7 @@ def _of_mixture(supernet: Supernet, address: str, decision: Decision, example: T
         for other in values:
             inside = _active(supernet.space, address, other)
             if inside is not None:
-                path = {**{a: OnePath(v) for a, v in inside.items()}, **path}
+                path.update({a: OnePath(v) for a, v in inside.items() if a not in architecture})
     try:
         with torch.no_grad(), supernet.on(architecture):
             alone = supernet.eval()(example)
