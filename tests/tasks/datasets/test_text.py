@@ -72,10 +72,10 @@ def test_wrong_arguments_are_told(text: Any, options: dict[str, Any], told: str)
 
 def test_characters() -> None:
     task = characters()
-    assert (task.name, task.input_shape, task.outputs) == ("characters", (64,), 96)
+    assert (task.name, task.input_shape, task.outputs) == ("characters", (32,), 96)
     assert task.symbols == SYMBOLS
     sizes = task.split.train + task.split.validation + task.split.test
-    assert 100_000 - 3 * 64 <= sizes * 64 + 3 <= 100_000
+    assert 100_000 - 3 * 32 <= sizes * 32 + 3 <= 100_000
     text = task.decode(task.train[0][0])
     assert text.isascii()
     assert "contiguous parts of the topics of Python" in str(task.split)
@@ -99,5 +99,5 @@ def test_no_paragraph_stands_twice() -> None:
 def test_the_size_is_checked() -> None:
     with pytest.raises(TaskError, match="size >= 1, or None"):
         characters(size=0)
-    with pytest.raises(TaskError, match="at least 2 windows of 64 characters"):
-        characters(size=1_000)
+    with pytest.raises(TaskError, match="at least 2 windows of 32 characters"):
+        characters(size=500)

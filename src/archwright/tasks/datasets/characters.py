@@ -21,7 +21,7 @@ _TYPOGRAPHY = str.maketrans(
 
 def characters(
     *,
-    length: int = 64,
+    length: int = 32,
     size: int | None = 100_000,
     validation: float = 0.1,
     test: float = 0.1,

@@ -21,7 +21,7 @@ _FEWEST = 2
 def from_text(
     text: str,
     *,
-    length: int = 64,
+    length: int = 32,
     validation: float = 0.1,
     test: float = 0.1,
     symbols: Sequence[str] | None = None,
