@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -10,20 +11,25 @@ from torch import Tensor, nn
 from archwright.errors import BuildError
 from archwright.supernets.gates import Selector
 
-__all__ = ["GatedEdge", "MixedSwitch", "add", "scaled"]
+__all__ = ["GatedEdge", "MixedSwitch", "Mixer", "add", "scaled"]
 
 
 class MixedSwitch(nn.Module):
     """All options of a switch; runs those that the gate of its decision computes, and sums them by their weights.
 
     Under one path it is the selected option. Under a mixture it is sum_k w_k * option_k(x), over the computed k
-    (Liu et al. 2019, arXiv:1806.09055, eq. 2).
+    (Liu et al. 2019, arXiv:1806.09055, eq. 2), or what its mixer makes of it.
 
     Args:
         selector: Says which options are computed.
         options: Value to module.
         place: Where the switch stands, for error texts.
+
+    Attributes:
+        mixer: How a mixture is computed, where it is not eq. 2.
     """
+
+    mixer: Mixer | None = None
 
     def __init__(self, selector: Selector, options: Mapping[Any, nn.Module], place: str) -> None:
         super().__init__()
@@ -44,13 +50,31 @@ class MixedSwitch(nn.Module):
 
     def forward(self, *inputs: Any, **named: Any) -> Any:
         """From the options' input to their output."""
+        if self.mixer is not None and self.selector.mixed():
+            return self.mixer.mix(self, *inputs, **named)
+        return self.weighed_sum(lambda value: self.option(value)(*inputs, **named))
+
+    def weighed_sum(self, output_of: Callable[[Any], Any]) -> Any:
+        """The sum of the computed options' outputs, by their weights.
+
+        Args:
+            output_of: From a value to the output of its option.
+        """
         total: Any = None
         for value, weight in self.selector.weighed():
-            output = self.option(value)(*inputs, **named)
+            output = output_of(value)
             if weight is not None:
                 output = scaled(output, weight)
             total = output if total is None else add(total, output, self.place)
         return total
+
+
+class Mixer(ABC):
+    """Another way to compute a mixture; the switch keeps its options, their weights and its state as they are."""
+
+    @abstractmethod
+    def mix(self, switch: MixedSwitch, *inputs: Any, **named: Any) -> Any:
+        """The output of a switch whose gate is a mixture."""
 
 
 class GatedEdge(nn.Module):

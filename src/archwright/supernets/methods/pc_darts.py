@@ -1,0 +1,146 @@
+"""PC-DARTS: partial channels and weights of edges (Xu et al. 2020, arXiv:1907.05737)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, final
+
+import torch
+from torch import nn
+
+from archwright.errors import UsageError
+from archwright.spaces import Subset
+from archwright.supernets.gates import Gate, Mixture
+from archwright.supernets.methods.bilevel import Bilevel
+from archwright.supernets.methods.derivation import Preferences, Refused
+from archwright.supernets.methods.policy import Policy
+from archwright.supernets.methods.randomness import Randomness
+from archwright.supernets.methods.relaxation import Relaxation
+from archwright.supernets.mixed import MixedSwitch
+from archwright.supernets.partial import PartialChannels
+from archwright.supernets.supernet import Supernet
+
+__all__ = ["PartialSoftmax", "pc_darts"]
+
+_SCALE = 1e-3
+
+
+@final
+class PartialSoftmax(Policy):
+    """All values of every decision at once, on a part of the channels, and every edge weighed by beta.
+
+    With so few channels seen, the softmax of alpha changes a lot from batch to batch. The softmax of beta over the
+    edges into a node is steadier: an edge's operations are worth softmax(alpha) * softmax(beta) (eq. 2, section 3.2).
+    A subset whose items are no edges of mixed operations is weighed as in DARTS.
+
+    Args:
+        channel_divisor: One channel in so many is computed.
+
+    Attributes:
+        betas: Address of each node's subset to its parameter, shape (items,).
+    """
+
+    def __init__(self, channel_divisor: int = 4) -> None:
+        self.partial = PartialChannels(channel_divisor)
+
+    def setup(self, supernet: Supernet, randomness: Randomness) -> None:
+        """Make alpha and beta; the supernet computes its mixtures on a part of the channels from now on.
+
+        Raises:
+            UsageError: When nothing is mixed in the space.
+            BuildError: When a switch cannot work on a part of the channels, where the supernet has an example.
+        """
+        if not any(isinstance(module, MixedSwitch) for module in supernet.modules()):
+            raise UsageError(
+                "partial channels need a choice between modules, and this space has none; use darts"
+            )
+        self.relaxation = Relaxation(supernet, randomness)
+        device = next(supernet.parameters()).device
+        self.betas: dict[str, nn.Parameter] = {}
+        for address, items in supernet.edges.items():
+            decision = supernet.space.decisions[address]
+            # A node that reads all its states has nothing to decide, but edges to weigh.
+            if isinstance(decision, Subset) and len(items) == decision.n > 1:
+                drawn = torch.randn(decision.n, generator=randomness.gates)
+                self.betas[address] = nn.Parameter((_SCALE * drawn).to(device))
+        self.partial.install(supernet)
+        self._try(supernet)
+
+    def parameters(self) -> list[nn.Parameter]:
+        """Alpha and beta."""
+        return [*self.relaxation.alphas.values(), *self.betas.values()]
+
+    def weight_gates(self, progress: float) -> dict[str, Gate]:
+        """The mixture, alpha and beta held fixed."""
+        return {
+            address: Mixture(gate.weights if gate.weights is None else gate.weights.detach(), gate.computed)
+            for address, gate in self._mixtures().items()
+        }
+
+    def architecture_gates(self, progress: float) -> dict[str, Gate]:
+        """The mixture."""
+        return dict(self._mixtures())
+
+    def preferences(self) -> Preferences:
+        """By the product of the weights of an operation and its edge."""
+        return self.preferences_without(())
+
+    def preferences_without(self, refused: Refused) -> Preferences:
+        """The same, where refused operations lend their edge no strength."""
+        return self.relaxation.preferences(self._strengths(refused), refused)
+
+    def probabilities(self) -> dict[str, dict[str, float]]:
+        """The softmax of alpha; for the edges into a node the products by which they are chosen."""
+        found = self.relaxation.probabilities()
+        for address, strengths in self._strengths(()).items():
+            found[address] = {str(item): strength for item, strength in enumerate(strengths)}
+        return found
+
+    def state_dict(self) -> dict[str, Any]:
+        """Alpha and beta."""
+        betas = {address: beta.detach().clone() for address, beta in self.betas.items()}
+        return {"alpha": self.relaxation.state_dict(), "beta": betas}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over alpha and beta."""
+        self.relaxation.load_state_dict(state["alpha"])
+        with torch.no_grad():
+            for address, beta in self.betas.items():
+                beta.copy_(state["beta"][address])
+
+    def _mixtures(self) -> dict[str, Mixture]:
+        relaxation = self.relaxation
+        gates = {a: Mixture(relaxation.weights(a), relaxation.allowed(a)) for a in relaxation.choices()}
+        betas = {address: Mixture.of_all(beta.softmax(0)) for address, beta in self.betas.items()}
+        return {**gates, **relaxation.subset_gates(), **betas}
+
+    def _strengths(self, refused: Refused) -> dict[str, list[float]]:
+        """Of each edge into a node: the weight of its best operation times its own."""
+        found = {}
+        for address, beta in self.betas.items():
+            own = beta.detach().softmax(0).tolist()
+            best = self.relaxation.strengths(address, refused)
+            found[address] = [edge * operation for edge, operation in zip(own, best, strict=True)]
+        return found
+
+    def _try(self, supernet: Supernet) -> None:
+        """Run the example once, so that what does not fit is said before the training."""
+        if supernet.example is None:
+            return
+        device = next(supernet.parameters()).device
+        training = supernet.training
+        try:
+            with torch.no_grad(), supernet.on(self.architecture_gates(0.0)):
+                supernet.eval()(supernet.example.to(device))
+        finally:
+            supernet.train(training)
+
+
+def pc_darts(channel_divisor: int = 4, **options: Any) -> Bilevel:
+    """PC-DARTS. The other options are those of `Bilevel`; the registry has the paper's defaults.
+
+    Args:
+        channel_divisor: One channel in so many is computed, the others pass by.
+        options: Of `Bilevel`.
+    """
+    return Bilevel(PartialSoftmax(channel_divisor), **options)
