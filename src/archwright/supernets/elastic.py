@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from random import Random
 from typing import Any
 
 import torch
@@ -13,13 +14,14 @@ from archwright.errors import BuildError
 from archwright.spaces import Decision, Subset
 from archwright.supernets.gates import Gates, combinations
 from archwright.supernets.mixed import GatedEdge, add, scaled
-from archwright.supernets.parts import Part
+from archwright.supernets.parts import Part, Value
 from archwright.supernets.shared_weights import Own, SharedWeights, is_lazy, own_tensors
 
 __all__ = ["Elastic", "call"]
 
 _MOST = 256
 """Forms kept ready; the one that was not used for longest gives way."""
+_STARTS = 3
 _TRIED = 16
 """Values of one decision that are tried to find the largest weights."""
 
@@ -57,6 +59,7 @@ class Elastic(nn.Module):
         selectors = [selector for part in arguments for selector in part.selectors()]
         self.reads = tuple(dict.fromkeys(address for s in selectors for address in s.reads))
         """The addresses of the decisions that its own arguments depend on, absent edges aside."""
+        self._numbers = [part for argument in arguments for part in _values_in(argument)]
         self._shells: dict[Any, _Shell] = {}
         self.shared = SharedWeights()
         self._widen()
@@ -155,6 +158,8 @@ class Elastic(nn.Module):
         tried = {address: _tried(self.gates.space.decisions[address]) for address in addresses}
         largest = {address: values[0] for address, values in tried.items()}
         yield largest
+        for part in self._numbers:
+            yield _highest(part, largest, tried)
         for address in self.reads:
             for value in tried[address][1:]:
                 yield {**largest, address: value}
@@ -195,6 +200,51 @@ def call(fn: Callable[..., Any], args: list[Any], kwargs: Mapping[str, Any], pla
         name = getattr(fn, "__name__", None) or type(fn).__name__
         reason = f"{type(error).__name__}: {error}".rstrip(": ")
         raise BuildError(f"could not build {name}({shown}) at {place}, in a supernet: {reason}") from error
+
+
+def _values_in(part: Part) -> Iterator[Value]:
+    if isinstance(part, Value):
+        yield part
+    for inner in part.inside():
+        yield from _values_in(inner)
+
+
+def _highest(part: Value, largest: dict[str, Any], tried: Mapping[str, list[Any]]) -> dict[str, Any]:
+    """Values for which an argument is as large as it gets by changing one decision after the other.
+
+    It is climbed from the largest values, the smallest and a few random ones: a count of what is unused, say, is
+    highest where all decisions agree.
+    """
+    random, addresses = Random(0), part.selector.reads
+    starts = [largest, {**largest, **{address: tried[address][-1] for address in addresses}}]
+    for _ in range(_STARTS):
+        starts.append({**largest, **{address: random.choice(tried[address]) for address in addresses}})
+    return max(
+        (_climbed(part, start, addresses, tried) for start in starts), key=lambda end: _number(part, end)
+    )
+
+
+def _climbed(
+    part: Value, start: dict[str, Any], addresses: Sequence[str], tried: Mapping[str, list[Any]]
+) -> dict[str, Any]:
+    best, score = start, _number(part, start)
+    improved = True
+    while improved:
+        improved = False
+        for address in addresses:
+            for value in tried[address]:
+                changed = {**best, address: value}
+                if (number := _number(part, changed)) > score:
+                    best, score, improved = changed, number, True
+    return best
+
+
+def _number(part: Value, values: Mapping[str, Any]) -> float:
+    try:
+        value = part.give(values)[0]
+    except (ArithmeticError, KeyError, TypeError, ValueError):  # a combination that the space need not have
+        return -math.inf
+    return float(value) if isinstance(value, int | float) else -math.inf
 
 
 def _tried(decision: Decision) -> list[Any]:

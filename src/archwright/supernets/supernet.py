@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
@@ -155,7 +156,8 @@ class Supernet(nn.Module):
             except Exception as error:
                 raise BuildError(
                     f"the supernet does not run on an input of shape {tuple(example.shape)} as {architecture!r}: "
-                    f"{type(error).__name__}: {error}"
+                    f"{type(error).__name__}: {error}; a lazily sized module keeps the size that the first path gave "
+                    "it, so use its sized form"
                 ) from error
             finally:
                 self.gates.set(before)
@@ -165,30 +167,38 @@ class Supernet(nn.Module):
 def covering(space: Space, allowed: Mapping[str, Sequence[Any]] | None = None) -> Iterator[Architecture]:
     """Architectures in which, between them, every value of every decision is active, as far as each can be.
 
-    The i-th has the i-th value of each decision; subsets take as many items as they can, turning with i.
+    Each takes the values that were taken least so far; of a subset as many items as it can hold. Of a decision with
+    more than 64 values the two ends and the middle count.
 
     Args:
         space: The space; its constraints are not asked.
         allowed: Address to the values that count, where not all do.
     """
-    allowed = allowed or {}
-    choices = {
-        address: list(allowed.get(address) or _some_values(decision))
-        for address, decision in space.decisions.items()
-    }
-    for turn in range(max(map(len, choices.values()), default=1)):
-        values = {address: listed[turn % len(listed)] for address, listed in choices.items()}
-        yield space.decided(lambda address, _, values=values: values[address])  # type: ignore[misc]
+    taken: Counter[tuple[str, Any]] = Counter()
+
+    def decide(address: str, decision: Decision) -> Any:
+        if isinstance(decision, Subset):
+            items = sorted(range(decision.n), key=lambda item: taken[address, item])[: decision.high]
+            taken.update((address, item) for item in items)
+            return tuple(sorted(items))
+        values = (allowed or {}).get(address) or _some_values(decision)
+        value = min(values, key=lambda value: taken[address, value])
+        taken[address, value] += 1
+        return value
+
+    turns = without_news = 0
+    while without_news < 2 + turns // 2:  # what is deep inside becomes active late
+        before = len(taken)
+        architecture = space.decided(decide)
+        without_news = 0 if sum(count > 0 for count in taken.values()) > before else without_news + 1
+        turns += 1
+        if not without_news or turns == 1:
+            yield architecture
 
 
 def _some_values(decision: Decision) -> list[Any]:
-    """The values of a decision, those at its ends where they are many; of subsets the largest."""
-    if isinstance(decision, Subset):
-        starts = range(0, decision.n, max(1, decision.high))
-        taken = [[(start + i) % decision.n for i in range(decision.high)] for start in starts]
-        return [tuple(sorted(items)) for items in taken]
     if decision.size > _MANY:
-        return [decision.decode((place,)) for place in (0.0, 0.5, 1.0)]
+        return list(dict.fromkeys(decision.decode((place,)) for place in (0.0, 0.5, 1.0)))
     return list(decision.values())
 
 
