@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from random import Random
 from typing import Any
 
@@ -36,6 +37,9 @@ class Elastic(nn.Module):
 
     Under a mixture of its decisions the output is the weighted sum of the forms' outputs.
 
+    A call with a lazily sized module inside has a form for each shape of its input; while `sizing` is set, the largest
+    weights grow with each new form.
+
     Args:
         fn: What is called.
         args: The positional arguments.
@@ -44,7 +48,7 @@ class Elastic(nn.Module):
         place: Where the call stands, for error texts.
 
     Raises:
-        BuildError: When the call fails, gives no module, or has a lazily sized module inside.
+        BuildError: When the call fails, or gives no module.
     """
 
     def __init__(
@@ -62,33 +66,43 @@ class Elastic(nn.Module):
         self._numbers = [part for argument in arguments for part in _values_in(argument)]
         self._shells: dict[Any, _Shell] = {}
         self.shared = SharedWeights()
+        self.is_lazy = self.sizing = False
         self._widen()
 
     def forward(self, *inputs: Any, **named: Any) -> Any:
         """From the call's input to its output, in the form or forms that the gates set."""
         mixed = [address for address in self.reads if address in self.gates.mixtures]
         if not mixed:
-            return self.form(self.gates.values)(*inputs, **named)
+            return self.form(self.gates.values, inputs, named)(*inputs, **named)
         total: Any = None
         for values, weight in combinations(self.gates, mixed):
-            output = self.form({**self.gates.values, **values})(*inputs, **named)
+            output = self.form({**self.gates.values, **values}, inputs, named)(*inputs, **named)
             if weight is not None:
                 output = scaled(output, weight)
             total = output if total is None else add(total, output, self.place)
         return total
 
-    def form(self, values: Mapping[str, Any]) -> nn.Module:
+    def form(
+        self, values: Mapping[str, Any], inputs: tuple[Any, ...] = (), named: Mapping[str, Any] | None = None
+    ) -> nn.Module:
         """The module of one form, with its weights in place until they next change.
 
         Args:
             values: Address to value.
+            inputs: What it will be called with, by which a lazily sized one is sized.
+            named: The same by keyword.
         """
         args, kwargs = self._arguments(values)
-        key = (_key(args), _key(kwargs))
+        shapes = tuple(map(_shape, inputs)) if self.is_lazy else ()
+        key = (_key(args), _key(kwargs), shapes)
         shell = self._shells.pop(key, None)
         if shell is None:
-            with torch.random.fork_rng(devices=[]):  # its values are not used, so it must not draw any
-                shell = _Shell(self._call(args, kwargs).train(self.training), self._inner)
+            # Unless the largest weights come from it, its values are not used, so it must not draw any.
+            with nullcontext() if self.sizing else torch.random.fork_rng(devices=[]):
+                module = self._call(args, kwargs).to(self._device()).train(self.training)
+                if self.is_lazy:
+                    self._sized(module, inputs, named or {})
+            shell = _Shell(module, self._inner)
             if len(self._shells) >= _MOST:
                 self._shells.pop(next(iter(self._shells)))
         self._shells[key] = shell  # the last one used stands last
@@ -125,11 +139,23 @@ class Elastic(nn.Module):
     def _part(self, own: Own) -> Tensor:
         part = self.shared.part(own)
         if part is None:
+            cure = "use its sized form" if self.is_lazy else "state the sizes by decisions of few values"
             raise BuildError(
                 f"{self.place}: this form needs {own.name} of shape {tuple(own.tensor.shape)}, which none of the "
-                "forms had that were tried for the largest; state the sizes by decisions of few values"
+                f"forms had that were tried for the largest; {cure}"
             )
         return part
+
+    def _sized(self, module: nn.Module, inputs: tuple[Any, ...], named: Mapping[str, Any]) -> None:
+        """Let a form take its size from its input."""
+        with torch.no_grad():
+            module.eval()(*inputs, **named)
+        module.train(self.training)
+        for own in own_tensors(module, self._inner) if self.sizing else ():
+            self.shared.widen(own)
+
+    def _device(self) -> torch.device | None:
+        return next((tensor.device for tensor in self.shared.parameters()), None)
 
     def _widen(self) -> None:
         """Find the largest of each weight: from the largest value of every decision, and each other one alone."""
@@ -142,12 +168,11 @@ class Elastic(nn.Module):
                 failed = failed or error
                 continue
             succeeded = True
-            for own in own_tensors(module, self._inner):
-                if is_lazy(own):
-                    raise BuildError(
-                        f"{self.place}: {own.name} is sized lazily, and cannot share its weights between the values "
-                        f"of {', '.join(map(repr, self.reads))}; use the sized form of the module"
-                    )
+            tensors = list(own_tensors(module, self._inner))
+            if any(map(is_lazy, tensors)):
+                self.is_lazy = self.sizing = True
+                return
+            for own in tensors:
                 self.shared.widen(own)
         if not succeeded and failed is not None:
             raise failed
@@ -177,6 +202,13 @@ class Elastic(nn.Module):
                 f"{type(module).__name__}; move it into the module that uses it"
             )
         return module
+
+
+def _shape(value: Any) -> Any:
+    """The shape of one example of an input."""
+    if isinstance(value, list | tuple):
+        return tuple(map(_shape, value))
+    return tuple(value.shape[1:]) if isinstance(value, Tensor) else None
 
 
 class _Shell:
@@ -217,8 +249,10 @@ def _highest(part: Value, largest: dict[str, Any], tried: Mapping[str, list[Any]
     """
     random, addresses = Random(0), part.selector.reads
     starts = [largest, {**largest, **{address: tried[address][-1] for address in addresses}}]
-    for _ in range(_STARTS):
-        starts.append({**largest, **{address: random.choice(tried[address]) for address in addresses}})
+    starts += [
+        {**largest, **{address: random.choice(tried[address]) for address in addresses}}
+        for _ in range(_STARTS)
+    ]
     return max(
         (_climbed(part, start, addresses, tried) for start in starts), key=lambda end: _number(part, end)
     )

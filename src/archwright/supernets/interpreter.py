@@ -15,6 +15,7 @@ from archwright.supernets.elastic import Elastic, call
 from archwright.supernets.gates import Gates, Selector
 from archwright.supernets.mixed import GatedEdge, MixedSwitch
 from archwright.supernets.parts import Bodies, Choice, Edge, Fixed, Items, Named, Part, Value
+from archwright.supernets.shared_weights import is_lazy, own_tensors
 
 __all__ = ["Interpreter"]
 
@@ -83,12 +84,13 @@ class Interpreter:
                 args.append(part)
             else:
                 kwargs[keyword] = part
-        made: Any
-        if any(part.depends for part in [*args, *kwargs.values()]):
-            made = Elastic(node.fn, args, kwargs, self.gates, str(place))
-        else:
+        parts = [*args, *kwargs.values()]
+        made: Any = None
+        if not any(part.depends for part in parts):
             given = [value for part in args for value in part.give({})]
             made = call(node.fn, given, {k: part.give({})[0] for k, part in kwargs.items()}, str(place))
+        if made is None or _is_lazy(made, parts):
+            made = Elastic(node.fn, args, kwargs, self.gates, str(place))
         if isinstance(made, nn.Module):
             self.made[place.spot] = made
         return made
@@ -127,3 +129,11 @@ def _module(part: Part) -> nn.Module | None:
 def _builds(node: Any) -> bool:
     """Whether a call stands in a node."""
     return isinstance(node, Layer) or any(map(_builds, children_of(node)))
+
+
+def _is_lazy(made: Any, parts: list[Part]) -> bool:
+    """Whether a module has lazily sized weights of its own."""
+    if not isinstance(made, nn.Module):
+        return False
+    inner = {id(inside) for part in parts for module in part.modules() for inside in module.modules()}
+    return any(map(is_lazy, own_tensors(made, inner)))

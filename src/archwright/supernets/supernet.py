@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from random import Random
 from typing import Any, cast
 
 import torch
@@ -20,6 +21,7 @@ from archwright.supernets.interpreter import Interpreter
 __all__ = ["Supernet", "covering"]
 
 _MANY = 64
+_RANDOM = 32
 
 
 class Supernet(nn.Module):
@@ -80,8 +82,7 @@ class Supernet(nn.Module):
         self._made = interpreter.made
         self.example = example
         self.set_gates(next(covering(space, self.allowed)))
-        if example is not None:
-            self._size(example)
+        self._size()
 
     def forward(self, *inputs: Any) -> Any:
         """From the network's input to its output, as the gates say."""
@@ -144,24 +145,39 @@ class Supernet(nn.Module):
                         if tensor is not None:
                             tensor.copy_(getattr(holder, name))
 
-    def _size(self, example: Tensor) -> None:
-        """Let lazily sized modules take their size: run paths until every value was on one."""
-        device = next((tensor.device for tensor in self.parameters()), example.device)
+    def _size(self) -> None:
+        """Let lazily sized modules take their size: run many paths, the largest and the smallest among them."""
+        lazy = [module for module in self.modules() if isinstance(module, Elastic) and module.is_lazy]
+        if not lazy:
+            return
+        if self.example is None:
+            raise BuildError(
+                f"{lazy[0].place}: a lazily sized module takes its size from an example; give one"
+            )
         before = self.gates.get()
-        for architecture in covering(self.space, self.allowed) if _has_lazy(self) else ():
+        for architecture in _of_all_sizes(self.space, self.allowed):
             self.set_gates(architecture)
             try:
                 with torch.no_grad():
-                    self.eval()(example.to(device))
+                    self.eval()(self.example)
             except Exception as error:
                 raise BuildError(
-                    f"the supernet does not run on an input of shape {tuple(example.shape)} as {architecture!r}: "
-                    f"{type(error).__name__}: {error}; a lazily sized module keeps the size that the first path gave "
-                    "it, so use its sized form"
+                    f"the supernet does not run on an input of shape {tuple(self.example.shape)} as "
+                    f"{architecture!r}: {type(error).__name__}: {error}"
                 ) from error
-            finally:
-                self.gates.set(before)
-                self.train()
+        for module in lazy:
+            module.sizing = False
+        self.gates.set(before)
+        self.train()
+
+
+def _of_all_sizes(space: Space, allowed: Mapping[str, Sequence[Any]]) -> Iterator[Architecture]:
+    yield from covering(space, allowed)
+    for place in (0.0, 1.0):
+        yield space.decided(lambda _, decision, place=place: decision.decode([place] * decision.columns))  # type: ignore[misc]
+    random = Random(0)
+    for _ in range(_RANDOM):
+        yield space.decided(lambda _, decision: decision.draw(random))
 
 
 def covering(space: Space, allowed: Mapping[str, Sequence[Any]] | None = None) -> Iterator[Architecture]:
