@@ -151,8 +151,10 @@ class _NarrowElastic(Elastic):
         self._form = source.form
         self._narrow: dict[int, Narrow] = {}
 
-    def form(self, values: Mapping[str, Any]) -> nn.Module:
-        module = self._form(values)
+    def form(
+        self, values: Mapping[str, Any], inputs: tuple[Any, ...] = (), named: Mapping[str, Any] | None = None
+    ) -> nn.Module:
+        module = self._form(values, inputs, named)
         if id(module) not in self._narrow:
             self._narrow[id(module)] = Narrow(module, self._divisor)
         return self._narrow[id(module)].module
