@@ -12,11 +12,12 @@ import archwright as aw
 from archwright.supernets import OneShot, Supernet, make_method
 from archwright.tasks import Task
 
-COMMON = {"epochs": 3, "batch_size": 16}
+COMMON = {"epochs": 3, "batch_size": 24}
 METHODS: dict[str, dict[str, Any]] = {
     "darts": {},
     "darts2": {"skip_limit": 1},
     "pcdarts": {"frozen_epochs": 1},
+    "pdarts": {"cells": (1, 2), "operations": (2,), "skip_dropout": (0.3, 0.5)},
 }
 OPTIONS = [
     *METHODS.items(),
@@ -29,6 +30,7 @@ OPTIONS = [
 
 def made(name: str, options: dict[str, Any], space: aw.Space, task: Task, seed: int) -> OneShot:
     torch.manual_seed(seed)
+    space = space.scale(cells=1)
     method = make_method(name, **{**COMMON, **options})
     method.setup(Supernet(space, task.example()), task)
     return method
