@@ -21,7 +21,7 @@ __all__ = [
 
 
 class SymbolEmbedding(nn.Embedding):
-    """A table of one vector a symbol, with small values at first, so that it can serve as a decoder too.
+    """A table of one vector a symbol, with smaller values at first than torch's, so that it can serve as a decoder too.
 
     Args:
         symbols: Number of symbols.
@@ -32,8 +32,8 @@ class SymbolEmbedding(nn.Embedding):
         super().__init__(symbols, features)
 
     def reset_parameters(self) -> None:
-        """Values between -0.1 and 0.1."""
-        nn.init.uniform_(self.weight, -0.1, 0.1)
+        """Values between -0.5 and 0.5: much smaller ones take a small cell epochs to grow."""
+        nn.init.uniform_(self.weight, -0.5, 0.5)
 
 
 class TiedDecoder(nn.Module):
