@@ -1,22 +1,46 @@
-"""What is watched while a supernet is trained."""
+"""What is watched while a supernet is trained, to see a search go wrong (Zela et al. 2020, arXiv:1909.09656).
+
+- `watch`: all that every method's epoch is watched by.
+- `mean_entropy`: how undecided a method still is.
+- `derived_scores`: what the architecture it would propose now reaches with shared weights.
+
+The eigenvalue of the validation Hessian is part of the epochs of `Bilevel`, as an option.
+"""
 
 from __future__ import annotations
 
+from archwright.supernets.methods.derivation import skips
 from archwright.supernets.methods.one_shot import OneShot
-from archwright.supernets.scoring import shared_score
+from archwright.supernets.monitors.derived import derived_scores
+from archwright.supernets.monitors.entropy import mean_entropy
 from archwright.tasks import Task
 
-__all__ = ["watch"]
+__all__ = ["derived_scores", "mean_entropy", "watch"]
 
 
 def watch(method: OneShot, task: Task) -> dict[str, float]:
-    """What every method's epoch is watched by: the validation scores of the derived network, by shared weights.
+    """The numbers of one epoch. Nothing of the method changes.
 
     Args:
         method: After an epoch.
-        task: Its validation data score.
+        task: Its validation data score the derived network.
+
+    Returns:
+        - "entropy": see `mean_entropy`.
+        - "skips": skip connections in the derived architecture. Many of them are how DARTS is known to fail.
+        - "derived_<metric>" for each of the task's metrics: see `derived_scores`.
+
+        Empty for a method that learns no preferences, which has nothing to derive before its search.
     """
-    if not method.probabilities():
+    probabilities = method.probabilities()
+    if not probabilities:
         return {}
-    scores = shared_score(method.supernet, method.derive(1)[0], task)
-    return {f"derived_{name}": value for name, value in scores.items()}
+    watched: dict[str, float] = {}
+    entropy = mean_entropy(method.supernet.space, probabilities)
+    if entropy is not None:
+        watched["entropy"] = entropy
+    for architecture in method.derive(1):
+        watched["skips"] = float(len(skips(architecture)))
+        scores = derived_scores(method.supernet, architecture, task)
+        watched.update((f"derived_{name}", score) for name, score in scores.items())
+    return watched
