@@ -66,6 +66,8 @@ def _parameters(text: str, outputs: int = 10) -> int:
             10,
             802_426,
         ),
+        # Two convolutions of each cell, by the former; docs/zoo.md says it.
+        ("|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|", 10, 559_386),
     ],
 )
 def test_published_parameter_counts(text: str, outputs: int, parameters: int) -> None:

@@ -25,6 +25,8 @@ def test_the_sizes_are_right() -> None:
         ("cell", (3, 32, 32), 18),
         ("darts", (3, 32, 32), 18),
         ("nasnet", (3, 32, 32), 33),
+        ("enas", (3, 32, 32), 29),
+        ("proxyless", (3, 32, 32), 17),
         ("conv1d", (1, 40), 17),
     ):
         assert 10**power <= make_space(name, shape, 10).size < 10 ** (power + 1)
