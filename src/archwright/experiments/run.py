@@ -39,6 +39,7 @@ class Run:
         messages: The log: Unix time in seconds and text.
         epochs: What each epoch of a supernet left, where one was trained: "epoch" (from 1), "seconds", "metrics" and
             "probabilities" (address to label to probability). Scores of the search are by shared weights then.
+        supernet_ended: Why the supernet's training ended, where it did.
     """
 
     folder: Path
@@ -58,6 +59,7 @@ class Run:
     stop_reason: str | None
     messages: tuple[tuple[float, str], ...]
     epochs: tuple[dict[str, Any], ...] = ()
+    supernet_ended: str | None = None
 
 
 def open_run(folder: Path | str) -> Run:
@@ -110,4 +112,5 @@ def picture(folder: Path, settings: Settings, store: Store) -> Run:
         stop_reason=store.get("search_ended") or store.get("search_failed"),
         messages=tuple(store.messages()),
         epochs=epochs,
+        supernet_ended=store.get("supernet_ended"),
     )

@@ -28,7 +28,7 @@ class Settings:
         name: The run's name.
         task: "reference" (as the command takes it, or None for a Python object), "options", "describe".
         space: "reference", "name", "digest", "describe".
-        strategy: "name", "options"; of a one-shot method too.
+        strategy: "name", "options", "one_shot" (whether it trains a supernet), "epochs" (of the supernet, in all).
         seed: Of the strategy and of the training.
         objectives: As `Objective.to_json` gives them.
         budget: As `Budget.to_json` gives it.

@@ -154,6 +154,7 @@ def search(
             "name": name or type(strategy).__name__,
             "options": strategy_options or {},
             "one_shot": one_shot is not None,
+            "epochs": one_shot.method.epochs if one_shot is not None else None,
         },
         seed=seed,
         objectives=[objective.to_json() for objective in chosen],
