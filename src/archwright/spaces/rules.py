@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any
 
 from archwright.errors import SpaceError
@@ -69,6 +69,23 @@ class Rules:
         except Exception as error:
             raise _failed(f"canonical form {_name_of(self._canonicalize)}", architecture, error) from error
         return canonical
+
+    def distinct(self, architectures: Iterable[Architecture]) -> Iterator[Architecture]:
+        """Those for which every constraint holds, each canonical form once.
+
+        Args:
+            architectures: Different ones.
+
+        Raises:
+            SpaceError: When a constraint or the canonical form fails.
+        """
+        seen: set[Hashable] = set()
+        for architecture in filter(self.allow, architectures):
+            if self._canonicalize is not None:
+                if (canonical := self.canonical(architecture)) in seen:
+                    continue
+                seen.add(canonical)
+            yield architecture
 
 
 def _failed(what: str, architecture: Architecture, error: Exception) -> SpaceError:

@@ -294,16 +294,7 @@ class Space:
         Raises:
             SpaceError: When a real can be active.
         """
-        seen: set[Hashable] = set()
-        for values in enumerate_values(self._plan):
-            architecture = Architecture._adopt(values)
-            if not self._rules.allow(architecture):
-                continue
-            if self.canonicalize is not None:
-                if (canonical := self.canonical(architecture)) in seen:
-                    continue
-                seen.add(canonical)
-            yield architecture
+        return self._rules.distinct(map(Architecture._adopt, enumerate_values(self._plan)))
 
     def contains(self, architecture: Mapping[str, Any]) -> bool:
         """Whether exactly the active decisions have values they can take, and the constraints hold."""
