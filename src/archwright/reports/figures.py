@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
+from archwright.reports.agreement import agreement_figure
 from archwright.reports.curves import curve_figures
+from archwright.reports.monitors import monitor_figures
 from archwright.reports.pareto import pareto_figure
+from archwright.reports.preferences import preference_figures
 from archwright.reports.ranking import completed, first_objective, measured
 from archwright.reports.trajectory import trajectory_figure
 
@@ -24,10 +27,15 @@ def figures(run: Run) -> dict[str, go.Figure]:
         run: The run.
 
     Returns:
-        Some of `trajectory` (best score over trials), `trajectory_seconds` (over time), `pareto` (score against
-        cost), `curves_score` and `curves_loss` (learning curves of the top networks).
+        Some of `supernet_losses`, `supernet_score`, `supernet_entropy`, `supernet_skips`, `supernet_eigenvalue` (what
+        was watched while a supernet was trained), `preferences`, `preferences_2`, ... (alpha over time), `agreement`
+        (scores by shared weights against those trained alone), `trajectory` (best score over trials),
+        `trajectory_seconds` (over time), `pareto` (score against cost), `curves_score` and `curves_loss` (learning
+        curves of the top networks).
     """
-    found: dict[str, go.Figure] = {}
+    found = monitor_figures(run) | preference_figures(run)
+    if (scatter := agreement_figure(run)) is not None:
+        found["agreement"] = scatter
     if measured(completed(run), first_objective(run).name):
         found["trajectory"] = trajectory_figure(run, "trials")
         found["trajectory_seconds"] = trajectory_figure(run, "seconds")

@@ -16,14 +16,18 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from archwright.errors import ArchwrightError
+from archwright.reports.agreement import agreement
 from archwright.reports.drawing import draw_architecture
 from archwright.reports.failures import failure_groups
 from archwright.reports.figures import figures
+from archwright.reports.monitors import collapse, monitors
 from archwright.reports.palette import DARK, LIGHT, dark_of, variables
 from archwright.reports.pareto import trade_off
+from archwright.reports.preferences import preference_families
 from archwright.reports.provenance import cost_lines, settings_groups, state_shares, time_text
 from archwright.reports.ranking import completed, first_objective
 from archwright.reports.summary import headline, key_numbers, shown_trial
+from archwright.reports.supernet import BY_SHARED_WEIGHTS, is_one_shot, searched_metric, supernet_progress
 from archwright.reports.table import retrained_table, top_table
 from archwright.reports.wording import capital, count_of, duration, metric_name, number_ranges, value_text
 from archwright.trials import Trial, TrialState
@@ -79,7 +83,11 @@ def render_report(run: Run, space: Space | None = None) -> str:
         "ranges": number_ranges,
         "value_text": value_text,
     }
-    environment.globals |= {"count_of": count_of, "metric_name": metric_name}
+    environment.globals |= {
+        "count_of": count_of,
+        "metric_name": metric_name,
+        "searched": lambda name: searched_metric(run, name),
+    }
     plots = figures(run)
     drawn = {name: json.loads(figure.to_json()) for name, figure in plots.items()}
     plotly, script = get_plotlyjs() if plots else "", _read("report.js")
@@ -106,7 +114,14 @@ def _contents(run: Run, space: Space | None) -> dict[str, Any]:
         "best": best,
         "drawing": drawing,
         "drawing_note": drawing_note,
-        "score": metric_name(first_objective(run).name),
+        "score": searched_metric(run, first_objective(run).name),
+        "one_shot": is_one_shot(run),
+        "by_shared_weights": f" {BY_SHARED_WEIGHTS}" if is_one_shot(run) else "",
+        "supernet": supernet_progress(run),
+        "monitors": monitors(run),
+        "families": preference_families(run),
+        "collapse": collapse(run),
+        "agreement": agreement(run),
         "completed": completed(run),
         "trade_off": trade_off(run),
         "top": top_table(run),

@@ -22,6 +22,9 @@ LIGHT = {
     "bad": "#b0281f",
     "violet": "#74479f",
     "teal": "#0b7480",
+    "ochre": "#8a6d00",
+    "rose": "#b03a78",
+    "slate": "#3f4a8a",
 }
 """Role to colour on a light page. No two roles share a colour, so that a figure's colours can be exchanged."""
 
@@ -41,6 +44,9 @@ DARK = {
     "bad": "#f48b83",
     "violet": "#c3a0ea",
     "teal": "#62c3ce",
+    "ochre": "#d9bc4f",
+    "rose": "#f09ac6",
+    "slate": "#a9b2ff",
 }
 """The same roles on a dark page."""
 

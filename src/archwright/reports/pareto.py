@@ -15,6 +15,7 @@ from archwright.objectives.pareto import pareto_front
 from archwright.reports.palette import LIGHT, base_layout
 from archwright.reports.plots import dot_look, drawing_notes, focused_range, outside, thinned
 from archwright.reports.ranking import comparable, completed, first_objective, keeps_limits, value_of
+from archwright.reports.supernet import BY_SHARED_WEIGHTS, is_one_shot, searched_metric
 from archwright.reports.wording import architecture_brief, is_share, metric_name, metric_text
 from archwright.trials import Trial
 
@@ -114,18 +115,24 @@ def pareto_figure(run: Run) -> go.Figure | None:
     kept = [p for p in drawn if not p.on_front and p.keeps_limits]
     over = [p for p in drawn if not p.on_front and not p.keeps_limits]
     cross = {"symbol": "x-thin", "line": {"color": LIGHT["faint"], "width": 1}}
+    told = f", {BY_SHARED_WEIGHTS}" if is_one_shot(run) else ""
     figure = go.Figure(layout={"template": "none"})
     if kept:
-        figure.add_trace(_dots(kept, "one trial", dot_look(len(drawn))))
+        figure.add_trace(_dots(kept, "one trial", dot_look(len(drawn)), told=told))
     if over:
-        figure.add_trace(_dots(over, "over a limit", dot_look(len(drawn), **cross)))
+        figure.add_trace(_dots(over, "over a limit", dot_look(len(drawn), **cross), told=told))
     if found.joined and len(on) > 1:
         figure.add_trace(_front_line(on))
     if on:
-        figure.add_trace(_dots(on, "Pareto front", {"color": LIGHT["accent"], "size": 9}))
+        figure.add_trace(_dots(on, "Pareto front", {"color": LIGHT["accent"], "size": 9}, told=told))
+    # A score of a trained network says nothing beside scores by shared weights, so those stand alone.
     special = (
-        (run.winner, "chosen network, retrained", "good", "diamond"),
-        (run.baseline, "hand-made network", "warm", "square"),
+        ()
+        if is_one_shot(run)
+        else (
+            (run.winner, "chosen network, retrained", "good", "diamond"),
+            (run.baseline, "hand-made network", "warm", "square"),
+        )
     )
     shown = list(found.positions)
     for trial, name, role, symbol in special:
@@ -147,7 +154,7 @@ def pareto_figure(run: Run) -> go.Figure | None:
                 "note": drawing_notes(len(drawn), len(found.positions), outside([p.y for p in shown], focus))
             },
             xaxis={
-                "title": _axis_title(x) + (", log scale" if spread else ""),
+                "title": _axis_title(run, x) + (", log scale" if spread else ""),
                 "type": "log" if spread else "linear",
                 "tickformat": _tick_format(x),
                 "dtick": "D2"
@@ -155,7 +162,7 @@ def pareto_figure(run: Run) -> go.Figure | None:
                 else None,
             },
             yaxis={
-                "title": f"validation {_axis_title(y)}",
+                "title": f"validation {_axis_title(run, y)}",
                 "tickformat": _tick_format(y),
                 "range": focus,
             },
@@ -164,9 +171,9 @@ def pareto_figure(run: Run) -> go.Figure | None:
     return figure
 
 
-def _axis_title(objective: Objective) -> str:
+def _axis_title(run: Run, objective: Objective) -> str:
     better = "smaller" if objective.direction is Direction.MINIMIZE else "larger"
-    return f"{metric_name(objective.name)} ({better} is better)"
+    return f"{searched_metric(run, objective.name)} ({better} is better)"
 
 
 def _tick_format(objective: Objective) -> str | None:
@@ -175,14 +182,16 @@ def _tick_format(objective: Objective) -> str | None:
     return "~s" if objective.is_cheap else None
 
 
-def _dots(places: list[Position], name: str, look: dict[str, Any], title: str | None = None) -> go.Scatter:
+def _dots(
+    places: list[Position], name: str, look: dict[str, Any], title: str | None = None, told: str = ""
+) -> go.Scatter:
     return go.Scatter(
         x=[place.x for place in places],
         y=[place.y for place in places],
         mode="markers",
         name=name,
         marker=look,
-        text=[_told(place.trial, title or f"trial {place.trial.number}") for place in places],
+        text=[_told(place.trial, title or f"trial {place.trial.number}{told}") for place in places],
         hovertemplate="%{text}<extra></extra>",
     )
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from archwright.reports.summary import trial_counts
+from archwright.reports.supernet import supernet_progress
 from archwright.reports.wording import count_of, duration, value_text
 from archwright.trials import TrialState
 
@@ -40,6 +41,9 @@ def cost_lines(run: Run) -> list[CostLine]:
     done = sum(trial.state is TrialState.COMPLETED for trial in run.trials)
     after = [*run.retrained, *([run.baseline] if run.baseline else [])]
     lines = [CostLine("wall time, all sessions", duration(run.seconds))]
+    if (progress := supernet_progress(run)) is not None:
+        told = f"training the supernet, {count_of(progress.done, 'epoch')}"
+        lines.append(CostLine(told, duration(progress.seconds)))
     lines.append(CostLine("work of completed trials", duration(spent[TrialState.COMPLETED])))
     if done:
         lines.append(
@@ -86,6 +90,7 @@ def settings_groups(run: Run) -> list[tuple[str, list[tuple[str, str]]]]:
         "architectures": size_text(bound) if "describe" in space else None,
         "decisions": len(space["describe"].get("decisions", {})) if "describe" in space else None,
         "strategy": strategy.get("name"),
+        "epochs of the supernet": strategy.get("epochs"),
         **{f"strategy: {k.replace('_', ' ')}": v for k, v in (strategy.get("options") or {}).items()},
         "objectives": "; ".join(map(str, run.objectives)),
         "seed": settings.get("seed"),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from archwright.objectives.objective import DIRECTIONS, Direction
 from archwright.reports.failures import failure_groups
 from archwright.reports.ranking import completed, first_objective, value_of
+from archwright.reports.supernet import BY_SHARED_WEIGHTS, is_one_shot, searched_metric, supernet_progress
 from archwright.reports.wording import capital, count_of, duration, is_share, metric_name, metric_text
 from archwright.trials import Trial, TrialState
 
@@ -64,9 +65,10 @@ def _sentence(run: Run) -> str:
             text += f"; the hand-made network: {told}{_with_params(run.baseline, short=True)}"
         return f"{text}."
     name = first_objective(run).name
-    text = (
-        f"{_measured(name, value_of(best, name), 'validation')}{_with_params(best)}, by trial {best.number}"
-    )
+    score = _measured(name, value_of(best, name), "validation")
+    if run.winner is None and searched_metric(run, name) != metric_name(name):
+        score += f" {BY_SHARED_WEIGHTS}"
+    text = f"{score}{_with_params(best)}, by trial {best.number}"
     done = sum(trial.state is not TrialState.RUNNING for trial in run.trials)
     if run.state == "running":
         return f"Still running after {count_of(done, 'trial')}: the best has {text}."
@@ -98,6 +100,8 @@ def _with_params(trial: Trial | None, short: bool = False) -> str:
 def _nothing(run: Run) -> str:
     counts = trial_counts(run)
     ended = sum(counts.values()) - counts["running"]
+    if not ended and (told := _training(run)) is not None:
+        return told
     if not ended:
         return "No trial has finished yet." if run.state == "running" else "No trial was finished."
     if counts["failed"] == ended:
@@ -116,6 +120,25 @@ def _nothing(run: Run) -> str:
     return f"No network of {count_of(ended, 'trial')} can be chosen: {', '.join(filter(None, parts))}."
 
 
+def _training(run: Run) -> str | None:
+    """How far the supernet is, where its training is what the run does, or did last."""
+    progress = supernet_progress(run)
+    if progress is None:
+        return None
+    if progress.ended is not None:
+        begun = "the search on it begins" if run.state == "running" else "no architecture was scored yet"
+        return f"The supernet is trained ({progress.ended}); {begun}."
+    whole = f" of {progress.planned}" if progress.planned else ""
+    if run.state == "failed":
+        return f"The training of the supernet failed in epoch {progress.done + 1}{whole}."
+    if run.state != "running":
+        done = f"epoch {progress.done}{whole}" if progress.done else "the end of the first epoch"
+        return f"Stopped in the training of the supernet, {'after' if progress.done else 'before'} {done}."
+    if not progress.done:
+        return f"Training the supernet: the first epoch{whole} is not over yet."
+    return f"Training the supernet: epoch {progress.done}{whole} is over."
+
+
 def _all(number: int) -> str:
     return "The only candidate was" if number == 1 else f"All {number:,} candidates were"
 
@@ -131,13 +154,18 @@ def key_numbers(run: Run) -> list[KeyNumber]:
             found.append(_compared(f"test {metric_name(name)}", name, run.test[name], base))
         else:
             name = first_objective(run).name
-            base = value_of(run.baseline, name) if run.baseline else None
-            found.append(_compared(f"validation {metric_name(name)}", name, value_of(best, name), base))
+            base = value_of(run.baseline, name) if run.baseline and not is_one_shot(run) else None
+            told = metric_name(name) if run.winner else searched_metric(run, name)
+            found.append(_compared(f"validation {told}", name, value_of(best, name), base))
         for cost in ("params", "flops"):
             value = value_of(best, cost)
             if value is not None and cost != name:
                 base = value_of(run.baseline, cost) if run.baseline else None
                 found.append(_compared(metric_name(cost), cost, value, base))
+    if (progress := supernet_progress(run)) is not None:
+        planned = f"of {progress.planned:,}, " if progress.planned else ""
+        note = f"{planned}{duration(progress.seconds)}"
+        found.append(KeyNumber("supernet epochs", f"{progress.done:,}", note))
     counts = trial_counts(run)
     others = [f"{counts['failed']:,} failed" if counts["failed"] else ""]
     others.append(f"{counts['infeasible']:,} over a limit" if counts["infeasible"] else "")

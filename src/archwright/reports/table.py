@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from archwright.objectives.objective import CHEAP
 from archwright.reports.ranking import in_order, value_of
+from archwright.reports.supernet import searched_metric
 from archwright.reports.wording import (
     MISSING,
     architecture_brief,
@@ -68,7 +69,7 @@ def top_table(run: Run, most: int = 20) -> Table:
     again = {trial.number: trial for trial in run.retrained}
     first = next(objective.name for objective in run.objectives if objective.optimize)
     several = len({trial.candidate.fidelity for trial in run.trials}) > 1
-    columns = ["trial", *map(metric_name, metrics), "time"]
+    columns = ["trial", *(searched_metric(run, name) for name in metrics), "time"]
     columns += ["fidelity"] if several else []
     columns += [f"retrained: {metric_name(first)}"] if again else []
     rows = []

@@ -14,7 +14,8 @@ from archwright.objectives.objective import Objective
 from archwright.reports.palette import LIGHT, base_layout
 from archwright.reports.plots import dot_look, drawing_notes, focused_range, outside, thinned
 from archwright.reports.ranking import comparable, completed, first_objective, measured, value_of
-from archwright.reports.wording import architecture_brief, duration, is_share, metric_name, metric_text
+from archwright.reports.supernet import is_one_shot, searched_metric
+from archwright.reports.wording import architecture_brief, duration, is_share, metric_text
 from archwright.trials import Trial
 
 if TYPE_CHECKING:
@@ -52,12 +53,15 @@ class Trajectory:
         objective: What is scored.
         over: What `at` counts.
         points: The completed trials with a finite score, by `at`.
-        baseline: The hand-made network's score, where one was trained.
+        name: What is scored, in words.
+        baseline: The hand-made network's score, where one was trained; None where the search's scores are by shared
+            weights, which cannot be compared with it.
     """
 
     objective: Objective
     over: Literal["trials", "seconds"]
     points: tuple[Point, ...]
+    name: str
     baseline: float | None
 
 
@@ -82,8 +86,8 @@ def best_so_far(run: Run, over: Literal["trials", "seconds"] = "trials") -> Traj
         improves = competes and (best is None or objective.loss(value) < objective.loss(best))
         best = value if improves else best
         points.append(Point(at, trial, value, competes, best, improves))
-    baseline = value_of(run.baseline, objective.name) if run.baseline else None
-    return Trajectory(objective, over, tuple(points), baseline)
+    baseline = value_of(run.baseline, objective.name) if run.baseline and not is_one_shot(run) else None
+    return Trajectory(objective, over, tuple(points), searched_metric(run, objective.name), baseline)
 
 
 def search_clock(trials: Sequence[Trial]) -> Callable[[float], float]:
@@ -133,12 +137,12 @@ def trajectory_figure(run: Run, over: Literal["trials", "seconds"] = "trials") -
         ("over a limit or at lower fidelity", [p for p in drawn if not p.competes], cross),
     ):
         if chosen:
-            figure.add_trace(_dots(chosen, objective, name, dot_look(len(drawn), **look), unit))
+            figure.add_trace(_dots(chosen, trajectory, name, dot_look(len(drawn), **look), unit))
     improving = [point for point in points if point.improves]
     if improving:
         figure.add_trace(_line(improving, points[-1].at, unit))
         figure.add_trace(
-            _dots(improving, objective, "an improvement", {"color": LIGHT["accent"], "size": 8}, unit)
+            _dots(improving, trajectory, "an improvement", {"color": LIGHT["accent"], "size": 8}, unit)
         )
     shown = [p.value for p in points] + ([trajectory.baseline] if trajectory.baseline is not None else [])
     if trajectory.baseline is not None:
@@ -165,7 +169,7 @@ def trajectory_figure(run: Run, over: Literal["trials", "seconds"] = "trials") -
                 "range": _whole_range(points[-1].at / unit if points else 0.0),
             },
             yaxis={
-                "title": f"validation {metric_name(objective.name)}",
+                "title": f"validation {trajectory.name}",
                 "tickformat": ".1%" if is_share(objective.name) else None,
                 "range": focus,
             },
@@ -188,7 +192,7 @@ def _time_unit(longest: float) -> tuple[float, str]:
 
 
 def _dots(
-    points: list[Point], objective: Objective, name: str, look: dict[str, Any], unit: float
+    points: list[Point], trajectory: Trajectory, name: str, look: dict[str, Any], unit: float
 ) -> go.Scatter:
     return go.Scatter(
         x=[point.at / unit for point in points],
@@ -196,16 +200,16 @@ def _dots(
         mode="markers",
         name=name,
         marker=look,
-        text=[_told(point, objective) for point in points],
+        text=[_told(point, trajectory) for point in points],
         hovertemplate="%{text}<extra></extra>",
     )
 
 
-def _told(point: Point, objective: Objective) -> str:
+def _told(point: Point, trajectory: Trajectory) -> str:
     trial = point.trial
     return (
-        f"<b>trial {trial.number}</b>: {metric_name(objective.name)} "
-        f"{metric_text(objective.name, point.value)}, {duration(trial.seconds)}<br>"
+        f"<b>trial {trial.number}</b>: {trajectory.name} "
+        f"{metric_text(trajectory.objective.name, point.value)}, {duration(trial.seconds)}<br>"
         f"{escape(architecture_brief(trial.candidate.architecture, 90))}"
     )
 

@@ -37,7 +37,7 @@ _NAMES = {
 
 def is_share(name: str) -> bool:
     """Whether a metric is a share in [0, 1] that is read as a percentage."""
-    return name in _SHARES
+    return name.removeprefix("derived_") in _SHARES
 
 
 def metric_name(name: str) -> str:

@@ -13,6 +13,21 @@
     return value;
   }
 
+  // Small panels: as many beside each other as fit.
+  function reflow(layout, columns) {
+    const { panels, row, gap, title } = layout.meta, rows = Math.ceil(panels / columns);
+    const { t, b } = layout.margin, space = 0.05, wide = (1 - space * (columns - 1)) / columns;
+    const inner = rows * row;
+    layout.height = t + b + inner;
+    for (let i = 0; i < panels; i++) {
+      const suffix = i ? i + 1 : "", left = (i % columns) * (wide + space), line = Math.floor(i / columns);
+      const top = 1 - (line * row + title) / inner;
+      Object.assign(layout["xaxis" + suffix], { domain: [left, Math.min(1, left + wide)], showticklabels: i + columns >= panels });
+      Object.assign(layout["yaxis" + suffix], { domain: [Math.max(0, top - (row - gap) / inner), top], showticklabels: i % columns === 0 });
+      Object.assign(layout.annotations[i], { x: left, y: top });
+    }
+  }
+
   function draw(onPaper) {
     const elements = [...document.querySelectorAll("[data-figure]")];
     const isDark = dark.matches && !onPaper;
@@ -21,6 +36,8 @@
       if (isDark) figure = recoloured(figure);
       if (onPaper) {
         figure.layout.width = 640;
+      } else if (narrow.matches && figure.layout.meta && figure.layout.meta.panels) {
+        reflow(figure.layout, Math.min(2, figure.layout.meta.panels));
       } else if (narrow.matches) {
         figure.layout.height = 320;
         figure.layout.margin = { l: 40, r: 8, t: 40, b: 44 };

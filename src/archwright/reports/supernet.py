@@ -1,0 +1,68 @@
+"""What is to be said of a run that trains a supernet first: how far it is, and where its scores come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from archwright.objectives.objective import CHEAP
+from archwright.reports.wording import count_of, metric_name
+
+if TYPE_CHECKING:
+    from archwright.experiments import Run
+
+__all__ = [
+    "BY_SHARED_WEIGHTS",
+    "SupernetProgress",
+    "is_one_shot",
+    "searched_metric",
+    "supernet_progress",
+]
+
+BY_SHARED_WEIGHTS = "by shared weights"
+"""What stands at every score of a one-shot search: nothing was trained for it but the supernet."""
+
+
+@dataclass(frozen=True, slots=True)
+class SupernetProgress:
+    """How far the training of a supernet is.
+
+    Args:
+        done: Epochs that are done.
+        planned: Epochs in all; None where it is not known.
+        seconds: What they took, their monitors included.
+        ended: Why the training ended, in words; None where it has not.
+    """
+
+    done: int
+    planned: int | None
+    seconds: float
+    ended: str | None
+
+    def __str__(self) -> str:
+        if self.planned is None:
+            return count_of(self.done, "epoch")
+        return f"epoch {self.done} of {self.planned}"
+
+
+def is_one_shot(run: Run) -> bool:
+    """Whether the scores of the search are by the shared weights of a supernet that the run trained."""
+    return bool(run.epochs or run.settings.get("strategy", {}).get("one_shot"))
+
+
+def supernet_progress(run: Run) -> SupernetProgress | None:
+    """How far the supernet is; None where the run trains none."""
+    if not is_one_shot(run):
+        return None
+    planned = run.settings.get("strategy", {}).get("epochs")
+    seconds = sum(entry["seconds"] for entry in run.epochs)
+    return SupernetProgress(len(run.epochs), planned, seconds, run.supernet_ended)
+
+
+def searched_metric(run: Run, name: str) -> str:
+    """A metric of the search's trials in a sentence, with where it comes from.
+
+    Costs such as "params" are read off the network, whatever its weights.
+    """
+    known = name in CHEAP or name == "seconds" or not is_one_shot(run)
+    return metric_name(name) if known else f"{metric_name(name)} {BY_SHARED_WEIGHTS}"
