@@ -8,12 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from archwright.supernets.fused.blocked import Floats, blocks_of, filled_up, from_blocked, to_blocked
-from archwright.supernets.fused.family import Upstream
-from archwright.supernets.fused.forward import FamilyRun, OtherRun, PoolRun, Record, Step, Term
-from archwright.supernets.fused.lanes import LANES
+from archwright.supernets.fused.blocked import Floats, from_blocked, to_blocked
+from archwright.supernets.fused.family import Family, Upstream, family_key
+from archwright.supernets.fused.forward import OtherRun, PoolRun, Record, Step
 from archwright.supernets.fused.plan import Plan
-from archwright.supernets.fused.statistics import Norm
+from archwright.supernets.fused.statistics import Norms
 from archwright.supernets.fused.sums import add_up, inner_products
 
 __all__ = ["Backward"]
@@ -49,15 +48,16 @@ class Backward:
         self.arrived: dict[int, Tensor] = {}
         self.direct: list[list[tuple[Tensor, float]]] = [[] for _ in record.states]
         self.pooled: dict[int, list[tuple[Tensor, Floats]]] = {}
-        self.upstream: dict[int, dict[int, Upstream]] = {}
+        self.upstream: dict[int, Upstream] = {}
         for state in reversed(range(len(record.states))):
             self.arrived[state] = self._state(state)
             if state >= plan.inputs:
                 self._node(state)
 
-    def gradients(self, inputs: int) -> list[Tensor | None]:
+    def gradients(self) -> list[Tensor | None]:
         """Those of the states, the mixtures' weights and the parameters."""
-        states = [from_blocked(self.arrived[i], self.record.channels[i]) for i in range(inputs)]
+        channels = self.record.channels
+        states = [from_blocked(self.arrived[i], channels[i]) for i in range(self.plan.inputs)]
         mixtures = [torch.from_numpy(values).float() for values in self.mixture_gradients]
         return [*states, *mixtures, *self.parameter_gradients]
 
@@ -81,39 +81,37 @@ class Backward:
             scales = np.stack([*(coefficients[0] for _, coefficients in arrived), summed[1]])
             tensors = [*(tensor for tensor, _ in arrived), pooled]
             pool.pooling.backward(source, pooled, tensors, scales, summed[2], total)
-        ones = torch.ones(blocks_of(channels) * LANES)
-        for run in record.families[state]:
-            self._family(run, source, Norm.none(channels), ones, total, accumulate=True)
+        for steps in record.families[state]:
+            self._family(steps, [source], Norms.none(channels), [total], accumulate=True)
         return total
 
     def _node(self, state: int) -> None:
         """What arrives at the operations of a node, once its gradient is known."""
-        gradient = self.arrived[state]
-        terms = self.record.terms[state - self.plan.inputs]
-        channels = self.record.channels[state]
+        gradient, node = self.arrived[state], state - self.plan.inputs
+        terms, norms = self.record.terms[node], self.record.norms[node]
         tensors = [self.kept[term.tensor] for term in terms]
-        total, products = inner_products(gradient, tensors, channels)
-        for term, product in zip(terms, products, strict=True):
-            norm = term.norm
-            correlation = norm.correlation(total, product - norm.mean * total)
-            weight = float(self.mixtures[term.edge][term.index])
-            inner = float((norm.weight * correlation + norm.bias * total).sum())
-            self.mixture_gradients[term.edge][term.index] = inner
-            coefficients = norm.upstream(total, correlation, weight)
+        total, products = inner_products(gradient, tensors, self.record.channels[state])
+        correlations = norms.rate * (products - norms.mean * total)
+        mixed = np.array([self.mixtures[term.edge][term.index] for term in terms])[:, None]
+        inner = (norms.weight * correlations + norms.bias * total).sum(1)
+        coefficients = norms.upstream(total, correlations, mixed)
+        chains: list[list[Step]] = []
+        for i, term in enumerate(terms):
+            self.mixture_gradients[term.edge][term.index] = inner[i]
+            edge, weight = self.plan.edges[term.edge], float(mixed[i, 0])
             if isinstance(term.how, list):
-                self._norm_gradients(term.how[-1].half.norm, weight * correlation, weight * total)
-                self._chain(term.how, Upstream(gradient, coefficients))
+                self._norm_gradients(term.how[-1].half.norm, weight * correlations[i], weight * total)
+                self.upstream[id(term.how[-1])] = Upstream(gradient, coefficients[i])
+                chains.append(term.how)
             elif isinstance(term.how, PoolRun):
-                self._pool(term, coefficients, gradient, weight * correlation, weight * total)
+                norm = getattr(edge.operations[term.index], "norm", None)
+                self._norm_gradients(norm, weight * correlations[i], weight * total)
+                self.pooled.setdefault(id(term.how), []).append((gradient, coefficients[i]))
             elif isinstance(term.how, OtherRun):
-                self._other(term.how, weight * gradient, term.source)
+                self._other(term.how, weight * gradient, edge.source)
             else:
-                self.direct[term.source].append((gradient, weight))
-
-    def _pool(self, term: Term, coefficients: Floats, gradient: Tensor, scale: Floats, shift: Floats) -> None:
-        operation = self.plan.operations[term.edge][term.index]
-        self._norm_gradients(getattr(operation, "norm", None), scale, shift)
-        self.pooled.setdefault(id(term.how), []).append((gradient, coefficients))
+                self.direct[edge.source].append((gradient, weight))
+        self._chains(chains)
 
     def _other(self, run: OtherRun, gradient: Tensor, source: int) -> None:
         parameters = [p for p in run.operation.module.parameters() if p.requires_grad]
@@ -133,38 +131,52 @@ class Backward:
             if value is not None:
                 self._add(parameter, value)
 
-    def _chain(self, steps: Sequence[Step], upstream: Upstream) -> None:
-        """Down a chain to its first half, which waits for the others of its family."""
-        for step, before in zip(reversed(steps[1:]), reversed(steps[:-1]), strict=True):
-            source = self.kept[before.run.outputs[before.index]]
-            self.upstream[id(step.run)] = {0: upstream}
-            target = torch.empty_like(source)
-            centre = filled_up(before.norm.mean, before.half.out_channels)
-            total, product = self._family(step.run, source, before.norm, centre, target, accumulate=False)
-            correlation = before.norm.correlation(total, product)
-            self._norm_gradients(before.half.norm, correlation, total)
-            upstream = Upstream(target, before.norm.upstream(total, correlation))
-        self.upstream.setdefault(id(steps[0].run), {})[steps[0].index] = upstream
+    def _chains(self, chains: Sequence[list[Step]]) -> None:
+        """Down the chains to their first halves, which wait for the others of their families."""
+        for level in range(max(map(len, chains), default=1) - 1, 0, -1):
+            groups: dict[tuple[object, ...], list[tuple[Step, Step]]] = {}
+            for chain in chains:
+                if level < len(chain):
+                    height, width = self.kept[chain[level - 1].output].shape[2:4]
+                    key = (height, width, *family_key(chain[level].half, height, width))
+                    groups.setdefault(key, []).append((chain[level - 1], chain[level]))
+            for group in groups.values():
+                self._level([before for before, _ in group], [step for _, step in group])
+
+    def _level(self, before: Sequence[Step], steps: Sequence[Step]) -> None:
+        sources = [self.kept[step.output] for step in before]
+        norms = Norms.joined([step.norms for step in before])
+        targets = [torch.empty_like(source) for source in sources]
+        sums = self._family(steps, sources, norms, targets, accumulate=False)
+        total, correlations = sums[:, 0], norms.rate * sums[:, 1]
+        coefficients = norms.upstream(total, correlations, np.ones((len(before), 1)))
+        for i, step in enumerate(before):
+            self._norm_gradients(step.half.norm, correlations[i], total[i])
+            self.upstream[id(step)] = Upstream(targets[i], coefficients[i])
 
     def _family(
-        self, run: FamilyRun, source: Tensor, norm: Norm, centre: Tensor, target: Tensor, *, accumulate: bool
+        self,
+        steps: Sequence[Step],
+        sources: Sequence[Tensor],
+        norms: Norms,
+        targets: Sequence[Tensor],
+        *,
+        accumulate: bool,
     ) -> Floats:
-        upstream = self.upstream.pop(id(run))
-        halves = run.family.halves
+        halves = [step.half for step in steps]
         parameters = [half.weights() for half in halves]
-        sums, gradients = run.family.backward(
-            run.packed,
-            source,
-            filled_up(norm.scale, run.family.channels),
-            filled_up(norm.shift, run.family.channels),
-            centre,
-            [self.kept[number] for number in run.outputs],
-            [upstream[i] for i in range(len(halves))],
-            target,
+        sums, gradients = Family(halves, *sources[0].shape[2:4]).backward(
+            sources,
+            norms,
+            [self.kept[step.output] for step in steps],
+            [self.upstream.pop(id(step)) for step in steps],
+            targets,
             accumulate=accumulate,
             weights=any(self._wants(p) for each in parameters for p in each),
         )
-        for each, values in zip(parameters, gradients, strict=False):
+        for each, values in zip(
+            parameters, gradients, strict=False
+        ):  # there are none when they are not wanted
             for parameter, value in zip(each, values, strict=True):
                 self._add(parameter, value)
         return sums
@@ -175,10 +187,10 @@ class Backward:
                 if parameter is not None and self._wants(parameter):
                     self._add(parameter, torch.from_numpy(values).float())
 
-    def _wants(self, parameter: nn.Parameter) -> bool:
+    def _wants(self, parameter: Tensor) -> bool:
         return self.wanted_parameters[self.plan.places[id(parameter)]]
 
-    def _add(self, parameter: nn.Parameter, value: Tensor) -> None:
+    def _add(self, parameter: Tensor, value: Tensor) -> None:
         if self._wants(parameter):
             place = self.plan.places[id(parameter)]
             before = self.parameter_gradients[place]

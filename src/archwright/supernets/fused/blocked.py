@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from archwright.supernets.fused.kernels import over_images
 from archwright.supernets.fused.lanes import LANES
 
-__all__ = ["Floats", "blocks_of", "by_channel", "empty_like_image", "filled_up", "from_blocked", "to_blocked"]
+__all__ = ["Floats", "blocks_of", "by_channel", "filled_up", "from_blocked", "to_blocked"]
 
 Floats = NDArray[np.float64]
 
@@ -30,17 +29,12 @@ def to_blocked(x: Tensor) -> Tensor:
         blocked[..., :channels] = x.permute(0, 2, 3, 1)
     else:
         blocked = x.permute(0, 2, 3, 1)
-    return blocked.unflatten(3, (blocks, LANES)).permute(0, 3, 1, 2, 4).contiguous()
+    return blocked.reshape(batch, height, width, blocks, LANES).permute(0, 3, 1, 2, 4).contiguous()
 
 
 def from_blocked(blocked: Tensor, channels: int) -> Tensor:
     """From (N, B, H, W, LANES) to (N, C, H, W), in torch's channels-last format."""
     return blocked.permute(0, 2, 3, 1, 4).flatten(3)[..., :channels].permute(0, 3, 1, 2)
-
-
-def empty_like_image(batch: int, channels: int, height: int, width: int) -> Tensor:
-    """Room for a blocked tensor."""
-    return torch.empty(batch, blocks_of(channels), height, width, LANES)
 
 
 def filled_up(values: Floats, channels: int) -> Tensor:
@@ -51,7 +45,8 @@ def filled_up(values: Floats, channels: int) -> Tensor:
 
 
 def by_channel(sums: Tensor, channels: int) -> Floats:
-    """Sums of a kernel, shape (..., N, B, k, LANES), added over the images in float64: shape (..., k, C)."""
-    added: Any = sums.numpy().sum(axis=-4, dtype=np.float64)
-    moved = np.moveaxis(added, -3, -2)
-    return np.ascontiguousarray(moved.reshape(*moved.shape[:-2], -1)[..., :channels])
+    """Sums of a kernel, shape (K, N, B, k, LANES), added over the images in float64: shape (K, k, C)."""
+    tensors, _, blocks, kinds, _ = sums.shape
+    added = np.empty((tensors, kinds, blocks, LANES))
+    over_images(sums.numpy(), added)
+    return added.reshape(tensors, kinds, -1)[..., :channels]

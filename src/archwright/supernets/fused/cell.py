@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx
 
 from archwright.supernets.fused.backward import Backward
 from archwright.supernets.fused.forward import Forward
@@ -39,7 +38,7 @@ def run_cell(plan: Plan, states: Sequence[Tensor], weights: Sequence[Tensor]) ->
 
 class _Cell(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, plan: Plan, *tensors: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(ctx: Any, plan: Plan, *tensors: Tensor) -> Tensor:
         states, weights = _split(plan, tensors)
         run = Forward(plan, states, weights)
         output = run.output()
@@ -48,17 +47,17 @@ class _Cell(torch.autograd.Function):
         return output
 
     @staticmethod
-    def backward(ctx: FunctionCtx, gradient: Tensor) -> Any:  # type: ignore[override]
-        plan: Plan = ctx.plan  # type: ignore[attr-defined]
-        saved = ctx.saved_tensors  # type: ignore[attr-defined]
+    def backward(ctx: Any, gradient: Tensor) -> Any:
+        plan: Plan = ctx.plan
+        saved = ctx.saved_tensors
         count = plan.inputs + len(plan.edges) + len(plan.parameters)
         inputs, kept = saved[:count], saved[count:]
-        wanted = ctx.needs_input_grad[1:]  # type: ignore[attr-defined]
-        states, weights = _split(plan, inputs)
+        wanted = ctx.needs_input_grad[1:]
+        _, weights = _split(plan, inputs)
         if torch.is_grad_enabled():
             return (None, *_differentiable(plan, inputs, wanted, gradient))
-        run = Backward(plan, ctx.record, kept, weights, wanted, gradient)  # type: ignore[attr-defined]
-        return (None, *run.gradients(len(states)))
+        run = Backward(plan, ctx.record, kept, weights, wanted, gradient)
+        return (None, *run.gradients())
 
 
 def _split(plan: Plan, tensors: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:

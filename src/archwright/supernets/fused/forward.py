@@ -9,52 +9,32 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from archwright.supernets.fused.blocked import blocks_of, filled_up, from_blocked, to_blocked
-from archwright.supernets.fused.family import Family
-from archwright.supernets.fused.halves import Half, Packed
-from archwright.supernets.fused.lanes import LANES
-from archwright.supernets.fused.operations import Chain, Identity, Nothing, Other, Pool
+from archwright.errors import BuildError
+from archwright.supernets.fused.blocked import from_blocked, to_blocked
+from archwright.supernets.fused.family import Family, family_key
+from archwright.supernets.fused.halves import Half
+from archwright.supernets.fused.operations import Chain, Identity, Other, Pool
 from archwright.supernets.fused.plan import Plan
-from archwright.supernets.fused.pooling import Pooling
-from archwright.supernets.fused.statistics import Moments, Norm, normalise
+from archwright.supernets.fused.pooling import Pooling, Window, pooling_of
+from archwright.supernets.fused.statistics import Norms, normalise
 from archwright.supernets.fused.sums import add_up
 
-__all__ = ["FamilyRun", "Forward", "OtherRun", "PoolRun", "Record", "Step", "Term"]
-
-
-@dataclass(eq=False)
-class FamilyRun:
-    """A family that ran.
-
-    Args:
-        family: Which.
-        packed: Its weights.
-        outputs: Numbers of the kept outputs.
-    """
-
-    family: Family
-    packed: Packed
-    outputs: list[int]
+__all__ = ["Forward", "OtherRun", "PoolRun", "Record", "Step", "Term"]
 
 
 @dataclass(eq=False)
 class Step:
-    """One half of a chain that ran.
+    """A half that ran.
 
     Args:
-        run: The family in which it ran.
-        index: Its number there.
-        norm: Its norm.
+        half: The half.
+        output: Number of the kept output.
+        norms: The half's norm.
     """
 
-    run: FamilyRun
-    index: int
-    norm: Norm
-
-    @property
-    def half(self) -> Half:
-        """The half."""
-        return self.run.family.halves[self.index]
+    half: Half
+    output: int
+    norms: Norms
 
 
 @dataclass(eq=False)
@@ -64,12 +44,10 @@ class PoolRun:
     Args:
         pooling: Which.
         output: Number of the kept result.
-        moments: Its moments.
     """
 
     pooling: Pooling
     output: int
-    moments: Moments
 
 
 @dataclass(eq=False)
@@ -95,17 +73,15 @@ class Term:
         edge: Number of the edge.
         index: Number of the operation on it.
         tensor: Number of the kept tensor.
-        norm: The norm.
+        norms: The norm.
         how: The steps of a chain, the pooling, the module, or nothing for the state itself.
-        source: Number of the state.
     """
 
     edge: int
     index: int
     tensor: int
-    norm: Norm
+    norms: Norms
     how: list[Step] | PoolRun | OtherRun | None
-    source: int
 
 
 @dataclass(eq=False)
@@ -116,14 +92,16 @@ class Record:
         states: Numbers of the kept states.
         channels: Of each state.
         terms: Those of each node.
-        families: Those of each state.
+        norms: Those of each node's terms.
+        families: The first steps of each state's chains, by family.
         poolings: Those of each state.
     """
 
     states: list[int] = field(default_factory=list)
     channels: list[int] = field(default_factory=list)
     terms: list[list[Term]] = field(default_factory=list)
-    families: list[list[FamilyRun]] = field(default_factory=list)
+    norms: list[Norms] = field(default_factory=list)
+    families: list[list[list[Step]]] = field(default_factory=list)
     poolings: list[list[PoolRun]] = field(default_factory=list)
 
 
@@ -138,6 +116,9 @@ class Forward:
     Attributes:
         kept: The tensors that the backward pass needs.
         record: What they are.
+
+    Raises:
+        BuildError: When the operations into a node give different shapes, or cannot take what they are given.
     """
 
     def __init__(self, plan: Plan, states: Sequence[Tensor], weights: Sequence[Tensor]) -> None:
@@ -169,91 +150,106 @@ class Forward:
 
     def _node(self, node: int) -> None:
         terms = self.record.terms[node]
-        channels = len(terms[0].norm.mean)
+        tensors = [self.kept[term.tensor] for term in terms]
+        if (
+            len(
+                shapes := {
+                    (*tensor.shape, term.norms.mean.shape)
+                    for tensor, term in zip(tensors, terms, strict=True)
+                }
+            )
+            > 1
+        ):
+            raise BuildError(
+                f"operations into node {node} of a cell must give one shape, got "
+                f"{sorted((s[0], s[-1][1], *s[2:4]) for s in shapes)}"
+            )
+        norms = Norms.joined([term.norms for term in terms])
+        self.record.norms.append(norms)
         mixed = np.array([self.mixtures[term.edge][term.index] for term in terms])[:, None]
-        scales = mixed * np.stack([term.norm.scale for term in terms])
-        shift = (mixed * np.stack([term.norm.shift for term in terms])).sum(0)
-        self._state(add_up([self.kept[term.tensor] for term in terms], scales, shift), channels)
+        self._state(add_up(tensors, mixed * norms.scale, (mixed * norms.shift).sum(0)), norms.mean.shape[1])
 
     def _state(self, blocked: Tensor, channels: int) -> None:
         """Runs everything that reads a state."""
         number = len(self.record.states)
         self.record.states.append(self._keep(blocked))
         self.record.channels.append(channels)
-        self.record.families.append([])
-        self.record.poolings.append([])
         chains: list[tuple[int, int, Chain]] = []
+        pools: dict[Window, list[tuple[int, int, Pool]]] = {}
         for e, edge in enumerate(self.plan.edges):
-            if edge.source != number:
-                continue
-            for k, operation in enumerate(self.plan.operations[e]):
+            for k, operation in enumerate(edge.operations if edge.source == number else ()):
                 if isinstance(operation, Chain):
                     chains.append((e, k, operation))
                 elif isinstance(operation, Pool):
-                    self._pool(e, k, operation, number)
+                    pools.setdefault(operation.window, []).append((e, k, operation))
                 elif isinstance(operation, Identity):
-                    self._term(Term(e, k, self.record.states[number], Norm.none(channels), None, number))
+                    self._add(Term(e, k, self.record.states[number], Norms.none(channels), None))
                 elif isinstance(operation, Other):
                     self._other(e, k, operation, number)
-                else:
-                    assert isinstance(operation, Nothing)
+        self.record.poolings.append([self._pool(window, using, number) for window, using in pools.items()])
         self._chains(chains, number)
 
-    def _term(self, term: Term) -> None:
+    def _add(self, term: Term) -> None:
         self.record.terms[self.plan.edges[term.edge].node].append(term)
 
-    def _pool(self, e: int, k: int, operation: Pool, number: int) -> None:
+    def _pool(self, window: Window, using: Sequence[tuple[int, int, Pool]], number: int) -> PoolRun:
         source, channels = self.kept[self.record.states[number]], self.record.channels[number]
-        pooling = self.plan.pooling(operation.window, *source.shape[2:4])
-        runs = self.record.poolings[number]
-        run = next((run for run in runs if run.pooling is pooling), None)
-        if run is None:
-            pooled, moments = pooling.forward(source, channels)
-            run = PoolRun(pooling, self._keep(pooled), moments)
-            runs.append(run)
-        norm = Norm.none(channels) if operation.norm is None else normalise(operation.norm, run.moments)
-        self._term(Term(e, k, run.output, norm, run, number))
+        pooling = pooling_of(window, *source.shape[2:4])
+        pooled, moments = pooling.forward(source, channels)
+        run = PoolRun(pooling, self._keep(pooled))
+        for e, k, operation in using:
+            _check_channels(channels, None if operation.norm is None else operation.norm.num_features)
+            norms = Norms.none(channels) if operation.norm is None else normalise([operation.norm], moments)
+            self._add(Term(e, k, run.output, norms, run))
+        return run
 
     def _other(self, e: int, k: int, operation: Other, number: int) -> None:
-        source = from_blocked(
-            self.kept[self.record.states[number]], self.record.channels[number]
-        ).requires_grad_()
+        state = from_blocked(self.kept[self.record.states[number]], self.record.channels[number])
+        source = state.detach().requires_grad_()
         with torch.enable_grad():
             output = operation.module(source)
-        run = OtherRun(operation, source, output)
         kept = self._keep(to_blocked(output.detach()))
-        self._term(Term(e, k, kept, Norm.none(output.shape[1]), run, number))
+        self._add(Term(e, k, kept, Norms.none(output.shape[1]), OtherRun(operation, source, output)))
 
-    def _chains(self, chains: list[tuple[int, int, Chain]], number: int) -> None:
-        source = self.kept[self.record.states[number]]
-        height, width = source.shape[2:4]
-        groups: dict[tuple[object, ...], list[tuple[int, int, Chain]]] = {}
-        for entry in chains:
-            half = entry[2].halves[0]
-            key = (half.stride, half.copies, half.out_channels, half.out_size(height, width))
-            groups.setdefault(key, []).append(entry)
-        ones = torch.ones(blocks_of(self.record.channels[number]) * LANES)
-        for group in groups.values():
-            run, norms = self._family([chain.halves[0] for _, _, chain in group], source, ones, 0 * ones)
-            self.record.families[number].append(run)
-            for i, (e, k, chain) in enumerate(group):
-                steps = [Step(run, i, norms[i])]
-                for half in chain.halves[1:]:
-                    steps.append(self._next(steps[-1], half))
-                last = steps[-1]
-                self._term(Term(e, k, last.run.outputs[last.index], last.norm, steps, number))
+    def _chains(self, chains: Sequence[tuple[int, int, Chain]], number: int) -> None:
+        """The first halves of all, then the second halves, and so on."""
+        source, channels = self.kept[self.record.states[number]], self.record.channels[number]
+        for _, _, chain in chains:
+            _check_channels(channels, chain.halves[0].in_channels)
+        steps: list[list[Step]] = [[] for _ in chains]
+        self.record.families.append([])
+        for level in range(max((len(chain.halves) for _, _, chain in chains), default=0)):
+            groups: dict[tuple[object, ...], list[int]] = {}
+            for i, (_, _, chain) in enumerate(chains):
+                if level < len(chain.halves):
+                    given = self.kept[steps[i][-1].output] if level else source
+                    height, width = given.shape[2:4]
+                    key = (height, width, *family_key(chain.halves[level], height, width))
+                    groups.setdefault(key, []).append(i)
+            for group in groups.values():
+                halves = [chains[i][2].halves[level] for i in group]
+                if level:
+                    before = [steps[i][-1] for i in group]
+                    sources = [self.kept[step.output] for step in before]
+                    made = self._family(halves, sources, Norms.joined([step.norms for step in before]))
+                else:
+                    made = self._family(halves, [source], Norms.none(channels))
+                    self.record.families[number].append(made)
+                for i, step in zip(group, made, strict=True):
+                    steps[i].append(step)
+        for (e, k, _), ran in zip(chains, steps, strict=True):
+            self._add(Term(e, k, ran[-1].output, ran[-1].norms, ran))
 
-    def _next(self, step: Step, half: Half) -> Step:
-        scale = filled_up(step.norm.scale, half.in_channels)
-        shift = filled_up(step.norm.shift, half.in_channels)
-        run, norms = self._family([half], self.kept[step.run.outputs[step.index]], scale, shift)
-        return Step(run, 0, norms[0])
+    def _family(self, halves: Sequence[Half], sources: Sequence[Tensor], before: Norms) -> list[Step]:
+        outputs, moments = Family(halves, *sources[0].shape[2:4]).forward(sources, before)
+        norms = normalise([half.norm for half in halves], moments)
+        return [
+            Step(half, self._keep(output), norms.row(i))
+            for i, (half, output) in enumerate(zip(halves, outputs, strict=True))
+        ]
 
-    def _family(
-        self, halves: list[Half], source: Tensor, scale: Tensor, shift: Tensor
-    ) -> tuple[FamilyRun, list[Norm]]:
-        family = self.plan.family(halves, *source.shape[2:4])
-        packed = family.pack()
-        outputs, moments = family.forward(packed, source, scale, shift)
-        norms = [normalise(half.norm, moments[i]) for i, half in enumerate(halves)]
-        return FamilyRun(family, packed, [self._keep(output) for output in outputs]), norms
+
+def _check_channels(given: int, expected: int | None) -> None:
+    """The kernels read memory by address, so nothing else would notice."""
+    if expected is not None and given != expected:
+        raise BuildError(f"an operation of a cell expected {expected} channels, got {given}")

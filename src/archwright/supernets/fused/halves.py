@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -53,10 +53,10 @@ class Half:
         """Height and width of the output."""
         return (height + self.reach[0]) // self.stride + 1, (width + self.reach[1]) // self.stride + 1
 
-    def weights(self) -> list[nn.Parameter]:
+    def weights(self) -> list[Tensor]:
         """The convolutions' weights, the depthwise first."""
-        convolutions = [*([self.spatial] if self.spatial is not None else []), *self.points]
-        return [convolution.weight for convolution in convolutions]
+        spatial = [] if self.spatial is None else [self.spatial]
+        return [_weight(convolution) for convolution in (*spatial, *self.points)]
 
     def unpack(self, spatial: Tensor, channels: Tensor) -> list[Tensor]:
         """Gradients in the kernels' form as those of `weights`.
@@ -97,29 +97,39 @@ class Packed:
 
 @torch.no_grad()
 def pack(halves: Sequence[Half]) -> Packed:
-    """The weights of halves of the same channels and copies, in the kernels' form."""
-    first = halves[0]
+    """The present weights of halves of the same channels and copies, in the kernels' form."""
+    first, count = halves[0], len(halves)
     blocks, out_blocks, copies = blocks_of(first.in_channels), blocks_of(first.out_channels), first.copies
     most_taps = max(len(half.taps) for half in halves)
-    spatial = torch.zeros(len(halves), copies, blocks * LANES, most_taps)
-    matrix = torch.zeros(len(halves), out_blocks * LANES, copies, blocks * LANES)
+    spatial = torch.zeros(count, copies, blocks * LANES, most_taps)
+    for taps in {len(half.taps) for half in halves if half.spatial is not None}:
+        of_size = [i for i, half in enumerate(halves) if half.spatial is not None and len(half.taps) == taps]
+        stacked = torch.stack([_weight(halves[i].spatial) for i in of_size]).flatten(2)
+        spatial[of_size, 0, : first.in_channels, :taps] = stacked
     for i, half in enumerate(halves):
         if half.spatial is None:
             for copy in range(copies):
                 spatial[i, copy, :, copy] = 1.0
-        else:
-            spatial[i, 0, : half.in_channels, : len(half.taps)] = half.spatial.weight.flatten(1)
-        row = 0
-        for copy, convolution in enumerate(half.points):
-            rows = convolution.out_channels
-            matrix[i, row : row + rows, copy, : half.in_channels] = convolution.weight.flatten(1)
-            row += rows
-    matrix = matrix.flatten(2)
+    matrix = torch.zeros(count, out_blocks * LANES, copies, blocks * LANES)
+    row = 0
+    for copy in range(copies):
+        stacked = torch.stack([_weight(half.points[copy]) for half in halves])
+        rows = stacked.shape[1]
+        matrix[:, row : row + rows, copy, : first.in_channels] = stacked.flatten(2)
+        row += rows
     return Packed(
-        spatial.view(len(halves), copies * blocks, LANES, most_taps).transpose(2, 3).contiguous(),
-        matrix.unflatten(1, (out_blocks, LANES)).transpose(2, 3).contiguous(),
-        matrix.unflatten(2, (copies * blocks, LANES)).transpose(1, 2).contiguous(),
+        spatial.view(count, copies * blocks, LANES, most_taps).transpose(2, 3).contiguous(),
+        matrix.view(count, out_blocks, LANES, -1).transpose(2, 3).contiguous(),
+        matrix.view(count, out_blocks * LANES, copies * blocks, LANES).transpose(1, 2).contiguous(),
     )
+
+
+def _weight(convolution: nn.Conv2d | None) -> Tensor:
+    weight = (
+        None if convolution is None else convolution._parameters["weight"]
+    )  # a tenth of the time of .weight
+    assert weight is not None
+    return weight
 
 
 def halves_of(module: nn.Module) -> list[Half] | None:
@@ -128,14 +138,14 @@ def halves_of(module: nn.Module) -> list[Half] | None:
         return _reduction(module)
     if not isinstance(module, nn.Sequential) or type(module).forward is not nn.Sequential.forward:
         return None
-    halves = []
+    halves: list[Half] = []
     parts = list(module)
     while parts:
         if type(parts[0]) is not nn.ReLU:
             return None
         spatial = None
         if len(parts) > 3 and _is_depthwise(parts[1]):
-            spatial, *parts = parts[1:]
+            spatial, *parts = parts[1:]  # of as many channels as what comes before and after
         else:
             parts = parts[1:]
         if (
@@ -144,12 +154,16 @@ def halves_of(module: nn.Module) -> list[Half] | None:
             or not is_plain_norm(parts[1])
         ):
             return None
+        if parts[1].num_features != parts[0].out_channels or (
+            halves and halves[-1].out_channels != parts[0].in_channels
+        ):
+            return None
         halves.append(_half(spatial, parts[0], parts[1]))
         parts = parts[2:]
     return halves or None
 
 
-def is_plain_norm(module: Any) -> bool:
+def is_plain_norm(module: Any) -> TypeGuard[nn.BatchNorm2d]:
     """Whether a module is torch's own batch norm of images."""
     return type(module) is nn.BatchNorm2d
 
@@ -170,9 +184,9 @@ def _half(spatial: Any, point: Any, norm: Any) -> Half:
 def _reduction(module: FactorizedReduce) -> list[Half] | None:
     even, odd, norm = module.even, module.odd, module.norm
     fitting = all(_is_pointwise(part, strided=True) and part.stride == (2, 2) for part in (even, odd))
-    if not fitting or not is_plain_norm(norm):
-        return None
     channels = even.out_channels + odd.out_channels
+    if not fitting or not is_plain_norm(norm) or norm.num_features != channels:
+        return None
     return [Half(norm, even.in_channels, channels, 2, ((0, 0), (1, 1)), None, (even, odd), (-1, -1))]
 
 

@@ -23,13 +23,33 @@ from archwright.supernets.fused.rows import (
     weigh,
 )
 
-__all__ = ["clear", "convolve", "convolve_backward", "moments", "moments_with", "weighted_sum"]
+__all__ = [
+    "RUN",
+    "clear",
+    "combine",
+    "convolve",
+    "convolve_backward",
+    "moments",
+    "moments_with",
+    "over_images",
+    "weighted_sum",
+]
+
+RUN = 64
+"""Numbers that are added up before the sum joins the whole: sums of sums round less than one long sum."""
 
 
 @njit(nogil=True)
 def clear(target, vectors):
+    """Zeros."""
     for i in range(vectors):
         put(zeros(), target, i * LANES)
+
+
+@njit(nogil=True)
+def _add(target, source, vectors):
+    for i in range(vectors):
+        put(load(target, i * LANES) + load(source, i * LANES), target, i * LANES)
 
 
 @njit(nogil=True)
@@ -51,10 +71,15 @@ def _write_moments(target, row, count):
     reference = load(row, 0)
     total = zeros()
     squares = zeros()
-    for p in range(count):
-        value = load(row, p * LANES) - reference
-        total = total + value
-        squares = fma(value, value, squares)
+    for start in range(0, count, RUN):
+        part = zeros()
+        part_squares = zeros()
+        for p in range(start, min(start + RUN, count)):
+            value = load(row, p * LANES) - reference
+            part = part + value
+            part_squares = fma(value, value, part_squares)
+        total = total + part
+        squares = squares + part_squares
     put(reference, target, 0)
     put(total, target, LANES)
     put(squares, target, 2 * LANES)
@@ -72,7 +97,8 @@ def convolve(
     first,
     last,
     scratch,
-    source,
+    sources,
+    shared,
     blocks,
     height,
     width,
@@ -97,7 +123,10 @@ def convolve(
     moments,
     images,
 ):
-    """For each operation: pointwise(depthwise(relu(source * scale + shift))), and the moments of that."""
+    """For each operation: pointwise(depthwise(relu(source * scale + shift))), and the moments of that.
+
+    With `shared` all have one source, scale and shift, else each its own.
+    """
     lifted_blocks = multiplier * blocks
     depth = lifted_blocks * LANES
     pixels = out_height * out_width
@@ -105,19 +134,21 @@ def convolve(
     lifted = padded + blocks * padded_height * padded_width * BYTES
     clear(padded, blocks * padded_height * padded_width)
     for n in range(first, last):
-        _rectify(
-            padded,
-            source + n * blocks * height * width * BYTES,
-            blocks,
-            height,
-            width,
-            scale,
-            shift,
-            margin,
-            padded_height,
-            padded_width,
-        )
         for o in range(len(outputs)):
+            if o == 0 or not shared:
+                own = 0 if shared else o * blocks * BYTES
+                _rectify(
+                    padded,
+                    sources[o] + n * blocks * height * width * BYTES,
+                    blocks,
+                    height,
+                    width,
+                    scale + own,
+                    shift + own,
+                    margin,
+                    padded_height,
+                    padded_width,
+                )
             table = offsets.ctypes.data + 8 * o * most_taps
             image = outputs[o] + n * out_blocks * pixels * BYTES
             for start in range(0, out_height, strip):
@@ -174,14 +205,19 @@ def _masked(target, gradient, source, blocks, pixels, scale, shift, centre, mome
         middle = load(centre, b * LANES)
         total = zeros()
         product = zeros()
-        for i in range(b * pixels, (b + 1) * pixels):
-            value = load(source, i * LANES)
-            passed = greater(fma(value, factor, added), zeros(), load(gradient, i * LANES))
-            total = total + passed
-            product = fma(passed, value - middle, product)
-            if accumulate:
-                passed = passed + load(target, i * LANES)
-            put(passed, target, i * LANES)
+        for start in range(b * pixels, (b + 1) * pixels, RUN):
+            part = zeros()
+            part_product = zeros()
+            for i in range(start, min(start + RUN, (b + 1) * pixels)):
+                value = load(source, i * LANES)
+                passed = greater(fma(value, factor, added), zeros(), load(gradient, i * LANES))
+                part = part + passed
+                part_product = fma(passed, value - middle, part_product)
+                if accumulate:
+                    passed = passed + load(target, i * LANES)
+                put(passed, target, i * LANES)
+            total = total + part
+            product = product + part_product
         put(total, moments, 2 * b * LANES)
         put(product, moments, (2 * b + 1) * LANES)
 
@@ -191,7 +227,8 @@ def convolve_backward(
     first,
     last,
     scratch,
-    source,
+    sources,
+    shared,
     blocks,
     height,
     width,
@@ -222,14 +259,15 @@ def convolve_backward(
     back_height,
     back_width,
     centre,
-    target,
+    targets,
     accumulate,
     moments,
+    images,
     weights,
     spatial_gradient,
     pointwise_gradients,
 ):
-    """The gradient of the source, summed over the operations; with `weights` also those of both kernels, added."""
+    """The gradients of the sources, summed over the operations if they share one; with `weights` also the kernels'."""
     lifted_blocks = multiplier * blocks
     depth = lifted_blocks * LANES
     out_depth = out_blocks * LANES
@@ -240,13 +278,32 @@ def convolve_backward(
     summed = spread + lifted_blocks * back_height * back_width * BYTES
     clear(scratch, blocks * padded_height * padded_width)
     clear(spread, lifted_blocks * back_height * back_width)
+    spatial_size = lifted_blocks * most_taps
+    channels_size = out_blocks * depth
+    spatial_part = summed + blocks * height * width * BYTES
+    channels_part = spatial_part + spatial_size * BYTES
     for n in range(first, last):
-        image = source + n * blocks * height * width * BYTES
-        if weights:
-            _rectify(scratch, image, blocks, height, width, scale, shift, margin, padded_height, padded_width)
-        clear(summed, blocks * height * width)
         for o in range(len(outputs)):
+            own = 0 if shared else o * blocks * BYTES
+            image = sources[o] + n * blocks * height * width * BYTES
+            if o == 0 or not shared:
+                clear(summed, blocks * height * width)
+                if weights:
+                    _rectify(
+                        scratch,
+                        image,
+                        blocks,
+                        height,
+                        width,
+                        scale + own,
+                        shift + own,
+                        margin,
+                        padded_height,
+                        padded_width,
+                    )
             table = offsets.ctypes.data + 8 * o * most_taps
+            if weights:
+                clear(spatial_part, spatial_size + channels_size)
             for start in range(0, out_height, strip):
                 rows = min(strip, out_height - start)
                 _upstream(
@@ -289,7 +346,7 @@ def convolve_backward(
                     for b in range(out_blocks):
                         for m in range(lifted_blocks):
                             pointwise_gradient(
-                                pointwise_gradients + ((o * out_blocks + b) * depth + m * LANES) * BYTES,
+                                channels_part + (b * depth + m * LANES) * BYTES,
                                 lifted + m * strip * out_width * BYTES,
                                 arrived + b * strip * out_width * BYTES,
                                 rows * out_width,
@@ -300,7 +357,7 @@ def convolve_backward(
                     block = scratch + (m % blocks) * padded_height * padded_width * BYTES
                     for y in range(out_height):
                         taps_gradient(
-                            spatial_gradient + (o * lifted_blocks + m) * most_taps * BYTES,
+                            spatial_part + m * most_taps * BYTES,
                             block + y * stride * padded_width * BYTES,
                             stride,
                             table,
@@ -327,23 +384,64 @@ def convolve_backward(
                             count,
                             (width - column + stride - 1) // stride,
                         )
-        _masked(
-            target + n * blocks * height * width * BYTES,
-            summed,
-            image,
-            blocks,
-            height * width,
-            scale,
-            shift,
-            centre,
-            moments + 2 * n * blocks * BYTES,
-            accumulate,
-        )
+            if weights:
+                _add(spatial_gradient + o * spatial_size * BYTES, spatial_part, spatial_size)
+                _add(pointwise_gradients + o * channels_size * BYTES, channels_part, channels_size)
+            if o == len(outputs) - 1 or not shared:
+                result = 0 if shared else o
+                _masked(
+                    targets[result] + n * blocks * height * width * BYTES,
+                    summed,
+                    image,
+                    blocks,
+                    height * width,
+                    scale + own,
+                    shift + own,
+                    centre + own,
+                    moments + 2 * (result * images + n) * blocks * BYTES,
+                    accumulate,
+                )
+
+
+@njit(nogil=True, cache=True)
+def combine(sums, pixels, mean, variance):
+    """Mean and variance over the images from their moments, (K, N, B, 3, LANES) to (K, B, LANES), in float64.
+
+    Chan et al. 1979, STAN-CS-79-773, for parts of equal size.
+    """
+    tensors, images, blocks = sums.shape[:3]
+    for t in range(tensors):
+        for b in range(blocks):
+            for i in range(LANES):
+                middle = 0.0
+                for n in range(images):
+                    middle += sums[t, n, b, 0, i] + float(sums[t, n, b, 1, i]) / pixels
+                middle /= images
+                squares = 0.0
+                for n in range(images):
+                    total = float(sums[t, n, b, 1, i])
+                    difference = sums[t, n, b, 0, i] + total / pixels - middle
+                    squares += sums[t, n, b, 2, i] - total * total / pixels + difference * difference * pixels
+                mean[t, b, i] = middle
+                variance[t, b, i] = max(squares, 0.0) / (images * pixels)
+
+
+@njit(nogil=True, cache=True)
+def over_images(sums, result):
+    """The sums over the images, (K, N, B, k, LANES) to (K, k, B, LANES), in float64."""
+    tensors, images, blocks, kinds = sums.shape[:4]
+    result[:] = 0.0
+    for t in range(tensors):
+        for n in range(images):
+            for b in range(blocks):
+                for k in range(kinds):
+                    for i in range(LANES):
+                        result[t, k, b, i] += sums[t, n, b, k, i]
 
 
 @njit(nogil=True, cache=True)
 def weighted_sum(first, last, base, offsets, scales, shift, blocks, pixels, target):
-    """Target = shift + sum_k scales[k] * tensor k; the tensors by their offsets from the first, scales (B, k, LANES)."""
+    """Each target is shift + sum_k scales[k] * tensor k; tensors by their offsets from the first."""
     terms = len(offsets)
     for i in range(first * blocks, last * blocks):
         b = i % blocks
@@ -359,20 +457,24 @@ def weighted_sum(first, last, base, offsets, scales, shift, blocks, pixels, targ
 
 
 @njit(nogil=True, cache=True)
-def moments_with(first, last, base, offsets, gradient, blocks, pixels, target):
-    """For each image and channel the sum of the gradient, then its inner product with each tensor.
+def moments_with(first, last, base, offsets, gradient, blocks, pixels, runs, target):
+    """For runs of each image, by channel: the sum of the gradient, then its inner product with each tensor.
 
-    Shape (N, B, 1 + tensors, LANES).
+    Shape (N * runs, B, 1 + tensors, LANES).
     """
     terms = len(offsets)
-    for i in range(first * blocks, last * blocks):
-        factors = gradient + i * pixels * BYTES
-        results = target + i * (1 + terms) * BYTES
-        total = zeros()
-        for p in range(pixels):
-            total = total + load(factors, p * LANES)
-        put(total, results, 0)
-        clear(results + BYTES, terms)
-        taps_gradient(
-            results + BYTES, base + i * pixels * BYTES, 1, offsets.ctypes.data, terms, factors, pixels
-        )
+    for n in range(first, last):
+        for run in range(runs):
+            begin = run * pixels // runs
+            count = (run + 1) * pixels // runs - begin
+            for b in range(blocks):
+                place = ((n * blocks + b) * pixels + begin) * BYTES
+                results = target + ((n * runs + run) * blocks + b) * (1 + terms) * BYTES
+                total = zeros()
+                for p in range(count):
+                    total = total + load(gradient + place, p * LANES)
+                put(total, results, 0)
+                clear(results + BYTES, terms)
+                taps_gradient(
+                    results + BYTES, base + place, 1, offsets.ctypes.data, terms, gradient + place, count
+                )

@@ -54,13 +54,13 @@ def word(generate: Any) -> Any:
     return intrinsic(generate)
 
 
-lanes_type: Any = _Lanes()  # type: ignore[no-untyped-call]
+lanes_type: Any = _Lanes()
 
 
 @register_model(_Lanes)
 class _LanesModel(PrimitiveModel):
     def __init__(self, manager: Any, of: Any) -> None:
-        super().__init__(manager, of, _VECTOR)
+        super().__init__(manager, of, _VECTOR)  # type: ignore[no-untyped-call]
 
 
 def _splat(builder: Any, scalar: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from archwright.spaces.zoo.blocks import Zero
 from archwright.supernets.fused.halves import Half, halves_of, is_plain_norm
@@ -24,6 +24,10 @@ class Chain:
 
     halves: tuple[Half, ...]
 
+    def parameters(self) -> list[Tensor]:
+        """Those of the convolutions and norms."""
+        return [p for half in self.halves for p in (*half.weights(), *_of_norm(half.norm))]
+
 
 @dataclass(frozen=True, eq=False)
 class Pool:
@@ -37,15 +41,27 @@ class Pool:
     window: Window
     norm: nn.BatchNorm2d | None
 
+    def parameters(self) -> list[Tensor]:
+        """Those of the norm."""
+        return _of_norm(self.norm)
+
 
 @dataclass(frozen=True, eq=False)
 class Identity:
     """The state itself."""
 
+    def parameters(self) -> list[Tensor]:
+        """None."""
+        return []
+
 
 @dataclass(frozen=True, eq=False)
 class Nothing:
     """Zeros."""
+
+    def parameters(self) -> list[Tensor]:
+        """None."""
+        return []
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +73,10 @@ class Other:
     """
 
     module: nn.Module
+
+    def parameters(self) -> list[Tensor]:
+        """The module's."""
+        return list(self.module.parameters())
 
 
 Operation = Chain | Pool | Identity | Nothing | Other
@@ -96,3 +116,7 @@ def _is_watched(module: Any) -> bool:
         or module._backward_pre_hooks
         or hasattr(module, "parametrizations")
     )
+
+
+def _of_norm(norm: nn.BatchNorm2d | None) -> list[Tensor]:
+    return [] if norm is None else [p for p in norm._parameters.values() if p is not None]

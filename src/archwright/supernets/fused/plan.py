@@ -10,10 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from archwright.supernets.fused.family import Family
-from archwright.supernets.fused.halves import Half
-from archwright.supernets.fused.operations import Chain, Nothing, Operation, recognise
-from archwright.supernets.fused.pooling import Pooling, Window
+from archwright.supernets.fused.operations import Chain, Nothing, Operation
 
 __all__ = ["Edge", "Plan"]
 
@@ -26,58 +23,41 @@ class Edge:
         node: Number of the node, from 0.
         source: Number of the state; the cell's inputs come first, then its nodes.
         modules: The operations.
+        operations: What each of them is.
     """
 
     node: int
     source: int
     modules: tuple[nn.Module, ...]
+    operations: tuple[Operation, ...]
 
 
 class Plan:
-    """The edges of a cell, for the kernels.
+    """The edges of a cell as they are at present, for the kernels.
 
     Args:
         inputs: Number of the cell's inputs.
         edges: The edges, at least one a node.
 
     Attributes:
-        operations: Those of each edge, as they are done.
         parameters: All parameters of the edges, each once.
-        known: Whether any operation but zeros and identities is done by the kernels, and no node reads only zeros.
+        places: The `id` of each parameter to its number.
     """
 
     def __init__(self, inputs: int, edges: Sequence[Edge]) -> None:
         self.inputs = inputs
         self.edges = list(edges)
         self.nodes = 1 + max(edge.node for edge in edges)
-        self.operations: list[list[Operation]] = [list(map(recognise, edge.modules)) for edge in edges]
-        found = {id(p): p for edge in edges for module in edge.modules for p in module.parameters()}
-        self.parameters: list[nn.Parameter] = list(found.values())
+        operations = [operation for edge in edges for operation in edge.operations]
+        found = {id(p): p for operation in operations for p in operation.parameters()}
+        self.parameters = list(found.values())
         self.places = {key: i for i, key in enumerate(found)}
-        reading = {
-            edge.node
-            for edge, operations in zip(self.edges, self.operations, strict=True)
-            if any(not isinstance(operation, Nothing) for operation in operations)
-        }
-        self.known = reading == set(range(self.nodes)) and any(
-            isinstance(operation, Chain) for operations in self.operations for operation in operations
-        )
-        self._families: dict[tuple[object, ...], Family] = {}
-        self._poolings: dict[tuple[Window, int, int], Pooling] = {}
 
-    def family(self, halves: Sequence[Half], height: int, width: int) -> Family:
-        """The halves as a family for an input of this size."""
-        key = (height, width, *map(id, halves))
-        if key not in self._families:
-            self._families[key] = Family(halves, height, width)
-        return self._families[key]
-
-    def pooling(self, window: Window, height: int, width: int) -> Pooling:
-        """A pooling for an input of this size."""
-        key = (window, height, width)
-        if key not in self._poolings:
-            self._poolings[key] = Pooling(window, height, width)
-        return self._poolings[key]
+    def is_known(self) -> bool:
+        """Whether the kernels have something to do, and no node reads only zeros, whose size nothing tells."""
+        reading = {e.node for e in self.edges if any(not isinstance(o, Nothing) for o in e.operations)}
+        working = any(isinstance(operation, Chain) for edge in self.edges for operation in edge.operations)
+        return working and reading == set(range(self.nodes))
 
     def plain(self, states: Sequence[Tensor], weights: Sequence[Tensor]) -> Tensor:
         """The cell's output as torch computes it: for derivatives of derivatives."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from archwright.supernets.fused.statistics import Moments
 from archwright.supernets.fused.sums import by_block, distances
 from archwright.supernets.fused.threads import share_images, threads_for
 
-__all__ = ["Pooling", "Window", "window_of"]
+__all__ = ["Pooling", "Window", "pooling_of", "window_of"]
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,17 @@ class Window:
     counts_padding: bool
 
 
+@lru_cache(maxsize=256)
+def pooling_of(window: Window, height: int, width: int) -> Pooling:
+    """The pooling for images of this size, made once."""
+    return Pooling(window, height, width)
+
+
 def window_of(module: nn.Module) -> Window | None:
     """The window of a pooling that is done here, else None."""
     if type(module) is not nn.MaxPool2d and type(module) is not nn.AvgPool2d:
         return None
-    sides = [_side(module.kernel_size), _side(module.stride), _side(module.padding)]
-    size, stride, padding = sides
+    size, stride, padding = _side(module.kernel_size), _side(module.stride), _side(module.padding)
     if size is None or stride is None or padding is None or module.ceil_mode:
         return None
     if isinstance(module, nn.MaxPool2d):
@@ -97,12 +103,12 @@ class Pooling:
         images, blocks = source.shape[:2]
         scratch = torch.empty(threads_for(images), self.padded_height * self.padded_width, LANES)
         pooled = torch.empty(images, blocks, self.out_height, self.out_width, LANES)
-        sums = torch.empty(images, blocks, 3, LANES)
+        sums = torch.empty(1, images, blocks, 3, LANES)
         pixels = self.out_height * self.out_width
 
         def work(first: int, last: int, thread: int) -> None:
-            address = scratch[thread].data_ptr()
-            pool(first, last, address, source.data_ptr(), blocks, *self._geometry(), pooled.data_ptr())
+            given = (first, last, scratch[thread].data_ptr(), source.data_ptr(), blocks, *self._geometry())
+            pool(*given, pooled.data_ptr())
             moments(first, last, pooled.data_ptr(), blocks, pixels, sums.data_ptr())
 
         share_images(images, work)
@@ -135,20 +141,9 @@ class Pooling:
         table, factors, added = distances(terms), by_block(scales, channels), filled_up(shift, channels)
 
         def work(first: int, last: int, thread: int) -> None:
-            pool_backward(
-                first,
-                last,
-                scratch[thread].data_ptr(),
-                source.data_ptr(),
-                blocks,
-                *self._geometry(),
-                terms[0].data_ptr(),
-                table,
-                factors.data_ptr(),
-                added.data_ptr(),
-                pooled.data_ptr(),
-                target.data_ptr(),
-            )
+            given = (first, last, scratch[thread].data_ptr(), source.data_ptr(), blocks, *self._geometry())
+            sums = (terms[0].data_ptr(), table, factors.data_ptr(), added.data_ptr())
+            pool_backward(*given, *sums, pooled.data_ptr(), target.data_ptr())
 
         share_images(images, work)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from archwright.supernets.fused.blocked import Floats, by_channel, filled_up
-from archwright.supernets.fused.kernels import moments_with, weighted_sum
+from archwright.supernets.fused.kernels import RUN, moments_with, weighted_sum
 from archwright.supernets.fused.lanes import LANES
 from archwright.supernets.fused.threads import share_images
 
@@ -24,11 +24,11 @@ def distances(tensors: Sequence[Tensor]) -> NDArray[np.int64]:
 
 def by_block(scales: Floats, channels: int) -> Tensor:
     """Factors by tensor and channel, shape (k, C), in the kernels' form (B, k, LANES)."""
-    return filled_up(scales, channels).unflatten(1, (-1, LANES)).transpose(0, 1).contiguous()
+    return filled_up(scales, channels).view(len(scales), -1, LANES).transpose(0, 1).contiguous()
 
 
 def add_up(tensors: Sequence[Tensor], scales: Floats, shift: Floats) -> Tensor:
-    """Shift + sum_k scales[k] * tensors[k].
+    """The sum shift + sum_k scales[k] * tensors[k].
 
     Args:
         tensors: Blocked, of one shape, at least one.
@@ -63,7 +63,8 @@ def add_up(tensors: Sequence[Tensor], scales: Floats, shift: Floats) -> Tensor:
 def inner_products(gradient: Tensor, tensors: Sequence[Tensor], channels: int) -> tuple[Floats, Floats]:
     """By channel the sum of a gradient, shape (C,), and its inner product with each tensor, shape (k, C)."""
     images, blocks, height, width, _ = gradient.shape
-    sums = torch.empty(images, blocks, 1 + len(tensors), LANES)
+    runs = -(-height * width // RUN)
+    sums = torch.empty(1, images * runs, blocks, 1 + len(tensors), LANES)
     table = distances(tensors)
 
     def work(first: int, last: int, thread: int) -> None:
@@ -75,9 +76,10 @@ def inner_products(gradient: Tensor, tensors: Sequence[Tensor], channels: int) -
             gradient.data_ptr(),
             blocks,
             height * width,
+            runs,
             sums.data_ptr(),
         )
 
     share_images(images, work)
-    added = by_channel(sums, channels)
+    added = by_channel(sums, channels)[0]
     return added[0], added[1:]
