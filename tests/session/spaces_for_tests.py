@@ -49,3 +49,21 @@ space = make()
 def broken() -> aw.Space:
     """Networks that do not run on images."""
     return aw.Space(aw.layer(nn.Sequential, aw.layer(nn.Linear, 3, aw.choice(4, 5, name="width"))))
+
+
+def of_width(width: object) -> object:
+    """One convolution of a width."""
+    pooled = [aw.layer(nn.AdaptiveAvgPool2d, 1), aw.layer(nn.Flatten), aw.layer(nn.Linear, width, 10)]
+    return aw.layer(nn.Sequential, aw.layer(nn.Conv2d, 1, width, 3), *pooled)
+
+
+def mixed() -> aw.Space:
+    """Four networks of two mixed operations, which every one-shot method can search."""
+
+    def operation(i: int) -> object:
+        options = {"conv": aw.layer(Block, 4, 3), "skip_connect": aw.layer(nn.Identity)}
+        return aw.choice(options, name=f"op_{i}")
+
+    first = aw.layer(nn.Conv2d, 1, 4, 3, stride=2, padding=1)
+    last = [aw.layer(nn.AdaptiveAvgPool2d, 2), aw.layer(nn.Flatten), aw.layer(nn.Linear, 16, 10)]
+    return aw.Space(aw.layer(nn.Sequential, first, operation(0), operation(1), *last), name="mixed")

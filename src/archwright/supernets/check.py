@@ -14,9 +14,11 @@ from torch import Tensor
 
 from archwright.errors import ArchwrightError, SpaceError
 from archwright.spaces import Architecture, Decision, Space, Subset
+from archwright.supernets.elastic import Elastic
 from archwright.supernets.gates import Gate, Mixture, OnePath
 from archwright.supernets.methods.one_shot import OneShot
 from archwright.supernets.methods.registry import METHODS, known_method
+from archwright.supernets.mixed import GatedEdge
 from archwright.supernets.supernet import Supernet, covering
 
 __all__ = ["Unshared", "check"]
@@ -83,6 +85,9 @@ def check(
         torch.set_rng_state(state)
     if example is not None:
         known = {problem.address for problem in found}
+        if mixes:
+            found += _of_forms(supernet)
+            known = {problem.address for problem in found}
         found += _of_paths(supernet, example)
         if mixes and len(found) == len(known):
             found += [
@@ -119,6 +124,21 @@ def _of_values(address: str, decision: Decision) -> Iterator[Unshared]:
         )
 
 
+def _of_forms(supernet: Supernet) -> Iterator[Unshared]:
+    """The calls of which a mixture would compute too many forms."""
+    for module in supernet.modules():
+        if isinstance(module, Elastic):
+            read = {a: supernet.decisions[a] for a in module.reads if a in supernet.decisions}
+            decisions = {address: decision for address, decision in read.items() if decision.size < math.inf}
+            if math.prod(decision.size for decision in decisions.values()) > _MOST:
+                yield Unshared(
+                    ", ".join(decisions),
+                    f"the call at {module.place} has more than {_MOST} forms, and a mixture computes each of them",
+                    f"let its arguments depend on fewer decisions, or use a one-path method: {_ONE_PATH}",
+                )
+                return
+
+
 def _of_paths(supernet: Supernet, example: Tensor) -> Iterator[Unshared]:
     """The first path of a few that does not run."""
     for architecture in itertools.islice(covering(supernet.space), _PATHS):
@@ -134,11 +154,22 @@ def _of_paths(supernet: Supernet, example: Tensor) -> Iterator[Unshared]:
 
 
 def _of_mixture(supernet: Supernet, address: str, decision: Decision, example: Tensor) -> Iterator[Unshared]:
-    """Whether a mixture with weight one on a value is that value."""
-    architecture = _active(supernet.space, address)
-    if architecture is None:
-        return
-    # Inside of absent items more decisions can stand: those need gates too, whatever they say.
+    """The first value for which a mixture with all weight on it is not that value."""
+    conditions = {a for m in supernet.modules() if isinstance(m, GatedEdge) for a in m.selector.reads}
+    tried = [None] if isinstance(decision, Subset) or address not in conditions else list(decision.values())
+    for value in tried:
+        architecture = _active(supernet.space, address, value)
+        if architecture is not None:
+            problems = list(_of_value(supernet, address, decision, architecture, example))
+            yield from problems
+            if problems:
+                return
+
+
+def _of_value(
+    supernet: Supernet, address: str, decision: Decision, architecture: Architecture, example: Tensor
+) -> Iterator[Unshared]:
+    # Inside of absent parts more decisions can stand: those need gates too, whatever they say.
     path: dict[str, Gate] = {a: OnePath(other.default()) for a, other in supernet.space.decisions.items()}
     path.update({a: OnePath(value) for a, value in architecture.items()})
     value = architecture[address]
@@ -149,11 +180,6 @@ def _of_mixture(supernet: Supernet, address: str, decision: Decision, example: T
         values = list(decision.values())
         weights = torch.tensor([float(other == value) for other in values])
         computed = tuple(range(len(values)))
-        # Inside its other options more decisions can be active: those need gates too.
-        for other in values:
-            inside = _active(supernet.space, address, other)
-            if inside is not None:
-                path.update({a: OnePath(v) for a, v in inside.items() if a not in architecture})
     try:
         with torch.no_grad(), supernet.on(architecture):
             alone = supernet.eval()(example)

@@ -1,0 +1,200 @@
+"""One-shot methods through the whole: train, score by shared weights, retrain, report; killed and resumed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import archwright as aw
+from archwright.errors import UsageError
+from archwright.experiments import load_object
+from archwright.experiments.one_shot import CHECKPOINT, SUPERNET
+from archwright.session.one_shot import after_training, default_budget, training_minutes
+from archwright.supernets.storage import load_state
+
+HERE = Path(__file__).parent
+REFERENCE = f"{HERE / 'spaces_for_tests.py'}:mixed"
+QUICK: dict[str, Any] = {
+    "recipe": aw.Recipe(epochs=1),
+    "progress": False,
+    "onnx": False,
+    "accelerator": "cpu",
+}
+
+
+def mixed_space() -> aw.Space:
+    make = load_object(REFERENCE)
+    return make()
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> aw.Result:
+    return aw.search(
+        mixed_space(),
+        "digits",
+        strategy="darts",
+        strategy_options={"epochs": 2},
+        retrain=2,
+        out=tmp_path_factory.mktemp("runs") / "digits",
+        **QUICK,
+    )
+
+
+def test_proposals_are_scored_by_shared_weights_and_trained_from_scratch(result: aw.Result) -> None:
+    run = result.run
+    assert run.state == "completed"
+    assert [entry["epoch"] for entry in run.epochs] == [1, 2]
+    assert len(run.trials) == len(run.retrained) == 2
+    assert {t.number for t in run.retrained} == {t.number for t in run.trials}
+    assert all(t.measurement.curve == () for t in run.trials if t.measurement)
+    assert all(len(t.measurement.curve) == 1 for t in run.retrained if t.measurement)
+    assert run.test is not None
+    assert (result.folder / "best" / "model.py").exists()
+
+
+def test_every_epoch_leaves_what_is_watched(result: aw.Result) -> None:
+    for entry in result.run.epochs:
+        assert {"train_loss", "architecture_loss", "derived_accuracy", "entropy", "skips"} <= entry[
+            "metrics"
+        ].keys()
+        assert set(entry["probabilities"]) == {"op_0", "op_1"}
+        for labels in entry["probabilities"].values():
+            assert sum(labels.values()) == pytest.approx(1.0)
+    assert result.run.seconds > sum(entry["seconds"] for entry in result.run.epochs)
+
+
+def test_a_search_on_shared_weights_follows_where_the_method_has_one(tmp_path: Path) -> None:
+    result = aw.search(
+        mixed_space(),
+        "digits",
+        strategy="spos",
+        strategy_options={"epochs": 1},
+        objectives=["accuracy", "params<=700"],
+        budget=aw.Budget(trials=2),
+        retrain=1,
+        baseline=False,
+        workers=2,
+        out=tmp_path / "run",
+        **QUICK,
+    )
+    assert sum(t.state == "completed" for t in result.trials) == 2
+    assert all(t.metrics["params"] <= 700 for t in result.trials if t.state == "completed")
+    assert len(result.run.retrained) == 1
+    again = aw.resume(
+        result.folder, space=mixed_space(), budget=aw.Budget(trials=3), progress=False, onnx=False
+    )
+    assert len([t for t in again.trials if t.state == "completed"]) == 3
+    assert again.run.epochs == result.run.epochs
+
+
+def test_what_cannot_be_shared_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    width = aw.integer(4, 6, name="width")
+    space = aw.Space(load_object(f"{HERE / 'spaces_for_tests.py'}:of_width")(width))
+    with pytest.raises(UsageError, match=r"width: its values cannot be mixed"):
+        aw.search(space, "digits", strategy="darts", out=tmp_path / "run", **QUICK)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"fidelity": aw.Fidelity(epochs=1)}, "--option epochs=10"),
+        ({"strategy_options": {"epoch": 3}}, "Did you mean 'epochs'"),
+        ({"strategy_options": {"epochs": 0}}, "epochs >= 1"),
+    ],
+)
+def test_what_does_not_fit_is_told(arguments: dict[str, Any], told: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=told):
+        aw.search(mixed_space(), "digits", strategy="darts", out=tmp_path / "run", **arguments, **QUICK)
+
+
+def test_budgets_follow_the_method(result: aw.Result) -> None:
+    assert default_budget("darts", 3) == aw.Budget(trials=3)
+    assert default_budget("darts", 0) == aw.Budget(trials=1)
+    assert default_budget("spos", 3) == aw.Budget(trials=100)
+    assert default_budget("evolution", 3) == default_budget(None, 3) == aw.Budget(trials=50)
+    settings = aw.experiments.Settings.read(result.folder)
+    timed = settings.changed(budget=aw.Budget(minutes=10).to_json())
+    assert training_minutes(timed) == 10
+    assert after_training(timed, 600) == after_training(timed, 60) == aw.Budget(trials=2)
+    searched = timed.changed(strategy={"name": "spos", "options": {}})
+    assert training_minutes(searched) == 8
+    assert after_training(searched, 480) == aw.Budget(trials=100, minutes=2)
+
+
+def state_of(folder: Path) -> dict[str, Any]:
+    return load_state(folder / CHECKPOINT)
+
+
+def assert_same(first: Any, second: Any) -> None:
+    if isinstance(first, dict):
+        assert first.keys() == second.keys()
+        for key in first:
+            assert_same(first[key], second[key])
+    elif isinstance(first, list | tuple):
+        assert len(first) == len(second)
+        for one, other in zip(first, second, strict=True):
+            assert_same(one, other)
+    elif isinstance(first, torch.Tensor):
+        assert torch.equal(first, second)
+    else:
+        assert first == second
+
+
+@pytest.mark.parametrize("strategy", ["darts", "gdas"])
+def test_kill_minus_nine_and_resume_end_bit_for_bit_where_the_whole_run_ends(
+    strategy: str, tmp_path: Path
+) -> None:
+    def command(folder: str) -> list[str]:
+        options = [
+            "--option",
+            "epochs=4",
+            "--epochs",
+            "1",
+            "--retrain",
+            "1",
+            "--no-onnx",
+            "--no-baseline",
+            "--json",
+        ]
+        program = [sys.executable, "-m", "archwright", "search", "digits", "--space", REFERENCE]
+        return [
+            *program,
+            "--strategy",
+            strategy,
+            "--device",
+            "cpu",
+            "--out",
+            str(tmp_path / folder),
+            *options,
+        ]
+
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment}
+    subprocess.run(command("whole"), check=True, **quiet)
+    process = subprocess.Popen(command("killed"), **quiet)
+    checkpoint, deadline = tmp_path / "killed" / CHECKPOINT, time.monotonic() + 90
+    while not checkpoint.exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert 1 <= state_of(tmp_path / "killed")["done"] < 4
+    resume = [sys.executable, "-m", "archwright", "resume", str(tmp_path / "killed"), "--no-onnx", "--json"]
+    printed = subprocess.run(resume, check=True, capture_output=True, text=True, env=environment).stdout
+    assert json.loads(printed)["state"] == "completed"
+    assert_same(state_of(tmp_path / "whole"), state_of(tmp_path / "killed"))
+    assert_same(load_state(tmp_path / "whole" / SUPERNET), load_state(tmp_path / "killed" / SUPERNET))
+    whole, killed = (aw.open_run(tmp_path / name) for name in ("whole", "killed"))
+    assert [t.candidate for t in whole.trials] == [t.candidate for t in killed.trials]
+    assert [t.metrics for t in whole.trials] == [t.metrics for t in killed.trials]
+    told = [[{**entry, "seconds": 0} for entry in run.epochs] for run in (whole, killed)]
+    assert told[0] == told[1]
