@@ -146,6 +146,7 @@ def test_steps_are_told(cells: aw.Space, images: Task) -> None:
         ({"skip_dropout": (0.1,)}, "expected skip_dropout for 3 stages"),
         ({"epochs": 2}, "at least one epoch for each of 3 stages"),
         ({"operations": (5, 0)}, "operations >= 1"),
+        ({"cells": 5}, "expected a list with a number a stage for cells"),
     ],
 )
 def test_stages_must_agree(options: dict[str, Any], words: str) -> None:

@@ -79,6 +79,12 @@ class PDarts(OneShot):
         seed: int = 0,
         **options: Any,
     ) -> None:
+        listed = {"cells": cells, "operations": operations, "skip_dropout": skip_dropout}
+        for name, given in listed.items():
+            if not isinstance(given, list | tuple) and not (name == "cells" and given is None):
+                raise UsageError(
+                    f"expected a list with a number a stage for {name}, such as [5, 3], got {given!r}"
+                )
         stages = len(operations) + 1
         lengths = {"skip_dropout": len(skip_dropout), "cells": stages if cells is None else len(cells)}
         for name, length in lengths.items():

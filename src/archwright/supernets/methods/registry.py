@@ -118,7 +118,13 @@ METHODS: dict[str, Method] = {
         f"{_HERE}.gdas:gdas",
         "GDAS: one operation an edge, drawn by the Gumbel-softmax",
         True,
-        {**_BILEVEL, "epochs": 250, "highest_temperature": 10.0, "lowest_temperature": 0.1},
+        {
+            **_BILEVEL,
+            "epochs": 250,
+            "highest_temperature": 10.0,
+            "lowest_temperature": 0.1,
+            "skip_limit": None,
+        },
     ),
     "proxyless": Method(
         f"{_HERE}.proxyless:proxyless",
@@ -131,6 +137,7 @@ METHODS: dict[str, Method] = {
             "architecture_learning_rate": 1e-3,
             "frozen_epochs": 40,
             "every": 5,
+            "skip_limit": None,
             "latency": None,
             "latency_term": "multiply",
             "latency_weight": 0.1,
