@@ -25,6 +25,7 @@ SMALL: dict[str, dict[str, Any]] = {
 OPTIONS = [
     *((name, SMALL.get(name, {})) for name in METHODS),
     ("darts", {"operation_dropout": 0.3, "edge_dropout": 0.3}),
+    ("pcdarts", {"frozen_epochs": 0, "edge_dropout": 0.3}),
     ("darts2", {"operation_dropout": 0.3}),
     ("pcdarts", {"frozen_epochs": 0, "early_stop": True}),
 ]

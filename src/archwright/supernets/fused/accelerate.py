@@ -109,7 +109,7 @@ def _weighed(body: nn.Module) -> tuple[tuple[nn.Module, ...], Tensor, bool]:
         factor, body = body.weight(), body.body
     modules: tuple[nn.Module, ...] = (body,)
     weights, mixes = torch.ones(1), False
-    if type(body) is MixedSwitch:
+    if type(body) is MixedSwitch and body.mixer is None:
         chosen = body.selector.weighed()
         modules = tuple(body.option(value) for value, _ in chosen)
         given = [weight for _, weight in chosen]

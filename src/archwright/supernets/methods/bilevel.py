@@ -208,13 +208,18 @@ class Bilevel(OneShot):
             inputs: Shape (N, ...).
             targets: As the task has them.
             progress: Share of the epochs that is done.
-            training: The batch of the weights' next step, which second order looks ahead to.
+            training: The batch of the weights' next step, which second order looks ahead to and needs.
 
         Returns:
             The loss before the step; in second order that of the weights one step ahead.
+
+        Raises:
+            UsageError: When second order has no such batch.
         """
         parameters = self.policy.parameters()
-        if self.second_order and training is not None:
+        if self.second_order:
+            if training is None:
+                raise UsageError("expected the batch of the weights' next step for second order, got none")
             gradients, loss = self._unrolled((inputs, targets), training, progress)
         else:
             with still(self.weights.parameters):
@@ -234,12 +239,15 @@ class Bilevel(OneShot):
         Nothing is changed but the guess of the eigenvector, which the next call begins with.
         """
         parameters = self.policy.parameters()
+        lengths = [parameter.numel() for parameter in parameters]
         data = self.architecture_data
         inputs, targets = next(data.examples.batches([data.positions[: self.batch_size]]))
         progress = (self.done - 1) / self.epochs if self.done else 0.0
 
         def gradient(point: Tensor) -> Tensor:
-            torch.nn.utils.vector_to_parameters(point, parameters)
+            with torch.no_grad():
+                for parameter, part in zip(parameters, torch.split(point, lengths), strict=True):
+                    parameter.copy_(part.view_as(parameter))
             with same_draws(self.supernet, self.seed):
                 self.supernet.set_gates(self.policy.architecture_gates(progress))
                 loss = self.task.loss(self.supernet(inputs), targets)
@@ -304,7 +312,7 @@ class Bilevel(OneShot):
     def _loss(self, gates: Mapping[str, Gate], inputs: Tensor, targets: Tensor) -> Tensor:
         """The task's loss under the gates, of which dropout may leave something out."""
         if self.dropout.active:
-            gates = self.dropout.thin(self.supernet.decisions, gates)
+            gates = self.dropout.thin(self.supernet.space.decisions, gates)
         self.supernet.set_gates(gates)
         return self.task.loss(self.supernet(inputs), targets)
 
