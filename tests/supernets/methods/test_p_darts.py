@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import archwright as aw
 from archwright.errors import ArchwrightWarning, UsageError
 from archwright.supernets import MixedSwitch, Mixture, Supernet, make_method
 from archwright.supernets.methods.p_darts import PDarts, SkipDropout, drop_skips, skip_dropout
+from archwright.supernets.storage import load_supernet, save_supernet
 from archwright.tasks import Task
 
 SMALL: dict[str, Any] = {
@@ -146,9 +148,23 @@ def test_steps_are_told(cells: aw.Space, images: Task) -> None:
         ({"skip_dropout": (0.1,)}, "expected skip_dropout for 3 stages"),
         ({"epochs": 2}, "at least one epoch for each of 3 stages"),
         ({"operations": (5, 0)}, "operations >= 1"),
+        ({"early_stop": True}, "leave early_stop out"),
         ({"cells": 5}, "expected a list with a number a stage for cells"),
     ],
 )
 def test_stages_must_agree(options: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         PDarts(**options)
+
+
+def test_the_supernet_of_the_last_stage_can_be_saved(cells: aw.Space, images: Task, tmp_path: Path) -> None:
+    method = made(cells, images)
+    for _ in range(3):
+        method.epoch()
+    save_supernet(method.supernet, tmp_path / "supernet.pt")
+    loaded = load_supernet(cells, images.example(), tmp_path / "supernet.pt")
+    architecture = method.derive(1)[0]
+    x = images.example()
+    assert torch.equal(
+        loaded.extract(architecture).eval()(x), method.supernet.extract(architecture).eval()(x)
+    )

@@ -98,6 +98,8 @@ class PDarts(OneShot):
                 f"expected at least one epoch for each of {stages} stages, operations >= 1 and 0 <= skip_dropout < 1, "
                 f"got epochs={epochs}, operations={list(operations)}, skip_dropout={list(skip_dropout)}"
             )
+        if options.get("early_stop"):
+            raise UsageError("P-DARTS stops no stage early: the next ones need it; leave early_stop out")
         self.epochs, self.done, self.stage = epochs, 0, 0
         self.operations, self.skip_dropout, self.seed = tuple(operations), tuple(skip_dropout), seed
         self.cells = None if cells is None else tuple(cells)
