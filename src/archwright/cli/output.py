@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from archwright.errors import UsageError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from archwright.experiments import Run
     from archwright.trials import Trial
 
@@ -42,6 +44,7 @@ def as_dict(run: Run) -> dict[str, Any]:
         "objectives": [str(objective) for objective in run.objectives],
         "seconds": run.seconds,
         "stop_reason": run.stop_reason,
+        "epochs": [{name: entry[name] for name in ("epoch", "seconds", "metrics")} for entry in run.epochs],
         "best": _result(run.winner or run.best),
         "test": run.test,
         "baseline": _result(run.baseline, test=run.baseline_test),
@@ -76,8 +79,8 @@ def _trial(trial: Trial) -> dict[str, Any]:
 
 
 def print_json(run: Run) -> None:
-    """One JSON object on standard output."""
-    json.dump(as_dict(run), sys.stdout, indent=2, allow_nan=False)
+    """One JSON object on standard output; numbers that are not finite are null there."""
+    json.dump(_finite(as_dict(run)), sys.stdout, indent=2, allow_nan=False)
     print()
 
 
@@ -95,11 +98,14 @@ def print_run(run: Run) -> None:
     console.print(
         f"[bold]{escape(run.name)}[/bold]: {run.state}{f' ({escape(run.stop_reason)})' if run.stop_reason else ''}"
     )
+    _print_supernet(console, run)
     console.print(f"trials: {told}; {_duration(run.seconds)}")
     best = run.winner or run.best
     if best is None:
         return
-    console.print(f"best: trial {best.number}{'' if run.winner else ' (not retrained)'}")
+    by_shared_weights = run.winner is None and bool(run.epochs)
+    where = ", scores by shared weights" if by_shared_weights else ""
+    console.print(f"best: trial {best.number}{'' if run.winner else f' (not retrained{where})'}")
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
     table.add_column("")
     table.add_column("found", justify="right")
@@ -114,6 +120,43 @@ def print_run(run: Run) -> None:
         console.print(
             f"network: {escape(str(run.folder / 'best'))}   report: {escape(str(run.folder / 'report.html'))}"
         )
+
+
+def _print_supernet(console: Console, run: Run) -> None:
+    """How far the supernet is, and what its monitors show, where the run trains one."""
+    if not run.epochs and not run.settings["strategy"].get("one_shot"):
+        return
+    from rich.markup import escape
+
+    planned = run.settings["strategy"].get("epochs")
+    far = f"epoch {len(run.epochs)}{f' of {planned}' if planned else ''}"
+    if run.supernet_ended is not None:
+        console.print(f"supernet: trained, {escape(run.supernet_ended)}")
+    elif run.state == "running":
+        console.print(f"training the supernet, {far}")
+    else:
+        console.print(f"training of the supernet {run.state}, {far}")
+    if run.epochs:
+        last: dict[str, float] = run.epochs[-1]["metrics"]
+        derived = {name: value for name, value in last.items() if name.startswith("derived_")}
+        watched = {name: value for name, value in last.items() if name not in derived}
+        console.print(f"last epoch: {escape(_brief(watched))}")
+        if derived:
+            names = {name.removeprefix("derived_"): value for name, value in derived.items()}
+            console.print(f"the network it would derive, by shared weights: {escape(_brief(names))}")
+
+
+def _brief(metrics: dict[str, float]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in metrics.items())
+
+
+def _finite(value: Any) -> Any:
+    """The same with None for numbers that JSON has no form for."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _rows(columns: list[tuple[Trial, dict[str, float] | None]]) -> list[tuple[str, list[str]]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from archwright.experiments import Run, Stage
 from archwright.export import Card
+from archwright.supernets import METHODS
 from archwright.trials import Trial, TrialState
 
 __all__ = ["card_of"]
@@ -43,6 +44,7 @@ def card_of(run: Run, trial: Trial) -> Card:
             or "given as a Python object",
             "architectures in it": "infinitely many" if bound is None else f"{bound:,}",
             "strategy": settings["strategy"]["name"],
+            **_supernet(run),
             "objectives": ", ".join(map(str, run.objectives)),
             "trials": ", ".join(f"{states.count(state)} {state}" for state in TrialState if state in states),
             "ended by": run.stop_reason,
@@ -55,6 +57,9 @@ def card_of(run: Run, trial: Trial) -> Card:
         training={name: value for name, value in recipe.items() if name != "seed"},
         cost={
             "search and retraining": f"{run.seconds:,.0f} s of wall time, {settings['executor']['workers']} at once",
+            "training of the supernet": f"{sum(entry['seconds'] for entry in run.epochs):,.0f} s"
+            if run.epochs
+            else None,
             f"last {Stage.RETRAIN}ing": f"{trial.measurement.seconds:,.0f} s" if trial.measurement else None,
         },
         params=_count(metrics, "params"),
@@ -70,6 +75,26 @@ def card_of(run: Run, trial: Trial) -> Card:
         baseline=run.baseline_test or {},
         caveats=() if won else ("This trial is not the one that the search chose, and was not tested.",),
     )
+
+
+def _supernet(run: Run) -> dict[str, str]:
+    """What a one-shot search did; empty for any other."""
+    if not run.epochs:
+        return {}
+    strategy = run.settings["strategy"]
+    options = {name: value for name, value in strategy["options"].items() if name != "epochs"}
+    method = METHODS.get(strategy["name"])
+    return {
+        **({"method": method.summary} if method else {}),
+        **(
+            {"its options": ", ".join(f"{name}={value}" for name, value in options.items())}
+            if options
+            else {}
+        ),
+        "supernet": f"trained once, {run.supernet_ended or f'{len(run.epochs)} epochs'}",
+        "scores in the search": "by the supernet's shared weights; all scores here are of networks trained from "
+        "scratch",
+    }
 
 
 def _listed(sizes: Iterable[int]) -> str:
