@@ -209,6 +209,65 @@ def a_trial(
     return Trial(number, candidate, TrialState(state), measured, error, at, finished)
 
 
+OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+
+
+def supernet_epochs(count, decisions=6, labels=OPERATIONS, subsets=0, favourite=1, pull=0.3, **more):
+    """What so many epochs leave: each decision's favourite label gains at the cost of the others."""
+    entries = []
+    for epoch in range(1, count + 1):
+        weights = [math.exp(pull * (epoch - 1) * (i == favourite)) for i in range(len(labels))]
+        chosen = {label: weight / sum(weights) for label, weight in zip(labels, weights, strict=True)}
+        probabilities = {f"cell.edge_{i}": dict(chosen) for i in range(decisions)}
+        probabilities |= {f"cell.inputs_{i}": {"0": 0.4, "1": 0.9} for i in range(subsets)}
+        metrics = {
+            "train_loss": 2.3 / epoch,
+            "architecture_loss": 2.4 / epoch,
+            "learning_rate": 0.025,
+            "entropy": 1.6 - 0.05 * epoch,
+            "skips": float(epoch // 2),
+            "eigenvalue": 0.1 * epoch,
+            "derived_accuracy": 0.2 + 0.01 * epoch,
+            "derived_loss": 2.0,
+        }
+        entries.append(
+            {"epoch": epoch, "seconds": 3.0, "metrics": metrics | more, "probabilities": probabilities}
+        )
+    return tuple(entries)
+
+
+def one_shot_run(count=12, *, trials=(), planned=50, state="running", **parts):
+    """A run of a one-shot method; by default in the middle of its training."""
+    strategy = {"name": "darts", "options": {"epochs": planned}, "one_shot": True, "epochs": planned}
+    parts = {"epochs": supernet_epochs(count), "stop_reason": None} | parts
+    settings = {"strategy": strategy} | parts.pop("settings", {})
+    parts.setdefault("objectives", (Objective("accuracy"),))
+    return a_run(trials, state=state, settings=settings, **parts)
+
+
+def searched_run(shared, standalone, **parts):
+    """A one-shot run whose trials have some scores by shared weights, the first ones retrained to others."""
+    trials = [a_trial(i, accuracy=value, params=1000.0 + i) for i, value in enumerate(shared)]
+    retrained = tuple(a_trial(i, accuracy=v, params=1000.0 + i, loss=1 - v) for i, v in enumerate(standalone))
+    ended = {"state": "completed", "supernet_ended": "50 epochs", "retrained": retrained}
+    return one_shot_run(50, trials=trials, **(ended | parts))
+
+
+@pytest.fixture(name="one_shot_run", scope="session")
+def _one_shot_run():
+    return one_shot_run
+
+
+@pytest.fixture(name="searched_run", scope="session")
+def _searched_run():
+    return searched_run
+
+
+@pytest.fixture(name="supernet_epochs", scope="session")
+def _supernet_epochs():
+    return supernet_epochs
+
+
 @pytest.fixture(name="digits_run", scope="session")
 def _digits_run():
     return digits_run
