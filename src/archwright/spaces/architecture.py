@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
 from archwright.errors import SpaceError
@@ -20,11 +20,12 @@ class Architecture(Mapping[str, Any]):
         values: Address to value; lists become tuples.
     """
 
-    __slots__ = ("_hash", "_values")
+    __slots__ = ("_canonical", "_hash", "_values")
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = {address: _frozen(value) for address, value in values.items()}
         self._hash: int | None = None
+        self._canonical: tuple[object, Hashable] | None = None
 
     @classmethod
     def _adopt(cls, values: dict[str, Any]) -> Architecture:
@@ -32,6 +33,7 @@ class Architecture(Mapping[str, Any]):
         made = cls.__new__(cls)
         made._values = values
         made._hash = None
+        made._canonical = None
         return made
 
     def __getitem__(self, address: str) -> Any:

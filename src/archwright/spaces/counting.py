@@ -1,4 +1,4 @@
-"""The exact number of architectures in a plan, and all of them in order."""
+"""The exact number of architectures in a plan."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archwright.spaces.decision import Decision
 from archwright.spaces.plan import Branch, Plan, Read
 from archwright.spaces.subsets import Subset
 
-__all__ = ["count", "enumerate_values"]
+__all__ = ["count"]
 
 
 def count(plan: Plan) -> float:
@@ -195,34 +195,3 @@ def _independent(state: _State, branches: list[Branch]) -> Iterator[_State]:
         part.values = {a: value for a, value in state.values.items() if a in mentioned}
         part.items = {a: fixed for a, fixed in state.items.items() if a in part.decisions}
         yield part
-
-
-def enumerate_values(plan: Plan) -> Iterator[dict[str, Any]]:
-    """Every complete set of values, in lexicographic order of the decisions' own order; each a new dict.
-
-    Raises:
-        SpaceError: When an active decision is a real.
-    """
-    chosen: dict[str, Any] = {}
-    wheels: list[tuple[str, Iterator[Any]]] = []
-
-    def decide(address: str, decision: Decision) -> Any:
-        if address not in chosen:
-            wheels.append((address, decision.values()))
-            chosen[address] = next(wheels[-1][1])
-        return chosen[address]
-
-    while True:
-        values: dict[str, Any] = {}
-        plan.complete(values, decide)
-        yield values
-        while wheels:
-            address, wheel = wheels[-1]
-            try:
-                chosen[address] = next(wheel)
-                break
-            except StopIteration:
-                wheels.pop()
-                del chosen[address]
-        else:
-            return

@@ -56,18 +56,22 @@ class Rules:
         return None
 
     def canonical(self, architecture: Architecture) -> Hashable:
-        """What is equal for two spellings of one network.
+        """What is equal for two spellings of one network; worked out once for an architecture object.
 
         Raises:
             SpaceError: When the function fails, or gives what cannot be hashed.
         """
         if self._canonicalize is None:
             return architecture
+        known = architecture._canonical
+        if known is not None and known[0] is self:
+            return known[1]
         try:
             canonical = self._canonicalize(architecture)
             hash(canonical)
         except Exception as error:
             raise _failed(f"canonical form {_name_of(self._canonicalize)}", architecture, error) from error
+        architecture._canonical = self, canonical
         return canonical
 
     def distinct(self, architectures: Iterable[Architecture]) -> Iterator[Architecture]:

@@ -14,11 +14,12 @@ from archwright.errors import SpaceError, did_you_mean
 from archwright.spaces.architecture import Architecture
 from archwright.spaces.calls import Reader, resolve
 from archwright.spaces.codes import Codes
-from archwright.spaces.counting import count, enumerate_values
+from archwright.spaces.counting import count
 from archwright.spaces.decision import Decision, told
 from archwright.spaces.description import described, described_decisions, short_hash, shown_size
 from archwright.spaces.expression import Expression
 from archwright.spaces.graph import Graph, graph_of
+from archwright.spaces.odometer import Odometer
 from archwright.spaces.plan import compile_plan
 from archwright.spaces.rules import Rules
 from archwright.spaces.scale import rescaled
@@ -37,14 +38,12 @@ class Space:
 
     Args:
         network: The expression that becomes the network.
-        training: Name to expression for what may vary in the training besides: fields of the estimator's
-            recipe, such as `{"learning_rate": aw.real(1e-4, 1e-1, log=True)}`. Their addresses begin with
-            `training.`.
+        training: Name to expression for what may vary in the training besides: fields of the estimator's recipe,
+            such as `{"learning_rate": aw.real(1e-4, 1e-1, log=True)}`. Their addresses begin with `training.`.
         constraints: Predicates on an `Architecture`; one for which any is false is not in the space. Use
             `architecture.get(address)`, since a decision may be inactive.
-        canonicalize: From an `Architecture` to anything hashable that is equal for two spellings of one
-            network (isomorphic cells, say). By default the architecture itself, which holds active decisions
-            only.
+        canonicalize: From an `Architecture` to anything hashable that is equal for two spellings of one network
+            (isomorphic cells, say). By default the architecture itself, which holds active decisions only.
         name: What to call the space in reports.
         scaled: Makes the space with the same decisions at another scale, from keywords such as
             `cells=20, channels=36`; `scale` calls it. A `functools.partial` of a module's function, where the space
@@ -95,6 +94,7 @@ class Space:
             ) from None
         self.decisions: dict[str, Decision] = self._plan.everything()
         """Address to decision, all of them, in the order of the encoding."""
+        self._steering = {read[0] for branch in self._plan.branches for read in branch.reads}
         self._codes = Codes(self.decisions)
         self.columns = self._codes.columns
         """The length of an encoding."""
@@ -196,7 +196,7 @@ class Space:
         for _ in range(_TRIES):
             address = addresses[int(random.random() * len(addresses))]
             changed = self.decisions[address].vary(values[address], random)
-            mutant = self._with({**values, address: changed}, random)
+            mutant = self._changed(architecture, address, changed, random)
             if canonical(mutant) != own and self._rules.allow(mutant):
                 return mutant
         raise SpaceError(
@@ -237,11 +237,16 @@ class Space:
         own = self.canonical(architecture)
         for address, value in architecture.items():
             for changed in self.decisions[address].neighbors(value):
-                neighbor = self._with({**architecture._values, address: changed}, None)
+                neighbor = self._changed(architecture, address, changed, None)
                 canonical = self.canonical(neighbor)
                 if canonical != own and canonical not in found and self._rules.allow(neighbor):
                     found[canonical] = neighbor
         return list(found.values())
+
+    def _changed(self, old: Architecture, address: str, value: Any, random: Random | None) -> Architecture:
+        values = {**old._values, address: value}
+        # Where nothing looks at the decision, the same ones stay active.
+        return self._with(values, random) if address in self._steering else Architecture._adopt(values)
 
     def _with(self, wanted: Mapping[str, Any], random: Random | None) -> Architecture:
         """The architecture with the wanted values where active; the rest drawn, or the first value."""
@@ -271,8 +276,8 @@ class Space:
         """The exact number of different architectures: an int, or `math.inf` where a real can be active.
 
         Raises:
-            SpaceError: With constraints or a canonical form of its own on more than 1,000,000 raw
-                combinations, which cannot be counted; `size_bound` tells how many at most.
+            SpaceError: With constraints or a canonical form of its own on more than 1,000,000 raw combinations,
+                which cannot be counted; `size_bound` tells how many at most.
         """
         if not self.constraints and self.canonicalize is None:
             return self.size_bound
@@ -294,7 +299,7 @@ class Space:
         Raises:
             SpaceError: When a real can be active.
         """
-        return self._rules.distinct(map(Architecture._adopt, enumerate_values(self._plan)))
+        return self._rules.distinct(map(Architecture._adopt, Odometer(self._plan)))
 
     def contains(self, architecture: Mapping[str, Any]) -> bool:
         """Whether exactly the active decisions have values they can take, and the constraints hold."""
@@ -332,8 +337,7 @@ class Space:
         """The architecture whose encoding is nearest, decision by decision; any finite numbers have one.
 
         Raises:
-            SpaceError: When the length is not `columns`, a number is not finite, or a constraint refuses the
-                result.
+            SpaceError: When the length is not `columns`, a number is not finite, or a constraint refuses the result.
         """
         architecture = self._with(self._codes.decode(vector), None)
         if not self._rules.allow(architecture):

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from archwright.errors import SpaceError, UsageError
+from archwright.errors import SpaceError
 from archwright.spaces import Architecture, Decision, Real, Space
+from archwright.spaces.odometer import Odometer
 from archwright.spaces.plan import compile_plan
 from archwright.spaces.rules import Rules
 
 __all__ = ["Listing"]
 
 _REFUSED = 1_000_000
-_END = object()
 
 
 class Listing(Iterator[Architecture]):
     """The architectures of a space, in the order of `Space.__iter__`, spellings of one network not joined.
 
-    An odometer: the last decision turns fastest. It holds one iterator a decision, so it needs no memory in
-    proportion to the space, and begins after any given architecture at once.
+    An `Odometer`: it needs no memory in proportion to the space, and begins after any given architecture at once.
 
     Args:
         space: The space.
@@ -37,12 +37,8 @@ class Listing(Iterator[Architecture]):
     ) -> None:
         self._resolution = resolution
         self._rules = Rules(space.constraints, space.canonicalize)
-        self._plan, _, _ = compile_plan({"": space.network, "training": space.training})
-        self._wheels: list[tuple[str, Iterator[Any]]] = []
-        self._values: dict[str, Any] = {}
-        self._started = after is not None
-        if after is not None:
-            self._turn_to(after)
+        plan, _, _ = compile_plan({"": space.network, "training": space.training})
+        self._odometer = Odometer(plan, wheel=self._wheel, after=after)
 
     def __next__(self) -> Architecture:
         """The next architecture that keeps the constraints.
@@ -50,56 +46,18 @@ class Listing(Iterator[Architecture]):
         Raises:
             SpaceError: When the constraints refuse 1,000,000 in a row or fail, or a real has no resolution.
         """
-        for _ in range(_REFUSED):
-            if not self._advance():
-                raise StopIteration
-            architecture = Architecture(self._values)
+        refused = 0
+        for values in itertools.islice(self._odometer, _REFUSED):
+            architecture = Architecture(values)
             if self._rules.allow(architecture):
                 return architecture
+            refused += 1
+        if refused < _REFUSED:
+            raise StopIteration
         raise SpaceError(
             f"the constraints refused {_REFUSED:,} architectures in a row while the space was listed; loosen "
             "them, or state them as decisions"
         )
-
-    def _advance(self) -> bool:
-        """Turn to the next combination of values; False after the last."""
-        if not self._started:
-            self._started = True
-            self._fill({})
-            return True
-        while self._wheels:
-            address, wheel = self._wheels.pop()
-            value = next(wheel, _END)
-            if value is not _END:
-                kept = {earlier: self._values[earlier] for earlier, _ in self._wheels}
-                self._wheels.append((address, wheel))
-                self._fill({**kept, address: value})
-                return True
-        return False
-
-    def _fill(self, values: dict[str, Any]) -> None:
-        """Add the first value of each active decision that has none."""
-
-        def first(address: str, decision: Decision) -> Any:
-            wheel = self._wheel(decision)
-            self._wheels.append((address, wheel))
-            return next(wheel)
-
-        self._plan.complete(values, first)
-        self._values = values
-
-    def _turn_to(self, given: Mapping[str, Any]) -> None:
-        def same(address: str, decision: Decision) -> Any:
-            wheel = self._wheel(decision)
-            self._wheels.append((address, wheel))
-            if address in given and given[address] in wheel:
-                return given[address]
-            raise UsageError(
-                f"expected an architecture of this grid to go on after, but {address!r} is "
-                f"{given.get(address)!r}; use the space and resolution that the grid was begun with"
-            )
-
-        self._plan.complete(self._values, same)
 
     def _wheel(self, decision: Decision) -> Iterator[Any]:
         if not isinstance(decision, Real) or self._resolution is None:
