@@ -39,7 +39,7 @@ def test_the_seed_reaches_the_strategy() -> None:
 
 def test_an_unknown_name_is_told_the_nearest() -> None:
     with pytest.raises(
-        UsageError, match=r"unknown strategy 'evoltion'\. Did you mean 'evolution'\?.*grid, random"
+        UsageError, match=r"unknown strategy 'evoltion'\. Did you mean 'evolution'\?.*grid, local"
     ):
         make_strategy("evoltion", flat(), OBJECTIVES)
 

@@ -2,9 +2,10 @@
 
 from archwright.strategies.evolution import Evolution, RegularizedEvolution
 from archwright.strategies.grid import GridSearch
+from archwright.strategies.local_search import LocalSearch
 from archwright.strategies.proposals import Proposals
 from archwright.strategies.random_search import RandomSearch
-from archwright.strategies.ranking import Score, score, standings
+from archwright.strategies.ranking import Score, dominates, score, standings
 from archwright.strategies.registry import STRATEGIES, Entry, make_strategy
 from archwright.strategies.strategy import Strategy
 
@@ -15,11 +16,13 @@ __all__ = [
     # The strategies
     "Evolution",
     "GridSearch",
+    "LocalSearch",
     "Proposals",
     "RandomSearch",
     "RegularizedEvolution",
     # Which trial is better
     "Score",
+    "dominates",
     # The seam
     "Strategy",
     "make_strategy",

@@ -14,7 +14,7 @@ from archwright.errors import UsageError
 from archwright.objectives import Objective, objective_values
 from archwright.trials import Trial, TrialState
 
-__all__ = ["Score", "score", "standings"]
+__all__ = ["Score", "dominates", "score", "standings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,17 @@ def score(trial: Trial, objectives: Sequence[Objective]) -> Score:
     if not completed:
         return _FAILED
     return Score(0.0, tuple(o.loss(v) for o, v in zip(measured, values, strict=True) if o.optimize))
+
+
+def dominates(first: Score, second: Score) -> bool:
+    """Whether the first is better by constraint domination (Deb et al. 2002, doi:10.1109/4235.996017).
+
+    It misses the limits by less; or both keep them, and it is at least as good on every objective and better on one.
+    """
+    if first.violation != second.violation or not first.losses:
+        return first.violation < second.violation
+    pairs = zip(first.losses, second.losses, strict=True)
+    return first.losses != second.losses and all(mine <= other for mine, other in pairs)
 
 
 def standings(scores: Sequence[Score]) -> list[tuple[float, ...]]:

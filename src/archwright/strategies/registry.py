@@ -44,6 +44,11 @@ STRATEGIES: dict[str, Entry] = {
         {"resolution": 10},
         seeded=False,
     ),
+    "local": Entry(
+        "archwright.strategies.local_search:LocalSearch",
+        "climbs to the first neighbour that is no worse, and begins anew where there is none",
+        {"initial": 10},
+    ),
     "random": Entry("archwright.strategies.random_search:RandomSearch", "independent random architectures"),
 }
 """The strategies that come with Archwright."""

@@ -11,7 +11,7 @@ from archwright.objectives import Objective
 from archwright.spaces import Space
 from archwright.strategies.evolution.operators import Member, Selection, Survival, Variation
 from archwright.strategies.randomness import random_for
-from archwright.strategies.ranking import Score, score, standings
+from archwright.strategies.ranking import score, standings
 from archwright.strategies.seen import Seen
 from archwright.strategies.strategy import Strategy
 from archwright.trials import Candidate, Trial
@@ -86,10 +86,7 @@ class Evolution(Strategy):
 
     def state_dict(self) -> dict[str, Any]:
         """How many were asked, the architectures that are known, and the population."""
-        members = [
-            {"number": m.number, "architecture": m.architecture.to_json(), "score": m.score.to_json()}
-            for m in self._members
-        ]
+        members = [member.to_json() for member in self._members]
         return {"asked": self._asked, "seen": self._seen.to_json(), "population": members}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -100,12 +97,7 @@ class Evolution(Strategy):
         """
         self._asked = state["asked"]
         self._seen.load_json(state["seen"])
-        self._take_over(
-            [
-                Member(m["number"], self.space.architecture(m["architecture"]), Score.from_json(m["score"]))
-                for m in state["population"]
-            ]
-        )
+        self._take_over([Member.from_json(member, self.space) for member in state["population"]])
 
     def _take_over(self, members: list[Member]) -> None:
         self._members = members

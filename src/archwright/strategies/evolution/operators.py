@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 from archwright.spaces import Architecture, Space
 from archwright.strategies.ranking import Score
@@ -25,6 +26,23 @@ class Member:
     number: int
     architecture: Architecture
     score: Score
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dict that `from_json` reads back."""
+        return {
+            "number": self.number,
+            "architecture": self.architecture.to_json(),
+            "score": self.score.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any], space: Space) -> Member:
+        """The inverse of `to_json`.
+
+        Raises:
+            SpaceError: When the architecture is not of the space.
+        """
+        return cls(data["number"], space.architecture(data["architecture"]), Score.from_json(data["score"]))
 
 
 Selection = Callable[[Sequence[Member], Sequence[tuple[float, ...]], Random], Member]
