@@ -110,6 +110,8 @@ def test_what_cannot_be_shared_is_refused_before_anything_is_written(tmp_path: P
         ({"fidelity": aw.Fidelity(epochs=1)}, "--option epochs=10"),
         ({"strategy_options": {"epoch": 3}}, "Did you mean 'epochs'"),
         ({"strategy_options": {"epochs": 0}}, "epochs >= 1"),
+        ({"strategy_options": {"epochs": "x"}}, "expected epochs to be a whole number"),
+        ({"strategy_options": {"epochs": 2.5}}, "expected epochs to be a whole number"),
     ],
 )
 def test_what_does_not_fit_is_told(arguments: dict[str, Any], told: str, tmp_path: Path) -> None:

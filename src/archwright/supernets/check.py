@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -71,32 +72,43 @@ def check(
         found.append(
             Unshared("the network", "nothing in it is decided", "train it as it is, or let something vary")
         )
-    state = torch.get_rng_state()
+    with _alone():
+        known = {problem.address for problem in found}
+        return found + list(_of_supernet(space, mixes, decisions, known, example))
+
+
+def _of_supernet(
+    space: Space, mixes: bool, decisions: Mapping[str, Decision], known: set[str], example: Tensor | None
+) -> Iterator[Unshared]:
+    """What building the supernet and running it tells."""
     try:
         supernet = Supernet(space, example)
     except ArchwrightError as error:
-        return [
-            *found,
-            Unshared(
-                "the network", str(error), "let each part be a module of its own, whose arguments are plain"
-            ),
-        ]
+        cure = "let each part be a module of its own, whose arguments are plain"
+        yield Unshared("the network", str(error), cure)
+        return
+    if example is None:
+        return
+    problems = list(_of_paths(supernet, example))
+    if mixes:
+        problems += _of_forms(supernet)
+    yield from problems
+    mixed = {address: decision for address, decision in decisions.items() if address not in known}
+    if mixes and not problems and not _can_be_mixed(supernet, mixed, example):
+        for address, decision in mixed.items():
+            yield from _of_mixture(supernet, address, decision, example)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Two examples keep one thread busy; random numbers are as before afterwards."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
     finally:
-        torch.set_rng_state(state)
-    if example is not None:
-        known = {problem.address for problem in found}
-        if mixes:
-            found += _of_forms(supernet)
-            known = {problem.address for problem in found}
-        found += _of_paths(supernet, example)
-        if mixes and len(found) == len(known):
-            found += [
-                problem
-                for address, decision in decisions.items()
-                if address not in known
-                for problem in _of_mixture(supernet, address, decision, example)
-            ]
-    return found
+        torch.set_num_threads(threads)
 
 
 def _of_training(space: Space) -> Iterator[Unshared]:
@@ -153,6 +165,43 @@ def _of_paths(supernet: Supernet, example: Tensor) -> Iterator[Unshared]:
             return
 
 
+def _can_be_mixed(supernet: Supernet, decisions: Mapping[str, Decision], example: Tensor) -> bool:
+    """Whether mixtures with all weight on one value everywhere are that path.
+
+    One path says it of sums of operations, and a second to be sure; other conditions are asked for each value.
+    """
+    conditions = [module.selector for module in supernet.modules() if isinstance(module, GatedEdge)]
+    paths = 2 if all(selector.item is not None for selector in conditions) else _PATHS
+    for architecture in itertools.islice(covering(supernet.space), paths):
+        gates: dict[str, Gate] = {}
+        for address, decision in supernet.decisions.items():
+            value = architecture.get(address, decision.default())
+            gates[address] = _only(decision, value) if address in decisions else OnePath(value)
+        try:
+            if not _equal(supernet, architecture, gates, example):
+                return False
+        except Exception:  # which decision it is, and why, is found by asking for each
+            return False
+    return True
+
+
+def _only(decision: Decision, value: Any) -> Mixture:
+    """The mixture with all weight on one value; all values are computed."""
+    if isinstance(decision, Subset):
+        return Mixture.of_all(torch.tensor([float(item in value) for item in range(decision.n)]))
+    return Mixture.of_all(torch.tensor([float(other == value) for other in decision.values()]))
+
+
+def _equal(
+    supernet: Supernet, architecture: Architecture, gates: Mapping[str, Gate], example: Tensor
+) -> bool:
+    with torch.no_grad(), supernet.on(architecture):
+        alone = supernet.eval()(example)
+    with torch.no_grad(), supernet.on(gates):
+        mixed = supernet(example)
+    return torch.allclose(alone, mixed, rtol=1e-3, atol=1e-4)
+
+
 def _of_mixture(supernet: Supernet, address: str, decision: Decision, example: Tensor) -> Iterator[Unshared]:
     """The first value for which a mixture with all weight on it is not that value."""
     conditions = {a for m in supernet.modules() if isinstance(m, GatedEdge) for a in m.selector.reads}
@@ -172,28 +221,17 @@ def _of_value(
     # Inside of absent parts more decisions can stand: those need gates too, whatever they say.
     path: dict[str, Gate] = {a: OnePath(other.default()) for a, other in supernet.space.decisions.items()}
     path.update({a: OnePath(value) for a, value in architecture.items()})
-    value = architecture[address]
-    if isinstance(decision, Subset):
-        weights = torch.tensor([float(item in value) for item in range(decision.n)])
-        computed = tuple(range(decision.n))
-    else:
-        values = list(decision.values())
-        weights = torch.tensor([float(other == value) for other in values])
-        computed = tuple(range(len(values)))
+    gates = {**path, address: _only(decision, architecture[address])}
     try:
-        with torch.no_grad(), supernet.on(architecture):
-            alone = supernet.eval()(example)
-        with torch.no_grad(), supernet.on({**path, address: Mixture(weights, computed)}):
-            mixed = supernet(example)
+        is_equal = _equal(supernet, architecture, gates, example)
     except Exception as error:
         reason = str(error) if isinstance(error, ArchwrightError) else f"{type(error).__name__}: {error}"
+        first = "let all its options give one shape, or " if "shape" in reason else ""
         yield Unshared(
-            address,
-            f"its values cannot be mixed: {reason}",
-            f"let all its options give one shape, or use a one-path method: {_ONE_PATH}",
+            address, f"its values cannot be mixed: {reason}", f"{first}use a one-path method: {_ONE_PATH}"
         )
         return
-    if not torch.allclose(alone, mixed, rtol=1e-4, atol=1e-5):
+    if not is_equal:
         yield Unshared(
             address,
             "a part with weight zero is not the same as one that is absent",

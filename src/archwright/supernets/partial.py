@@ -11,7 +11,7 @@ from archwright.errors import BuildError, UsageError
 from archwright.supernets.mixed import MixedSwitch, Mixer
 from archwright.supernets.narrow import Narrow
 
-__all__ = ["PartialChannels"]
+__all__ = ["PartialChannels", "divisor_of"]
 
 
 @final
@@ -96,6 +96,12 @@ class PartialChannels(Mixer):
             f"{reason}; let the options keep the number of channels, a multiple of {self.divisor} wherever they split "
             "them, use a smaller channel_divisor, or use darts"
         )
+
+
+def divisor_of(supernet: nn.Module) -> int | None:
+    """What the channels of a supernet's mixtures are divided by; None where all are computed."""
+    mixers = (module.mixer for module in supernet.modules() if isinstance(module, MixedSwitch))
+    return next((mixer.divisor for mixer in mixers if isinstance(mixer, PartialChannels)), None)
 
 
 def _format_of(x: Tensor) -> torch.memory_format:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from archwright.errors import RunError
 from archwright.spaces import Space
+from archwright.supernets.partial import PartialChannels, divisor_of
 from archwright.supernets.supernet import Supernet
 
 __all__ = ["load_state", "load_supernet", "save_state", "save_supernet"]
@@ -49,7 +50,8 @@ def save_supernet(supernet: Supernet, path: Path) -> None:
     """Write a supernet's weights, and what it was built with besides its space."""
     weights = {name: tensor.detach().cpu() for name, tensor in supernet.state_dict().items()}
     allowed = {address: list(values) for address, values in supernet.allowed.items()}
-    save_state({"allowed": allowed, "scale": dict(supernet.scale), "weights": weights}, path)
+    made = {"allowed": allowed, "scale": dict(supernet.scale), "channel_divisor": divisor_of(supernet)}
+    save_state({**made, "weights": weights}, path)
 
 
 def load_supernet(space: Space, example: Tensor, path: Path) -> Supernet:
@@ -67,6 +69,8 @@ def load_supernet(space: Space, example: Tensor, path: Path) -> Supernet:
     try:
         with torch.random.fork_rng(devices=[]):
             supernet = Supernet(space, example, allowed=state["allowed"], scale=state["scale"])
+        if state["channel_divisor"] is not None:
+            PartialChannels(state["channel_divisor"]).install(supernet)
         supernet.load_state_dict(state["weights"])
     except (KeyError, RuntimeError) as error:
         reason = str(error).strip().partition("\n")[0]

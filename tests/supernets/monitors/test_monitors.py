@@ -8,7 +8,7 @@ import torch
 
 import archwright as aw
 from archwright.supernets import OnePath, Supernet, make_method, shared_score
-from archwright.supernets.monitors import derived_scores, mean_entropy, watch
+from archwright.supernets.monitors import mean_entropy, watch
 from archwright.supernets.partial import PartialChannels
 from archwright.tasks import Task
 
@@ -65,20 +65,16 @@ def test_a_method_without_preferences_has_nothing_to_watch(cells: aw.Space, imag
     assert watch(made("spos", cells, images), images) == {}
 
 
-def test_plain_supernets_are_scored_by_extraction(cells: aw.Space, images: Task) -> None:
-    supernet = Supernet(cells, images.example())
-    architecture = cells.sample(3)
-    assert derived_scores(supernet, architecture, images) == shared_score(supernet, architecture, images)
-
-
 def test_supernets_on_partial_channels_are_scored_as_they_are_trained(cells: aw.Space, images: Task) -> None:
     method = made("pcdarts", cells, images, epochs=6, frozen_epochs=6, learning_rate=0.1)
     for _ in range(6):
         method.epoch()
     architecture = cells.sample(3)
-    scores = derived_scores(method.supernet, architecture, images)
-    full = shared_score(method.supernet, architecture, images)
-    assert scores != full
+    scores = shared_score(method.supernet, architecture, images)
+    full = Supernet(cells, images.example())
+    full.load_state_dict(method.supernet.state_dict())
+    of_all_channels = shared_score(full, architecture, images)
+    assert scores != of_all_channels
 
     # What full width would need lies beyond the corners: changing it changes nothing.
     supernet: Supernet = method.supernet
@@ -86,8 +82,9 @@ def test_supernets_on_partial_channels_are_scored_as_they_are_trained(cells: aw.
         for name, parameter in supernet.named_parameters():
             if "options/conv_3x3/1/" in name or "conv_3x3.1.weight" in name:
                 parameter[2:] = 1e3
-    assert derived_scores(supernet, architecture, images) == scores
-    assert shared_score(supernet, architecture, images) != full
+    assert shared_score(supernet, architecture, images) == scores
+    full.load_state_dict(supernet.state_dict())
+    assert shared_score(full, architecture, images) != of_all_channels
 
 
 def test_partial_channels_change_no_single_path(cells: aw.Space, images: Task) -> None:

@@ -6,7 +6,6 @@
 - `relaxation`, `derivation`: alpha, and the best architectures from it.
 - `second_order`: alpha's gradient through a step of the weights. `dropout`, `early_stop`: against a search's collapse.
 - `halves`, `weights`, `randomness`: the data's split, the weights' optimiser, the random numbers.
-- `untouched`: looking at a loss without leaving a trace.
 """
 
 from archwright.supernets.methods.registry import METHODS, Method, make_method

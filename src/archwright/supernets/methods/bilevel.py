@@ -21,10 +21,10 @@ from archwright.supernets.methods.one_shot import OneShot
 from archwright.supernets.methods.policy import Policy
 from archwright.supernets.methods.randomness import Randomness
 from archwright.supernets.methods.second_order import unrolled_gradient
-from archwright.supernets.methods.untouched import kept, same_draws, still
 from archwright.supernets.methods.weights import WeightOptimizer, finite
 from archwright.supernets.norms import freeze_scales
 from archwright.supernets.supernet import Supernet
+from archwright.supernets.untouched import kept, same_draws, still
 from archwright.tasks import Task
 from archwright.trials import Measurement
 

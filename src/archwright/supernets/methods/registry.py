@@ -190,6 +190,27 @@ def make_method(name: str, seed: int = 0, **options: Any) -> OneShot:
             raise UsageError(
                 f"the method {name!r} has no option {option!r}.{did_you_mean(option, entry.options)}"
             )
+    for option, value in options.items():
+        _check_type(name, option, value, entry.options[option])
     module, _, attribute = entry.path.partition(":")
     made = getattr(importlib.import_module(module), attribute)
     return cast("OneShot", made(seed=seed, **{**entry.options, **options}))
+
+
+def _check_type(method: str, option: str, value: Any, default: Any) -> None:
+    """Refuse a value of another type than the default, where there is one to compare with."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(default, bool):
+        fits, wanted = isinstance(value, bool), "true or false"
+    elif isinstance(default, int):
+        fits, wanted = number and float(value).is_integer(), "a whole number"
+    elif isinstance(default, float):
+        fits, wanted = number, "a number"
+    elif isinstance(default, list | tuple):
+        fits, wanted = isinstance(value, list | tuple), "a list"
+    else:
+        return
+    if not fits:
+        raise UsageError(
+            f"the method {method!r}: expected {option} to be {wanted}, such as {default}, got {value!r}"
+        )

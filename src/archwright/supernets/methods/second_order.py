@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from archwright.supernets.methods.untouched import kept, still
 from archwright.supernets.methods.weights import WeightOptimizer
+from archwright.supernets.untouched import kept, still
 
 __all__ = ["unrolled_gradient"]
 

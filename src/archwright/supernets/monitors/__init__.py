@@ -2,7 +2,6 @@
 
 - `watch`: all that every method's epoch is watched by.
 - `mean_entropy`: how undecided a method still is.
-- `derived_scores`: what the architecture it would propose now reaches with shared weights.
 
 The eigenvalue of the validation Hessian is part of the epochs of `Bilevel`, as an option.
 """
@@ -11,11 +10,11 @@ from __future__ import annotations
 
 from archwright.supernets.methods.derivation import skips
 from archwright.supernets.methods.one_shot import OneShot
-from archwright.supernets.monitors.derived import derived_scores
 from archwright.supernets.monitors.entropy import mean_entropy
+from archwright.supernets.scoring import shared_score
 from archwright.tasks import Task
 
-__all__ = ["derived_scores", "mean_entropy", "watch"]
+__all__ = ["mean_entropy", "watch"]
 
 
 def watch(method: OneShot, task: Task) -> dict[str, float]:
@@ -28,7 +27,8 @@ def watch(method: OneShot, task: Task) -> dict[str, float]:
     Returns:
         - "entropy": see `mean_entropy`.
         - "skips": skip connections in the derived architecture. Many of them are how DARTS is known to fail.
-        - "derived_<metric>" for each of the task's metrics: see `derived_scores`.
+        - "derived_<metric>" for each of the task's metrics: of the architecture it would
+          propose now, see `shared_score`.
 
         Empty for a method that learns no preferences, which has nothing to derive before its search.
     """
@@ -41,6 +41,6 @@ def watch(method: OneShot, task: Task) -> dict[str, float]:
         watched["entropy"] = entropy
     for architecture in method.derive(1):
         watched["skips"] = float(len(skips(architecture)))
-        scores = derived_scores(method.supernet, architecture, task)
+        scores = shared_score(method.supernet, architecture, task)
         watched.update((f"derived_{name}", score) for name, score in scores.items())
     return watched
