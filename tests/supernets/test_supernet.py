@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -110,6 +111,19 @@ def test_a_state_dict_brings_the_weights_back(made: tuple[aw.Space, Supernet]) -
         architecture = space.sample(seed)
         with supernet.eval().on(architecture), other.eval().on(architecture):
             assert torch.equal(supernet(x), other(x))
+
+
+def test_a_deep_copy_is_another_supernet(made: tuple[aw.Space, Supernet]) -> None:
+    space, supernet = made
+    other = copy.deepcopy(supernet)
+    x = torch.randn(4, *SHAPE)
+    for seed in range(3):
+        assert_equal_to_extracted(other, space.sample(seed), x)
+    before = {name: tensor.clone() for name, tensor in supernet.state_dict().items()}
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter.zero_()
+    assert all(torch.equal(before[name], tensor) for name, tensor in supernet.state_dict().items())
 
 
 # Elastic weights

@@ -59,7 +59,6 @@ class Elastic(nn.Module):
         self.gates, self.place = gates, place
         arguments = [*args, *kwargs.values()]
         self.parts = nn.ModuleList(dict.fromkeys(module for part in arguments for module in part.modules()))
-        self._inner = {id(module) for part in self.parts for module in part.modules()}
         selectors = [selector for part in arguments for selector in part.selectors()]
         self.reads = tuple(dict.fromkeys(address for s in selectors for address in s.reads))
         """The addresses of the decisions that its own arguments depend on, absent edges aside."""
@@ -153,6 +152,11 @@ class Elastic(nn.Module):
         module.train(self.training)
         for own in own_tensors(module, self._inner) if self.sizing else ():
             self.shared.widen(own)
+
+    @property
+    def _inner(self) -> set[int]:
+        """The `id` of each module that belongs to an argument."""
+        return {id(module) for part in self.parts for module in part.modules()}
 
     def _device(self) -> torch.device | None:
         return next((tensor.device for tensor in self.shared.parameters()), None)
