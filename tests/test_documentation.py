@@ -12,6 +12,7 @@ import pytest
 import typer.main
 
 from archwright.cli import app
+from archwright.supernets import METHODS
 
 ROOT = Path(__file__).parent.parent
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
@@ -67,6 +68,41 @@ def test_the_python_example_of_the_readme_runs(tmp_path: Path) -> None:
     assert "accuracy" in process.stdout
     assert (tmp_path / "runs" / "mine" / "best" / "model.py").is_file()
     assert (tmp_path / "runs" / "mine" / "report.html").is_file()
+
+
+def one_shot_guide() -> str:
+    return (ROOT / "docs" / "one-shot.md").read_text()
+
+
+def test_the_one_shot_guide_names_every_method_and_every_option() -> None:
+    names = set(re.findall(r"^\| `(\w+)` \|", section(one_shot_guide(), "Which method"), flags=re.MULTILINE))
+    assert names == set(METHODS)
+    table = re.findall(r"^\| (`[^|]+`) \|", section(one_shot_guide(), "Options"), flags=re.MULTILINE)
+    options = {option for row in table for option in re.findall(r"`(\w+)`", row)}
+    assert options == {option for method in METHODS.values() for option in method.options}
+    strategies = (ROOT / "docs" / "strategies.md").read_text()
+    assert all(f"`{name}`" in strategies for name in METHODS)
+
+
+def test_the_python_examples_of_the_one_shot_guide_run(tmp_path: Path) -> None:
+    brief = """
+import functools
+import archwright as aw
+aw.search = functools.partial(
+    aw.search, recipe=aw.Recipe(epochs=1), baseline=False, onnx=False, progress=False, accelerator="cpu"
+)
+"""
+    blocks = re.findall(r"```python\n(.*?)```", one_shot_guide(), flags=re.DOTALL)
+    script = tmp_path / "guide.py"
+    script.write_text(brief + "".join(blocks).replace("trials=40", "trials=5"))
+    process = subprocess.run(
+        [sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert process.returncode == 0, process.stderr
+    [refusal] = re.findall(r"```text\n(.*?)```", one_shot_guide(), flags=re.DOTALL)
+    assert " ".join(refusal.split()) in process.stdout
+    assert (tmp_path / "runs" / "one-shot" / "report.html").is_file()
+    assert (tmp_path / "runs" / "shared" / "report.html").is_file()
 
 
 def test_the_documentation_builds_without_a_warning(tmp_path: Path) -> None:
