@@ -27,8 +27,7 @@ def watch(method: OneShot, task: Task) -> dict[str, float]:
     Returns:
         - "entropy": see `mean_entropy`.
         - "skips": skip connections in the derived architecture. Many of them are how DARTS is known to fail.
-        - "derived_<metric>" for each of the task's metrics: of the architecture it would
-          propose now, see `shared_score`.
+        - "derived_<metric>": each of the task's metrics, of the architecture it would propose now (`shared_score`).
 
         Empty for a method that learns no preferences, which has nothing to derive before its search.
     """
