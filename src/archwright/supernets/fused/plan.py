@@ -83,9 +83,13 @@ class Plan:
             for part in module.modules()
             if isinstance(part, _NormBase)
         ]
-        before = [(buffer, buffer.clone()) for norm in norms for buffer in norm.buffers()]
+        before = [(norm, dict(norm._buffers)) for norm in norms]
+        for norm, buffers in before:  # others in their place: torch still needs the values that it saw
+            norm._buffers.update(
+                {name: None if buffer is None else buffer.clone() for name, buffer in buffers.items()}
+            )
         try:
             yield
         finally:
-            for buffer, value in before:
-                buffer.copy_(value)
+            for norm, buffers in before:
+                norm._buffers.update(buffers)

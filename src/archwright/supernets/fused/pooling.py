@@ -108,7 +108,7 @@ class Pooling:
 
         def work(first: int, last: int, thread: int) -> None:
             given = (first, last, scratch[thread].data_ptr(), source.data_ptr(), blocks, *self._geometry())
-            pool(*given, pooled.data_ptr())
+            pool(*given, pooled.data_ptr())  # type: ignore[call-arg]
             moments(first, last, pooled.data_ptr(), blocks, pixels, sums.data_ptr())
 
         share_images(images, work)
@@ -143,7 +143,7 @@ class Pooling:
         def work(first: int, last: int, thread: int) -> None:
             given = (first, last, scratch[thread].data_ptr(), source.data_ptr(), blocks, *self._geometry())
             sums = (terms[0].data_ptr(), table, factors.data_ptr(), added.data_ptr())
-            pool_backward(*given, *sums, pooled.data_ptr(), target.data_ptr())
+            pool_backward(*given, *sums, pooled.data_ptr(), target.data_ptr())  # type: ignore[call-arg]
 
         share_images(images, work)
 
