@@ -13,6 +13,7 @@ from archwright.errors import UsageError
 from archwright.spaces import Architecture
 from archwright.supernets.curvature import largest_eigenvalue
 from archwright.supernets.gates import Gate
+from archwright.supernets.fused import accelerate
 from archwright.supernets.methods.derivation import best_first, with_few_skips
 from archwright.supernets.methods.dropout import GateDropout
 from archwright.supernets.methods.early_stop import EigenvalueStop
@@ -145,6 +146,7 @@ class Bilevel(OneShot):
         """Take a new supernet and the data; the scales of its batch norms are fixed."""
         self.supernet, self.task = supernet, task
         freeze_scales(supernet)
+        accelerate(supernet)
         self.randomness = Randomness(self.seed)
         device = next(supernet.parameters()).device
         self.weight_data, self.architecture_data = split(
