@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from archwright.errors import TaskError
-from archwright.tasks.datasets.restricted_pickle import ALLOWED, load_plain
+from archwright.tasks.datasets.restricted_pickle import ARRAYS, NUMBERS, load_plain
 
 
 def load(content):
@@ -89,9 +89,9 @@ def test_dotted_names_are_no_way_around():
 
 def test_a_pickle_cannot_change_the_functions_it_names():
     # Named, then given the state {"evil": 1}, which sets attributes of the object.
-    before = {key: dict(vars(function)) for key, function in ALLOWED.items()}
+    before = {key: dict(vars(function)) for key, function in ARRAYS.items()}
     load(b"\x80\x02cnumpy\ndtype\n}X\x04\x00\x00\x00evilK\x01sb.")
-    assert {key: dict(vars(function)) for key, function in ALLOWED.items()} == before
+    assert {key: dict(vars(function)) for key, function in ARRAYS.items()} == before
 
 
 def test_a_pickle_cannot_change_the_types_of_numpy():
@@ -116,3 +116,18 @@ def test_a_pickle_cannot_change_the_types_of_numpy():
 def test_a_damaged_pickle_is_named(content):
     with pytest.raises(TaskError, match="the file: expected a pickle, but it is damaged"):
         load(content)
+
+
+@pytest.mark.parametrize("protocol", range(3, pickle.HIGHEST_PROTOCOL + 1))
+def test_numbers_of_numpy_are_read_as_pythons_where_allowed(protocol):
+    content = pickle.dumps(
+        [np.float64(0.1), np.int32(-7), np.float32(2.5), np.bool_(True)], protocol=protocol
+    )
+    read = load_plain(io.BytesIO(content), "the file", NUMBERS)
+    assert read == [0.1, -7, 2.5, True]
+    assert [type(number) for number in read] == [float, int, float, bool]
+
+
+def test_where_only_numbers_are_allowed_arrays_are_refused():
+    with pytest.raises(TaskError, match="which is refused"):
+        load_plain(io.BytesIO(pickle.dumps(np.zeros(2), protocol=2)), "the file", NUMBERS)

@@ -1,22 +1,22 @@
 """Reading pickles that hold plain data and numpy arrays, and nothing else.
 
-A pickle is a program that may call anything it names. This reader knows the few names that arrays need, each
-with a function of its own that can do nothing else, and refuses all others: a file that was tampered with
-runs nothing.
+A pickle is a program that may call anything it names. This reader knows the few names that arrays and numbers
+need, each with a function of its own that can do nothing else, and refuses all others: a file that was tampered
+with runs nothing.
 """
 
 from __future__ import annotations
 
 import pickle
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import IO, Any
 
 import numpy as np
 
 from archwright.errors import TaskError
 
-__all__ = ["load_plain"]
+__all__ = ["ARRAYS", "NUMBERS", "load_plain"]
 
 
 def _array(kind: Any, shape: Any, code: Any) -> np.ndarray[Any, Any]:
@@ -45,7 +45,12 @@ def _from_buffer(data: Any, dtype: Any, shape: Any, order: str, *_: Any) -> Any:
     return np.frombuffer(data, dtype=dtype).reshape(shape, order="F" if order == "F" else "C")
 
 
-ALLOWED: dict[tuple[str, str], Callable[..., Any]] = {
+def _scalar(dtype: Any, data: Any) -> Any:
+    """One number of numpy's, as a number of Python's."""
+    return np.frombuffer(data, dtype=dtype, count=1)[0].item()
+
+
+ARRAYS: Mapping[tuple[str, str], Callable[..., Any]] = {
     ("_codecs", "encode"): _encode,
     ("numpy", "dtype"): _dtype,
     ("numpy", "ndarray"): _array,
@@ -54,6 +59,14 @@ ALLOWED: dict[tuple[str, str], Callable[..., Any]] = {
     ("numpy.core.numeric", "_frombuffer"): _from_buffer,
     ("numpy._core.numeric", "_frombuffer"): _from_buffer,
 }
+"""The names that arrays need, with what is called for them."""
+
+NUMBERS: Mapping[tuple[str, str], Callable[..., Any]] = {
+    ("numpy", "dtype"): _dtype,
+    ("numpy.core.multiarray", "scalar"): _scalar,  # numpy 1
+    ("numpy._core.multiarray", "scalar"): _scalar,  # numpy 2
+}
+"""The names that single numbers of numpy's need."""
 
 
 class _RefusedError(TaskError):
@@ -61,22 +74,26 @@ class _RefusedError(TaskError):
 
 
 class _PlainUnpickler(pickle.Unpickler):
-    def __init__(self, file: IO[bytes], what: str) -> None:
+    def __init__(
+        self, file: IO[bytes], what: str, allowed: Mapping[tuple[str, str], Callable[..., Any]]
+    ) -> None:
         super().__init__(file, encoding="bytes")
-        self._what = what
+        self._what, self._allowed = what, allowed
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in ALLOWED:
+        if (module, name) not in self._allowed:
             raise _RefusedError(
                 f"{self._what}: expected plain data and numpy arrays, but the file names {module}.{name}, "
                 "which is refused; it is not the official file, get that again"
             )
-        known = ALLOWED[module, name]
+        known = self._allowed[module, name]
         # A new function each time: a pickle may also set attributes of what it has named.
         return lambda *arguments: known(*arguments)
 
 
-def load_plain(file: IO[bytes], what: str) -> Any:
+def load_plain(
+    file: IO[bytes], what: str, allowed: Mapping[tuple[str, str], Callable[..., Any]] = ARRAYS
+) -> Any:
     """Read one pickle of plain data (numbers, strings, lists, dicts) and numpy arrays.
 
     Nothing else is called. Keys and strings that Python 2 wrote come as bytes.
@@ -84,12 +101,13 @@ def load_plain(file: IO[bytes], what: str) -> Any:
     Args:
         file: Open for reading bytes.
         what: How to call it in an error.
+        allowed: Module and name of what it may name, with what is called instead: `ARRAYS`, `NUMBERS` or both.
 
     Raises:
         TaskError: When it names anything else, or is no pickle.
     """
     try:
-        return _PlainUnpickler(file, what).load()
+        return _PlainUnpickler(file, what, allowed).load()
     except _RefusedError:
         raise
     except Exception as error:  # a damaged pickle raises nearly any error

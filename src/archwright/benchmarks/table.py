@@ -1,0 +1,122 @@
+"""A table of networks that were really trained: a space and an estimator, so that no strategy knows of benchmarks."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archwright.errors import UsageError, did_you_mean
+from archwright.estimators.tabular import Row, Runs, TabularEstimator
+from archwright.objectives import Direction, Objective, parse_objective
+from archwright.spaces import Space
+
+__all__ = ["Table"]
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A space, and what is known of each of its networks.
+
+    Args:
+        name: What to call it, such as `nas-bench-graph:cora`.
+        space: Its search space; the canonical form is the key of the rows.
+        rows: From canonical form to results.
+        objectives: The metrics that a search may optimise, with their direction; the first is taken by default.
+        test: The metric to report of what the first objective has found, such as the accuracy on test data.
+        epochs: From a number of epochs to the rows of shorter trainings, where the table has any.
+        runs: What an estimate is where a network was trained several times: "mean" or "drawn".
+
+    Raises:
+        UsageError: When there are no rows or objectives, or a row lacks a metric.
+    """
+
+    name: str
+    space: Space
+    rows: Mapping[Hashable, Row]
+    objectives: tuple[Objective, ...]
+    test: str | None = None
+    epochs: Mapping[int, Mapping[Hashable, Row]] = field(default_factory=dict)
+    runs: Runs = "mean"
+
+    def __post_init__(self) -> None:
+        if not self.rows or not self.objectives:
+            raise UsageError(
+                f"{self.name}: expected a table of at least one network and one objective, got {len(self.rows)} and "
+                f"{len(self.objectives)}"
+            )
+        for name in self.metrics:
+            if missing := next((key for key, row in self.rows.items() if name not in row.metrics), None):
+                raise UsageError(f"{self.name}: the row {missing!r} has no metric {name!r}")
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics of the objectives and of the report."""
+        names = [objective.name for objective in self.objectives]
+        return tuple(dict.fromkeys(names if self.test is None else [*names, self.test]))
+
+    @cached_property
+    def positions(self) -> dict[Hashable, int]:
+        """From canonical form to the position of the network in `values`."""
+        return {key: i for i, key in enumerate(self.rows)}
+
+    def estimator(self, seed: int = 0) -> TabularEstimator:
+        """An estimator that looks up here.
+
+        Args:
+            seed: Of the draws, where one of several runs is drawn.
+        """
+        return TabularEstimator(self.space, self.rows, epochs=self.epochs, runs=self.runs, seed=seed)
+
+    def objective(self, text: str) -> Objective:
+        """The objective of a name such as `latency`, or as `max:NAME` and `min:NAME` say.
+
+        Raises:
+            UsageError: When the table has no such metric.
+        """
+        for known in self.objectives:
+            if known.name == text.strip():
+                return known
+        if ":" in text:
+            parsed = parse_objective(text)
+            if parsed.name in next(iter(self.rows.values())).metrics:
+                return parsed
+            text = parsed.name
+        known_names = [objective.name for objective in self.objectives]
+        raise UsageError(f"{self.name} has no objective {text!r}.{did_you_mean(text, known_names)}")
+
+    def values(self, names: Sequence[str]) -> NDArray[np.float64]:
+        """The mean results of all networks.
+
+        Args:
+            names: Of metrics.
+
+        Returns:
+            Shape (networks, names), in the order of the rows.
+
+        Raises:
+            UsageError: When a metric is missing.
+        """
+        try:
+            rows = [[sum(row.metrics[n]) / len(row.metrics[n]) for n in names] for row in self.rows.values()]
+        except KeyError as error:
+            known = next(iter(self.rows.values())).metrics
+            raise UsageError(
+                f"{self.name} has no metric {error.args[0]!r}.{did_you_mean(str(error.args[0]), known)}"
+            ) from None
+        return np.array(rows, dtype=np.float64).reshape(len(self.rows), len(names))
+
+    def unit(self, objective: Objective) -> tuple[float, str]:
+        """By what a regret is multiplied, and the name of its unit.
+
+        Returns:
+            100 and "percentage points" for a share in [0, 1] that is to be maximised, else 1 and the metric's name.
+        """
+        if objective.direction is Direction.MAXIMIZE:
+            values = self.values([objective.name])
+            if values.min() >= 0.0 and values.max() <= 1.0:
+                return 100.0, "percentage points"
+        return 1.0, objective.name
