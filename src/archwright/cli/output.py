@@ -140,10 +140,11 @@ def _print_supernet(console: Console, run: Run) -> None:
         last: dict[str, float] = run.epochs[-1]["metrics"]
         derived = {name: value for name, value in last.items() if name.startswith("derived_")}
         watched = {name: value for name, value in last.items() if name not in derived}
-        console.print(f"last epoch: {escape(_brief(watched))}")
+        console.print(f"last epoch: {escape(_brief(watched))}", soft_wrap=True)
         if derived:
             names = {name.removeprefix("derived_"): value for name, value in derived.items()}
-            console.print(f"the network it would derive, by shared weights: {escape(_brief(names))}")
+            told = f"the network it would derive, by shared weights: {_brief(names)}"
+            console.print(escape(told), soft_wrap=True)
 
 
 def _brief(metrics: dict[str, float]) -> str:
