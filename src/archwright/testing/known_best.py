@@ -24,7 +24,6 @@ RULE: dict[str, Any] = {
     "controller_learning_rate": 3.5e-3,
     "controller_steps": 3,
     "controller_samples": 5,
-    "cells": None,
     "operations": (3, 2),
 }
 """The options that every one-shot method searches with, as far as it has them: few epochs, and large steps of alpha."""
