@@ -9,8 +9,7 @@ import torch
 
 from archwright.spaces import Space
 from archwright.spaces.zoo import make_space
-from archwright.supernets import Supernet
-from archwright.supernets.check import check
+from archwright.supernets import Supernet, check
 
 _CASES: dict[str, tuple[str, tuple[int, ...], dict[str, Any]]] = {
     "nasbench201": ("nasbench201", (1, 8, 8), {"channels": 4, "cells": 1}),

@@ -57,7 +57,7 @@ class SupernetTraining:
         Raises:
             UsageError: Names each of them, with the cure.
         """
-        from archwright.supernets.check import check
+        from archwright.supernets import check
 
         if problems := check(self.space, self.method, self.task.example()):
             listed = "\n".join(f"  {problem}" for problem in problems)

@@ -2,6 +2,7 @@
 
 - `Supernet`: the network, its gates, `extract`. Its parts: `MixedSwitch`, `GatedEdge`, `Elastic`.
 - Gates: `OnePath`, `Mixture`.
+- `check`: what a method cannot share weights over, said before any training.
 - `METHODS`, `make_method`: the one-shot methods by name; `OneShot`, the seam they keep.
 - `shared_score`: an architecture's score by shared weights; `recalibrate`, `freeze_scales`: batch norms.
 
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from archwright.supernets.methods.registry import METHODS, Method, make_method
 
 if TYPE_CHECKING:
+    from archwright.supernets.checking import Unshared, check
     from archwright.supernets.elastic import Elastic
     from archwright.supernets.gates import Gate, Gates, Mixture, OnePath
     from archwright.supernets.methods.bilevel import Bilevel
@@ -40,6 +42,8 @@ __all__ = [
     "OneShot",
     "Policy",
     "Supernet",
+    "Unshared",
+    "check",
     "covering",
     "freeze_scales",
     "make_method",
@@ -59,6 +63,8 @@ _HOMES = {
     "OneShot": "methods.one_shot",
     "Policy": "methods.policy",
     "Supernet": "supernet",
+    "Unshared": "checking",
+    "check": "checking",
     "covering": "supernet",
     "freeze_scales": "norms",
     "recalibrate": "norms",

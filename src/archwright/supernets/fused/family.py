@@ -12,7 +12,7 @@ from torch import Tensor
 
 from archwright.supernets.fused.blocked import Floats, by_channel, filled_up
 from archwright.supernets.fused.geometry import Geometry, geometry_of
-from archwright.supernets.fused.halves import Half, pack
+from archwright.supernets.fused.halves import Half, pack, unpack
 from archwright.supernets.fused.kernels import convolve, convolve_backward
 from archwright.supernets.fused.lanes import LANES
 from archwright.supernets.fused.statistics import Moments, Norms
@@ -203,12 +203,8 @@ class Family:
             )
 
         share_images(images, work)
-        return by_channel(moments, self.channels), self._unpacked(spatial, channels) if weights else []
-
-    def _unpacked(self, spatial: Tensor, channels: Tensor) -> list[list[Tensor]]:
-        """The gradients of the weights, summed over the threads."""
-        all_spatial, all_channels = spatial.sum(0), channels.sum(0)
-        return [half.unpack(all_spatial[i], all_channels[i]) for i, half in enumerate(self.halves)]
+        gradients = unpack(self.halves, spatial.sum(0), channels.sum(0)) if weights else []
+        return by_channel(moments, self.channels), gradients
 
 
 def _addresses(tensors: Sequence[Tensor], times: int = 1) -> NDArray[np.int64]:

@@ -197,10 +197,14 @@ class Forward:
         pooling = pooling_of(window, *source.shape[2:4])
         pooled, moments = pooling.forward(source, channels)
         run = PoolRun(pooling, self._keep(pooled))
+        normed = [norm for _, _, operation in using if (norm := operation.norm) is not None]
+        for norm in normed:
+            _check_channels(channels, norm.num_features)
+        norms = normalise(normed, moments.repeated(len(normed))) if normed else Norms.none(channels)
+        rows = iter(range(len(normed)))
         for e, k, operation in using:
-            _check_channels(channels, None if operation.norm is None else operation.norm.num_features)
-            norms = Norms.none(channels) if operation.norm is None else normalise([operation.norm], moments)
-            self._add(Term(e, k, run.output, norms, run))
+            own = Norms.none(channels) if operation.norm is None else norms.row(next(rows))
+            self._add(Term(e, k, run.output, own, run))
         return run
 
     def _other(self, e: int, k: int, operation: Other, number: int) -> None:

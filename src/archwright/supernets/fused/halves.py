@@ -13,7 +13,7 @@ from archwright.spaces.zoo.blocks import FactorizedReduce
 from archwright.supernets.fused.blocked import blocks_of
 from archwright.supernets.fused.lanes import LANES
 
-__all__ = ["Half", "Packed", "halves_of", "is_plain_norm", "pack"]
+__all__ = ["Half", "Packed", "halves_of", "is_plain_norm", "pack", "unpack"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,27 +58,6 @@ class Half:
         spatial = [] if self.spatial is None else [self.spatial]
         return [_weight(convolution) for convolution in (*spatial, *self.points)]
 
-    def unpack(self, spatial: Tensor, channels: Tensor) -> list[Tensor]:
-        """Gradients in the kernels' form as those of `weights`.
-
-        Args:
-            spatial: Shape (copies * blocks, taps or more, LANES).
-            channels: Shape (out blocks, copies * blocks * LANES, LANES).
-        """
-        gradients = []
-        if self.spatial is not None:
-            by_tap = spatial[:, : len(self.taps)].permute(0, 2, 1).flatten(0, 1)[: self.in_channels]
-            gradients.append(by_tap.reshape(self.spatial.weight.shape))
-        matrix = channels.permute(0, 2, 1).flatten(0, 1)
-        depth = blocks_of(self.in_channels) * LANES
-        row = 0
-        for i, convolution in enumerate(self.points):
-            rows = convolution.out_channels
-            part = matrix[row : row + rows, i * depth : i * depth + self.in_channels]
-            gradients.append(part.reshape(convolution.weight.shape))
-            row += rows
-        return gradients
-
 
 @dataclass(frozen=True, eq=False)
 class Packed:
@@ -122,6 +101,36 @@ def pack(halves: Sequence[Half]) -> Packed:
         matrix.view(count, out_blocks, LANES, -1).transpose(2, 3).contiguous(),
         matrix.view(count, out_blocks * LANES, copies * blocks, LANES).transpose(1, 2).contiguous(),
     )
+
+
+def unpack(halves: Sequence[Half], spatial: Tensor, channels: Tensor) -> list[list[Tensor]]:
+    """Gradients in the kernels' form as those of each half's `weights`.
+
+    Args:
+        halves: As for `pack`.
+        spatial: Shaped as `Packed.spatial`.
+        channels: Shaped as `Packed.channels`.
+    """
+    first, count = halves[0], len(halves)
+    gradients: list[list[Tensor]] = [[] for _ in halves]
+    for shape in {half.spatial.weight.shape for half in halves if half.spatial is not None}:
+        of_shape = [
+            i for i, h in enumerate(halves) if h.spatial is not None and h.spatial.weight.shape == shape
+        ]
+        taps = shape[2] * shape[3]
+        by_tap = spatial[of_shape, :, :taps].transpose(2, 3).flatten(1, 2)[:, : shape[0]]
+        for i, gradient in zip(of_shape, by_tap.reshape(-1, *shape).unbind(0), strict=True):
+            gradients[i].append(gradient)
+    matrix = channels.transpose(2, 3).reshape(count, -1, channels.shape[2])
+    depth, row = blocks_of(first.in_channels) * LANES, 0
+    for copy in range(first.copies):
+        rows = first.points[copy].out_channels
+        part = matrix[:, row : row + rows, copy * depth : copy * depth + first.in_channels]
+        shape = first.points[copy].weight.shape
+        for each, gradient in zip(gradients, part.reshape(count, *shape).unbind(0), strict=True):
+            each.append(gradient)
+        row += rows
+    return gradients
 
 
 def _weight(convolution: nn.Conv2d | None) -> Tensor:

@@ -111,48 +111,57 @@ class Norms:
 @torch.no_grad()
 def normalise(norms: Sequence[nn.BatchNorm2d], moments: Moments) -> Norms:
     """The norms with the statistics that they use in their mode; running statistics are updated as torch would."""
-    _update(norms, moments)
+    _update(
+        [(i, norm) for i, norm in enumerate(norms) if norm.training and _tracked(norm) is not None], moments
+    )
     channels = moments.mean.shape[1]
-    weight = np.array([_numbers(norm.weight, 1.0, channels) for norm in norms], np.float64)
-    bias = np.array([_numbers(norm.bias, 0.0, channels) for norm in norms], np.float64)
+    weight = _rows([norm._parameters["weight"] for norm in norms], 1.0, channels)
+    bias = _rows([norm._parameters["bias"] for norm in norms], 0.0, channels)
     eps = np.array([[norm.eps] for norm in norms])
     mean, variance, share = moments.mean, moments.variance, np.full((len(norms), 1), 1.0 / moments.count)
-    fixed = [i for i, norm in enumerate(norms) if not norm.training and norm.running_mean is not None]
+    fixed = [
+        (i, tracked) for i, n in enumerate(norms) if not n.training and (tracked := _tracked(n)) is not None
+    ]
     if fixed:
         mean, variance = mean.copy(), variance.copy()
-        for i in fixed:
-            mean[i] = _numbers(norms[i].running_mean, 0.0, channels)
-            variance[i] = _numbers(norms[i].running_var, 1.0, channels)
-            share[i] = 0.0
+        for i, (running_mean, running_variance) in fixed:
+            mean[i], variance[i], share[i] = running_mean.numpy(), running_variance.numpy(), 0.0
     return Norms(mean, 1.0 / np.sqrt(variance + eps), weight, bias, share)
 
 
-def _update(norms: Sequence[nn.BatchNorm2d], moments: Moments) -> None:
-    updated = [
-        i
-        for i, norm in enumerate(norms)
-        if norm.training and norm.track_running_stats and norm.running_mean is not None
-    ]
+def _tracked(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor] | None:
+    """The running mean and variance."""
+    mean, variance = norm._buffers.get("running_mean"), norm._buffers.get("running_var")
+    return None if mean is None or variance is None else (mean, variance)
+
+
+def _update(updated: Sequence[tuple[int, nn.BatchNorm2d]], moments: Moments) -> None:
+    """The running statistics of some of the norms, by their momentum."""
     if not updated:
         return
     means = torch.from_numpy(moments.mean.astype(np.float32)).unbind(0)
     unbiased = moments.variance * (moments.count / max(1, moments.count - 1))
     variances = torch.from_numpy(unbiased.astype(np.float32)).unbind(0)
-    for i in updated:
-        norm = norms[i]
-        assert norm.running_mean is not None
-        assert norm.running_var is not None
+    counts = [count for _, norm in updated if (count := norm._buffers.get("num_batches_tracked")) is not None]
+    if counts:
+        torch._foreach_add_(counts, 1)
+    by_momentum: dict[float, list[tuple[Tensor, Tensor]]] = {}
+    for i, norm in updated:
         momentum = norm.momentum
-        if norm.num_batches_tracked is not None:
-            norm.num_batches_tracked.add_(1)
-            if momentum is None:
-                momentum = 1.0 / float(norm.num_batches_tracked)
-        if momentum:
-            norm.running_mean.lerp_(means[i], momentum)
-            norm.running_var.lerp_(variances[i], momentum)
+        if momentum is None:  # the plain mean of all batches
+            count = norm._buffers.get("num_batches_tracked")
+            momentum = 0.0 if count is None else 1.0 / float(count)
+        tracked = _tracked(norm)
+        assert tracked is not None
+        by_momentum.setdefault(momentum, []).extend([(tracked[0], means[i]), (tracked[1], variances[i])])
+    for momentum, pairs in by_momentum.items():
+        torch._foreach_lerp_([running for running, _ in pairs], [new for _, new in pairs], momentum)
 
 
-def _numbers(tensor: Tensor | None, otherwise: float, channels: int) -> Floats:
-    if tensor is None:
-        return np.full(channels, otherwise)
-    return np.asarray(tensor.detach().numpy(), np.float64)
+def _rows(tensors: Sequence[Tensor | None], otherwise: float, channels: int) -> Floats:
+    """Numbers by channel; where there is no tensor, the other number."""
+    rows = np.full((len(tensors), channels), otherwise)
+    for row, tensor in zip(rows, tensors, strict=True):
+        if tensor is not None:
+            row[:] = tensor.detach().numpy()
+    return rows

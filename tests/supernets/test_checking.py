@@ -12,7 +12,7 @@ import archwright as aw
 from archwright.errors import UsageError
 from archwright.experiments import load_object
 from archwright.spaces.zoo import make_space
-from archwright.supernets.check import check
+from archwright.supernets import check
 
 HERE = Path(__file__).parent
 SHAPE, SPACES, head = (
