@@ -83,7 +83,7 @@ def pack(halves: Sequence[Half]) -> Packed:
     spatial = torch.zeros(count, copies, blocks * LANES, most_taps)
     for taps in {len(half.taps) for half in halves if half.spatial is not None}:
         of_size = [i for i, half in enumerate(halves) if half.spatial is not None and len(half.taps) == taps]
-        stacked = torch.stack([_weight(halves[i].spatial) for i in of_size]).flatten(2)
+        stacked = torch.stack([_weight(halves[i].spatial).flatten(1) for i in of_size])
         spatial[of_size, 0, : first.in_channels, :taps] = stacked
     for i, half in enumerate(halves):
         if half.spatial is None:
