@@ -179,7 +179,7 @@ def _figure(family: Family) -> go.Figure:
             "domain": (max(0.0, top - (_ROW - _GAP) / inner), top),
             "anchor": f"x{suffix}",
             "range": shown,
-            "tickformat": ".2~f" if family.are_items else ".0%" if shown[1] - shown[0] > 0.05 else ".1%",
+            "tickformat": _tick_format(shown, family.are_items),
             "nticks": 4,
             "showticklabels": column == 0,
         }
@@ -254,6 +254,12 @@ def _shown(members: Sequence[Preference]) -> tuple[float, float]:
         return 0.0, 1.06 * high
     margin = 0.08 * (high - low) or 0.01
     return low - margin, high + margin
+
+
+def _tick_format(shown: tuple[float, float], are_items: bool) -> str:
+    """So many decimals that ticks differ: percentages for probabilities."""
+    finer = sum(shown[1] - shown[0] < span for span in (0.05, 0.004))
+    return f".{2 + finer}f" if are_items else f".{finer}%"
 
 
 def _note(family: Family, lowest: float) -> str:
