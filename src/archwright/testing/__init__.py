@@ -18,6 +18,7 @@ from archwright.errors import MissingExtraError
 if TYPE_CHECKING:
     from archwright.testing.estimator_contract import EstimatorContract
     from archwright.testing.executor_contract import ExecutorContract, IsolatedExecutorContract
+    from archwright.testing.one_shot_contract import OneShotContract
     from archwright.testing.space_contract import NetworkSpaceContract, SpaceContract
     from archwright.testing.store_contract import StoreContract
     from archwright.testing.strategy_contract import StrategyContract
@@ -30,6 +31,7 @@ __all__ = [
     "ExecutorContract",
     "IsolatedExecutorContract",
     "NetworkSpaceContract",
+    "OneShotContract",
     "SpaceContract",
     "StoreContract",
     "StrategyContract",
@@ -42,6 +44,7 @@ _CONTRACTS = {
     "ExecutorContract": "executor_contract",
     "IsolatedExecutorContract": "executor_contract",
     "NetworkSpaceContract": "space_contract",
+    "OneShotContract": "one_shot_contract",
     "SpaceContract": "space_contract",
     "StoreContract": "store_contract",
     "StrategyContract": "strategy_contract",

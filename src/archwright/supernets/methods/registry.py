@@ -207,7 +207,7 @@ def _check_type(method: str, option: str, value: Any, default: Any) -> None:
     elif isinstance(default, float):
         fits, wanted = number, "a number"
     elif isinstance(default, list | tuple):
-        fits, wanted = isinstance(value, list | tuple), "a list"
+        fits, wanted = value is None or isinstance(value, list | tuple), "a list"
     else:
         return
     if not fits:
