@@ -21,7 +21,7 @@ from archwright.testing.toy_spaces import flat
 from archwright.trials import Measurement, Trial, TrialState
 
 BLOCK = 500
-TARGET = 5_000
+TARGET = 10_000
 SCORE = Objective("score", Direction.MAXIMIZE)
 COST = Objective("cost", Direction.MINIMIZE)
 CASES: list[tuple[str, str, Sequence[Objective], dict[str, Any]]] = [
@@ -34,6 +34,9 @@ CASES: list[tuple[str, str, Sequence[Objective], dict[str, Any]]] = [
     ),
     ("evolution, crossover 0.5", "evolution", [SCORE], {"crossover": 0.5}),
     ("evolution, 2 objectives", "evolution", [SCORE, COST], {}),
+    ("mu_plus_lambda", "mu_plus_lambda", [SCORE], {}),
+    ("nsga2, 2 objectives", "nsga2", [SCORE, COST], {}),
+    ("local", "local", [SCORE], {}),
     ("random", "random", [SCORE], {}),
     ("grid", "grid", [SCORE], {}),
 ]
@@ -69,7 +72,7 @@ def main() -> None:
         rates = run(make_strategy(name, space, objectives, **options), wanted.trials)
         tenth = max(1, len(rates) // 10)
         early, late = statistics.median(rates[tenth : 2 * tenth]), statistics.median(rates[-tenth:])
-        target = f"   target {TARGET:,}/s" if told == "evolution" else ""
+        target = f"   target {TARGET:,}/s" if told in ("evolution", "local", "random") else ""
         print(
             f"{told:<28} {statistics.median(rates):>8,.0f}/s   last tenth beside second {late / early:.2f}{target}"
         )

@@ -14,11 +14,12 @@ GUIDE = (Path(__file__).parents[2] / "docs" / "strategies.md").read_text(encodin
 
 def test_examples_run(capsys: pytest.CaptureFixture[str]) -> None:
     examples = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
-    assert len(examples) == 2
+    assert len(examples) == 3
     names: dict[str, object] = {"__name__": "guide"}
     for example in examples:
         exec(compile(example, "docs/strategies.md", "exec"), names)
     assert capsys.readouterr().out.startswith("Architecture(width0=")
+    assert names["space"].contains(names["strategy"].ask().architecture)  # type: ignore[attr-defined]
     contract = names["TestMyStrategy"]
     contract().test_proposes_every_architecture_once_and_then_says_so("conditional")
     contract().test_a_state_is_a_picture("conditional")

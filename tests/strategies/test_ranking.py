@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from archwright.errors import UsageError
 from archwright.objectives import Direction, Objective
 from archwright.spaces import Architecture
-from archwright.strategies import Score, score, standings
+from archwright.strategies import Score, dominates, score, standings
 from archwright.trials import Candidate, Measurement, Trial, TrialState
 
 ACCURACY = Objective("accuracy")
@@ -93,7 +93,7 @@ feasible = st.tuples(small, small, small).map(lambda losses: Score(0.0, losses))
 infeasible = st.sampled_from([Score(0.5), Score(1.5), Score(math.inf)])
 
 
-def dominates(a: Score, b: Score) -> bool:
+def beats(a: Score, b: Score) -> bool:
     """Constraint domination, written down once more."""
     if a.violation or b.violation:
         return a.violation < b.violation
@@ -106,9 +106,10 @@ def test_standings_agree_with_domination(scores: list[Score]) -> None:
     assert len(keys) == len(scores)
     for a, key_of_a in zip(scores, keys, strict=True):
         for b, key_of_b in zip(scores, keys, strict=True):
-            if dominates(a, b):
+            assert dominates(a, b) == beats(a, b)
+            if beats(a, b):
                 assert key_of_a < key_of_b
-        on_front = a.violation == 0.0 and not any(dominates(b, a) for b in scores)
+        on_front = a.violation == 0.0 and not any(beats(b, a) for b in scores)
         assert (key_of_a[:2] == (0.0, 0.0)) == on_front
 
 
@@ -123,3 +124,39 @@ def test_of_one_rank_the_lonelier_comes_first() -> None:
 def test_where_all_are_equal_none_is_lonely() -> None:
     keys = standings([Score(0.0, (1.0, 2.0))] * 4)
     assert sorted(key[2] for key in keys) == [-math.inf, -math.inf, 0.0, 0.0]
+
+
+def peeled(scores: list[Score]) -> list[int]:
+    """The Pareto ranks by their definition: the front is taken off again and again."""
+    ranks, left, rank = [0] * len(scores), set(range(len(scores))), 0
+    while left:
+        front = {i for i in left if not any(beats(scores[j], scores[i]) for j in left)}
+        for i in front:
+            ranks[i] = rank
+        left -= front
+        rank += 1
+    return ranks
+
+
+@given(scores=st.lists(feasible, max_size=15))
+def test_ranks_are_those_of_fronts_peeled_off(scores: list[Score]) -> None:
+    assert [key[1] for key in standings(scores)] == peeled(scores)
+
+
+@given(
+    losses=st.lists(
+        st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=3, max_size=12, unique_by=lambda p: p[0]
+    )
+)
+def test_crowding_is_the_gap_between_the_neighbours(losses: list[tuple[float, float]]) -> None:
+    """On a front of two objectives, made by sorting one up and the other down."""
+    ups, downs = sorted(x for x, _ in losses), sorted({y for _, y in losses}, reverse=True)
+    if len(downs) < len(ups):
+        return
+    keys = standings([Score(0.0, pair) for pair in zip(ups, downs, strict=True)])
+    assert {key[1] for key in keys} == {0}
+    assert -keys[0][2] == -keys[-1][2] == math.inf
+    for i in range(1, len(ups) - 1):
+        gap = (ups[i + 1] - ups[i - 1]) / (ups[-1] - ups[0])
+        gap += (downs[i - 1] - downs[i + 1]) / (downs[0] - downs[-1])
+        assert -keys[i][2] == pytest.approx(gap)

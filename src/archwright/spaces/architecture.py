@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, ItemsView, Iterator, KeysView, Mapping, ValuesView
 from typing import Any
 
 from archwright.errors import SpaceError
@@ -47,6 +47,18 @@ class Architecture(Mapping[str, Any]):
 
     def __contains__(self, address: object) -> bool:
         return address in self._values
+
+    def keys(self) -> KeysView[str]:
+        """The addresses."""
+        return self._values.keys()
+
+    def values(self) -> ValuesView[Any]:
+        """The values."""
+        return self._values.values()
+
+    def items(self) -> ItemsView[str, Any]:
+        """Pairs of address and value."""
+        return self._values.items()
 
     def __eq__(self, other: object) -> bool:
         return self._values == other._values if isinstance(other, Architecture) else NotImplemented

@@ -94,7 +94,9 @@ class Space:
             ) from None
         self.decisions: dict[str, Decision] = self._plan.everything()
         """Address to decision, all of them, in the order of the encoding."""
+        # What others are active depends on these alone.
         self._steering = {read[0] for branch in self._plan.branches for read in branch.reads}
+        self._varying = {address for address, decision in self.decisions.items() if decision.size > 1}
         self._codes = Codes(self.decisions)
         self.columns = self._codes.columns
         """The length of an encoding."""
@@ -121,8 +123,7 @@ class Space:
             SpaceError: When an address is unknown, missing or inactive, a value is not one the decision can
                 take, or a constraint does not hold.
         """
-        architecture = self.checked(values)
-        if broken := self._rules.broken(architecture):
+        if broken := self._rules.broken(architecture := self.checked(values)):
             raise SpaceError(f"the constraint {broken} does not hold for {architecture!r}")
         return architecture
 
@@ -169,8 +170,7 @@ class Space:
         """
         random = random if isinstance(random, Random) else Random(random)
         for _ in range(_TRIES):
-            architecture = self.decided(lambda _, decision: decision.draw(random))
-            if self._rules.allow(architecture):
+            if self._rules.allow(architecture := self.decided(lambda _, decision: decision.draw(random))):
                 return architecture
         raise SpaceError(
             f"the constraints {', '.join(self._rules.names)} refused {_TRIES:,} random architectures "
@@ -189,7 +189,7 @@ class Space:
         random = random if isinstance(random, Random) else Random(random)
         values, canonical = architecture._values, self._rules.canonical
         self._check_addresses(values)
-        addresses = [address for address in values if self.decisions[address].size > 1]
+        addresses = [address for address in values if address in self._varying]
         if not addresses:
             raise SpaceError("this architecture cannot be mutated: no active decision has a second value")
         own = canonical(architecture)
@@ -221,8 +221,7 @@ class Space:
             for address, value in first._values.items():
                 if address not in wanted or random.random() < 0.5:
                     wanted[address] = value
-            child = self._with(wanted, random)
-            if self._rules.allow(child):
+            if self._rules.allow(child := self._with(wanted, random)):
                 return child
         raise SpaceError(f"{_TRIES:,} children in a row were refused by the constraints; loosen them")
 
@@ -245,11 +244,12 @@ class Space:
 
     def _changed(self, old: Architecture, address: str, value: Any, random: Random | None) -> Architecture:
         values = {**old._values, address: value}
-        # Where nothing looks at the decision, the same ones stay active.
         return self._with(values, random) if address in self._steering else Architecture._adopt(values)
 
-    def _with(self, wanted: Mapping[str, Any], random: Random | None) -> Architecture:
+    def _with(self, wanted: dict[str, Any], random: Random | None) -> Architecture:
         """The architecture with the wanted values where active; the rest drawn, or the first value."""
+        if not self._steering and len(wanted) == len(self.decisions):
+            return Architecture._adopt(wanted)
 
         def decide(address: str, decision: Decision) -> Any:
             if address in wanted:

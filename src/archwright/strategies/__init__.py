@@ -1,6 +1,6 @@
 """Strategies: what to try next. No torch here."""
 
-from archwright.strategies.evolution import Evolution, RegularizedEvolution
+from archwright.strategies.evolution import NSGA2, Evolution, MuPlusLambda, RegularizedEvolution
 from archwright.strategies.grid import GridSearch
 from archwright.strategies.local_search import LocalSearch
 from archwright.strategies.proposals import Proposals
@@ -17,6 +17,8 @@ __all__ = [
     "Evolution",
     "GridSearch",
     "LocalSearch",
+    "MuPlusLambda",
+    "NSGA2",
     "Proposals",
     "RandomSearch",
     "RegularizedEvolution",

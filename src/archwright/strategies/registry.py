@@ -49,6 +49,16 @@ STRATEGIES: dict[str, Entry] = {
         "climbs to the first neighbour that is no worse, and begins anew where there is none",
         {"initial": 10},
     ),
+    "mu_plus_lambda": Entry(
+        "archwright.strategies.evolution:MuPlusLambda",
+        "evolution that keeps the best of parents and children",
+        {"parents": 10, "children": 10, "crossover": 0.0},
+    ),
+    "nsga2": Entry(
+        "archwright.strategies.evolution:NSGA2",
+        "NSGA-II: evolution along the Pareto front of several objectives",
+        {"population_size": 40, "crossover": 0.9, "mutations": 1.0},
+    ),
     "random": Entry("archwright.strategies.random_search:RandomSearch", "independent random architectures"),
 }
 """The strategies that come with Archwright."""

@@ -32,6 +32,7 @@ class Seen:
         self._canonical: set[Hashable] = set()
         self._active: dict[tuple[str, ...], int] = {}
         self._values: list[list[Any]] = []
+        self._unwritten: list[Architecture] = []
         self._rest: Listing | None = None
 
     def __len__(self) -> int:
@@ -46,8 +47,7 @@ class Seen:
         if canonical in self._canonical:
             return False
         self._canonical.add(canonical)
-        data = architecture.to_json()
-        self._values.append([self._active.setdefault(tuple(data), len(self._active)), *data.values()])
+        self._unwritten.append(architecture)
         return True
 
     def draw(self, random: Random) -> Architecture:
@@ -96,11 +96,16 @@ class Seen:
             position of its list there, followed by its values. Addresses are long and many: written once,
             they leave a third of the text.
         """
+        for architecture in self._unwritten:
+            data = architecture.to_json()
+            self._values.append([self._active.setdefault(tuple(data), len(self._active)), *data.values()])
+        self._unwritten.clear()
         return {"addresses": [list(addresses) for addresses in self._active], "values": list(self._values)}
 
     def load_json(self, data: Mapping[str, Any]) -> None:
         """Forget everything and take over what `to_json` gave."""
         self._rest = None
+        self._unwritten.clear()
         self._active = {tuple(addresses): i for i, addresses in enumerate(data["addresses"])}
         self._values = list(data["values"])
         self._canonical = set()

@@ -25,21 +25,23 @@ _CHILDREN_A_STEP = 4
 class Evolution(Strategy):
     """A population of trials: parents are selected, varied into children, and survivors are kept.
 
-    One child an ask, so any number of trials may run at once. The first `initial` architectures are random. A
+    One child an ask, so any number of trials may run at once; a generation is over when `brood` of them have ended,
+    whichever these are. The first `initial` architectures are random. A
     child that was proposed before is bred anew, from the fifth time on with one more mutation every fourth
     time; after twenty, and when even the selected parent has failed, a random new architecture is taken.
 
     Args:
         space: What to search.
         objectives: What is optimised, and the limits. See `archwright.strategies.ranking.standings`.
-        initial: How many random architectures to begin with, at least 1.
+        initial: How many random architectures to begin with, at least 1. As many trials join at once.
         selection: Who becomes a parent.
         variation: How a child comes about.
-        survival: Who stays when a trial has ended.
+        survival: Who stays when a brood has joined the population.
+        brood: How many trials end before they join the population, at least 1.
         seed: Seed of all random numbers.
 
     Raises:
-        UsageError: When initial < 1, or no objective is to be optimised.
+        UsageError: When initial < 1, brood < 1, or no objective is to be optimised.
     """
 
     def __init__(
@@ -51,17 +53,21 @@ class Evolution(Strategy):
         selection: Selection,
         variation: Variation,
         survival: Survival,
+        brood: int = 1,
         seed: int = 0,
     ) -> None:
         if initial < 1:
             raise UsageError(f"evolution: expected at least 1 architecture to begin with, got {initial}")
+        if brood < 1:
+            raise UsageError(f"evolution: expected at least 1 trial in a brood, got {brood}")
         if not any(objective.optimize for objective in objectives):
             raise UsageError("evolution: expected an objective to optimise, got limits alone; add one")
         self.space, self.objectives, self.seed = space, tuple(objectives), seed
         self.initial, self.selection, self.variation, self.survival = initial, selection, variation, survival
         self._seen = Seen(space)
+        self.brood = brood
         self._asked = 0
-        self._take_over([])
+        self._take_over([], [])
 
     @property
     def population(self) -> tuple[Member, ...]:
@@ -78,16 +84,22 @@ class Evolution(Strategy):
         return candidate
 
     def tell(self, trial: Trial) -> None:
-        """Let a finished trial into the population, failed and infeasible ones too: they age it."""
+        """Let a finished trial into the brood, failed and infeasible ones too: they age the population."""
         architecture = trial.candidate.architecture
         member = Member(trial.number, architecture, score(trial, self.objectives))
         self._seen.add(architecture)
-        self._take_over(self.survival([*self._members, member]))
+        self._brood.append(member)
+        if len(self._brood) >= self.brood or len(self._members) < self.initial:
+            self._take_over(self.survival([*self._members, *self._brood]), [])
 
     def state_dict(self) -> dict[str, Any]:
-        """How many were asked, the architectures that are known, and the population."""
-        members = [member.to_json() for member in self._members]
-        return {"asked": self._asked, "seen": self._seen.to_json(), "population": members}
+        """How many were asked, the architectures that are known, the population and the brood."""
+        return {
+            "asked": self._asked,
+            "seen": self._seen.to_json(),
+            "population": [member.to_json() for member in self._members],
+            "brood": [member.to_json() for member in self._brood],
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from a state.
@@ -97,10 +109,13 @@ class Evolution(Strategy):
         """
         self._asked = state["asked"]
         self._seen.load_json(state["seen"])
-        self._take_over([Member.from_json(member, self.space) for member in state["population"]])
+        self._take_over(
+            [Member.from_json(member, self.space) for member in state["population"]],
+            [Member.from_json(member, self.space) for member in state["brood"]],
+        )
 
-    def _take_over(self, members: list[Member]) -> None:
-        self._members = members
+    def _take_over(self, members: list[Member], brood: list[Member]) -> None:
+        self._members, self._brood = members, brood
         self._standings: list[tuple[float, ...]] | None = None
 
     def _child(self, random: Random) -> Candidate | None:
@@ -108,13 +123,16 @@ class Evolution(Strategy):
         if self._standings is None:
             self._standings = standings([member.score for member in self._members])
         ranked = self._standings
+
+        def select() -> Member:
+            return self.selection(self._members, ranked, random)
+
         try:
             for i in range(_CHILDREN):
-                child, parent = self.variation(
-                    self.space, lambda: self.selection(self._members, ranked, random), random
-                )
+                parent = select()
                 if parent.score.failed:
                     return None
+                child = self.variation(self.space, parent.architecture, select, random)
                 for _ in range(i // _CHILDREN_A_STEP):
                     child = self.space.mutate(child, random)
                 if self._seen.add(child):

@@ -8,9 +8,22 @@ from random import Random
 from typing import Any
 
 from archwright.spaces import Architecture, Space
-from archwright.strategies.ranking import Score
+from archwright.strategies.ranking import Score, standings
 
-__all__ = ["Aging", "Member", "Offspring", "Selection", "Survival", "Tournament", "Variation"]
+__all__ = [
+    "Aging",
+    "Chain",
+    "Crossover",
+    "Either",
+    "Elitism",
+    "Member",
+    "Mutation",
+    "PointMutations",
+    "Selection",
+    "Survival",
+    "Tournament",
+    "Variation",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +61,11 @@ class Member:
 Selection = Callable[[Sequence[Member], Sequence[tuple[float, ...]], Random], Member]
 """From the members and their standings (smaller is better) to one that becomes a parent."""
 
-Variation = Callable[[Space, Callable[[], Member], Random], tuple[Architecture, Member]]
-"""From a space and a source of parents to a child and the parent it is most like."""
+Variation = Callable[[Space, Architecture, Callable[[], Member], Random], Architecture]
+"""From a space, an architecture and a source of further parents to what becomes of the architecture."""
 
 Survival = Callable[[Sequence[Member]], list[Member]]
-"""From the members, oldest first, the last just added, to those that stay."""
+"""From the members, oldest first, the newest last, to those that stay, in the same order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +73,7 @@ class Tournament:
     """The best of a few members drawn at random, with replacement. Of equals the first drawn: a random one.
 
     Args:
-        size: How many are drawn.
+        size: How many are drawn; with 1 every member is selected equally often.
     """
 
     size: int
@@ -69,28 +82,107 @@ class Tournament:
         self, members: Sequence[Member], standings: Sequence[tuple[float, ...]], random: Random
     ) -> Member:
         """Select one."""
-        drawn = [int(random.random() * len(members)) for _ in range(self.size)]
-        return members[min(drawn, key=standings.__getitem__)]
+        count, draw = len(members), random.random
+        best = int(draw() * count)
+        for _ in range(self.size - 1):
+            other = int(draw() * count)
+            if standings[other] < standings[best]:
+                best = other
+        return members[best]
 
 
 @dataclass(frozen=True, slots=True)
-class Offspring:
-    """A mutant of one parent or, now and then, a cross of two.
-
-    Args:
-        crossover: Chance of a cross (see `Space.crossover`), in [0, 1].
-    """
-
-    crossover: float = 0.0
+class Mutation:
+    """One active decision changes. See `Space.mutate`."""
 
     def __call__(
-        self, space: Space, select: Callable[[], Member], random: Random
-    ) -> tuple[Architecture, Member]:
-        """Make one child."""
-        parent = select()
-        if self.crossover and random.random() < self.crossover:
-            return space.crossover(parent.architecture, select().architecture, random), parent
-        return space.mutate(parent.architecture, random), parent
+        self, space: Space, architecture: Architecture, select: Callable[[], Member], random: Random
+    ) -> Architecture:
+        """Make a mutant."""
+        return space.mutate(architecture, random)
+
+
+@dataclass(frozen=True, slots=True)
+class PointMutations:
+    """Every decision changes with the same chance, so that some children stay as they are.
+
+    Of n active decisions as many mutations are made, one after the other, as n draws with the chance hit.
+
+    Args:
+        expected: How many change on average, at least 0; the chance of each is this over n, at most 1.
+    """
+
+    expected: float = 1.0
+
+    def __call__(
+        self, space: Space, architecture: Architecture, select: Callable[[], Member], random: Random
+    ) -> Architecture:
+        """Make the changes."""
+        count, draw = len(architecture), random.random
+        for _ in range(count):
+            if draw() * count < self.expected:
+                architecture = space.mutate(architecture, random)
+        return architecture
+
+
+@dataclass(frozen=True, slots=True)
+class Crossover:
+    """Uniform crossover with one more parent. See `Space.crossover`.
+
+    Args:
+        chance: How often it takes place, in [0, 1].
+    """
+
+    chance: float = 1.0
+
+    def __call__(
+        self, space: Space, architecture: Architecture, select: Callable[[], Member], random: Random
+    ) -> Architecture:
+        """Cross, or leave it."""
+        if self.chance < 1.0 and random.random() >= self.chance:
+            return architecture
+        return space.crossover(architecture, select().architecture, random)
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """One of two variations.
+
+    Args:
+        chance: That of the first, in [0, 1].
+        first: Takes place with the chance.
+        second: Takes place otherwise.
+    """
+
+    chance: float
+    first: Variation
+    second: Variation
+
+    def __call__(
+        self, space: Space, architecture: Architecture, select: Callable[[], Member], random: Random
+    ) -> Architecture:
+        """Vary by one of them."""
+        is_first = self.chance > 0.0 and random.random() < self.chance
+        return (self.first if is_first else self.second)(space, architecture, select, random)
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Variations one after the other.
+
+    Args:
+        links: In their order.
+    """
+
+    links: tuple[Variation, ...]
+
+    def __call__(
+        self, space: Space, architecture: Architecture, select: Callable[[], Member], random: Random
+    ) -> Architecture:
+        """Vary by all of them."""
+        for link in self.links:
+            architecture = link(space, architecture, select, random)
+        return architecture
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,3 +198,24 @@ class Aging:
     def __call__(self, members: Sequence[Member]) -> list[Member]:
         """The youngest `size`."""
         return list(members[-self.size :])
+
+
+@dataclass(frozen=True, slots=True)
+class Elitism:
+    """The best stay, by `archwright.strategies.ranking.standings`, however old they are.
+
+    Of equals the youngest, so that the population drifts over plateaus.
+
+    Args:
+        size: How many stay.
+    """
+
+    size: int
+
+    def __call__(self, members: Sequence[Member]) -> list[Member]:
+        """The best `size`."""
+        if len(members) <= self.size:
+            return list(members)
+        ranked = standings([member.score for member in members])
+        kept = sorted(range(len(members)), key=lambda i: (ranked[i], -i))[: self.size]
+        return [members[i] for i in sorted(kept)]

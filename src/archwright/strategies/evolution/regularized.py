@@ -8,7 +8,7 @@ from archwright.errors import UsageError
 from archwright.objectives import Objective
 from archwright.spaces import Space
 from archwright.strategies.evolution.evolution import Evolution
-from archwright.strategies.evolution.operators import Aging, Offspring, Tournament
+from archwright.strategies.evolution.operators import Aging, Crossover, Either, Mutation, Tournament
 
 __all__ = ["RegularizedEvolution"]
 
@@ -61,7 +61,7 @@ class RegularizedEvolution(Evolution):
             objectives,
             initial=population_size,
             selection=Tournament(tournament_size),
-            variation=Offspring(crossover),
+            variation=Either(crossover, Crossover(), Mutation()),
             survival=Aging(population_size),
             seed=seed,
         )
