@@ -162,9 +162,7 @@ class _Resolver:
         if isinstance(node, Repeat):
             times, inner = self._value(node.times, place, trail)
             place = place.named(node.name)
-            bodies = (
-                self.visit(body, place.part(i), inner) for i, body in enumerate(node.bodies[:times])
-            )
+            bodies = (self.visit(body, place.part(i), inner) for i, body in enumerate(node.bodies[:times]))
             return [value for given in bodies for value in given]
         if isinstance(node, Tied):
             if id(node) not in self.tied:
