@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from archwright.objectives import Objective
@@ -87,3 +89,10 @@ def test_trained_networks_do_not_stand_beside_scores_by_shared_weights(searched_
 def test_a_search_by_cost_alone_has_no_shared_weights_in_its_name(searched_run):
     run = searched_run([0.3], [], objectives=(Objective("params"),))
     assert "by shared weights" not in headline(run)
+
+
+def test_scores_of_a_given_supernet_are_named_too(digits):
+    run = replace(digits[0], settings={**digits[0].settings, "estimator": "WeightSharing"})
+    assert searched_metric(run, "accuracy") == "accuracy by shared weights"
+    assert not is_one_shot(run)
+    assert supernet_progress(run) is None

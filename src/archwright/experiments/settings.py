@@ -38,6 +38,7 @@ class Settings:
         training: "accelerator", "precision".
         retrain: How many of the best are retrained.
         baseline: Whether a hand-made network is trained for comparison.
+        estimator: The class of what measured the search's trials.
         store: URL of the store without password; None for the file in the run's folder.
         command: The command line that began the run, None when Python did.
         created: Unix time in seconds.
@@ -58,6 +59,7 @@ class Settings:
     training: dict[str, Any]
     retrain: int
     baseline: bool
+    estimator: str = "Training"
     store: str | None = None
     command: str | None = None
     created: float = field(default_factory=time.time)

@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 from archwright.objectives.objective import CHEAP
 from archwright.reports.palette import LIGHT, base_layout
 from archwright.reports.ranking import value_of
-from archwright.reports.supernet import BY_SHARED_WEIGHTS, is_one_shot
+from archwright.reports.supernet import BY_SHARED_WEIGHTS, is_by_shared_weights
 from archwright.reports.wording import architecture_brief, is_share, metric_name, metric_text
 from archwright.trials import Trial
 
@@ -86,7 +86,7 @@ def agreement(run: Run) -> Agreement | None:
     Returns:
         None where the search's scores are not by shared weights, or no network has both.
     """
-    if not is_one_shot(run):
+    if not is_by_shared_weights(run):
         return None
     searched = {trial.number: trial for trial in run.trials}
     task = run.settings.get("task", {}).get("describe", {}).get("metric")

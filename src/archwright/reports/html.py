@@ -27,7 +27,12 @@ from archwright.reports.preferences import preference_families
 from archwright.reports.provenance import cost_lines, settings_groups, state_shares, time_text
 from archwright.reports.ranking import completed, first_objective
 from archwright.reports.summary import headline, key_numbers, shown_trial
-from archwright.reports.supernet import BY_SHARED_WEIGHTS, is_one_shot, searched_metric, supernet_progress
+from archwright.reports.supernet import (
+    BY_SHARED_WEIGHTS,
+    is_by_shared_weights,
+    searched_metric,
+    supernet_progress,
+)
 from archwright.reports.table import retrained_table, top_table
 from archwright.reports.wording import capital, count_of, duration, metric_name, number_ranges, value_text
 from archwright.trials import Trial, TrialState
@@ -115,8 +120,8 @@ def _contents(run: Run, space: Space | None) -> dict[str, Any]:
         "drawing": drawing,
         "drawing_note": drawing_note,
         "score": searched_metric(run, first_objective(run).name),
-        "one_shot": is_one_shot(run),
-        "by_shared_weights": f" {BY_SHARED_WEIGHTS}" if is_one_shot(run) else "",
+        "one_shot": is_by_shared_weights(run),
+        "by_shared_weights": f" {BY_SHARED_WEIGHTS}" if is_by_shared_weights(run) else "",
         "supernet": supernet_progress(run),
         "monitors": monitors(run),
         "families": preference_families(run),

@@ -15,7 +15,7 @@ from archwright.objectives.pareto import pareto_front
 from archwright.reports.palette import LIGHT, base_layout
 from archwright.reports.plots import dot_look, drawing_notes, focused_range, outside, thinned
 from archwright.reports.ranking import comparable, completed, first_objective, keeps_limits, value_of
-from archwright.reports.supernet import BY_SHARED_WEIGHTS, is_one_shot, searched_metric
+from archwright.reports.supernet import BY_SHARED_WEIGHTS, is_by_shared_weights, searched_metric
 from archwright.reports.wording import architecture_brief, is_share, metric_name, metric_text
 from archwright.trials import Trial
 
@@ -115,7 +115,7 @@ def pareto_figure(run: Run) -> go.Figure | None:
     kept = [p for p in drawn if not p.on_front and p.keeps_limits]
     over = [p for p in drawn if not p.on_front and not p.keeps_limits]
     cross = {"symbol": "x-thin", "line": {"color": LIGHT["faint"], "width": 1}}
-    told = f", {BY_SHARED_WEIGHTS}" if is_one_shot(run) else ""
+    told = f", {BY_SHARED_WEIGHTS}" if is_by_shared_weights(run) else ""
     figure = go.Figure(layout={"template": "none"})
     if kept:
         figure.add_trace(_dots(kept, "one trial", dot_look(len(drawn)), told=told))
@@ -128,7 +128,7 @@ def pareto_figure(run: Run) -> go.Figure | None:
     # A score of a trained network says nothing beside scores by shared weights, so those stand alone.
     special = (
         ()
-        if is_one_shot(run)
+        if is_by_shared_weights(run)
         else (
             (run.winner, "chosen network, retrained", "good", "diamond"),
             (run.baseline, "hand-made network", "warm", "square"),

@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING
 from archwright.objectives.objective import DIRECTIONS, Direction
 from archwright.reports.failures import failure_groups
 from archwright.reports.ranking import completed, first_objective, value_of
-from archwright.reports.supernet import BY_SHARED_WEIGHTS, is_one_shot, searched_metric, supernet_progress
+from archwright.reports.supernet import (
+    BY_SHARED_WEIGHTS,
+    is_by_shared_weights,
+    searched_metric,
+    supernet_progress,
+)
 from archwright.reports.wording import capital, count_of, duration, is_share, metric_name, metric_text
 from archwright.trials import Trial, TrialState
 
@@ -154,7 +159,7 @@ def key_numbers(run: Run) -> list[KeyNumber]:
             found.append(_compared(f"test {metric_name(name)}", name, run.test[name], base))
         else:
             name = first_objective(run).name
-            base = value_of(run.baseline, name) if run.baseline and not is_one_shot(run) else None
+            base = value_of(run.baseline, name) if run.baseline and not is_by_shared_weights(run) else None
             told = metric_name(name) if run.winner else searched_metric(run, name)
             found.append(_compared(f"validation {told}", name, value_of(best, name), base))
         for cost in ("params", "flops"):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BY_SHARED_WEIGHTS",
     "SupernetProgress",
+    "is_by_shared_weights",
     "is_one_shot",
     "searched_metric",
     "supernet_progress",
@@ -46,8 +47,13 @@ class SupernetProgress:
 
 
 def is_one_shot(run: Run) -> bool:
-    """Whether the scores of the search are by the shared weights of a supernet that the run trained."""
+    """Whether the run trains a supernet, by whose weights its search is scored."""
     return bool(run.epochs or run.settings.get("strategy", {}).get("one_shot"))
+
+
+def is_by_shared_weights(run: Run) -> bool:
+    """Whether the scores of the search are by shared weights, of whatever supernet."""
+    return is_one_shot(run) or run.settings.get("estimator") == "WeightSharing"
 
 
 def supernet_progress(run: Run) -> SupernetProgress | None:
@@ -64,5 +70,5 @@ def searched_metric(run: Run, name: str) -> str:
 
     Costs such as "params" are read off the network, whatever its weights.
     """
-    known = name in CHEAP or name == "seconds" or not is_one_shot(run)
+    known = name in CHEAP or name == "seconds" or not is_by_shared_weights(run)
     return metric_name(name) if known else f"{metric_name(name)} {BY_SHARED_WEIGHTS}"

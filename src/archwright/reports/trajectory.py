@@ -14,7 +14,7 @@ from archwright.objectives.objective import Objective
 from archwright.reports.palette import LIGHT, base_layout
 from archwright.reports.plots import dot_look, drawing_notes, focused_range, outside, thinned
 from archwright.reports.ranking import comparable, completed, first_objective, measured, value_of
-from archwright.reports.supernet import is_one_shot, searched_metric
+from archwright.reports.supernet import is_by_shared_weights, searched_metric
 from archwright.reports.wording import architecture_brief, duration, is_share, metric_text
 from archwright.trials import Trial
 
@@ -86,7 +86,9 @@ def best_so_far(run: Run, over: Literal["trials", "seconds"] = "trials") -> Traj
         improves = competes and (best is None or objective.loss(value) < objective.loss(best))
         best = value if improves else best
         points.append(Point(at, trial, value, competes, best, improves))
-    baseline = value_of(run.baseline, objective.name) if run.baseline and not is_one_shot(run) else None
+    baseline = (
+        value_of(run.baseline, objective.name) if run.baseline and not is_by_shared_weights(run) else None
+    )
     return Trajectory(objective, over, tuple(points), searched_metric(run, objective.name), baseline)
 
 

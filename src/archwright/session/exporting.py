@@ -146,7 +146,9 @@ def _write(run: Run, trial: Trial, space: Space, task: Task, folder: Path, onnx:
     if trial.measurement is None:
         raise RunError(f"trial {trial.number} of {run.folder} has no weights; retrain it")
     if onnx is None and task.has_symbols:
-        onnx = False  # a network that goes along a sequence is unrolled, which takes minutes: only where asked
+        onnx = (
+            False  # a network that goes along a sequence is unrolled, which takes minutes: only where asked
+        )
     network = space.build(trial.architecture, task.example())
     load_weights(network, run.folder / trial.measurement.artifacts["weights"])
     exported = export_network(

@@ -165,6 +165,11 @@ def search(
         training={"accelerator": accelerator, "precision": precision},
         retrain=retrain,
         baseline=baseline,
+        estimator="WeightSharing"
+        if one_shot
+        else "Training"
+        if estimator is None
+        else type(estimator).__name__,
         store=without_password(store),
         command=command,
     )
