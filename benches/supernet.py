@@ -5,9 +5,9 @@ on a training batch, clipping, SGD with momentum). The plain side is the paper's
 operation, the mixture a Python sum, torch's default memory format, every gradient by autograd, those of the weights in
 alpha's step too. Ours is `Bilevel` on a `Supernet`, which leaves out the gradients that nobody reads.
 
-First both sides' outputs and gradients on a small batch are compared, on the same weights. Then their steps are timed
-in turn, in one process and one thread, by the process's CPU time; the peak memory of each is that of a process of its
-own. With the kernels' first use on a machine they are compiled, which takes about a minute and is not timed.
+The peak memory of each side is that of a process of its own. Then both sides' outputs and gradients on a small batch
+are compared, on the same weights, and their steps timed in turn, in one process and one thread, by the process's CPU
+time. With the kernels' first use on a machine they are compiled, which takes about a minute and is not timed.
 
 Then one-path training: a step of a sampled path through the supernet beside one of the extracted network.
 
@@ -352,6 +352,14 @@ def main() -> None:
     torch.manual_seed(0)
     images, targets = batch(arguments.batch)
 
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        memory = [pool.apply(peak, (side, arguments.batch)) for side in ("plain", "ours")]
+    share = memory[1] / memory[0]
+    print(
+        f"peak memory: plain {memory[0] / 1e9:.2f} GB, ours {memory[1] / 1e9:.2f} GB: {share:.0%} "
+        f"(target {TARGET_MEMORY:.0%})"
+    )
+
     darts, network = method(), PlainNetwork()
     copy_weights(darts, network)
     compare(darts, network, *batch(min(4, arguments.batch)))
@@ -362,13 +370,6 @@ def main() -> None:
     rate, limit = operations_of_a_step(arguments.batch) / own, matrix_peak()
     print(f"  {rate / 1e9:.1f} of the {limit / 1e9:.1f} GFLOP/s of a matrix product: {rate / limit:.0%}")
 
-    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
-        memory = [pool.apply(peak, (side, arguments.batch)) for side in ("plain", "ours")]
-    share = memory[1] / memory[0]
-    print(
-        f"peak memory: plain {memory[0] / 1e9:.2f} GB, ours {memory[1] / 1e9:.2f} GB: {share:.0%} "
-        f"(target {TARGET_MEMORY:.0%})"
-    )
     ratio = one_path(arguments.batch, arguments.paths)
     print(f"one path: a step takes {ratio:.2f} of the extracted network's (target under {TARGET_PATH})")
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from archwright.spaces.zoo.blocks import Cell, CellNode
 from archwright.supernets.elastic import Elastic
 from archwright.supernets.fused.cell import run_cell
+from archwright.supernets.fused.memory import keep_freed_memory
 from archwright.supernets.fused.operations import Operation, recognise
 from archwright.supernets.fused.plan import Edge, Plan
 from archwright.supernets.mixed import GatedEdge, MixedSwitch
@@ -23,13 +24,21 @@ def accelerate(network: nn.Module) -> None:
     Cells are replaced by `FusedCell`, which holds the same parts under the same names: parameters, buffers and the
     state dict stay what they were.
 
+    Where there is such a cell, the process keeps the memory that it frees from then on; see `keep_freed_memory`.
+
     Args:
         network: Changed in place; the zoo's `Cell` modules inside it.
     """
-    for module in list(network.modules()):
-        for name, child in module.named_children():
-            if type(child) is Cell:
-                setattr(module, name, FusedCell(child))
+    found = [
+        (module, name, child)
+        for module in network.modules()
+        for name, child in module.named_children()
+        if type(child) is Cell
+    ]
+    for module, name, child in found:
+        setattr(module, name, FusedCell(child))
+    if found:
+        keep_freed_memory()
 
 
 class FusedCell(Cell):
