@@ -1,12 +1,49 @@
 """Published tables of trained networks, and the comparison of strategies on them. Importing this loads no torch."""
 
+from archwright.benchmarks.columns import read_columns
+from archwright.benchmarks.comparison import Comparison, compare
+from archwright.benchmarks.hw_nasbench import hw_nasbench
+from archwright.benchmarks.nasbench101 import nasbench101, nasbench101_space
+from archwright.benchmarks.nasbench201 import nasbench201
 from archwright.benchmarks.nasbench_graph import nasbench_graph, nasbench_graph_space
+from archwright.benchmarks.references import TABLES, load_table
+from archwright.benchmarks.regret import Reference, Standing, Tracker, Truth, random_search_regret
+from archwright.benchmarks.results import check_extra, measure, summarize, write_results
+from archwright.benchmarks.runs import SearchRun, search_table
+from archwright.benchmarks.significance import Pair, Ranking, holm, rank_strategies
 from archwright.benchmarks.table import Table
 
 __all__ = [
-    # What a table is
+    # What a table is, and by name
+    "TABLES",
     "Table",
-    # The published ones
+    "load_table",
+    # The published ones, and one's own
+    "hw_nasbench",
+    "nasbench101",
+    "nasbench101_space",
+    "nasbench201",
     "nasbench_graph",
     "nasbench_graph_space",
+    "read_columns",
+    # How far a search is from the best
+    "Reference",
+    "Standing",
+    "Tracker",
+    "Truth",
+    "random_search_regret",
+    # One search, and many
+    "Comparison",
+    "SearchRun",
+    "compare",
+    "search_table",
+    # What comes out
+    "Pair",
+    "Ranking",
+    "check_extra",
+    "holm",
+    "measure",
+    "rank_strategies",
+    "summarize",
+    "write_results",
 ]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import typer
 
+from archwright.cli.bench import bench_app
 from archwright.cli.export import export
 from archwright.cli.listing import list_known
 from archwright.cli.report import report
@@ -37,6 +38,7 @@ app.command(short_help="Say what a run has found so far.")(show)
 app.command(short_help="Write a network as source, weights, ONNX and a model card.")(export)
 app.command(short_help="Write one HTML page on a run.")(report)
 app.command(name="list", short_help="List spaces, tasks, strategies, estimators or objectives.")(list_known)
+app.add_typer(bench_app, name="bench", short_help="Compare strategies on a table of trained networks.")
 
 
 @app.callback(invoke_without_command=True)

@@ -37,7 +37,7 @@ class Row(NamedTuple):
 
     def mean(self) -> Measurement:
         """The mean of the runs."""
-        metrics = {name: fmean(values) for name, values in self.metrics.items()}
+        metrics = {name: v[0] if len(v) == 1 else fmean(v) for name, v in self.metrics.items()}
         return Measurement(metrics, seconds=fmean(self.seconds) if self.seconds else 0.0)
 
     def run(self, which: int) -> Measurement:

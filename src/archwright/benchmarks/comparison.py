@@ -1,0 +1,226 @@
+"""The comparison of strategies on a table: many seeds, several processes, and what comes out."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+
+from archwright.benchmarks.regret import Reference, Truth
+from archwright.benchmarks.runs import FinishedRuns, SearchRun, search_table
+from archwright.benchmarks.table import Table
+from archwright.errors import ArchwrightError, SearchError, UsageError, did_you_mean
+from archwright.objectives import Objective
+from archwright.strategies import STRATEGIES
+
+__all__ = ["Comparison", "compare"]
+
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What was compared, and all searches.
+
+    Args:
+        truth: The table and its objectives.
+        strategies: Their names, in the order asked for.
+        seeds: How many searches of each.
+        evaluations: How many were charged in each search.
+        runs: The searches: strategy and seed to search.
+        options: Strategy to its options, where it was given any.
+    """
+
+    truth: Truth
+    strategies: tuple[str, ...]
+    seeds: int
+    evaluations: int
+    runs: Mapping[tuple[str, int], SearchRun]
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def of(self, strategy: str) -> list[SearchRun]:
+        """The searches of one strategy, by seed."""
+        return [self.runs[strategy, seed] for seed in range(self.seeds)]
+
+    @property
+    def budgets(self) -> tuple[int, ...]:
+        """The numbers of evaluations at which results are told: a sixth, a third, a half and all."""
+        parts = (self.evaluations / 6, self.evaluations / 3, self.evaluations / 2, self.evaluations)
+        return tuple(sorted({max(1, round(part)) for part in parts}))
+
+
+def compare(
+    table: Table,
+    strategies: Sequence[str],
+    *,
+    evaluations: int = 300,
+    seeds: int = 200,
+    objectives: Sequence[Objective] = (),
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    reference: Reference = "front",
+    jobs: int = 1,
+    out: str | Path | None = None,
+    told: Callable[[int, int, SearchRun | None], None] | None = None,
+) -> Comparison:
+    """Search a table with each strategy from each seed.
+
+    Args:
+        table: What to search.
+        strategies: Names of strategies.
+        evaluations: How many unseen networks each search may evaluate.
+        seeds: How many searches of each strategy, with the seeds 0, 1, ...
+        objectives: What is optimised, and the limits; empty takes the table's first.
+        options: Strategy to its options.
+        reference: From where hypervolumes are measured, with several objectives.
+        jobs: Processes at once, each of one thread; 1 stays in this process.
+        out: A folder that keeps each finished search; called again, it goes on with what is missing. None keeps
+            nothing.
+        told: Called with the number of finished searches, that of all, and the last one (None at first).
+
+    Raises:
+        SearchError: When a search fails, or a process dies; what was finished is kept in `out`.
+        UsageError: When a strategy or an option is unknown, a number is out of range, or `out` holds another
+            comparison.
+    """
+    chosen = tuple(dict.fromkeys(strategies))
+    given = {name: dict(values) for name, values in (options or {}).items() if values}
+    _check(chosen, given, evaluations=evaluations, seeds=seeds, jobs=jobs)
+    truth = Truth(table, objectives or table.objectives[:1], reference=reference)
+    settings = {
+        "archwright": version("archwright"),
+        "table": table.name,
+        "space": table.space.digest,
+        "networks": len(table.rows),
+        "runs": table.runs,
+        "objectives": [str(objective) for objective in truth.objectives],
+        "reference": truth.reference,
+        "evaluations": evaluations,
+    }
+    used = {name: {**STRATEGIES[name].options, **given.get(name, {})} for name in chosen}
+    kept = FinishedRuns(Path(out), settings, used) if out is not None else None
+    runs: dict[tuple[str, int], SearchRun] = dict(kept.runs) if kept else {}
+    # Seed by seed, so that an interrupted comparison has all strategies on the same seeds.
+    missing = [(name, seed) for seed in range(seeds) for name in chosen if (name, seed) not in runs]
+    total = len(chosen) * seeds
+    done = total - len(missing)
+    if told is not None:
+        told(done, total, None)
+    for run in _searches(truth, missing, evaluations, given, jobs):
+        runs[run.strategy, run.seed] = run
+        if kept is not None:
+            kept.add(run)
+        done += 1
+        if told is not None:
+            told(done, total, run)
+    return Comparison(truth, chosen, seeds, evaluations, runs, given)
+
+
+def _check(strategies: Sequence[str], options: Mapping[str, Any], **numbers: int) -> None:
+    for name, number in numbers.items():
+        if number < 1:
+            raise UsageError(f"bench: expected {name} >= 1, got {number}")
+    if not strategies:
+        raise UsageError("bench: expected at least one strategy, got none")
+    for name in strategies:
+        if name not in STRATEGIES:
+            raise UsageError(f"unknown strategy {name!r}.{did_you_mean(name, STRATEGIES)}")
+    for name, values in options.items():
+        if name not in strategies:
+            raise UsageError(
+                f"an option is given for {name!r}, which is not compared.{did_you_mean(name, strategies)}"
+            )
+        for option in values:
+            if option not in STRATEGIES[name].options:
+                raise UsageError(
+                    f"the strategy {name!r} has no option {option!r}."
+                    f"{did_you_mean(option, STRATEGIES[name].options)}"
+                )
+
+
+def _searches(
+    truth: Truth,
+    pairs: Sequence[tuple[str, int]],
+    evaluations: int,
+    options: Mapping[str, Mapping[str, Any]],
+    jobs: int,
+) -> Iterator[SearchRun]:
+    """The searches in the order in which they end."""
+    if jobs == 1 or len(pairs) < 2:
+        for name, seed in pairs:
+            yield _searched(truth, name, seed, evaluations, options.get(name, {}))
+        return
+    with _one_thread_each():
+        content = cloudpickle.dumps(truth)
+        pool = ProcessPoolExecutor(min(jobs, len(pairs)), get_context("spawn"), _take_over, (content,))
+        waiting = iter(pairs)
+        running: set[Future[SearchRun]] = set()
+        try:
+            while True:
+                # Two a process: none waits for the next, and an interrupt has little to take back.
+                while len(running) < 2 * jobs and (pair := next(waiting, None)) is not None:
+                    name, seed = pair
+                    running.add(pool.submit(_search_here, name, seed, evaluations, options.get(name, {})))
+                if not running:
+                    break
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+        except BrokenProcessPool as error:
+            raise SearchError(
+                "a process of the comparison died (out of memory?); the finished searches are kept, so the same "
+                "command goes on; try fewer --jobs"
+            ) from error
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _searched(truth: Truth, name: str, seed: int, evaluations: int, options: Mapping[str, Any]) -> SearchRun:
+    try:
+        return search_table(truth, name, seed, evaluations, options)
+    except ArchwrightError:
+        raise
+    except Exception as error:
+        raise SearchError(
+            f"the strategy {name!r} failed with seed {seed}: {type(error).__name__}: {error}; the finished searches "
+            "are kept, so the same command goes on"
+        ) from error
+
+
+_truth: Truth | None = None
+
+
+def _take_over(content: bytes) -> None:
+    """Begin a process."""
+    global _truth
+    _truth = pickle.loads(content)
+
+
+def _search_here(name: str, seed: int, evaluations: int, options: Mapping[str, Any]) -> SearchRun:
+    assert _truth is not None
+    try:
+        return _searched(_truth, name, seed, evaluations, options)
+    except ArchwrightError as error:
+        # As one that a pickle brings home whatever its arguments are.
+        raise (UsageError if isinstance(error, UsageError) else SearchError)(str(error)) from error
+
+
+@contextlib.contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Processes that are started meanwhile have one thread, unless the user said otherwise."""
+    added = [name for name in _THREADS if name not in os.environ]
+    os.environ.update(dict.fromkeys(added, "1"))
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)

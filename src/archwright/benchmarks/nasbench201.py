@@ -1,0 +1,118 @@
+"""NAS-Bench-201 (Dong & Yang 2020, arXiv:2001.00326), from the official file."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import Any
+
+from archwright.benchmarks.official import official_file
+from archwright.benchmarks.table import Table
+from archwright.errors import UsageError, did_you_mean
+from archwright.estimators.tabular import Row, Runs
+from archwright.objectives import Direction, Objective
+from archwright.spaces import Architecture
+
+__all__ = ["DATASETS", "WHERE", "nasbench201"]
+
+WHERE = "https://github.com/D-X-Y/NAS-Bench-201"
+"""Where the file is published."""
+
+DATASETS: dict[str, tuple[tuple[int, int, int], int]] = {
+    "cifar10": ((3, 32, 32), 10),
+    "cifar100": ((3, 32, 32), 100),
+    "ImageNet16-120": ((3, 16, 16), 120),
+}
+"""Data set to the shape of an image and the number of classes."""
+
+# The run that has the validation data, and the one that has the test data. For CIFAR-10 the benchmark trained two:
+# on the training part alone, and on all of it but the test images.
+_SPLITS = {
+    "cifar10": (("cifar10-valid", "x-valid"), ("cifar10-valid", "ori-test")),
+    "cifar100": (("cifar100", "x-valid"), ("cifar100", "x-test")),
+    "ImageNet16-120": (("ImageNet16-120", "x-valid"), ("ImageNet16-120", "x-test")),
+}
+_LEVELS = {"full": 200, "less": 12}
+
+
+def nasbench201(file: str | Path | None, dataset: str = "cifar10", *, runs: Runs = "mean") -> Table:
+    """The table of NAS-Bench-201: 15,625 cells, trained one to three times for 200 epochs, and for 12.
+
+    "accuracy" is on the validation data and "test_accuracy" on the test data, as shares; "flops" and "params" are
+    counts; seconds are those of the training. On cifar10, networks are those trained without the validation data.
+    Rows are every cell; isomorphic ones have results of their own, as in the benchmark.
+
+    Args:
+        file: `NAS-Bench-201-v1_1-096897.pth`, read by `torch.load` with `weights_only`: nothing in it is called.
+        dataset: One of `DATASETS`.
+        runs: Measure the "mean" of the runs, or one "drawn".
+
+    Raises:
+        UsageError: When the data set is unknown, there is no such file, or it is another.
+    """
+    from archwright.spaces.zoo import nasbench201_space
+    from archwright.spaces.zoo.nasbench201 import from_string
+
+    if dataset not in DATASETS:
+        raise UsageError(f"NAS-Bench-201 has no data set {dataset!r}.{did_you_mean(dataset, DATASETS)}")
+    path = official_file(file, "NAS-Bench-201", "NAS-Bench-201-v1_1-096897.pth", WHERE)
+    content = _load(path)
+    levels: dict[str, dict[Hashable, Row]] = {level: {} for level in _LEVELS}
+    try:
+        for number, text in enumerate(content["meta_archs"]):
+            architecture = Architecture(from_string(text))
+            for level, rows in levels.items():
+                row = _row(content["arch2infos"][number][level], dataset, _LEVELS[level])
+                if row is not None:
+                    rows[architecture] = row
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"{path}: expected the official file of NAS-Bench-201, got {type(error).__name__}: {error}"
+        ) from error
+    objectives = (
+        Objective("accuracy", Direction.MAXIMIZE),
+        Objective("flops", Direction.MINIMIZE),
+        Objective("params", Direction.MINIMIZE),
+    )
+    return Table(
+        f"nas-bench-201:{dataset}",
+        nasbench201_space(*DATASETS[dataset]),
+        levels["full"],
+        objectives,
+        test="test_accuracy",
+        epochs={_LEVELS[level]: rows for level, rows in levels.items() if rows},
+        runs=runs,
+    )
+
+
+def _load(path: Path) -> Any:
+    import torch
+
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        raise UsageError(
+            f"{path}: expected tensors and plain data, as in the official file, got {type(error).__name__}: {error}; "
+            f"get it again from {WHERE}"
+        ) from error
+
+
+def _row(info: Mapping[str, Any], dataset: str, epochs: int) -> Row | None:
+    """The runs of one network; None where it was not trained so on this data set."""
+    (trained, validation), (tested, test) = _SPLITS[dataset]
+    results = {seed: run for (name, seed), run in info["all_results"].items() if name == trained}
+    metrics: dict[str, list[float]] = {"accuracy": [], "test_accuracy": []}
+    seconds: list[float] = []
+    fixed: dict[str, tuple[float, ...]] = {}
+    for seed, run in results.items():
+        final = epochs - 1
+        examined = info["all_results"][tested, seed]
+        metrics["accuracy"].append(run["eval_acc1es"][f"{validation}@{final}"] / 100)
+        metrics["test_accuracy"].append(examined["eval_acc1es"][f"{test}@{final}"] / 100)
+        seconds.append(float(sum(run["train_times"].values())))
+        # The file counts in millions.
+        fixed = {"flops": (1e6 * run["flop"],), "params": (float(round(1e6 * run["params"])),)}
+    if not results:
+        return None
+    return Row({**{name: tuple(values) for name, values in metrics.items()}, **fixed}, tuple(seconds))

@@ -1,0 +1,257 @@
+"""What a comparison leaves: the tidy file, the summary, the plot."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archwright.benchmarks.comparison import Comparison
+from archwright.benchmarks.regret import Standing, random_search_regret
+from archwright.benchmarks.significance import Ranking, rank_strategies
+from archwright.errors import MissingExtraError
+
+__all__ = ["check_extra", "measure", "summarize", "write_results"]
+
+MEASURES: dict[str, Callable[[Standing], float | None]] = {
+    "validation_regret": lambda standing: standing.validation_regret,
+    "test_regret": lambda standing: standing.test_regret,
+    "hypervolume": lambda standing: standing.hypervolume,
+}
+"""What is told of a search."""
+
+_SIGNIFICANT = 0.05
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999933")
+_TITLES = {
+    "validation_regret": "validation regret",
+    "test_regret": "test regret of the validation incumbent",
+    "hypervolume": "hypervolume, share of the true front's",
+}
+
+
+def check_extra() -> None:
+    """Raise now, not after hours, where the packages that write the results are missing.
+
+    Raises:
+        MissingExtraError: Names the install line.
+    """
+    for package, purpose in (("pyarrow", "regret.parquet"), ("matplotlib", "regret.png")):
+        if importlib.util.find_spec(package) is None:
+            raise MissingExtraError(package, "bench", f"writing {purpose}")
+
+
+def measures_of(comparison: Comparison) -> list[str]:
+    """The names of what there is to tell."""
+    truth = comparison.truth
+    there = {"validation_regret": True, "test_regret": truth.test_regrets is not None}
+    return [name for name in MEASURES if there.get(name, truth.front is not None)]
+
+
+def measure(comparison: Comparison, name: str, evaluations: list[int]) -> NDArray[np.float64]:
+    """One measure of every search.
+
+    Args:
+        comparison: What was compared.
+        name: "validation_regret", "test_regret" or "hypervolume".
+        evaluations: After how many, in ascending order.
+
+    Returns:
+        Shape (strategies, seeds, evaluations); NaN where a search had no network yet that counts.
+    """
+    read = MEASURES[name]
+    found = np.full((len(comparison.strategies), comparison.seeds, len(evaluations)), math.nan)
+    for i, strategy in enumerate(comparison.strategies):
+        for j, run in enumerate(comparison.of(strategy)):
+            for k, standing in enumerate(run.standings(evaluations)):
+                if standing is not None and (value := read(standing)) is not None:
+                    found[i, j, k] = value
+    return found
+
+
+def summarize(comparison: Comparison) -> dict[str, Any]:
+    """The numbers of the summary, in JSON's own types.
+
+    Returns:
+        "table", "objectives", "unit", "evaluations", "seeds"; "results": strategy to budget to measure to "mean" and
+        "standard_error" (null where a search had no network yet that counts); "random_search": budget to the
+        closed-form regrets, without limits; "ranks": strategy to mean rank at the full budget, best first, and
+        "pairs" with Holm's p; "seconds": strategy to the mean time of a search.
+    """
+    truth, budgets = comparison.truth, list(comparison.budgets)
+    results: dict[str, dict[str, dict[str, Any]]] = {
+        name: {str(budget): {} for budget in budgets} for name in comparison.strategies
+    }
+    for told in measures_of(comparison):
+        values = measure(comparison, told, budgets)
+        for i, name in enumerate(comparison.strategies):
+            for k, budget in enumerate(budgets):
+                results[name][str(budget)][told] = _mean_and_error(values[i, :, k])
+    ranking = rank(comparison)
+    expected = {
+        str(budget): dict(
+            zip(("validation_regret", "test_regret"), random_search_regret(truth, budget), strict=True)
+        )
+        for budget in budgets
+    }
+    return {
+        "table": truth.table.name,
+        "objectives": [str(objective) for objective in truth.objectives],
+        "unit": truth.unit,
+        "evaluations": comparison.evaluations,
+        "seeds": comparison.seeds,
+        "results": results,
+        "random_search": expected,
+        "ranked_by": ranked_by(comparison),
+        "ranks": ranking.ranks,
+        "pairs": [
+            {"better": p.better, "worse": p.worse, "wins": p.wins, "ties": p.ties, "p": p.p}
+            for p in ranking.pairs
+        ],
+        "seconds": {
+            name: float(np.mean([run.seconds for run in comparison.of(name)]))
+            for name in comparison.strategies
+        },
+    }
+
+
+def ranked_by(comparison: Comparison) -> str:
+    """The measure that strategies are ranked by: the hypervolume with several objectives, else validation regret."""
+    return "validation_regret" if comparison.truth.front is None else "hypervolume"
+
+
+def rank(comparison: Comparison) -> Ranking:
+    """The ranking at the full budget."""
+    by = ranked_by(comparison)
+    values = measure(comparison, by, [comparison.evaluations])[:, :, 0]
+    losses = -values if by == "hypervolume" else values
+    return rank_strategies(comparison.strategies, np.nan_to_num(losses, nan=math.inf))
+
+
+def _mean_and_error(values: NDArray[np.float64]) -> dict[str, float | None]:
+    """The mean over the seeds and its standard error; None where one is missing or there is only one seed."""
+    if not np.isfinite(values).all():
+        return {"mean": None, "standard_error": None}
+    error = float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else None
+    return {"mean": float(values.mean()), "standard_error": error}
+
+
+def write_results(comparison: Comparison, folder: str | Path) -> dict[str, Path]:
+    """Write `regret.parquet`, `summary.md` and `regret.png`.
+
+    The tidy file has a row for each evaluation of each search: `strategy`, `seed`, `evaluations`,
+    `validation_regret`, `test_regret` and, with several objectives, `hypervolume`.
+
+    Args:
+        comparison: What was compared.
+        folder: Where to; is made.
+
+    Returns:
+        File name to path.
+
+    Raises:
+        MissingExtraError: When pyarrow or matplotlib is not installed.
+    """
+    check_extra()
+    where = Path(folder)
+    where.mkdir(parents=True, exist_ok=True)
+    paths = {name: where / name for name in ("regret.parquet", "summary.md", "regret.png")}
+    _write_tidy(comparison, paths["regret.parquet"])
+    paths["summary.md"].write_text(_markdown(comparison, summarize(comparison)), encoding="utf-8")
+    _draw(comparison, paths["regret.png"])
+    return paths
+
+
+def _write_tidy(comparison: Comparison, path: Path) -> None:
+    import pandas as pd
+
+    steps = list(range(1, comparison.evaluations + 1))
+    rows = comparison.seeds * len(steps)
+    columns: dict[str, Any] = {
+        "strategy": np.repeat(np.array(comparison.strategies, dtype=object), rows),
+        "seed": np.tile(np.repeat(np.arange(comparison.seeds), len(steps)), len(comparison.strategies)),
+        "evaluations": np.tile(np.array(steps), comparison.seeds * len(comparison.strategies)),
+    }
+    there = measures_of(comparison)
+    for name in MEASURES:  # measures give NaN where the table has no test values
+        if name != "hypervolume" or name in there:
+            columns[name] = measure(comparison, name, steps).reshape(-1)
+    pd.DataFrame(columns).to_parquet(path, index=False)
+
+
+def _markdown(comparison: Comparison, summary: dict[str, Any]) -> str:
+    budgets = [str(budget) for budget in comparison.budgets]
+    lines = [
+        f"# {summary['table']}",
+        "",
+        f"{comparison.evaluations} evaluations of unseen networks, {comparison.seeds} seeds; "
+        f"{', '.join(summary['objectives'])}. Mean ± standard error over the seeds; regrets in {summary['unit']}.",
+    ]
+    for told in measures_of(comparison):
+        lines += ["", f"## {_TITLES[told].capitalize()}", "", f"| strategy | {' | '.join(budgets)} |"]
+        lines += [f"|---|{'---:|' * len(budgets)}"]
+        digits = 4 if told == "hypervolume" else 3
+        for name in summary["ranks"]:
+            cells = [_cell(summary["results"][name][budget][told], digits) for budget in budgets]
+            lines.append(f"| {name} | {' | '.join(cells)} |")
+        if told != "hypervolume" and summary["random_search"][budgets[0]][told] is not None:
+            cells = [f"{summary['random_search'][budget][told]:.3f}" for budget in budgets]
+            lines.append(f"| *random, in closed form* | {' | '.join(cells)} |")
+    lines += ["", f"## Ranks by {_TITLES[summary['ranked_by']]} at {comparison.evaluations}", ""]
+    lines += ["| strategy | mean rank | seconds a search |", "|---|---:|---:|"]
+    lines += [f"| {n} | {r:.2f} | {summary['seconds'][n]:.2f} |" for n, r in summary["ranks"].items()]
+    if summary["pairs"]:
+        lines += ["", "Wilcoxon signed-rank test over the seeds, two-sided, p after Holm's correction:", ""]
+        lines += ["| better | worse | wins, ties, losses | p | |", "|---|---|---:|---:|---|"]
+        for pair in summary["pairs"]:
+            losses = comparison.seeds - pair["wins"] - pair["ties"]
+            told = "significant" if pair["p"] < _SIGNIFICANT else "could be chance"
+            lines.append(
+                f"| {pair['better']} | {pair['worse']} | {pair['wins']}, {pair['ties']}, {losses} | "
+                f"{pair['p']:.2g} | {told} |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def _cell(value: dict[str, float | None], digits: int) -> str:
+    mean, error = value["mean"], value["standard_error"]
+    if mean is None:
+        return "–"
+    return f"{mean:.{digits}f}" if error is None else f"{mean:.{digits}f} ± {error:.{digits}f}"
+
+
+def _draw(comparison: Comparison, path: Path) -> None:
+    """The mean over the seeds, with a band of two standard errors each way."""
+    from matplotlib.figure import Figure
+
+    there = measures_of(comparison)
+    steps = list(range(1, comparison.evaluations + 1))
+    figure = Figure(figsize=(6.0 * len(there), 4.2), layout="constrained")
+    for axes, told in zip(np.atleast_1d(figure.subplots(1, len(there))), there, strict=True):
+        values = measure(comparison, told, steps)
+        # Only from where every search has a network that counts.
+        begin = int(np.argmax(np.isfinite(values).all(axis=(0, 1))))
+        for i, name in enumerate(comparison.strategies):
+            mean = values[i, :, begin:].mean(axis=0)
+            color = _COLORS[i % len(_COLORS)]
+            style = "-" if i < len(_COLORS) else "--"
+            axes.plot(steps[begin:], mean, style, color=color, label=name, linewidth=1.6)
+            if comparison.seeds > 1:
+                error = values[i, :, begin:].std(axis=0, ddof=1) / math.sqrt(comparison.seeds)
+                axes.fill_between(
+                    steps[begin:], mean - 2 * error, mean + 2 * error, color=color, alpha=0.2, lw=0
+                )
+        axes.set_xlabel("evaluations of unseen networks")
+        unit = "" if told == "hypervolume" else f" ({comparison.truth.unit})"
+        axes.set_ylabel(f"{_TITLES[told]}{unit}")
+        if told != "hypervolume":
+            top = np.nanmean(values, axis=1)[:, min(len(steps) - 1, max(begin, len(steps) // 30))].max()
+            axes.set_ylim(0.0, 1.15 * top if top > 0.0 else 1.0)
+        axes.grid(alpha=0.3)
+    figure.axes[0].legend(frameon=False)
+    figure.suptitle(f"{comparison.truth.table.name}, {comparison.seeds} seeds; bands: ± 2 standard errors")
+    figure.savefig(path, dpi=150)
