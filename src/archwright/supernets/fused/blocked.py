@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from archwright.supernets.fused.kernels import over_images
 from archwright.supernets.fused.lanes import LANES
+from archwright.supernets.fused.sum_kernels import over_images
 
 __all__ = ["Floats", "blocks_of", "by_channel", "filled_up", "from_blocked", "to_blocked"]
 

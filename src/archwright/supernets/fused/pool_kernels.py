@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from numba import njit
 
-from archwright.supernets.fused.kernels import clear
 from archwright.supernets.fused.lanes import LANES, load, maximum, number, put, select, zeros
 from archwright.supernets.fused.rows import BYTES, weigh
+from archwright.supernets.fused.sum_kernels import clear
 
 __all__ = ["pool", "pool_backward"]
 

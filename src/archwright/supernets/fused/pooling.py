@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from archwright.supernets.fused.blocked import Floats, blocks_of, filled_up
-from archwright.supernets.fused.kernels import moments
 from archwright.supernets.fused.lanes import LANES
 from archwright.supernets.fused.pool_kernels import pool, pool_backward
 from archwright.supernets.fused.statistics import Moments
+from archwright.supernets.fused.sum_kernels import moments
 from archwright.supernets.fused.sums import by_block, distances
 from archwright.supernets.fused.threads import share_images, threads_for
 

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from archwright.supernets.fused.blocked import Floats
-from archwright.supernets.fused.kernels import combine
 from archwright.supernets.fused.lanes import LANES
+from archwright.supernets.fused.sum_kernels import combine
 
 __all__ = ["Moments", "Norms", "normalise"]
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from archwright.supernets.fused.blocked import Floats, by_channel, filled_up
-from archwright.supernets.fused.kernels import RUN, moments_with, weighted_sum
 from archwright.supernets.fused.lanes import LANES
+from archwright.supernets.fused.sum_kernels import RUN, moments_with, weighted_sum
 from archwright.supernets.fused.threads import share_images
 
 __all__ = ["add_up", "by_block", "distances", "inner_products"]
