@@ -33,6 +33,11 @@ class Entry:
 
 
 STRATEGIES: dict[str, Entry] = {
+    "bayesian": Entry(
+        "archwright.strategies.bayesian:BayesianSearch",
+        "expected improvement under a Gaussian process",
+        {"initial": 10, "candidates": 1000},
+    ),
     "evolution": Entry(
         "archwright.strategies.evolution:RegularizedEvolution",
         "regularized (aging) evolution: mutates the winners of tournaments",
@@ -59,7 +64,31 @@ STRATEGIES: dict[str, Entry] = {
         "NSGA-II: evolution along the Pareto front of several objectives",
         {"population_size": 40, "crossover": 0.9, "mutations": 1.0},
     ),
+    "ppo": Entry(
+        "archwright.strategies.reinforcement:PPO",
+        "a recurrent controller, trained by proximal policy optimisation",
+        {
+            "batch_size": 10,
+            "passes": 4,
+            "clip": 0.2,
+            "hidden": 64,
+            "learning_rate": 0.01,
+            "baseline_decay": 0.9,
+            "entropy_weight": 0.001,
+        },
+    ),
     "random": Entry("archwright.strategies.random_search:RandomSearch", "independent random architectures"),
+    "reinforce": Entry(
+        "archwright.strategies.reinforcement:REINFORCE",
+        "a recurrent controller, trained by REINFORCE with a moving baseline",
+        {
+            "batch_size": 5,
+            "hidden": 64,
+            "learning_rate": 0.01,
+            "baseline_decay": 0.9,
+            "entropy_weight": 0.001,
+        },
+    ),
 }
 """The strategies that come with Archwright."""
 

@@ -1,0 +1,104 @@
+"""Architectures as rows of numbers in which an inactive decision is a level of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archwright.spaces import Architecture, Space
+from archwright.spaces.decisions import Categorical, Integer, Real
+from archwright.spaces.plan import compile_plan
+
+__all__ = ["Features", "Group"]
+
+# A comparison makes hundreds of strategies for one space, which is walked once.
+_KNOWN: WeakKeyDictionary[Space, frozenset[str]] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The columns of one decision.
+
+    Args:
+        address: The decision's.
+        start: Its first column.
+        stop: The column after its last.
+        ordered: Whether the decision is a number, in a single column.
+    """
+
+    address: str
+    start: int
+    stop: int
+    ordered: bool
+
+
+class Features:
+    """`Space.encode`, whose -1 for "inactive" is no number to compare others with, made fit for surrogates.
+
+    A categorical that can be inactive has one more column, which is 1 where it is; a number or a subset that can be
+    inactive is 0 there and has a further group of one column that says so. Two architectures that differ in a
+    categorical are at the squared distance 1 in its group (its 1 is √½), as are subsets for each item of difference.
+
+    Args:
+        space: The space.
+
+    Attributes:
+        groups: One or two a decision, in the order of the columns.
+        columns: How many columns there are.
+    """
+
+    def __init__(self, space: Space) -> None:
+        self.space = space
+        always = _always_active(space)
+        self.groups: list[Group] = []
+        taken: list[int] = []
+        flags: list[tuple[int, int]] = []
+        scale: list[float] = []
+        start = 0
+        for address, decision in space.decisions.items():
+            ordered = isinstance(decision, Integer | Real)
+            begin = len(scale)
+            taken += range(begin, begin + decision.columns)
+            scale += [0.5**0.5 if isinstance(decision, Categorical) else 1.0] * decision.columns
+            if address not in always:
+                flags.append((len(scale), start))
+                if isinstance(decision, Categorical):
+                    scale.append(0.5**0.5)
+                else:
+                    self.groups.append(Group(address, begin, len(scale), ordered))
+                    begin, ordered = len(scale), False
+                    scale.append(1.0)
+            self.groups.append(Group(address, begin, len(scale), ordered))
+            start += decision.columns
+        self.columns = len(scale)
+        self._taken = np.array(taken, dtype=np.intp)
+        self._scale = np.array(scale)
+        self._flag_columns = np.array([to for to, _ in flags], dtype=np.intp)
+        self._flag_sources = np.array([source for _, source in flags], dtype=np.intp)
+
+    def __call__(self, architectures: Sequence[Architecture]) -> NDArray[np.float64]:
+        """Shape (architectures, columns).
+
+        Raises:
+            SpaceError: When one is not of the space.
+        """
+        rows = np.zeros((len(architectures), self.columns))
+        if architectures:
+            codes = np.stack([self.space.encode(architecture) for architecture in architectures])
+            rows[:, self._flag_columns] = codes[:, self._flag_sources] < 0.0
+            rows[:, self._taken] = np.maximum(codes, 0.0)
+        rows *= self._scale
+        return rows
+
+
+def _always_active(space: Space) -> frozenset[str]:
+    """The decisions that stand under no other one. What stands under every option of another is not found out here."""
+    found = _KNOWN.get(space)
+    if found is None:
+        plan, _, _ = compile_plan({"": space.network, "training": space.training})
+        found = _KNOWN[space] = frozenset(plan.decisions)
+    return found

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from archwright.errors import UsageError
+from archwright.objectives import Direction, Objective
+from archwright.strategies.bayesian import BayesianSearch
+from archwright.testing import StrategyContract, ToyEstimator
+from archwright.testing.toy_spaces import flat
+from archwright.trials import Measurement, Trial, TrialState
+
+SCORE = ToyEstimator.objectives[:1]
+
+
+class TestBayesianSearch(StrategyContract):
+    make = partial(BayesianSearch, initial=4, candidates=100)
+
+
+class TestTwoObjectivesWithALimit(StrategyContract):
+    make = partial(BayesianSearch, initial=2, candidates=50)
+    objectives = (
+        Objective("score", Direction.MAXIMIZE),
+        Objective("cost", Direction.MINIMIZE, limit=0.3),
+    )
+
+
+def search(strategy: BayesianSearch, trials: int, batch: int = 1) -> list[Trial]:
+    estimator = ToyEstimator(strategy.space)
+    done: list[Trial] = []
+    while len(done) < trials:
+        asked = [strategy.ask() for _ in range(batch)]
+        for candidate in asked:
+            done.append(Trial(len(done), candidate, TrialState.COMPLETED, estimator.estimate(candidate)))
+            strategy.tell(done[-1])
+    return done
+
+
+@pytest.mark.parametrize("batch", [1, 5])
+def test_comes_near_the_best_of_59049_in_60_trials(batch: int) -> None:
+    space = flat(10, 3)
+    best = sum(max(weights) for weights in (np.arange(1, 31) * (5**0.5 - 1) / 2 % 1.0).reshape(10, 3)) / 10
+    found = max(trial.metrics["score"] for trial in search(BayesianSearch(space, SCORE), 60, batch))
+    assert found > 0.9 * best
+
+
+def test_keeps_a_limit_and_comes_near_the_best_under_it() -> None:
+    space = flat(6, 3)
+    objectives = (
+        Objective("score", Direction.MAXIMIZE),
+        Objective("cost", Direction.MINIMIZE, 0.3, optimize=False),
+    )
+    estimator = ToyEstimator(space)
+    allowed = [estimator.score(a) for a in space if estimator.cost(a) <= 0.3]
+    done = search(BayesianSearch(space, objectives), 60)
+    kept = [trial for trial in done if trial.metrics["cost"] <= 0.3]
+    assert max(trial.metrics["score"] for trial in kept) > 0.9 * max(allowed)
+    assert len([trial for trial in kept if trial.number >= 20]) > 10
+
+
+def test_two_objectives_spread_along_the_front() -> None:
+    done = search(BayesianSearch(flat(8, 3), ToyEstimator.objectives), 80)
+    scores = {(trial.metrics["score"], trial.metrics["cost"]) for trial in done}
+    front = [p for p in scores if not any(q[0] >= p[0] and q[1] <= p[1] and q != p for q in scores)]
+    assert len(front) >= 10
+
+
+def test_what_was_tried_elsewhere_is_learned_from_and_not_proposed() -> None:
+    space = flat(3, 3)
+    strategy = BayesianSearch(space, SCORE, initial=2)
+    told = list(space)[:20]
+    estimator = ToyEstimator(space)
+    donor = BayesianSearch(space, SCORE).ask()
+    for number, architecture in enumerate(told):
+        candidate = type(donor)(architecture)
+        strategy.tell(Trial(number, candidate, TrialState.COMPLETED, estimator.estimate(candidate)))
+    assert not {strategy.ask().architecture for _ in range(7)} & set(told)
+
+
+@pytest.mark.parametrize("options", [{"initial": 1}, {"candidates": 0}])
+def test_options_are_checked(options: dict[str, int]) -> None:
+    with pytest.raises(UsageError, match="bayesian: expected initial >= 2 and candidates >= 1"):
+        BayesianSearch(flat(), SCORE, **options)
+
+
+def test_limits_alone_are_refused() -> None:
+    with pytest.raises(UsageError, match="expected an objective to optimise"):
+        BayesianSearch(flat(), [Objective("params", limit=1.0, optimize=False)])
+
+
+def test_a_constant_metric_does_no_harm() -> None:
+    strategy = BayesianSearch(flat(), SCORE, initial=2)
+    for number in range(30):
+        candidate = strategy.ask()
+        strategy.tell(Trial(number, candidate, TrialState.COMPLETED, Measurement({"score": 0.5})))
