@@ -134,7 +134,8 @@ def test_budgets_follow_the_method(result: aw.Result) -> None:
 
 
 def state_of(folder: Path) -> dict[str, Any]:
-    return load_state(folder / CHECKPOINT)
+    state: dict[str, Any] = load_state(folder / CHECKPOINT)["method"]
+    return state
 
 
 def assert_same(first: Any, second: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["CHECKPOINT", "SUPERNET", "SupernetTraining", "read_epochs"]
 
 CHECKPOINT = Path("checkpoints") / "one_shot.pt"
-"""Where the method's state is, relative to the run's folder."""
+"""Where the method's state is, and what its epochs left, relative to the run's folder."""
 SUPERNET = Path("checkpoints") / "supernet.pt"
 """Where the trained supernet is, for estimates by shared weights."""
 
@@ -50,6 +51,7 @@ class SupernetTraining:
         self.method, self.space, self.task, self.folder = method, space, task, folder
         self.seed, self.accelerator = seed, accelerator
         self._is_set_up = False
+        self._epochs: list[dict[str, Any]] = []
 
     def check(self) -> None:
         """Refuse a space whose decisions the method cannot share.
@@ -88,22 +90,26 @@ class SupernetTraining:
         method = self._set_up()
         listener.stage_started(Stage.SUPERNET, method.epochs, method.done, minutes)
         method.on_step = lambda step, steps: listener.step_done(Stage.SUPERNET, step, steps)
-        spent = sum(entry["seconds"] for entry in read_epochs(store)[: method.done])
-        ended: str | None = None
+        entries = self._restored(store)
+        spent = sum(entry["seconds"] for entry in entries)
+        # All epochs may be done already: an earlier session can have ended just before it could say so.
+        ended = self._reason(spent, minutes) if method.done else None
         while ended is None and not interrupts.asked:
             begin = time.perf_counter()
             trained = method.epoch()
             metrics = {**trained.metrics, **watch(method, self.task)}
             seconds = time.perf_counter() - begin
             spent += seconds
-            # The state first: an entry without its state would be of an epoch that is trained again.
-            save_state(method.state_dict(), self.folder / CHECKPOINT)
             entry = {
                 "epoch": method.done,
                 "seconds": seconds,
                 "metrics": metrics,
                 "probabilities": method.probabilities(),
             }
+            entries.append(entry)
+            # In one file, so that whatever happens in between, neither is there without the other.
+            state = {"method": method.state_dict(), "epochs": json.dumps(entries)}
+            save_state(state, self.folder / CHECKPOINT)
             store.put(_key(method.done), entry)
             listener.epoch_finished(entry, method.epochs)
             ended = self._reason(spent, minutes)
@@ -120,6 +126,12 @@ class SupernetTraining:
     def proposals(self) -> Iterator[Architecture]:
         """What the trained method proposes."""
         return self._set_up().proposals()
+
+    def _restored(self, store: Store) -> list[dict[str, Any]]:
+        """What the epochs of earlier sessions left; the store gets what it has lost of them."""
+        for entry in self._epochs[len(read_epochs(store)) :]:
+            store.put(_key(entry["epoch"]), entry)
+        return list(self._epochs)
 
     def _reason(self, spent: float, minutes: float | None) -> str | None:
         method = self.method
@@ -143,7 +155,9 @@ class SupernetTraining:
                 supernet = Supernet(self.space, self.task.example()).to(device)
                 self.method.setup(supernet, self.task)
             if (self.folder / CHECKPOINT).exists():
-                self.method.load_state_dict(load_state(self.folder / CHECKPOINT))
+                state = load_state(self.folder / CHECKPOINT)
+                self.method.load_state_dict(state["method"])
+                self._epochs = json.loads(state["epochs"])
             self._is_set_up = True
         return self.method
 

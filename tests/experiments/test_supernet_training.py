@@ -1,0 +1,93 @@
+"""The supernet's epochs are durable wherever a session ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archwright.experiments import Interrupts, Listener, SQLStore, SupernetTraining
+from archwright.experiments.one_shot import read_epochs
+from archwright.supernets import make_method
+from archwright.testing.known_best import known_best_space, known_best_task
+
+EPOCHS = 3
+
+
+class Died(BaseException):
+    """What no code catches, as nothing is caught in a process that is killed."""
+
+
+class Dying(SQLStore):
+    """A store in whose `put` of one key the process dies, with the fact written or not."""
+
+    def __init__(self, url: str, key: str, written: bool) -> None:
+        super().__init__(url, "toy", create=True)
+        self.key, self.written = key, written
+
+    def put(self, key: str, value: Any) -> None:
+        if key != self.key or self.written:
+            super().put(key, value)
+        if key == self.key:
+            raise Died
+
+
+def training(folder: Path, method: str = "darts") -> SupernetTraining:
+    made = make_method(method, epochs=EPOCHS, batch_size=32)
+    return SupernetTraining(
+        made, known_best_space(), known_best_task(0, examples=160), folder, accelerator="cpu"
+    )
+
+
+def run(made: SupernetTraining, store: SQLStore, minutes: float | None = None) -> str | None:
+    return made.run(store, Listener(), Interrupts(), minutes)
+
+
+def told(store: SQLStore) -> list[dict[str, Any]]:
+    return [{**entry, "seconds": 0} for entry in read_epochs(store)]
+
+
+@pytest.mark.parametrize("written", [False, True])
+@pytest.mark.parametrize(
+    "key", ["supernet.epoch.1", "supernet.epoch.2", "supernet.epoch.3", "supernet_ended"]
+)
+@pytest.mark.parametrize("method", ["darts", "spos"])
+def test_a_session_that_dies_anywhere_loses_no_epoch_and_adds_none(
+    method: str, key: str, written: bool, make_store: Callable[..., SQLStore], tmp_path: Path
+) -> None:
+    whole = make_store()
+    straight = training(tmp_path / "whole", method)
+    assert run(straight, whole) == f"{EPOCHS} epochs"
+    url = f"sqlite:///{tmp_path / 'dying.sqlite'}"
+    with Dying(url, key, written) as dying, pytest.raises(Died):
+        run(training(tmp_path / "dying", method), dying)
+    with SQLStore(url, "toy", create=False) as again:
+        resumed = training(tmp_path / "dying", method)
+        assert run(resumed, again) == f"{EPOCHS} epochs"
+        assert told(again) == told(whole)
+    assert next(resumed.proposals()) == next(straight.proposals())
+    assert resumed.method.done == EPOCHS
+
+
+def test_a_power_failure_may_take_the_last_facts_of_the_store(
+    make_store: Callable[..., SQLStore], tmp_path: Path
+) -> None:
+    """SQLite's log is not forced to the disk with each fact; the checkpoint is."""
+    store = make_store()
+    run(training(tmp_path), store)
+    before = told(store)
+    for key in ("supernet.epoch.2", "supernet.epoch.3", "supernet_ended"):
+        store.put(key, None)
+    assert run(training(tmp_path), store) == f"{EPOCHS} epochs"
+    assert told(store) == before
+
+
+def test_no_epoch_is_trained_once_time_is_up(make_store: Callable[..., SQLStore], tmp_path: Path) -> None:
+    store = make_store()
+    reason = run(training(tmp_path), store, minutes=1e-9)
+    assert reason == f"1e-09 minutes, in epoch 1 of {EPOCHS}"
+    store.put("supernet_ended", None)
+    assert run(training(tmp_path), store, minutes=1e-9) == reason
+    assert len(read_epochs(store)) == 1
