@@ -18,7 +18,7 @@ from archwright.strategies import STRATEGIES, make_strategy
 from archwright.trials import Candidate, Trial, TrialState
 
 TARGET = 10_000
-NAMES = ("random", "evolution", "local_search")
+NAMES = ("random", "evolution", "local")
 
 
 def search(table: Table, name: str, trials: int, seed: int) -> float:

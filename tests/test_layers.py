@@ -15,6 +15,7 @@ LIGHT = [
     "archwright.trials",
     "archwright.objectives",
     "archwright.strategies",
+    "archwright.benchmarks",
     "archwright.cli",
 ]
 

@@ -43,8 +43,8 @@ def imported(folder: Path) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("folder", "extras"),
     [
-        ("src", ["onnx", "postgres", "testing"]),
-        ("tests", ["onnx", "postgres", "testing", "test"]),
+        ("src", ["onnx", "postgres", "bench", "testing"]),
+        ("tests", ["onnx", "postgres", "bench", "testing", "test"]),
         ("benches", ["test"]),
     ],
 )

@@ -129,7 +129,9 @@ def rank(comparison: Comparison) -> Ranking:
     by = ranked_by(comparison)
     values = measure(comparison, by, [comparison.evaluations])[:, :, 0]
     losses = -values if by == "hypervolume" else values
-    return rank_strategies(comparison.strategies, np.nan_to_num(losses, nan=math.inf))
+    known = losses[np.isfinite(losses)]
+    worst = 1.0 + (known.max() if known.size else 0.0)  # for a search that has found nothing that counts
+    return rank_strategies(comparison.strategies, np.where(np.isfinite(losses), losses, worst))
 
 
 def _mean_and_error(values: NDArray[np.float64]) -> dict[str, float | None]:
@@ -246,11 +248,14 @@ def _draw(comparison: Comparison, path: Path) -> None:
                     steps[begin:], mean - 2 * error, mean + 2 * error, color=color, alpha=0.2, lw=0
                 )
         axes.set_xlabel("evaluations of unseen networks")
-        unit = "" if told == "hypervolume" else f" ({comparison.truth.unit})"
-        axes.set_ylabel(f"{_TITLES[told]}{unit}")
+        axes.set_ylabel("share" if told == "hypervolume" else comparison.truth.unit)
+        axes.set_title(_TITLES[told])
         if told != "hypervolume":
-            top = np.nanmean(values, axis=1)[:, min(len(steps) - 1, max(begin, len(steps) // 30))].max()
-            axes.set_ylim(0.0, 1.15 * top if top > 0.0 else 1.0)
+            # The first evaluations are far above the rest.
+            late = values[:, :, min(len(steps) - 1, max(begin, len(steps) // 30)) :].mean(axis=1)
+            top = late.max() if np.isfinite(late).all() else 0.0
+            if top > 0.0:
+                axes.set_ylim(0.0, 1.15 * top)
         axes.grid(alpha=0.3)
     figure.axes[0].legend(frameon=False)
     figure.suptitle(f"{comparison.truth.table.name}, {comparison.seeds} seeds; bands: ± 2 standard errors")

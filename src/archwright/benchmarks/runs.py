@@ -17,7 +17,7 @@ from archwright.trials import FULL, Measurement, Trial, TrialState
 
 __all__ = ["FinishedRuns", "SearchRun", "search_table"]
 
-_FREE = 10_000
+_FREE = 1_000
 """How many known architectures in a row a strategy may ask for before it is stopped."""
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
 from random import Random
 from statistics import fmean
-from typing import Any, Literal, NamedTuple, final
+from typing import Any, Literal, final
 
 from archwright.errors import TrialError, UsageError
 from archwright.estimators.estimator import Estimator
@@ -18,7 +19,8 @@ Runs = Literal["mean", "drawn"]
 """What is measured where a network was trained several times: the mean, or one run drawn at random."""
 
 
-class Row(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Row:
     """What a table says of one network.
 
     Args:
