@@ -1,19 +1,42 @@
-"""Surrogates: from scored architectures to what others are expected to score. Importing this loads no torch."""
+"""Surrogates: from scored architectures to what others are expected to score. Importing this loads no torch.
 
+Those that need it, `ensemble.MLPEnsemble` and `graph_network.GraphNetwork`, are made by `make_surrogate`.
+"""
+
+from archwright.surrogates.boosting import GradientBoosting
 from archwright.surrogates.features import Features, Group
+from archwright.surrogates.forest import RandomForest
 from archwright.surrogates.gaussian_process import GaussianProcess, Hyperparameters, fit_hyperparameters
 from archwright.surrogates.kernel import MixedKernel
+from archwright.surrogates.paths import Paths, paths_of
+from archwright.surrogates.rank_metrics import kendall, spearman, top_k_regret
+from archwright.surrogates.refitted import Refitted
+from archwright.surrogates.registry import SURROGATES, Ranking, compare_surrogates, make_surrogate
 from archwright.surrogates.surrogate import Surrogate
 
 __all__ = [
-    # The seam
+    # The seam, and by name
+    "SURROGATES",
+    "Refitted",
     "Surrogate",
+    "make_surrogate",
     # What they read
     "Features",
     "Group",
+    "Paths",
+    "paths_of",
     # The Gaussian process and its parts
     "GaussianProcess",
     "Hyperparameters",
     "MixedKernel",
     "fit_hyperparameters",
+    # Trees
+    "GradientBoosting",
+    "RandomForest",
+    # How well they rank
+    "Ranking",
+    "compare_surrogates",
+    "kendall",
+    "spearman",
+    "top_k_regret",
 ]

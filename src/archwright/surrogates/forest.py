@@ -1,0 +1,51 @@
+"""A random forest on architectures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archwright.spaces import Architecture, Space
+from archwright.surrogates.features import Features
+from archwright.surrogates.refitted import Refitted
+
+__all__ = ["RandomForest"]
+
+
+class RandomForest(Refitted):
+    """Regression trees on bootstrap samples (Breiman 2001), scikit-learn's; the deviation is that between the trees.
+
+    As in SMAC (Hutter et al. 2011), the trees see a share of the columns at each split, so that they differ.
+
+    Args:
+        space: The space.
+        seed: Seed of all random numbers.
+        trees: How many trees.
+        features: The share of the columns that a split may choose from, in (0, 1].
+    """
+
+    def __init__(self, space: Space, *, seed: int = 0, trees: int = 100, features: float = 0.5) -> None:
+        super().__init__(space, seed=seed)
+        self.trees, self.features = trees, features
+        self._features = Features(space)
+
+    def learn(self, architectures: Sequence[Architecture], values: NDArray[np.float64]) -> None:
+        """Grow the trees."""
+        from sklearn.ensemble import RandomForestRegressor
+
+        forest = RandomForestRegressor(
+            self.trees, max_features=self.features, min_samples_leaf=1, random_state=self.seed
+        )
+        forest.fit(self._features(architectures), values)
+        # Asked one by one, without the checks that would take longer than the trees.
+        self._grown = [tree.tree_ for tree in forest.estimators_]
+
+    def expect(
+        self, architectures: Sequence[Architecture]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and deviation over the trees; the deviation is at least 1e-3."""
+        rows = self._features(architectures).astype(np.float32)
+        votes = np.stack([tree.predict(rows)[:, 0] for tree in self._grown])
+        return votes.mean(0), np.maximum(votes.std(0), 1e-3)
