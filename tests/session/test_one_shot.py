@@ -19,6 +19,8 @@ from archwright.errors import UsageError
 from archwright.experiments import load_object
 from archwright.experiments.one_shot import CHECKPOINT, SUPERNET
 from archwright.session.one_shot import after_training, default_budget, training_minutes
+from archwright.supernets import make_method
+from archwright.supernets.methods.enas import Enas
 from archwright.supernets.storage import load_state
 
 HERE = Path(__file__).parent
@@ -119,10 +121,27 @@ def test_what_does_not_fit_is_told(arguments: dict[str, Any], told: str, tmp_pat
         aw.search(mixed_space(), "digits", strategy="darts", out=tmp_path / "run", **arguments, **QUICK)
 
 
+def test_a_strategy_that_is_none_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"unknown strategy 'gdaz'. Did you mean 'gdas'.*evolution"):
+        aw.search(mixed_space(), "digits", strategy="gdaz", out=tmp_path / "run", **QUICK)
+    strange: Any = 3
+    with pytest.raises(UsageError, match="expected a strategy, a one-shot method or the name of one, got 3"):
+        aw.search(mixed_space(), "digits", strategy=strange, out=tmp_path / "run", **QUICK)
+
+
+def test_a_method_given_as_an_object_scores_as_many_as_by_its_name(tmp_path: Path) -> None:
+    method = make_method("enas", epochs=1, controller_steps=1, controller_samples=2)
+    space = mixed_space()
+    result = aw.search(space, "digits", strategy=method, retrain=0, out=tmp_path / "run", **QUICK)
+    assert result.run.settings["budget"]["trials"] == Enas.scored
+    assert len(result.trials) == space.size  # the controller drew each of its four
+
+
 def test_budgets_follow_the_method(result: aw.Result) -> None:
-    assert default_budget("darts", 3) == aw.Budget(trials=3)
-    assert default_budget("darts", 0) == aw.Budget(trials=1)
-    assert default_budget("spos", 3) == aw.Budget(trials=100)
+    assert default_budget("darts", 3, 1) == default_budget(None, 3, 1) == aw.Budget(trials=3)
+    assert default_budget("darts", 0, 1) == aw.Budget(trials=1)
+    assert default_budget("enas", 2, Enas.scored) == aw.Budget(trials=20)
+    assert default_budget("spos", 3, 1) == aw.Budget(trials=100)
     assert default_budget("evolution", 3) == default_budget(None, 3) == aw.Budget(trials=50)
     settings = aw.experiments.Settings.read(result.folder)
     timed = settings.changed(budget=aw.Budget(minutes=10).to_json())

@@ -13,7 +13,7 @@ from archwright.experiments import Budget, Settings, SupernetTraining
 from archwright.objectives import Objective
 from archwright.spaces import Space
 from archwright.strategies import Proposals, Strategy, make_strategy
-from archwright.supernets import METHODS, make_method
+from archwright.supernets import METHODS, OneShot, make_method
 from archwright.tasks import Task
 from archwright.trials import FULL, Fidelity
 
@@ -24,15 +24,22 @@ _SHARE = 0.8
 """Of the minutes, for the supernet, where a search on its weights follows."""
 
 
-def default_budget(name: str | None, retrain: int) -> Budget:
+def default_budget(name: str | None, retrain: int, scored: int | None = None) -> Budget:
     """How many architectures are scored where the user does not say.
 
-    A method that proposes is taken at its word: as many as are retrained. A search on shared weights, where a trial
-    takes a second, tries 100; any other 50.
+    A method that orders what it proposes is taken at its word: as many as are retrained. Of one that draws them, more
+    are scored. A search on shared weights, where a trial takes a second, tries 100; any other 50.
+
+    Args:
+        name: Of the strategy or one-shot method, None where it was given as an object.
+        retrain: How many are trained from scratch.
+        scored: A one-shot method's `OneShot.scored`; None for any other strategy.
     """
-    if name in METHODS:
-        return Budget(trials=_SEARCHED if METHODS[name].then else max(1, retrain))
-    return Budget(trials=50)
+    if scored is None:
+        return Budget(trials=50)
+    if name in METHODS and METHODS[name].then:
+        return Budget(trials=_SEARCHED)
+    return Budget(trials=scored * max(1, retrain))
 
 
 def phases(
@@ -75,7 +82,9 @@ def phases(
     if estimator is not None:
         raise UsageError("a one-shot method estimates by its supernet; give an estimator to another strategy")
     then = METHODS[name].then if name in METHODS else None
-    made = method or make_method(str(name), seed=seed, **options)
+    made = make_method(str(name), seed=seed, **options) if method is None else method
+    if not isinstance(made, OneShot):
+        raise UsageError(f"expected a strategy, a one-shot method or the name of one, got {made!r}")
     training = SupernetTraining(made, space, task, folder, seed=seed, accelerator=accelerator)
     strategy = (
         Proposals(training.proposals) if then is None else make_strategy(then, space, objectives, seed=seed)
@@ -107,13 +116,14 @@ def after_training(settings: Settings, spent: float) -> Budget:
         spent: Seconds that the training took.
     """
     budget = Budget.from_json(settings.budget)
-    default = default_budget(settings.strategy["name"], settings.retrain).trials
+    strategy = settings.strategy
+    default = default_budget(strategy["name"], settings.retrain, strategy.get("scored", 1)).trials
     trials = budget.trials or (None if budget.target is not None else default)
     if budget.minutes is None:
         return replace(budget, trials=trials)
     left = budget.minutes - spent / 60
     if left <= 0 or not _then(settings):  # the few proposals are scored whatever the clock says
-        return Budget(trials=budget.trials or max(1, settings.retrain))
+        return Budget(trials=budget.trials or default)
     return replace(budget, trials=trials, minutes=left)
 
 

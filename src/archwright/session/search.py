@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archwright.errors import UsageError
+from archwright.errors import UsageError, did_you_mean
 from archwright.estimators.estimator import Estimator
 from archwright.experiments import Budget, Listener, Settings, SQLStore, SupernetTraining, resolve_task
 from archwright.objectives import Objective
@@ -24,7 +24,7 @@ from archwright.session.one_shot import default_budget, phases
 from archwright.session.result import Result
 from archwright.session.stages import Session, conduct
 from archwright.spaces import Space
-from archwright.strategies import Strategy, make_strategy
+from archwright.strategies import STRATEGIES, Strategy, make_strategy
 from archwright.supernets import METHODS
 from archwright.tasks import Task
 from archwright.trials import FULL, Fidelity
@@ -72,8 +72,9 @@ def search(
         strategy_options: Options of a strategy given by name.
         objectives: Objectives and limits, such as `["accuracy", "params<=50000"]`; the first one that is optimised
             decides what is best. Without one it is the task's metric.
-        budget: When to stop; None means 50 trials, after a one-shot method as many as are retrained, or 100 where a
-            search follows on its shared weights. Its minutes hold for the training of a supernet too.
+        budget: When to stop; None means 50 trials, after a one-shot method as many as are retrained (of `enas` ten
+            times as many), or 100 where a search follows on its shared weights. Its minutes hold for the training of a
+            supernet too.
         estimator: What measures candidates; None trains each from scratch by the recipe.
         recipe: How networks are trained; None means the defaults with this seed.
         fidelity: Effort of the estimates in the search; retraining always has full effort.
@@ -112,12 +113,13 @@ def search(
     said = []
     if space is None:
         said.append(f"space: {space_reference}, picked for inputs of shape {made_task.input_shape}")
-    budget = budget or default_budget(name, retrain)
     if strategy is None:
-        name, why = strategy_for(made_space, budget)
+        name, why = strategy_for(made_space, budget or default_budget(None, retrain))
         said.append(f"strategy: {name}, picked since {why}")
     folder = new_folder(out, made_task.name)
     one_shot: SupernetTraining | None = None
+    if name is not None and name not in METHODS and name not in STRATEGIES:
+        raise UsageError(f"unknown strategy {name!r}.{did_you_mean(name, [*STRATEGIES, *METHODS])}")
     if name in METHODS or not isinstance(strategy, Strategy | str | None):
         one_shot, made_strategy = phases(
             None if isinstance(strategy, str) else strategy,
@@ -137,6 +139,8 @@ def search(
         made_strategy = strategy
     else:
         made_strategy = make_strategy(str(name), made_space, chosen, seed=seed, **(strategy_options or {}))
+    scored = None if one_shot is None else one_shot.method.scored
+    budget = budget or default_budget(name, retrain, scored)
     settings = Settings(
         name=folder.name,
         task={
@@ -155,6 +159,7 @@ def search(
             "options": strategy_options or {},
             "one_shot": one_shot is not None,
             "epochs": one_shot.method.epochs if one_shot is not None else None,
+            "scored": scored,
         },
         seed=seed,
         objectives=[objective.to_json() for objective in chosen],

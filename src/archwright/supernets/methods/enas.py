@@ -29,7 +29,6 @@ __all__ = ["Enas", "warm_restarts"]
 
 _TRIES = 1_000
 _LOOKS = 32
-_TO_SCORE = 10
 _PERPLEXITY_REWARD = 80.0
 
 
@@ -66,6 +65,7 @@ class Enas(OneShot):
     """
 
     mixes = False
+    scored = 10  # section 2.3: some are drawn, and the one that is best on the shared weights is trained
 
     def __init__(
         self,
@@ -226,7 +226,7 @@ class Enas(OneShot):
         """The best by shared weights of ten times so many that the controller draws (section 2.3: 10 to 1)."""
         metric = self.task.metric
         sign = -1.0 if DIRECTIONS.get(metric) is Direction.MAXIMIZE else 1.0
-        drawn = itertools.islice(self.proposals(), _TO_SCORE * k)
+        drawn = itertools.islice(self.proposals(), self.scored * k)
         scored = [
             (sign * shared_score(self.supernet, architecture, self.task)[metric], number, architecture)
             for number, architecture in enumerate(drawn)

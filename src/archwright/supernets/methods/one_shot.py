@@ -23,6 +23,8 @@ class OneShot(ABC):
 
     Attributes:
         mixes: Whether its gates are mixtures, so that options of a decision must give one shape.
+        scored: How many of its proposals are scored by shared weights for each that is trained from scratch: 1 where
+            their order is the method's own judgement.
         epochs: How many epochs it has in all.
         done: How many of them are done.
         supernet: What it trains; a method with stages may replace it.
@@ -30,6 +32,7 @@ class OneShot(ABC):
     """
 
     mixes: ClassVar[bool]
+    scored: ClassVar[int] = 1
     epochs: int
     done: int
     supernet: Supernet
