@@ -6,6 +6,7 @@ import copy
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 import torch
@@ -265,6 +266,19 @@ def test_a_gate_needs_a_known_address() -> None:
     supernet = Supernet(SPACES["depth"]())
     with pytest.raises(SpaceError, match="'widht'"):
         supernet.set_gates({"widht": OnePath(4)})
+
+
+def test_what_is_no_gate_and_a_gate_that_is_missing_are_told() -> None:
+    space = aw.Space(aw.layer(nn.Linear, 3, aw.choice(4, 5, name="width"), bias=aw.boolean(name="bias")))
+    supernet = Supernet(space)
+    raw: dict[str, Any] = {"width": 4, "bias": True}
+    with pytest.raises(SpaceError, match=r"expected OnePath\(value\) or Mixture.*'width', got 4"):
+        supernet.set_gates(raw)
+    with pytest.raises(SpaceError, match=r"no decision has the address 'with'.*Did you mean 'width'"):
+        supernet.set_gates({"with": OnePath(4)})
+    supernet.set_gates({"width": OnePath(4)})
+    with pytest.raises(SpaceError, match=r"the decision 'bias' has no gate; .*all at once"):
+        supernet(torch.zeros(2, 3))
 
 
 def test_only_allowed_values_are_built() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import Tensor
 
-from archwright.errors import SpaceError
+from archwright.errors import SpaceError, did_you_mean
 from archwright.spaces import Decision, Space, Subset
 from archwright.spaces.expression import Arithmetic, Expression
 
@@ -87,11 +87,19 @@ class Gates:
                 may be left out.
 
         Raises:
-            SpaceError: When no decision has such an address.
+            SpaceError: When no decision has such an address, or something is no gate.
         """
-        for address in gates:
+        for address, gate in gates.items():
             if address not in self.space.decisions:
-                raise SpaceError(f"no decision has the address {address!r}, so it has no gate")
+                raise SpaceError(
+                    f"no decision has the address {address!r}, so it has no gate."
+                    f"{did_you_mean(address, self.space.decisions)}"
+                )
+            if not isinstance(gate, OnePath | Mixture):
+                raise SpaceError(
+                    f"expected OnePath(value) or Mixture(weights, computed) as the gate of {address!r}, got {gate!r}; "
+                    "an architecture made by space.architecture({...}) is taken as it is"
+                )
         given = {a: gate.value for a, gate in gates.items() if isinstance(gate, OnePath)}
         self.values = {**self._single, **given}
         self.mixtures = {a: gate for a, gate in gates.items() if isinstance(gate, Mixture)}
@@ -132,7 +140,17 @@ class Selector:
         Args:
             values: Address to value; None means those of the gates.
         """
-        return self._value(self.gates.values if values is None else values)
+        values = self.gates.values if values is None else values
+        try:
+            return self._value(values)
+        except KeyError:
+            missing = next((address for address in self.reads if address not in values), None)
+            if missing is None:
+                raise
+            raise SpaceError(
+                f"the decision {missing!r} has no gate; the supernet's gates are set all at once: give one for every "
+                "decision that can be active, as in {**gates, address: gate}"
+            ) from None
 
     def weighed(self) -> Weighed:
         """The selected values, each with its weight.

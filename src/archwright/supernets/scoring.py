@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from archwright.objectives import DIRECTIONS, Direction
 from archwright.spaces import Architecture, Decision
 from archwright.supernets.gates import Gate, Mixture, OnePath
 from archwright.supernets.mixed import MixedSwitch
@@ -15,11 +16,23 @@ from archwright.supernets.untouched import kept, same_draws
 from archwright.tasks import Task
 from archwright.tasks.batches import Examples, divide, predict
 
-__all__ = ["shared_score"]
+__all__ = ["shared_cost", "shared_score"]
 
 _BATCH = 64
 _BATCHES = 8
 _PARTIAL_BATCH = 256
+
+
+def shared_cost(supernet: Supernet, architecture: Architecture, task: Task) -> float:
+    """What ranks architectures by `shared_score`, the best lowest: the task's metric, less what is to be large.
+
+    A metric of which it is not known which way is better gives way to the loss.
+    """
+    scores = shared_score(supernet, architecture, task)
+    direction = DIRECTIONS.get(task.metric)
+    if direction is None:
+        return scores["loss"]
+    return -scores[task.metric] if direction is Direction.MAXIMIZE else scores[task.metric]
 
 
 def shared_score(supernet: Supernet, architecture: Architecture, task: Task) -> dict[str, float]:

@@ -22,7 +22,7 @@ from archwright.supernets.methods.one_shot import OneShot
 from archwright.supernets.methods.policy import Policy
 from archwright.supernets.methods.randomness import Randomness
 from archwright.supernets.methods.second_order import unrolled_gradient
-from archwright.supernets.methods.weights import WeightOptimizer, finite
+from archwright.supernets.methods.weights import WeightOptimizer, finite, weight_options
 from archwright.supernets.norms import freeze_scales
 from archwright.supernets.supernet import Supernet
 from archwright.supernets.untouched import kept, same_draws, still
@@ -108,8 +108,13 @@ class Bilevel(OneShot):
                 f"epochs={epochs}, batch_size={batch_size}, every={every}, frozen_epochs={frozen_epochs}, "
                 f"weight_share={weight_share}"
             )
-        if skip_limit is not None and skip_limit < 0:
-            raise UsageError(f"expected skip_limit >= 0, or none, got {skip_limit}")
+        if skip_limit is not None and (not isinstance(skip_limit, int) or skip_limit < 0):
+            raise UsageError(f"expected a whole number >= 0 as skip_limit, or none, got {skip_limit!r}")
+        if not (architecture_learning_rate > 0 and architecture_weight_decay >= 0):
+            raise UsageError(
+                "expected architecture_learning_rate > 0 and architecture_weight_decay >= 0, got "
+                f"{architecture_learning_rate} and {architecture_weight_decay}"
+            )
         self.dropout = GateDropout(operation_dropout, edge_dropout, seed)
         asked = {
             "second_order": second_order,
@@ -129,13 +134,13 @@ class Bilevel(OneShot):
         self.epochs, self.done = epochs, 0
         self.batch_size, self.weight_share, self.seed = batch_size, weight_share, seed
         self.frozen_epochs, self.every = frozen_epochs, every
-        self._weights_options = {
-            "learning_rate": learning_rate,
-            "lowest": lowest_learning_rate,
-            "momentum": momentum,
-            "weight_decay": weight_decay,
-            "gradient_clip": gradient_clip,
-        }
+        self._weights_options = weight_options(
+            learning_rate=learning_rate,
+            lowest=lowest_learning_rate,
+            momentum=momentum,
+            weight_decay=weight_decay,
+            gradient_clip=gradient_clip,
+        )
         self._architecture_options: dict[str, Any] = {
             "lr": architecture_learning_rate,
             "betas": tuple(architecture_betas),

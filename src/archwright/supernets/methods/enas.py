@@ -19,8 +19,8 @@ from archwright.supernets.methods.halves import split
 from archwright.supernets.methods.one_shot import OneShot
 from archwright.supernets.methods.randomness import Randomness
 from archwright.supernets.methods.reinforce import Reinforce
-from archwright.supernets.methods.weights import WeightOptimizer, finite
-from archwright.supernets.scoring import shared_score
+from archwright.supernets.methods.weights import WeightOptimizer, finite, weight_options
+from archwright.supernets.scoring import shared_cost
 from archwright.supernets.supernet import Supernet
 from archwright.tasks import Task
 from archwright.trials import Measurement
@@ -104,13 +104,13 @@ class Enas(OneShot):
         self.batch_size, self.weight_share, self.seed = batch_size, weight_share, seed
         self.restart_epochs, self.restart_factor = restart_epochs, restart_factor
         self.controller_steps, self.controller_samples = controller_steps, controller_samples
-        self._weights_options = {
-            "learning_rate": learning_rate,
-            "lowest": lowest_learning_rate,
-            "momentum": momentum,
-            "weight_decay": weight_decay,
-            "gradient_clip": gradient_clip,
-        }
+        self._weights_options = weight_options(
+            learning_rate=learning_rate,
+            lowest=lowest_learning_rate,
+            momentum=momentum,
+            weight_decay=weight_decay,
+            gradient_clip=gradient_clip,
+        )
         self._controller_options = {
             "learning_rate": controller_learning_rate,
             "baseline_decay": baseline_decay,
@@ -224,11 +224,9 @@ class Enas(OneShot):
 
     def derive(self, k: int) -> list[Architecture]:
         """The best by shared weights of ten times so many that the controller draws (section 2.3: 10 to 1)."""
-        metric = self.task.metric
-        sign = -1.0 if DIRECTIONS.get(metric) is Direction.MAXIMIZE else 1.0
         drawn = itertools.islice(self.proposals(), self.scored * k)
         scored = [
-            (sign * shared_score(self.supernet, architecture, self.task)[metric], number, architecture)
+            (shared_cost(self.supernet, architecture, self.task), number, architecture)
             for number, architecture in enumerate(drawn)
         ]
         return [architecture for _, _, architecture in sorted(scored, key=lambda entry: entry[:2])[:k]]

@@ -52,7 +52,8 @@ def split(
     if min(for_weights, length - for_weights) < 2:
         raise UsageError(
             f"expected at least 2 training examples for the weights and 2 for the architecture, got {for_weights} and "
-            f"{length - for_weights} of {length}"
+            f"{length - for_weights} of {length}; change weight_share (--option weight_share=0.5), or use spos or "
+            "rsws, whose weights are trained on all"
         )
     examples = Examples(task.train, device)
     return (

@@ -11,13 +11,12 @@ from collections.abc import Hashable, Iterator, Mapping
 from typing import Any, final
 
 from archwright.errors import UsageError
-from archwright.objectives import DIRECTIONS, Direction
 from archwright.spaces import Architecture
 from archwright.supernets.methods.halves import whole
 from archwright.supernets.methods.one_shot import OneShot
 from archwright.supernets.methods.randomness import Randomness
-from archwright.supernets.methods.weights import WeightOptimizer, finite
-from archwright.supernets.scoring import shared_score
+from archwright.supernets.methods.weights import WeightOptimizer, finite, weight_options
+from archwright.supernets.scoring import shared_cost
 from archwright.supernets.supernet import Supernet
 from archwright.tasks import Task
 from archwright.trials import Measurement
@@ -75,13 +74,13 @@ class UniformSampling(OneShot):
             samples,
             seed,
         )
-        self._options = {
-            "learning_rate": learning_rate,
-            "lowest": lowest_learning_rate,
-            "momentum": momentum,
-            "weight_decay": weight_decay,
-            "gradient_clip": gradient_clip,
-        }
+        self._options = weight_options(
+            learning_rate=learning_rate,
+            lowest=lowest_learning_rate,
+            momentum=momentum,
+            weight_decay=weight_decay,
+            gradient_clip=gradient_clip,
+        )
 
     def setup(self, supernet: Supernet, task: Task) -> None:
         """Take a new supernet and the data."""
@@ -118,10 +117,8 @@ class UniformSampling(OneShot):
             drawn.setdefault(self.supernet.space.canonical(architecture), architecture)
             if len(drawn) == self.samples:
                 break
-        metric = self.task.metric
-        sign = -1.0 if DIRECTIONS.get(metric) is Direction.MAXIMIZE else 1.0
         scored = [
-            (sign * shared_score(self.supernet, architecture, self.task)[metric], number, architecture)
+            (shared_cost(self.supernet, architecture, self.task), number, architecture)
             for number, architecture in enumerate(drawn.values())
         ]
         return (architecture for _, _, architecture in sorted(scored, key=lambda entry: entry[:2]))

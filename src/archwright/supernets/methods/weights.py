@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from archwright.errors import SearchError
+from archwright.errors import SearchError, UsageError
 
-__all__ = ["WeightOptimizer", "finite"]
+__all__ = ["WeightOptimizer", "finite", "weight_options"]
 
 
 class WeightOptimizer:
@@ -80,6 +80,31 @@ class WeightOptimizer:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over the momentum."""
         self.optimizer.load_state_dict(dict(state))
+
+
+def weight_options(
+    *, learning_rate: float, lowest: float, momentum: float, weight_decay: float, gradient_clip: float
+) -> dict[str, float]:
+    """Options of a `WeightOptimizer`.
+
+    Raises:
+        UsageError: When one is out of range.
+    """
+    if not (
+        learning_rate > 0 and lowest >= 0 and 0 <= momentum < 1 and weight_decay >= 0 and gradient_clip > 0
+    ):
+        raise UsageError(
+            "expected learning_rate > 0, lowest_learning_rate >= 0, 0 <= momentum < 1, weight_decay >= 0 and "
+            f"gradient_clip > 0, got learning_rate={learning_rate}, lowest_learning_rate={lowest}, "
+            f"momentum={momentum}, weight_decay={weight_decay}, gradient_clip={gradient_clip}"
+        )
+    return {
+        "learning_rate": learning_rate,
+        "lowest": lowest,
+        "momentum": momentum,
+        "weight_decay": weight_decay,
+        "gradient_clip": gradient_clip,
+    }
 
 
 def finite(loss: float, epoch: int) -> float:

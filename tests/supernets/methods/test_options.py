@@ -1,0 +1,46 @@
+"""Options that are out of range are refused when a method is made, before anything is trained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from archwright.errors import UsageError
+from archwright.supernets import METHODS, make_method
+from archwright.supernets.methods.halves import split
+from archwright.supernets.methods.uniform import UniformSampling
+from archwright.testing.known_best import known_best_task
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("rate", [-1.0, 0.0, float("nan")])
+def test_a_learning_rate_is_above_zero(name: str, rate: float) -> None:
+    with pytest.raises(UsageError, match="expected learning_rate > 0"):
+        make_method(name, learning_rate=rate)
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "value", "told"),
+    [
+        ("darts", "skip_limit", "two", "expected a whole number >= 0 as skip_limit, or none, got 'two'"),
+        ("darts", "skip_limit", -1, "expected a whole number >= 0 as skip_limit"),
+        ("gdas", "architecture_learning_rate", -1.0, "expected architecture_learning_rate > 0"),
+        ("pcdarts", "lowest_learning_rate", -1.0, "lowest_learning_rate >= 0"),
+    ],
+)
+def test_other_options_have_ranges_too(name: str, option: str, value: Any, told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        make_method(name, **{option: value})
+
+
+@pytest.mark.parametrize("options", [{"momentum": 1.0}, {"weight_decay": -1e-4}, {"gradient_clip": 0.0}])
+def test_of_the_weights_optimiser(options: dict[str, float]) -> None:
+    with pytest.raises(UsageError, match="0 <= momentum < 1, weight_decay >= 0 and gradient_clip > 0"):
+        UniformSampling(**options)  # type: ignore[arg-type]
+
+
+def test_too_few_examples_for_two_parts_are_told_with_the_cure() -> None:
+    task = known_best_task(0, examples=20)
+    with pytest.raises(UsageError, match=r"at least 2 training examples .*; change weight_share"):
+        split(task, 0.97, 0, "cpu", 4)  # type: ignore[arg-type]
