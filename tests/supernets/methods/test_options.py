@@ -23,8 +23,8 @@ def test_a_learning_rate_is_above_zero(name: str, rate: float) -> None:
 @pytest.mark.parametrize(
     ("name", "option", "value", "told"),
     [
-        ("darts", "skip_limit", "two", "expected a whole number >= 0 as skip_limit, or none, got 'two'"),
-        ("darts", "skip_limit", -1, "expected a whole number >= 0 as skip_limit"),
+        ("darts", "skip_limit", "two", "expected skip_limit >= 0, a whole number, or none, got 'two'"),
+        ("darts", "skip_limit", -1, "expected skip_limit >= 0"),
         ("gdas", "architecture_learning_rate", -1.0, "expected architecture_learning_rate > 0"),
         ("pcdarts", "lowest_learning_rate", -1.0, "lowest_learning_rate >= 0"),
     ],

@@ -109,7 +109,7 @@ class Bilevel(OneShot):
                 f"weight_share={weight_share}"
             )
         if skip_limit is not None and (not isinstance(skip_limit, int) or skip_limit < 0):
-            raise UsageError(f"expected a whole number >= 0 as skip_limit, or none, got {skip_limit!r}")
+            raise UsageError(f"expected skip_limit >= 0, a whole number, or none, got {skip_limit!r}")
         if not (architecture_learning_rate > 0 and architecture_weight_decay >= 0):
             raise UsageError(
                 "expected architecture_learning_rate > 0 and architecture_weight_decay >= 0, got "
