@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,6 +52,35 @@ def test_a_file_of_columns(archwright: Command) -> None:
     assert ran.code == 0, ran.err
     assert "hypervolume" in ran.out.lower()
     assert Path("bench/results.csv/regret.parquet").is_file()
+
+
+def test_an_interrupt_keeps_what_is_finished(tmp_path: Path) -> None:
+    words = [
+        "--table",
+        "nas-bench-graph:proteins",
+        "--strategies",
+        "random",
+        "--trials",
+        "2000",
+        "--out",
+        "out",
+    ]
+    command = [sys.executable, "-m", "archwright", "bench", *words, "--jobs", "2", "--seeds", "10000"]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    runs = tmp_path / "out" / "runs.jsonl"
+    deadline = time.monotonic() + 120
+    while not (runs.is_file() and runs.stat().st_size):
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process of the command
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130, told
+    assert "the same command goes on" in told
+    assert "Traceback" not in told
+    assert all(json.loads(line)["evaluations"] == 2000 for line in runs.read_text().splitlines())
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
@@ -160,10 +161,13 @@ def _searches(
             yield _searched(truth, name, seed, evaluations, options.get(name, {}))
         return
     with _one_thread_each():
-        content = cloudpickle.dumps(truth)
-        pool = ProcessPoolExecutor(min(jobs, len(pairs)), get_context("spawn"), _take_over, (content,))
+        others = set(active_children())
+        pool = ProcessPoolExecutor(
+            min(jobs, len(pairs)), get_context("spawn"), _take_over, (cloudpickle.dumps(truth),)
+        )
         waiting = iter(pairs)
         running: set[Future[SearchRun]] = set()
+        finished = False
         try:
             while True:
                 # Two a process: none waits for the next, and an interrupt has little to take back.
@@ -175,13 +179,17 @@ def _searches(
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
                     yield future.result()
+            finished = True
         except BrokenProcessPool as error:
             raise SearchError(
                 "a process of the comparison died (out of memory?); the finished searches are kept, so the same "
                 "command goes on; try fewer --jobs"
             ) from error
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            if not finished:  # after an error or an interrupt nobody waits for searches that are under way
+                for child in set(active_children()) - others:
+                    child.terminate()
+            pool.shutdown(cancel_futures=True)
 
 
 def _searched(truth: Truth, name: str, seed: int, evaluations: int, options: Mapping[str, Any]) -> SearchRun:
@@ -200,8 +208,9 @@ _truth: Truth | None = None
 
 
 def _take_over(content: bytes) -> None:
-    """Begin a process."""
+    """Begin a process; what interrupts the comparison is for the first one to deal with."""
     global _truth
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _truth = pickle.loads(content)
 
 

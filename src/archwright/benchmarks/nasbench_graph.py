@@ -6,6 +6,7 @@ import importlib.util
 import itertools
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ SHAPES = ("0000", "0001", "0011", "0012", "0013", "0111", "0112", "0122", "0123"
 """The nine trees of four nodes: digit k says which node feeds node k + 1; 0 is the input."""
 
 _NODES = 4
-_SKIP = OPERATIONS.index("skip")
+_CODES = {operation: code for code, operation in enumerate(OPERATIONS)}
+_SKIP = _CODES["skip"]
 _ADDRESSES = tuple(f"operation_{node}" for node in range(1, _NODES + 1))
 
 
@@ -224,13 +226,11 @@ def canonical_key(shape: str, operations: Sequence[str]) -> int:
         88012
     """
     parents = [int(digit) for digit in shape]
-    codes = [OPERATIONS.index(operation) for operation in operations]
+    codes = [_CODES[operation] for operation in operations]
     if _SKIP in codes:
         parents, codes = _skips_first(parents, codes)
-    spellings = _SPELLINGS[tuple(parents)]
-    best = min(tuple(codes[node] for node in order) for _, order in spellings)
-    key = spellings[0][0]
-    for code in best:
+    key, orders = _SPELLINGS[tuple(parents)]
+    for code in min([order(codes) for order in orders]):
         key = 10 * key + code
     return key
 
@@ -255,15 +255,16 @@ def _skips_first(parents: list[int], codes: list[int]) -> tuple[list[int], list[
     return chain + [place[reads[node]] for node in left], [_SKIP] * moved + [codes[node] for node in left]
 
 
-def _spellings(parents: tuple[int, ...]) -> list[tuple[int, tuple[int, ...]]]:
-    """The ways to number the nodes of a tree so that it is one of `SHAPES`: its position and the order of nodes."""
-    found = []
+def _spellings(parents: tuple[int, ...]) -> tuple[int, list[itemgetter[Any]]]:
+    """The position in `SHAPES` of a tree, and the orders in which its nodes are numbered so, as getters of them."""
+    position, orders = -1, []
     for order in itertools.permutations(range(_NODES)):
         place = {0: 0, **{node + 1: i + 1 for i, node in enumerate(order)}}
         shape = "".join(str(place[parents[node]]) for node in order)
-        if shape in SHAPES:
-            found.append((SHAPES.index(shape), order))
-    return found
+        if shape in SHAPES:  # the same one for all orders: no two of them are the same tree
+            position = SHAPES.index(shape)
+            orders.append(itemgetter(*order))
+    return position, orders
 
 
 _SPELLINGS = {

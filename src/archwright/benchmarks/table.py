@@ -49,8 +49,9 @@ class Table:
                 f"{len(self.objectives)}"
             )
         for name in self.metrics:
-            if missing := next((key for key, row in self.rows.items() if name not in row.metrics), None):
-                raise UsageError(f"{self.name}: the row {missing!r} has no metric {name!r}")
+            for key, row in self.rows.items():
+                if name not in row.metrics:
+                    raise UsageError(f"{self.name}: the row {key!r} has no metric {name!r}")
 
     @property
     def metrics(self) -> tuple[str, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
@@ -21,6 +23,7 @@ bench_app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 
+_INTERRUPTED = 130
 _LINES = 10
 """Into how many lines the progress is told where no terminal shows it."""
 
@@ -144,7 +147,7 @@ def bench(
         runs=cast("Literal['mean', 'drawn']", runs),
     )
     folder = out or f"bench/{loaded.name.replace(':', '-').replace('/', '-')}"
-    with _Progress() as progress:
+    with _going_on(folder), _Progress() as progress:
         comparison = compare(
             loaded,
             _words(strategies),
@@ -167,6 +170,18 @@ def bench(
     else:
         print(paths["summary.md"].read_text(encoding="utf-8"))
         print("\n".join(map(str, paths.values())))
+
+
+@contextlib.contextmanager
+def _going_on(folder: str) -> Iterator[None]:
+    """Say after Ctrl-C how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(
+            f"\ninterrupted; what is finished is in {folder}, and the same command goes on", file=sys.stderr
+        )
+        sys.exit(_INTERRUPTED)
 
 
 def _words(text: str) -> list[str]:
