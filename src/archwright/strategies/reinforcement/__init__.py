@@ -1,0 +1,14 @@
+"""Reinforcement learning: a controller writes architectures and learns from how they did. Loads torch."""
+
+from archwright.strategies.reinforcement.controlled import Controlled, Sample
+from archwright.strategies.reinforcement.ppo import PPO
+from archwright.strategies.reinforcement.reinforce import REINFORCE
+
+__all__ = [
+    # The loop that both share
+    "Controlled",
+    "Sample",
+    # Ready to use
+    "PPO",
+    "REINFORCE",
+]

@@ -1,0 +1,76 @@
+"""REINFORCE with a moving baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, final
+
+import torch
+
+from archwright.objectives import Objective
+from archwright.spaces import Space
+from archwright.strategies.reinforcement.controlled import Controlled, Sample
+from archwright.supernets.methods.reinforce import Reinforce
+
+__all__ = ["REINFORCE"]
+
+
+@final
+class REINFORCE(Controlled):
+    """A recurrent controller trained by REINFORCE (Zoph and Le 2017, arXiv:1611.01578). See `Controlled`.
+
+    After every batch one step of Adam along the mean of (reward - baseline) grad log pi, where the baseline is a moving
+    average of the rewards and the entropy counts as a part of the reward. See
+    `archwright.supernets.methods.reinforce.Reinforce`.
+
+    Args:
+        space: What to search.
+        objectives: What is optimised, and the limits.
+        seed: Seed of all random numbers.
+        batch_size: How many samples with a score make a step, at least 1.
+        hidden: Size of the controller's hidden state, at least 1.
+        learning_rate: Of Adam, above 0.
+        baseline_decay: Share of the baseline that stays when a reward comes, in [0, 1).
+        entropy_weight: Of an architecture's entropy, in nats, in its reward; at least 0.
+
+    Raises:
+        UsageError: When an option is out of range, or no objective is to be optimised.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        objectives: Sequence[Objective],
+        *,
+        seed: int = 0,
+        batch_size: int = 5,
+        hidden: int = 64,
+        learning_rate: float = 0.01,
+        baseline_decay: float = 0.9,
+        entropy_weight: float = 0.01,
+    ) -> None:
+        super().__init__(space, objectives, seed=seed, batch_size=batch_size, hidden=hidden)
+        self.reinforce = Reinforce(
+            self.controller,
+            learning_rate=learning_rate,
+            baseline_decay=baseline_decay,
+            entropy_weight=entropy_weight,
+        )
+
+    @property
+    def optimizer(self) -> torch.optim.Optimizer:
+        """Adam."""
+        return self.reinforce.optimizer
+
+    def learn(self, samples: Sequence[Sample], rewards: Sequence[float]) -> None:
+        """One step. See `Controlled.learn`."""
+        self.reinforce.step([self.controller.recall(sample.architecture) for sample in samples], rewards)
+
+    def state_dict(self) -> dict[str, Any]:
+        """As any controller's, and the baseline."""
+        return {**super().state_dict(), "baseline": self.reinforce.baseline}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from a state."""
+        super().load_state_dict(state)
+        self.reinforce.baseline = state["baseline"]
