@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
+import archwright as aw
 from archwright.supernets import Supernet, make_method, shared_score
 from archwright.supernets.scoring import shared_cost
 from archwright.testing.known_best import known_best_space, known_best_task
@@ -37,3 +39,21 @@ def test_proposals_of_random_paths_come_by_it(supernet: Supernet) -> None:
     method.setup(supernet, task)
     costs = [shared_cost(supernet, architecture, task) for architecture in method.proposals()]
     assert costs == sorted(costs)
+
+
+def test_norms_are_recalibrated_on_all_kinds_of_examples_though_they_stand_in_order() -> None:
+    torch.manual_seed(0)
+    labels = torch.arange(2).repeat_interleave(1_000)  # class after class, their inputs far apart
+    inputs = torch.randn(2_000, 1) + 20.0 * labels[:, None]
+    task = aw.tasks.from_arrays(inputs, labels, kind="classification", standardize=False, name="in order")
+    bias = aw.boolean(name="bias")
+    space = aw.Space(
+        aw.layer(nn.Sequential, aw.layer(nn.BatchNorm1d, 1), aw.layer(nn.Linear, 1, 2, bias=bias))
+    )
+    supernet = Supernet(space, task.example())
+    architecture = space.architecture({"bias": True})
+    with torch.no_grad():
+        linear = supernet.network[1].shared
+        linear.weight.copy_(torch.tensor([[-1.0], [1.0]]))
+        linear.bias.zero_()
+    assert shared_score(supernet, architecture, task)["accuracy"] > 0.99

@@ -38,7 +38,7 @@ def shared_cost(supernet: Supernet, architecture: Architecture, task: Task) -> f
 def shared_score(supernet: Supernet, architecture: Architecture, task: Task) -> dict[str, float]:
     """The task's metrics on the validation data with shared weights, nothing trained.
 
-    The extracted network is scored, the statistics of its norms taken anew from the first 512 training examples. Of a
+    The extracted network is scored, the statistics of its norms taken anew from 512 training examples. Of a
     supernet with partial channels only a corner of each weight is trained, so there the supernet itself is scored,
     each edge's operation on its part of the channels, with the statistics of the batch as in the search.
 
@@ -56,7 +56,9 @@ def shared_score(supernet: Supernet, architecture: Architecture, task: Task) -> 
     network = supernet.extract(architecture)
     device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
     training = Examples(task.train, device)
-    positions = torch.split(torch.arange(min(_BATCH * _BATCHES, len(training))), _BATCH)
+    # Drawn, always the same ones: data may stand in the order of their classes.
+    drawn = torch.randperm(len(training), generator=torch.Generator().manual_seed(0))
+    positions = torch.split(drawn[: _BATCH * _BATCHES], _BATCH)
     recalibrate(network, (inputs for inputs, _ in training.batches([p for p in positions if len(p) > 1])))
     return dict(task.metrics(*predict(network, Examples(task.validation, device))))
 

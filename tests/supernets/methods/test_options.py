@@ -24,6 +24,7 @@ def test_a_learning_rate_is_above_zero(name: str, rate: float) -> None:
     ("name", "option", "value", "told"),
     [
         ("darts", "skip_limit", "two", "expected skip_limit >= 0, a whole number, or none, got 'two'"),
+        ("pcdarts", "frozen_epochs", "x", "expected a whole number >= 0 as frozen_epochs, got 'x'"),
         ("darts", "skip_limit", -1, "expected skip_limit >= 0"),
         ("gdas", "architecture_learning_rate", -1.0, "expected architecture_learning_rate > 0"),
         ("pcdarts", "lowest_learning_rate", -1.0, "lowest_learning_rate >= 0"),
@@ -44,3 +45,23 @@ def test_too_few_examples_for_two_parts_are_told_with_the_cure() -> None:
     task = known_best_task(0, examples=20)
     with pytest.raises(UsageError, match=r"at least 2 training examples .*; change weight_share"):
         split(task, 0.97, 0, "cpu", 4)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, method in METHODS.items() if "frozen_epochs" in method.options]
+)
+@pytest.mark.parametrize("epochs", [3, 10])
+def test_alpha_is_trained_however_few_epochs_there_are(name: str, epochs: int) -> None:
+    method: Any = make_method(name, epochs=epochs)
+    bilevel = getattr(method, "present", method)
+    assert bilevel.frozen_epochs < bilevel.epochs
+    with pytest.raises(
+        UsageError, match="expected frozen_epochs < epochs, since alpha would never be trained"
+    ):
+        make_method(name, epochs=epochs, frozen_epochs=epochs)
+
+
+@pytest.mark.parametrize(("name", "frozen"), [("pcdarts", 15), ("proxyless", 40)])
+def test_the_warm_up_of_the_papers_length_is_the_papers(name: str, frozen: int) -> None:
+    method: Any = make_method(name)
+    assert method.frozen_epochs == frozen

@@ -66,7 +66,7 @@ def test_a_method_without_preferences_has_nothing_to_watch(cells: aw.Space, imag
 
 
 def test_supernets_on_partial_channels_are_scored_as_they_are_trained(cells: aw.Space, images: Task) -> None:
-    method = made("pcdarts", cells, images, epochs=6, frozen_epochs=6, learning_rate=0.1)
+    method = made("pcdarts", cells, images, epochs=7, frozen_epochs=6, learning_rate=0.1)
     for _ in range(6):
         method.epoch()
     architecture = cells.sample(3)

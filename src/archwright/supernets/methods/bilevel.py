@@ -56,7 +56,7 @@ class Bilevel(OneShot):
         architecture_learning_rate: Of alpha's Adam.
         architecture_betas: Of alpha's Adam.
         architecture_weight_decay: Of alpha.
-        frozen_epochs: Epochs at the beginning in which alpha stands still.
+        frozen_epochs: Epochs at the beginning in which alpha stands still, fewer than `epochs`.
         every: Steps of the weights to one of alpha.
         weight_share: Share of the training data that trains the weights; the rest trains alpha.
         second_order: Whether alpha's gradient goes through a step of the weights; such a step takes about three times
@@ -102,11 +102,18 @@ class Bilevel(OneShot):
         early_stop: bool = False,
         seed: int = 0,
     ) -> None:
+        if not isinstance(frozen_epochs, int):
+            raise UsageError(f"expected a whole number >= 0 as frozen_epochs, got {frozen_epochs!r}")
         if epochs < 1 or batch_size < 2 or every < 1 or not frozen_epochs >= 0 or not 0 < weight_share < 1:
             raise UsageError(
                 "expected epochs >= 1, batch_size >= 2, every >= 1, frozen_epochs >= 0 and 0 < weight_share < 1, got "
                 f"epochs={epochs}, batch_size={batch_size}, every={every}, frozen_epochs={frozen_epochs}, "
                 f"weight_share={weight_share}"
+            )
+        if frozen_epochs >= epochs:
+            raise UsageError(
+                f"expected frozen_epochs < epochs, since alpha would never be trained, got frozen_epochs="
+                f"{frozen_epochs} of epochs={epochs}"
             )
         if skip_limit is not None and (not isinstance(skip_limit, int) or skip_limit < 0):
             raise UsageError(f"expected skip_limit >= 0, a whole number, or none, got {skip_limit!r}")

@@ -23,6 +23,7 @@ from archwright.supernets.supernet import Supernet
 __all__ = ["PartialSoftmax", "pc_darts"]
 
 _SCALE = 1e-3
+_FROZEN = 0.3
 
 
 @final
@@ -136,11 +137,16 @@ class PartialSoftmax(Policy):
             supernet.train(training)
 
 
-def pc_darts(channel_divisor: int = 4, **options: Any) -> Bilevel:
+def pc_darts(
+    *, epochs: int = 50, channel_divisor: int = 4, frozen_epochs: int | None = None, **options: Any
+) -> Bilevel:
     """PC-DARTS. The other options are those of `Bilevel`; the registry has the paper's defaults.
 
     Args:
+        epochs: Epochs of the search.
         channel_divisor: One channel in so many is computed, the others pass by.
+        frozen_epochs: Epochs at the beginning in which alpha stands still; None means the paper's share, 15 of 50.
         options: Of `Bilevel`.
     """
-    return Bilevel(PartialSoftmax(channel_divisor), **options)
+    frozen = round(_FROZEN * epochs) if frozen_epochs is None else frozen_epochs
+    return Bilevel(PartialSoftmax(channel_divisor), epochs=epochs, frozen_epochs=frozen, **options)

@@ -25,6 +25,7 @@ __all__ = ["BinaryGates", "proxyless"]
 _TERMS = ("multiply", "add")
 _LEAST = 1e-12
 _SCALE, _EXPONENT = 0.2, 0.3
+_WARM_UP = 0.25
 
 
 @final
@@ -241,7 +242,7 @@ class BinaryGates(Policy):
 def proxyless(
     *,
     epochs: int = 160,
-    frozen_epochs: int = 40,
+    frozen_epochs: int | None = None,
     every: int = 5,
     weight_share: float = 0.9,
     weight_decay: float = 4e-5,
@@ -258,7 +259,8 @@ def proxyless(
 
     Args:
         epochs: Epochs of the search, with the warm-up.
-        frozen_epochs: Epochs of the warm-up, in which the weights are trained along random paths.
+        frozen_epochs: Epochs of the warm-up, in which the weights are trained along random paths; None means the
+            paper's share, 40 of 160.
         every: Steps of the weights to one of alpha.
         weight_share: Share of the training data that trains the weights.
         weight_decay: Of the weights.
@@ -277,7 +279,7 @@ def proxyless(
     return Bilevel(
         policy,
         epochs=epochs,
-        frozen_epochs=frozen_epochs,
+        frozen_epochs=round(_WARM_UP * epochs) if frozen_epochs is None else frozen_epochs,
         every=every,
         weight_share=weight_share,
         weight_decay=weight_decay,
