@@ -121,6 +121,8 @@ def test_files_that_cannot_be_read_are_told(tmp_path: Path) -> None:
         table_of(tmp_path / "empty.csv")
     with pytest.raises(UsageError, match=r"unknown table 'nas-bench-graf'.*Did you mean"):
         load_table("nas-bench-graf")
+    with pytest.raises(UsageError, match="'mean' or 'drawn', got 'median'"):
+        load_table("nas-bench-graph:cora", runs="median")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="go with a file of columns only"):
         load_table("nas-bench-graph:cora", test="x")
 

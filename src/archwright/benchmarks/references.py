@@ -53,6 +53,8 @@ def load_table(
         UsageError: When nothing is meant by the reference, a file is missing, or an argument does not fit it.
     """
     name, _, dataset = reference.partition(":")
+    if runs not in ("mean", "drawn"):
+        raise UsageError(f"expected runs to be 'mean' or 'drawn', got {runs!r}")
     if Path(reference).suffix.lower() in _SUFFIXES:
         from archwright.benchmarks.columns import read_columns
 

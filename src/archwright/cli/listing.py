@@ -20,6 +20,7 @@ class Kind(StrEnum):
     STRATEGIES = "strategies"
     ESTIMATORS = "estimators"
     OBJECTIVES = "objectives"
+    TABLES = "tables"
 
 
 def list_known(
@@ -50,6 +51,10 @@ def _known(kind: Kind) -> dict[str, str]:
         from archwright.estimators import ESTIMATORS
 
         return dict(ESTIMATORS)
+    if kind is Kind.TABLES:
+        from archwright.benchmarks import TABLES
+
+        return dict(TABLES)
     from archwright.objectives import CHEAP, DIRECTIONS
 
     return {
