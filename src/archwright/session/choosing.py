@@ -10,7 +10,6 @@ from pathlib import Path
 
 from archwright.errors import RunError, UsageError
 from archwright.experiments import (
-    Budget,
     Executor,
     InlineExecutor,
     Listener,
@@ -29,7 +28,6 @@ __all__ = [
     "new_folder",
     "objectives_for",
     "space_for",
-    "strategy_for",
     "without_password",
 ]
 
@@ -71,13 +69,6 @@ def objectives_for(given: Sequence[Objective | str], task: Task) -> tuple[Object
         limited = merged.pop(task.metric, None)
         chosen = [replace(limited, optimize=True) if limited else Objective(task.metric)]
     return (*chosen, *(objective for objective in merged.values() if not objective.optimize))
-
-
-def strategy_for(space: Space, budget: Budget) -> tuple[str, str]:
-    """The name of a strategy that fits, and why."""
-    if budget.trials is not None and space.size_bound <= budget.trials:
-        return "grid", f"all {space.size_bound:,} architectures fit into the budget"
-    return "evolution", "it is the most robust choice where not everything can be tried"
 
 
 def new_folder(out: str | Path | None, name: str) -> Path:

@@ -17,14 +17,13 @@ from archwright.session.choosing import (
     new_folder,
     objectives_for,
     space_for,
-    strategy_for,
     without_password,
 )
 from archwright.session.one_shot import default_budget, phases
 from archwright.session.result import Result
 from archwright.session.stages import Session, conduct
 from archwright.spaces import Space
-from archwright.strategies import STRATEGIES, Strategy, make_strategy
+from archwright.strategies import STRATEGIES, Strategy, fitting_strategy, make_strategy
 from archwright.supernets import METHODS
 from archwright.tasks import Task
 from archwright.trials import FULL, Fidelity
@@ -113,8 +112,11 @@ def search(
     said = []
     if space is None:
         said.append(f"space: {space_reference}, picked for inputs of shape {made_task.input_shape}")
-    if strategy is None:
-        name, why = strategy_for(made_space, budget or default_budget(None, retrain))
+    if strategy is None or name == "auto":
+        given = dict(strategy_options or {})
+        trials = given.pop("trials", (budget or default_budget(None, retrain)).trials)
+        name, fitting, why = fitting_strategy(made_space, chosen, trials)
+        strategy_options = {**fitting, **given}
         said.append(f"strategy: {name}, picked since {why}")
     folder = new_folder(out, made_task.name)
     one_shot: SupernetTraining | None = None

@@ -3,6 +3,7 @@
 from archwright.strategies.evolution import NSGA2, Evolution, MuPlusLambda, RegularizedEvolution
 from archwright.strategies.grid import GridSearch
 from archwright.strategies.local_search import LocalSearch
+from archwright.strategies.portfolio import Portfolio, fitting_strategy
 from archwright.strategies.proposals import Proposals
 from archwright.strategies.random_search import RandomSearch
 from archwright.strategies.ranking import Score, dominates, score, standings
@@ -19,6 +20,7 @@ __all__ = [
     "LocalSearch",
     "MuPlusLambda",
     "NSGA2",
+    "Portfolio",
     "Proposals",
     "RandomSearch",
     "RegularizedEvolution",
@@ -27,6 +29,7 @@ __all__ = [
     "dominates",
     # The seam
     "Strategy",
+    "fitting_strategy",
     "make_strategy",
     "score",
     "standings",

@@ -33,6 +33,16 @@ class Entry:
 
 
 STRATEGIES: dict[str, Entry] = {
+    "auto": Entry(
+        "archwright.strategies.portfolio:Portfolio",
+        "the strategy that fits the space and the budget",
+        {"trials": None},
+    ),
+    "bananas": Entry(
+        "archwright.strategies.bayesian:BANANAS",
+        "Thompson sampling under an ensemble of networks that read the architecture's paths",
+        {"initial": 10, "every": 10, "networks": 5, "epochs": 100, "paths": True},
+    ),
     "bayesian": Entry(
         "archwright.strategies.bayesian:BayesianSearch",
         "expected improvement under a Gaussian process",
@@ -42,6 +52,11 @@ STRATEGIES: dict[str, Entry] = {
         "archwright.strategies.evolution:RegularizedEvolution",
         "regularized (aging) evolution: mutates the winners of tournaments",
         {"population_size": 20, "tournament_size": 10, "crossover": 0.0},
+    ),
+    "forest": Entry(
+        "archwright.strategies.bayesian:ForestSearch",
+        "expected improvement under a random forest",
+        {"initial": 10, "every": 5, "trees": 100},
     ),
     "grid": Entry(
         "archwright.strategies.grid:GridSearch",
@@ -76,6 +91,11 @@ STRATEGIES: dict[str, Entry] = {
             "baseline_decay": 0.9,
             "entropy_weight": 0.01,
         },
+    ),
+    "optuna": Entry(
+        "archwright.strategies.optuna_sampler:OptunaSampler",
+        "any sampler of Optuna; by default the tree-structured Parzen estimator",
+        {"sampler": "TPESampler", "settings": None},
     ),
     "random": Entry("archwright.strategies.random_search:RandomSearch", "independent random architectures"),
     "reinforce": Entry(

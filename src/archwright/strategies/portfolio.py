@@ -1,0 +1,100 @@
+"""The strategy that fits, where the user names none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from archwright.errors import UsageError
+from archwright.objectives import Objective
+from archwright.spaces import Space
+from archwright.strategies.strategy import Strategy
+from archwright.trials import Candidate, Trial
+
+__all__ = ["Portfolio", "fitting_strategy"]
+
+_MODELLED = 1000
+_ON_THE_FRONT = 500
+_COLUMNS = 1000
+
+
+def fitting_strategy(
+    space: Space, objectives: Sequence[Objective], trials: int | None
+) -> tuple[str, dict[str, Any], str]:
+    """The strategy that fits a space and a budget.
+
+    Args:
+        space: What to search.
+        objectives: What is optimised, and the limits.
+        trials: How many trials there will be at most; None where that is not known.
+
+    Returns:
+        Its name, its options, and why it fits, as the end of a sentence.
+    """
+    if trials is not None and space.size_bound <= trials:
+        return "grid", {}, f"all {space.size_bound:,} architectures fit into the budget"
+    several = sum(objective.optimize for objective in objectives) > 1
+    if several and trials is not None and trials > _ON_THE_FRONT:
+        return "nsga2", {}, f"{trials:,} trials are enough to spread along the front of several objectives"
+    if trials is not None and trials > _MODELLED:
+        return "evolution", {}, f"a model of {trials:,} trials would take longer than what it saves"
+    if space.columns > _COLUMNS:
+        return "evolution", {}, f"{len(space.decisions):,} decisions are too many for a model of them"
+    if trials is None:
+        return "bayesian", {}, "it finds most with few trials"
+    initial = max(2, min(10, trials // 4))
+    return "bayesian", {"initial": initial}, f"it finds most with {trials:,} trials"
+
+
+class Portfolio(Strategy):
+    """Takes the strategy that fits the space, the objectives and the budget, and says which.
+
+    Args:
+        space: What to search.
+        objectives: What is optimised, and the limits.
+        seed: Seed of all random numbers.
+        trials: How many trials there will be at most; None where that is not known.
+
+    Attributes:
+        picked: The name of the strategy.
+        why: Why it fits.
+
+    Raises:
+        UsageError: When trials < 1, or no objective is to be optimised.
+    """
+
+    def __init__(
+        self, space: Space, objectives: Sequence[Objective], *, seed: int = 0, trials: int | None = None
+    ) -> None:
+        from archwright.strategies.registry import make_strategy
+
+        if trials is not None and trials < 1:
+            raise UsageError(f"auto: expected trials >= 1, got {trials}")
+        self.space, self.objectives, self.seed, self.trials = space, tuple(objectives), seed, trials
+        self.picked, options, self.why = fitting_strategy(space, objectives, trials)
+        self._strategy = make_strategy(self.picked, space, objectives, seed, **options)
+
+    def ask(self) -> Candidate:
+        """What the picked strategy proposes. See `Strategy.ask`."""
+        return self._strategy.ask()
+
+    def tell(self, trial: Trial) -> None:
+        """Tell it."""
+        self._strategy.tell(trial)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state of the picked strategy."""
+        return {"picked": self.picked, "state": self._strategy.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from a state.
+
+        Raises:
+            UsageError: When another strategy had been picked.
+        """
+        if state["picked"] != self.picked:
+            raise UsageError(
+                f"auto: the saved search was by {state['picked']!r}, but {self.picked!r} fits now, since {self.why}; "
+                "go on with the budget that the search began with"
+            )
+        self._strategy.load_state_dict(state["state"])

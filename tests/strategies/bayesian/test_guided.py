@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from archwright.errors import UsageError
+from archwright.objectives import Direction, Objective
+from archwright.strategies import Strategy
+from archwright.strategies.bayesian import BANANAS, ForestSearch, GuidedSearch
+from archwright.surrogates import GaussianProcess, RandomForest
+from archwright.testing import StrategyContract, ToyEstimator
+from archwright.testing.toy_spaces import flat
+from archwright.trials import Trial, TrialState
+
+SCORE = ToyEstimator.objectives[:1]
+
+
+class TestGuidedSearchWithALimit(StrategyContract):
+    make = partial(
+        GuidedSearch,
+        surrogate=lambda space, seed: RandomForest(space, seed=seed, trees=3),
+        acquisition="thompson",
+        initial=3,
+        every=10,
+        mutants=10,
+        samples=10,
+    )
+    objectives = (Objective("score", Direction.MAXIMIZE), Objective("cost", Direction.MINIMIZE, limit=0.3))
+
+
+class TestForestSearch(StrategyContract):
+    make = partial(ForestSearch, initial=4, every=10, trees=4)
+
+
+def best_of(strategy: Strategy, trials: int) -> float:
+    estimator = ToyEstimator(flat(8, 3))
+    best = 0.0
+    for number in range(trials):
+        candidate = strategy.ask()
+        trial = Trial(number, candidate, TrialState.COMPLETED, estimator.estimate(candidate))
+        best = max(best, trial.metrics["score"])
+        strategy.tell(trial)
+    return best
+
+
+@pytest.mark.parametrize("make", [ForestSearch, partial(BANANAS, epochs=30)])
+def test_comes_near_the_best_of_6561(make: partial[Strategy]) -> None:
+    space = flat(8, 3)
+    best = max(map(ToyEstimator(space).score, space))
+    assert best_of(make(space, SCORE), 60) > 0.9 * best
+
+
+def test_bananas_goes_on_from_its_state() -> None:
+    space = flat(5, 3)
+    first, second = (BANANAS(space, SCORE, initial=4, every=3, epochs=5) for _ in range(2))
+    best_of(first, 12)
+    second.load_state_dict(first.state_dict())
+    assert [first.ask() for _ in range(3)] == [second.ask() for _ in range(3)]
+
+
+def test_any_surrogate_will_do() -> None:
+    space = flat(8, 3)
+    strategy = GuidedSearch(space, SCORE, surrogate=lambda space, seed: GaussianProcess(space, seed=seed))
+    assert best_of(strategy, 40) > 0.7
+
+
+@pytest.mark.parametrize("options", [{"initial": 1}, {"every": 0}, {"mutants": 0, "samples": 0}])
+def test_options_are_checked(options: dict[str, int]) -> None:
+    with pytest.raises(UsageError, match="guided search: expected initial >= 2"):
+        GuidedSearch(flat(), SCORE, surrogate=lambda space, seed: RandomForest(space, seed=seed), **options)
+
+
+def test_limits_alone_are_refused() -> None:
+    with pytest.raises(UsageError, match="expected an objective to optimise"):
+        ForestSearch(flat(), [Objective("params", limit=1.0, optimize=False)])
