@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from archwright.errors import RunError
 from archwright.experiments import Interrupts, Listener, SQLStore, SupernetTraining
-from archwright.experiments.one_shot import read_epochs
+from archwright.experiments.one_shot import CHECKPOINT, read_epochs
 from archwright.supernets import make_method
+from archwright.supernets.storage import save_state
 from archwright.testing.known_best import known_best_space, known_best_task
 
 EPOCHS = 3
@@ -91,3 +93,9 @@ def test_no_epoch_is_trained_once_time_is_up(make_store: Callable[..., SQLStore]
     store.put("supernet_ended", None)
     assert run(training(tmp_path), store, minutes=1e-9) == reason
     assert len(read_epochs(store)) == 1
+
+
+def test_a_checkpoint_of_another_form_is_refused(make_store: Callable[..., SQLStore], tmp_path: Path) -> None:
+    save_state({"done": 1}, tmp_path / CHECKPOINT)
+    with pytest.raises(RunError, match="no checkpoint of this version's; search anew"):
+        run(training(tmp_path), make_store())

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archwright.errors import UsageError
+from archwright.errors import RunError, UsageError
 from archwright.experiments.experiment import Interrupts
 from archwright.experiments.listener import Listener
 from archwright.experiments.store import Stage, Store
@@ -156,6 +156,10 @@ class SupernetTraining:
                 self.method.setup(supernet, self.task)
             if (self.folder / CHECKPOINT).exists():
                 state = load_state(self.folder / CHECKPOINT)
+                if not {"method", "epochs"} <= state.keys():
+                    raise RunError(
+                        f"{self.folder / CHECKPOINT} is no checkpoint of this version's; search anew with another --out"
+                    )
                 self.method.load_state_dict(state["method"])
                 self._epochs = json.loads(state["epochs"])
             self._is_set_up = True
