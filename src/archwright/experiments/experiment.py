@@ -115,7 +115,7 @@ class Experiment:
             return None
         if not any(trial.state is TrialState.COMPLETED for trial in self.store.trials()):
             self.store.put("search_failed", loop.reason)
-            raise SearchError(f"no trial was completed: {loop.reason}{_most_common(self.store.trials())}")
+            raise SearchError(f"no trial was completed: {loop.reason}{_why_none(self.store.trials())}")
         self.store.put("search_ended", loop.reason)
         self._say(f"search ended: {loop.reason}")
         return loop.reason
@@ -292,7 +292,10 @@ def spent_seconds(sessions: Sequence[float], trials: Sequence[Trial]) -> float:
     return total
 
 
-def _most_common(trials: Sequence[Trial]) -> str:
+def _why_none(trials: Sequence[Trial]) -> str:
+    """What kept trials from being completed, to end a sentence with."""
+    if trials and all(trial.state is TrialState.INFEASIBLE for trial in trials):
+        return "; all of them were over a limit: loosen it"
     errors = Counter(trial.error for trial in trials if trial.error)
     if not errors:
         return ""

@@ -137,6 +137,10 @@ def search(
             estimator=estimator,
         )
         one_shot.check()
+        if precision != "32-true":
+            said.append(
+                f"the supernet is trained in 32 bits; {precision} holds for the networks trained from scratch"
+            )
     elif isinstance(strategy, Strategy):
         made_strategy = strategy
     else:

@@ -37,6 +37,7 @@ SKIP_OPERATIONS = ("skip_connect", "skip", "identity")
 _LIMITED = "normal."
 
 _LISTED = 5_000
+_REFUSED = 10_000
 
 
 def best_first(space: Space, preferences: Preferences) -> Iterator[Architecture]:
@@ -46,20 +47,23 @@ def best_first(space: Space, preferences: Preferences) -> Iterator[Architecture]
     where all decisions are always active.
 
     Args:
-        space: What the constraints refuse is left out.
+        space: What the constraints refuse is left out; after 10,000 refused in a row there are no more.
         preferences: Address to scored values.
     """
     ranks: dict[str, int] = {}
+    refused = 0
     numbers = itertools.count()  # ties go to what was found first
     first = _with_ranks(space, preferences, ranks)
     waiting = [(-_score(first, preferences), next(numbers), ranks, first)]
     queued: set[frozenset[tuple[str, int]]] = {frozenset()}
     given: set[Hashable] = set()
-    while waiting:
+    while waiting and refused < _REFUSED:
         _, _, ranks, architecture = heapq.heappop(waiting)
         canonical = space.canonical(architecture)
+        refused += 1
         if canonical not in given and space.contains(architecture):
             given.add(canonical)
+            refused = 0
             yield architecture
         for address in architecture:
             rank = ranks.get(address, 0) + 1
