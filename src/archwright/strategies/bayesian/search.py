@@ -214,8 +214,8 @@ class BayesianSearch(Strategy):
             )
         self._fitted, self._fitted_at = fitted, known
         around_best = set(self._best(_KEPT_CENTRES))
-        kept = [origin for origin in self._origins if origin.row is None or origin.row in around_best]
-        origins = kept or [Origin(self._asked)]
+        kept = [origin for origin in self._origins if origin.row in around_best]
+        origins = [Origin(self._asked), *kept]
         for row in self._best(_CENTRES):
             if all(origin.row != row for origin in origins):
                 origins.append(Origin(self._asked, row))
