@@ -43,9 +43,9 @@ def imported(folder: Path) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("folder", "extras"),
     [
-        ("src", ["onnx", "postgres", "bench", "testing"]),
-        ("tests", ["onnx", "postgres", "bench", "testing", "test"]),
-        ("benches", ["test"]),
+        ("src", ["onnx", "postgres", "bench", "optuna", "testing"]),
+        ("tests", ["onnx", "postgres", "bench", "optuna", "testing", "test"]),
+        ("benches", ["bench", "optuna", "test"]),
     ],
 )
 def test_every_imported_package_is_declared(project: dict[str, Any], folder: str, extras: list[str]) -> None:

@@ -45,13 +45,19 @@ def make_space(name, rank):
     return baseline(SHAPES[rank], 5) if name == "baseline" else SPACES[name].factory(SHAPES[rank], 5)
 
 
-def trained(space, architecture, example):
+def inputs_for(name, rank, count):
+    if name in SPACES and SPACES[name].symbols:
+        return torch.randint(5, (count, *SHAPES[rank]))
+    return torch.randn(count, *SHAPES[rank])
+
+
+def trained(space, architecture, inputs, example):
     """A network whose weights and running statistics are not those it starts with."""
     network = space.build(architecture, example)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
-    network.train()(torch.randn(16, *example.shape[1:]))
+    network.train()(inputs)
     return network
 
 
@@ -60,10 +66,10 @@ def test_the_whole_zoo_runs_alone(tmp_path, run_alone):
     (tmp_path / "cases").mkdir()
     expected = {}
     for name, rank in CASES:
-        space, example = make_space(name, rank), torch.randn(2, *SHAPES[rank])
+        space, example = make_space(name, rank), inputs_for(name, rank, 2)
         for seed in range(1 if name == "baseline" else ARCHITECTURES):
             architecture = space.sample(seed)
-            network = trained(space, architecture, example)
+            network = trained(space, architecture, inputs_for(name, rank, 16), example)
             case = f"{name}-{rank}-{seed}"
             written = export_network(
                 tmp_path / "exported" / case,
@@ -76,7 +82,7 @@ def test_the_whole_zoo_runs_alone(tmp_path, run_alone):
             )
             assert "archwright" not in written.source.read_text()
             assert no_unused_names(written.source.read_text())
-            inputs = torch.randn(3, *SHAPES[rank])
+            inputs = inputs_for(name, rank, 3)
             with torch.no_grad():
                 outputs = network.eval()(inputs)
             torch.save({"inputs": inputs, "outputs": outputs}, tmp_path / "cases" / f"{case}.pt")
@@ -110,7 +116,7 @@ def test_cells_as_onnx(tmp_path):
         tmp_path / "best",
         space=space,
         architecture=architecture,
-        network=trained(space, architecture, example),
+        network=trained(space, architecture, torch.randn(16, 3, 8, 8), example),
         example=example,
         card=Card(name="cells", data={}, split=""),
         onnx=True,

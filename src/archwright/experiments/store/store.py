@@ -21,10 +21,10 @@ class Stage(StrEnum):
     The training of a supernet has epochs instead of trials.
     """
 
-    SUPERNET = "supernet"
     SEARCH = "search"
     RETRAIN = "retrain"
     BASELINE = "baseline"
+    SUPERNET = "supernet"
 
 
 class Store(ABC):
