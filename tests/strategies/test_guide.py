@@ -30,4 +30,13 @@ def test_every_strategy_and_option_is_told_with_its_default(name: str) -> None:
     assert f"| `{name}` |" in GUIDE
     section = GUIDE.split(f"\n## {name}\n")[1].split("\n## ")[0]
     for option, default in STRATEGIES[name].options.items():
-        assert re.search(rf"^\| `{option}` \|.*\| {default:g} \|$", section, re.MULTILINE), option
+        assert re.search(rf"^\| `{option}` \|.*\| {_told(default)} \|$", section, re.MULTILINE), option
+
+
+def _told(default: object) -> str:
+    """A default as the guide writes it."""
+    if isinstance(default, bool):
+        return "yes" if default else "no"
+    if isinstance(default, int | float):
+        return f"{default:g}"
+    return "none" if default is None else f"`{default}`"
