@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from archwright.errors import SpaceError
 from archwright.spaces import Space
 from archwright.spaces.zoo import enas_space
-from archwright.spaces.zoo.blocks import FactorizedReduceNorm, SkipLayer, StateReduction
+from archwright.spaces.zoo.blocks import FactorizedReduce, SkipLayer, StateReduction
 from archwright.spaces.zoo.enas import OPERATIONS
 from archwright.testing import NetworkSpaceContract
 
@@ -107,12 +107,12 @@ def test_a_network_learns() -> None:
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (2, 3), (9, 8)])
 def test_a_reduction_halves_and_rounds_up(height: int, width: int) -> None:
-    reduced = FactorizedReduceNorm(3, 5)(torch.randn(2, 3, height, width))
+    reduced = FactorizedReduce(3, 5, relu=False)(torch.randn(2, 3, height, width))
     assert reduced.shape == (2, 5, -(-height // 2), -(-width // 2))
 
 
 def test_a_reduction_reads_every_other_pixel_twice_over() -> None:
-    module = FactorizedReduceNorm(1, 2).eval()
+    module = FactorizedReduce(1, 2, relu=False).eval()
     nn.init.ones_(module.even.weight)
     nn.init.ones_(module.odd.weight)
     x = torch.arange(16.0).view(1, 1, 4, 4)

@@ -14,7 +14,7 @@ from archwright.spaces.nodes import Layer, layer, switch, when
 from archwright.spaces.space import Space
 from archwright.spaces.zoo.blocks import (
     ConvNormAct,
-    FactorizedReduceNorm,
+    FactorizedReduce,
     SeparableConv,
     SkipLayer,
     SkipNetwork,
@@ -94,7 +94,10 @@ def enas_space(
             before, width = width, 2 * width if doubling else width
             states = position + 2
             stack.append(
-                layer(StateReduction, [layer(FactorizedReduceNorm, before, width) for _ in range(states)])
+                layer(
+                    StateReduction,
+                    [layer(FactorizedReduce, before, width, relu=False) for _ in range(states)],
+                )
             )
     dropped = [layer(nn.Dropout, dropout)] if dropout else []
     head = [layer(nn.AdaptiveAvgPool2d, 1), layer(nn.Flatten), *dropped, layer(nn.Linear, width, outputs)]

@@ -143,7 +143,7 @@ def _weight(convolution: nn.Conv2d | None) -> Tensor:
 
 def halves_of(module: nn.Module) -> list[Half] | None:
     """The halves that a module does one after another; None when it is anything else."""
-    if type(module) is FactorizedReduce:
+    if type(module) is FactorizedReduce and module.relu:
         return _reduction(module)
     if not isinstance(module, nn.Sequential) or type(module).forward is not nn.Sequential.forward:
         return None

@@ -20,7 +20,7 @@ from archwright.spaces.zoo.blocks.darts import (
     Zero,
 )
 from archwright.spaces.zoo.blocks.dense import DenseBlock
-from archwright.spaces.zoo.blocks.enas import FactorizedReduceNorm, SkipLayer, SkipNetwork, StateReduction
+from archwright.spaces.zoo.blocks.enas import SkipLayer, SkipNetwork, StateReduction
 from archwright.spaces.zoo.blocks.mobile import ConvNormReLU6, InvertedResidual
 from archwright.spaces.zoo.blocks.nasbench201 import ReLUConv3x3Norm, ResidualReduction, SummedCell
 from archwright.spaces.zoo.blocks.nasnet import BottleneckConv, CellBlock, NasnetCell
@@ -51,7 +51,6 @@ __all__ = [
     "DenseBlock",
     "DropPath",
     "FactorizedReduce",
-    "FactorizedReduceNorm",
     "HighwayEdge",
     "HighwayStart",
     "InvertedResidual",

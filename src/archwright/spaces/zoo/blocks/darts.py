@@ -36,17 +36,19 @@ class FactorizedReduce(nn.Module):
     Args:
         in_channels: Channels of the input.
         out_channels: Channels of the output, at least 2.
+        relu: Whether a ReLU comes first.
     """
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int, relu: bool = True) -> None:
         super().__init__()
+        self.relu = relu
         self.even = nn.Conv2d(in_channels, out_channels // 2, 1, stride=2, bias=False)
         self.odd = nn.Conv2d(in_channels, out_channels - out_channels // 2, 1, stride=2, bias=False)
         self.norm = nn.BatchNorm2d(out_channels)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """From (N, in, H, W) to (N, out, ceil(H / 2), ceil(W / 2))."""
-        x = nn.functional.relu(x)
+        x = nn.functional.relu(x) if self.relu else x
         shifted = nn.functional.pad(x, (0, 1, 0, 1))[:, :, 1:, 1:]  # padded, so that odd sizes agree
         reduced: torch.Tensor = self.norm(torch.cat([self.even(x), self.odd(shifted)], dim=1))
         return reduced

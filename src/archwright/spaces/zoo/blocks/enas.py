@@ -8,30 +8,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-__all__ = ["FactorizedReduceNorm", "SkipLayer", "SkipNetwork", "StateReduction"]
-
-
-class FactorizedReduceNorm(nn.Module):
-    """Halves height and width without losing pixels: two 1x1 convolutions at stride 2, one pixel apart, then a norm.
-
-    Half of the output's channels come from each.
-
-    Args:
-        in_channels: Channels of the input.
-        out_channels: Channels of the output, at least 2.
-    """
-
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__()
-        self.even = nn.Conv2d(in_channels, out_channels // 2, 1, stride=2, bias=False)
-        self.odd = nn.Conv2d(in_channels, out_channels - out_channels // 2, 1, stride=2, bias=False)
-        self.norm = nn.BatchNorm2d(out_channels)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """From (N, in, H, W) to (N, out, ceil(H / 2), ceil(W / 2))."""
-        shifted = nn.functional.pad(x, (0, 1, 0, 1))[:, :, 1:, 1:]  # padded, so that odd sizes agree
-        reduced: torch.Tensor = self.norm(torch.cat([self.even(x), self.odd(shifted)], dim=1))
-        return reduced
+__all__ = ["SkipLayer", "SkipNetwork", "StateReduction"]
 
 
 class SkipLayer(nn.Module):
