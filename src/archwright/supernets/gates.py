@@ -45,6 +45,10 @@ class Mixture:
     weights: Tensor | None
     computed: tuple[int, ...]
 
+    def detached(self) -> Mixture:
+        """The same mixture, through which no gradient flows."""
+        return self if self.weights is None else Mixture(self.weights.detach(), self.computed)
+
     def weight(self, position: int) -> Tensor | None:
         """The weight of one value or item."""
         return None if self.weights is None else self._parts[position]

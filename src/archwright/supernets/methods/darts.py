@@ -32,10 +32,7 @@ class Softmax(Policy):
 
     def weight_gates(self, progress: float) -> dict[str, Gate]:
         """The mixture, alpha held fixed."""
-        return {
-            address: Mixture(gate.weights if gate.weights is None else gate.weights.detach(), gate.computed)
-            for address, gate in self._mixtures().items()
-        }
+        return {address: gate.detached() for address, gate in self._mixtures().items()}
 
     def architecture_gates(self, progress: float) -> dict[str, Gate]:
         """The mixture."""
