@@ -105,6 +105,17 @@ class OneShotContract:
         first, second = straight.supernet.state_dict(), resumed.supernet.state_dict()
         assert all(torch.equal(tensor, second[name]) for name, tensor in first.items())
 
+    def test_a_state_is_a_picture(self) -> None:
+        """It stays what it was while the method trains on, and can be loaded twice."""
+        method = self._made()
+        method.epoch()
+        state = method.state_dict()
+        metrics = method.epoch().metrics
+        for _ in range(2):
+            again = self._made(weights=5)
+            again.load_state_dict(state)
+            assert again.epoch().metrics == metrics
+
     def test_a_proposal_can_be_extracted(self) -> None:
         """The plain network gives what the supernet gives on that path."""
         method = self._made()

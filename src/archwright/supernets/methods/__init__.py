@@ -6,6 +6,7 @@
 - `relaxation`, `derivation`: alpha, and the best architectures from it.
 - `second_order`: alpha's gradient through a step of the weights. `dropout`, `early_stop`: against a search's collapse.
 - `halves`, `weights`, `randomness`: the data's split, the weights' optimiser, the random numbers.
+- `states`: the state of a method from those of its parts.
 """
 
 from archwright.supernets.methods.registry import METHODS, Method, make_method

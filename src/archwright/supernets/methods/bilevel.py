@@ -22,6 +22,7 @@ from archwright.supernets.methods.one_shot import OneShot
 from archwright.supernets.methods.policy import Policy
 from archwright.supernets.methods.randomness import Randomness
 from archwright.supernets.methods.second_order import unrolled_gradient
+from archwright.supernets.methods.states import Stateful, restore, saved
 from archwright.supernets.methods.weights import WeightOptimizer, finite, weight_options
 from archwright.supernets.norms import freeze_scales
 from archwright.supernets.supernet import Supernet
@@ -296,32 +297,32 @@ class Bilevel(OneShot):
         """Weights, alpha, both optimisers, both streams, the random state, and what is watched."""
         return {
             "done": self.done,
-            "supernet": {name: tensor.clone() for name, tensor in self.supernet.state_dict().items()},
-            "policy": self.policy.state_dict(),
-            "weights": self.weights.state_dict(),
-            "architecture": self.architecture.state_dict(),
-            "weight_data": self.weight_data.state_dict(),
-            "architecture_data": self.architecture_data.state_dict(),
-            "randomness": self.randomness.state_dict(),
+            **saved(self._parts()),
             "dropout": self.dropout.get_state(),
             "eigenvector": self._eigenvector,
-            "early_stop": None if self.early_stop is None else self.early_stop.state_dict(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from a state, after `setup`."""
         self.done = state["done"]
-        self.supernet.load_state_dict(state["supernet"])
-        self.policy.load_state_dict(state["policy"])
-        self.weights.load_state_dict(state["weights"])
-        self.architecture.load_state_dict(state["architecture"])
-        self.weight_data.load_state_dict(state["weight_data"])
-        self.architecture_data.load_state_dict(state["architecture_data"])
-        self.randomness.load_state_dict(state["randomness"])
+        restore(self._parts(), state)
         self.dropout.set_state(state["dropout"])
         self._eigenvector = state["eigenvector"]
+
+    def _parts(self) -> dict[str, Stateful]:
+        """What has a state of its own."""
+        parts: dict[str, Stateful] = {
+            "supernet": self.supernet,
+            "policy": self.policy,
+            "weights": self.weights,
+            "architecture": self.architecture,
+            "weight_data": self.weight_data,
+            "architecture_data": self.architecture_data,
+            "randomness": self.randomness,
+        }
         if self.early_stop is not None:
-            self.early_stop.load_state_dict(state["early_stop"])
+            parts["early_stop"] = self.early_stop
+        return parts
 
     def _loss(self, gates: Mapping[str, Gate], inputs: Tensor, targets: Tensor) -> Tensor:
         """The task's loss under the gates, of which dropout may leave something out."""

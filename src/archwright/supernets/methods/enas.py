@@ -19,6 +19,7 @@ from archwright.supernets.methods.halves import split
 from archwright.supernets.methods.one_shot import OneShot
 from archwright.supernets.methods.randomness import Randomness
 from archwright.supernets.methods.reinforce import Reinforce
+from archwright.supernets.methods.states import Stateful, restore, saved
 from archwright.supernets.methods.weights import WeightOptimizer, finite, weight_options
 from archwright.supernets.scoring import shared_cost
 from archwright.supernets.supernet import Supernet
@@ -248,25 +249,23 @@ class Enas(OneShot):
 
     def state_dict(self) -> dict[str, Any]:
         """Weights, controller, both optimisers, both streams and the random state."""
-        return {
-            "done": self.done,
-            "supernet": {name: tensor.clone() for name, tensor in self.supernet.state_dict().items()},
-            "reinforce": self.reinforce.state_dict(),
-            "weights": self.weights.state_dict(),
-            "weight_data": self.weight_data.state_dict(),
-            "controller_data": self.controller_data.state_dict(),
-            "randomness": self.randomness.state_dict(),
-        }
+        return {"done": self.done, **saved(self._parts())}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from a state, after `setup`."""
         self.done = state["done"]
-        self.supernet.load_state_dict(state["supernet"])
-        self.reinforce.load_state_dict(state["reinforce"])
-        self.weights.load_state_dict(state["weights"])
-        self.weight_data.load_state_dict(state["weight_data"])
-        self.controller_data.load_state_dict(state["controller_data"])
-        self.randomness.load_state_dict(state["randomness"])
+        restore(self._parts(), state)
+
+    def _parts(self) -> dict[str, Stateful]:
+        """What has a state of its own."""
+        return {
+            "supernet": self.supernet,
+            "reinforce": self.reinforce,
+            "weights": self.weights,
+            "weight_data": self.weight_data,
+            "controller_data": self.controller_data,
+            "randomness": self.randomness,
+        }
 
     def _emission(self, generator: torch.Generator) -> Emission:
         """An architecture that the space's constraints allow.

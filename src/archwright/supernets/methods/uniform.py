@@ -15,6 +15,7 @@ from archwright.spaces import Architecture
 from archwright.supernets.methods.halves import whole
 from archwright.supernets.methods.one_shot import OneShot
 from archwright.supernets.methods.randomness import Randomness
+from archwright.supernets.methods.states import Stateful, restore, saved
 from archwright.supernets.methods.weights import WeightOptimizer, finite, weight_options
 from archwright.supernets.scoring import shared_cost
 from archwright.supernets.supernet import Supernet
@@ -129,18 +130,18 @@ class UniformSampling(OneShot):
 
     def state_dict(self) -> dict[str, Any]:
         """Weights, optimiser, stream and random state."""
-        return {
-            "done": self.done,
-            "supernet": {name: tensor.clone() for name, tensor in self.supernet.state_dict().items()},
-            "weights": self.weights.state_dict(),
-            "data": self.data.state_dict(),
-            "randomness": self.randomness.state_dict(),
-        }
+        return {"done": self.done, **saved(self._parts())}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from a state, after `setup`."""
         self.done = state["done"]
-        self.supernet.load_state_dict(state["supernet"])
-        self.weights.load_state_dict(state["weights"])
-        self.data.load_state_dict(state["data"])
-        self.randomness.load_state_dict(state["randomness"])
+        restore(self._parts(), state)
+
+    def _parts(self) -> dict[str, Stateful]:
+        """What has a state of its own."""
+        return {
+            "supernet": self.supernet,
+            "weights": self.weights,
+            "data": self.data,
+            "randomness": self.randomness,
+        }
