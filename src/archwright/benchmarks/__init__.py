@@ -11,6 +11,8 @@ from archwright.benchmarks.regret import Reference, Standing, Tracker, Truth, ra
 from archwright.benchmarks.results import check_extra, measure, summarize, write_results
 from archwright.benchmarks.runs import SearchRun, search_table
 from archwright.benchmarks.significance import Pair, Ranking, holm, rank_strategies
+from archwright.benchmarks.surrogate_ranking import SurrogateComparison, networks_of, rank_surrogates
+from archwright.benchmarks.surrogate_results import summarize_surrogates, write_surrogates
 from archwright.benchmarks.table import Table
 
 __all__ = [
@@ -46,4 +48,10 @@ __all__ = [
     "rank_strategies",
     "summarize",
     "write_results",
+    # Surrogates on a table
+    "SurrogateComparison",
+    "networks_of",
+    "rank_surrogates",
+    "summarize_surrogates",
+    "write_surrogates",
 ]

@@ -16,7 +16,7 @@ from archwright.benchmarks.regret import Standing, random_search_regret
 from archwright.benchmarks.significance import Ranking, rank_strategies
 from archwright.errors import MissingExtraError
 
-__all__ = ["check_extra", "measure", "summarize", "write_results"]
+__all__ = ["COLORS", "cell", "check_extra", "mean_and_error", "measure", "summarize", "write_results"]
 
 MEASURES: dict[str, Callable[[Standing], float | None]] = {
     "validation_regret": lambda standing: standing.validation_regret,
@@ -26,7 +26,9 @@ MEASURES: dict[str, Callable[[Standing], float | None]] = {
 """What is told of a search."""
 
 _SIGNIFICANT = 0.05
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999933")
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999933")
+"""Of lines that the colour-blind tell apart (Okabe & Ito 2008)."""
+
 _TITLES = {
     "validation_regret": "validation regret",
     "test_regret": "test regret of the validation incumbent",
@@ -34,13 +36,16 @@ _TITLES = {
 }
 
 
-def check_extra() -> None:
+def check_extra(name: str = "regret") -> None:
     """Raise now, not after hours, where the packages that write the results are missing.
+
+    Args:
+        name: Of the tidy file and of the plot.
 
     Raises:
         MissingExtraError: Names the install line.
     """
-    for package, purpose in (("pyarrow", "regret.parquet"), ("matplotlib", "regret.png")):
+    for package, purpose in (("pyarrow", f"{name}.parquet"), ("matplotlib", f"{name}.png")):
         if importlib.util.find_spec(package) is None:
             raise MissingExtraError(package, "bench", f"writing {purpose}")
 
@@ -90,7 +95,7 @@ def summarize(comparison: Comparison) -> dict[str, Any]:
         values = measure(comparison, told, budgets)
         for i, name in enumerate(comparison.strategies):
             for k, budget in enumerate(budgets):
-                results[name][str(budget)][told] = _mean_and_error(values[i, :, k])
+                results[name][str(budget)][told] = mean_and_error(values[i, :, k])
     ranking = rank(comparison)
     expected = {
         str(budget): dict(
@@ -134,7 +139,7 @@ def rank(comparison: Comparison) -> Ranking:
     return rank_strategies(comparison.strategies, np.where(np.isfinite(losses), losses, worst))
 
 
-def _mean_and_error(values: NDArray[np.float64]) -> dict[str, float | None]:
+def mean_and_error(values: NDArray[np.float64]) -> dict[str, float | None]:
     """The mean over the seeds and its standard error; None where one is missing or there is only one seed."""
     if not np.isfinite(values).all():
         return {"mean": None, "standard_error": None}
@@ -198,7 +203,7 @@ def _markdown(comparison: Comparison, summary: dict[str, Any]) -> str:
         lines += [f"|---|{'---:|' * len(budgets)}"]
         digits = 4 if told == "hypervolume" else 3
         for name in summary["ranks"]:
-            cells = [_cell(summary["results"][name][budget][told], digits) for budget in budgets]
+            cells = [cell(summary["results"][name][budget][told], digits) for budget in budgets]
             lines.append(f"| {name} | {' | '.join(cells)} |")
         if told != "hypervolume" and summary["random_search"][budgets[0]][told] is not None:
             cells = [f"{summary['random_search'][budget][told]:.3f}" for budget in budgets]
@@ -219,7 +224,8 @@ def _markdown(comparison: Comparison, summary: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _cell(value: dict[str, float | None], digits: int) -> str:
+def cell(value: dict[str, float | None], digits: int) -> str:
+    """What `mean_and_error` gave, in a table of the summary."""
     mean, error = value["mean"], value["standard_error"]
     if mean is None:
         return "–"
@@ -239,8 +245,8 @@ def _draw(comparison: Comparison, path: Path) -> None:
         begin = int(np.argmax(np.isfinite(values).all(axis=(0, 1))))
         for i, name in enumerate(comparison.strategies):
             mean = values[i, :, begin:].mean(axis=0)
-            color = _COLORS[i % len(_COLORS)]
-            style = "-" if i < len(_COLORS) else "--"
+            color = COLORS[i % len(COLORS)]
+            style = "-" if i < len(COLORS) else "--"
             axes.plot(steps[begin:], mean, style, color=color, label=name, linewidth=1.6)
             if comparison.seeds > 1:
                 error = values[i, :, begin:].std(axis=0, ddof=1) / math.sqrt(comparison.seeds)

@@ -5,14 +5,25 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 import typer
 
+from archwright.cli.bench_progress import Progress
+from archwright.cli.bench_surrogates import surrogates
+from archwright.cli.bench_table import (
+    Canonical,
+    DecisionColumns,
+    MetricColumns,
+    OfficialFiles,
+    SecondsColumns,
+    TableName,
+    TestColumn,
+    folder_of,
+    loaded_table,
+    words,
+)
 from archwright.cli.options import AsJson
-
-if TYPE_CHECKING:
-    from archwright.benchmarks import SearchRun
 
 __all__ = ["bench", "bench_app"]
 
@@ -23,22 +34,17 @@ bench_app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 
+bench_app.command(short_help="How well surrogates rank, by the number of networks that they learn from.")(
+    surrogates
+)
+
 _INTERRUPTED = 130
-_LINES = 10
-"""Into how many lines the progress is told where no terminal shows it."""
 
 
 @bench_app.callback()
 def bench(
     context: typer.Context,
-    table: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TABLE",
-            help="nas-bench-graph:DATASET; nas-bench-101, nas-bench-201:DATASET or hw-nas-bench:DATASET with --file; "
-            "or a CSV, JSON or Parquet file of decisions and metrics.",
-        ),
-    ] = None,
+    table: TableName = None,
     strategies: Annotated[
         str, typer.Option(metavar="A,B,C", help="See `archwright list strategies`.")
     ] = "random,evolution",
@@ -79,35 +85,12 @@ def bench(
             help="From where hypervolumes are measured: a tenth beyond the true front, or the worst of the table."
         ),
     ] = "front",
-    file: Annotated[
-        list[str] | None,
-        typer.Option(metavar="FILE", help="The official file of the benchmark."),
-    ] = None,
-    decision: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="COLUMN", help="Of a file: a decision; by default all columns that are no metric."
-        ),
-    ] = None,
-    metric: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=COLUMN,COLUMN", help="Of a file: the columns that are the runs of a metric."
-        ),
-    ] = None,
-    test: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Of a file: the metric of the report.")
-    ] = None,
-    seconds: Annotated[
-        str | None,
-        typer.Option(metavar="COLUMN,COLUMN", help="Of a file: what each run took to train."),
-    ] = None,
-    canonical: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE.py:FUNCTION", help="Of a file: what is equal for two spellings of one network."
-        ),
-    ] = None,
+    file: OfficialFiles = None,
+    decision: DecisionColumns = None,
+    metric: MetricColumns = None,
+    test: TestColumn = None,
+    seconds: SecondsColumns = None,
+    canonical: Canonical = None,
     runs: Annotated[
         str, typer.Option(help="Of a network trained several times: the mean of its runs, or one drawn.")
     ] = "mean",
@@ -123,34 +106,32 @@ def bench(
       archwright bench --table results.csv --objective max:accuracy --metric accuracy=run_1,run_2 --test test
     """  # noqa: D301
     if context.invoked_subcommand is not None:
+        _refuse_options_before(context)
         return
     import json
 
-    from archwright.benchmarks import check_extra, compare, load_table, summarize, write_results
-    from archwright.errors import UsageError
+    from archwright.benchmarks import check_extra, compare, summarize, write_results
     from archwright.objectives import parse_limit
 
-    if table is None:
-        raise UsageError("bench: expected a table, such as --table nas-bench-graph:cora")
-    check_extra()
-    columns = _columns(metric or [])
     objectives = objective or []
-    loaded = load_table(
+    check_extra()
+    loaded = loaded_table(
         table,
-        files=file or [],
-        decisions=decision or [],
-        metrics=columns,
+        command="bench",
+        file=file,
+        decision=decision,
+        metric=metric,
         objectives=objectives,
         test=test,
-        seconds=_words(seconds or ""),
+        seconds=seconds,
         canonical=canonical,
         runs=cast("Literal['mean', 'drawn']", runs),
     )
-    folder = out or f"bench/{loaded.name.replace(':', '-').replace('/', '-')}"
-    with _going_on(folder), _Progress() as progress:
+    folder = out or folder_of(loaded)
+    with _going_on(folder), Progress("searches") as progress:
         comparison = compare(
             loaded,
-            _words(strategies),
+            words(strategies),
             evaluations=trials,
             seeds=seeds,
             objectives=[
@@ -184,20 +165,17 @@ def _going_on(folder: str) -> Iterator[None]:
         sys.exit(_INTERRUPTED)
 
 
-def _words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
-
-
-def _columns(given: list[str]) -> dict[str, list[str]]:
+def _refuse_options_before(context: typer.Context) -> None:
+    """Options before a sub-command would have no effect."""
     from archwright.errors import UsageError
 
-    found = {}
-    for word in given:
-        name, sign, columns = word.partition("=")
-        if not sign or not name.strip() or not _words(columns):
-            raise UsageError(f"--metric {word!r}: expected NAME=COLUMN,COLUMN, such as accuracy=run_1,run_2")
-        found[name.strip()] = _words(columns)
-    return found
+    for parameter in context.command.params:
+        source = context.get_parameter_source(str(parameter.name))
+        if source is not None and source.name == "COMMANDLINE":
+            raise UsageError(
+                f"{parameter.opts[0]} stands before {context.invoked_subcommand!r}; write the options behind it: "
+                f"archwright bench {context.invoked_subcommand} {parameter.opts[0]} ..."
+            )
 
 
 def _options(given: list[str]) -> dict[str, dict[str, Any]]:
@@ -213,46 +191,3 @@ def _options(given: list[str]) -> dict[str, dict[str, Any]]:
             )
         found.setdefault(strategy, {})[own] = value
     return found
-
-
-class _Progress:
-    """A bar in a terminal, else a line now and then; on standard error."""
-
-    def __enter__(self) -> _Progress:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        console = Console(stderr=True)
-        self._bar = (
-            Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeRemainingColumn(elapsed_when_finished=True),
-                console=console,
-            )
-            if console.is_terminal
-            else None
-        )
-        self._row: Any = None
-        self._lines = 0
-        if self._bar is not None:
-            self._bar.start()
-        return self
-
-    def __call__(self, done: int, total: int, run: SearchRun | None) -> None:
-        if self._bar is not None:
-            if self._row is None:
-                self._row = self._bar.add_task("searches", total=total)
-            self._bar.update(self._row, completed=done)
-        elif run is None:
-            before = f", {done} of them done before" if done else ""
-            print(f"{total} searches{before}", file=sys.stderr)
-            self._lines = _LINES * done // total
-        elif _LINES * done // total > self._lines:
-            self._lines = _LINES * done // total
-            print(f"{done} of {total} searches done", file=sys.stderr)
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -57,6 +58,7 @@ class Ranking:
         kendall: Kendall's τ.
         spearman: Spearman's ρ.
         regret: Top-k regret, in the values' unit.
+        seconds: Wall time of learning and predicting.
     """
 
     surrogate: str
@@ -65,6 +67,7 @@ class Ranking:
     kendall: float
     spearman: float
     regret: float
+    seconds: float
 
 
 def compare_surrogates(
@@ -115,9 +118,11 @@ def compare_surrogates(
             for name in surrogates:
                 for size in sizes:
                     chosen = order[:size]
+                    begin = time.perf_counter()
                     surrogate = make_surrogate(name, space, seed)
                     surrogate.fit([architectures[i] for i in chosen], scores[chosen])
                     predicted, _ = surrogate.predict(shown)
+                    seconds = time.perf_counter() - begin
                     yield Ranking(
                         name,
                         size,
@@ -125,6 +130,7 @@ def compare_surrogates(
                         kendall(predicted, scores[test]),
                         spearman(predicted, scores[test]),
                         top_k_regret(predicted, scores[test], k),
+                        seconds,
                     )
 
     found = []

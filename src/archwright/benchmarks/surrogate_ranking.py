@@ -1,0 +1,163 @@
+"""How well surrogates rank the networks of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archwright.benchmarks.table import Table
+from archwright.errors import UsageError
+from archwright.objectives import Objective
+from archwright.spaces import Architecture
+from archwright.surrogates import SURROGATES, Ranking, compare_surrogates
+
+__all__ = ["SurrogateComparison", "networks_of", "rank_surrogates"]
+
+_LISTED = 1_000_000
+_DRAWN = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class SurrogateComparison:
+    """What was compared, and every ranking of the seeds that were finished.
+
+    Args:
+        table: The table.
+        objective: What was predicted.
+        surrogates: Their names, in the order asked for.
+        sizes: Numbers of networks that they learned from, ascending.
+        seeds: How many seeds were finished.
+        tested: How many other networks were ranked.
+        k: Of the top-k regret.
+        rankings: One for each surrogate, size and seed; regrets are in the table's unit.
+        stopped: Whether Ctrl-C ended it before all seeds were finished.
+    """
+
+    table: Table
+    objective: Objective
+    surrogates: tuple[str, ...]
+    sizes: tuple[int, ...]
+    seeds: int
+    tested: int
+    k: int
+    rankings: tuple[Ranking, ...]
+    stopped: bool = False
+
+    def of(self, surrogate: str, size: int) -> list[Ranking]:
+        """The rankings of one surrogate that learned from so many networks, by seed."""
+        return [r for r in self.rankings if r.surrogate == surrogate and r.trained == size]
+
+
+def rank_surrogates(
+    table: Table,
+    surrogates: Sequence[str] = tuple(SURROGATES),
+    *,
+    sizes: Sequence[int] = (25, 50, 100, 200),
+    seeds: int = 5,
+    objective: Objective | None = None,
+    tested: int = 1000,
+    k: int = 10,
+    told: Callable[[int, int, Ranking | None], None] | None = None,
+) -> SurrogateComparison:
+    """Let surrogates learn from a few networks of a table and rank others. See `compare_surrogates`.
+
+    Ctrl-C ends it early with the seeds that are finished.
+
+    Args:
+        table: The table; of repeated runs the mean counts.
+        surrogates: Names, see `SURROGATES`.
+        sizes: Numbers of networks to learn from, at least 2 each.
+        seeds: How often networks are drawn, at least 1.
+        objective: What is predicted; None means the table's first.
+        tested: How many other networks are ranked; fewer where the table has fewer.
+        k: Of the top-k regret, from 1 to `tested`.
+        told: Called with how many rankings are done, how many there will be, and the last; first with None.
+
+    Raises:
+        UsageError: When a name is unknown, a number is out of range, or the table has too few networks.
+        KeyboardInterrupt: By Ctrl-C before the first seed was finished.
+    """
+    names, ascending = tuple(dict.fromkeys(surrogates)), tuple(sorted(set(sizes)))
+    if seeds < 1 or tested < 2 or not 1 <= k <= tested:
+        raise UsageError(
+            f"expected seeds >= 1, tested >= 2 and k from 1 to tested, got {seeds}, {tested} and {k}"
+        )
+    if not names:
+        raise UsageError(f"expected at least one surrogate of {', '.join(SURROGATES)}")
+    wanted = table.objectives[0] if objective is None else objective
+    networks, positions = networks_of(table)
+    scale, _ = table.unit(wanted)
+    # Objective.loss is the smaller the better, a surrogate's score the larger the better.
+    scores = -wanted.loss(scale) * table.values([wanted.name])[positions, 0]
+    total = len(names) * len(ascending) * seeds
+    found: list[Ranking] = []
+    if told is not None:
+        told(0, total, None)
+
+    def note(ranking: Ranking) -> None:
+        found.append(ranking)
+        if told is not None:
+            told(len(found), total, ranking)
+
+    finished = seeds
+    try:
+        compare_surrogates(
+            table.space,
+            networks,
+            scores,
+            surrogates=names,
+            sizes=ascending,
+            seeds=seeds,
+            tested=tested,
+            k=k,
+            told=note,
+        )
+    except KeyboardInterrupt:
+        finished = len(found) // (len(names) * len(ascending))
+        if not finished:
+            raise
+    return SurrogateComparison(
+        table,
+        wanted,
+        names,
+        ascending,
+        finished,
+        min(tested, len(networks) - ascending[-1]),
+        k,
+        tuple(ranking for ranking in found if ranking.seed < finished),
+        stopped=finished < seeds,
+    )
+
+
+def networks_of(table: Table) -> tuple[list[Architecture], NDArray[np.intp]]:
+    """Architectures of a table's networks, no network twice, and where each is in `Table.values`.
+
+    All of them; of a space of more than 1,000,000 spellings that is no file of columns 20,000, drawn decision by
+    decision as the strategy `random` draws them.
+
+    Args:
+        table: The table.
+    """
+    positions = table.positions
+    if all(isinstance(key, Architecture) for key in table.rows):
+        return [key for key in table.rows if isinstance(key, Architecture)], np.arange(len(table.rows))
+    found: dict[int, Architecture] = {}
+    if table.space.size_bound <= _LISTED:
+        for architecture in table.space:
+            place = positions.get(table.space.canonical(architecture))
+            if place is not None:
+                found.setdefault(place, architecture)
+    else:
+        random = Random(0)
+        for _ in range(10 * _DRAWN):
+            architecture = table.space.sample(random)
+            place = positions.get(table.space.canonical(architecture))
+            if place is not None:
+                found.setdefault(place, architecture)
+            if len(found) == min(_DRAWN, len(table.rows)):
+                break
+    return list(found.values()), np.array(list(found), dtype=np.intp)

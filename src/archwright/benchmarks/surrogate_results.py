@@ -1,0 +1,154 @@
+"""What a comparison of surrogates leaves: the tidy file, the summary, the plot."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archwright.benchmarks.results import COLORS, cell, check_extra, mean_and_error
+from archwright.benchmarks.surrogate_ranking import SurrogateComparison
+
+__all__ = ["summarize_surrogates", "write_surrogates"]
+
+_TITLES = {"kendall": "Kendall's τ", "spearman": "Spearman's ρ", "regret": "Top-{k} regret, {unit}"}
+_DIGITS = 3
+
+
+def summarize_surrogates(comparison: SurrogateComparison) -> dict[str, Any]:
+    """The numbers of the summary, in JSON's own types.
+
+    Returns:
+        "table", "objective", "unit" of the regret, "seeds", "tested", "k"; "results": surrogate, by Kendall's τ at the
+        largest size and best first, to size to "kendall", "spearman" and "regret", each with "mean" and
+        "standard_error" (null where a surrogate predicted the same for all), and the median of the "seconds".
+    """
+    table = comparison.table
+    results: dict[str, dict[str, Any]] = {
+        name: {
+            str(size): {
+                **{metric: mean_and_error(_values(comparison, metric, name, size)) for metric in _TITLES},
+                # The first one pays for imports.
+                "seconds": float(np.median(_values(comparison, "seconds", name, size))),
+            }
+            for size in comparison.sizes
+        }
+        for name in comparison.surrogates
+    }
+    last = str(comparison.sizes[-1])
+
+    def merit(name: str) -> float:
+        mean = results[name][last]["kendall"]["mean"]
+        return -math.inf if mean is None else float(mean)
+
+    return {
+        "table": table.name,
+        "objective": comparison.objective.name,
+        "unit": table.unit(comparison.objective)[1],
+        "seeds": comparison.seeds,
+        "tested": comparison.tested,
+        "k": comparison.k,
+        "results": {name: results[name] for name in sorted(results, key=merit, reverse=True)},
+    }
+
+
+def write_surrogates(comparison: SurrogateComparison, folder: str | Path) -> dict[str, Path]:
+    """Write `surrogates.parquet`, `surrogates.md` and `surrogates.png`.
+
+    The tidy file has a row for each ranking: `surrogate`, `trained`, `seed`, `kendall`, `spearman`, `regret` and
+    `seconds`.
+
+    Args:
+        comparison: What was compared.
+        folder: Where to; is made. Files of these names in it are replaced.
+
+    Returns:
+        File name to path.
+
+    Raises:
+        MissingExtraError: When pyarrow or matplotlib is not installed.
+    """
+    check_extra("surrogates")
+    import pandas as pd
+
+    where = Path(folder)
+    where.mkdir(parents=True, exist_ok=True)
+    paths = {name: where / name for name in ("surrogates.parquet", "surrogates.md", "surrogates.png")}
+    tidy = pd.DataFrame([asdict(ranking) for ranking in comparison.rankings])
+    tidy.to_parquet(paths["surrogates.parquet"], index=False)
+    paths["surrogates.md"].write_text(_markdown(summarize_surrogates(comparison)), encoding="utf-8")
+    _draw(comparison, paths["surrogates.png"])
+    return paths
+
+
+def _values(comparison: SurrogateComparison, metric: str, name: str, size: int) -> NDArray[np.float64]:
+    return np.array([getattr(ranking, metric) for ranking in comparison.of(name, size)], dtype=np.float64)
+
+
+def _titles(k: int, unit: str) -> dict[str, str]:
+    return {metric: title.format(k=k, unit=unit) for metric, title in _TITLES.items()}
+
+
+def _markdown(summary: dict[str, Any]) -> str:
+    results = summary["results"]
+    sizes = list(next(iter(results.values())))
+    lines = [
+        f"# {summary['table']}",
+        "",
+        f"The `{summary['objective']}` of {summary['tested']} networks, predicted from others, by how many "
+        f"these are; {summary['seeds']} seeds. Mean ± standard error over the seeds.",
+    ]
+    for metric, title in _titles(summary["k"], summary["unit"]).items():
+        lines += [
+            "",
+            f"## {title}",
+            "",
+            f"| surrogate | {' | '.join(sizes)} |",
+            f"|---|{'---:|' * len(sizes)}",
+        ]
+        lines += [
+            f"| {name} | {' | '.join(cell(found[size][metric], _DIGITS) for size in sizes)} |"
+            for name, found in results.items()
+        ]
+    lines += ["", "## Seconds to learn and to predict, median", "", f"| surrogate | {' | '.join(sizes)} |"]
+    lines += [f"|---|{'---:|' * len(sizes)}"]
+    lines += [
+        f"| {name} | {' | '.join(format(found[size]['seconds'], '.2f') for size in sizes)} |"
+        for name, found in results.items()
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _draw(comparison: SurrogateComparison, path: Path) -> None:
+    """The mean over the seeds by the number of networks, with a band of two standard errors each way."""
+    from matplotlib.figure import Figure
+
+    sizes = np.array(comparison.sizes)
+    figure = Figure(figsize=(15.0, 4.2), layout="constrained")
+    titles = _titles(comparison.k, comparison.table.unit(comparison.objective)[1])
+    for axes, (metric, title) in zip(figure.subplots(1, len(titles)), titles.items(), strict=True):
+        for i, name in enumerate(comparison.surrogates):
+            values = np.stack([_values(comparison, metric, name, size) for size in comparison.sizes])
+            mean = values.mean(axis=1)
+            color, style = COLORS[i % len(COLORS)], "-o" if i < len(COLORS) else "--o"
+            axes.plot(sizes, mean, style, color=color, label=name, linewidth=1.6, markersize=4)
+            if comparison.seeds > 1:
+                error = values.std(axis=1, ddof=1) / math.sqrt(comparison.seeds)
+                axes.fill_between(sizes, mean - 2 * error, mean + 2 * error, color=color, alpha=0.15, lw=0)
+        axes.set_xscale("log")
+        axes.set_xticks(sizes, [str(size) for size in comparison.sizes])
+        axes.set_xticks([], minor=True)
+        axes.set_xlabel("networks to learn from")
+        axes.set_title(title)
+        axes.grid(alpha=0.3)
+        if metric == "regret":
+            axes.set_ylim(bottom=0.0)
+    figure.axes[0].legend(frameon=False)
+    figure.suptitle(
+        f"{comparison.table.name}, {comparison.objective.name}, {comparison.seeds} seeds; bands: ± 2 standard errors"
+    )
+    figure.savefig(path, dpi=150)

@@ -1,0 +1,137 @@
+"""`archwright bench surrogates`: how well surrogates rank the networks of a table."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from archwright.cli.bench_progress import Progress
+from archwright.cli.bench_table import (
+    Canonical,
+    DecisionColumns,
+    MetricColumns,
+    OfficialFiles,
+    SecondsColumns,
+    TableName,
+    TestColumn,
+    folder_of,
+    loaded_table,
+    words,
+)
+from archwright.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from archwright.spaces import Space
+
+__all__ = ["surrogates"]
+
+_INTERRUPTED = 130
+
+
+def surrogates(
+    table: TableName = None,
+    surrogates: Annotated[
+        str | None, typer.Option(metavar="A,B,C", help="Which.", show_default="all")
+    ] = None,
+    sizes: Annotated[
+        str, typer.Option(metavar="N,N,N", help="Numbers of networks to learn from.")
+    ] = "25,50,100,200",
+    seeds: Annotated[int, typer.Option(help="How often networks are drawn.")] = 5,
+    tested: Annotated[int, typer.Option(help="How many other networks are ranked.")] = 1000,
+    k: Annotated[int, typer.Option("--k", help="Of the top-k regret.")] = 10,
+    objective: Annotated[
+        str | None,
+        typer.Option(
+            "--objective",
+            "-o",
+            metavar="NAME",
+            help="What is predicted, such as accuracy or latency; by default the table's first. Of a file of columns "
+            "max:NAME or min:NAME.",
+        ),
+    ] = None,
+    out: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Where to.", show_default="bench/TABLE")
+    ] = None,
+    file: OfficialFiles = None,
+    decision: DecisionColumns = None,
+    metric: MetricColumns = None,
+    test: TestColumn = None,
+    seconds: SecondsColumns = None,
+    canonical: Canonical = None,
+    as_json: AsJson = False,
+) -> None:
+    """How well surrogates rank networks that they have not seen, by the number of networks that they learn from.
+
+    Writes surrogates.parquet, surrogates.md and surrogates.png into the folder. Stopped by Ctrl-C, it writes what the
+    finished seeds say.
+
+    \b
+    Example:
+      archwright bench surrogates --table nas-bench-graph:photo --surrogates gp,forest --sizes 25,50,100 --seeds 10
+    """  # noqa: D301
+    import json
+
+    from archwright.benchmarks import check_extra, rank_surrogates, summarize_surrogates, write_surrogates
+
+    numbers = _sizes(sizes)
+    check_extra("surrogates")
+    loaded = loaded_table(
+        table,
+        command="bench surrogates",
+        file=file,
+        decision=decision,
+        metric=metric,
+        objectives=[] if objective is None else [objective],
+        test=test,
+        seconds=seconds,
+        canonical=canonical,
+    )
+    folder = out or folder_of(loaded)
+    with Progress("rankings") as progress:
+        comparison = rank_surrogates(
+            loaded,
+            _all(loaded.space) if surrogates is None else words(surrogates),
+            sizes=numbers,
+            seeds=seeds,
+            objective=None if objective is None else loaded.objective(objective),
+            tested=tested,
+            k=k,
+            told=progress,
+        )
+    paths = write_surrogates(comparison, folder)
+    if as_json:
+        told = summarize_surrogates(comparison) | {"files": {name: str(path) for name, path in paths.items()}}
+        print(json.dumps(told, indent=2, allow_nan=False))
+    else:
+        print(paths["surrogates.md"].read_text(encoding="utf-8"))
+        print("\n".join(map(str, paths.values())))
+    if comparison.stopped:
+        print(f"interrupted; {comparison.seeds} of {seeds} seeds are finished and written", file=sys.stderr)
+        sys.exit(_INTERRUPTED)
+
+
+def _all(space: Space) -> list[str]:
+    """All surrogates whose packages are installed; of the others it is said that they are left out."""
+    from archwright.errors import MissingExtraError
+    from archwright.surrogates import SURROGATES, make_surrogate
+
+    found = []
+    for name in SURROGATES:
+        try:
+            make_surrogate(name, space)
+        except MissingExtraError as error:
+            print(f"without {name}: {error}", file=sys.stderr)
+        else:
+            found.append(name)
+    return found
+
+
+def _sizes(text: str) -> list[int]:
+    from archwright.errors import UsageError
+
+    try:
+        return [int(word) for word in words(text)]
+    except ValueError:
+        raise UsageError(f"--sizes {text!r}: expected whole numbers, such as 25,50,100") from None
