@@ -8,7 +8,7 @@ import torch
 import archwright.spaces as aw
 from archwright.errors import UsageError
 from archwright.spaces import Architecture, Space
-from archwright.supernets.methods.controller import Controller
+from archwright.supernets.methods.controller import Controller, Emission
 from archwright.supernets.methods.reinforce import Reinforce
 from archwright.testing.toy_spaces import TOY_SPACES, Part, conditional, subsets, uneven
 
@@ -55,6 +55,37 @@ def test_what_it_emits_is_an_architecture_and_is_recalled_exactly(name: str) -> 
         assert again.log_probability.item() == emission.log_probability.item()
         active = {a for a in emission.architecture if space.decisions[a].size > 1}
         assert set(emission.chances) == active
+
+
+@pytest.mark.parametrize("name", list(TOY_SPACES))
+def test_all_at_once_are_recalled_as_one_by_one(name: str) -> None:
+    space = TOY_SPACES[name]()
+    controller = controller_for(space)
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        drawn = [controller.emit(generator).architecture for _ in range(9)]
+    weights = torch.rand(2, len(drawn), generator=generator)
+
+    def weighed(emissions: list[Emission]) -> list[torch.Tensor]:
+        """The gradient of a sum of everything."""
+        log_p = torch.stack([emission.log_probability for emission in emissions])
+        entropy = torch.stack([emission.entropy for emission in emissions])
+        total = (weights[0] * log_p + weights[1] * entropy).sum()
+        return list(torch.autograd.grad(total, list(controller.parameters()), materialize_grads=True))
+
+    one_by_one = [controller.recall(architecture) for architecture in drawn]
+    at_once = controller.recall_all(drawn)
+    for one, other in zip(one_by_one, at_once, strict=True):
+        assert other.architecture == one.architecture
+        torch.testing.assert_close(other.log_probability, one.log_probability)
+        torch.testing.assert_close(other.entropy, one.entropy)
+        assert list(other.chances) == list(one.chances)
+        for address, chances in one.chances.items():
+            torch.testing.assert_close(other.chances[address], chances)
+    if controller.values:
+        for one, other in zip(weighed(one_by_one), weighed(at_once), strict=True):
+            torch.testing.assert_close(other, one, rtol=1e-4, atol=1e-5)
+    assert controller.recall_all([]) == []
 
 
 @pytest.mark.parametrize("make", [conditional, subsets, uneven])

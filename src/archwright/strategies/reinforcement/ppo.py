@@ -85,7 +85,7 @@ class PPO(Controlled):
         advantages = torch.tensor([reward - self.baseline for reward in rewards])
         old = torch.tensor([sample.log_probability for sample in samples])
         for _ in range(self.passes):
-            emissions = [self.controller.recall(sample.architecture) for sample in samples]
+            emissions = self.controller.recall_all([sample.architecture for sample in samples])
             ratios = (torch.stack([emission.log_probability for emission in emissions]) - old).exp()
             entropy = torch.stack([emission.entropy for emission in emissions]).mean()
             gain = clipped_gain(ratios, advantages, self.clip) + self.entropy_weight * entropy

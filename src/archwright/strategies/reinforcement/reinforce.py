@@ -64,7 +64,7 @@ class REINFORCE(Controlled):
 
     def learn(self, samples: Sequence[Sample], rewards: Sequence[float]) -> None:
         """One step. See `Controlled.learn`."""
-        self.reinforce.step([self.controller.recall(sample.architecture) for sample in samples], rewards)
+        self.reinforce.step(self.controller.recall_all([sample.architecture for sample in samples]), rewards)
 
     def state_dict(self) -> dict[str, Any]:
         """As any controller's, and the baseline."""
