@@ -43,8 +43,8 @@ def imported(folder: Path) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("folder", "extras"),
     [
-        ("src", ["onnx", "postgres", "bench", "optuna", "testing"]),
-        ("tests", ["onnx", "postgres", "bench", "optuna", "testing", "test"]),
+        ("src", ["onnx", "postgres", "bench", "optuna", "bayes", "testing"]),
+        ("tests", ["onnx", "postgres", "bench", "optuna", "bayes", "testing", "test"]),
         ("benches", ["bench", "optuna", "test"]),
     ],
 )

@@ -20,6 +20,7 @@ __all__ = ["SURROGATES", "Ranking", "compare_surrogates", "make_surrogate"]
 
 SURROGATES: dict[str, str] = {
     "boosting": "archwright.surrogates.boosting:GradientBoosting",
+    "botorch": "archwright.surrogates.botorch_process:BoTorchProcess",
     "ensemble": "archwright.surrogates.ensemble:MLPEnsemble",
     "forest": "archwright.surrogates.forest:RandomForest",
     "gp": "archwright.surrogates.gaussian_process:GaussianProcess",
