@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,22 @@ from archwright.strategies.ranking import Score, score
 from archwright.strategies.seen import Seen
 from archwright.trials import Trial, TrialState
 
-__all__ = ["Observations"]
+__all__ = ["Known", "Observations"]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of some rows.
+
+    Args:
+        losses: Shape (rows, objectives): what is to be small; NaN where it is not known.
+        failed: Which failed; shape (rows,).
+        feasible: Which were measured and keep the limits; shape (rows,).
+    """
+
+    losses: NDArray[np.float64]
+    failed: NDArray[np.bool_]
+    feasible: NDArray[np.bool_]
 
 
 class Observations:
@@ -30,7 +46,7 @@ class Observations:
         architectures: One a row.
         numbers: The trial of each row, None while it runs.
         scores: How each did, None while it runs.
-        told: How many rows have ended.
+        order: The rows that have ended, in the order in which they did.
     """
 
     def __init__(self, space: Space, objectives: Sequence[Objective]) -> None:
@@ -39,7 +55,7 @@ class Observations:
         self.architectures: list[Architecture] = []
         self.numbers: list[int | None] = []
         self.scores: list[Score | None] = []
-        self.told = 0
+        self.order: list[int] = []
         self._losses = np.zeros((64, len(self.objectives)))
         self._failed, self._feasible = np.zeros(64, dtype=bool), np.zeros(64, dtype=bool)
         self._row: dict[Any, int] = {}
@@ -82,11 +98,17 @@ class Observations:
                 if completed or objective.name in trial.metrics:
                     loss = objective.loss(objective_values(trial, [objective])[0])
                     self._losses[row, column] = loss if math.isfinite(loss) else math.nan
+        if self.scores[row] is None:
+            self.order.append(row)
         self._end(row, trial.number, found)
         return row
 
+    @property
+    def told(self) -> int:
+        """How many rows have ended."""
+        return len(self.order)
+
     def _end(self, row: int, number: int, found: Score) -> None:
-        self.told += self.scores[row] is None
         self.numbers[row], self.scores[row] = number, found
         self._failed[row], self._feasible[row] = found.failed, bool(found.losses)
 
@@ -102,6 +124,14 @@ class Observations:
         """Which rows were measured and keep the limits; shape (rows,)."""
         return self._feasible[: len(self)]
 
+    def at(self, rows: int, told: int) -> Known:
+        """What was known when there were so many rows, and so many had ended."""
+        losses, failed, feasible = self._losses[:rows], self._failed[:rows], self._feasible[:rows]
+        if later := [row for row in self.order[told:] if row < rows]:
+            losses, failed, feasible = losses.copy(), failed.copy(), feasible.copy()
+            losses[later], failed[later], feasible[later] = math.nan, False, False
+        return Known(losses, failed, feasible)
+
     def to_json(self) -> dict[str, Any]:
         """All rows, in JSON's own types."""
         return {
@@ -111,6 +141,7 @@ class Observations:
             "losses": [
                 [None if math.isnan(loss) else loss for loss in row] for row in self.losses().tolist()
             ],
+            "order": list(self.order),
         }
 
     @classmethod
@@ -128,6 +159,7 @@ class Observations:
         for row, (number, given) in enumerate(zip(data["numbers"], data["scores"], strict=True)):
             if given is not None:
                 made._end(row, number, Score.from_json(given))
+        made.order = list(data["order"])
         if data["losses"]:
             made._losses[: len(made)] = np.array(data["losses"], dtype=np.float64)
         return made

@@ -13,40 +13,34 @@ __all__ = ["Posterior"]
 
 Matrix = NDArray[np.float64]
 
+_AT_ONCE = 4096
+
 
 class Posterior:
     """The Cholesky factor L of the rows' kernel matrix, and V = L⁻¹ K(rows, pool), each grown by one row at a time.
 
     A new row costs O(rows² + rows · pool). Nothing here depends on the values that were measured, so that these may be
-    scaled, imputed and scalarised at will: `mean` takes them. The order of all calls is the order in which a
-    saved search makes them again, so that its numbers are the same to the last bit.
+    scaled, imputed and scalarised at will: `predict` and `look` take them. The order of all calls is the order in which
+    a saved search makes them again, so that its numbers are the same to the last bit.
 
     Args:
         kernel: The kernel.
         hyperparameters: Its hyperparameters.
         rows: Shape (rows, columns): features of what is known.
-        pool: Shape (pool, columns): features of the candidates.
     """
 
-    def __init__(
-        self, kernel: MixedKernel, hyperparameters: Hyperparameters, rows: Matrix, pool: Matrix
-    ) -> None:
-        from scipy.linalg import cholesky, solve_triangular
+    def __init__(self, kernel: MixedKernel, hyperparameters: Hyperparameters, rows: Matrix) -> None:
+        from scipy.linalg import cholesky
 
         self._kernel, self._weights = kernel, hyperparameters.log_weights
         self._diagonal = 1.0 + math.exp(hyperparameters.log_noise) + 1e-10
         self._rows = kernel.scaled(rows, self._weights)
-        self._pool = kernel.scaled(pool, self._weights)
-        self._count, self._width = len(rows), len(pool)
+        self._count = len(rows)
         noisy = kernel.between(self._rows, self._rows)
         noisy[np.diag_indices_from(noisy)] = self._diagonal
         self._factor = np.zeros((2 * self._count + 16,) * 2)
-        self._factor[: self._count, : self._count] = cholesky(noisy, lower=True)
-        self._solved = np.zeros((len(self._factor), self._width + self._width // 2 + 64))
-        if self._width:
-            cross = kernel.between(self._rows, self._pool)
-            self._solved[: self._count, : self._width] = solve_triangular(self._lower, cross, lower=True)
-        self._explained = np.einsum("ij,ij->j", self._known, self._known)
+        self._factor[: self._count, : self._count] = cholesky(noisy, lower=True, check_finite=False)
+        self.watch(rows[:0])
 
     @property
     def _lower(self) -> Matrix:
@@ -54,7 +48,18 @@ class Posterior:
 
     @property
     def _known(self) -> Matrix:
-        return self._solved[: self._count, : self._width]
+        return self._solved[: self._count]
+
+    def watch(self, pool: Matrix) -> None:
+        """Let the pool be these candidates; shape (candidates, columns)."""
+        from scipy.linalg import solve_triangular
+
+        self._pool = self._kernel.scaled(pool, self._weights)
+        self._solved = np.zeros((len(self._factor), len(pool)))
+        if len(pool):
+            cross = self._kernel.between(self._rows, self._pool)
+            self._known[:] = solve_triangular(self._lower, cross, lower=True, check_finite=False)
+        self._explained = np.einsum("ij,ij->j", self._known, self._known)
 
     def add_row(self, row: Matrix) -> None:
         """Condition on one more architecture; shape (1, columns)."""
@@ -63,37 +68,22 @@ class Posterior:
         scaled = self._kernel.scaled(row, self._weights)
         count = self._count
         if count == len(self._factor):
-            self._grow(2 * count, self._solved.shape[1])
+            self._grow()
         below = solve_triangular(
             self._lower, self._kernel.between(self._rows, scaled)[:, 0], lower=True, check_finite=False
         )
         corner = math.sqrt(max(self._diagonal - float(below @ below), 1e-10))
         fresh = (self._kernel.between(scaled, self._pool)[0] - below @ self._known) / corner
         self._factor[count, :count], self._factor[count, count] = below, corner
-        self._solved[count, : self._width] = fresh
+        self._solved[count] = fresh
         self._explained += fresh * fresh
         self._rows = self._rows.joined(scaled)
         self._count += 1
 
-    def add_pool(self, pool: Matrix) -> None:
-        """More candidates, behind the others; shape (candidates, columns)."""
-        from scipy.linalg import solve_triangular
-
-        scaled = self._kernel.scaled(pool, self._weights)
-        width = self._width + len(pool)
-        if width > self._solved.shape[1]:
-            self._grow(len(self._factor), width + width // 2)
-        cross = self._kernel.between(self._rows, scaled)
-        fresh = solve_triangular(self._lower, cross, lower=True, check_finite=False)
-        self._solved[: self._count, self._width : width] = fresh
-        self._explained = np.append(self._explained, np.einsum("ij,ij->j", fresh, fresh))
-        self._pool = self._pool.joined(scaled)
-        self._width = width
-
-    def _grow(self, rows: int, width: int) -> None:
-        factor, solved = np.zeros((rows, rows)), np.zeros((rows, width))
+    def _grow(self) -> None:
+        factor, solved = np.zeros((2 * self._count,) * 2), np.zeros((2 * self._count, self._solved.shape[1]))
         factor[: self._count, : self._count] = self._lower
-        solved[: self._count, : self._width] = self._known
+        solved[: self._count] = self._known
         self._factor, self._solved = factor, solved
 
     def believed(self, values: Matrix) -> Matrix:
@@ -122,9 +112,35 @@ class Posterior:
         Args:
             values: Shape (rows,), of about mean 0; the signal's variance is their best.
         """
+        white, signal = self._white(values)
+        return white @ self._known, _deviation(signal, self._explained)
+
+    def look(self, values: Matrix, candidates: Matrix) -> tuple[Matrix, Matrix]:
+        """Mean and standard deviation of others than the pool, each of the shape (candidates,).
+
+        Args:
+            values: As of `predict`.
+            candidates: Shape (candidates, columns).
+        """
+        from scipy.linalg import solve_triangular
+
+        white, signal = self._white(values)
+        mean, explained = np.zeros(len(candidates)), np.zeros(len(candidates))
+        for begin in range(0, len(candidates), _AT_ONCE):
+            part = slice(begin, begin + _AT_ONCE)
+            cross = self._kernel.between(self._rows, self._kernel.scaled(candidates[part], self._weights))
+            solved = solve_triangular(self._lower, cross, lower=True, overwrite_b=True, check_finite=False)
+            mean[part], explained[part] = white @ solved, np.einsum("ij,ij->j", solved, solved)
+        return mean, _deviation(signal, explained)
+
+    def _white(self, values: Matrix) -> tuple[Matrix, float]:
+        """L⁻¹ values, and the signal's variance."""
         from scipy.linalg import solve_triangular
 
         white = solve_triangular(self._lower, values, lower=True, check_finite=False)
-        signal = max(float(white @ white) / len(values), 1e-12)
-        variance = signal * np.maximum(1.0 - self._explained, 1e-9)
-        return white @ self._known, np.sqrt(variance)
+        return white, max(float(white @ white) / len(values), 1e-12)
+
+
+def _deviation(signal: float, explained: Matrix) -> Matrix:
+    made: Matrix = np.sqrt(signal * np.maximum(1.0 - explained, 1e-9))
+    return made

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -10,16 +11,15 @@ from numpy.typing import NDArray
 
 from archwright.errors import UsageError
 from archwright.objectives import Objective
-from archwright.spaces import Architecture, Space
-from archwright.strategies.bayesian.acquisition import log_expected_improvement, log_probability_below
-from archwright.strategies.bayesian.observations import Observations
-from archwright.strategies.bayesian.pool import Origin, around, at_random
-from archwright.strategies.bayesian.posterior import Posterior
+from archwright.spaces import Space
+from archwright.strategies.bayesian.beliefs import Beliefs, Goal
+from archwright.strategies.bayesian.observations import Known, Observations
+from archwright.strategies.bayesian.pool import Candidates, CandidateSource
 from archwright.strategies.bayesian.targets import bounded, scalarised, standard, tamed
 from archwright.strategies.randomness import random_for
 from archwright.strategies.ranking import standings
 from archwright.strategies.strategy import Strategy
-from archwright.surrogates import Features, Hyperparameters, MixedKernel, fit_hyperparameters
+from archwright.surrogates import Features, Hyperparameters, MixedKernel
 from archwright.trials import Candidate, Trial
 
 __all__ = ["BayesianSearch"]
@@ -27,20 +27,40 @@ __all__ = ["BayesianSearch"]
 Vector = NDArray[np.float64]
 
 _REFIT = 1.35
-_CENTRES = 5
-_KEPT_CENTRES = 15
+_RENEWED = 10
+_CENTRES = 10
+_KEPT = 1000
+_WEIGHTS = 8
 _DIGITS = 9  # beyond which two promises are equal, so that rounding errors decide nothing
+
+
+@dataclass(frozen=True, slots=True)
+class _Screening:
+    """When the pool was chosen; from which it is chosen again.
+
+    Args:
+        draw: The ask whose random numbers the random architectures are from.
+        asked: The ask at which it was chosen.
+        told: How many trials had ended.
+        rows: How many had been proposed or told.
+    """
+
+    draw: int
+    asked: int
+    told: int
+    rows: int
 
 
 class BayesianSearch(Strategy):
     """The architecture whose expected improvement under a Gaussian process is largest.
 
     The process compares architectures by `MixedKernel`: a Hamming kernel on categorical decisions, a Matérn kernel on
-    numbers, each decision with a weight of its own; an inactive decision is a level of its own. Candidates are random
-    architectures and the neighbours of the best. Hyperparameters are fitted anew each time the number of trials has
-    grown by a third, from where they were; in between the posterior is updated row by row. Trials that still run count
-    with what is expected of them (Kriging believer, Ginsbourger et al. 2010, doi:10.1007/978-3-642-10701-6_6), so
-    batches spread. A failed trial counts as the worst so far.
+    numbers, each decision with a weight of its own; an inactive decision is a level of its own. Candidates are all
+    architectures of a space of at most 100,000, else random ones, new ones at each fit, and the neighbours of the best.
+    Hyperparameters are fitted anew each time the number of trials has grown by a third, from where they were. At a
+    fit and at each new best the candidates are screened; of the 1,000 that promise most the posterior is then updated
+    row by row. Trials that still run count with what is expected of them (Kriging believer, Ginsbourger et al. 2010,
+    doi:10.1007/978-3-642-10701-6_6), so batches spread. A failed trial counts as the worst so far.
 
     Limits are constraints: expected improvement is multiplied by the probability that each is kept, under a process of
     its own (Gardner et al. 2014). Several objectives are scalarised by random weights, new ones an ask (ParEGO: Knowles
@@ -51,7 +71,7 @@ class BayesianSearch(Strategy):
         objectives: What is optimised, and the limits.
         seed: Seed of all random numbers.
         initial: How many random architectures to begin with, at least 2.
-        candidates: How many random architectures are compared, at least 1.
+        candidates: How many random architectures are compared where the space is too large for all, at least 1.
 
     Raises:
         UsageError: When an option is out of range, or no objective is to be optimised.
@@ -84,18 +104,14 @@ class BayesianSearch(Strategy):
     def _restart(self, known: Observations) -> None:
         self._known = known
         self._rows = np.zeros((0, self._features.columns))
+        self._beliefs = Beliefs(self._kernel, self._limits)
         self._fitted_at = 0
-        self._fitted: list[Hyperparameters] = []
-        self._conditioned = 0
-        self._origins: list[Origin] = []
-        self._blocks: dict[Origin, tuple[list[Architecture], Vector]] = {}
-        self._pool: list[Architecture] = []
-        self._sources: list[Origin] = []
-        self._places: dict[Hashable, int] = {}
+        self._source = CandidateSource(self.space, self._features, self.seed, self.candidates)
+        self._screening: _Screening | None = None
+        self._added = 0
+        self._pool: Candidates | None = None
         self._gone: list[int] = []
         self._gone_rows = 0
-        self._posteriors: list[Posterior] = []
-        self._steps: list[tuple[str, int]] = []
 
     # The seam
 
@@ -114,15 +130,14 @@ class BayesianSearch(Strategy):
         self._known.tell(trial)
 
     def state_dict(self) -> dict[str, Any]:
-        """What is known, the hyperparameters, and what the posterior was put together from since they were fitted."""
+        """What is known, the hyperparameters, and when the pool was chosen."""
         return {
             "asked": self._asked,
             "known": self._known.to_json(),
             "fitted_at": self._fitted_at,
-            "hyperparameters": [fitted.to_json() for fitted in self._fitted],
-            "conditioned": self._conditioned,
-            "origins": [[origin.draw, origin.row] for origin in self._origins],
-            "steps": [list(step) for step in self._steps],
+            "hyperparameters": [fitted.to_json() for fitted in self._beliefs.fitted],
+            "screening": self._screening and asdict(self._screening),
+            "added": self._added,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -133,170 +148,122 @@ class BayesianSearch(Strategy):
         """
         self._asked = state["asked"]
         self._restart(Observations.from_json(state["known"], self.space, self.objectives))
-        self._fitted = [Hyperparameters.from_json(fitted) for fitted in state["hyperparameters"]]
+        self._beliefs.fitted = [Hyperparameters.from_json(fitted) for fitted in state["hyperparameters"]]
         self._fitted_at = state["fitted_at"]
-        if not self._fitted:
-            return
-        origins = [Origin(*origin) for origin in state["origins"]]
-        grown = sum(kind == "pool" for kind, _ in state["steps"])
-        self._condition(state["conditioned"], origins[: len(origins) - grown])
-        later = iter(origins[len(origins) - grown :])
-        for kind, row in state["steps"]:
-            if kind == "row":
-                self._add_row(row)
-            else:
-                self._add_pool(next(later))
+        if state["screening"] is not None:
+            self._screen(_Screening(**state["screening"]))
+            self._add_rows(state["added"])
 
     # The model
 
     def _promising(self) -> Candidate | None:
         """The candidate that promises most; None when nothing is known yet, or there is no candidate."""
-        losses = self._known.losses()
-        feasible = self._known.feasible()
-        if not feasible.any() and not (self._limits and bool((~np.isnan(losses)).any())):
+        rows, told, last = len(self._known), self._known.told, self._screening
+        known = self._known.at(rows, told)
+        if not known.feasible.any() and not (self._limits and bool((~np.isnan(known.losses)).any())):
             return None
-        targets = self._targets(losses)
-        known = self._known.told
-        if not self._fitted or known >= _REFIT * self._fitted_at:
-            self._fit(targets, known)
+        goal = self._goal(known, self._asked)
+        if last is None or told >= _REFIT * self._fitted_at:
+            self._update_rows()
+            self._beliefs.fit(self._rows, goal)
+            self._fitted_at = told
+            self._screen(_Screening(self._asked, self._asked, told, rows))
+        elif self._is_outdated(last, known):
+            self._screen(_Screening(last.draw, self._asked, told, rows))
         else:
-            for row in range(self._conditioned + self._rows_added(), len(self._known)):
-                self._add_row(row)
-            if feasible.any():
-                best = self._best(1)[0]
-                if all(origin.row != best for origin in self._origins):
-                    self._add_pool(Origin(self._asked, best))
-        if not self._pool:
+            self._add_rows(rows)
+        pool = self._pool
+        if pool is None or not pool.architectures:
             return None
-        promise = np.round(self._promise(targets, losses, feasible), _DIGITS)
-        for _ in range(len(self._pool)):
-            place = int(promise.argmax())
-            if promise[place] == -np.inf:
-                return None
-            architecture = self._pool[place]
-            if self._known.propose(architecture):
-                centre = self._sources[place].row
-                return Candidate(architecture, parent=None if centre is None else self._known.numbers[centre])
-            promise[place] = -np.inf
-        return None
+        promise = np.round(self._beliefs.promise(goal), _DIGITS)
+        promise[self._proposed(pool)] = -np.inf
+        place = int(promise.argmax())
+        if promise[place] == -np.inf:
+            return None
+        self._known.propose(pool.architectures[place])
+        source = pool.sources[place]
+        parent = None if source is None else self._known.numbers[source]
+        return Candidate(pool.architectures[place], parent=parent)
 
-    def _rows_added(self) -> int:
-        return sum(kind == "row" for kind, _ in self._steps)
-
-    def _targets(self, losses: Vector) -> list[Vector]:
-        """The values of each process: the loss, then what the limits are on; NaN where they are not known."""
-        optimized = losses[:, self._optimized]
+    def _goal(self, known: Known, ask: int) -> Goal:
+        """What the processes are to learn of some rows, by the weights of an ask."""
+        optimized = known.losses[:, self._optimized]
         if len(self._optimized) > 1:
-            random = random_for(self.seed, self._asked)
+            random = random_for(self.seed, ask)
             drawn = np.array([random.expovariate(1.0) for _ in self._optimized])
             loss = scalarised(optimized, drawn / drawn.sum())
         else:
             loss = optimized[:, 0].copy()
-        known = ~np.isnan(loss)
-        if known.any():
-            loss[self._known.failed()] = loss[known].max()
-        value, _, _ = standard(tamed(loss))
-        return [value, *(bound.values for bound in bounded(losses, self.objectives))]
+        measured = ~np.isnan(loss)
+        if measured.any():
+            loss[known.failed] = loss[measured].max()
+        values, _, _ = standard(tamed(loss))
+        incumbent = float(values[known.feasible].min()) if known.feasible.any() else None
+        return Goal(values, incumbent, bounded(known.losses, self.objectives))
 
-    def _fit(self, targets: list[Vector], known: int) -> None:
-        """Fit the hyperparameters to what is known and choose the pool anew."""
+    def _is_outdated(self, last: _Screening, known: Known) -> bool:
+        """Whether what has come since the pool was chosen may make others promise more: a new best."""
+        since = [row for row in self._known.order[last.told :] if known.feasible[row]]
+        if not since:
+            return False
+        if len(self._optimized) > 1:
+            return self._known.told >= last.told + _RENEWED
+        losses = np.where(known.feasible, known.losses[:, self._optimized[0]], np.inf)
+        best = losses[since].min()
+        losses[since] = np.inf
+        return bool(best < losses.min())
+
+    def _screen(self, screening: _Screening) -> None:
+        """Choose the pool: of all candidates those that promise most, for several objectives by several weights."""
         self._update_rows()
-        if not self._fitted:
-            self._fitted = [Hyperparameters.prior(self._kernel)] * len(targets)
-        fitted = []
-        for values, start in zip(targets, self._fitted, strict=True):
-            given = ~np.isnan(values)
-            enough = given.sum() >= 2
-            fitted.append(
-                fit_hyperparameters(self._kernel, self._rows[given], values[given], start, steps=15)
-                if enough
-                else start
-            )
-        self._fitted, self._fitted_at = fitted, known
-        around_best = set(self._best(_KEPT_CENTRES))
-        kept = [origin for origin in self._origins if origin.row in around_best]
-        origins = [Origin(self._asked), *kept]
-        for row in self._best(_CENTRES):
-            if all(origin.row != row for origin in origins):
-                origins.append(Origin(self._asked, row))
-        self._condition(len(self._known), origins)
+        self._screening, self._added = screening, screening.rows
+        known = self._known.at(screening.rows, screening.told)
+        self._beliefs.condition(self._rows[: screening.rows])
+        best = self._best(known)
+        found = self._source.candidates(screening.draw, {row: self._known.architectures[row] for row in best})
+        kept: dict[int, None] = dict.fromkeys(range(len(found.architectures)))
+        if len(kept) > _KEPT:
+            asks = _WEIGHTS if len(self._optimized) > 1 else 1
+            proposed = self._places(found, 0, screening.rows)
+            kept = {}
+            for ask in range(screening.asked, screening.asked + asks):
+                promise = np.round(self._beliefs.promise(self._goal(known, ask), found.rows), _DIGITS)
+                promise[proposed] = -np.inf
+                kept |= dict.fromkeys(np.argsort(-promise, kind="stable")[: _KEPT // asks].tolist())
+        self._pool = found.taken(list(kept), self.space)
+        self._gone, self._gone_rows = [], 0
+        self._beliefs.watch(self._pool.rows)
 
-    def _best(self, count: int) -> list[int]:
+    def _best(self, known: Known) -> list[int]:
         """The best feasible rows, best first; of equals the earlier."""
-        rows = np.flatnonzero(self._known.feasible()).tolist()
+        rows = np.flatnonzero(known.feasible).tolist()
         if len(self._optimized) == 1:
-            losses = self._known.losses()[rows, self._optimized[0]]
-            order = np.argsort(losses, kind="stable")[:count] if count > 1 else [losses.argmin()]
-            return [rows[i] for i in order]
+            losses = known.losses[rows, self._optimized[0]]
+            return [rows[i] for i in np.argsort(losses, kind="stable")[:_CENTRES]]
         keys = standings([score for row in rows if (score := self._known.scores[row]) is not None])
-        return [row for _, row in sorted(zip(keys, rows, strict=True))[:count]]
+        return [row for _, row in sorted(zip(keys, rows, strict=True))[:_CENTRES]]
 
     def _update_rows(self) -> None:
         fresh = self._known.architectures[len(self._rows) :]
         if fresh:
-            self._rows = np.vstack([self._rows, self._features(fresh)])
+            self._rows = np.vstack([self._rows, self._source.describe(fresh)])
 
-    def _condition(self, rows: int, origins: list[Origin]) -> None:
-        """Posteriors of the first rows, over the pool that the origins make."""
+    def _add_rows(self, rows: int) -> None:
+        """Condition on all up to so many rows."""
         self._update_rows()
-        self._origins, self._steps, self._conditioned = [], [], rows
-        self._pool, self._sources, self._places = [], [], {}
-        self._gone, self._gone_rows = [], 0
-        self._blocks = {origin: block for origin, block in self._blocks.items() if origin in origins}
-        fresh = [self._extend(origin) for origin in origins]
-        pool = np.vstack(fresh)
-        self._posteriors = [
-            Posterior(self._kernel, fitted, self._rows[:rows], pool) for fitted in self._fitted
-        ]
+        for row in range(self._added, rows):
+            self._beliefs.add_row(self._rows[row : row + 1])
+        self._added = max(self._added, rows)
 
-    def _extend(self, origin: Origin) -> Vector:
-        """The pool with what comes from an origin; the features of what was new."""
-        if origin not in self._blocks:
-            if origin.row is None:
-                made = at_random(self.space, self.seed, origin, self.candidates)
-            else:
-                made = around(self.space, self.seed, origin, self._known.architectures[origin.row])
-            self._blocks[origin] = made, self._features(made)
-        self._origins.append(origin)
-        architectures, features = self._blocks[origin]
-        fresh = []
-        for i, architecture in enumerate(architectures):
-            canonical = self.space.canonical(architecture)
-            if canonical not in self._places:
-                self._places[canonical] = len(self._pool)
-                self._pool.append(architecture)
-                self._sources.append(origin)
-                fresh.append(i)
-        return features[fresh]
-
-    def _add_pool(self, origin: Origin) -> None:
-        features = self._extend(origin)
-        self._steps.append(("pool", 0))
-        if len(features):
-            for posterior in self._posteriors:
-                posterior.add_pool(features)
-
-    def _add_row(self, row: int) -> None:
-        self._update_rows()
-        self._steps.append(("row", row))
-        for posterior in self._posteriors:
-            posterior.add_row(self._rows[row : row + 1])
-
-    def _promise(self, targets: list[Vector], losses: Vector, feasible: NDArray[np.bool_]) -> Vector:
-        """The logarithm of the constrained expected improvement of each of the pool; -inf where it is known."""
-        promise = np.zeros(len(self._pool))
-        for architecture in self._known.architectures[self._gone_rows :]:
-            place = self._places.get(self.space.canonical(architecture))
-            if place is not None:
-                self._gone.append(place)
+    def _proposed(self, pool: Candidates) -> list[int]:
+        """The places in the pool of what was proposed."""
+        self._gone += self._places(pool, self._gone_rows, len(self._known))
         self._gone_rows = len(self._known)
-        promise[self._gone] = -np.inf
-        if feasible.any():
-            values = self._posteriors[0].believed(targets[0])
-            mean, deviation = self._posteriors[0].predict(values)
-            promise += log_expected_improvement(mean, deviation, float(targets[0][feasible].min()))
-        for posterior, bound in zip(self._posteriors[1:], bounded(losses, self.objectives), strict=True):
-            if not np.isnan(bound.values).all():
-                mean, deviation = posterior.predict(posterior.believed(bound.values))
-                promise += log_probability_below(mean, deviation, bound.limit)
-        return promise
+        return self._gone
+
+    def _places(self, pool: Candidates, begin: int, end: int) -> list[int]:
+        found = (
+            pool.places.get(self.space.canonical(architecture))
+            for architecture in self._known.architectures[begin:end]
+        )
+        return [place for place in found if place is not None]
