@@ -58,7 +58,7 @@ class BANANAS(GuidedSearch):
         initial: How many random architectures to begin with, at least 2.
         every: How many trials end before the networks are trained anew, at least 1.
         networks: How many networks, at least 2.
-        epochs: Passes over the trials in each training.
+        epochs: At most so many passes over the trials in each training, of at most 100 steps.
         paths: Whether to read the path encoding, which needs the graph of each candidate.
 
     Raises:
