@@ -15,7 +15,7 @@ OBJECTIVES = ToyEstimator.objectives[:1]
 
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_every_name_makes_a_strategy(name: str) -> None:
-    strategy = make_strategy(name, flat(), OBJECTIVES, seed=3, **STRATEGIES[name].options)
+    strategy = make_strategy(name, flat(), ToyEstimator.objectives, seed=3, **STRATEGIES[name].options)
     assert isinstance(strategy, Strategy)
     assert flat().contains(strategy.ask().architecture)
 

@@ -48,6 +48,23 @@ STRATEGIES: dict[str, Entry] = {
         "expected improvement under a Gaussian process",
         {"initial": 10, "candidates": 1000},
     ),
+    "botorch": Entry(
+        "archwright.strategies.bayesian:BoTorchSearch",
+        "expected improvement under a Gaussian process by BoTorch",
+        {"initial": 10, "every": 5, "mutants": 100, "samples": 100},
+    ),
+    "ehvi": Entry(
+        "archwright.strategies.bayesian:HypervolumeSearch",
+        "expected hypervolume improvement of several objectives, by BoTorch",
+        {
+            "initial": 10,
+            "every": 5,
+            "mutants": 100,
+            "samples": 100,
+            "reference": None,
+            "surrogate": "botorch",
+        },
+    ),
     "evolution": Entry(
         "archwright.strategies.evolution:RegularizedEvolution",
         "regularized (aging) evolution: mutates the winners of tournaments",

@@ -1,6 +1,7 @@
 """Bayesian optimisation: a model of what was tried says what to try next. Importing this loads no torch."""
 
 from archwright.strategies.bayesian.guided import GuidedSearch
+from archwright.strategies.bayesian.hypervolume import BoTorchSearch, HypervolumeSearch
 from archwright.strategies.bayesian.presets import BANANAS, ForestSearch
 from archwright.strategies.bayesian.search import BayesianSearch
 
@@ -11,4 +12,7 @@ __all__ = [
     "GuidedSearch",
     "BANANAS",
     "ForestSearch",
+    # Those by BoTorch
+    "BoTorchSearch",
+    "HypervolumeSearch",
 ]
