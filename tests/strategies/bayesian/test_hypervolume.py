@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -115,12 +116,12 @@ def test_what_runs_is_believed() -> None:
         ((SCORE,), None, "at least 2 objectives that are optimised, got 1: 'score'.*'bayesian' or 'botorch'"),
         ((SCORE, Objective("cost", Direction.MINIMIZE, 0.3, optimize=False)), None, "got 1: 'score'"),
         ((Objective("cost", Direction.MINIMIZE, 0.3, optimize=False),), None, "got limits alone"),
-        (TWO, (0.5,), "a value each for score, cost; got .0.5."),
+        (TWO, (0.5,), "a value each for score, cost; got .0.5,."),
+        (TWO, 0.5, "a value each for score, cost; got 0.5 for"),
+        (TWO, "ab", "a value each for score, cost; got 'ab' for"),
     ],
 )
-def test_what_cannot_be_is_refused(
-    objectives: tuple[Objective, ...], reference: tuple[float, ...] | None, told: str
-) -> None:
+def test_what_cannot_be_is_refused(objectives: tuple[Objective, ...], reference: Any, told: str) -> None:
     with pytest.raises(UsageError, match=told):
         HypervolumeSearch(flat(), objectives, reference=reference, surrogate="gp")
 

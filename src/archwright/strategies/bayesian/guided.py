@@ -120,11 +120,14 @@ class GuidedSearch(Strategy):
                 )
         if reference is None:
             return None
-        if self.acquisition != "hypervolume" or len(reference) != len(optimized):
+        numbers = isinstance(reference, Sequence) and all(
+            isinstance(value, int | float) for value in reference
+        )
+        if self.acquisition != "hypervolume" or not numbers or len(reference) != len(optimized):
             names = ", ".join(objective.name for objective in optimized)
             raise UsageError(
                 f"expected a reference point only for the hypervolume, with a value each for {names}; got "
-                f"{list(reference)} for the acquisition {self.acquisition!r}"
+                f"{reference!r} for the acquisition {self.acquisition!r}"
             )
         return np.array([o.loss(float(value)) for o, value in zip(optimized, reference, strict=True)])
 
