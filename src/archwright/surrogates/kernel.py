@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from archwright.surrogates.features import Group
 
 __all__ = ["MixedKernel", "Scaled"]
 
-Matrix = NDArray[np.float64]
+Matrix = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,10 @@ class Scaled:
     def of(cls, others: Matrix, ordered: Matrix) -> Scaled:
         """Work the lengths out."""
         return cls(others, ordered, np.stack([(part * part).sum(1) for part in (others, ordered)]))
+
+    def single(self) -> Scaled:
+        """The same in single precision."""
+        return Scaled(*(part.astype(np.float32) for part in (self.others, self.ordered, self.norms)))
 
     def joined(self, more: Scaled) -> Scaled:
         """These rows, then the others."""
@@ -62,7 +67,7 @@ class MixedKernel:
         self._ordered = np.flatnonzero(is_ordered[self._group]) if groups else np.zeros(0, np.intp)
         self._others = np.flatnonzero(~is_ordered[self._group]) if groups else np.zeros(0, np.intp)
 
-    def prior_means(self) -> Matrix:
+    def prior_means(self) -> NDArray[np.float64]:
         """Log weights for which two random architectures are about as much alike however many decisions there are.
 
         As Hvarfner et al. 2024, arXiv:2402.02229, scale lengthscales; shape (groups,).
@@ -73,7 +78,7 @@ class MixedKernel:
 
     def scaled(self, rows: Matrix, log_weights: Matrix) -> Scaled:
         """The rows' two parts, unordered and ordered, weighted: the kernel is a function of their squared distances."""
-        scale = np.exp(0.5 * log_weights)[self._group]
+        scale = np.exp(0.5 * log_weights).astype(rows.dtype)[self._group]
         return Scaled.of(
             rows[:, self._others] * scale[self._others], rows[:, self._ordered] * scale[self._ordered]
         )
@@ -112,7 +117,8 @@ def _squared(first: Matrix, norms: Matrix, second: Matrix, others: Matrix) -> Ma
     made = first @ (-2.0 * second.T) if len(first) > len(second) else (-2.0 * first) @ second.T
     made += norms[:, None]
     made += others
-    return np.maximum(made, 0.0, out=made)
+    np.maximum(made, 0.0, out=made)
+    return made
 
 
 def _matern(squared: Matrix) -> Matrix:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,11 +13,15 @@ from archwright.strategies.bayesian.posterior import Posterior
 from archwright.strategies.bayesian.targets import Bounded
 from archwright.surrogates import Hyperparameters, MixedKernel, fit_hyperparameters
 
-__all__ = ["Beliefs", "Goal"]
+__all__ = ["DIGITS", "Beliefs", "Goal"]
 
 Matrix = NDArray[np.float64]
 
+DIGITS = 9
+"""Beyond which two promises are equal, so that rounding errors decide nothing."""
+
 _STEPS = 15
+_LOOKED_AT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,16 @@ class Goal:
     def values(self) -> list[Matrix]:
         """The values of each process."""
         return [self.loss, *(bound.values for bound in self.bounds)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What one process says of candidates: the mean, the logarithm of what it promises, and against what."""
+
+    mean: Matrix
+    promise: Matrix
+    target: float
+    is_limit: bool
 
 
 class Beliefs:
@@ -79,6 +93,30 @@ class Beliefs:
         for posterior in self._posteriors:
             posterior.add_row(row)
 
+    def screen(self, goal: Goal, candidates: Matrix, kept: int, left_out: Sequence[int]) -> list[int]:
+        """The places of the candidates that promise most, best first.
+
+        All are glanced at, and of those whose promise may at best be large, several times as many as are kept, the
+        promise is worked out.
+
+        Args:
+            goal: What is known of the rows.
+            candidates: Shape (candidates, columns).
+            kept: How many at most.
+            left_out: Places that are not kept.
+        """
+        most = np.zeros(len(candidates))
+        single = candidates.astype(np.float32)
+        for judged in self._judged(goal, lambda posterior, values: posterior.glance(values, single)):
+            # The probability that a limit is kept grows with the deviation only where the mean does not keep it.
+            most += np.where(judged.is_limit & (judged.mean < judged.target), 0.0, judged.promise)
+        most[left_out] = -np.inf
+        looked_at = np.argsort(-most, kind="stable")[: _LOOKED_AT * kept]
+        looked_at = looked_at[most[looked_at] > -np.inf]
+        promise = np.round(self.promise(goal, candidates[looked_at]), DIGITS)
+        best: list[int] = looked_at[np.argsort(-promise, kind="stable")[:kept]].tolist()
+        return best
+
     def promise(self, goal: Goal, candidates: Matrix | None = None) -> Matrix:
         """The logarithm of the constrained expected improvement.
 
@@ -86,16 +124,22 @@ class Beliefs:
             goal: What is known of the rows.
             candidates: Shape (candidates, columns); None for the pool, which takes less time.
         """
-        promise = np.zeros(())
-        for i, (posterior, values) in enumerate(zip(self._posteriors, goal.values, strict=True)):
-            if np.isnan(values).all() or (i == 0 and goal.incumbent is None):
-                continue
-            values = posterior.believed(values)
-            mean, deviation = (
-                posterior.predict(values) if candidates is None else posterior.look(values, candidates)
-            )
-            if i == 0 and goal.incumbent is not None:
-                promise = promise + log_expected_improvement(mean, deviation, goal.incumbent)
-            elif i > 0:
-                promise = promise + log_probability_below(mean, deviation, goal.bounds[i - 1].limit)
-        return promise
+        if candidates is None:
+            found = self._judged(goal, lambda posterior, values: posterior.predict(values))
+        else:
+            found = self._judged(goal, lambda posterior, values: posterior.look(values, candidates))
+        made: Matrix = np.sum([judged.promise for judged in found], axis=0)
+        return made
+
+    def _judged(
+        self, goal: Goal, predicted: Callable[[Posterior, Matrix], tuple[Matrix, Matrix]]
+    ) -> Iterator[_Judged]:
+        """What each process that knows anything says."""
+        targets = [goal.incumbent, *(bound.limit for bound in goal.bounds)]
+        for i, (posterior, values, target) in enumerate(
+            zip(self._posteriors, goal.values, targets, strict=True)
+        ):
+            if target is not None and not np.isnan(values).all():
+                mean, deviation = predicted(posterior, posterior.believed(values))
+                judge = log_probability_below if i else log_expected_improvement
+                yield _Judged(mean, judge(mean, deviation, target), target, i > 0)

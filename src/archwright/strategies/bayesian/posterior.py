@@ -13,7 +13,7 @@ __all__ = ["Posterior"]
 
 Matrix = NDArray[np.float64]
 
-_AT_ONCE = 4096
+_AT_ONCE = 2048
 
 
 class Posterior:
@@ -125,13 +125,30 @@ class Posterior:
         from scipy.linalg import solve_triangular
 
         white, signal = self._white(values)
-        mean, explained = np.zeros(len(candidates)), np.zeros(len(candidates))
+        cross = self._kernel.between(self._rows, self._kernel.scaled(candidates, self._weights))
+        solved = solve_triangular(self._lower, cross, lower=True, overwrite_b=True, check_finite=False)
+        return white @ solved, _deviation(signal, np.einsum("ij,ij->j", solved, solved))
+
+    def glance(self, values: Matrix, candidates: NDArray[np.float32]) -> tuple[Matrix, Matrix]:
+        """The mean, and what the standard deviation is at most: that given the most similar row alone.
+
+        In single precision, and in a time that grows with rows · candidates, of `look` with rows² · candidates.
+
+        Args:
+            values: As of `predict`.
+            candidates: Shape (candidates, columns).
+        """
+        from scipy.linalg import solve_triangular
+
+        white, signal = self._white(values)
+        solved = solve_triangular(self._lower, white, lower=True, trans=1, check_finite=False)
+        shares, rows = solved.astype(np.float32), self._rows.single()
+        mean, nearest = np.zeros(len(candidates)), np.zeros(len(candidates))
         for begin in range(0, len(candidates), _AT_ONCE):
             part = slice(begin, begin + _AT_ONCE)
-            cross = self._kernel.between(self._rows, self._kernel.scaled(candidates[part], self._weights))
-            solved = solve_triangular(self._lower, cross, lower=True, overwrite_b=True, check_finite=False)
-            mean[part], explained[part] = white @ solved, np.einsum("ij,ij->j", solved, solved)
-        return mean, _deviation(signal, explained)
+            cross = self._kernel.between(rows, self._kernel.scaled(candidates[part], self._weights))
+            mean[part], nearest[part] = shares @ cross, cross.max(0)
+        return mean, _deviation(signal, nearest * nearest / self._diagonal)
 
     def _white(self, values: Matrix) -> tuple[Matrix, float]:
         """L⁻¹ values, and the signal's variance."""

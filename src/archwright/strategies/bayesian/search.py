@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from archwright.errors import UsageError
 from archwright.objectives import Objective
 from archwright.spaces import Space
-from archwright.strategies.bayesian.beliefs import Beliefs, Goal
+from archwright.strategies.bayesian.beliefs import DIGITS, Beliefs, Goal
 from archwright.strategies.bayesian.observations import Known, Observations
 from archwright.strategies.bayesian.pool import Candidates, CandidateSource
 from archwright.strategies.bayesian.targets import bounded, scalarised, standard, tamed
@@ -31,7 +31,6 @@ _RENEWED = 10
 _CENTRES = 10
 _KEPT = 1000
 _WEIGHTS = 8
-_DIGITS = 9  # beyond which two promises are equal, so that rounding errors decide nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +174,7 @@ class BayesianSearch(Strategy):
         pool = self._pool
         if pool is None or not pool.architectures:
             return None
-        promise = np.round(self._beliefs.promise(goal), _DIGITS)
+        promise = np.round(self._beliefs.promise(goal), DIGITS)
         promise[self._proposed(pool)] = -np.inf
         place = int(promise.argmax())
         if promise[place] == -np.inf:
@@ -227,9 +226,8 @@ class BayesianSearch(Strategy):
             proposed = self._places(found, 0, screening.rows)
             kept = {}
             for ask in range(screening.asked, screening.asked + asks):
-                promise = np.round(self._beliefs.promise(self._goal(known, ask), found.rows), _DIGITS)
-                promise[proposed] = -np.inf
-                kept |= dict.fromkeys(np.argsort(-promise, kind="stable")[: _KEPT // asks].tolist())
+                goal = self._goal(known, ask)
+                kept |= dict.fromkeys(self._beliefs.screen(goal, found.rows, _KEPT // asks, proposed))
         self._pool = found.taken(list(kept), self.space)
         self._gone, self._gone_rows = [], 0
         self._beliefs.watch(self._pool.rows)

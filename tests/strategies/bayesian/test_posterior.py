@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from archwright.strategies.bayesian.posterior import Posterior
+from archwright.surrogates import Features, GaussianProcess, Hyperparameters, MixedKernel
+from archwright.testing.toy_spaces import conditional, flat, nested, reals, shared, subsets
+
+SPACES = {make.__name__: make for make in (conditional, flat, nested, reals, shared, subsets)}
+
+
+def parts(name: str, seed: int, rows: int, pool: int):  # type: ignore[no-untyped-def]
+    from random import Random
+
+    space = SPACES[name]()
+    features = Features(space)
+    kernel = MixedKernel(features.groups)
+    random = Random(seed)
+    made = [space.sample(random) for _ in range(rows + pool)]
+    drawn = np.random.default_rng(seed)
+    weights = kernel.prior_means() + 0.5 * drawn.standard_normal(len(features.groups))
+    return space, kernel, Hyperparameters(weights, -3.0), made, features(made), drawn.standard_normal(rows)
+
+
+@pytest.mark.parametrize("name", sorted(SPACES))
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 1000))
+def test_is_the_exact_posterior_in_each_of_its_ways(name: str, seed: int) -> None:
+    rows, pool = 12, 30
+    space, kernel, fitted, made, features, values = parts(name, seed, rows, pool)
+    posterior = Posterior(kernel, fitted, features[:5])
+    posterior.watch(features[rows:])
+    for row in range(5, rows):
+        posterior.add_row(features[row : row + 1])
+    mean, deviation = posterior.predict(values)
+
+    # By the textbook's formula.
+    scaled = kernel.scaled(features, fitted.log_weights)
+    full = kernel.between(scaled, scaled)
+    noise = np.exp(fitted.log_noise) + 1e-10
+    inverse = np.linalg.inv(full[:rows, :rows] + noise * np.eye(rows) - np.diag(np.diag(full[:rows, :rows]) - 1.0))
+    cross = full[:rows, rows:]
+    signal = values @ inverse @ values / rows
+    expected = np.maximum(1.0 - np.einsum("ij,ik,kj->j", cross, inverse, cross), 1e-9)
+    np.testing.assert_allclose(mean, values @ inverse @ cross, atol=1e-6)
+    np.testing.assert_allclose(deviation**2, signal * expected, rtol=1e-4, atol=1e-6)
+
+    looked = posterior.look(values, features[rows:])
+    np.testing.assert_allclose(looked[0], mean, atol=1e-8)
+    np.testing.assert_allclose(looked[1], deviation, rtol=1e-4, atol=1e-6)
+
+    glanced = posterior.glance(values, features[rows:].astype(np.float32))
+    np.testing.assert_allclose(glanced[0], mean, atol=2e-3)
+    assert (glanced[1] >= deviation - 2e-3).all()
+
+
+def test_a_process_says_the_same_as_the_surrogate() -> None:
+    space, kernel, _, made, features, values = parts(sorted(SPACES)[0], 3, 12, 30)
+    surrogate = GaussianProcess(space)
+    surrogate.fit(made[:12], values)
+    fitted = Hyperparameters.from_json(surrogate.state_dict()["hyperparameters"])
+    posterior = Posterior(kernel, fitted, features[:12])
+    posterior.watch(features[12:])
+    mean, deviation = posterior.predict((values - values.mean()) / values.std())
+    expected = surrogate.predict(made[12:])
+    np.testing.assert_allclose(values.mean() + values.std() * mean, expected[0], atol=1e-6)
+    np.testing.assert_allclose(values.std() * deviation, expected[1], rtol=1e-3, atol=1e-4)
