@@ -5,6 +5,7 @@ from functools import partial
 import pytest
 
 from archwright.errors import UsageError
+from archwright.objectives import Direction, Objective
 from archwright.strategies import STRATEGIES, make_strategy
 from archwright.strategies.portfolio import Portfolio, fitting_strategy
 from archwright.testing import ToyEstimator
@@ -12,6 +13,7 @@ from archwright.testing.toy_spaces import conditional, flat, reals
 
 SCORE = ToyEstimator.objectives[:1]
 BOTH = ToyEstimator.objectives
+LIMITED = (*SCORE, Objective("cost", Direction.MINIMIZE, 0.3, optimize=False))
 
 
 @pytest.mark.parametrize(
@@ -25,6 +27,7 @@ BOTH = ToyEstimator.objectives
         (flat(500, 3), SCORE, 300, "evolution"),
         (flat(10, 3), BOTH, 300, "bayesian"),
         (flat(10, 3), BOTH, 600, "nsga2"),
+        (flat(10, 3), LIMITED, 300, "bayesian"),
         (reals(), SCORE, 10, "bayesian"),
     ],
 )

@@ -96,6 +96,9 @@ def compare(
     chosen = tuple(dict.fromkeys(strategies))
     given = {name: dict(values) for name, values in (options or {}).items() if values}
     _check(chosen, given, evaluations=evaluations, seeds=seeds, jobs=jobs)
+    for name in chosen:
+        if "trials" in STRATEGIES[name].options:  # it picks by the budget
+            given[name] = {"trials": evaluations, **given.get(name, {})}
     truth = Truth(table, objectives or table.objectives[:1], reference=reference)
     settings = {
         "archwright": version("archwright"),

@@ -38,8 +38,6 @@ def fitting_strategy(
         return "nsga2", {}, f"{trials:,} trials are enough to spread along the front of several objectives"
     if trials is not None and trials > _MODELLED:
         return "evolution", {}, f"a model of {trials:,} trials would take longer than what it saves"
-    if any(objective.limit is not None for objective in objectives):
-        return "evolution", {}, "it keeps within a limit by what it learns of the parents"
     if space.columns > _COLUMNS:
         return "evolution", {}, f"{len(space.decisions):,} decisions are too many for a model of them"
     if trials is None:

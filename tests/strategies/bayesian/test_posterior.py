@@ -41,7 +41,9 @@ def test_is_the_exact_posterior_in_each_of_its_ways(name: str, seed: int) -> Non
     scaled = kernel.scaled(features, fitted.log_weights)
     full = kernel.between(scaled, scaled)
     noise = np.exp(fitted.log_noise) + 1e-10
-    inverse = np.linalg.inv(full[:rows, :rows] + noise * np.eye(rows) - np.diag(np.diag(full[:rows, :rows]) - 1.0))
+    inverse = np.linalg.inv(
+        full[:rows, :rows] + noise * np.eye(rows) - np.diag(np.diag(full[:rows, :rows]) - 1.0)
+    )
     cross = full[:rows, rows:]
     signal = values @ inverse @ values / rows
     expected = np.maximum(1.0 - np.einsum("ij,ik,kj->j", cross, inverse, cross), 1e-9)

@@ -27,10 +27,10 @@ __all__ = ["BayesianSearch"]
 Vector = NDArray[np.float64]
 
 _REFIT = 1.35
-_RENEWED = 10
+_RENEWED = 20
 _CENTRES = 10
 _KEPT = 1000
-_WEIGHTS = 8
+_WEIGHTS = 4
 
 
 @dataclass(frozen=True, slots=True)
