@@ -19,8 +19,8 @@ __all__ = ["GaussianProcess", "Hyperparameters", "fit_hyperparameters"]
 
 Matrix = NDArray[np.float64]
 
-_WEIGHT_SPREAD = 1.5
-_NOISE_MEAN, _NOISE_SPREAD = -4.0, 1.5
+_WEIGHT_SPREAD = 0.5
+_NOISE_MEAN, _NOISE_SPREAD = -3.0, 1.5
 _LOWEST, _HIGHEST = -9.0, 4.0
 _MOST_FITTED = 400
 

@@ -30,7 +30,7 @@ def parts(name: str, seed: int, rows: int, pool: int):  # type: ignore[no-untype
 @given(seed=st.integers(0, 1000))
 def test_is_the_exact_posterior_in_each_of_its_ways(name: str, seed: int) -> None:
     rows, pool = 12, 30
-    space, kernel, fitted, made, features, values = parts(name, seed, rows, pool)
+    _, kernel, fitted, _, features, values = parts(name, seed, rows, pool)
     posterior = Posterior(kernel, fitted, features[:5])
     posterior.watch(features[rows:])
     for row in range(5, rows):

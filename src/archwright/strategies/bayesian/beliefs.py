@@ -111,8 +111,8 @@ class Beliefs:
             # The probability that a limit is kept grows with the deviation only where the mean does not keep it.
             most += np.where(judged.is_limit & (judged.mean < judged.target), 0.0, judged.promise)
         most[left_out] = -np.inf
-        looked_at = np.argsort(-most, kind="stable")[: _LOOKED_AT * kept]
-        looked_at = looked_at[most[looked_at] > -np.inf]
+        looked_at = np.argpartition(-most, min(_LOOKED_AT * kept, len(most) - 1))[: _LOOKED_AT * kept]
+        looked_at = np.sort(looked_at[most[looked_at] > -np.inf])
         promise = np.round(self.promise(goal, candidates[looked_at]), DIGITS)
         best: list[int] = looked_at[np.argsort(-promise, kind="stable")[:kept]].tolist()
         return best
