@@ -73,7 +73,7 @@ STRATEGIES: dict[str, Entry] = {
     "forest": Entry(
         "archwright.strategies.bayesian:ForestSearch",
         "expected improvement under a random forest",
-        {"initial": 10, "every": 5, "trees": 100},
+        {"initial": 10, "every": 5, "trees": 50},
     ),
     "grid": Entry(
         "archwright.strategies.grid:GridSearch",

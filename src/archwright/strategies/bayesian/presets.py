@@ -37,7 +37,7 @@ class ForestSearch(GuidedSearch):
         seed: int = 0,
         initial: int = 10,
         every: int = 5,
-        trees: int = 100,
+        trees: int = 50,
     ) -> None:
         def forest(space: Space, seed: int) -> Surrogate:
             return RandomForest(space, seed=seed, trees=trees)
