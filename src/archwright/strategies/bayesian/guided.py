@@ -100,7 +100,6 @@ class GuidedSearch(Strategy):
 
     def _restart(self, known: Observations) -> None:
         self._known = known
-        self._order: list[int] = []
         self._learned: tuple[int, int, int] | None = None
         self._models: list[Surrogate | None] = []
         self._limits: list[float] = []
@@ -144,17 +143,13 @@ class GuidedSearch(Strategy):
 
     def tell(self, trial: Trial) -> None:
         """Note the trial; the surrogate learns of it in time."""
-        told = self._known.told
-        row = self._known.tell(trial)
-        if self._known.told > told:
-            self._order.append(row)
+        self._known.tell(trial)
 
     def state_dict(self) -> dict[str, Any]:
-        """What is known, in which order it came, and how much of it the surrogate has learned."""
+        """What is known, and how much of it the surrogate has learned."""
         return {
             "asked": self._asked,
             "known": self._known.to_json(),
-            "order": list(self._order),
             "learned": None if self._learned is None else list(self._learned),
         }
 
@@ -166,14 +161,13 @@ class GuidedSearch(Strategy):
         """
         self._asked = state["asked"]
         self._restart(Observations.from_json(state["known"], self.space, self.objectives))
-        self._order = list(state["order"])
         if state["learned"] is not None:
             self._learn(*state["learned"])
 
     def _promising(self, random: Random) -> Candidate | None:
         """The best candidate; None when nothing is known yet, or every candidate is known."""
         if self._due():
-            self._learn(len(self._order), self._asked, len(self._known))
+            self._learn(self._known.told, self._asked, len(self._known))
         if not any(self._models):
             return None
         candidates = self._candidates(random)
@@ -191,11 +185,11 @@ class GuidedSearch(Strategy):
             return True
         told, _, rows = self._learned
         begun = len(self._known) - rows if self.acquisition == "hypervolume" else 0
-        return max(len(self._order) - told, begun) >= self.every
+        return max(self._known.told - told, begun) >= self.every
 
     def _learn(self, told: int, asked: int, rows: int) -> None:
         """Let the surrogates learn the first so many that were told, as they did at an ask with so many rows."""
-        ended = self._order[:told]
+        ended = self._known.order[:told]
         self._learned = told, asked, rows
         losses, feasible = self._known.losses()[ended], self._known.feasible()[ended]
         if self.acquisition == "hypervolume":

@@ -83,8 +83,8 @@ class Observations:
             self._feasible = np.append(self._feasible, np.zeros_like(self._feasible))
         self._losses[count - 1] = np.nan
 
-    def tell(self, trial: Trial) -> int:
-        """Enter a finished trial; its row.
+    def tell(self, trial: Trial) -> None:
+        """Enter a finished trial.
 
         Raises:
             UsageError: As `ranking.score`.
@@ -101,7 +101,6 @@ class Observations:
         if self.scores[row] is None:
             self.order.append(row)
         self._end(row, trial.number, found)
-        return row
 
     @property
     def told(self) -> int:
