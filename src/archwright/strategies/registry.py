@@ -46,7 +46,7 @@ STRATEGIES: dict[str, Entry] = {
     "bayesian": Entry(
         "archwright.strategies.bayesian:BayesianSearch",
         "expected improvement under a Gaussian process",
-        {"initial": 10, "candidates": 1000},
+        {"initial": 10, "candidates": 1000, "graph": False},
     ),
     "botorch": Entry(
         "archwright.strategies.bayesian:BoTorchSearch",

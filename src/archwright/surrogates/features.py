@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from archwright.spaces import Architecture, Space
 from archwright.spaces.decisions import Categorical, Integer, Real
 from archwright.spaces.plan import compile_plan
+from archwright.surrogates.graph_counts import GraphCounts
 
 __all__ = ["Features", "Group"]
 
@@ -21,10 +22,10 @@ _KNOWN: WeakKeyDictionary[Space, frozenset[str]] = WeakKeyDictionary()
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The columns of one decision.
+    """The columns of one decision, or of one kind of counts.
 
     Args:
-        address: The decision's.
+        address: The decision's, or the kind.
         start: Its first column.
         stop: The column after its last.
         ordered: Whether the decision is a number, in a single column.
@@ -45,14 +46,16 @@ class Features:
 
     Args:
         space: The space.
+        graph: Whether to add two groups of what the networks' graphs are made of, see `GraphCounts`.
 
     Attributes:
         groups: One or two a decision, in the order of the columns.
         columns: How many columns there are.
     """
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: Space, *, graph: bool = False) -> None:
         self.space = space
+        self._graph = GraphCounts(space) if graph else None
         always = _always_active(space)
         self.groups: list[Group] = []
         taken: list[int] = []
@@ -74,7 +77,10 @@ class Features:
                     scale.append(1.0)
             self.groups.append(Group(address, begin, len(scale), ordered))
             start += decision.columns
-        self.columns = len(scale)
+        self._decided = self.columns = len(scale)
+        for name, width in zip(("labels", "edges"), self._graph.widths if self._graph else (), strict=False):
+            self.groups.append(Group(name, self.columns, self.columns + width, False))
+            self.columns += width
         self._taken = np.array(taken, dtype=np.intp)
         self._scale = np.array(scale)
         self._flag_columns = np.array([to for to, _ in flags], dtype=np.intp)
@@ -86,13 +92,13 @@ class Features:
         Raises:
             SpaceError: When one is not of the space.
         """
-        rows = np.zeros((len(architectures), self.columns))
+        rows = np.zeros((len(architectures), self._decided))
         if architectures:
             codes = np.stack([self.space.encode(architecture) for architecture in architectures])
             rows[:, self._flag_columns] = codes[:, self._flag_sources] < 0.0
             rows[:, self._taken] = np.maximum(codes, 0.0)
         rows *= self._scale
-        return rows
+        return rows if self._graph is None else np.hstack([rows, self._graph(architectures)])
 
 
 def _always_active(space: Space) -> frozenset[str]:

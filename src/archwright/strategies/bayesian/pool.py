@@ -76,10 +76,13 @@ class CandidateSource:
         """The space, if it is looked at as a whole."""
         if self.space.size_bound > _LISTED:
             return None
-        if self.space not in _WHOLE:
+        known = _WHOLE.setdefault(self.space, {})
+        if self._features.columns not in known:
             architectures = list(self.space)
-            _WHOLE[self.space] = self._joined([(None, architectures, self._features(architectures))])
-        return _WHOLE[self.space]
+            known[self._features.columns] = self._joined(
+                [(None, architectures, self._features(architectures))]
+            )
+        return known[self._features.columns]
 
     def describe(self, architectures: Sequence[Architecture]) -> Matrix:
         """Their features, shape (architectures, columns): of equal networks the same, where all are listed."""
@@ -124,8 +127,8 @@ class CandidateSource:
         return Candidates(architectures, np.vstack(rows), sources, places)
 
 
-_WHOLE: WeakKeyDictionary[Space, Candidates] = WeakKeyDictionary()
-"""The spaces that are looked at as a whole, remembered from search to search."""
+_WHOLE: WeakKeyDictionary[Space, dict[int, Candidates]] = WeakKeyDictionary()
+"""The spaces that are looked at as a whole, by how many features describe them; remembered from search to search."""
 
 
 def _at_random(space: Space, seed: int, draw: int, count: int) -> list[Architecture]:
