@@ -13,6 +13,7 @@ from archwright.testing.toy_spaces import conditional, flat, reals
 
 SCORE = ToyEstimator.objectives[:1]
 BOTH = ToyEstimator.objectives
+FIVE = tuple(Objective(name, Direction.MINIMIZE) for name in "abcde")
 LIMITED = (*SCORE, Objective("cost", Direction.MINIMIZE, 0.3, optimize=False))
 
 
@@ -25,9 +26,11 @@ LIMITED = (*SCORE, Objective("cost", Direction.MINIMIZE, 0.3, optimize=False))
         (flat(10, 3), SCORE, 300, "bayesian"),
         (flat(10, 3), SCORE, 5000, "evolution"),
         (flat(500, 3), SCORE, 300, "evolution"),
-        (flat(10, 3), BOTH, 300, "bayesian"),
+        (flat(10, 3), BOTH, 300, "ehvi"),
+        (flat(10, 3), (*BOTH, LIMITED[-1]), None, "ehvi"),
         (flat(10, 3), BOTH, 600, "nsga2"),
         (flat(10, 3), LIMITED, 300, "bayesian"),
+        (flat(10, 3), FIVE, 300, "bayesian"),
         (reals(), SCORE, 10, "bayesian"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ __all__ = ["Portfolio", "fitting_strategy"]
 _MODELLED = 1000
 _ON_THE_FRONT = 500
 _COLUMNS = 1000
+_MOST_IN_BOXES = 4  # objectives; what of their space is not dominated takes too many boxes of more
 
 
 def fitting_strategy(
@@ -33,17 +35,27 @@ def fitting_strategy(
     """
     if trials is not None and space.size_bound <= trials:
         return "grid", {}, f"all {space.size_bound:,} architectures fit into the budget"
-    several = sum(objective.optimize for objective in objectives) > 1
+    optimized = sum(objective.optimize for objective in objectives)
+    several = optimized > 1
     if several and trials is not None and trials > _ON_THE_FRONT:
         return "nsga2", {}, f"{trials:,} trials are enough to spread along the front of several objectives"
     if trials is not None and trials > _MODELLED:
         return "evolution", {}, f"a model of {trials:,} trials would take longer than what it saves"
     if space.columns > _COLUMNS:
         return "evolution", {}, f"{len(space.decisions):,} decisions are too many for a model of them"
-    if trials is None:
-        return "bayesian", {}, "it finds most with few trials"
-    initial = max(2, min(10, trials // 4))
-    return "bayesian", {"initial": initial}, f"it finds most with {trials:,} trials"
+    initial = {} if trials is None else {"initial": max(2, min(10, trials // 4))}
+    many = "few trials" if trials is None else f"{trials:,} trials"
+    if not several:
+        return "bayesian", initial, f"it finds most with {many}"
+    if optimized > _MOST_IN_BOXES:
+        return "bayesian", initial, f"it finds most with {many}, by random weights of {optimized} objectives"
+    if importlib.util.find_spec("botorch") is not None:
+        return "ehvi", initial, f"it finds most of the front of several objectives with {many}"
+    return (
+        "bayesian",
+        initial,
+        "it needs few trials (pip install 'archwright[bayes]' for ehvi, which finds more of a front)",
+    )
 
 
 class Portfolio(Strategy):
