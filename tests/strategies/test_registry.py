@@ -51,3 +51,26 @@ def test_an_unknown_option_is_told_the_nearest() -> None:
         make_strategy("evolution", flat(), OBJECTIVES, population=5)
     with pytest.raises(UsageError, match=r"'random' has no option 'x'\. Known: none"):
         make_strategy("random", flat(), OBJECTIVES, x=5)
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "value", "expected"),
+    [
+        ("bayesian", "graph", "maybe", "yes or no"),
+        ("bayesian", "graph", 1, "yes or no"),
+        ("bayesian", "initial", "many", "a whole number"),
+        ("bayesian", "initial", 2.5, "a whole number"),
+        ("bayesian", "initial", True, "a whole number"),
+        ("evolution", "crossover", "half", "a number"),
+        ("ehvi", "surrogate", 3, "a word"),
+    ],
+)
+def test_an_option_of_another_kind_is_told(name: str, option: str, value: object, expected: str) -> None:
+    with pytest.raises(
+        UsageError, match=f"the option '{option}' of the strategy '{name}': expected {expected}"
+    ):
+        make_strategy(name, flat(), ToyEstimator.objectives, **{option: value})
+
+
+def test_a_whole_number_is_a_number() -> None:
+    make_strategy("evolution", flat(), ToyEstimator.objectives[:1], crossover=1)

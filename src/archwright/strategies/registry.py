@@ -153,7 +153,26 @@ def make_strategy(
             raise UsageError(
                 f"the strategy {name!r} has no option {option!r}.{did_you_mean(option, entry.options)}"
             )
+        _check_kind(name, option, options[option], entry.options[option])
     module, _, attribute = entry.path.partition(":")
     made = getattr(importlib.import_module(module), attribute)
     seeding = {"seed": seed} if entry.seeded else {}
     return cast("Strategy", made(space, objectives, **seeding, **options))
+
+
+_KINDS: dict[type, tuple[tuple[type, ...], str]] = {
+    bool: ((bool,), "yes or no"),
+    int: ((int,), "a whole number"),
+    float: ((int, float), "a number"),
+    str: ((str,), "a word"),
+}
+"""What an option may be, by the type of its default, and how that is called."""
+
+
+def _check_kind(name: str, option: str, value: Any, default: Any) -> None:
+    kind = _KINDS.get(type(default))
+    if kind is None:
+        return
+    allowed, called = kind
+    if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
+        raise UsageError(f"the option {option!r} of the strategy {name!r}: expected {called}, got {value!r}")
