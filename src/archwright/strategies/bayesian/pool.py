@@ -21,7 +21,7 @@ __all__ = ["Candidates", "CandidateSource"]
 
 Matrix = NDArray[np.float64]
 
-_LISTED = 100_000
+_LISTED = 60_000
 _MOST_NEIGHBORS = 150
 _MUTANTS = 60
 
@@ -54,7 +54,7 @@ class Candidates:
 
 
 class CandidateSource:
-    """Where candidates are from: all of a space of at most 100,000, else random ones and what lies around the best.
+    """Where candidates are from: all of a space of at most 60,000 raw combinations, else random ones and what lies around the best.
 
     The same draw and the same centres give the same candidates.
 

@@ -55,7 +55,7 @@ class BayesianSearch(Strategy):
 
     The process compares architectures by `MixedKernel`: a Hamming kernel on categorical decisions, a Matérn kernel on
     numbers, each decision with a weight of its own; an inactive decision is a level of its own. Candidates are all
-    architectures of a space of at most 100,000, else random ones, new ones at each fit, and the neighbours of the best.
+    architectures of a space of at most 60,000, else random ones, new ones at each fit, and the neighbours of the best.
     Hyperparameters are fitted anew each time the number of trials has grown by a third, from where they were. At a
     fit and at each new best the candidates are screened; of the 1,000 that promise most the posterior is then updated
     row by row. Trials that still run count with what is expected of them (Kriging believer, Ginsbourger et al. 2010,
