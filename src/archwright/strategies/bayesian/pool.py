@@ -54,7 +54,7 @@ class Candidates:
 
 
 class CandidateSource:
-    """Where candidates are from: all of a space of at most 60,000 raw combinations, else random ones and what lies around the best.
+    """Where candidates are from: all of a space of at most 60,000, else random ones and what lies around the best.
 
     The same draw and the same centres give the same candidates.
 
