@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -54,7 +55,9 @@ def test_a_file_of_columns(archwright: Command) -> None:
     assert Path("bench/results.csv/regret.parquet").is_file()
 
 
-def test_an_interrupt_keeps_what_is_finished(tmp_path: Path) -> None:
+@pytest.fixture
+def comparison(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A long comparison with two processes that has finished some searches."""
     words = [
         "--table",
         "nas-bench-graph:proteins",
@@ -75,12 +78,25 @@ def test_an_interrupt_keeps_what_is_finished(tmp_path: Path) -> None:
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process of the command
-    _, told = process.communicate(timeout=60)
-    assert process.returncode == 130, told
+    yield process
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_an_interrupt_keeps_what_is_finished(comparison: subprocess.Popen[str], tmp_path: Path) -> None:
+    os.killpg(comparison.pid, signal.SIGINT)  # as a terminal does: to every process of the command
+    _, told = comparison.communicate(timeout=60)
+    assert comparison.returncode == 130, told
     assert "the same command goes on" in told
     assert "Traceback" not in told
-    assert all(json.loads(line)["evaluations"] == 2000 for line in runs.read_text().splitlines())
+    lines = (tmp_path / "out" / "runs.jsonl").read_text().splitlines()
+    assert all(json.loads(line)["evaluations"] == 2000 for line in lines)
+
+
+def test_kill_minus_nine_leaves_no_process_behind(comparison: subprocess.Popen[str]) -> None:
+    comparison.kill()
+    # The pipe ends when the last process that holds it does.
+    comparison.communicate(timeout=30)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from archwright.benchmarks.regret import Reference, Truth
 from archwright.benchmarks.runs import FinishedRuns, SearchRun, search_table
 from archwright.benchmarks.table import Table
 from archwright.errors import ArchwrightError, SearchError, UsageError, did_you_mean
+from archwright.experiments.executors.parent import end_with
 from archwright.objectives import Objective
 from archwright.strategies import STRATEGIES
 
@@ -166,7 +167,7 @@ def _searches(
     with _one_thread_each():
         others = set(active_children())
         pool = ProcessPoolExecutor(
-            min(jobs, len(pairs)), get_context("spawn"), _take_over, (cloudpickle.dumps(truth),)
+            min(jobs, len(pairs)), get_context("spawn"), _take_over, (cloudpickle.dumps(truth), os.getpid())
         )
         waiting = iter(pairs)
         running: set[Future[SearchRun]] = set()
@@ -210,9 +211,10 @@ def _searched(truth: Truth, name: str, seed: int, evaluations: int, options: Map
 _truth: Truth | None = None
 
 
-def _take_over(content: bytes) -> None:
+def _take_over(content: bytes, parent: int) -> None:
     """Begin a process; what interrupts the comparison is for the first one to deal with."""
     global _truth
+    end_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _truth = pickle.loads(content)
 

@@ -22,6 +22,7 @@ import cloudpickle
 
 from archwright.errors import UsageError
 from archwright.experiments.executors.executor import Executor, Job, Outcome, Work
+from archwright.experiments.executors.parent import end_with
 from archwright.trials import TrialState
 
 __all__ = ["ProcessesExecutor"]
@@ -201,7 +202,7 @@ _failure: str | None = None
 def _begin(payload: bytes, threads: int, memory_limit: int | None, parent: int) -> None:
     """Make a worker ready. An error here is kept for the first job: raised, it would only start a new worker."""
     global _work, _failure
-    threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
+    end_with(parent)
     try:
         _work = cloudpickle.loads(payload)
         if "torch" in sys.modules:
@@ -219,13 +220,6 @@ def _run(job: Job) -> Outcome:
             job, TrialState.FAILED, error=f"the worker could not be set up: {reason}", trace=_failure
         )
     return _work(job)
-
-
-def _die_with(parent: int) -> None:
-    """End this worker soon after its parent is gone, even in the middle of a job."""
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
 
 
 def _limit_memory(limit: int) -> None:
