@@ -8,16 +8,16 @@ import numpy as np
 import archwright as aw
 from archwright.spaces.zoo.nasbench201 import nasbench201_space
 from archwright.strategies.bayesian import BayesianSearch
-from archwright.surrogates import Features
+from archwright.surrogates import Features, make_surrogate
 from archwright.surrogates.graph_counts import GraphCounts
 from archwright.testing import ToyEstimator
 from archwright.trials import Trial, TrialState
 
 
-def cell() -> aw.Space:
+def cell(decisions: int = 3) -> aw.Space:
     operations = [
         aw.choice({"a": aw.layer(str), "b": aw.layer(int), "c": aw.layer(float)}, name=f"op{i}")
-        for i in range(3)
+        for i in range(decisions)
     ]
     return aw.Space(aw.layer(list, *operations))
 
@@ -75,3 +75,22 @@ def test_a_search_that_compares_graphs_goes_on_from_its_state() -> None:
     second = BayesianSearch(space, ToyEstimator.objectives[:1], initial=3, graph=True)
     second.load_state_dict(first.state_dict())
     assert [first.ask() for _ in range(5)] == [second.ask() for _ in range(5)]
+
+
+def test_a_process_that_compares_graphs_knows_networks_by_other_spellings() -> None:
+    # What is scored is which operations there are, whatever their order: the counts say it, the decisions do not.
+    space = cell(5)
+    made = list(space)
+    scores = [abs(2 - Counter(architecture.values())["a"]) for architecture in made]
+    learned = made[::7]
+    values = [scores[made.index(architecture)] for architecture in learned]
+    errors = []
+    for graph in (False, True):
+        surrogate = make_surrogate("gp", space, graph=graph)
+        surrogate.fit(learned, values)
+        mean, _ = surrogate.predict(made)
+        errors.append(np.abs(mean - scores).mean())
+        other = make_surrogate("gp", space, graph=graph)
+        other.load_state_dict(surrogate.state_dict())
+        np.testing.assert_array_equal(other.predict(made)[0], mean)
+    assert errors[1] < 0.7 * errors[0]

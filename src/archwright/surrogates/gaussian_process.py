@@ -118,11 +118,12 @@ class GaussianProcess(Surrogate):
         space: The space.
         seed: Not used, since nothing is drawn; taken so that all surrogates are made alike.
         noise: False predicts the function without the measurements' noise.
+        graph: Whether to compare what the networks' graphs are made of, too; see `GraphCounts`.
     """
 
-    def __init__(self, space: Space, *, seed: int = 0, noise: bool = False) -> None:
+    def __init__(self, space: Space, *, seed: int = 0, noise: bool = False, graph: bool = False) -> None:
         self.space, self.seed, self.noise = space, seed, noise
-        self._features = Features(space)
+        self._features = Features(space, graph=graph)
         self._kernel = MixedKernel(self._features.groups)
         self._architectures: list[Architecture] = []
 
