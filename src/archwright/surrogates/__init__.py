@@ -1,12 +1,14 @@
 """Surrogates: from scored architectures to what others are expected to score. Importing this loads no torch.
 
-Those that need it, `ensemble.MLPEnsemble` and `graph_network.GraphNetwork`, are made by `make_surrogate`.
+Those that need it, `ensemble.MLPEnsemble`, `graph_network.GraphNetwork` and `botorch_process.BoTorchProcess`, are made by
+`make_surrogate`.
 """
 
 from archwright.surrogates.boosting import GradientBoosting
 from archwright.surrogates.features import Features, Group
 from archwright.surrogates.forest import RandomForest
 from archwright.surrogates.gaussian_process import GaussianProcess, Hyperparameters, fit_hyperparameters
+from archwright.surrogates.graph_counts import GraphCounts
 from archwright.surrogates.kernel import MixedKernel
 from archwright.surrogates.paths import Paths, paths_of
 from archwright.surrogates.rank_metrics import kendall, spearman, top_k_regret
@@ -22,6 +24,7 @@ __all__ = [
     "make_surrogate",
     # What they read
     "Features",
+    "GraphCounts",
     "Group",
     "Paths",
     "paths_of",
