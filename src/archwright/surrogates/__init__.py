@@ -1,7 +1,7 @@
 """Surrogates: from scored architectures to what others are expected to score. Importing this loads no torch.
 
-Those that need it, `ensemble.MLPEnsemble`, `graph_network.GraphNetwork` and `botorch_process.BoTorchProcess`, are made by
-`make_surrogate`.
+Those that need it, `ensemble.MLPEnsemble`, `graph_network.GraphNetwork` and `botorch_process.BoTorchProcess`, are made
+by `make_surrogate`.
 """
 
 from archwright.surrogates.boosting import GradientBoosting

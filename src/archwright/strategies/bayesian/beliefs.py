@@ -128,8 +128,10 @@ class Beliefs:
             found = self._judged(goal, lambda posterior, values: posterior.predict(values))
         else:
             found = self._judged(goal, lambda posterior, values: posterior.look(values, candidates))
-        made: Matrix = np.sum([judged.promise for judged in found], axis=0)
-        return made
+        promise = np.zeros(self._posteriors[0].width if candidates is None else len(candidates))
+        for judged in found:
+            promise += judged.promise
+        return promise
 
     def _judged(
         self, goal: Goal, predicted: Callable[[Posterior, Matrix], tuple[Matrix, Matrix]]

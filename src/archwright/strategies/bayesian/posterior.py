@@ -50,6 +50,11 @@ class Posterior:
     def _known(self) -> Matrix:
         return self._solved[: self._count]
 
+    @property
+    def width(self) -> int:
+        """How many candidates there are in the pool."""
+        return len(self._explained)
+
     def watch(self, pool: Matrix) -> None:
         """Let the pool be these candidates; shape (candidates, columns)."""
         from scipy.linalg import solve_triangular
