@@ -23,6 +23,7 @@ from archwright.cli.bench_table import (
     loaded_table,
     words,
 )
+from archwright.cli.exit_codes import INTERRUPTED
 from archwright.cli.options import AsJson
 
 __all__ = ["bench", "bench_app"]
@@ -37,8 +38,6 @@ bench_app = typer.Typer(
 bench_app.command(short_help="How well surrogates rank, by the number of networks that they learn from.")(
     surrogates
 )
-
-_INTERRUPTED = 130
 
 
 @bench_app.callback()
@@ -162,7 +161,7 @@ def _going_on(folder: str) -> Iterator[None]:
         print(
             f"\ninterrupted; what is finished is in {folder}, and the same command goes on", file=sys.stderr
         )
-        sys.exit(_INTERRUPTED)
+        sys.exit(INTERRUPTED)
 
 
 def _refuse_options_before(context: typer.Context) -> None:

@@ -20,14 +20,13 @@ from archwright.cli.bench_table import (
     loaded_table,
     words,
 )
+from archwright.cli.exit_codes import INTERRUPTED
 from archwright.cli.options import AsJson
 
 if TYPE_CHECKING:
     from archwright.spaces import Space
 
 __all__ = ["surrogates"]
-
-_INTERRUPTED = 130
 
 
 def surrogates(
@@ -109,7 +108,7 @@ def surrogates(
         print("\n".join(map(str, paths.values())))
     if comparison.stopped:
         print(f"interrupted; {comparison.seeds} of {seeds} seeds are finished and written", file=sys.stderr)
-        sys.exit(_INTERRUPTED)
+        sys.exit(INTERRUPTED)
 
 
 def _all(space: Space) -> list[str]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import typer
 
 from archwright.cli.bench import bench_app
+from archwright.cli.exit_codes import INTERRUPTED
 from archwright.cli.export import export
 from archwright.cli.listing import list_known
 from archwright.cli.report import report
@@ -18,9 +19,6 @@ from archwright.cli.show import show
 from archwright.errors import ArchwrightError
 
 __all__ = ["app", "main"]
-
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it; the run can be resumed."""
 
 app = typer.Typer(
     name="archwright",

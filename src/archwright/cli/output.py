@@ -7,6 +7,7 @@ import math
 import sys
 from typing import TYPE_CHECKING, Any
 
+from archwright.cli.exit_codes import INTERRUPTED
 from archwright.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from archwright.trials import Trial
 
 __all__ = ["as_dict", "conclude", "print_json", "print_run", "print_table"]
-
-INTERRUPTED = 130
 
 
 def conclude(run: Run, as_json: bool) -> None:
