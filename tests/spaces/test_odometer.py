@@ -7,7 +7,6 @@ import pytest
 
 from archwright.errors import UsageError
 from archwright.spaces.odometer import Odometer
-from archwright.spaces.plan import compile_plan
 from archwright.testing import TOY_SPACES
 from archwright.testing.toy_spaces import flat
 
@@ -17,25 +16,25 @@ FINITE = [name for name, make in TOY_SPACES.items() if not math.isinf(make().siz
 @pytest.mark.parametrize("name", FINITE)
 def test_lists_as_many_different_ones_as_are_counted(name: str) -> None:
     space = TOY_SPACES[name]()
-    plan, _, _ = compile_plan({"": space.network, "training": space.training})
+    plan = space.plan
     listed = [frozenset(values.items()) for values in Odometer(plan)]
     assert len(listed) == len(set(listed)) == space.size_bound
 
 
 def test_is_lexicographic_and_gives_new_dicts() -> None:
-    plan, _, _ = compile_plan({"": flat(3, 3).network})
+    plan = flat(3, 3).plan
     listed = list(Odometer(plan))
     assert [tuple(values.values()) for values in listed] == list(itertools.product(range(3), repeat=3))
     assert len({id(values) for values in listed}) == 27
 
 
 def test_takes_the_wheels_it_is_given_and_begins_between() -> None:
-    plan, _, _ = compile_plan({"": flat(2, 3).network})
+    plan = flat(2, 3).plan
     backwards = Odometer(plan, wheel=lambda d: reversed(list(d.values())), after={"d0": 1, "d1": 1})
     assert [tuple(values.values()) for values in backwards] == [(1, 0), (0, 2), (0, 1), (0, 0)]
 
 
 def test_values_off_the_wheel_are_refused() -> None:
-    plan, _, _ = compile_plan({"": flat(2, 3).network})
+    plan = flat(2, 3).plan
     with pytest.raises(UsageError, match="'d1' is 7"):
         Odometer(plan, after={"d0": 1, "d1": 7})

@@ -8,18 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from archwright.errors import BuildError
 from archwright.spaces.architecture import Architecture
-from archwright.spaces.calls import Call, resolve
+from archwright.spaces.calls import Call, Resolvable, resolve
 from archwright.spaces.expression import rebuilt
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from archwright.spaces.space import Space
-
 __all__ = ["build", "construct", "dry_run"]
 
 
-def build(space: Space, architecture: Architecture, example: Tensor | None = None) -> Any:
+def build(space: Resolvable, architecture: Architecture, example: Tensor | None = None) -> Any:
     """Build the network of an architecture: the user's and torch's own objects, nothing of Archwright.
 
     Args:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from archwright.errors import BuildError
 from archwright.spaces.architecture import Architecture
@@ -15,12 +15,7 @@ from archwright.spaces.nodes import Layer, Repeat, Switch, Tied, When
 from archwright.spaces.place import Place, arguments
 from archwright.spaces.values import decisions_of
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from archwright.spaces.space import Space
-
-__all__ = ["Call", "Reader", "resolve", "walk_calls"]
+__all__ = ["Call", "Reader", "Resolvable", "resolve", "walk_calls"]
 
 _PLAIN = (int, float, str, bool, type(None))
 _LONGEST = 80
@@ -88,8 +83,18 @@ def walk_calls(value: Any) -> Iterator[Call]:
     return visit(value)
 
 
+class Resolvable(Protocol):
+    """What the interpreters need of a space."""
+
+    network: Any
+    reader: Reader
+
+    def checked(self, values: Mapping[str, Any]) -> Architecture:
+        """The architecture with these values. See `Space.checked`."""
+
+
 def resolve(
-    space: Space, architecture: Mapping[str, Any], expression: Any = None, prefix: tuple[str, ...] = ()
+    space: Resolvable, architecture: Mapping[str, Any], expression: Any = None, prefix: tuple[str, ...] = ()
 ) -> Any:
     """The expression under an architecture: a `Call`, or whatever plain value the expression stands for.
 

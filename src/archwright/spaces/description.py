@@ -5,31 +5,25 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
-if TYPE_CHECKING:
-    from archwright.spaces.space import Space
+from archwright.spaces.decision import Decision
 
-__all__ = ["described", "described_decisions", "short_hash", "shown_size"]
+__all__ = ["described_decisions", "printable_size", "short_hash", "shown_size"]
 
 _PRINTABLE = 10**4_000
 """Python refuses to write larger numbers as text."""
 
 
-def described(space: Space) -> dict[str, Any]:
-    """Name, size and decisions of a space as a dict of JSON's own types; a size too long to print is None."""
-    bound = space.size_bound
-    printable = isinstance(bound, int) and bound < _PRINTABLE
-    return {
-        "name": space.name,
-        "size_bound": bound if printable else None,
-        "decisions": described_decisions(space),
-    }
-
-
-def described_decisions(space: Space) -> dict[str, Any]:
+def described_decisions(decisions: Mapping[str, Decision]) -> dict[str, Any]:
     """Address to what the decision there may be, as JSON's own types, in the order of the encoding."""
-    return {address: decision.describe() for address, decision in space.decisions.items()}
+    return {address: decision.describe() for address, decision in decisions.items()}
+
+
+def printable_size(size: float) -> int | None:
+    """A number of architectures, or None where Python cannot write it: infinitely many, or too many digits."""
+    return size if isinstance(size, int) and size < _PRINTABLE else None
 
 
 def shown_size(size: float) -> str:

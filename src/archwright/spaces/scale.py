@@ -3,35 +3,42 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeVar
 
 from archwright.errors import SpaceError, did_you_mean
+from archwright.spaces.decision import Decision
 from archwright.spaces.description import described_decisions
 
-if TYPE_CHECKING:
-    from archwright.spaces.space import Space
-
-__all__ = ["rescaled"]
+__all__ = ["rescale"]
 
 
-def rescaled(space: Space, changes: Mapping[str, Any]) -> Space:
-    """What the space's `scaled` makes of the changes, checked.
+class _Decided(Protocol):
+    name: str | None
+    decisions: dict[str, Decision]
+
+
+S = TypeVar("S", bound=_Decided)
+
+
+def rescale(space: S, scaled: Callable[..., S] | None, changes: Mapping[str, Any]) -> S:
+    """Make a space at another scale, and check that it decides the same.
 
     Args:
-        space: The space.
+        space: The space at the present scale.
+        scaled: Makes it at another scale.
         changes: Keyword arguments of `scaled`.
 
     Raises:
         SpaceError: When the space has no `scaled`, it takes no such argument, or what it makes has other decisions.
     """
     name = space.name or "unnamed"
-    if space.scaled is None:
+    if scaled is None:
         raise SpaceError(
             f"the space {name!r} has no other scale; give aw.Space(..., scaled=functools.partial(make, ...)), where "
             "`make` is the function that makes this space and takes the scale by keyword"
         )
-    parameters = inspect.signature(space.scaled).parameters.values()
+    parameters = inspect.signature(scaled).parameters.values()
     if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         known = [p.name for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]
         for option in changes:
@@ -39,8 +46,8 @@ def rescaled(space: Space, changes: Mapping[str, Any]) -> Space:
                 raise SpaceError(
                     f"the space {name!r} has no option {option!r} to scale.{did_you_mean(option, known)}"
                 )
-    made = space.scaled(**changes)
-    before, after = described_decisions(space), described_decisions(made)
+    made = scaled(**changes)
+    before, after = described_decisions(space.decisions), described_decisions(made.decisions)
     # Compared without their order: it may follow where a decision first stands, which a deeper network changes.
     if odd := [address for address in {**before, **after} if before.get(address) != after.get(address)]:
         raise SpaceError(

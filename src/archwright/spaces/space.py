@@ -16,13 +16,13 @@ from archwright.spaces.calls import Reader, resolve
 from archwright.spaces.codes import Codes
 from archwright.spaces.counting import count
 from archwright.spaces.decision import Decision, told
-from archwright.spaces.description import described, described_decisions, short_hash, shown_size
+from archwright.spaces.description import described_decisions, printable_size, short_hash, shown_size
 from archwright.spaces.expression import Expression
 from archwright.spaces.graph import Graph, graph_of
 from archwright.spaces.odometer import Odometer
 from archwright.spaces.plan import compile_plan
 from archwright.spaces.rules import Rules
-from archwright.spaces.scale import rescaled
+from archwright.spaces.scale import rescale
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -85,17 +85,17 @@ class Space:
     def _compile(self) -> None:
         self._rules = Rules(self.constraints, self.canonicalize)
         try:
-            self._plan, self._addresses, self._met = compile_plan(
+            self.plan, self._addresses, self._met = compile_plan(
                 {"": self.network, "training": self.training}
             )
         except RecursionError:
             raise SpaceError(
                 "the expression is nested too deeply to be walked; a list or dict that holds itself is, too"
             ) from None
-        self.decisions: dict[str, Decision] = self._plan.everything()
+        self.decisions: dict[str, Decision] = self.plan.everything()
         """Address to decision, all of them, in the order of the encoding."""
         # What others are active depends on these alone.
-        self._steering = {read[0] for branch in self._plan.branches for read in branch.reads}
+        self._steering = {read[0] for branch in self.plan.branches for read in branch.reads}
         self._varying = {address for address, decision in self.decisions.items() if decision.size > 1}
         self._codes = Codes(self.decisions)
         self.columns = self._codes.columns
@@ -146,7 +146,7 @@ class Space:
                 raise SpaceError(f"{address!r} cannot be {values[address]!r}; it is {decision!r}") from None
 
         made: dict[str, Any] = {}
-        self._plan.complete(made, given)
+        self.plan.complete(made, given)
         if extra := [address for address in values if address not in made]:
             raise SpaceError(
                 f"the decision {extra[0]!r} is not active in this architecture, since another decision "
@@ -266,7 +266,7 @@ class Space:
                 constraints are checked.
         """
         values: dict[str, Any] = {}
-        self._plan.complete(values, decide)
+        self.plan.complete(values, decide)
         return Architecture._adopt(values)
 
     # The whole space
@@ -291,7 +291,7 @@ class Space:
     @cached_property
     def size_bound(self) -> float:
         """The exact number of architectures before constraints and `canonicalize`; `size` is at most this."""
-        return count(self._plan)
+        return count(self.plan)
 
     def __iter__(self) -> Iterator[Architecture]:
         """Every architecture, each canonical form once, in a fixed order.
@@ -299,7 +299,7 @@ class Space:
         Raises:
             SpaceError: When a real can be active.
         """
-        return self._rules.distinct(map(Architecture._adopt, Odometer(self._plan)))
+        return self._rules.distinct(map(Architecture._adopt, Odometer(self.plan)))
 
     def contains(self, architecture: Mapping[str, Any]) -> bool:
         """Whether exactly the active decisions have values they can take, and the constraints hold."""
@@ -371,7 +371,7 @@ class Space:
         Raises:
             SpaceError: When the space has no other scale, an option is unknown, or one changes the decisions.
         """
-        return rescaled(self, changes)
+        return rescale(self, self.scaled, changes)
 
     def address_of(self, decision: Decision) -> str:
         """The address of a decision object of this space.
@@ -388,12 +388,16 @@ class Space:
 
     def describe(self) -> dict[str, Any]:
         """Name, size and decisions as a dict of JSON's own types; a size that is too long to print is None."""
-        return described(self)
+        return {
+            "name": self.name,
+            "size_bound": printable_size(self.size_bound),
+            "decisions": described_decisions(self.decisions),
+        }
 
     @cached_property
     def digest(self) -> str:
         """A short hash of decisions, calls and arguments: differs when the space was changed meanwhile."""
-        return short_hash([described_decisions(self), self._met, self._rules.names])
+        return short_hash([described_decisions(self.decisions), self._met, self._rules.names])
 
     def __repr__(self) -> str:
         size = shown_size(self.size_bound)

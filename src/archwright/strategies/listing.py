@@ -9,7 +9,6 @@ from typing import Any
 from archwright.errors import SpaceError
 from archwright.spaces import Architecture, Decision, Real, Space
 from archwright.spaces.odometer import Odometer
-from archwright.spaces.plan import compile_plan
 from archwright.spaces.rules import Rules
 
 __all__ = ["Listing"]
@@ -37,8 +36,7 @@ class Listing(Iterator[Architecture]):
     ) -> None:
         self._resolution = resolution
         self._rules = Rules(space.constraints, space.canonicalize)
-        plan, _, _ = compile_plan({"": space.network, "training": space.training})
-        self._odometer = Odometer(plan, wheel=self._wheel, after=after)
+        self._odometer = Odometer(space.plan, wheel=self._wheel, after=after)
 
     def __next__(self) -> Architecture:
         """The next architecture that keeps the constraints.

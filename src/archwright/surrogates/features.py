@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from archwright.spaces import Architecture, Space
 from archwright.spaces.decisions import Categorical, Integer, Real
-from archwright.spaces.plan import compile_plan
 from archwright.surrogates.graph_counts import GraphCounts
 
 __all__ = ["Features", "Group"]
-
-# A comparison makes hundreds of strategies for one space, which is walked once.
-_KNOWN: WeakKeyDictionary[Space, frozenset[str]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +51,8 @@ class Features:
     def __init__(self, space: Space, *, graph: bool = False) -> None:
         self.space = space
         self._graph = GraphCounts(space) if graph else None
-        always = _always_active(space)
+        # What stands under every option of another decision is not found out to be always active.
+        always = space.plan.decisions
         self.groups: list[Group] = []
         taken: list[int] = []
         flags: list[tuple[int, int]] = []
@@ -99,12 +95,3 @@ class Features:
             rows[:, self._taken] = np.maximum(codes, 0.0)
         rows *= self._scale
         return rows if self._graph is None else np.hstack([rows, self._graph(architectures)])
-
-
-def _always_active(space: Space) -> frozenset[str]:
-    """The decisions that stand under no other one. What stands under every option of another is not found out here."""
-    found = _KNOWN.get(space)
-    if found is None:
-        plan, _, _ = compile_plan({"": space.network, "training": space.training})
-        found = _KNOWN[space] = frozenset(plan.decisions)
-    return found
