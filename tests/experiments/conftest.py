@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -101,39 +96,6 @@ def run_search(
         )
     finally:
         executor.close()
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """The URL of a PostgreSQL server that lives as long as the tests do."""
-    binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin")) if shutil.which("initdb") is None else None
-    found = shutil.which("initdb") or (binaries and str(binaries[-1] / "initdb"))
-    if not found or not Path(found).exists():
-        pytest.skip("no PostgreSQL server is installed: no initdb on the PATH or under /usr/lib/postgresql")
-    home = Path(tempfile.mkdtemp(prefix="archwright-postgres-"))
-    as_user: dict[str, Any] = {}
-    if os.geteuid() == 0:  # the server refuses to run as root
-        shutil.chown(home, "postgres", "postgres")
-        as_user = {"user": "postgres", "group": "postgres", "extra_groups": []}
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    data, where = home / "data", Path(found).resolve().parent
-    quiet = {
-        "check": True,
-        "cwd": home,
-        "stdout": subprocess.DEVNULL,
-        "stderr": subprocess.DEVNULL,
-        **as_user,
-    }
-    subprocess.run([where / "initdb", "-D", data, "-A", "trust", "-U", "archwright"], **quiet)
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c fsync=off -k {home}"
-    subprocess.run([where / "pg_ctl", "-D", data, "-o", options, "-w", "start"], **quiet)
-    try:
-        yield f"postgresql+psycopg://archwright@127.0.0.1:{port}/postgres"
-    finally:
-        subprocess.run([where / "pg_ctl", "-D", data, "-m", "immediate", "stop"], **quiet)
-        shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
