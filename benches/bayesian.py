@@ -18,7 +18,7 @@ import optuna
 from archwright.benchmarks import Table, nasbench_graph
 from archwright.errors import SpaceError
 from archwright.strategies import make_strategy
-from archwright.trials import Candidate, Trial, TrialState
+from archwright.trials import Candidate, LocalTrial, Trial, TrialState
 
 TARGET = 5.0
 ASK_TARGET = 0.05
@@ -34,7 +34,7 @@ def ours(table: Table, name: str, trials: int, seed: int) -> tuple[float, float,
         before = time.process_time()
         candidate = strategy.ask()
         asking += time.process_time() - before
-        measurement = estimator.estimate(candidate)
+        measurement = estimator.estimate(candidate, LocalTrial())
         best = max(best, measurement.metrics[metric])
         strategy.tell(Trial(number, candidate, TrialState.COMPLETED, measurement))
     return time.process_time() - begin, asking, best
@@ -60,7 +60,7 @@ def parzen(table: Table, trials: int, seed: int) -> tuple[float, float, float]:
             continue
         canonical = table.space.canonical(architecture)
         if canonical not in known:
-            known[canonical] = estimator.estimate(Candidate(architecture)).metrics[metric]
+            known[canonical] = estimator.estimate(Candidate(architecture), LocalTrial()).metrics[metric]
             best = max(best, known[canonical])
         study.tell(trial, known[canonical])
     return time.process_time() - begin, asking, best

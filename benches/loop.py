@@ -33,13 +33,13 @@ from archwright.experiments import (
 from archwright.objectives import Objective
 from archwright.spaces import Space, choice, layer
 from archwright.strategies import make_strategy
-from archwright.trials import Candidate, Measurement, Trial
+from archwright.trials import Candidate, Measurement, Trial, TrialContext
 
 
 class Nothing(Estimator):
     """Measures nothing."""
 
-    def estimate(self, candidate: Candidate) -> Measurement:
+    def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
         """A constant."""
         return Measurement({"accuracy": 0.5})
 

@@ -15,7 +15,7 @@ import time
 
 from archwright.benchmarks import Table, nasbench_graph
 from archwright.strategies import STRATEGIES, make_strategy
-from archwright.trials import Candidate, Trial, TrialState
+from archwright.trials import Candidate, LocalTrial, Trial, TrialState
 
 TARGET = 10_000
 NAMES = ("random", "evolution", "local")
@@ -28,7 +28,9 @@ def search(table: Table, name: str, trials: int, seed: int) -> float:
     begin = time.process_time()
     for number in range(trials):
         candidate = strategy.ask()
-        strategy.tell(Trial(number, candidate, TrialState.COMPLETED, estimator.estimate(candidate)))
+        strategy.tell(
+            Trial(number, candidate, TrialState.COMPLETED, estimator.estimate(candidate, LocalTrial()))
+        )
     return time.process_time() - begin
 
 
@@ -54,7 +56,7 @@ def main() -> None:
     for told in ("first", "again"):
         begin = time.process_time()
         for candidate in candidates:
-            estimator.estimate(candidate)
+            estimator.estimate(candidate, LocalTrial())
         spent = time.process_time() - begin
         print(f"looked up {told:<5} {1e6 * spent / len(candidates):>8.2f} µs")
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         tied,
         when,
     )
-    from archwright.trials import Candidate, Fidelity, Measurement, Trial, TrialState
+    from archwright.trials import Candidate, Fidelity, LocalTrial, Measurement, Trial, TrialState
 
 __all__ = [
     # Writing a space
@@ -70,6 +70,7 @@ __all__ = [
     # Records and errors
     "ArchwrightError",
     "Candidate",
+    "LocalTrial",
     "Measurement",
     "Trial",
     "TrialState",
@@ -82,7 +83,7 @@ _HOMES = {
     ),
     "archwright.objectives": "Objective",
     "archwright.experiments": "Budget Run open_run",
-    "archwright.trials": "Candidate Fidelity Measurement Trial TrialState",
+    "archwright.trials": "Candidate Fidelity LocalTrial Measurement Trial TrialState",
     "archwright.estimators.training": "Recipe Training",
     "archwright.session": "Result export_trial resume search",
     "archwright.errors": "ArchwrightError",

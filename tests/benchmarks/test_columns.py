@@ -13,7 +13,7 @@ from archwright.errors import MissingExtraError, UsageError
 from archwright.estimators import TabularEstimator
 from archwright.spaces import Categorical, Integer
 from archwright.testing import EstimatorContract, SpaceContract
-from archwright.trials import Candidate
+from archwright.trials import Candidate, LocalTrial
 
 FRAME = pd.DataFrame(
     {
@@ -56,7 +56,7 @@ def test_every_format_gives_the_same(tmp_path: Path, suffix: str) -> None:
     assert isinstance(space.decisions["rate"], Categorical)
     assert space.size == 6
     best = space.architecture({"depth": 6, "operation": "conv", "rate": 0.1})
-    measured = table.estimator().estimate(Candidate(best))
+    measured = table.estimator().estimate(Candidate(best), LocalTrial())
     assert measured.metrics == pytest.approx({"accuracy": 0.8, "test": 0.6})
     assert measured.seconds == 3.0
 
@@ -65,10 +65,12 @@ def test_a_run_is_drawn_where_asked(tmp_path: Path) -> None:
     table = table_of(written(tmp_path, ".csv"), runs="drawn")
     values = {"depth": 6, "operation": "conv", "rate": 0.1}
     candidate = Candidate(table.space.architecture(values))
-    drawn = {table.estimator(seed).estimate(candidate).metrics["accuracy"] for seed in range(20)}
+    drawn = {
+        table.estimator(seed).estimate(candidate, LocalTrial()).metrics["accuracy"] for seed in range(20)
+    }
     assert drawn == {0.7, 0.9}
     single = Candidate(table.space.architecture({"depth": 4, "operation": "none", "rate": 0.5}))
-    assert {table.estimator(s).estimate(single).metrics["accuracy"] for s in range(5)} == {0.8}
+    assert {table.estimator(s).estimate(single, LocalTrial()).metrics["accuracy"] for s in range(5)} == {0.8}
 
 
 def test_only_the_files_networks_are_in_the_space(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,11 @@ def timeless(comparison: Comparison) -> dict[Any, Any]:
 class Stubborn(RandomSearch):
     """Asks for everything twice, and in the end for the first again and again."""
 
-    def ask(self) -> Candidate:
+    def ask(self, running: Sequence[Candidate] = ()) -> Candidate:
         asked = self.__dict__.setdefault("asked", [])
         if len(asked) % 2 == 0:
             try:
-                asked.append(super().ask())
+                asked.append(super().ask(running))
             except SpaceExhaustedError:
                 return asked[0]
         else:
@@ -50,7 +51,7 @@ class Stubborn(RandomSearch):
 
 
 class Broken(RandomSearch):
-    def ask(self) -> Candidate:
+    def ask(self, running: Sequence[Candidate] = ()) -> Candidate:
         raise ZeroDivisionError("a mistake")
 
 

@@ -17,7 +17,7 @@ from archwright.benchmarks.nasbench101 import OPERATIONS, cell_key, nasbench101_
 from archwright.benchmarks.tfrecord import masked_crc32c, read_fields, read_records
 from archwright.errors import TrialError, UsageError
 from archwright.testing import SpaceContract
-from archwright.trials import Candidate, Fidelity
+from archwright.trials import Candidate, Fidelity, LocalTrial
 
 # The first cell of the benchmark's documentation, like Inception's.
 MATRIX = [
@@ -123,22 +123,22 @@ def test_a_file_is_read(file: Path) -> None:
     table = nasbench101(file)
     assert len(table.rows) == 2
     architecture = table.space.architecture(values_of(MATRIX, LABELS))
-    measured = table.estimator().estimate(Candidate(architecture))
+    measured = table.estimator().estimate(Candidate(architecture), LocalTrial())
     assert measured.metrics["accuracy"] == pytest.approx(0.91)
     assert measured.metrics["test_accuracy"] == pytest.approx(0.90)
     assert measured.metrics["params"] == 2_694_282
     assert measured.seconds == pytest.approx(1001.0)
-    short = table.estimator().estimate(Candidate(architecture, Fidelity(epochs=4)))
+    short = table.estimator().estimate(Candidate(architecture, Fidelity(epochs=4)), LocalTrial())
     assert short.metrics["accuracy"] == pytest.approx(0.5)
     assert short.seconds == pytest.approx(40.0)
     with pytest.raises(UsageError, match="epochs that it has: 4, 108"):
-        table.estimator().estimate(Candidate(architecture, Fidelity(epochs=12)))
+        table.estimator().estimate(Candidate(architecture, Fidelity(epochs=12)), LocalTrial())
 
 
 def test_one_run_is_drawn_by_the_seed(file: Path) -> None:
     table = load_table("nas-bench-101", files=[file], runs="drawn")
     candidate = Candidate(table.space.architecture(values_of(MATRIX, LABELS)))
-    drawn = [table.estimator(seed).estimate(candidate) for seed in range(30)]
+    drawn = [table.estimator(seed).estimate(candidate, LocalTrial()) for seed in range(30)]
     assert {round(measured.metrics["accuracy"], 9) for measured in drawn} == {0.90, 0.91, 0.92}
     for measured in drawn:  # one run: its accuracy and its seconds belong together
         assert measured.metrics["accuracy"] == pytest.approx(0.90 + 0.01 * (measured.seconds - 1000.0))
@@ -149,7 +149,9 @@ def test_cut_off_nodes_and_their_order_do_not_matter(file: Path) -> None:
     matrix = [[0] * 7 for _ in range(7)]
     matrix[0][4] = matrix[4][6] = matrix[1][4] = matrix[2][3] = 1  # 1, 2 and 3 are cut off
     labels = ["input", *[OPERATIONS[0]] * 3, "maxpool3x3", OPERATIONS[0], "output"]
-    measured = table.estimator().estimate(Candidate(table.space.architecture(values_of(matrix, labels))))
+    measured = table.estimator().estimate(
+        Candidate(table.space.architecture(values_of(matrix, labels))), LocalTrial()
+    )
     assert measured.metrics["accuracy"] == pytest.approx(0.8)
 
 
@@ -157,7 +159,9 @@ def test_a_cell_that_the_table_lacks_fails_its_trial(file: Path) -> None:
     table = nasbench101(file)
     labels = ["input", *[OPERATIONS[1]] * 5, "output"]
     with pytest.raises(TrialError, match="the table has no"):
-        table.estimator().estimate(Candidate(table.space.architecture(values_of(MATRIX, labels))))
+        table.estimator().estimate(
+            Candidate(table.space.architecture(values_of(MATRIX, labels))), LocalTrial()
+        )
 
 
 def test_equal_keys_are_isomorphic_cells_and_no_others() -> None:

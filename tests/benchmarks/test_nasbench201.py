@@ -14,7 +14,7 @@ import torch
 from archwright.benchmarks import hw_nasbench, load_table, nasbench201
 from archwright.errors import TaskError, UsageError
 from archwright.spaces.zoo.nasbench201 import from_string
-from archwright.trials import Candidate, Fidelity
+from archwright.trials import Candidate, Fidelity, LocalTrial
 
 ONE = "|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|nor_conv_3x3~1|skip_connect~2|"
 OTHER = "|none~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|"
@@ -103,12 +103,12 @@ def costs(tmp_path: Path) -> Path:
 def test_cifar10_is_that_without_the_validation_data(file: Path) -> None:
     table = nasbench201(file)
     candidate = Candidate(table.space.architecture(from_string(ONE)))
-    measured = table.estimator().estimate(candidate)
+    measured = table.estimator().estimate(candidate, LocalTrial())
     assert measured.metrics == pytest.approx(
         {"accuracy": 0.905, "test_accuracy": 0.895, "flops": 220_119_690.0, "params": 1_531_546.0}
     )
     assert measured.seconds == pytest.approx(400.0)
-    short = table.estimator().estimate(Candidate(candidate.architecture, Fidelity(epochs=12)))
+    short = table.estimator().estimate(Candidate(candidate.architecture, Fidelity(epochs=12)), LocalTrial())
     assert short.metrics["accuracy"] == pytest.approx(0.80)
     assert short.seconds == pytest.approx(24.0)
 
@@ -150,7 +150,9 @@ def test_nothing_in_a_file_is_called(tmp_path: Path, capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize("dataset", ["cifar10", "cifar100"])
 def test_costs_are_read(costs: Path, dataset: str) -> None:
     table = load_table(f"hw-nas-bench:{dataset}", files=[costs])
-    measured = table.estimator().estimate(Candidate(table.space.architecture(from_string(OTHER))))
+    measured = table.estimator().estimate(
+        Candidate(table.space.architecture(from_string(OTHER))), LocalTrial()
+    )
     assert measured.metrics == {
         "edgegpu_latency": 1.5,
         "edgegpu_energy": 5.0,

@@ -18,7 +18,7 @@ from archwright.errors import TaskError, UsageError
 from archwright.estimators import TabularEstimator
 from archwright.spaces import Space
 from archwright.testing import EstimatorContract, SpaceContract
-from archwright.trials import Candidate
+from archwright.trials import Candidate, LocalTrial
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,9 @@ def test_the_estimator_measures_by_the_canonical_form(cora: Table) -> None:
     values = {"tree": "0000", "operation_1": "gat", "operation_2": "gcn", "operation_3": "gin"}
     one = space.architecture({**values, "operation_4": "fc"})
     other = space.architecture({**values, "operation_1": "fc", "operation_4": "gat"})
-    assert estimator.estimate(Candidate(one)) == estimator.estimate(Candidate(other))
+    assert estimator.estimate(Candidate(one), LocalTrial()) == estimator.estimate(
+        Candidate(other), LocalTrial()
+    )
 
 
 def test_the_graph_shares_what_is_read_twice(cora: Table) -> None:

@@ -26,7 +26,7 @@ from archwright.experiments import (
 from archwright.objectives import Objective
 from archwright.spaces import Space, choice, integer, layer
 from archwright.strategies import make_strategy
-from archwright.trials import Candidate, Measurement
+from archwright.trials import Candidate, Measurement, TrialContext
 
 ACCURACY = (Objective("accuracy"),)
 
@@ -48,7 +48,7 @@ class ToyEstimator(Estimator):
     def __init__(self, seconds: float = 0.0) -> None:
         self.seconds = seconds
 
-    def estimate(self, candidate: Candidate) -> Measurement:
+    def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
         time.sleep(self.seconds)
         values = list(candidate.architecture.values())
         return Measurement({"accuracy": sum(values) / (4 + 2 * (len(values) - 1))}, seconds=self.seconds)

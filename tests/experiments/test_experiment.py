@@ -22,7 +22,7 @@ from archwright.experiments import Budget, Listener, SQLStore, Stage
 from archwright.experiments.experiment import spent_seconds
 from archwright.objectives import Objective
 from archwright.spaces import Architecture, Space, choice, layer
-from archwright.trials import Candidate, Measurement, Trial, TrialState
+from archwright.trials import Candidate, Measurement, Trial, TrialContext, TrialState
 
 from .conftest import ACCURACY, ToyEstimator, run_search, toy_space
 
@@ -40,11 +40,11 @@ class Interrupting(ToyEstimator):
         super().__init__()
         self.left = at
 
-    def estimate(self, candidate: Candidate) -> Measurement:
+    def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
         if self.left == 0:
             raise KeyboardInterrupt
         self.left -= 1
-        return super().estimate(candidate)
+        return super().estimate(candidate, trial)
 
 
 def test_a_search_runs_its_trials_and_says_why_it_ended(make_store: MakeStore) -> None:
@@ -67,7 +67,7 @@ def test_a_small_space_is_searched_to_its_end(make_store: MakeStore) -> None:
     space = Space(layer(dict, a=choice(1, 2, 3, name="a")))
 
     class One(Estimator):
-        def estimate(self, candidate: Candidate) -> Measurement:
+        def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
             return Measurement({"accuracy": 0.5})
 
     store = make_store()
@@ -100,12 +100,12 @@ class _Slow(ToyEstimator):
         super().__init__(seconds)
         self.left = stop_after
 
-    def estimate(self, candidate: Candidate) -> Measurement:
+    def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
         if self.left is not None:
             self.left -= 1
             if self.left < 0:
                 raise KeyboardInterrupt
-        return super().estimate(candidate)
+        return super().estimate(candidate, trial)
 
 
 def test_seconds_of_sessions_end_with_their_last_event() -> None:
@@ -157,14 +157,14 @@ def test_saved_states_give_the_same_continuation(
 
 def test_a_failed_trial_costs_itself_only(make_store: MakeStore) -> None:
     class Failing(ToyEstimator):
-        def estimate(self, candidate: Candidate) -> Measurement:
+        def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
             if candidate.architecture["width"] == 1:
                 raise TrialError("loss became NaN in epoch 3")
             if candidate.architecture["width"] == 2:
                 raise ZeroDivisionError("in a user's code")
             if candidate.architecture["width"] == 3:
                 return Measurement({"accuracy": float("nan")})
-            return super().estimate(candidate)
+            return super().estimate(candidate, trial)
 
     store = make_store()
     assert run_search(store, trials=40, estimator=Failing(), strategy="evolution") == "40 trials"
@@ -187,7 +187,7 @@ def test_the_time_of_an_estimate_can_be_an_objective(make_store: MakeStore) -> N
 
 def test_a_search_in_which_everything_fails_ends_with_the_reason(make_store: MakeStore) -> None:
     class Failing(Estimator):
-        def estimate(self, candidate: Candidate) -> Measurement:
+        def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
             raise TrialError("the network does not build")
 
     store = make_store()
@@ -203,7 +203,7 @@ def test_candidates_over_a_cheap_limit_are_not_trained_nor_counted(make_store: M
     trained: list[int] = []
 
     class Recording(Estimator):
-        def estimate(self, candidate: Candidate) -> Measurement:
+        def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
             trained.append(candidate.architecture["width"])
             return Measurement({"accuracy": 0.5})
 

@@ -12,7 +12,7 @@ from archwright.spaces import Architecture
 from archwright.strategies import LocalSearch
 from archwright.testing import StrategyContract, ToyEstimator
 from archwright.testing.toy_spaces import flat, isolated
-from archwright.trials import Candidate, Measurement, Trial, TrialState
+from archwright.trials import Candidate, LocalTrial, Measurement, Trial, TrialState
 
 SCORE = ToyEstimator.objectives[:1]
 
@@ -131,7 +131,7 @@ def test_finds_the_top_of_a_hill() -> None:
     best = 0.0
     for number in range(150):
         candidate = strategy.ask()
-        told(strategy, number, candidate, estimator.estimate(candidate).metrics["score"])
+        told(strategy, number, candidate, estimator.estimate(candidate, LocalTrial()).metrics["score"])
         best = max(best, estimator.score(candidate.architecture))
     weights = (np.arange(1, 49) * (5**0.5 - 1) / 2 % 1.0).reshape(12, 4)
     assert best == pytest.approx(weights.max(1).mean())

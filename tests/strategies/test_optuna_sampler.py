@@ -10,7 +10,7 @@ from archwright.objectives import Direction, Objective
 from archwright.strategies.optuna_sampler import OptunaSampler
 from archwright.testing import StrategyContract, ToyEstimator
 from archwright.testing.toy_spaces import flat
-from archwright.trials import Trial, TrialState
+from archwright.trials import LocalTrial, Trial, TrialState
 
 SCORE = ToyEstimator.objectives[:1]
 
@@ -29,7 +29,9 @@ def test_nsga2_keeps_a_limit_as_its_constraint_and_goes_on_from_a_state() -> Non
     )
     for number in range(20):
         candidate = first.ask()
-        first.tell(Trial(number, candidate, TrialState.COMPLETED, estimator.estimate(candidate)))
+        first.tell(
+            Trial(number, candidate, TrialState.COMPLETED, estimator.estimate(candidate, LocalTrial()))
+        )
     second.load_state_dict(json.loads(json.dumps(first.state_dict())))
     assert [first.ask() for _ in range(5)] == [second.ask() for _ in range(5)]
 
@@ -42,7 +44,9 @@ def test_is_better_than_chance() -> None:
         strategy = OptunaSampler(space, SCORE, sampler=sampler)
         for number in range(60):
             candidate = strategy.ask()
-            trial = Trial(number, candidate, TrialState.COMPLETED, estimator.estimate(candidate))
+            trial = Trial(
+                number, candidate, TrialState.COMPLETED, estimator.estimate(candidate, LocalTrial())
+            )
             found[sampler] = max(found.get(sampler, 0.0), trial.metrics["score"])
             strategy.tell(trial)
     assert found["TPESampler"] > found["RandomSampler"]

@@ -16,7 +16,7 @@ from archwright.supernets.methods.uniform import UniformSampling
 from archwright.supernets.storage import load_supernet, save_supernet
 from archwright.tasks import Task, make_task
 from archwright.testing import EstimatorContract
-from archwright.trials import Candidate
+from archwright.trials import Candidate, LocalTrial
 
 HERE = Path(__file__).parent
 
@@ -114,8 +114,10 @@ def test_the_estimator_reads_a_file(trained: Supernet, task: Task, tmp_path: Pat
     save_supernet(trained, tmp_path / "supernet.pt")
     space = small_space()
     candidate = Candidate(space.sample(0))
-    from_file = WeightSharing(space, task, tmp_path / "supernet.pt", accelerator="cpu").estimate(candidate)
-    assert from_file.metrics == WeightSharing(space, task, trained).estimate(candidate).metrics
+    from_file = WeightSharing(space, task, tmp_path / "supernet.pt", accelerator="cpu").estimate(
+        candidate, LocalTrial()
+    )
+    assert from_file.metrics == WeightSharing(space, task, trained).estimate(candidate, LocalTrial()).metrics
     plain = space.build(candidate.architecture, task.example())
     assert from_file.metrics["params"] == sum(p.numel() for p in plain.parameters())
 

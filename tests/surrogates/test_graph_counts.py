@@ -11,7 +11,7 @@ from archwright.strategies.bayesian import BayesianSearch
 from archwright.surrogates import Features, make_surrogate
 from archwright.surrogates.graph_counts import GraphCounts
 from archwright.testing import ToyEstimator
-from archwright.trials import Trial, TrialState
+from archwright.trials import LocalTrial, Trial, TrialState
 
 
 def cell(decisions: int = 3) -> aw.Space:
@@ -71,7 +71,9 @@ def test_a_search_that_compares_graphs_goes_on_from_its_state() -> None:
     first = BayesianSearch(space, ToyEstimator.objectives[:1], initial=3, graph=True)
     for number in range(12):
         candidate = first.ask()
-        first.tell(Trial(number, candidate, TrialState.COMPLETED, estimator.estimate(candidate)))
+        first.tell(
+            Trial(number, candidate, TrialState.COMPLETED, estimator.estimate(candidate, LocalTrial()))
+        )
     second = BayesianSearch(space, ToyEstimator.objectives[:1], initial=3, graph=True)
     second.load_state_dict(first.state_dict())
     assert [first.ask() for _ in range(5)] == [second.ask() for _ in range(5)]

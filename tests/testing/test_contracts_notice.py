@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,13 +27,13 @@ from archwright.testing import (
     ToyEstimator,
     toy_spaces,
 )
-from archwright.trials import Candidate, Measurement, Trial, TrialState
+from archwright.trials import Candidate, Measurement, Trial, TrialContext, TrialState
 
 # Strategies
 
 
 class Repeats(RandomSearch):
-    def ask(self) -> Candidate:
+    def ask(self, running: Sequence[Candidate] = ()) -> Candidate:
         return Candidate(self.space.sample(random.Random(self._advance())))
 
     def _advance(self) -> int:
@@ -42,10 +42,10 @@ class Repeats(RandomSearch):
 
 
 class EndsEarly(RandomSearch):
-    def ask(self) -> Candidate:
+    def ask(self, running: Sequence[Candidate] = ()) -> Candidate:
         if self._asked >= 2:
             raise SpaceExhaustedError("enough")
-        return super().ask()
+        return super().ask(running)
 
 
 class Unseeded(RandomSearch):
@@ -73,8 +73,8 @@ class LiveState(RandomSearch):
         self._live.update(super().state_dict())
         return self._live
 
-    def ask(self) -> Candidate:
-        candidate = super().ask()
+    def ask(self, running: Sequence[Candidate] = ()) -> Candidate:
+        candidate = super().ask(running)
         self.state_dict()
         return candidate
 
@@ -86,14 +86,14 @@ class Fragile(RandomSearch):
 
 
 class LeavesTheSpace(RandomSearch):
-    def ask(self) -> Candidate:
-        candidate = super().ask()
+    def ask(self, running: Sequence[Candidate] = ()) -> Candidate:
+        candidate = super().ask(running)
         return replace(candidate, architecture=Architecture({**candidate.architecture, "more": 1}))
 
 
 class Foresees(RandomSearch):
-    def ask(self) -> Candidate:
-        return replace(super().ask(), parent=self._asked + 3)
+    def ask(self, running: Sequence[Candidate] = ()) -> Candidate:
+        return replace(super().ask(running), parent=self._asked + 3)
 
 
 @pytest.mark.parametrize(
@@ -218,17 +218,17 @@ def test_a_space_that_depends_on_the_moment_is_noticed() -> None:
 
 
 class Noisy(ToyEstimator):
-    def estimate(self, candidate: Candidate) -> Measurement:
-        made = super().estimate(candidate)
+    def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
+        made = super().estimate(candidate, trial)
         return replace(made, metrics={**made.metrics, "score": random.random()})
 
 
 class Remembers(ToyEstimator):
     calls = 0
 
-    def estimate(self, candidate: Candidate) -> Measurement:
+    def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
         self.calls += 1
-        made = super().estimate(candidate)
+        made = super().estimate(candidate, trial)
         return replace(made, metrics={**made.metrics, "score": float(self.calls)})
 
 
@@ -239,18 +239,18 @@ class Locked(ToyEstimator):
 
 
 class Thorough(ToyEstimator):
-    def estimate(self, candidate: Candidate) -> Measurement:
+    def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
         return super().estimate(Candidate(candidate.architecture))
 
 
 class Infinite(ToyEstimator):
-    def estimate(self, candidate: Candidate) -> Measurement:
+    def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
         return Measurement({"score": float("nan"), "cost": 1.0})
 
 
 class Nepotist(ToyEstimator):
-    def estimate(self, candidate: Candidate) -> Measurement:
-        made = super().estimate(candidate)
+    def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
+        made = super().estimate(candidate, trial)
         return replace(made, metrics={**made.metrics, "score": float(candidate.parent or 0)})
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from archwright.errors import TrialError, UsageError
 from archwright.testing import EstimatorContract, ToyEstimator, toy_spaces
-from archwright.trials import Candidate, Fidelity
+from archwright.trials import Candidate, Fidelity, LocalTrial
 
 
 class TestToyEstimator(EstimatorContract):
@@ -17,7 +17,9 @@ def test_the_formula_by_hand() -> None:
     space = toy_spaces.tiny()  # one-hot of (False, True): columns 0 and 1
     golden = (5**0.5 - 1) / 2
     measured = {
-        value: ToyEstimator(space, epochs=2).estimate(Candidate(space.architecture({"yes": value}))).metrics
+        value: ToyEstimator(space, epochs=2)
+        .estimate(Candidate(space.architecture({"yes": value})), LocalTrial())
+        .metrics
         for value in (False, True)
     }
     weights = {False: golden, True: 2 * golden - 1}
@@ -31,7 +33,7 @@ def test_more_epochs_and_more_data_score_higher() -> None:
     estimator, architecture = ToyEstimator(space), space.sample(0)
 
     def score(fidelity: Fidelity) -> float:
-        return estimator.estimate(Candidate(architecture, fidelity)).metrics["score"]
+        return estimator.estimate(Candidate(architecture, fidelity), LocalTrial()).metrics["score"]
 
     scores = [score(Fidelity(1, 0.5)), score(Fidelity(1)), score(Fidelity(3)), score(Fidelity())]
     assert scores == sorted(set(scores))
@@ -41,14 +43,14 @@ def test_more_epochs_and_more_data_score_higher() -> None:
 def test_fails_where_told_to() -> None:
     space = toy_spaces.tiny()
     estimator = ToyEstimator(space, fails=lambda architecture: architecture["yes"])
-    estimator.estimate(Candidate(space.architecture({"yes": False})))
+    estimator.estimate(Candidate(space.architecture({"yes": False})), LocalTrial())
     with pytest.raises(TrialError, match="told to fail"):
-        estimator.estimate(Candidate(space.architecture({"yes": True})))
+        estimator.estimate(Candidate(space.architecture({"yes": True})), LocalTrial())
 
 
 def test_takes_the_time_it_is_told_to() -> None:
     space = toy_spaces.tiny()
-    assert ToyEstimator(space, sleep=0.02).estimate(Candidate(space.sample(0))).seconds >= 0.02
+    assert ToyEstimator(space, sleep=0.02).estimate(Candidate(space.sample(0)), LocalTrial()).seconds >= 0.02
 
 
 @pytest.mark.parametrize("options", [{"epochs": 0}, {"sleep": -1.0}])

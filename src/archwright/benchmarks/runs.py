@@ -13,7 +13,7 @@ from typing import Any
 from archwright.benchmarks.regret import Standing, Tracker, Truth
 from archwright.errors import SearchError, SpaceExhaustedError, TrialError, UsageError
 from archwright.strategies import make_strategy
-from archwright.trials import FULL, Measurement, Trial, TrialState
+from archwright.trials import FULL, LocalTrial, Measurement, Trial, TrialState
 
 __all__ = ["FinishedRuns", "SearchRun", "search_table"]
 
@@ -99,9 +99,11 @@ def search_table(
             candidate = made.ask()
         except SpaceExhaustedError:
             break
+        if candidate is None:
+            raise SearchError(f"the strategy {strategy!r} asked for nothing while nothing was running")
         measurement: Measurement | None = None
         try:
-            measurement = estimator.estimate(candidate)
+            measurement = estimator.estimate(candidate, LocalTrial())
             trial = Trial(number, candidate, TrialState.COMPLETED, measurement)
         except TrialError as error:
             trial = Trial(number, candidate, TrialState.FAILED, error=str(error))
@@ -118,7 +120,7 @@ def search_table(
         else:
             free = 0
             seen.add(canonical)
-        if measurement is not None and candidate.fidelity == FULL:
+        if measurement is not None and candidate.effort == FULL:
             standing = tracker.add(canonical, measurement.metrics[first])
             if standing is not None:
                 steps.append((len(seen), standing))

@@ -70,7 +70,7 @@ def _trial(trial: Trial) -> dict[str, Any]:
         "state": str(trial.state),
         "metrics": trial.metrics,
         "architecture": trial.candidate.architecture.to_json(),
-        "fidelity": trial.candidate.fidelity.to_json(),
+        "fidelity": trial.candidate.effort.to_json(),
         "parent": trial.candidate.parent,
         "seconds": trial.seconds,
         "error": trial.error,

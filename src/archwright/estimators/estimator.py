@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from archwright.trials import Candidate, Measurement
+from archwright.trials import Candidate, Measurement, TrialContext
 
 __all__ = ["Estimator"]
 
@@ -17,8 +17,16 @@ class Estimator(ABC):
     """
 
     @abstractmethod
-    def estimate(self, candidate: Candidate) -> Measurement:
+    def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
         """Measure a candidate.
+
+        Args:
+            candidate: What to measure, and at what fidelity (`candidate.effort`).
+            trial: Takes reports and checkpoints while the estimate goes on, and says when to stop; holds what
+                earlier attempts and the parent left. `LocalTrial()` serves where there is no search.
+
+        Returns:
+            What was measured: after a verdict to stop, what was reached.
 
         Raises:
             TrialError: When this candidate cannot be measured (a loss that is NaN, a network that does not

@@ -11,7 +11,7 @@ from typing import Any, Literal, final
 from archwright.errors import TrialError, UsageError
 from archwright.estimators.estimator import Estimator
 from archwright.spaces import Space
-from archwright.trials import FULL, Candidate, Fidelity, Measurement
+from archwright.trials import FULL, Candidate, Fidelity, Measurement, TrialContext
 
 __all__ = ["Row", "Runs", "TabularEstimator"]
 
@@ -83,7 +83,7 @@ class TabularEstimator(Estimator):
         self.space, self.rows, self.epochs, self.runs, self.seed = space, rows, dict(epochs or {}), runs, seed
         self._measured: dict[Hashable, Measurement] = {}
 
-    def estimate(self, candidate: Candidate) -> Measurement:
+    def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
         """What the table says. See `Estimator.estimate`.
 
         Raises:
@@ -91,12 +91,12 @@ class TabularEstimator(Estimator):
             UsageError: When it does not have the fidelity.
         """
         canonical = self.space.canonical(candidate.architecture)
-        if candidate.fidelity == FULL:
+        if candidate.effort == FULL:
             measured = self._measured.get(canonical)
             if measured is None:
                 measured = self._measured[canonical] = self._measure(self.rows, canonical, candidate)
             return measured
-        return self._measure(self._rows_at(candidate.fidelity), canonical, candidate)
+        return self._measure(self._rows_at(candidate.effort), canonical, candidate)
 
     def _measure(
         self, rows: Mapping[Hashable, Row], canonical: Hashable, candidate: Candidate

@@ -16,7 +16,7 @@ from archwright.spaces import Space
 from archwright.supernets import Supernet, shared_score
 from archwright.supernets.storage import load_supernet
 from archwright.tasks import Task
-from archwright.trials import Candidate, Measurement
+from archwright.trials import Candidate, Measurement, TrialContext
 
 __all__ = ["WeightSharing"]
 
@@ -55,7 +55,7 @@ class WeightSharing(Estimator):
             self._supernet = load_supernet(self.space, self.task.example(), self.path).to(device)
         return self._supernet
 
-    def estimate(self, candidate: Candidate) -> Measurement:
+    def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
         """The task's metrics by shared weights on the validation data, "params" and "flops".
 
         Raises:

@@ -210,6 +210,7 @@ class _Search(_Source):
     ) -> None:
         self.experiment, self.replay, self.budget, self.fidelity = experiment, replay, budget, fidelity
         self.number = len(trials)
+        self.running = {t.number: t for t in trials if t.state is TrialState.RUNNING}
         self.again = deque(t for t in trials if t.state is TrialState.RUNNING)
         self.counted = sum(t.state in (TrialState.COMPLETED, TrialState.FAILED) for t in trials)
         self.completed = sum(t.state is TrialState.COMPLETED for t in trials)
@@ -232,18 +233,27 @@ class _Search(_Source):
         if self.reason is not None or (self.budget.trials is not None and self.started >= self.budget.trials):
             return None
         try:
-            candidate = self.replay.ask()
+            candidate = self.replay.ask([trial.candidate for trial in self.running.values()])
         except SpaceExhaustedError as error:
             self.reason = str(error)
             return None
-        if candidate.fidelity == FULL:
+        if candidate is None:
+            if self.running:
+                return None
+            raise SearchError(
+                "the strategy proposed nothing while no trial was running, so the search cannot go on; a strategy "
+                "returns None only to wait for a running trial, and raises SpaceExhaustedError at its end"
+            )
+        if candidate.fidelity is None:
             candidate = replace(candidate, fidelity=self.fidelity)
         trial = Trial(self.number, candidate)
+        self.running[trial.number] = trial
         self.number += 1
         self.started += 1
         return trial
 
     def done(self, trial: Trial) -> None:
+        del self.running[trial.number]
         self.replay.tell(trial)
         if trial.state is TrialState.INFEASIBLE:
             self.started -= 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from archwright.errors import SpaceExhaustedError
 from archwright.experiments.store import Store
@@ -52,15 +53,22 @@ class Replay:
             self.strategy.load_state_dict(saved["state"])
             self._events = saved["events"]
         strayed = False
+        running: dict[int, Candidate] = {}
+        if self._events:
+            for kind, trial in self.store.events()[: self._events]:
+                _follow(running, kind, trial)
         for kind, trial in self.store.events(self._events):
             self._events += 1
             if kind == "tell":
+                _follow(running, kind, trial)
                 self.strategy.tell(trial)
                 continue
             try:
-                strayed |= self.strategy.ask().architecture != trial.candidate.architecture
+                again = self.strategy.ask(list(running.values()))
+                strayed |= again is None or again.architecture != trial.candidate.architecture
             except SpaceExhaustedError:
                 strayed = True
+            _follow(running, kind, trial)
         if strayed:
             self.messages.append(
                 "the strategy did not repeat its earlier choices, so the search goes on differently than it would "
@@ -68,7 +76,7 @@ class Replay:
             )
         return trials
 
-    def ask(self) -> Candidate:
+    def ask(self, running: Sequence[Candidate] = ()) -> Candidate | None:
         """The strategy's next candidate; its trial must be started in the store before anything else happens.
 
         Raises:
@@ -77,9 +85,9 @@ class Replay:
         if self._asking > self._pause:
             self._save()
         begin = time.perf_counter()
-        candidate = self.strategy.ask()
+        candidate = self.strategy.ask(running)
         self._asking += time.perf_counter() - begin
-        self._events += 1
+        self._events += candidate is not None
         return candidate
 
     def tell(self, trial: Trial) -> None:
@@ -92,3 +100,11 @@ class Replay:
         self.store.put("strategy", {"events": self._events, "state": self.strategy.state_dict()})
         self._pause = max(_FIRST_PAUSE, _SHARE * (time.perf_counter() - begin))
         self._asking = 0.0
+
+
+def _follow(running: dict[int, Candidate], kind: str, trial: Trial) -> None:
+    """Keep the candidates that run, in the order of asking."""
+    if kind == "ask":
+        running[trial.number] = trial.candidate
+    else:
+        del running[trial.number]

@@ -15,7 +15,7 @@ from archwright.experiments.executors.executor import Job, Outcome
 from archwright.experiments.store import Stage
 from archwright.objectives import Objective, measure_cheap
 from archwright.spaces import Space
-from archwright.trials import Candidate, Measurement, TrialState
+from archwright.trials import Candidate, LocalTrial, Measurement, TrialState
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -113,7 +113,7 @@ class Evaluation:
         cheap = self._measure(limited, candidate)
         if any(objective.violation(cheap[objective.name]) > 0 for objective in limited):
             raise Infeasible(Measurement(cheap))
-        measurement = self.estimator.estimate(candidate)
+        measurement = self.estimator.estimate(candidate, LocalTrial(job.number))
         metrics = {**cheap, **measurement.metrics}
         metrics |= self._measure(
             [o for o in self.objectives if o.is_cheap and o.name not in metrics], candidate

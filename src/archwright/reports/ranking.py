@@ -59,7 +59,7 @@ def comparable(run: Run) -> list[Trial]:
     """
     kept = [trial for trial in completed(run) if keeps_limits(trial, run.objectives)]
     if run.best is not None:
-        kept = [trial for trial in kept if trial.candidate.fidelity == run.best.candidate.fidelity]
+        kept = [trial for trial in kept if trial.candidate.effort == run.best.candidate.effort]
     return kept
 
 

@@ -68,7 +68,7 @@ def top_table(run: Run, most: int = 20) -> Table:
     metrics = _metrics(run, top)
     again = {trial.number: trial for trial in run.retrained}
     first = next(objective.name for objective in run.objectives if objective.optimize)
-    several = len({trial.candidate.fidelity for trial in run.trials}) > 1
+    several = len({trial.candidate.effort for trial in run.trials}) > 1
     columns = ["trial", *(searched_metric(run, name) for name in metrics), "time"]
     columns += ["fidelity"] if several else []
     columns += [f"retrained: {metric_name(first)}"] if again else []
@@ -76,7 +76,7 @@ def top_table(run: Run, most: int = 20) -> Table:
     for trial in top:
         cells = [str(trial.number), *(metric_text(name, value_of(trial, name)) for name in metrics)]
         cells.append(duration(trial.seconds))
-        cells += [_fidelity(trial.candidate.fidelity)] if several else []
+        cells += [_fidelity(trial.candidate.effort)] if several else []
         if again:
             found = again.get(trial.number)
             cells.append(metric_text(first, value_of(found, first)) if found else MISSING)

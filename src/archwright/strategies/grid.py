@@ -43,7 +43,7 @@ class GridSearch(Strategy):
         self._asked = 0
         self._last: dict[str, Any] | None = None
 
-    def ask(self) -> Candidate:
+    def ask(self, running: Sequence[Candidate] = ()) -> Candidate:
         """The next architecture of the grid. See `Strategy.ask`."""
         for architecture in self._listing:
             if self._seen is None or self._seen.add(architecture):

@@ -55,7 +55,7 @@ class LocalSearch(Strategy):
         self._ordered_at: int | None = None
         self._ahead: list[Architecture] = []
 
-    def ask(self) -> Candidate:
+    def ask(self, running: Sequence[Candidate] = ()) -> Candidate:
         """A neighbour of where the climb is, or a random beginning. See `Strategy.ask`."""
         candidate = self._neighbor() if self._asked >= self.initial else None
         if candidate is None:

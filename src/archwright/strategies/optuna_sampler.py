@@ -110,7 +110,7 @@ class OptunaSampler(Strategy):
             ) from error
         return made
 
-    def ask(self) -> Candidate:
+    def ask(self, running: Sequence[Candidate] = ()) -> Candidate:
         """What the sampler suggests. See `Strategy.ask`."""
         architecture = None
         for attempt in range(_TRIES):

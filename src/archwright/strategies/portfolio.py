@@ -86,9 +86,9 @@ class Portfolio(Strategy):
         self.picked, options, self.why = fitting_strategy(space, objectives, trials)
         self._strategy = make_strategy(self.picked, space, objectives, seed, **options)
 
-    def ask(self) -> Candidate:
+    def ask(self, running: Sequence[Candidate] = ()) -> Candidate | None:
         """What the picked strategy proposes. See `Strategy.ask`."""
-        return self._strategy.ask()
+        return self._strategy.ask(running)
 
     def tell(self, trial: Trial) -> None:
         """Tell it."""

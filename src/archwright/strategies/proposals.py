@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, final
 
 from archwright.errors import SpaceExhaustedError
@@ -27,7 +27,7 @@ class Proposals(Strategy):
         self._asked = 0
         self._rest: Iterator[Architecture] | None = None
 
-    def ask(self) -> Candidate:
+    def ask(self, running: Sequence[Candidate] = ()) -> Candidate:
         """The next one.
 
         Raises:

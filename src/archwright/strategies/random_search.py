@@ -32,7 +32,7 @@ class RandomSearch(Strategy):
         self._seen = Seen(space)
         self._asked = 0
 
-    def ask(self) -> Candidate:
+    def ask(self, running: Sequence[Candidate] = ()) -> Candidate:
         """A random architecture. See `Strategy.ask`."""
         candidate = Candidate(self._seen.draw(random_for(self.seed, self._asked)))
         self._asked += 1

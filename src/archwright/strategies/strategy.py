@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 from archwright.trials import Candidate, Trial
@@ -18,8 +19,15 @@ class Strategy(ABC):
     """
 
     @abstractmethod
-    def ask(self) -> Candidate:
-        """The next candidate; its canonical form was not proposed before.
+    def ask(self, running: Sequence[Candidate] = ()) -> Candidate | None:
+        """The next candidate; its canonical form was not proposed before at its fidelity.
+
+        Args:
+            running: Those asked for and not told yet, in the order of asking.
+
+        Returns:
+            The candidate. None, which leaves the state as it was, when there is nothing to propose before a
+            running trial ends.
 
         Raises:
             SpaceExhaustedError: When every architecture of the space has been proposed.

@@ -15,7 +15,7 @@ import numpy as np
 
 from archwright.estimators.estimator import Estimator
 from archwright.spaces import Space
-from archwright.trials import FULL, Candidate, Fidelity
+from archwright.trials import FULL, Candidate, Fidelity, LocalTrial
 
 __all__ = ["EstimatorContract"]
 
@@ -40,7 +40,7 @@ class EstimatorContract:
     def test_measures_numbers(self) -> None:
         """Every metric is a finite number, the promised ones are there, and time is not negative."""
         for candidate in self._candidates():
-            measurement = self._made().estimate(candidate)
+            measurement = self._made().estimate(candidate, LocalTrial())
             assert set(self.metrics) <= set(measurement.metrics)
             for name, value in measurement.metrics.items():
                 assert isinstance(value, int | float), f"{name} is {value!r}"
@@ -51,26 +51,26 @@ class EstimatorContract:
         """Whatever was estimated before, and wherever the process's own random generators stand."""
         first, second = self._candidates()[:2]
         estimator = self._made()
-        expected = dict(estimator.estimate(first).metrics)
+        expected = dict(estimator.estimate(first, LocalTrial()).metrics)
         _move_generators()
-        estimator.estimate(second)
-        assert dict(estimator.estimate(first).metrics) == expected
-        assert dict(self._made().estimate(first).metrics) == expected
+        estimator.estimate(second, LocalTrial())
+        assert dict(estimator.estimate(first, LocalTrial()).metrics) == expected
+        assert dict(self._made().estimate(first, LocalTrial()).metrics) == expected
 
     def test_survives_pickling(self) -> None:
         """In the way in which it is sent to worker processes; the copy measures the same."""
         first, second = self._candidates()[:2]
         estimator = self._made()
         copy = pickle.loads(cloudpickle.dumps(estimator))
-        assert copy.estimate(first).metrics == estimator.estimate(first).metrics
+        assert copy.estimate(first, LocalTrial()).metrics == estimator.estimate(first, LocalTrial()).metrics
         used = pickle.loads(cloudpickle.dumps(estimator))
-        assert used.estimate(second).metrics == estimator.estimate(second).metrics
+        assert used.estimate(second, LocalTrial()).metrics == estimator.estimate(second, LocalTrial()).metrics
 
     def test_honours_the_fidelity(self) -> None:
         """It takes each fidelity, and trains no longer than asked for."""
         candidate = self._candidates()[0]
         for fidelity in self.fidelities:
-            measurement = self._made().estimate(replace(candidate, fidelity=fidelity))
+            measurement = self._made().estimate(replace(candidate, fidelity=fidelity), LocalTrial())
             assert set(self.metrics) <= set(measurement.metrics)
             epochs = [int(point["epoch"]) for point in measurement.curve]
             assert epochs == list(range(1, len(epochs) + 1))
@@ -80,8 +80,8 @@ class EstimatorContract:
     def test_the_parent_does_not_matter(self) -> None:
         """Where a candidate comes from is not part of what is measured."""
         candidate = self._candidates()[0]
-        orphan = self._made().estimate(candidate).metrics
-        assert self._made().estimate(replace(candidate, parent=3)).metrics == orphan
+        orphan = self._made().estimate(candidate, LocalTrial()).metrics
+        assert self._made().estimate(replace(candidate, parent=3), LocalTrial()).metrics == orphan
 
     def _made(self) -> Estimator:
         return type(self).make(type(self).make_space())

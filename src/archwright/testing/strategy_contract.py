@@ -16,7 +16,7 @@ from archwright.spaces import Space
 from archwright.strategies import Strategy
 from archwright.testing.toy_estimator import ToyEstimator
 from archwright.testing.toy_spaces import TOY_SPACES
-from archwright.trials import Candidate, Measurement, Trial, TrialState
+from archwright.trials import Candidate, LocalTrial, Measurement, Trial, TrialState
 
 __all__ = ["StrategyContract"]
 
@@ -192,7 +192,7 @@ def _mixed(space: Space) -> _Fate:
             return _ended(number, candidate, TrialState.FAILED)
         if number % 7 == 5:
             return _ended(number, candidate, TrialState.INFEASIBLE)
-        return Trial(number, candidate, TrialState.COMPLETED, estimator.estimate(candidate))
+        return Trial(number, candidate, TrialState.COMPLETED, estimator.estimate(candidate, LocalTrial()))
 
     return fate
 

@@ -12,7 +12,7 @@ from archwright.errors import TrialError, UsageError
 from archwright.estimators.estimator import Estimator
 from archwright.objectives import Direction, Objective
 from archwright.spaces import Architecture, Space
-from archwright.trials import Candidate, Measurement
+from archwright.trials import Candidate, Measurement, TrialContext
 
 __all__ = ["ToyEstimator"]
 
@@ -56,14 +56,14 @@ class ToyEstimator(Estimator):
         self.space, self.epochs, self.sleep, self.fails = space, epochs, sleep, fails
         self._weights = np.arange(1, space.columns + 1) * _GOLDEN % 1.0
 
-    def estimate(self, candidate: Candidate) -> Measurement:
+    def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
         """Work out the formula. See `Estimator.estimate`."""
         begin = time.perf_counter()
         if self.sleep:
             time.sleep(self.sleep)
         if self.fails is not None and self.fails(candidate.architecture):
             raise TrialError(f"the toy estimator was told to fail on {candidate.architecture!r}")
-        fidelity = candidate.fidelity
+        fidelity = candidate.effort
         final = self.score(candidate.architecture)
         curve = [
             {"epoch": e, "score": round(final * (1 - 2.0 ** (-e * fidelity.data_fraction)), _DIGITS)}

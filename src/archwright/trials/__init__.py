@@ -1,8 +1,21 @@
 """The shared records: what a strategy proposes, what an estimator measures, what happened."""
 
 from archwright.trials.candidate import Candidate
+from archwright.trials.context import Checkpoint, LocalTrial, Report, TrialContext, Verdict
 from archwright.trials.fidelity import FULL, Fidelity
 from archwright.trials.measurement import Measurement
 from archwright.trials.trial import Trial, TrialState
 
-__all__ = ["FULL", "Candidate", "Fidelity", "Measurement", "Trial", "TrialState"]
+__all__ = [
+    "FULL",
+    "Candidate",
+    "Checkpoint",
+    "Fidelity",
+    "LocalTrial",
+    "Measurement",
+    "Report",
+    "Trial",
+    "TrialContext",
+    "TrialState",
+    "Verdict",
+]

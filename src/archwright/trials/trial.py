@@ -13,10 +13,12 @@ __all__ = ["Trial", "TrialState"]
 
 
 class TrialState(StrEnum):
-    """Where a trial stands. A trial starts as running and moves once."""
+    """Where a trial stands. A trial starts as running and moves once; pre-empted, it is running again."""
 
     RUNNING = "running"
     COMPLETED = "completed"
+    PRUNED = "pruned"
+    """Stopped by a pruner before its end; what it reached counts."""
     FAILED = "failed"
     INFEASIBLE = "infeasible"
     """Over a limit on a cheap objective, so it was never estimated."""

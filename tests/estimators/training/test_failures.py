@@ -12,7 +12,7 @@ from archwright.errors import TrialError, UsageError
 from archwright.estimators import Recipe, Training
 from archwright.spaces import Space, layer
 from archwright.tasks import from_text
-from archwright.trials import Candidate
+from archwright.trials import Candidate, LocalTrial
 
 
 class Fragile(nn.Module):
@@ -98,7 +98,7 @@ class HugeInside(nn.Linear):
 def test_out_of_memory_while_building(blobs, network):
     space = Space(network)
     with pytest.raises(TrialError, match=r"out of memory: .*10{15}|out of memory: .*allocate"):
-        Training(space, blobs).estimate(Candidate(space.sample(0)))
+        Training(space, blobs).estimate(Candidate(space.sample(0)), LocalTrial())
 
 
 def test_out_of_memory_lets_go_of_the_network(train, blobs):
@@ -119,10 +119,10 @@ def test_out_of_memory_lets_go_of_the_network(train, blobs):
 def test_a_network_that_does_not_build(blobs):
     space = Space(layer(nn.Sequential, layer(nn.Linear, 4, 5), layer(nn.Linear, 6, 3)))
     with pytest.raises(TrialError, match=r"shape .*Linear.*shapes cannot be multiplied"):
-        Training(space, blobs).estimate(Candidate(space.sample(0)))
+        Training(space, blobs).estimate(Candidate(space.sample(0)), LocalTrial())
     space = Space(layer(nn.Linear, 4, -3))
     with pytest.raises(TrialError, match="could not build"):
-        Training(space, blobs).estimate(Candidate(space.sample(0)))
+        Training(space, blobs).estimate(Candidate(space.sample(0)), LocalTrial())
 
 
 @pytest.mark.parametrize(

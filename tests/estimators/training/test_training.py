@@ -15,7 +15,7 @@ from archwright.errors import TrialError, UsageError
 from archwright.estimators import Estimator, Recipe, Training
 from archwright.spaces import Space, categorical, choice, layer, real, switch
 from archwright.tasks import digits
-from archwright.trials import Candidate, Fidelity
+from archwright.trials import Candidate, Fidelity, LocalTrial
 
 
 def network_of(kind="conv"):
@@ -70,7 +70,7 @@ def test_the_measurement(training, candidate):
         assert training.task.metrics(network(inputs), targets)["loss"] == pytest.approx(
             measured.metrics["loss"]
         )
-    assert training.estimate(candidate).metrics == measured.metrics
+    assert training.estimate(candidate, LocalTrial()).metrics == measured.metrics
 
 
 def test_the_network_is_plain(training, candidate):
@@ -95,7 +95,7 @@ def test_the_network_is_plain(training, candidate):
 def test_it_learns(pictures):
     space = Space(layer(network_of))
     measured = Training(space, pictures, Recipe(epochs=15, learning_rate=0.02)).estimate(
-        Candidate(space.sample(0))
+        Candidate(space.sample(0)), LocalTrial()
     )
     assert measured.curve[-1]["train_loss"] < 0.3 < measured.curve[0]["train_loss"]
     assert measured.metrics["accuracy"] >= 0.9
@@ -127,7 +127,7 @@ def test_the_same_candidate_and_seed_give_the_same_bits(training, candidate):
     other = Training(
         Space(layer(nn.Sequential, layer(nn.Flatten), layer(nn.LazyLinear, 2))), training.task, Recipe()
     )
-    other.estimate(Candidate(other.space.sample(0)))
+    other.estimate(Candidate(other.space.sample(0)), LocalTrial())
     torch.randn(1000)
     again, second = training.fit(candidate)
     assert first.metrics == second.metrics
@@ -146,13 +146,14 @@ def test_another_process_gives_the_same_bits():
         from archwright.estimators import Recipe, Training
         from archwright.spaces import Space, layer
         from archwright.tasks import breast_cancer
-        from archwright.trials import Candidate, Fidelity
+        from archwright.trials import Candidate, Fidelity, LocalTrial
 
         def run():
             parts = [layer(nn.Linear, 30, 16), layer(nn.BatchNorm1d, 16), layer(nn.ReLU), layer(nn.Dropout, 0.3)]
             space = Space(layer(nn.Sequential, *parts, layer(nn.Linear, 16, 2)))
             training = Training(space, breast_cancer(), Recipe(epochs=3, augmentation="noise"), threads=1)
-            return training.estimate(Candidate(space.sample(0), Fidelity(data_fraction=0.5))).metrics["loss"].hex()
+            candidate = Candidate(space.sample(0), Fidelity(data_fraction=0.5))
+            return training.estimate(candidate, LocalTrial()).metrics["loss"].hex()
     """
     source = textwrap.dedent(code)
     here: dict = {}
@@ -187,7 +188,9 @@ def test_it_survives_pickling(blobs, dumps):
     training = Training(space, blobs, Recipe(epochs=1), threads=1)
     candidate = Candidate(space.sample(0))
     copy = pickle.loads(dumps(training))
-    assert copy.estimate(candidate).metrics == training.estimate(candidate).metrics
+    assert (
+        copy.estimate(candidate, LocalTrial()).metrics == training.estimate(candidate, LocalTrial()).metrics
+    )
 
 
 # Data
@@ -208,10 +211,10 @@ class OneByOne(Dataset):
 @pytest.mark.parametrize("fraction", [1.0, 0.4])
 def test_a_dataset_read_one_by_one_gives_the_same_numbers(training, candidate, fraction):
     candidate = Candidate(candidate.architecture, Fidelity(data_fraction=fraction))
-    expected = training.estimate(candidate).metrics
+    expected = training.estimate(candidate, LocalTrial()).metrics
     training.task.train = OneByOne(training.task.train)
     training.task.validation = OneByOne(training.task.validation)
-    assert training.estimate(candidate).metrics == expected
+    assert training.estimate(candidate, LocalTrial()).metrics == expected
 
 
 class Sealed(Dataset):
@@ -287,7 +290,7 @@ def test_the_space_sets_fields_of_the_recipe(blobs, constant):
     training = Training(space, blobs, Recipe(epochs=9))
     seen = {}
     for architecture in space:
-        curve = training.estimate(Candidate(architecture)).curve
+        curve = training.estimate(Candidate(architecture), LocalTrial()).curve
         seen[len(curve)] = curve[-1]["learning_rate"]
     assert seen == {2: 0.5, 3: 0.25}
 
@@ -301,11 +304,11 @@ def test_a_value_that_the_recipe_refuses_fails_the_trial(blobs):
     space = Space(layer(nn.Linear, 4, 3), training={"batch_size": choice(1, 8, name="size")})
     training = Training(space, blobs, Recipe(epochs=1))
     with pytest.raises(TrialError, match=r"do not make a recipe.*batch_size to be an integer >= 2, got 1"):
-        training.estimate(Candidate(space.architecture({"training.size": 1})))
-    assert training.estimate(Candidate(space.architecture({"training.size": 8}))).metrics
+        training.estimate(Candidate(space.architecture({"training.size": 1})), LocalTrial())
+    assert training.estimate(Candidate(space.architecture({"training.size": 8})), LocalTrial()).metrics
     space = Space(layer(nn.Linear, 4, 3), training={"augmentation": "flip"})
     with pytest.raises(TrialError, match="'flip' needs inputs of shape"):
-        Training(space, blobs, Recipe(epochs=1)).estimate(Candidate(space.sample(0)))
+        Training(space, blobs, Recipe(epochs=1)).estimate(Candidate(space.sample(0)), LocalTrial())
 
 
 # Where it runs
@@ -316,7 +319,7 @@ def test_other_precisions(pictures, precision):
     space = Space(layer(network_of))
     training = Training(space, pictures, Recipe(epochs=2), precision=precision)
     network, measured = training.fit(Candidate(space.sample(0)))
-    plain = Training(space, pictures, Recipe(epochs=2)).estimate(Candidate(space.sample(0)))
+    plain = Training(space, pictures, Recipe(epochs=2)).estimate(Candidate(space.sample(0)), LocalTrial())
     assert measured.metrics["loss"] != plain.metrics["loss"]
     assert measured.metrics["loss"] == pytest.approx(plain.metrics["loss"], abs=0.2)
     assert {tensor.dtype for tensor in network.parameters()} == {torch.float32}
@@ -333,7 +336,9 @@ def test_threads_are_set_while_it_trains(blobs):
 
     before = torch.get_num_threads()
     space = Space(layer(Spy, 4, 3))
-    Training(space, blobs, Recipe(epochs=1), threads=before + 1).estimate(Candidate(space.sample(0)))
+    Training(space, blobs, Recipe(epochs=1), threads=before + 1).estimate(
+        Candidate(space.sample(0)), LocalTrial()
+    )
     assert set(seen) == {before + 1}
     assert torch.get_num_threads() == before
 

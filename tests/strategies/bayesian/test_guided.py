@@ -11,7 +11,7 @@ from archwright.strategies.bayesian import BANANAS, ForestSearch, GuidedSearch
 from archwright.surrogates import GaussianProcess, RandomForest
 from archwright.testing import StrategyContract, ToyEstimator
 from archwright.testing.toy_spaces import flat
-from archwright.trials import Trial, TrialState
+from archwright.trials import LocalTrial, Trial, TrialState
 
 SCORE = ToyEstimator.objectives[:1]
 
@@ -38,7 +38,7 @@ def best_of(strategy: Strategy, trials: int) -> float:
     best = 0.0
     for number in range(trials):
         candidate = strategy.ask()
-        trial = Trial(number, candidate, TrialState.COMPLETED, estimator.estimate(candidate))
+        trial = Trial(number, candidate, TrialState.COMPLETED, estimator.estimate(candidate, LocalTrial()))
         best = max(best, trial.metrics["score"])
         strategy.tell(trial)
     return best

@@ -17,7 +17,7 @@ from archwright.strategies.bayesian import BoTorchSearch, GuidedSearch, Hypervol
 from archwright.surrogates import GaussianProcess
 from archwright.testing import StrategyContract, ToyEstimator
 from archwright.testing.toy_spaces import conditional, flat
-from archwright.trials import Trial, TrialState
+from archwright.trials import LocalTrial, Trial, TrialState
 
 pytest.importorskip("botorch")
 
@@ -44,7 +44,9 @@ def search(strategy: Strategy, trials: int, batch: int = 1) -> list[Trial]:
     done: list[Trial] = []
     while len(done) < trials:
         for candidate in [strategy.ask() for _ in range(batch)]:
-            done.append(Trial(len(done), candidate, TrialState.COMPLETED, estimator.estimate(candidate)))
+            done.append(
+                Trial(len(done), candidate, TrialState.COMPLETED, estimator.estimate(candidate, LocalTrial()))
+            )
             strategy.tell(done[-1])
     return done
 
@@ -72,7 +74,11 @@ def test_goes_on_from_its_state(name: str, objectives: tuple[Objective, ...]) ->
     first, second = (make_strategy(name, space, objectives, initial=4, every=4) for _ in range(2))
     asked = [first.ask() for _ in range(6)]
     for number in (0, 1, 4, 5):
-        first.tell(Trial(number, asked[number], TrialState.COMPLETED, estimator.estimate(asked[number])))
+        first.tell(
+            Trial(
+                number, asked[number], TrialState.COMPLETED, estimator.estimate(asked[number], LocalTrial())
+            )
+        )
     asked += [first.ask() for _ in range(3)]
     first.tell(Trial(7, asked[7], TrialState.FAILED, error="the loss became NaN"))
     second.load_state_dict(json.loads(json.dumps(first.state_dict())))

@@ -11,7 +11,7 @@ from archwright.objectives import Direction, Objective
 from archwright.strategies.bayesian import BayesianSearch
 from archwright.testing import StrategyContract, ToyEstimator
 from archwright.testing.toy_spaces import flat
-from archwright.trials import Candidate, Measurement, Trial, TrialState
+from archwright.trials import Candidate, LocalTrial, Measurement, Trial, TrialState
 
 SCORE = ToyEstimator.objectives[:1]
 
@@ -34,7 +34,9 @@ def search(strategy: BayesianSearch, trials: int, batch: int = 1) -> list[Trial]
     while len(done) < trials:
         asked = [strategy.ask() for _ in range(batch)]
         for candidate in asked:
-            done.append(Trial(len(done), candidate, TrialState.COMPLETED, estimator.estimate(candidate)))
+            done.append(
+                Trial(len(done), candidate, TrialState.COMPLETED, estimator.estimate(candidate, LocalTrial()))
+            )
             strategy.tell(done[-1])
     return done
 
@@ -44,7 +46,8 @@ def test_finds_the_best_of_59049_in_60_trials(batch: int) -> None:
     space = flat(10, 3)
     weights = (np.arange(1, 31) * (5**0.5 - 1) / 2 % 1.0).reshape(10, 3)
     best = ToyEstimator(space).estimate(
-        Candidate(space.decode((weights == weights.max(1, keepdims=True)).ravel().astype(float)))
+        Candidate(space.decode((weights == weights.max(1, keepdims=True)).ravel().astype(float))),
+        LocalTrial(),
     )
     found = max(trial.metrics["score"] for trial in search(BayesianSearch(space, SCORE), 60, batch))
     assert found == best.metrics["score"]
@@ -57,7 +60,9 @@ def test_finds_the_best_that_keeps_a_limit(limit: float) -> None:
         Objective("score", Direction.MAXIMIZE),
         Objective("cost", Direction.MINIMIZE, limit, optimize=False),
     )
-    measured = [ToyEstimator(space).estimate(Candidate(architecture)).metrics for architecture in space]
+    measured = [
+        ToyEstimator(space).estimate(Candidate(architecture), LocalTrial()).metrics for architecture in space
+    ]
     best = max(metrics["score"] for metrics in measured if metrics["cost"] <= limit)
     done = search(BayesianSearch(space, objectives), 60)
     assert max(trial.metrics["score"] for trial in done if trial.metrics["cost"] <= limit) == best
@@ -91,7 +96,9 @@ def test_what_was_tried_elsewhere_is_learned_from_and_not_proposed() -> None:
     donor = BayesianSearch(space, SCORE).ask()
     for number, architecture in enumerate(told):
         candidate = type(donor)(architecture)
-        strategy.tell(Trial(number, candidate, TrialState.COMPLETED, estimator.estimate(candidate)))
+        strategy.tell(
+            Trial(number, candidate, TrialState.COMPLETED, estimator.estimate(candidate, LocalTrial()))
+        )
     assert not {strategy.ask().architecture for _ in range(7)} & set(told)
 
 

@@ -13,7 +13,7 @@ from archwright.spaces import Space
 from archwright.strategies import NSGA2, RandomSearch, Strategy
 from archwright.testing import StrategyContract, ToyEstimator
 from archwright.testing.toy_spaces import conditional, flat
-from archwright.trials import Measurement, Trial, TrialState
+from archwright.trials import LocalTrial, Measurement, Trial, TrialState
 
 TWO = ToyEstimator.objectives
 SCORE, COST = TWO
@@ -37,7 +37,9 @@ def search(strategy: Strategy, space: Space, trials: int) -> list[Trial]:
     estimator, done = ToyEstimator(space, epochs=40), []
     for number in range(trials):
         candidate = strategy.ask()
-        done.append(Trial(number, candidate, TrialState.COMPLETED, estimator.estimate(candidate)))
+        done.append(
+            Trial(number, candidate, TrialState.COMPLETED, estimator.estimate(candidate, LocalTrial()))
+        )
         strategy.tell(done[-1])
     return done
 
@@ -56,7 +58,7 @@ def test_survivors_are_the_first_fronts_and_of_the_last_the_loneliest() -> None:
         for number in range(generation * size, (generation + 1) * size):
             candidate = strategy.ask()
             assert [m.number for m in strategy.population] == sorted(t.number for t in population)
-            measured = ToyEstimator(space, epochs=40).estimate(candidate)
+            measured = ToyEstimator(space, epochs=40).estimate(candidate, LocalTrial())
             done.append(Trial(number, candidate, TrialState.COMPLETED, measured))
             strategy.tell(done[-1])
         ranks = moocore.pareto_rank(np.array([losses(t) for t in done]))
@@ -119,7 +121,9 @@ def test_a_generation_ends_when_its_brood_has_ended_in_any_order() -> None:
     estimator = ToyEstimator(space)
     for number, candidate in reversed(list(enumerate(asked, 4))):
         assert strategy.population == before
-        strategy.tell(Trial(number, candidate, TrialState.COMPLETED, estimator.estimate(candidate)))
+        strategy.tell(
+            Trial(number, candidate, TrialState.COMPLETED, estimator.estimate(candidate, LocalTrial()))
+        )
     assert len(strategy.population) == 4
     assert strategy.state_dict()["brood"] == []
 

@@ -13,7 +13,7 @@ from archwright.spaces import Space
 from archwright.strategies import RandomSearch, RegularizedEvolution, Strategy
 from archwright.testing import StrategyContract, ToyEstimator
 from archwright.testing.toy_spaces import flat, spellings
-from archwright.trials import Candidate, Measurement, Trial, TrialState
+from archwright.trials import Candidate, LocalTrial, Measurement, Trial, TrialState
 
 SCORE = ToyEstimator.objectives[:1]
 TWO = ToyEstimator.objectives
@@ -40,7 +40,9 @@ def search(strategy: Strategy, space: Space, trials: int) -> list[Trial]:
     estimator, done = ToyEstimator(space, epochs=40), []
     for number in range(trials):
         candidate = strategy.ask()
-        done.append(Trial(number, candidate, TrialState.COMPLETED, estimator.estimate(candidate)))
+        done.append(
+            Trial(number, candidate, TrialState.COMPLETED, estimator.estimate(candidate, LocalTrial()))
+        )
         strategy.tell(done[-1])
     return done
 
@@ -109,7 +111,7 @@ def test_finds_the_feasible_part_of_a_space() -> None:
             keeps = cost <= 0.13
             found += keeps
             state = TrialState.COMPLETED if keeps else TrialState.INFEASIBLE
-            metrics = estimator.estimate(candidate).metrics if keeps else {"cost": cost}
+            metrics = estimator.estimate(candidate, LocalTrial()).metrics if keeps else {"cost": cost}
             strategy.tell(Trial(number, candidate, state, Measurement(metrics)))
         return found
 

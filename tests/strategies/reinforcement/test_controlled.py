@@ -21,7 +21,7 @@ from archwright.strategies.reinforcement.tensors import (
 )
 from archwright.testing import ToyEstimator
 from archwright.testing.toy_spaces import constrained, flat
-from archwright.trials import Measurement, Trial, TrialState
+from archwright.trials import LocalTrial, Measurement, Trial, TrialState
 
 SCORE = ToyEstimator.objectives[:1]
 
@@ -30,7 +30,7 @@ def search(strategy: Strategy, space: Space, trials: int) -> list[float]:
     estimator, scores = ToyEstimator(space, epochs=40), []
     for number in range(trials):
         candidate = strategy.ask()
-        measured = estimator.estimate(candidate)
+        measured = estimator.estimate(candidate, LocalTrial())
         scores.append(measured.metrics["score"])
         strategy.tell(Trial(number, candidate, TrialState.COMPLETED, measured))
     return scores

@@ -20,7 +20,7 @@ from archwright.estimators.training.recipe import Recipe
 from archwright.objectives import CHEAP, measure_cheap
 from archwright.tasks.batches import Examples, predict
 from archwright.tasks.task import Task
-from archwright.trials import Candidate, Measurement
+from archwright.trials import Candidate, Measurement, TrialContext
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -75,7 +75,7 @@ class Training(Estimator):
         self.threads = threads
         self._check()
 
-    def estimate(self, candidate: Candidate) -> Measurement:
+    def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
         """Train a candidate and score it. See `fit`."""
         return self.fit(candidate)[1]
 
@@ -170,7 +170,7 @@ class Training(Estimator):
             raise TrialError(
                 f"the training values of the architecture do not make a recipe: {error}"
             ) from error
-        epochs = candidate.fidelity.epochs
+        epochs = candidate.effort.epochs
         if epochs is None:
             return recipe
         return recipe.replace(epochs=epochs, warmup_epochs=recipe.warmup_epochs * epochs / recipe.epochs)
@@ -210,7 +210,7 @@ class Training(Estimator):
         network.to(fabric.device)
         optimizer = make_optimizer(recipe, network, fused=fabric.device.type == "cpu")
         module, optimizer = fabric.setup(network, optimizer)
-        epochs = Epochs(self.task, recipe, fabric, module, optimizer, seeds, candidate.fidelity)
+        epochs = Epochs(self.task, recipe, fabric, module, optimizer, seeds, candidate.effort)
         validation = Examples(self.task.validation, fabric.device)
         curve: list[dict[str, float]] = []
         best = BestEpoch(self.task.metric)

@@ -209,7 +209,7 @@ class SQLStore(Store):
                 "number": trial.number,
                 "state": TrialState.RUNNING.value,
                 "architecture": _text(candidate.architecture.to_json()),
-                "fidelity": _text(candidate.fidelity.to_json()),
+                "fidelity": _text(candidate.fidelity.to_json()) if candidate.fidelity else None,
                 "parent": candidate.parent,
                 "started": trial.started,
                 "asked": self._events,
@@ -266,7 +266,7 @@ class SQLStore(Store):
             .where(TRIALS.c.run == self._run, TRIALS.c.stage == stage.value)
             .order_by(TRIALS.c.number)
         )
-        fidelities: dict[str, Fidelity] = {}
+        fidelities: dict[str | None, Fidelity | None] = {None: None}
         with _without_collection():
             for row in self._live.execute(query).all():
                 (

@@ -130,7 +130,7 @@ class GuidedSearch(Strategy):
             )
         return np.array([o.loss(float(value)) for o, value in zip(optimized, reference, strict=True)])
 
-    def ask(self) -> Candidate:
+    def ask(self, running: Sequence[Candidate] = ()) -> Candidate:
         """The candidate that promises most, or one of the first random architectures. See `Strategy.ask`."""
         random = random_for(self.seed, self._asked)
         candidate = self._promising(random) if self._asked >= self.initial else None

@@ -117,7 +117,7 @@ class BayesianSearch(Strategy):
 
     # The seam
 
-    def ask(self) -> Candidate:
+    def ask(self, running: Sequence[Candidate] = ()) -> Candidate:
         """The most promising candidate, or one of the first random architectures. See `Strategy.ask`."""
         candidate = self._promising() if self._asked >= self.initial else None
         if candidate is None:

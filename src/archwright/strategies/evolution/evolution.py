@@ -74,7 +74,7 @@ class Evolution(Strategy):
         """The trials that parents are selected from, oldest first."""
         return tuple(self._members)
 
-    def ask(self) -> Candidate:
+    def ask(self, running: Sequence[Candidate] = ()) -> Candidate:
         """A child, or one of the first random architectures. See `Strategy.ask`."""
         random = random_for(self.seed, self._asked)
         candidate = self._child(random) if self._asked >= self.initial and self._members else None

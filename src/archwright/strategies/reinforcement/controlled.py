@@ -108,7 +108,7 @@ class Controlled(Strategy):
             rewards: One for each; more is better.
         """
 
-    def ask(self) -> Candidate:
+    def ask(self, running: Sequence[Candidate] = ()) -> Candidate:
         """What the controller writes. See `Strategy.ask`."""
         architecture = self._written()
         if architecture is None:
