@@ -73,7 +73,7 @@ def comparison(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
     runs = tmp_path / "out" / "runs.jsonl"
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while not (runs.is_file() and runs.stat().st_size):
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < deadline
@@ -85,7 +85,7 @@ def comparison(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 def test_an_interrupt_keeps_what_is_finished(comparison: subprocess.Popen[str], tmp_path: Path) -> None:
     os.killpg(comparison.pid, signal.SIGINT)  # as a terminal does: to every process of the command
-    _, told = comparison.communicate(timeout=60)
+    _, told = comparison.communicate(timeout=240)
     assert comparison.returncode == 130, told
     assert "the same command goes on" in told
     assert "Traceback" not in told
@@ -96,7 +96,7 @@ def test_an_interrupt_keeps_what_is_finished(comparison: subprocess.Popen[str], 
 def test_kill_minus_nine_leaves_no_process_behind(comparison: subprocess.Popen[str]) -> None:
     comparison.kill()
     # The pipe ends when the last process that holds it does.
-    comparison.communicate(timeout=30)
+    comparison.communicate(timeout=240)
 
 
 @pytest.mark.parametrize(

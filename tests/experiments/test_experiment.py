@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -84,15 +83,20 @@ def test_a_target_ends_the_search(make_store: MakeStore) -> None:
 
 
 def test_minutes_end_the_search_and_are_counted_over_sessions(make_store: MakeStore) -> None:
+    # Bounds that a busy machine keeps: a trial takes 0.1 seconds at least, and nothing at most.
     store = make_store()
     with pytest.raises(KeyboardInterrupt):
-        run_search(store, budget=Budget(minutes=0.6 / 60), estimator=_Slow(0.1, stop_after=3))
+        run_search(store, budget=Budget(minutes=60), estimator=_Slow(0.1, stop_after=3))
     store.close()
     store = make_store()
-    begin = time.monotonic()
-    assert run_search(store, budget=Budget(minutes=0.6 / 60), estimator=_Slow(0.1)) == "0.01 minutes"
-    assert time.monotonic() - begin < 0.6  # a fresh search would take longer
-    assert 4 <= len(store.trials()) <= 8
+    assert run_search(store, budget=Budget(minutes=0.24 / 60), estimator=_Slow(0.1)) == "0.004 minutes"
+    assert 3 <= len(store.trials()) <= 4  # the one that was broken off may be gone on with
+
+
+def test_minutes_end_a_fresh_search(make_store: MakeStore) -> None:
+    store = make_store()
+    assert run_search(store, budget=Budget(minutes=0.24 / 60), estimator=_Slow(0.1)) == "0.004 minutes"
+    assert 1 <= len(store.trials()) <= 3
 
 
 class _Slow(ToyEstimator):

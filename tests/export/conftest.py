@@ -92,7 +92,7 @@ def run_alone() -> Callable[..., str]:
 
     def run(code: str, *arguments: object) -> str:
         command = [sys.executable, "-I", "-c", ALONE + textwrap.dedent(code), *map(str, arguments)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

@@ -629,7 +629,7 @@ def test_a_real_notebook(tmp_path):
         text=True,
         env=environment,
         check=False,
-        timeout=120,
+        timeout=240,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "self.inner = Bare(n, n)" in done.stdout

@@ -129,7 +129,7 @@ def test_hovering_tells_of_the_trial(digits_page):
     digits_page.mouse.move(found["x"] - 2, found["y"] - 2)
     digits_page.mouse.move(found["x"], found["y"])
     label = digits_page.locator("[data-figure=pareto] .hoverlayer .hovertext")
-    label.wait_for(timeout=5000)
+    label.wait_for(timeout=60_000)
     told = label.text_content()
     assert found["text"].split("<br>")[0].replace("<b>", "").replace("</b>", "") in told
     assert "width=" in told
@@ -140,7 +140,7 @@ def test_the_page_fits_its_window_and_its_text_can_be_read(digits_page, width):
     digits_page.set_viewport_size({"width": width, "height": 800})
     assert digits_page.evaluate("document.documentElement.scrollWidth") <= width
     plots = "[...document.querySelectorAll('svg.main-svg')].map((e) => e.getBoundingClientRect().right)"
-    for _ in range(100):  # plots follow a change of the window with a delay
+    for _ in range(600):  # plots follow a change of the window with a delay
         if max(digits_page.evaluate(plots)) <= width:
             break
         digits_page.wait_for_timeout(100)
@@ -193,7 +193,7 @@ def test_it_prints_on_white(digits_page):
     digits_page.wait_for_selector("html[data-drawn=light]", state="attached")
     overhang = """[...document.querySelectorAll('[data-figure]')].map((e) =>
         e.querySelector('svg.main-svg').getBoundingClientRect().right - e.getBoundingClientRect().right)"""
-    for _ in range(100):
+    for _ in range(600):
         if max(digits_page.evaluate(overhang)) < 2:
             break
         digits_page.wait_for_timeout(100)

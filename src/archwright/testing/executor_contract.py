@@ -16,7 +16,7 @@ from archwright.trials import Candidate, Measurement, TrialState
 
 __all__ = ["ExecutorContract", "IsolatedExecutorContract"]
 
-_PATIENCE = 60.0
+_PATIENCE = 240.0
 """Seconds in which anything must have come back."""
 
 
@@ -54,7 +54,7 @@ class ExecutorContract:
             begin = time.perf_counter()
             assert executor.wait(0.0) == []
             assert executor.wait(0.2) == []
-            assert time.perf_counter() - begin < 5.0
+            assert time.perf_counter() - begin < _PATIENCE / 3
 
     def test_may_be_closed_twice(self) -> None:
         """Gently after its jobs; and without ever having been opened."""
@@ -73,10 +73,10 @@ class ExecutorContract:
                 time.sleep(_PATIENCE)
             return _answer(job)
 
-        with self._opened(work, time_limit=1.0) as executor:
+        with self._opened(work, time_limit=3.0) as executor:
             first, second = sorted(_all(executor, _jobs(2)), key=lambda outcome: outcome.job.number)
         assert first.state is TrialState.FAILED
-        assert "time limit of 1 s" in (first.error or "")
+        assert "time limit of 3 s" in (first.error or "")
         assert second.state is TrialState.COMPLETED
 
     @contextlib.contextmanager

@@ -22,7 +22,7 @@ from archwright.trials import Candidate, Fidelity, Measurement, Trial, TrialStat
 
 __all__ = ["StoreContract"]
 
-_PATIENCE = 30.0
+_PATIENCE = 240.0
 """Seconds that another process may take for what it should do at once."""
 
 

@@ -12,12 +12,11 @@ def network():
 
 
 def step(recipe, net, fused=True):
+    """Three steps by given slopes: a computed one may be rounding noise, which Adam turns into full steps."""
     optimizer = make_optimizer(recipe, net, fused=fused)
-    inputs = torch.linspace(-1, 1, 12).view(3, 1, 4)
-    for _ in range(3):
-        loss = net(inputs).square().mean()
-        optimizer.zero_grad()
-        loss.backward()
+    for turn in range(3):
+        for parameter in net.parameters():
+            parameter.grad = torch.linspace(0.5 - turn, 2.0, parameter.numel()).view_as(parameter)
         optimizer.step()
     return [parameter.detach().clone() for parameter in net.parameters()]
 

@@ -25,21 +25,19 @@ def test_a_job_over_the_time_limit_has_failed_though_it_catches_everything() -> 
     executor = InlineExecutor(time_limit=0.2)
     executor.open(stubborn)
     executor.submit(JOB)
-    begin = time.monotonic()
     (outcome,) = executor.wait(0.0)
-    assert time.monotonic() - begin < 5
     assert outcome.error == "over the time limit of 0.2 s"
     assert outcome.state is TrialState.FAILED
 
 
 def test_the_alarm_is_gone_after_a_job() -> None:
     before = signal.getsignal(signal.SIGALRM)
-    executor = InlineExecutor(time_limit=0.3)
+    executor = InlineExecutor(time_limit=100.0)
     executor.open(lambda job: Outcome(job, TrialState.COMPLETED))
     executor.submit(JOB)
     assert executor.wait(0.0)[0].state is TrialState.COMPLETED
     assert signal.getsignal(signal.SIGALRM) is before
-    time.sleep(0.4)
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
 def test_nothing_waits_where_nothing_was_submitted() -> None:

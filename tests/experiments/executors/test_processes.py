@@ -44,7 +44,7 @@ def work(job: Job) -> Outcome:
     return Outcome(job, TrialState.COMPLETED, Measurement(metrics))
 
 
-def finish(executor: ProcessesExecutor, count: int, seconds: float = 60) -> dict[int, Outcome]:
+def finish(executor: ProcessesExecutor, count: int, seconds: float = 240) -> dict[int, Outcome]:
     found: dict[int, Outcome] = {}
     deadline = time.monotonic() + seconds
     while len(found) < count and time.monotonic() < deadline:
@@ -54,7 +54,7 @@ def finish(executor: ProcessesExecutor, count: int, seconds: float = 60) -> dict
 
 @pytest.fixture
 def executor() -> Iterator[ProcessesExecutor]:
-    made = ProcessesExecutor(2, time_limit=15.0, memory_limit=2**30)
+    made = ProcessesExecutor(2, time_limit=40.0, memory_limit=2**30)
     made.open(work)
     yield made
     made.close(now=True)
@@ -71,7 +71,7 @@ def test_a_bad_job_fails_alone(executor: ProcessesExecutor) -> None:
     assert errors[2] is not None
     assert "memory" in errors[2]
     assert errors[3] == "LookupError: not foreseen"
-    assert errors[4] == "over the time limit of 15 s"
+    assert errors[4] == "over the time limit of 40 s"
     assert errors[5:] == [None, None]
     assert all(outcomes[n].state is TrialState.FAILED for n in range(5))
 
@@ -113,7 +113,7 @@ def test_closing_at_once_does_not_wait_for_a_job(executor: ProcessesExecutor) ->
     time.sleep(0.3)
     begin = time.monotonic()
     executor.close(now=True)
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 100  # the job takes 1000
     executor.close()
 
 
@@ -126,12 +126,12 @@ def test_workers_end_with_their_parent_and_scripts_need_no_guard() -> None:
 
         def work(job):  # defined in the script itself
             print(os.getpid(), flush=True)
-            time.sleep(100)
+            time.sleep(1000)
 
         executor = ProcessesExecutor(1)
         executor.open(work)
         executor.submit(Job(Stage.SEARCH, 0, Candidate(Architecture({}))))
-        executor.wait(100)
+        executor.wait(1000)
     """
     parent = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE, text=True
@@ -140,7 +140,7 @@ def test_workers_end_with_their_parent_and_scripts_need_no_guard() -> None:
     worker = int(parent.stdout.readline())
     parent.kill()
     parent.wait()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 120
     while _lives(worker) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not _lives(worker)

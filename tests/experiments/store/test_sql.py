@@ -110,7 +110,7 @@ def test_a_second_process_is_told_who_has_the_run(url: str) -> None:
         store = SQLStore(sys.argv[1], "run", create=False)
         store.lock()
         print("locked", flush=True)
-        time.sleep(60)
+        time.sleep(1000)
     """
     SQLStore(url, "run", create=True).close()
     other = subprocess.Popen(
@@ -125,7 +125,7 @@ def test_a_second_process_is_told_who_has_the_run(url: str) -> None:
                 store.lock()
             other.send_signal(signal.SIGKILL)
             other.wait()
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + 120
             while store.is_locked() and time.monotonic() < deadline:
                 time.sleep(0.05)
             store.lock()
