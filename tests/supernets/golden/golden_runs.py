@@ -1,6 +1,7 @@
 """Short searches of every one-shot method, whose figures are kept in the JSON files beside this one.
 
-Usage: python tests/supernets/golden/golden_runs.py [--to FOLDER --digits 17] [NAME ...] writes them anew, in one thread.
+Usage: python tests/supernets/golden/golden_runs.py [--to FOLDER] [--digits 17] [NAME ...] writes them anew, in one
+thread.
 They were first written before all methods shared one trainer, so that they say what it must still give.
 """
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import bisect
-from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from archwright.controllers import Controller, ControllerTrainer
 from archwright.errors import UsageError
 from archwright.objectives import Objective
 from archwright.spaces import Architecture, Space
@@ -23,7 +23,6 @@ from archwright.strategies.reinforcement.tensors import (
 )
 from archwright.strategies.seen import Seen
 from archwright.strategies.strategy import Strategy
-from archwright.supernets.methods.controller import Controller
 from archwright.trials import Candidate, Trial
 
 __all__ = ["Controlled", "Sample", "rewards_of"]
@@ -60,6 +59,7 @@ class Controlled(Strategy):
     Args:
         space: What to search.
         objectives: What is optimised, and the limits. See `archwright.strategies.ranking.standings`.
+        make_trainer: From the controller to what trains it.
         seed: Seed of all random numbers.
         batch_size: How many samples with a score are learned from at once, at least 1.
         hidden: Size of the controller's hidden state, at least 1.
@@ -72,6 +72,7 @@ class Controlled(Strategy):
         self,
         space: Space,
         objectives: Sequence[Objective],
+        make_trainer: Callable[[Controller], ControllerTrainer],
         *,
         seed: int,
         batch_size: int,
@@ -88,18 +89,13 @@ class Controlled(Strategy):
         self.controller = Controller(
             space, hidden=hidden, generator=torch.Generator().manual_seed(_torch_seed(seed, -1))
         )
+        self.trainer = make_trainer(self.controller)
         self._seen = Seen(space)
         self._asked = 0
         self._running: dict[Architecture, Sample] = {}
         self._batch: list[Sample] = []
         self._scores: list[Score] = []
 
-    @property
-    @abstractmethod
-    def optimizer(self) -> torch.optim.Optimizer:
-        """What changes the controller; its state is a part of the strategy's."""
-
-    @abstractmethod
     def learn(self, samples: Sequence[Sample], rewards: Sequence[float]) -> None:
         """Change the controller.
 
@@ -107,6 +103,8 @@ class Controlled(Strategy):
             samples: Written by the controller, most of them as it is now.
             rewards: One for each; more is better.
         """
+        architectures = [sample.architecture for sample in samples]
+        self.trainer.learn(architectures, [sample.log_probability for sample in samples], rewards)
 
     def ask(self, running: Sequence[Candidate] = ()) -> Candidate:
         """What the controller writes. See `Strategy.ask`."""
@@ -131,7 +129,7 @@ class Controlled(Strategy):
             self.learn(batch, [rewards[sample.trial] for sample in batch])
 
     def state_dict(self) -> dict[str, Any]:
-        """How many were asked, what is known, the controller and its optimiser."""
+        """How many were asked, what is known, the controller and its optimizer, and the baseline."""
         return {
             "asked": self._asked,
             "seen": self._seen.to_json(),
@@ -139,7 +137,8 @@ class Controlled(Strategy):
             "running": [_sample_to_json(sample) for sample in self._running.values()],
             "batch": [_sample_to_json(sample) for sample in self._batch],
             "controller": {name: tensor_to_json(t) for name, t in self.controller.state_dict().items()},
-            "optimizer": optimizer_to_json(self.optimizer),
+            "optimizer": optimizer_to_json(self.trainer.optimizer),
+            "baseline": self.trainer.baseline,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -155,19 +154,20 @@ class Controlled(Strategy):
         self._running = {sample.architecture: sample for sample in running}
         self._batch = [self._sample_from_json(sample) for sample in state["batch"]]
         self.controller.load_state_dict({n: tensor_from_json(t) for n, t in state["controller"].items()})
-        optimizer_from_json(self.optimizer, state["optimizer"])
+        optimizer_from_json(self.trainer.optimizer, state["optimizer"])
+        self.trainer.baseline = state["baseline"]
 
     def _written(self) -> Architecture | None:
         """A new architecture of the controller's; None when it writes only what is known or refused."""
         generator = torch.Generator().manual_seed(_torch_seed(self.seed, self._asked))
         for _ in range(_DRAWS):
             with torch.no_grad():
-                emission = self.controller.emit(generator)
-            architecture = emission.architecture
+                sample = self.controller.sample(generator)
+            architecture = sample.architecture
             if not self.space.contains(architecture):
                 continue
             if self._seen.add(architecture):
-                self._running[architecture] = Sample(architecture, emission.log_probability.item())
+                self._running[architecture] = Sample(architecture, sample.log_probability.item())
                 return architecture
         return None
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, final
+from typing import final
 
-import torch
-
+from archwright.controllers import Controller, ControllerTrainer, Reinforce
 from archwright.objectives import Objective
 from archwright.spaces import Space
-from archwright.strategies.reinforcement.controlled import Controlled, Sample
-from archwright.supernets.methods.reinforce import Reinforce
+from archwright.strategies.reinforcement.controlled import Controlled
 
 __all__ = ["REINFORCE"]
 
@@ -21,7 +19,7 @@ class REINFORCE(Controlled):
 
     After every batch one step of Adam along the mean of (reward - baseline) grad log pi, where the baseline is a moving
     average of the rewards and the entropy counts as a part of the reward. See
-    `archwright.supernets.methods.reinforce.Reinforce`.
+    `archwright.controllers.Reinforce`.
 
     Args:
         space: What to search.
@@ -29,9 +27,9 @@ class REINFORCE(Controlled):
         seed: Seed of all random numbers.
         batch_size: How many samples with a score make a step, at least 1.
         hidden: Size of the controller's hidden state, at least 1.
-        learning_rate: Of Adam, above 0.
+        learning_rate: Learning rate of Adam, above 0.
         baseline_decay: Share of the baseline that stays when a reward comes, in [0, 1).
-        entropy_weight: Of an architecture's entropy, in nats, in its reward; at least 0.
+        entropy_weight: Weight of an architecture's entropy, in nats, in its reward; at least 0.
 
     Raises:
         UsageError: When an option is out of range, or no objective is to be optimised.
@@ -49,28 +47,12 @@ class REINFORCE(Controlled):
         baseline_decay: float = 0.9,
         entropy_weight: float = 0.01,
     ) -> None:
-        super().__init__(space, objectives, seed=seed, batch_size=batch_size, hidden=hidden)
-        self.reinforce = Reinforce(
-            self.controller,
-            learning_rate=learning_rate,
-            baseline_decay=baseline_decay,
-            entropy_weight=entropy_weight,
-        )
+        def make_trainer(controller: Controller) -> ControllerTrainer:
+            return Reinforce(
+                controller,
+                learning_rate=learning_rate,
+                baseline_decay=baseline_decay,
+                entropy_weight=entropy_weight,
+            )
 
-    @property
-    def optimizer(self) -> torch.optim.Optimizer:
-        """Adam."""
-        return self.reinforce.optimizer
-
-    def learn(self, samples: Sequence[Sample], rewards: Sequence[float]) -> None:
-        """One step. See `Controlled.learn`."""
-        self.reinforce.step(self.controller.recall_all([sample.architecture for sample in samples]), rewards)
-
-    def state_dict(self) -> dict[str, Any]:
-        """As any controller's, and the baseline."""
-        return {**super().state_dict(), "baseline": self.reinforce.baseline}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from a state."""
-        super().load_state_dict(state)
-        self.reinforce.baseline = state["baseline"]
+        super().__init__(space, objectives, make_trainer, seed=seed, batch_size=batch_size, hidden=hidden)

@@ -11,14 +11,13 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
+from archwright.controllers import Controller, ControllerSample, Reinforce
 from archwright.errors import SearchError, UsageError
 from archwright.objectives import DIRECTIONS, Direction
 from archwright.spaces import Architecture
-from archwright.supernets.methods.controller import Controller, Emission
 from archwright.supernets.methods.halves import split
 from archwright.supernets.methods.one_shot import OneShot
 from archwright.supernets.methods.randomness import Randomness
-from archwright.supernets.methods.reinforce import Reinforce
 from archwright.supernets.methods.states import Stateful, restore, saved
 from archwright.supernets.methods.weights import WeightOptimizer, finite, weight_options
 from archwright.supernets.scoring import shared_cost
@@ -238,7 +237,7 @@ class Enas(OneShot):
         found: dict[str, list[Tensor]] = {}
         with torch.no_grad():
             for _ in range(_LOOKS):
-                for address, chances in self.controller.emit(generator).chances.items():
+                for address, chances in self.controller.sample(generator).chances.items():
                     found.setdefault(address, []).append(chances)
         means = {address: torch.stack(chances).mean(0).tolist() for address, chances in found.items()}
         return {
@@ -267,7 +266,7 @@ class Enas(OneShot):
             "randomness": self.randomness,
         }
 
-    def _emission(self, generator: torch.Generator) -> Emission:
+    def _emission(self, generator: torch.Generator) -> ControllerSample:
         """An architecture that the space's constraints allow.
 
         Raises:
@@ -275,7 +274,7 @@ class Enas(OneShot):
         """
         space = self.supernet.space
         for _ in range(_TRIES):
-            emission = self.controller.emit(generator)
+            emission = self.controller.sample(generator)
             if not space.constraints or space.contains(emission.architecture):
                 return emission
         raise SearchError(

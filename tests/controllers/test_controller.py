@@ -6,10 +6,9 @@ import pytest
 import torch
 
 import archwright.spaces as aw
+from archwright.controllers import Controller, ControllerSample, Reinforce
 from archwright.errors import UsageError
 from archwright.spaces import Architecture, Space
-from archwright.supernets.methods.controller import Controller, Emission
-from archwright.supernets.methods.reinforce import Reinforce
 from archwright.testing.toy_spaces import TOY_SPACES, Part, conditional, subsets, uneven
 
 FINITE = [name for name, make in TOY_SPACES.items() if make().size_bound <= 500]
@@ -33,48 +32,48 @@ def test_the_probabilities_of_all_architectures_sum_to_one(name: str) -> None:
     space = TOY_SPACES[name]()
     controller = controller_for(space)
     with torch.no_grad():
-        found = [controller.recall(architecture) for architecture in everything(space)]
-    assert sum(emission.log_probability.exp().item() for emission in found) == pytest.approx(1, abs=1e-4)
+        found = [controller.evaluate(architecture) for architecture in everything(space)]
+    assert sum(sample.log_probability.exp().item() for sample in found) == pytest.approx(1, abs=1e-4)
     # By the chain rule the mean entropy on the way is the entropy of the whole.
-    p = torch.stack([emission.log_probability.exp() for emission in found]).double()
-    on_the_way = torch.stack([emission.entropy for emission in found]).double()
+    p = torch.stack([sample.log_probability.exp() for sample in found]).double()
+    on_the_way = torch.stack([sample.entropy for sample in found]).double()
     assert float((p * on_the_way).sum()) == pytest.approx(float(torch.special.entr(p).sum()), abs=1e-3)
 
 
 @pytest.mark.parametrize("name", list(TOY_SPACES))
-def test_what_it_emits_is_an_architecture_and_is_recalled_exactly(name: str) -> None:
+def test_what_it_emits_is_an_architecture_and_is_evaluated_exactly(name: str) -> None:
     space = TOY_SPACES[name]()
     controller = controller_for(space)
     generator = torch.Generator().manual_seed(1)
     bare = Space(space.network, training=space.training)
     for _ in range(10):
-        emission = controller.emit(generator)
-        assert bare.contains(emission.architecture)
-        again = controller.recall(emission.architecture)
-        assert again.architecture == emission.architecture
-        assert again.log_probability.item() == emission.log_probability.item()
-        active = {a for a in emission.architecture if space.decisions[a].size > 1}
-        assert set(emission.chances) == active
+        sample = controller.sample(generator)
+        assert bare.contains(sample.architecture)
+        again = controller.evaluate(sample.architecture)
+        assert again.architecture == sample.architecture
+        assert again.log_probability.item() == sample.log_probability.item()
+        active = {a for a in sample.architecture if space.decisions[a].size > 1}
+        assert set(sample.chances) == active
 
 
 @pytest.mark.parametrize("name", list(TOY_SPACES))
-def test_all_at_once_are_recalled_as_one_by_one(name: str) -> None:
+def test_all_at_once_are_evaluated_as_one_by_one(name: str) -> None:
     space = TOY_SPACES[name]()
     controller = controller_for(space)
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
-        drawn = [controller.emit(generator).architecture for _ in range(9)]
+        drawn = [controller.sample(generator).architecture for _ in range(9)]
     weights = torch.rand(2, len(drawn), generator=generator)
 
-    def weighed(emissions: list[Emission]) -> list[torch.Tensor]:
+    def weighed(samples: list[ControllerSample]) -> list[torch.Tensor]:
         """The gradient of a sum of everything."""
-        log_p = torch.stack([emission.log_probability for emission in emissions])
-        entropy = torch.stack([emission.entropy for emission in emissions])
+        log_p = torch.stack([sample.log_probability for sample in samples])
+        entropy = torch.stack([sample.entropy for sample in samples])
         total = (weights[0] * log_p + weights[1] * entropy).sum()
         return list(torch.autograd.grad(total, list(controller.parameters()), materialize_grads=True))
 
-    one_by_one = [controller.recall(architecture) for architecture in drawn]
-    at_once = controller.recall_all(drawn)
+    one_by_one = [controller.evaluate(architecture) for architecture in drawn]
+    at_once = controller.evaluate_all(drawn)
     for one, other in zip(one_by_one, at_once, strict=True):
         assert other.architecture == one.architecture
         torch.testing.assert_close(other.log_probability, one.log_probability)
@@ -85,7 +84,7 @@ def test_all_at_once_are_recalled_as_one_by_one(name: str) -> None:
     if controller.values:
         for one, other in zip(weighed(one_by_one), weighed(at_once), strict=True):
             torch.testing.assert_close(other, one, rtol=1e-4, atol=1e-5)
-    assert controller.recall_all([]) == []
+    assert controller.evaluate_all([]) == []
 
 
 @pytest.mark.parametrize("make", [conditional, subsets, uneven])
@@ -97,11 +96,11 @@ def test_what_it_draws_follows_its_probabilities(make) -> None:
     counts: dict[Architecture, int] = {}
     with torch.no_grad():
         for _ in range(draws):
-            architecture = controller.emit(generator).architecture
+            architecture = controller.sample(generator).architecture
             counts[architecture] = counts.get(architecture, 0) + 1
         statistic, cells, rest, drawn_rest = 0.0, 0, 1.0, draws
         for architecture in everything(space):
-            p = controller.recall(architecture).log_probability.exp().item()
+            p = controller.evaluate(architecture).log_probability.exp().item()
             if p * draws >= 5:
                 statistic += (counts.get(architecture, 0) - draws * p) ** 2 / (draws * p)
                 cells, rest, drawn_rest = cells + 1, rest - p, drawn_rest - counts.get(architecture, 0)
@@ -121,7 +120,7 @@ def test_bounds_temper_the_logits() -> None:
     with torch.no_grad():
         for parameter in controller.parameters():
             parameter.mul_(1e4)  # so that tanh is +-1
-        chances = controller.emit(torch.Generator().manual_seed(0)).chances
+        chances = controller.sample(torch.Generator().manual_seed(0)).chances
     for address, bound in (("op", 2.5), ("n", 1.1), ("s", 1.1)):
         most = torch.tensor(2 * bound).sigmoid().item()
         reachable = torch.tensor([0.5, most, 1 - most])
@@ -132,9 +131,9 @@ def test_an_exact_number_of_items_leaves_no_choice_for_the_last() -> None:
     space = aw.Space(aw.layer(Part, aw.subset(4, 2, name="s")))
     controller = controller_for(space)
     generator = torch.Generator().manual_seed(0)
-    assert {len(controller.emit(generator).architecture["s"]) for _ in range(50)} == {2}
-    assert controller.recall({"s": (2, 3)}).log_probability.item() == pytest.approx(
-        sum(torch.log(1 - controller.recall({"s": (2, 3)}).chances["s"][i]).item() for i in range(2)),
+    assert {len(controller.sample(generator).architecture["s"]) for _ in range(50)} == {2}
+    assert controller.evaluate({"s": (2, 3)}).log_probability.item() == pytest.approx(
+        sum(torch.log(1 - controller.evaluate({"s": (2, 3)}).chances["s"][i]).item() for i in range(2)),
         abs=1e-4,
     )
 
@@ -145,8 +144,8 @@ def test_attention_lets_a_skip_depend_on_an_earlier_choice() -> None:
     second = aw.categorical(["a", "b"], name="1.operation")
     space = aw.Space(aw.layer(Part, first, second, aw.subset(2, name="1.skips")))
     controller = controller_for(space)
-    emission = controller.recall({"0.operation": "a", "1.operation": "b", "1.skips": (1,)})
-    emission.log_probability.backward()
+    sample = controller.evaluate({"0.operation": "a", "1.operation": "b", "1.skips": (1,)})
+    sample.log_probability.backward()
     gradient = controller.anchor_key.weight.grad
     assert gradient is not None
     assert gradient.abs().sum() > 0
@@ -158,7 +157,7 @@ def test_numbers_on_a_scale_are_chosen_among_some() -> None:
     assert len(controller.values["rate"]) == len(controller.values["n"]) == 32
     assert controller.values["n"][0] == 1
     assert controller.values["n"][-1] == 1000
-    near = controller.recall({"rate": 0.97, "n": 998})
+    near = controller.evaluate({"rate": 0.97, "n": 998})
     assert dict(near.architecture) == {"rate": 1.0, "n": 1000}
 
 
@@ -166,7 +165,7 @@ def test_only_what_it_shall_decide_is_decided() -> None:
     space = conditional()
     controller = Controller(space, decides=["operation"])
     generator = torch.Generator().manual_seed(0)
-    drawn = [controller.emit(generator).architecture for _ in range(50)]
+    drawn = [controller.sample(generator).architecture for _ in range(50)]
     assert {a["operation"] for a in drawn} == {"convolution", "pooling", "identity", "zero"}
     assert {a.get("operation.convolution.kernel") for a in drawn} == {3, None}
 
@@ -204,13 +203,13 @@ def test_the_estimator_is_exactly_unbiased_by_enumeration(baseline: float) -> No
     controller = controller_for(space)
     trainer = Reinforce(controller, entropy_weight=0.0)
     trainer.baseline = baseline
-    recalled = [controller.recall(architecture) for architecture in space]
-    expected_reward = sum(e.log_probability.exp() * reward(e.architecture) for e in recalled)
+    evaluated = [controller.evaluate(architecture) for architecture in space]
+    expected_reward = sum(e.log_probability.exp() * reward(e.architecture) for e in evaluated)
     exact = flat_gradient(controller, expected_reward)
     mean = torch.zeros_like(exact)
-    for emission in [controller.recall(architecture) for architecture in space]:
-        p = emission.log_probability.exp().item()
-        mean -= p * flat_gradient(controller, trainer.loss([emission], [reward(emission.architecture)]))
+    for sample in [controller.evaluate(architecture) for architecture in space]:
+        p = sample.log_probability.exp().item()
+        mean -= p * flat_gradient(controller, trainer.loss([sample], [reward(sample.architecture)]))
     torch.testing.assert_close(mean, exact, rtol=1e-4, atol=1e-6)
 
 
@@ -219,14 +218,14 @@ def test_the_mean_over_draws_is_within_its_error_of_the_exact_gradient() -> None
     controller = controller_for(space)
     trainer = Reinforce(controller, entropy_weight=0.0)
     trainer.baseline = 0.1
-    recalled = [controller.recall(architecture) for architecture in space]
-    expected_reward = sum(e.log_probability.exp() * reward(e.architecture) for e in recalled)
+    evaluated = [controller.evaluate(architecture) for architecture in space]
+    expected_reward = sum(e.log_probability.exp() * reward(e.architecture) for e in evaluated)
     exact = flat_gradient(controller, expected_reward)
     generator = torch.Generator().manual_seed(0)
     drawn = []
     for _ in range(600):
-        emission = controller.emit(generator)
-        drawn.append(-flat_gradient(controller, trainer.loss([emission], [reward(emission.architecture)])))
+        sample = controller.sample(generator)
+        drawn.append(-flat_gradient(controller, trainer.loss([sample], [reward(sample.architecture)])))
     sample = torch.stack(drawn)
     error = sample.std(0) / math.sqrt(len(sample))
     assert ((sample.mean(0) - exact).abs() <= 5 * error + 1e-7).all()
@@ -235,21 +234,21 @@ def test_the_mean_over_draws_is_within_its_error_of_the_exact_gradient() -> None
 
 def test_the_entropy_is_a_part_of_the_reward_without_a_gradient() -> None:
     controller = controller_for(two_decisions())
-    emission = controller.recall({"x": "a", "y": "d"})
+    sample = controller.evaluate({"x": "a", "y": "d"})
     plain, with_entropy = Reinforce(controller, entropy_weight=0.0), Reinforce(controller, entropy_weight=0.5)
     plain.baseline = with_entropy.baseline = 0.0
-    bonus = 0.5 * emission.entropy.item()
-    first = flat_gradient(controller, plain.loss([emission], [1.0 + bonus]))
-    second = flat_gradient(controller, with_entropy.loss([controller.recall({"x": "a", "y": "d"})], [1.0]))
+    bonus = 0.5 * sample.entropy.item()
+    first = flat_gradient(controller, plain.loss([sample], [1.0 + bonus]))
+    second = flat_gradient(controller, with_entropy.loss([controller.evaluate({"x": "a", "y": "d"})], [1.0]))
     torch.testing.assert_close(first, second)
 
 
 def test_the_baseline_is_a_moving_average() -> None:
     controller = controller_for(two_decisions())
     trainer = Reinforce(controller, baseline_decay=0.9, entropy_weight=0.0)
-    trainer.step([controller.recall({"x": "a", "y": "d"})], [2.0])
+    trainer.step([controller.evaluate({"x": "a", "y": "d"})], [2.0])
     assert trainer.baseline == pytest.approx(2.0)
-    trainer.step([controller.recall({"x": "a", "y": "d"})] * 2, [1.0, 0.0])
+    trainer.step([controller.evaluate({"x": "a", "y": "d"})] * 2, [1.0, 0.0])
     assert trainer.baseline == pytest.approx(0.9 * (0.9 * 2.0 + 0.1 * 1.0))
 
 
@@ -265,9 +264,9 @@ def test_it_learns_the_best_of_a_table() -> None:
         )
 
     for _ in range(100):
-        emissions = [controller.emit(generator) for _ in range(10)]
-        trainer.step(emissions, [score(emission.architecture) for emission in emissions])
-    drawn = [controller.emit(generator).architecture for _ in range(100)]
+        samples = [controller.sample(generator) for _ in range(10)]
+        trainer.step(samples, [score(sample.architecture) for sample in samples])
+    drawn = [controller.sample(generator).architecture for _ in range(100)]
     assert sum(score(architecture) == 2.0 for architecture in drawn) > 70
 
 

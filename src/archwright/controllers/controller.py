@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from archwright.spaces import Architecture, Decision, Space, Subset
 
-__all__ = ["Controller", "Emission"]
+__all__ = ["Controller", "ControllerSample"]
 
 _MOST = 64
 _PLACES = 32
@@ -24,7 +24,7 @@ _SPREAD = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Emission:
+class ControllerSample:
     """An architecture as the controller wrote it.
 
     Args:
@@ -103,7 +103,7 @@ class Controller(nn.Module):
             for parameter in self.parameters():
                 parameter.uniform_(-_SPREAD, _SPREAD, generator=generator)
 
-    def emit(self, generator: torch.Generator) -> Emission:
+    def sample(self, generator: torch.Generator) -> ControllerSample:
         """Draw an architecture.
 
         Args:
@@ -118,8 +118,8 @@ class Controller(nn.Module):
 
         return self._written(one, items)
 
-    def recall(self, architecture: Mapping[str, Any]) -> Emission:
-        """How likely an architecture is: what `emit` gives with it.
+    def evaluate(self, architecture: Mapping[str, Any]) -> ControllerSample:
+        """How likely an architecture is: what `sample` gives with it.
 
         Args:
             architecture: Address to value, for all decisions that are active. A number that is none of those that the
@@ -134,8 +134,8 @@ class Controller(nn.Module):
 
         return self._written(one, items)
 
-    def recall_all(self, architectures: Sequence[Mapping[str, Any]]) -> list[Emission]:
-        """`recall` of each, a step of all at once: much faster for more than a few.
+    def evaluate_all(self, architectures: Sequence[Mapping[str, Any]]) -> list[ControllerSample]:
+        """`evaluate` of each, a step of all at once: much faster for more than a few.
 
         Args:
             architectures: Address to value each, for all decisions that are active.
@@ -153,34 +153,20 @@ class Controller(nn.Module):
                     groups.setdefault(walk.steps[step], []).append(row)
             following = []
             for (address, known), rows in groups.items():
-                index = torch.tensor(rows)
                 some = [walks[row] for row in rows]
-                embedding = self.embeddings[self._number[address]]
-                hidden = state[0][index]
+                hidden = state[0][torch.tensor(rows)]
                 if self._is_subset(address):
                     places = [
                         [1 + at * len(walks) + row if at >= 0 else 0 for at in walk.anchors[:known]]
                         for row, walk in zip(rows, some, strict=True)
                     ]
-                    anchors = hiddens[torch.tensor(places)]
-                    u = self._item_logits(anchors, embedding, hidden)
-                    chosen = torch.tensor([walk.taken[address] for walk in some], dtype=u.dtype)
-                    choice = torch.tensor([walk.free[address] for walk in some], dtype=u.dtype)
-                    p = (2 * u).sigmoid()
-                    log_p = (functional.logsigmoid(2 * u * (2 * chosen - 1)) * choice).sum(1)
-                    entropy = (_binary_entropy(2 * u) * choice).sum(1)
-                    met = embedding + functional.pad(anchors, (0, 0, 0, len(embedding) - known))
-                    after = (chosen[..., None] * met).sum(1) / (1 + chosen.sum(1, keepdim=True))
+                    p, log_p, entropy, after = self._taken_items(
+                        address, some, hidden, hiddens[torch.tensor(places)]
+                    )
                 else:
-                    logits = self.heads[self._number[address]](hidden)
-                    all_log_p = self._bounded(logits, self._bound(address)).log_softmax(1)
-                    p = all_log_p.exp()
-                    position = torch.tensor([walk.positions[address] for walk in some])
-                    log_p = all_log_p.gather(1, position[:, None])[:, 0]
-                    entropy = -(p * all_log_p).sum(1)
-                    after = embedding[position]
-                parts.append((index, log_p, entropy))
-                following.append((index, after))
+                    p, log_p, entropy, after = self._taken_choice(address, some, hidden)
+                parts.append((torch.tensor(rows), log_p, entropy))
+                following.append((torch.tensor(rows), after))
                 for walk, chances in zip(some, p.detach(), strict=True):
                     walk.chances[address] = chances
             hiddens = torch.cat([hiddens, state[0]])
@@ -192,13 +178,38 @@ class Controller(nn.Module):
             index, *found = (torch.cat(column) for column in zip(*parts, strict=True))
             sums = sums.index_add(1, index, torch.stack(found))
         return [
-            Emission(walk.architecture, log_p, entropy, walk.chances)
+            ControllerSample(walk.architecture, log_p, entropy, walk.chances)
             for walk, log_p, entropy in zip(walks, *sums, strict=True)
         ]
 
+    def _taken_items(
+        self, address: str, walks: list[_Walk], hidden: Tensor, anchors: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Of the items that some architectures take: their p, log p, entropy, and what the next step reads."""
+        embedding = self.embeddings[self._number[address]]
+        u = self._item_logits(anchors, embedding, hidden)
+        chosen = torch.tensor([walk.taken[address] for walk in walks], dtype=u.dtype)
+        choice = torch.tensor([walk.free[address] for walk in walks], dtype=u.dtype)
+        log_p = (functional.logsigmoid(2 * u * (2 * chosen - 1)) * choice).sum(1)
+        entropy = (_binary_entropy(2 * u) * choice).sum(1)
+        met = embedding + functional.pad(anchors, (0, 0, 0, len(embedding) - anchors.shape[1]))
+        after = (chosen[..., None] * met).sum(1) / (1 + chosen.sum(1, keepdim=True))
+        return (2 * u).sigmoid(), log_p, entropy, after
+
+    def _taken_choice(
+        self, address: str, walks: list[_Walk], hidden: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The same of the values that some architectures take."""
+        logits = self.heads[self._number[address]](hidden)
+        all_log_p = self._bounded(logits, self._bound(address)).log_softmax(1)
+        p = all_log_p.exp()
+        position = torch.tensor([walk.positions[address] for walk in walks])
+        log_p = all_log_p.gather(1, position[:, None])[:, 0]
+        return p, log_p, -(p * all_log_p).sum(1), self.embeddings[self._number[address]][position]
+
     def _written(
         self, one: Callable[[str, Tensor], int], items: Callable[[str, Tensor], list[bool]]
-    ) -> Emission:
+    ) -> ControllerSample:
         """One pass; the arguments choose, from the probabilities at an address."""
         state = (torch.zeros_like(self.start)[None], torch.zeros_like(self.start)[None])
         seen: Tensor = self.start
@@ -238,7 +249,9 @@ class Controller(nn.Module):
 
         architecture = self.space.decided(decide)
         nothing = torch.zeros(())
-        return Emission(architecture, sum(log_probabilities, nothing), sum(entropies, nothing), chances)
+        return ControllerSample(
+            architecture, sum(log_probabilities, nothing), sum(entropies, nothing), chances
+        )
 
     def _item_logits(self, anchors: Tensor, embedding: Tensor, hidden: Tensor) -> Tensor:
         """The logit u of each item of a subset.
@@ -286,7 +299,7 @@ class _Walk:
         positions: Address to the position that is chosen.
         taken: Address of a subset to which items are taken.
         free: Likewise, whether by choice.
-        chances: Address to probabilities, which `recall_all` fills in.
+        chances: Address to probabilities, which `evaluate_all` fills in.
     """
 
     def __init__(self, controller: Controller, wanted: Mapping[str, Any]) -> None:
