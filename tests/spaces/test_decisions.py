@@ -286,3 +286,38 @@ def test_a_vector_for_a_subset_keeps_its_bounds() -> None:
 def test_whole_numbers_that_a_store_cannot_hold_are_refused(make: Any) -> None:
     with pytest.raises(SpaceError, match="64 bits"):
         make()
+
+
+@given(decisions(), st.integers(1, 40))
+def test_alternatives_are_values_as_many_as_are_asked_for(decision: aw.Decision, limit: int) -> None:
+    found = decision.alternatives(limit)
+    assert len(set(found)) == len(found) <= limit
+    assert all(decision.contains(value) for value in found)
+    if decision.size <= limit:
+        assert found == list(decision.values())
+    elif decision.ordered:
+        ends = [0.5] if limit == 1 else [0.0, 1.0]
+        assert [found[0], found[-1]][: len(ends)] == [decision.decode([end]) for end in ends]
+
+
+def test_alternatives_of_a_number_are_evenly_spaced_on_its_scale() -> None:
+    assert aw.integer(0, 1000).alternatives(5) == [0, 250, 500, 750, 1000]
+    assert aw.real(1e-4, 1, log=True).alternatives(3) == [1e-4, 1e-2, 1.0]
+    assert aw.categorical(list("abcdef")).alternatives(2) == ["a", "b"]
+
+
+@given(decisions(), st.integers(0, 2**32))
+def test_a_value_is_made_of_the_labels_that_are_hot(decision: aw.Decision, seed: int) -> None:
+    if not math.isfinite(decision.size) or decision.size > 1000:
+        return
+    relaxed, value = decision.relaxed(), decision.draw(Random(seed))
+    hot = relaxed.hot(value)
+    chosen = [label for label, weight in zip(relaxed.labels, hot, strict=True) if weight]
+    assert relaxed.fewest <= len(chosen) <= relaxed.most
+    assert relaxed.value(chosen) == value
+    assert relaxed.several == decision.several == isinstance(value, tuple)
+
+
+def test_a_real_has_no_weights() -> None:
+    with pytest.raises(SpaceError, match="infinitely many values"):
+        aw.real(0, 1).relaxed()

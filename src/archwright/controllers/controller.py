@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from archwright.spaces import Architecture, Decision, Space, Subset
+from archwright.spaces import Architecture, Decision, Relaxed, Space
 
 __all__ = ["Controller", "ControllerSample"]
 
@@ -223,16 +223,17 @@ class Controller(nn.Module):
             state = self.cell(seen[None], state)
             hidden = state[0][0]
             embedding = self.embeddings[self._number[address]]
-            if isinstance(decision, Subset):
-                known = torch.stack(anchors[: decision.n])
+            if decision.several:
+                limits = decision.relaxed()
+                known = torch.stack(anchors[: len(limits.labels)])
                 u = self._item_logits(known, embedding, hidden)
                 p = (2 * u).sigmoid()
-                taken, free = _within(items(address, p.detach()), decision)
+                taken, free = _within(items(address, p.detach()), limits)
                 chosen = torch.tensor(taken, dtype=u.dtype)
                 choice = torch.tensor(free, dtype=u.dtype)
                 log_probabilities.append((functional.logsigmoid(2 * u * (2 * chosen - 1)) * choice).sum())
                 entropies.append((_binary_entropy(2 * u) * choice).sum())
-                met = embedding + functional.pad(known, (0, 0, 0, decision.n - len(known)))
+                met = embedding + functional.pad(known, (0, 0, 0, len(p) - len(known)))
                 seen = (chosen[:, None] * met).sum(0) / (1 + chosen.sum())
                 chances[address] = p.detach()
                 return tuple(item for item, is_in in enumerate(taken) if is_in)
@@ -282,7 +283,7 @@ class Controller(nn.Module):
         return bound * (logits / self.temperature).tanh()
 
     def _is_subset(self, address: str) -> bool:
-        return isinstance(self.space.decisions[address], Subset)
+        return self.space.decisions[address].several
 
 
 class _Walk:
@@ -313,10 +314,10 @@ class _Walk:
         def decide(address: str, decision: Decision) -> Any:
             if address not in controller.values:
                 return decision.default()
-            if isinstance(decision, Subset):
-                self.steps.append((address, min(len(self.anchors), decision.n)))
-                items = [item in wanted[address] for item in range(decision.n)]
-                taken, free = _within(items, decision)
+            if decision.several:
+                limits = decision.relaxed()
+                self.steps.append((address, min(len(self.anchors), len(limits.labels))))
+                taken, free = _within([item in wanted[address] for item in limits.labels], limits)
                 self.taken[address], self.free[address] = taken, free
                 return tuple(item for item, is_in in enumerate(taken) if is_in)
             self.anchors.append(len(self.steps))
@@ -328,21 +329,19 @@ class _Walk:
 
 
 def _choosable(decision: Decision) -> list[Any]:
-    if isinstance(decision, Subset):
-        return list(range(decision.n))
-    if decision.size <= _MOST or decision.columns > 1:
-        return list(decision.values())
-    return list(dict.fromkeys(decision.decode((place / (_PLACES - 1),)) for place in range(_PLACES)))
+    if decision.ordered and decision.size > _MOST:
+        return decision.alternatives(_PLACES)
+    return list(decision.relaxed().labels)
 
 
-def _within(wanted: list[bool], subset: Subset) -> tuple[list[bool], list[bool]]:
+def _within(wanted: list[bool], limits: Relaxed) -> tuple[list[bool], list[bool]]:
     """Which items are taken, and which of them by choice: the others are, or are not, since the limits say so."""
     taken: list[bool] = []
     free: list[bool] = []
     count = 0
     for item, is_wanted in enumerate(wanted):
-        must = subset.low - count >= subset.n - item
-        may = count < subset.high
+        must = limits.fewest - count >= len(wanted) - item
+        may = count < limits.most
         free.append(may and not must)
         taken.append(must or (may and is_wanted))
         count += taken[-1]

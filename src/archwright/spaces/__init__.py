@@ -2,6 +2,7 @@
 
 from archwright.spaces.architecture import Architecture
 from archwright.spaces.calls import Call, resolve, walk_calls
+from archwright.spaces.decision import Relaxed
 from archwright.spaces.decisions import (
     Boolean,
     Categorical,
@@ -65,6 +66,7 @@ __all__ = [
     "Integer",
     "Layer",
     "Real",
+    "Relaxed",
     "Repeat",
     "Subset",
     "Switch",

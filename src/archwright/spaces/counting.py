@@ -9,7 +9,6 @@ from typing import Any, cast
 
 from archwright.spaces.decision import Decision
 from archwright.spaces.plan import Branch, Plan, Read
-from archwright.spaces.subsets import Subset
 
 __all__ = ["count"]
 
@@ -54,10 +53,9 @@ class _State:
 
     def rest(self, address: str) -> tuple[int, int, int]:
         """Of an open subset: how many items are open, and the fewest and most of them that may be in it."""
-        subset, items = self.decisions[address], self.items.get(address, {})
-        assert isinstance(subset, Subset)
-        inside, left = sum(items.values()), subset.n - len(items)
-        return left, max(0, subset.low - inside), min(left, subset.high - inside)
+        subset, items = self.decisions[address].relaxed(), self.items.get(address, {})
+        inside, left = sum(items.values()), len(subset.labels) - len(items)
+        return left, max(0, subset.fewest - inside), min(left, subset.most - inside)
 
     def ways(self, address: str) -> int:
         """How many values an open decision can still take."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
 from archwright.spaces.expression import Expression, caller
 
-__all__ = ["Decision", "told"]
+__all__ = ["Decision", "Relaxed", "told"]
 
 
 def told(kind: str, name: str | None) -> str:
@@ -18,15 +20,44 @@ def told(kind: str, name: str | None) -> str:
     return f"{caller()}: {kind}{f' {name!r}' if name else ''}"
 
 
+@dataclass(frozen=True, slots=True)
+class Relaxed:
+    """What carries a weight when a decision is relaxed, and how a value is made of it.
+
+    Args:
+        labels: The values, in order; the items where a value takes several of them.
+        fewest: How many labels a value takes at least.
+        most: How many at most.
+        several: Whether a value is the tuple of its labels; else it is its one label.
+    """
+
+    labels: Sequence[Any]
+    fewest: int = 1
+    most: int = 1
+    several: bool = False
+
+    def value(self, labels: Iterable[Any]) -> Any:
+        """The value that takes these labels."""
+        return tuple(sorted(labels)) if self.several else next(iter(labels))
+
+    def hot(self, value: Any) -> list[float]:
+        """1 for each label that the value takes, else 0."""
+        return [float(label in value if self.several else label == value) for label in self.labels]
+
+
 class Decision(Expression):
     """Something a strategy decides.
 
     Attributes:
+        several: Whether a value takes several labels at once, as a subset does. See `relaxed`.
+        ordered: Whether the values are numbers on a scale.
         size: How many values it can take; `math.inf` for a real.
         columns: How many numbers encode it.
     """
 
     __slots__ = ("columns", "size")
+    several: ClassVar[bool] = False
+    ordered: ClassVar[bool] = False
     size: float
     columns: int
 
@@ -49,6 +80,22 @@ class Decision(Expression):
     def default(self) -> Any:
         """The first value: what a decision takes that becomes active in a neighbour."""
         return next(self.values())
+
+    def alternatives(self, limit: int) -> list[Any]:
+        """All values where they are at most `limit`; else that many of them, in order.
+
+        Numbers are evenly spaced on their scale with both ends, a single one is the middle; of anything else these
+        are the first values.
+        """
+        return list(itertools.islice(self.values(), limit))
+
+    def relaxed(self) -> Relaxed:
+        """What carries a weight in a continuous relaxation: each value; of a subset each item.
+
+        Raises:
+            SpaceError: For a real, which has infinitely many values.
+        """
+        return Relaxed(tuple(self.values()))
 
     @abstractmethod
     def coerce(self, value: Any) -> Any:

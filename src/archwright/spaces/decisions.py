@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from archwright.errors import SpaceError
-from archwright.spaces.decision import Decision, told
+from archwright.spaces.decision import Decision, Relaxed, told
 from archwright.spaces.expression import Expression, plain, whole
 from archwright.spaces.subsets import Subset
 
@@ -130,7 +130,21 @@ class Boolean(Categorical):
         return "boolean()"
 
 
-class Integer(Decision):
+class _Number(Decision):
+    """A number on a scale, encoded by its place from 0 at the low end to 1 at the high end."""
+
+    __slots__ = ()
+    ordered = True
+
+    def alternatives(self, limit: int) -> list[Any]:
+        """At most `limit` values, evenly spaced on the scale."""
+        if self.size <= limit:
+            return list(self.values())
+        places = [i / (limit - 1) for i in range(limit)] if limit > 1 else [0.5]
+        return list(dict.fromkeys(self.decode((place,)) for place in places))
+
+
+class Integer(_Number):
     """A whole number from an evenly spaced range. See `integer`."""
 
     __slots__ = ("_range",)
@@ -185,6 +199,10 @@ class Integer(Decision):
         """All numbers, ascending."""
         return iter(self._range)
 
+    def relaxed(self) -> Relaxed:
+        """Each number carries a weight."""
+        return Relaxed(self._range)
+
     def neighbors(self, value: Any) -> list[int]:
         """One step down and one up."""
         return [v for v in (value - self._range.step, value + self._range.step) if v in self._range]
@@ -212,7 +230,7 @@ class Integer(Decision):
         return f"integer({r[0]}, {r[-1]}{f', step={r.step}' if r.step > 1 else ''})"
 
 
-class Real(Decision):
+class Real(_Number):
     """A real number in an interval, to 12 digits. See `real`."""
 
     __slots__ = ("_decimals", "_start", "_width", "high", "log", "low")

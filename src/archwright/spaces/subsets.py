@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from archwright.errors import SpaceError
-from archwright.spaces.decision import Decision, told
+from archwright.spaces.decision import Decision, Relaxed, told
 from archwright.spaces.expression import Arithmetic, plain, whole
 
 __all__ = ["Subset"]
@@ -20,6 +20,7 @@ class Subset(Decision):
     """A set of indices, held as a sorted tuple. See `subset`."""
 
     __slots__ = ("_up_to", "high", "low", "n")
+    several = True
 
     def __init__(self, n: int, k: int | tuple[int, int] | None = None, name: str | None = None) -> None:
         super().__init__(name)
@@ -92,6 +93,10 @@ class Subset(Decision):
         """All subsets, the smaller ones first."""
         for count in range(self.low, self.high + 1):
             yield from itertools.combinations(range(self.n), count)
+
+    def relaxed(self) -> Relaxed:
+        """Each item carries a weight."""
+        return Relaxed(range(self.n), self.low, self.high, several=True)
 
     def neighbors(self, value: Any) -> list[tuple[int, ...]]:
         """One item removed, added or exchanged."""

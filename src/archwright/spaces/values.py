@@ -11,7 +11,6 @@ from typing import Any
 from archwright.errors import SpaceError
 from archwright.spaces.decision import Decision
 from archwright.spaces.expression import Arithmetic, Expression, children_of, compile_value, holds_expression
-from archwright.spaces.subsets import Subset
 
 __all__ = ["decisions_of", "possible_values"]
 
@@ -80,8 +79,8 @@ def _asked(expression: Expression) -> dict[int, list[Any]]:
     def visit(node: Any) -> None:
         if isinstance(node, Arithmetic) and node.operation in _QUESTIONS:
             decision, operand = node.operands
-            fits = isinstance(decision, Subset) == (node.operation == "has")
-            if isinstance(decision, Decision) and fits and not holds_expression(operand):
+            is_plain = isinstance(decision, Decision) and not holds_expression(operand)
+            if is_plain and decision.several == (node.operation == "has"):
                 known = items.setdefault(id(decision), [])
                 known += [item for item in _QUESTIONS[node.operation](operand) if item not in known]
                 return
@@ -106,7 +105,7 @@ def _most_answers(decision: Decision, asked: list[Any] | None) -> int:
     """How many values of a decision have to be tried, at most."""
     if asked is None:
         return int(decision.size)
-    return 2 ** len(asked) if isinstance(decision, Subset) else min(len(asked) + 1, int(decision.size))
+    return 2 ** len(asked) if decision.several else min(len(asked) + 1, int(decision.size))
 
 
 def _answers(decision: Decision, asked: list[Any]) -> Iterator[Any]:
@@ -115,9 +114,10 @@ def _answers(decision: Decision, asked: list[Any]) -> Iterator[Any]:
     Of a subset the asked items that can be in it together while the others are not; of any other decision the asked
     values that it can take, and one that is not asked for.
     """
-    if isinstance(decision, Subset):
+    if decision.several:
+        limits = decision.relaxed()
         for count in range(len(asked) + 1):
-            if count <= decision.high and decision.low - count <= decision.n - len(asked):
+            if count <= limits.most and limits.fewest - count <= len(limits.labels) - len(asked):
                 yield from itertools.combinations(sorted(asked), count)
         return
     for value in asked:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from archwright.errors import MissingExtraError, SpaceError, UsageError, did_you_mean
 from archwright.objectives import Objective, objective_values
 from archwright.spaces import Architecture, Decision, Space
-from archwright.spaces.decisions import Integer, Real, Subset
+from archwright.spaces.decisions import Integer, Real
 from archwright.strategies.randomness import random_for
 from archwright.strategies.ranking import score
 from archwright.strategies.seen import Seen
@@ -264,7 +264,7 @@ def _parts(address: str, decision: Decision, value: Any = None) -> list[tuple[st
         return [(address, FloatDistribution(decision.low, decision.high, log=decision.log), value)]
     if isinstance(decision, Integer):
         return [(address, IntDistribution(said["low"], said["high"], step=said["step"]), value)]
-    if isinstance(decision, Subset):
+    if decision.several:
         return [
             (
                 f"{address}[{item}]",
@@ -279,7 +279,7 @@ def _parts(address: str, decision: Decision, value: Any = None) -> list[tuple[st
 def _suggest(trial: optuna.trial.Trial, address: str, decision: Decision) -> Any:
     """The value that the sampler chooses; of a subset's items, the nearest subset that is allowed."""
     chosen = [trial._suggest(name, distribution) for name, distribution, _ in _parts(address, decision)]
-    if isinstance(decision, Subset):
+    if decision.several:
         return decision.decode([float(item) for item in chosen])
     try:
         return decision.coerce(chosen[0])

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from archwright.errors import ArchwrightError, SpaceError
-from archwright.spaces import Architecture, Decision, Space, Subset
+from archwright.spaces import Architecture, Decision, Space
 from archwright.supernets.elastic import Elastic
 from archwright.supernets.gates import Gate, Mixture, OnePath
 from archwright.supernets.methods.one_shot import OneShot
@@ -128,7 +128,7 @@ def _of_values(address: str, decision: Decision) -> Iterator[Unshared]:
             "it has infinitely many values, which cannot all be computed at once",
             f"list some by aw.categorical([...]), or use a one-path method: {_ONE_PATH}",
         )
-    elif not isinstance(decision, Subset) and decision.size > _MOST:
+    elif not decision.several and decision.size > _MOST:
         yield Unshared(
             address,
             f"it has {decision.size:,} values, and a mixture computes each of them",
@@ -187,9 +187,7 @@ def _can_be_mixed(supernet: Supernet, decisions: Mapping[str, Decision], example
 
 def _only(decision: Decision, value: Any) -> Mixture:
     """The mixture with all weight on one value; all values are computed."""
-    if isinstance(decision, Subset):
-        return Mixture.of_all(torch.tensor([float(item in value) for item in range(decision.n)]))
-    return Mixture.of_all(torch.tensor([float(other == value) for other in decision.values()]))
+    return Mixture.of_all(torch.tensor(decision.relaxed().hot(value)))
 
 
 def _equal(
@@ -205,7 +203,7 @@ def _equal(
 def _of_mixture(supernet: Supernet, address: str, decision: Decision, example: Tensor) -> Iterator[Unshared]:
     """The first value for which a mixture with all weight on it is not that value."""
     conditions = {a for m in supernet.modules() if isinstance(m, GatedEdge) for a in m.selector.reads}
-    tried = [None] if isinstance(decision, Subset) or address not in conditions else list(decision.values())
+    tried = [None] if decision.several or address not in conditions else list(decision.values())
     for value in tried:
         architecture = _active(supernet.space, address, value)
         if architecture is not None:

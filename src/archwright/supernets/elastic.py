@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from archwright.errors import BuildError
-from archwright.spaces import Decision, Subset
+from archwright.spaces import Decision
 from archwright.supernets.gates import Gates, combinations
 from archwright.supernets.mixed import GatedEdge, add, scaled
 from archwright.supernets.parts import Part, Value
@@ -287,15 +287,12 @@ def _number(part: Value, values: Mapping[str, Any]) -> float:
 
 def _tried(decision: Decision) -> list[Any]:
     """Some values of a decision, what is likely to make the largest weights first."""
-    if isinstance(decision, Subset):
-        return [tuple(range(decision.n))]  # all items, whether or not a subset may have so many
+    if decision.several:
+        return [tuple(decision.relaxed().labels)]  # all items, whether or not a subset may have so many
     if decision.size == math.inf:
-        return [decision.default()]
-    values = (
-        list(decision.values())
-        if decision.size <= _TRIED
-        else [decision.decode((1.0,)), decision.decode((0.0,))]
-    )
+        return decision.alternatives(1)
+    many = decision.ordered and decision.size > _TRIED
+    values = decision.alternatives(2) if many else list(decision.values())
     return sorted(values, reverse=True) if decision.numeric else values
 
 

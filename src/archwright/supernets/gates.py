@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from archwright.errors import SpaceError, did_you_mean
-from archwright.spaces import Decision, Space, Subset
+from archwright.spaces import Decision, Space
 from archwright.spaces.expression import Arithmetic, Expression
 
 __all__ = ["Gate", "Gates", "Mixture", "OnePath", "Selector", "Weighed", "combinations"]
@@ -126,13 +126,11 @@ class Selector:
         self.gates = gates
         self._value, self.reads = _reader(expression, gates.space)
         self._listed: list[Any] | None = None
-        is_decision = isinstance(expression, Decision) and not isinstance(expression, Subset)
+        is_decision = isinstance(expression, Decision) and not expression.several
         self._decision = self.reads[0] if is_decision else None
         self.item: int | None = None
         if isinstance(expression, Arithmetic) and expression.operation == "has":
-            subset, item = expression.operands
-            if isinstance(subset, Subset) and isinstance(item, int):
-                self.item = item
+            self.item = expression.operands[1]
 
     def mixed(self) -> list[str]:
         """The addresses it reads whose gates are mixtures."""
@@ -190,7 +188,7 @@ def combinations(gates: Gates, mixed: list[str]) -> Iterator[tuple[dict[str, Any
     wheels = []
     for address in mixed:
         decision, gate = gates.space.decisions[address], gates.mixtures[address]
-        if isinstance(decision, Subset):
+        if decision.several:
             raise SpaceError(
                 f"{address!r}: a mixture of a subset weighs its items, so the supernet can only use it as "
                 "aw.when(subset.has(item), ...); decide each item by aw.boolean(), or use a one-path method"

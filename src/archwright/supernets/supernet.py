@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from archwright.errors import BuildError
-from archwright.spaces import Architecture, Decision, Space, Subset, resolve, walk_calls
+from archwright.spaces import Architecture, Decision, Relaxed, Space, resolve, walk_calls
 from archwright.spaces.build import construct, dry_run
 from archwright.supernets.elastic import Elastic
 from archwright.supernets.gates import Gate, Gates, OnePath
@@ -193,14 +193,12 @@ def covering(space: Space, allowed: Mapping[str, Sequence[Any]] | None = None) -
     taken: Counter[tuple[str, Any]] = Counter()
 
     def decide(address: str, decision: Decision) -> Any:
-        if isinstance(decision, Subset):
-            items = sorted(range(decision.n), key=lambda item: taken[address, item])[: decision.high]
-            taken.update((address, item) for item in items)
-            return tuple(sorted(items))
-        values = (allowed or {}).get(address) or _some_values(decision)
-        value = min(values, key=lambda value: taken[address, value])
-        taken[address, value] += 1
-        return value
+        is_long = decision.ordered and decision.size > _MANY
+        relaxed = Relaxed(decision.alternatives(3)) if is_long else decision.relaxed()
+        labels = (allowed or {}).get(address) or relaxed.labels
+        chosen = sorted(labels, key=lambda label: taken[address, label])[: relaxed.most]
+        taken.update((address, label) for label in chosen)
+        return relaxed.value(chosen)
 
     turns = without_news = 0
     while without_news < 2 + turns // 2:  # what is deep inside becomes active late
@@ -210,12 +208,6 @@ def covering(space: Space, allowed: Mapping[str, Sequence[Any]] | None = None) -
         turns += 1
         if not without_news or turns == 1:
             yield architecture
-
-
-def _some_values(decision: Decision) -> list[Any]:
-    if decision.size > _MANY:
-        return list(dict.fromkeys(decision.decode((place,)) for place in (0.0, 0.5, 1.0)))
-    return list(decision.values())
 
 
 def _has_lazy(module: nn.Module) -> bool:

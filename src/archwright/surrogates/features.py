@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archwright.spaces import Architecture, Space
-from archwright.spaces.decisions import Categorical, Integer, Real
 from archwright.surrogates.graph_counts import GraphCounts
 
 __all__ = ["Features", "Group"]
@@ -59,13 +58,14 @@ class Features:
         scale: list[float] = []
         start = 0
         for address, decision in space.decisions.items():
-            ordered = isinstance(decision, Integer | Real)
+            ordered = decision.ordered
             begin = len(scale)
             taken += range(begin, begin + decision.columns)
-            scale += [0.5**0.5 if isinstance(decision, Categorical) else 1.0] * decision.columns
+            is_one_hot = not (decision.ordered or decision.several)
+            scale += [0.5**0.5 if is_one_hot else 1.0] * decision.columns
             if address not in always:
                 flags.append((len(scale), start))
-                if isinstance(decision, Categorical):
+                if is_one_hot:
                     scale.append(0.5**0.5)
                 else:
                     self.groups.append(Group(address, begin, len(scale), ordered))

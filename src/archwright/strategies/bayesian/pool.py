@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from archwright.errors import SpaceError
 from archwright.spaces import Architecture, Space
-from archwright.spaces.decisions import Integer, Real
 from archwright.strategies.randomness import random_for
 from archwright.surrogates import Features
 
@@ -171,7 +170,7 @@ def _mutants(space: Space, seed: int, draw: int, centre: Architecture) -> Iterat
 def _neighbors(space: Space) -> float:
     """About how many neighbours an architecture has at most."""
     sizes: Sequence[float] = [
-        2 if isinstance(decision, Integer | Real) else min(decision.size - 1, decision.columns**2)
+        2 if decision.ordered else min(decision.size - 1, decision.columns**2)
         for decision in space.decisions.values()
     ]
     return sum(sizes)

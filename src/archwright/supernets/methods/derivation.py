@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, S
 from typing import Any
 
 from archwright.errors import SearchError
-from archwright.spaces import Architecture, Decision, Space, Subset
+from archwright.spaces import Architecture, Decision, Space
 
 __all__ = [
     "SKIP_OPERATIONS",
@@ -139,27 +139,29 @@ def _score(architecture: Architecture, preferences: Preferences) -> float:
     return total
 
 
-def ranked_subsets(subset: Subset, strengths: Sequence[float]) -> list[tuple[tuple[int, ...], float]]:
+def ranked_subsets(subset: Decision, strengths: Sequence[float]) -> list[tuple[tuple[int, ...], float]]:
     """The subsets that a decision allows, by the strengths of the items, the best first.
 
     The score is the sum of the logarithms of s for an item that is in and of 1 - s for one that is not. Where more
     than 5,000 are allowed, only the best of each number of items and those one exchange away are listed.
 
     Args:
-        subset: The decision.
+        subset: The decision, which takes several items.
         strengths: One number in (0, 1) an item.
     """
     into = [math.log(max(s, 1e-12)) for s in strengths]
     out = [math.log(max(1 - s, 1e-12)) for s in strengths]
 
+    limits = subset.relaxed()
+
     def score(items: tuple[int, ...]) -> float:
-        return sum(into[i] if i in items else out[i] for i in range(subset.n))
+        return float(sum(into[i] if i in items else out[i] for i in limits.labels))
 
     if subset.size <= _LISTED:
         allowed = list(subset.values())
     else:
-        order = sorted(range(subset.n), key=lambda i: out[i] - into[i])
-        best = [tuple(sorted(order[:count])) for count in range(subset.low, subset.high + 1)]
+        order = sorted(limits.labels, key=lambda i: out[i] - into[i])
+        best = [tuple(sorted(order[:count])) for count in range(limits.fewest, limits.most + 1)]
         top = max(best, key=score)
         allowed = list(dict.fromkeys([*best, *subset.neighbors(top)]))
     return sorted(((items, score(items)) for items in allowed), key=lambda pair: -pair[1])

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from archwright.errors import UsageError
-from archwright.spaces import Decision, Subset
+from archwright.spaces import Decision
 from archwright.supernets.gates import Gate, Mixture
 
 __all__ = ["GateDropout"]
@@ -52,7 +52,7 @@ class GateDropout:
         """
         thinned: dict[str, Gate] = {}
         for address, gate in gates.items():
-            probability = self.edges if isinstance(decisions[address], Subset) else self.operations
+            probability = self.edges if decisions[address].several else self.operations
             if isinstance(gate, Mixture) and probability > 0 and len(gate.computed) > 1:
                 thinned[address] = self._thinned(gate, probability, decisions[address])
             else:
@@ -74,6 +74,5 @@ class GateDropout:
             kept = [gate.computed[draws.index(max(draws))]]
         weights = gate.weights
         if weights is None:
-            length = decision.n if isinstance(decision, Subset) else int(decision.size)
-            weights = torch.ones(length)
+            weights = torch.ones(len(decision.relaxed().labels))
         return Mixture(weights / (1 - probability), tuple(kept))

@@ -8,7 +8,6 @@ from typing import Any, final
 from torch import nn
 
 from archwright.errors import UsageError
-from archwright.spaces import Subset
 from archwright.supernets.gates import Gate, Mixture, OnePath
 from archwright.supernets.methods.bilevel import Bilevel
 from archwright.supernets.methods.derivation import Preferences
@@ -83,9 +82,7 @@ class GumbelOneHot(Policy):
             if address in relaxation.alphas:
                 labels = relaxation.labels(address)
                 chosen = tuple(labels[position] for position in mixture.computed)
-                gates[address] = OnePath(
-                    chosen if isinstance(relaxation.supernet.decisions[address], Subset) else chosen[0]
-                )
+                gates[address] = OnePath(relaxation.supernet.decisions[address].relaxed().value(chosen))
         return gates
 
     def architecture_gates(self, progress: float) -> dict[str, Gate]:
@@ -112,9 +109,9 @@ class GumbelOneHot(Policy):
         relaxation, tau = self.relaxation, self.temperature(progress)
         gates = relaxation.subset_gates()
         for address, alpha in relaxation.alphas.items():
-            decision = relaxation.supernet.decisions[address]
-            if isinstance(decision, Subset):
-                hard, chosen = gumbel_subset(alpha, tau, (decision.low, decision.high), self.generator)
+            limits = relaxation.supernet.decisions[address].relaxed()
+            if limits.several:
+                hard, chosen = gumbel_subset(alpha, tau, (limits.fewest, limits.most), self.generator)
             else:
                 hard, position = gumbel_one_hot(relaxation.log_weights(address), tau, self.generator)
                 chosen = (position,)

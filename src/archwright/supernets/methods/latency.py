@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from archwright.errors import UsageError
 from archwright.objectives import count_flops
-from archwright.spaces import Decision, Subset
+from archwright.spaces import Decision
 from archwright.supernets.elastic import Elastic
 from archwright.supernets.gates import Gate, Mixture, OnePath, Selector
 from archwright.supernets.mixed import GatedEdge, MixedSwitch
@@ -261,4 +261,4 @@ def _reads(module: nn.Module) -> tuple[str, ...]:
 
 
 def _everything(decision: Decision) -> Mixture:
-    return Mixture(None, tuple(range(decision.n if isinstance(decision, Subset) else int(decision.size))))
+    return Mixture(None, tuple(range(len(decision.relaxed().labels))))

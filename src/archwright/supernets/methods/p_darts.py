@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from archwright.errors import ArchwrightWarning, SpaceError, UsageError
-from archwright.spaces import Architecture, Decision, Subset
+from archwright.spaces import Architecture, Decision
 from archwright.supernets.methods.bilevel import Bilevel
 from archwright.supernets.methods.darts import Softmax
 from archwright.supernets.methods.derivation import SKIP_OPERATIONS
@@ -262,7 +262,7 @@ def strongest(search: Bilevel, count: int) -> dict[str, tuple[Any, ...]]:
         if isinstance(module, MixedSwitch) and isinstance(module.selector.expression, Decision):
             (address,) = module.selector.reads
             decision = supernet.decisions.get(address)
-            if decision is None or isinstance(decision, Subset):
+            if decision is None or decision.several:
                 continue
             chances = probabilities[address]
             labels = list(supernet.allowed.get(address, decision.values()))

@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from archwright.errors import UsageError
-from archwright.spaces import Subset
 from archwright.supernets.gates import Gate, Mixture
 from archwright.supernets.methods.bilevel import Bilevel
 from archwright.supernets.methods.derivation import Preferences, Refused
@@ -59,10 +58,10 @@ class PartialSoftmax(Policy):
         device = next(supernet.parameters()).device
         self.betas: dict[str, nn.Parameter] = {}
         for address, items in supernet.edges.items():
-            decision = supernet.space.decisions[address]
+            edges = len(supernet.space.decisions[address].relaxed().labels)
             # A node that reads all its states has nothing to decide, but edges to weigh.
-            if isinstance(decision, Subset) and len(items) == decision.n > 1:
-                drawn = torch.randn(decision.n, generator=randomness.gates)
+            if len(items) == edges > 1:
+                drawn = torch.randn(edges, generator=randomness.gates)
                 self.betas[address] = nn.Parameter((_SCALE * drawn).to(device))
         self.partial.install(supernet)
         self._try(supernet)

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from archwright.errors import SearchError, UsageError, did_you_mean
-from archwright.spaces import Subset
 from archwright.supernets.gates import Gate, Mixture, OnePath
 from archwright.supernets.methods.bilevel import Bilevel
 from archwright.supernets.methods.derivation import Preferences
@@ -105,7 +104,7 @@ class BinaryGates(Policy):
         if self.reference is None:
             even = {a: torch.zeros_like(alpha) for a, alpha in self.relaxation.alphas.items()}
             for address, weights in even.items():
-                is_subset = isinstance(supernet.decisions[address], Subset)
+                is_subset = supernet.decisions[address].several
                 allowed = list(self.relaxation.allowed(address))
                 weights[allowed] = 0.5 if is_subset else 1 / len(allowed)
             self.reference = self.table.expected(even).item()
@@ -123,7 +122,7 @@ class BinaryGates(Policy):
         """One path: every value drawn from the softmax of alpha."""
         gates: dict[str, Gate] = dict(self.relaxation.subset_gates())
         for address, alpha in self.relaxation.alphas.items():
-            if isinstance(self.relaxation.supernet.decisions[address], Subset):
+            if self.relaxation.supernet.decisions[address].several:
                 gates[address] = OnePath(self._items(address, alpha))
             else:
                 drawn = torch.multinomial(self._chances(address), 1, generator=self.generator)
@@ -135,7 +134,7 @@ class BinaryGates(Policy):
         gates: dict[str, Gate] = dict(self.relaxation.subset_gates())
         self._before = {a: alpha.detach().clone() for a, alpha in self.relaxation.alphas.items()}
         for address, alpha in self.relaxation.alphas.items():
-            if isinstance(self.relaxation.supernet.decisions[address], Subset):
+            if self.relaxation.supernet.decisions[address].several:
                 self._drawn[address] = tuple(range(len(alpha)))
                 active, soft = list(self._items(address, alpha)), alpha.sigmoid()
             else:
@@ -180,7 +179,7 @@ class BinaryGates(Policy):
         weights = {}
         for address, alpha in self.relaxation.alphas.items():
             p = self.relaxation.weights(address)
-            if address in self._drawn and not isinstance(self.relaxation.supernet.decisions[address], Subset):
+            if address in self._drawn and not self.relaxation.supernet.decisions[address].several:
                 drawn = torch.tensor(self._drawn[address], device=alpha.device)
                 p = p.detach()
                 p = p.index_copy(0, drawn, p[drawn].sum() * self._pair(address)[drawn])
@@ -191,7 +190,7 @@ class BinaryGates(Policy):
         """Let the drawn two keep their joint probability, and all other alphas be as they were."""
         with torch.no_grad():
             for address, alpha in self.relaxation.alphas.items():
-                if isinstance(self.relaxation.supernet.decisions[address], Subset):
+                if self.relaxation.supernet.decisions[address].several:
                     continue
                 drawn = torch.tensor(self._drawn[address], device=alpha.device)
                 moved, before = alpha[drawn], self._before[address]
@@ -232,11 +231,10 @@ class BinaryGates(Policy):
 
     def _items(self, address: str, alpha: Tensor) -> tuple[int, ...]:
         """A draw of the items of a subset, each by its sigmoid, as many as it may have."""
-        decision = self.relaxation.supernet.decisions[address]
-        assert isinstance(decision, Subset)
+        limits = self.relaxation.supernet.decisions[address].relaxed()
         noise = gumbel_noise(2 * len(alpha), self.generator)
         strengths = alpha.detach().cpu() + noise[: len(alpha)] - noise[len(alpha) :]
-        return bounded_items(strengths.tolist(), (decision.low, decision.high))
+        return bounded_items(strengths.tolist(), (limits.fewest, limits.most))
 
 
 def proxyless(

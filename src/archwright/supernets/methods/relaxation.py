@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from archwright.spaces import Decision, Subset
+from archwright.spaces import Decision
 from archwright.supernets.gates import Mixture
 from archwright.supernets.methods.derivation import ZERO_OPERATIONS, Preferences, Refused, ranked_subsets
 from archwright.supernets.methods.randomness import Randomness
@@ -41,14 +41,12 @@ class Relaxation:
         self.alphas: dict[str, nn.Parameter] = {}
         for address, decision in supernet.decisions.items():
             if address not in self._edges():
-                length = decision.n if isinstance(decision, Subset) else int(decision.size)
-                drawn = torch.randn(length, generator=randomness.gates)
+                drawn = torch.randn(len(decision.relaxed().labels), generator=randomness.gates)
                 self.alphas[address] = nn.Parameter((_SCALE * drawn).to(device))
 
     def labels(self, address: str) -> list[Any]:
         """The values of a decision, in the order of its alpha; for a subset the items."""
-        decision = self.supernet.decisions[address]
-        return list(range(decision.n)) if isinstance(decision, Subset) else list(decision.values())
+        return list(self.supernet.decisions[address].relaxed().labels)
 
     def allowed(self, address: str) -> tuple[int, ...]:
         """The positions of the values that the supernet was built with."""
@@ -59,7 +57,7 @@ class Relaxation:
     def weights(self, address: str) -> Tensor:
         """The softmax of alpha over the allowed values, 0 elsewhere; for a subset the sigmoid. Shape (values,)."""
         alpha = self.alphas[address]
-        if isinstance(self.supernet.decisions[address], Subset):
+        if self.supernet.decisions[address].several:
             return alpha.sigmoid()
         return self.log_weights(address).exp()
 
@@ -75,15 +73,15 @@ class Relaxation:
 
     def choices(self) -> Iterator[str]:
         """The addresses of the relaxed decisions that choose one value."""
-        return (a for a in self.alphas if not isinstance(self.supernet.decisions[a], Subset))
+        return (a for a in self.alphas if not self.supernet.decisions[a].several)
 
     def subset_gates(self) -> dict[str, Mixture]:
         """The gates of all subsets: every item is there, scaled by its weight where it has one of its own."""
         gates: dict[str, Mixture] = {}
         for address, decision in self.supernet.decisions.items():
-            if isinstance(decision, Subset):
+            if decision.several:
                 own = self.weights(address) if address in self.alphas else None
-                gates[address] = Mixture(own, tuple(range(decision.n)))
+                gates[address] = Mixture(own, tuple(decision.relaxed().labels))
         return gates
 
     def strengths(self, subset: str, refused: Refused = ()) -> list[float]:
@@ -136,7 +134,7 @@ class Relaxation:
                 scored = [pair for pair in scored if pair[0] not in ZERO_OPERATIONS] or scored
             found[address] = sorted(scored or self._everything(address), key=lambda pair: -pair[1])
         for address, decision in self.supernet.decisions.items():
-            if isinstance(decision, Subset):
+            if decision.several:
                 own = (strengths or {}).get(address) or self.strengths(address, refused)
                 found[address] = list(ranked_subsets(decision, own))
         return found
@@ -145,7 +143,7 @@ class Relaxation:
         """The weights of all values, and the strengths of all items."""
         found = {address: {str(label): p for label, p in self._named(address)} for address in self.choices()}
         for address, decision in self.supernet.decisions.items():
-            if isinstance(decision, Subset):
+            if decision.several:
                 found[address] = {str(i): strength for i, strength in enumerate(self.strengths(address))}
         return found
 
@@ -165,7 +163,7 @@ class Relaxation:
         return {
             address: items
             for address, items in self.supernet.edges.items()
-            if isinstance(subset := decisions.get(address), Subset) and len(items) == subset.n
+            if (subset := decisions.get(address)) is not None and len(items) == len(subset.relaxed().labels)
         }
 
     def _named(self, address: str) -> list[tuple[Any, float]]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from statistics import fmean
 
-from archwright.spaces import Space, Subset
+from archwright.spaces import Space
 
 __all__ = ["mean_entropy"]
 
@@ -26,6 +26,6 @@ def mean_entropy(space: Space, probabilities: Mapping[str, Mapping[str, float]])
     entropies = [
         -sum(p * math.log(p) for p in labels.values() if p > 0)
         for address, labels in probabilities.items()
-        if not isinstance(space.decisions[address], Subset)
+        if not space.decisions[address].several
     ]
     return fmean(entropies) if entropies else None
