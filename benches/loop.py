@@ -24,7 +24,9 @@ from archwright.experiments import (
     Executor,
     Experiment,
     InlineExecutor,
+    Job,
     Listener,
+    Outcome,
     ProcessesExecutor,
     SQLStore,
     Stage,
@@ -55,7 +57,7 @@ class Clock(Listener):
         self.times.append(time.perf_counter())
 
 
-def archwright_trial(executor: Executor, trials: int, strategy: str) -> float:
+def archwright_trial(executor: Executor[Job, Outcome], trials: int, strategy: str) -> float:
     """Median milliseconds a trial, over blocks of 50."""
     space = Space(layer(dict, **{f"d{i}": choice(*range(5), name=f"d{i}") for i in range(20)}))
     objectives = (Objective("accuracy"),)

@@ -41,7 +41,7 @@ class Interrupting(ToyEstimator):
 
     def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
         if self.left == 0:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
         self.left -= 1
         return super().estimate(candidate, trial)
 
@@ -108,7 +108,7 @@ class _Slow(ToyEstimator):
         if self.left is not None:
             self.left -= 1
             if self.left < 0:
-                raise KeyboardInterrupt
+                signal.raise_signal(signal.SIGINT)
         return super().estimate(candidate, trial)
 
 

@@ -14,7 +14,8 @@ import pytest
 import archwright.spaces as aw
 from archwright.errors import SpaceError, SpaceExhaustedError
 from archwright.estimators.estimator import Estimator
-from archwright.experiments.executors import InlineExecutor, Job, Outcome
+from archwright.experiments.executors import Channel, Ended, Executor, Failure, InlineExecutor
+from archwright.experiments.executors.executor import Handle, Work
 from archwright.experiments.store import SQLStore, Stage, Store
 from archwright.spaces import Architecture, Space
 from archwright.strategies import RandomSearch
@@ -356,19 +357,57 @@ def test_a_broken_store_is_noticed(broken: type[SQLStore], test: str, tmp_path: 
 # Executors
 
 
-class Forgetful(InlineExecutor):
-    def wait(self, seconds: float) -> list[Outcome]:
-        return [replace(outcome, error=None) for outcome in super().wait(seconds)]
+class Forgetful(InlineExecutor[Any, Any]):
+    def wait(self, seconds: float) -> list[Ended[Any, Any]]:
+        return [replace(ended, failure=None) for ended in super().wait(seconds)]
 
 
-class Mixed(InlineExecutor):
-    def submit(self, job: Job) -> None:
-        super().submit(replace(job, number=0))
+class Mixed(InlineExecutor[Any, Any]):
+    def submit(self, job: Any) -> None:
+        super().submit(0)
 
 
-class Patient(InlineExecutor):
+class Patient(InlineExecutor[Any, Any]):
     def __init__(self, *, time_limit: float | None = None) -> None:
         super().__init__()
+
+
+class Deaf(InlineExecutor[Any, Any]):
+    def open(self, work: Work[Any, Any], handle: Handle[Any] | None = None) -> None:
+        super().open(work, lambda job, message: None)
+
+
+class Careless(Executor[Any, Any]):
+    """Runs jobs as they are."""
+
+    slots = 1
+
+    def __init__(self, *, time_limit: float | None = None) -> None:
+        self.jobs: list[Any] = []
+
+    def open(self, work: Work[Any, Any], handle: Handle[Any] | None = None) -> None:
+        self.work, self.handle = work, handle
+
+    def submit(self, job: Any) -> None:
+        self.jobs.append(job)
+
+    def wait(self, seconds: float) -> list[Ended[Any, Any]]:
+        if not self.jobs:
+            return []
+        job, outer = self.jobs.pop(), self
+
+        class Direct(Channel):
+            def call(self, message: Any) -> Any:
+                assert outer.handle is not None
+                return outer.handle(job, message)
+
+        try:
+            return [Ended(job, self.work(job, Direct()))]
+        except Exception as error:
+            return [Ended(job, failure=Failure(str(error)))]
+
+    def close(self, *, now: bool = False) -> None:
+        pass
 
 
 @pytest.mark.parametrize(
@@ -377,11 +416,15 @@ class Patient(InlineExecutor):
         (Forgetful, "test_every_job_comes_back_once_as_it_ended"),
         (Mixed, "test_every_job_comes_back_once_as_it_ended"),
         (Patient, "test_a_job_over_its_time_fails_alone"),
+        (Deaf, "test_messages_are_answered_where_the_jobs_were_submitted"),
+        (Careless, "test_an_error_of_the_handle_comes_out_of_wait"),
+        (Careless, "test_code_that_wants_to_end_the_process_fails_its_job_alone"),
+        (Careless, "test_jobs_begin_with_the_same_state_of_torch"),
     ],
 )
 def test_a_broken_executor_is_noticed(
-    broken: type[InlineExecutor], test: str, monkeypatch: pytest.MonkeyPatch
+    broken: type[Executor[Any, Any]], test: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("archwright.testing.executor_contract._PATIENCE", 2.0)
-    with pytest.raises(AssertionError):
+    with pytest.raises((AssertionError, SystemExit, pytest.fail.Exception)):
         getattr(type("Joined", (ExecutorContract,), {"make": broken})(), test)()

@@ -21,7 +21,7 @@ from archwright.benchmarks.regret import Reference, Truth
 from archwright.benchmarks.runs import FinishedRuns, SearchRun, search_table
 from archwright.benchmarks.table import Table
 from archwright.errors import ArchwrightError, SearchError, UsageError, did_you_mean
-from archwright.experiments.executors.parent import end_with
+from archwright.experiments.executors.worker import end_with
 from archwright.objectives import Objective
 from archwright.strategies import STRATEGIES
 

@@ -1,8 +1,16 @@
 """The loop that joins a strategy and an estimator: budget, store, executors, resume."""
 
 from archwright.experiments.budget import Budget
-from archwright.experiments.executors import Executor, InlineExecutor, Job, Outcome, ProcessesExecutor
+from archwright.experiments.executors import (
+    Channel,
+    Ended,
+    Executor,
+    Failure,
+    InlineExecutor,
+    ProcessesExecutor,
+)
 from archwright.experiments.experiment import Experiment, Interrupts
+from archwright.experiments.jobs import Job, Outcome
 from archwright.experiments.listener import Listener
 from archwright.experiments.one_shot import SupernetTraining
 from archwright.experiments.references import load_object, resolve_space, resolve_task
@@ -14,9 +22,12 @@ from archwright.experiments.work import Evaluation, Retraining, Work
 
 __all__ = [
     "Budget",
+    "Channel",
+    "Ended",
     "Evaluation",
     "Executor",
     "Experiment",
+    "Failure",
     "InlineExecutor",
     "Interrupts",
     "Job",

@@ -14,7 +14,8 @@ from types import FrameType
 
 from archwright.errors import SearchError, SpaceExhaustedError
 from archwright.experiments.budget import Budget
-from archwright.experiments.executors import Executor, Job, Outcome
+from archwright.experiments.executors import Ended, Executor, Failure
+from archwright.experiments.jobs import Job, Outcome
 from archwright.experiments.listener import Listener
 from archwright.experiments.replay import Replay
 from archwright.experiments.store import Stage, Store
@@ -74,7 +75,7 @@ class Experiment:
         self,
         *,
         store: Store,
-        executor: Executor,
+        executor: Executor[Job, Outcome],
         objectives: Sequence[Objective],
         listener: Listener | None = None,
         interrupts: Interrupts | None = None,
@@ -147,7 +148,7 @@ class Experiment:
                 self.executor.submit(Job(stage, trial.number, trial.candidate))
             if not running:
                 return
-            for outcome in self.executor.wait(0.5):
+            for outcome in map(_outcome, self.executor.wait(0.5)):
                 trial = self._ended(running.pop(outcome.job.number), outcome)
                 self.store.finish(trial, stage)
                 source.done(trial)
@@ -286,6 +287,14 @@ class _Search(_Source):
             self.reason = (
                 f"{_ALL_INFEASIBLE:,} candidates in a row were over a limit; loosen it, or shrink the space"
             )
+
+
+def _outcome(ended: Ended[Job, Outcome]) -> Outcome:
+    """How a trial ended; without a result it has failed."""
+    if ended.result is not None:
+        return ended.result
+    failure = ended.failure or Failure("it gave no result")
+    return Outcome(ended.job, TrialState.FAILED, error=failure.error, trace=failure.trace)
 
 
 def spent_seconds(sessions: Sequence[float], trials: Sequence[Trial]) -> float:

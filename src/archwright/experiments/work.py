@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from archwright.errors import ArchwrightError, UsageError
 from archwright.estimators.estimator import Estimator
-from archwright.experiments.executors.executor import Job, Outcome
+from archwright.experiments.executors import Channel
+from archwright.experiments.jobs import Job, Outcome
 from archwright.experiments.store import Stage
 from archwright.objectives import Objective, measure_cheap
 from archwright.spaces import Space
@@ -48,7 +49,7 @@ class Work:
         self.steps = dict(steps)
         self.objectives = tuple(objectives)
 
-    def __call__(self, job: Job) -> Outcome:
+    def __call__(self, job: Job, channel: Channel) -> Outcome:
         """Run a job; only an interrupt comes out as an exception."""
         try:
             measurement = self.steps[job.stage](job)

@@ -12,7 +12,9 @@ from archwright.errors import RunError, UsageError
 from archwright.experiments import (
     Executor,
     InlineExecutor,
+    Job,
     Listener,
+    Outcome,
     ProcessesExecutor,
     Settings,
     resolve_space,
@@ -93,7 +95,7 @@ def new_folder(out: str | Path | None, name: str) -> Path:
     return folder
 
 
-def executor_for(settings: Settings) -> Executor:
+def executor_for(settings: Settings) -> Executor[Job, Outcome]:
     """This process for one worker, worker processes for more.
 
     Raises:

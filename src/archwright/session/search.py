@@ -186,6 +186,7 @@ def search(
     )
     session = Session(folder, settings, made_space, made_task, made_strategy, estimator, chosen, one_shot)
     executor = executor_for(settings)
+    executor.check(space=made_space, task=made_task, estimator=estimator)
     session.training(made_space)  # refuses a device or a recipe that does not fit, before anything is written
     folder.mkdir(parents=True, exist_ok=True)
     opened = SQLStore(store or settings.store_url(folder), settings.name, create=True)

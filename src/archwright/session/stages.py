@@ -15,7 +15,9 @@ from archwright.experiments import (
     Executor,
     Experiment,
     Interrupts,
+    Job,
     Listener,
+    Outcome,
     Retraining,
     Run,
     Settings,
@@ -75,7 +77,12 @@ class Session:
 
 
 def conduct(
-    session: Session, store: Store, executor: Executor, listener: Listener, onnx: bool | None, said: list[str]
+    session: Session,
+    store: Store,
+    executor: Executor[Job, Outcome],
+    listener: Listener,
+    onnx: bool | None,
+    said: list[str],
 ) -> Result:
     """Run all stages that are still to be run, with the store open and the run's folder in place."""
     settings, objectives, folder = session.settings, session.objectives, session.folder.resolve()

@@ -8,10 +8,22 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 from archwright.errors import UsageError
-from archwright.experiments.executors.executor import Executor, Job, Outcome, Work
-from archwright.trials import TrialState
+from archwright.experiments.executors.executor import (
+    Channel,
+    Ended,
+    Executor,
+    Failure,
+    Handle,
+    J,
+    R,
+    Work,
+    refuse_messages,
+    run_job,
+)
+from archwright.experiments.executors.torch_state import TorchSettings
 
 __all__ = ["InlineExecutor"]
 
@@ -20,7 +32,15 @@ class _OutOfTime(BaseException):
     """Not an Exception, so that no `except Exception` of a user's code can swallow it."""
 
 
-class InlineExecutor(Executor):
+class _HandleFailed(BaseException):
+    """Brings an error of the handle through the job's code, which has nothing to do with it."""
+
+
+class _Interrupted(KeyboardInterrupt):
+    """From a signal, as opposed to one that a job's code raises by itself."""
+
+
+class InlineExecutor(Executor[J, R]):
     """Runs each job in this process, inside `wait`. The simplest to debug, and exactly repeatable.
 
     Args:
@@ -34,35 +54,39 @@ class InlineExecutor(Executor):
     slots = 1
 
     def __init__(self, *, time_limit: float | None = None) -> None:
-        if time_limit is not None and (
-            not hasattr(signal, "SIGALRM") or threading.current_thread() is not threading.main_thread()
-        ):
+        if time_limit is not None and not (hasattr(signal, "SIGALRM") and _in_main_thread()):
             raise UsageError(
                 "a time limit for trials in this process needs Unix and the main thread; use workers=2 or more"
             )
         self.time_limit = time_limit
-        self._jobs: deque[Job] = deque()
-        self._work: Work | None = None
+        self._jobs: deque[J] = deque()
+        self._work: Work[J, R] | None = None
+        self._handle: Handle[J] = refuse_messages
 
-    def open(self, work: Work) -> None:
-        """Keep the function."""
-        self._work = work
+    def open(self, work: Work[J, R], handle: Handle[J] | None = None) -> None:
+        """Keep the functions."""
+        self._work, self._handle = work, handle or refuse_messages
+        self._settings = TorchSettings.of_this_process()
 
-    def submit(self, job: Job) -> None:
+    def submit(self, job: J) -> None:
         """Keep the job for the next `wait`."""
         self._jobs.append(job)
 
-    def wait(self, seconds: float) -> list[Outcome]:
+    def wait(self, seconds: float) -> list[Ended[J, R]]:
         """Run the next job to its end."""
         if self._work is None or not self._jobs:
             return []
         job = self._jobs.popleft()
+        channel = _Direct(self._handle, job)
         try:
-            with _alarm(self.time_limit):
-                return [self._work(job)]
+            with _alarm(self.time_limit, channel), _interrupts_marked():
+                passing = (_OutOfTime, _HandleFailed, _Interrupted)
+                return [run_job(self._work, job, channel, self._settings, passing)]
         except _OutOfTime:
-            error = f"over the time limit of {self.time_limit:g} s"
-            return [Outcome(job, TrialState.FAILED, error=error)]
+            return [Ended(job, failure=Failure.timeout(self.time_limit or 0.0))]
+        except _HandleFailed:
+            assert channel.error is not None
+            raise channel.error from None
 
     def close(self, *, now: bool = False) -> None:
         """Forget the jobs."""
@@ -70,14 +94,41 @@ class InlineExecutor(Executor):
         self._work = None
 
 
+class _Direct(Channel):
+    def __init__(self, handle: Handle[Any], job: object) -> None:
+        self.handle, self.job = handle, job
+        self.error: Exception | None = None
+        self.answering = self.late = False
+
+    def call(self, message: Any) -> Any:
+        self.answering = True
+        try:
+            reply = self.handle(self.job, message)
+        except Exception as error:
+            self.error = error
+            raise _HandleFailed from error
+        finally:
+            self.answering = False
+        if self.late:
+            raise _OutOfTime
+        return reply
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
 @contextmanager
-def _alarm(seconds: float | None) -> Iterator[None]:
+def _alarm(seconds: float | None, channel: _Direct) -> Iterator[None]:
     if seconds is None:
         yield
         return
 
     def ring(number: int, frame: FrameType | None) -> None:
-        raise _OutOfTime
+        if channel.answering:  # what the handle writes is not broken off
+            channel.late = True
+        else:
+            raise _OutOfTime
 
     before = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, seconds)
@@ -86,3 +137,24 @@ def _alarm(seconds: float | None) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, before)
+
+
+@contextmanager
+def _interrupts_marked() -> Iterator[None]:
+    """While the block runs, what Ctrl-C raises is an `_Interrupted`."""
+    before = signal.getsignal(signal.SIGINT)
+    if not callable(before) or not _in_main_thread():
+        yield
+        return
+
+    def mark(number: int, frame: FrameType | None) -> None:
+        try:
+            before(number, frame)
+        except KeyboardInterrupt as error:
+            raise _Interrupted from error
+
+    signal.signal(signal.SIGINT, mark)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -3,40 +3,57 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing.context
-import multiprocessing.popen_spawn_posix
-import multiprocessing.spawn
+import json
+import multiprocessing.connection
 import os
+import pickle
 import signal
+import socket
+import subprocess
 import sys
 import threading
 import time
-import traceback
 from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from typing import Any
+from typing import Any, Generic
 
 import cloudpickle
 
 from archwright.errors import UsageError
-from archwright.experiments.executors.executor import Executor, Job, Outcome, Work
-from archwright.experiments.executors.parent import end_with
-from archwright.trials import TrialState
+from archwright.experiments.executors.executor import (
+    Ended,
+    Executor,
+    Failure,
+    Handle,
+    J,
+    R,
+    Work,
+    refuse_messages,
+)
+from archwright.experiments.executors.framing import MessageSocket
+from archwright.experiments.executors.torch_state import TorchSettings
+from archwright.experiments.executors.worker import SetUp
 
 __all__ = ["ProcessesExecutor"]
 
 _GLANCE = 0.1
-"""Seconds between two looks at what no future tells: that a worker is ready, that time is up."""
+"""Seconds between two looks at what no message tells: that a worker died, that time is up."""
+
+_PATIENCE = 10.0
+"""Seconds that an idle worker has to end by itself."""
+
+_START = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[3])\n"
+    "from archwright.experiments.executors.worker import main; main(int(sys.argv[1]), int(sys.argv[2]))"
+)
+
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
-class ProcessesExecutor(Executor):
+class ProcessesExecutor(Executor[J, R]):
     """Runs jobs in several processes. A worker that dies, hangs or takes too much memory fails its job alone.
 
-    Workers are started anew (spawned), so a script needs no `if __name__ == "__main__"` guard; what is defined
-    in a script or a notebook reaches them by value. Each worker is a pool of its own with one process, so that
-    what happens to one is never felt by another.
+    Workers are new interpreters, so a script needs no `if __name__ == "__main__"` guard; what is defined in a script
+    or a notebook reaches them by value. A worker serves job after job.
 
     Args:
         workers: How many processes, at least 1.
@@ -44,7 +61,8 @@ class ProcessesExecutor(Executor):
             the process takes to start is not counted.
         memory_limit: Bytes that a worker's data may grow beyond what it holds when it is ready, None for any
             size (Linux only).
-        threads: Threads of torch in each worker; None divides the processors among the workers.
+        threads: Threads of torch in each worker, and of other libraries where no variable of the environment says
+            otherwise; None divides the processors among the workers.
 
     Raises:
         UsageError: When workers < 1, or a memory limit is asked on another system than Linux.
@@ -65,32 +83,41 @@ class ProcessesExecutor(Executor):
         self.slots = workers
         self.time_limit, self.memory_limit = time_limit, memory_limit
         self.threads = threads or max(1, (os.cpu_count() or 1) // workers)
-        self._begin: tuple[Any, ...] = ()
-        self._workers: list[_Worker] = []
-        self._jobs: deque[Job] = deque()
+        self._set_up = b""
+        self._workers: list[_Worker[J]] = []
+        self._jobs: deque[J] = deque()
+        self._handle: Handle[J] = refuse_messages
 
-    def open(self, work: Work) -> None:
+    def open(self, work: Work[J, R], handle: Handle[J] | None = None) -> None:
         """Start the workers; they load in the background."""
-        self._begin = (cloudpickle.dumps(work), self.threads, self.memory_limit, os.getpid())
-        self._workers = [_Worker(self._begin) for _ in range(self.slots)]
+        self._handle = handle or refuse_messages
+        settings = TorchSettings.of_this_process()
+        given = SetUp(_pickled("work", work), self.threads, self.memory_limit, settings, sys.argv)
+        self._set_up = pickle.dumps(given)
+        self._workers = [_Worker(self._set_up, self.threads) for _ in range(self.slots)]
 
-    def submit(self, job: Job) -> None:
+    def check(self, **things: object) -> None:
+        """Refuse what cannot be pickled."""
+        for name, thing in things.items():
+            _pickled(name, thing)
+
+    def submit(self, job: J) -> None:
         """Give a job to a worker that is free, or to the next that will be."""
         if not self._workers:
             raise UsageError("submit: the executor is not open; call open(work) first")
         self._jobs.append(job)
         self._hand_out()
 
-    def wait(self, seconds: float) -> list[Outcome]:
-        """The outcomes of jobs that ended, those of dead workers among them."""
+    def wait(self, seconds: float) -> list[Ended[J, R]]:
+        """The jobs that ended, those of dead workers among them."""
         end = time.monotonic() + seconds
-        while running := [worker.future for worker in self._workers if worker.future is not None]:
+        while busy := [worker for worker in self._workers if worker.busy]:
             left = max(0.0, end - time.monotonic())
-            wait(running, left if self.time_limit is None else min(left, _GLANCE), FIRST_COMPLETED)
-            outcomes = [outcome for i in range(self.slots) if (outcome := self._look(i)) is not None]
+            multiprocessing.connection.wait([worker.messages.fileno() for worker in busy], min(left, _GLANCE))
+            found = [ended for worker in busy if (ended := self._look(worker)) is not None]
             self._hand_out()
-            if outcomes or time.monotonic() >= end:
-                return outcomes
+            if found or time.monotonic() >= end:
+                return found
         return []
 
     def close(self, *, now: bool = False) -> None:
@@ -98,91 +125,158 @@ class ProcessesExecutor(Executor):
         workers, self._workers = self._workers, []
         self._jobs.clear()
         for worker in workers:
-            if now:
-                worker.kill()
-            worker.pool.shutdown(wait=False, cancel_futures=now)
+            worker.end(kill=now)
         for worker in workers:
-            worker.pool.shutdown(wait=True)
+            worker.release()
 
     def _hand_out(self) -> None:
         for i, worker in enumerate(self._workers):
-            if self._jobs and worker.future is None:
-                if worker.process.exitcode is not None:  # it died while it was idle
-                    worker = self._workers[i] = self._replaced(worker)
+            if self._jobs and not worker.busy:
+                if worker.process.poll() is not None:  # it died while it was idle
+                    worker = self._replace(i)
                 worker.take(self._jobs.popleft())
 
-    def _look(self, i: int) -> Outcome | None:
-        """The outcome of a worker's job if it has ended; a dead worker is replaced."""
-        worker = self._workers[i]
-        if worker.future is None or worker.job is None:
+    def _replace(self, i: int) -> _Worker[J]:
+        self._workers[i].kill()
+        self._workers[i].release()
+        self._workers[i] = _Worker(self._set_up, self.threads)
+        return self._workers[i]
+
+    def _look(self, worker: _Worker[J]) -> Ended[J, R] | None:
+        """Answer a worker's messages; what became of its job, if that has ended. A dead worker is replaced."""
+        job = worker.job[0]  # type: ignore[misc]  # it is busy
+        dead = worker.process.poll() is not None  # looked at before its last messages are read
+        for kind, content in worker.arrived():
+            if kind == "call":
+                worker.send(self._handle(job, content))
+            elif kind == "ended":
+                worker.job = ()
+                return _ended(job, *content)
+        if dead or worker.messages.ended:
+            failure = Failure(f"its process died ({_death(worker.exit_code())})", lost=True)
+        elif self.time_limit is not None and worker.seconds() > self.time_limit:
+            failure = Failure.timeout(self.time_limit)
+        else:
             return None
-        if not worker.future.done():
-            if self.time_limit is None or worker.seconds() <= self.time_limit:
-                return None
-            worker.kill()
-            self._workers[i] = self._replaced(worker)
-            return Outcome(
-                worker.job, TrialState.FAILED, error=f"over the time limit of {self.time_limit:g} s"
-            )
-        try:
-            outcome = worker.future.result()
-        except BrokenProcessPool:
-            error = f"its process died ({_death(worker.exit_code())})"
-            outcome = Outcome(worker.job, TrialState.FAILED, error=error)
-            self._workers[i] = self._replaced(worker)
-        except Exception as error:
-            trace = "".join(traceback.format_exception(error))
-            outcome = Outcome(
-                worker.job, TrialState.FAILED, error=f"{type(error).__name__}: {error}", trace=trace
-            )
-        worker.future = worker.job = None
-        return outcome
-
-    def _replaced(self, worker: _Worker) -> _Worker:
-        worker.pool.shutdown(wait=False, cancel_futures=True)
-        return _Worker(self._begin)
+        self._replace(self._workers.index(worker))
+        return Ended(job, failure=failure)
 
 
-class _Worker:
-    """A pool of one process, and the job it has."""
+class _Worker(Generic[J]):
+    """A process, and the job it has."""
 
-    def __init__(self, begin: tuple[Any, ...]) -> None:
-        context = _Context()
-        self.pool = ProcessPoolExecutor(1, mp_context=context, initializer=_begin, initargs=begin)
-        self.ready = self.pool.submit(os.getpid)
-        (self.process,) = context.started
-        self.job: Job | None = None
-        self.future: Future[Outcome] | None = None
-        self._since: float | None = None
+    def __init__(self, set_up: bytes, threads: int) -> None:
+        ours, theirs = socket.socketpair()
+        self.messages = MessageSocket(ours)
+        self.job: tuple[()] | tuple[J] = ()
+        self._ready = False
+        self._since = 0.0
+        self.process = _started(theirs, threads)
+        # Not here: the socket takes a little at once, and the process reads only when it is up.
+        threading.Thread(target=self._introduce, args=(set_up,), daemon=True).start()
 
-    def take(self, job: Job) -> None:
-        """Begin a job."""
-        self.job, self._since = job, None
-        try:
-            self.future = self.pool.submit(_run, job)
-        except BrokenProcessPool as error:  # it died a moment ago
-            self.future = Future()
-            self.future.set_exception(error)
+    @property
+    def busy(self) -> bool:
+        """Whether it has a job."""
+        return bool(self.job)
+
+    def take(self, job: J) -> None:
+        """Begin a job, as soon as the process is ready."""
+        self.job = (job,)
+        if self._ready:
+            self._begin()
+
+    def arrived(self) -> list[tuple[str, Any]]:
+        """What it has sent; when it is ready, its job is begun."""
+        found = self.messages.arrived()
+        if not self._ready and found:
+            self._ready = True
+            found = found[1:]
+            if self.job:
+                self._begin()
+        return found
+
+    def send(self, message: Any) -> None:
+        """Send, if it is still there."""
+        with contextlib.suppress(ConnectionError):
+            self.messages.send(message)
 
     def seconds(self) -> float:
         """Seconds that the job has run: the clock starts when the process is ready."""
-        if self._since is None:
-            if not self.ready.done():
-                return 0.0
-            self._since = time.monotonic()
-        return time.monotonic() - self._since
+        return time.monotonic() - self._since if self._ready else 0.0
+
+    def exit_code(self) -> int | None:
+        """The exit code of a process that has died, or is about to."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self.process.wait(1.0)
+        return None
+
+    def end(self, *, kill: bool) -> None:
+        """Ask an idle process to end; kill any other."""
+        self.arrived()
+        if kill or self.job or not self._ready:
+            self.kill()
+        else:
+            self.send(None)
 
     def kill(self) -> None:
         """End the process, whatever it does."""
-        with contextlib.suppress(ValueError, OSError):
-            self.process.kill()
+        self.process.kill()
 
-    def exit_code(self) -> int | None:
-        """The exit code of a process that has died; another thread may still be collecting it."""
-        deadline = time.monotonic() + 5.0
-        while (code := self.process.exitcode) is None and time.monotonic() < deadline:
-            time.sleep(0.01)
-        return code
+    def release(self) -> None:
+        """Wait for the end of the process."""
+        try:
+            self.process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.messages.close()
+
+    def _begin(self) -> None:
+        self._since = time.monotonic()
+        self.send(*self.job)
+
+    def _introduce(self, set_up: bytes) -> None:
+        with contextlib.suppress(OSError):  # it died, or was ended, before it was up
+            self.messages.send_bytes(set_up)
+
+
+def _pickled(name: str, thing: object) -> bytes:
+    try:
+        content: bytes = cloudpickle.dumps(thing)
+        return content
+    except Exception as error:
+        raise UsageError(
+            f"the {name} cannot be sent to worker processes ({type(error).__name__}: {error}); leave out what does not "
+            "pickle, such as locks, open files and generators, or use workers=1"
+        ) from error
+
+
+def _started(theirs: socket.socket, threads: int) -> subprocess.Popen[bytes]:
+    """A new worker, out of reach of Ctrl-C in the terminal: what that means is this process's business."""
+    environment = {**dict.fromkeys(_THREADS, str(threads)), **os.environ}
+    flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+    arguments = [str(theirs.fileno()), str(os.getpid()), json.dumps(sys.path)]
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        with theirs:
+            return subprocess.Popen(
+                [sys.executable, *flags, "-c", _START, *arguments],
+                env=environment,
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+            )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _ended(job: J, result: bytes, failure: Failure | None) -> Ended[J, Any]:
+    if failure is not None:
+        return Ended(job, failure=failure)
+    try:
+        return Ended(job, pickle.loads(result))
+    except Exception as error:
+        return Ended(job, failure=Failure.of(error, "its result cannot be read"))
 
 
 def _death(code: int | None) -> str:
@@ -190,98 +284,4 @@ def _death(code: int | None) -> str:
         with contextlib.suppress(ValueError):
             hint = "; perhaps the system ran out of memory" if -code == signal.SIGKILL else ""
             return f"{signal.Signals(-code).name}{hint}"
-    return f"exit code {code}"
-
-
-# In the worker
-
-_work: Work | None = None
-_failure: str | None = None
-
-
-def _begin(payload: bytes, threads: int, memory_limit: int | None, parent: int) -> None:
-    """Make a worker ready. An error here is kept for the first job: raised, it would only start a new worker."""
-    global _work, _failure
-    end_with(parent)
-    try:
-        _work = cloudpickle.loads(payload)
-        if "torch" in sys.modules:
-            sys.modules["torch"].set_num_threads(threads)
-        if memory_limit is not None:
-            _limit_memory(memory_limit)
-    except Exception:
-        _failure = traceback.format_exc()
-
-
-def _run(job: Job) -> Outcome:
-    if _work is None:
-        reason = (_failure or "unknown").strip().splitlines()[-1]
-        return Outcome(
-            job, TrialState.FAILED, error=f"the worker could not be set up: {reason}", trace=_failure
-        )
-    return _work(job)
-
-
-def _limit_memory(limit: int) -> None:
-    import resource
-
-    with open("/proc/self/status") as status:
-        held = next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmData:"))
-    resource.setrlimit(resource.RLIMIT_DATA, (held + limit, held + limit))
-
-
-# How a worker is started
-
-
-class _Popen(multiprocessing.popen_spawn_posix.Popen):
-    def _launch(self, process_obj: Any) -> None:
-        with _without_main(), _without_interrupts():
-            super()._launch(process_obj)  # type: ignore[misc]
-
-
-class _Process(multiprocessing.context.SpawnProcess):
-    @staticmethod
-    def _Popen(process_obj: Any) -> Any:  # noqa: N802
-        return _Popen(process_obj)
-
-
-class _Context(multiprocessing.context.SpawnContext):
-    """Starts processes in our way, and remembers them."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.started: list[_Process] = []
-
-    def Process(self, *args: Any, **kwargs: Any) -> _Process:  # type: ignore[override]  # noqa: N802
-        process = _Process(*args, **kwargs)
-        self.started.append(process)
-        return process
-
-
-_launching = threading.Lock()
-
-
-@contextlib.contextmanager
-def _without_main() -> Iterator[None]:
-    """Start processes that do not import the parent's main module again, so that scripts need no guard."""
-    prepare = multiprocessing.spawn.get_preparation_data
-
-    def prepared(name: str) -> dict[str, Any]:
-        return {key: value for key, value in prepare(name).items() if not key.startswith("init_main")}
-
-    with _launching:
-        multiprocessing.spawn.get_preparation_data = prepared
-        try:
-            yield
-        finally:
-            multiprocessing.spawn.get_preparation_data = prepare
-
-
-@contextlib.contextmanager
-def _without_interrupts() -> Iterator[None]:
-    """Start processes that Ctrl-C in the terminal does not reach: what it means is the parent's business."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return "it closed its socket" if code is None else f"exit code {code}"

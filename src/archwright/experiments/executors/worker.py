@@ -1,0 +1,130 @@
+"""What a worker process does: take the work once, then run job after job."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import socket
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import cloudpickle
+
+from archwright.experiments.executors.executor import Channel, Ended, Failure, Work, run_job
+from archwright.experiments.executors.framing import MessageSocket
+from archwright.experiments.executors.torch_state import TorchSettings
+
+__all__ = ["SetUp", "end_with", "main", "serve"]
+
+_LOOKED = 0.5  # seconds between two looks at the parent
+
+
+@dataclass(frozen=True, slots=True)
+class SetUp:
+    """What a worker is given before its first job.
+
+    Args:
+        work: What it runs, pickled.
+        threads: Threads of torch; None leaves torch's own number.
+        memory_limit: Bytes that its data may grow; None for any size.
+        settings: What the user set in torch.
+        argv: `sys.argv` of the process that submits the jobs.
+    """
+
+    work: bytes
+    threads: int | None
+    memory_limit: int | None
+    settings: TorchSettings
+    argv: list[str]
+
+
+def main(descriptor: int, parent: int) -> None:
+    """A worker process from its start to its end.
+
+    Args:
+        descriptor: Of the socket that it was given.
+        parent: The number of the process that started it; the worker does not outlive that one.
+    """
+    end_with(parent)
+    serve(MessageSocket(socket.socket(fileno=descriptor)))
+
+
+def serve(messages: MessageSocket) -> None:
+    """Run the jobs that come over a socket until None comes or the other side is gone.
+
+    What comes: a `SetUp`, then jobs and, between, replies. What goes: ("ready", None) when the work is loaded,
+    ("call", message), and ("ended", (result, pickled, and failure)).
+    """
+    try:
+        _serve(messages)
+    except (EOFError, ConnectionError):
+        sys.exit()
+
+
+def end_with(parent: int) -> None:
+    """From now on end this process soon after its parent is gone, even in the middle of a job.
+
+    Args:
+        parent: The parent's process number, as the parent knows it: it may be gone before this is called.
+    """
+    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_LOOKED)
+    os._exit(1)
+
+
+def _serve(messages: MessageSocket) -> None:
+    given: SetUp = messages.receive()
+    sys.argv = given.argv
+    work: Work[Any, Any] | None = None
+    failure: Failure | None = None
+    try:
+        work = pickle.loads(given.work)
+        if given.threads is not None and "torch" in sys.modules:
+            sys.modules["torch"].set_num_threads(given.threads)
+        if given.memory_limit is not None:
+            _limit_memory(given.memory_limit)
+    except BaseException as error:  # for the jobs to tell: raised, it would only start a new worker
+        failure = Failure.of(error, "the worker could not be set up")
+    messages.send(("ready", None))
+    channel = _Remote(messages)
+    while (job := messages.receive()) is not None:
+        ended: Ended[Any, Any] = Ended(job, failure=failure)
+        if work is not None:
+            ended = run_job(work, job, channel, given.settings)
+        # The result is pickled by itself, so that one that cannot be sent or read fails its job alone.
+        result, failed = b"", ended.failure
+        if failed is None:
+            try:
+                result = cloudpickle.dumps(ended.result)
+            except BaseException as error:
+                failed = Failure.of(error, "its result cannot be sent")
+        messages.send(("ended", (result, failed)))
+
+
+class _Remote(Channel):
+    def __init__(self, messages: MessageSocket) -> None:
+        self.messages = messages
+        self._turn = threading.Lock()
+
+    def call(self, message: Any) -> Any:
+        with self._turn:
+            try:
+                self.messages.send(("call", message))
+                return self.messages.receive()
+            except (ConnectionError, EOFError):
+                os._exit(1)  # nobody waits for this job any more; no handler of a user's code may hold it
+
+
+def _limit_memory(limit: int) -> None:
+    import resource
+
+    with open("/proc/self/status") as status:
+        held = next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmData:"))
+    resource.setrlimit(resource.RLIMIT_DATA, (held + limit, held + limit))
