@@ -22,7 +22,7 @@ TARGET = 0.9
 
 def search(name: str, seed: int) -> bool:
     """Whether one search finds it."""
-    options = {option: value for option, value in RULE.items() if option in METHODS[name].options}
+    options = {option: value for option, value in RULE.items() if option in METHODS.options(name)}
     torch.manual_seed(seed)
     task = known_best_task(seed)
     method = make_method(name, seed=seed, **options)

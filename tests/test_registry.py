@@ -92,9 +92,11 @@ def test_where_it_names_none_they_may_be_any() -> None:
     assert registry().make("anything", "road", options={"x": 1}, seed=2) == ("road", {"x": 1, "seed": 2})
 
 
-def test_a_required_parameter_is_no_option_and_a_default_makes_one() -> None:
+def test_parameters_after_those_by_position_are_options() -> None:
     places = Registry[Any, Entry]("place", None, {"here": Entry(f"{__name__}:with_places")}, positional=2)
-    assert {name: option.default for name, option in places.options("here").items()} == {"loose": 3}
+    assert list(places.options("here")) == ["needed", "loose"]
+    assert places.defaults("here") == {"loose": 3}
+    assert places.make("here", "a", 1, options={"needed": "b"}) == ("a", 1, "b", 3)
 
 
 def test_what_the_caller_supplies_is_no_option() -> None:

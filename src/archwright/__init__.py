@@ -7,8 +7,9 @@ importing this package loads no torch.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from archwright.lazy import imported_on_use
 
 if TYPE_CHECKING:
     from archwright import tasks
@@ -76,29 +77,7 @@ __all__ = [
     "TrialState",
 ]
 
-_HOMES = {
-    "archwright.spaces": (
-        "Architecture Space boolean categorical choice integer layer maximum minimum real repeat subset switch "
-        "tied when"
-    ),
-    "archwright.objectives": "Objective",
-    "archwright.experiments": "Budget Run open_run",
-    "archwright.trials": "Candidate Fidelity LocalTrial Measurement Trial TrialState",
-    "archwright.estimators.training": "Recipe Training",
-    "archwright.session": "Result export_trial resume search",
-    "archwright.errors": "ArchwrightError",
-}
-_HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
-
-
-def __getattr__(name: str) -> Any:
-    if name == "tasks":
-        return importlib.import_module("archwright.tasks")
-    if name not in _HOME:
-        raise AttributeError(f"module 'archwright' has no attribute {name!r}")
-    found = getattr(importlib.import_module(_HOME[name]), name)
-    globals()[name] = found
-    return found
+__getattr__ = imported_on_use(__name__)
 
 
 def __dir__() -> list[str]:

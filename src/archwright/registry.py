@@ -85,8 +85,8 @@ class Registry(Mapping[str, E], Generic[T, E]):
         group: Entry points of this group add names. None takes none.
         entries: The built-in ones.
         entry: Type of the entries, for those that other packages add.
-        positional: Number of leading parameters that `make` is given by position; they are no options.
-        supplied: Parameters that the caller of `make` fills by keyword where a target has them; they are no options.
+        positional: Number of leading parameters that `make` is given by position; all others are options.
+        supplied: Parameters that the caller of `make` fills where a target has them; no options of the user.
         renamed: Former names to the present ones. The former ones keep working.
         error: Raised for unknown names and options.
     """
@@ -242,12 +242,10 @@ def _options(target: Callable[..., Any], positional: int = 0) -> tuple[dict[str,
             if named is None:
                 is_open = True
             else:
-                others, is_open = _options(named)
+                others, is_open = _options(named, len(parameters))
                 options |= {n: option for n, option in others.items() if n not in options}
         elif parameter.kind is parameter.KEYWORD_ONLY or (
-            parameter.kind is parameter.POSITIONAL_OR_KEYWORD
-            and position >= positional
-            and parameter.default is not parameter.empty
+            parameter.kind is parameter.POSITIONAL_OR_KEYWORD and position >= positional
         ):
             options[name] = Option(_annotation(parameter, function), parameter.default, told.get(name, ""))
     return options, is_open

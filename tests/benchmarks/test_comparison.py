@@ -23,7 +23,8 @@ from archwright.benchmarks import (
 )
 from archwright.benchmarks.runs import SearchRun
 from archwright.errors import SearchError, SpaceExhaustedError, UsageError
-from archwright.strategies import STRATEGIES, Entry, RandomSearch
+from archwright.registry import Entry
+from archwright.strategies import STRATEGIES, RandomSearch
 from archwright.trials import Candidate
 
 from .conftest import small_table
@@ -58,7 +59,7 @@ class Broken(RandomSearch):
 @pytest.fixture
 def odd(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, made in (("stubborn", Stubborn), ("broken", Broken)):
-        monkeypatch.setitem(STRATEGIES, name, Entry(f"{__name__}:{made.__name__}", "for tests"))
+        monkeypatch.setitem(STRATEGIES.entries, name, Entry(f"{__name__}:{made.__name__}", "for tests"))
 
 
 def test_repeats_are_free(small: Table, odd: None) -> None:

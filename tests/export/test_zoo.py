@@ -42,7 +42,7 @@ except ModuleNotFoundError:
 
 
 def make_space(name, rank):
-    return baseline(SHAPES[rank], 5) if name == "baseline" else SPACES[name].factory(SHAPES[rank], 5)
+    return baseline(SHAPES[rank], 5) if name == "baseline" else SPACES[name].load()(SHAPES[rank], 5)
 
 
 def inputs_for(name, rank, count):
@@ -109,7 +109,7 @@ def no_unused_names(text):
 
 
 def test_cells_as_onnx(tmp_path):
-    space = SPACES["cell"].factory((3, 8, 8), 5, cells=3, nodes=2, channels=4)
+    space = SPACES["cell"].load()((3, 8, 8), 5, cells=3, nodes=2, channels=4)
     example = torch.randn(2, 3, 8, 8)
     architecture = space.sample(1)
     written = export_network(

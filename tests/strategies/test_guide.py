@@ -29,7 +29,7 @@ def test_examples_run(capsys: pytest.CaptureFixture[str]) -> None:
 def test_every_strategy_and_option_is_told_with_its_default(name: str) -> None:
     assert f"| `{name}` |" in GUIDE
     section = GUIDE.split(f"\n## {name}\n")[1].split("\n## ")[0]
-    for option, default in STRATEGIES[name].options.items():
+    for option, default in STRATEGIES.defaults(name).items():
         assert re.search(rf"^\| `{option}` \|.*\| {_told(default)} \|$", section, re.MULTILINE), option
 
 

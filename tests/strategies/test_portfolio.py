@@ -37,7 +37,7 @@ LIMITED = (*SCORE, Objective("cost", Direction.MINIMIZE, 0.3, optimize=False))
 def test_picks_by_space_objectives_and_budget(space, objectives, trials, expected) -> None:  # type: ignore[no-untyped-def]
     name, options, why = fitting_strategy(space, objectives, trials)
     assert name == expected
-    assert set(options) <= set(STRATEGIES[name].options)
+    assert set(options) <= set(STRATEGIES.options(name))
     assert why
     picked = make_strategy("auto", space, objectives, trials=trials)
     assert isinstance(picked, Portfolio)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib
 import inspect
 
 import pytest
@@ -15,7 +14,7 @@ OBJECTIVES = ToyEstimator.objectives[:1]
 
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_every_name_makes_a_strategy(name: str) -> None:
-    strategy = make_strategy(name, flat(), ToyEstimator.objectives, seed=3, **STRATEGIES[name].options)
+    strategy = make_strategy(name, flat(), ToyEstimator.objectives, seed=3, **STRATEGIES.defaults(name))
     assert isinstance(strategy, Strategy)
     assert flat().contains(strategy.ask().architecture)
 
@@ -23,12 +22,11 @@ def test_every_name_makes_a_strategy(name: str) -> None:
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_options_are_those_of_the_class(name: str) -> None:
     entry = STRATEGIES[name]
-    module, _, attribute = entry.path.partition(":")
-    parameters = inspect.signature(getattr(importlib.import_module(module), attribute)).parameters
+    parameters = inspect.signature(entry.load()).parameters
     named = {p.name: p.default for p in parameters.values() if p.kind is p.KEYWORD_ONLY}
-    assert ("seed" in named) == entry.seeded
     named.pop("seed", None)
-    assert named == dict(entry.options)
+    assert named == STRATEGIES.defaults(name)
+    assert all(option.summary for option in STRATEGIES.options(name).values())
     assert "\n" not in entry.summary
 
 
@@ -56,8 +54,8 @@ def test_an_unknown_option_is_told_the_nearest() -> None:
 @pytest.mark.parametrize(
     ("name", "option", "value", "expected"),
     [
-        ("bayesian", "graph", "maybe", "yes or no"),
-        ("bayesian", "graph", 1, "yes or no"),
+        ("bayesian", "graph", "maybe", "true or false"),
+        ("bayesian", "graph", 1, "true or false"),
         ("bayesian", "initial", "many", "a whole number"),
         ("bayesian", "initial", 2.5, "a whole number"),
         ("bayesian", "initial", True, "a whole number"),

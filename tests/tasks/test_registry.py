@@ -15,8 +15,8 @@ def test_all_built_in_tasks_have_a_line_on_them():
         "cifar100",
     }
     for entry in TASKS.values():
-        assert entry.description.endswith(".")
-        assert "\n" not in entry.description
+        assert entry.summary
+        assert "\n" not in entry.summary
 
 
 def test_a_task_is_made_by_name_with_options():

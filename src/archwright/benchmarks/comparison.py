@@ -98,7 +98,7 @@ def compare(
     given = {name: dict(values) for name, values in (options or {}).items() if values}
     _check(chosen, given, evaluations=evaluations, seeds=seeds, jobs=jobs)
     for name in chosen:
-        if "trials" in STRATEGIES[name].options:  # it picks by the budget
+        if "trials" in STRATEGIES.options(name):  # it picks by the budget
             given[name] = {"trials": evaluations, **given.get(name, {})}
     truth = Truth(table, objectives or table.objectives[:1], reference=reference)
     settings = {
@@ -111,7 +111,7 @@ def compare(
         "reference": truth.reference,
         "evaluations": evaluations,
     }
-    used = {name: {**STRATEGIES[name].options, **given.get(name, {})} for name in chosen}
+    used = {name: {**STRATEGIES.defaults(name), **given.get(name, {})} for name in chosen}
     kept = FinishedRuns(Path(out), settings, used) if out is not None else None
     runs: dict[tuple[str, int], SearchRun] = dict(kept.runs) if kept else {}
     # Seed by seed, so that an interrupted comparison has all strategies on the same seeds.
@@ -137,19 +137,13 @@ def _check(strategies: Sequence[str], options: Mapping[str, Any], **numbers: int
     if not strategies:
         raise UsageError("bench: expected at least one strategy, got none")
     for name in strategies:
-        if name not in STRATEGIES:
-            raise UsageError(f"unknown strategy {name!r}.{did_you_mean(name, STRATEGIES)}")
+        STRATEGIES.known(name)
     for name, values in options.items():
         if name not in strategies:
             raise UsageError(
                 f"an option is given for {name!r}, which is not compared.{did_you_mean(name, strategies)}"
             )
-        for option in values:
-            if option not in STRATEGIES[name].options:
-                raise UsageError(
-                    f"the strategy {name!r} has no option {option!r}."
-                    f"{did_you_mean(option, STRATEGIES[name].options)}"
-                )
+        STRATEGIES.check(name, values)
 
 
 def _searches(

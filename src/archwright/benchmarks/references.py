@@ -2,23 +2,47 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from archwright.benchmarks.table import Table
 from archwright.errors import UsageError, did_you_mean
 from archwright.estimators.tabular import Runs
+from archwright.registry import Entry, Registry
 
-__all__ = ["TABLES", "load_table"]
+__all__ = ["COLUMNS", "TABLES", "load_table", "spelled"]
 
-TABLES: dict[str, str] = {
-    "nas-bench-graph:DATASET": "26,206 graph networks on each of 8 data sets, 2,021 on proteins; extra 'bench'",
-    "nas-bench-101": "423,624 cells on CIFAR-10; --file nasbench_only108.tfrecord or nasbench_full.tfrecord",
-    "nas-bench-201:DATASET": "15,625 cells on cifar10, cifar100, ImageNet16-120; --file NAS-Bench-201-v1_1-096897.pth",
-    "hw-nas-bench:DATASET": "latency and energy of those on devices; --file HW-NAS-Bench-v1_0.pickle",
-    "FILE": "a CSV, JSON or Parquet file whose columns are decisions and metrics",
-}
-"""What can be loaded, with a line on each."""
+_HERE = "archwright.benchmarks"
+
+TABLES = Registry[Table, Entry](
+    "table",
+    "archwright.tables",
+    {
+        "nas-bench-graph": Entry(
+            f"{_HERE}.nasbench_graph:nasbench_graph",
+            "26,206 graph networks on each of 8 data sets, 2,021 on proteins; extra 'bench'",
+        ),
+        "nas-bench-101": Entry(
+            f"{_HERE}.nasbench101:nasbench101",
+            "423,624 cells on CIFAR-10; --file nasbench_only108.tfrecord or nasbench_full.tfrecord",
+        ),
+        "nas-bench-201": Entry(
+            f"{_HERE}.nasbench201:nasbench201",
+            "15,625 cells on cifar10, cifar100, ImageNet16-120; --file NAS-Bench-201-v1_1-096897.pth",
+        ),
+        "hw-nas-bench": Entry(
+            f"{_HERE}.hw_nasbench:hw_nasbench",
+            "latency and energy of those on devices; --file HW-NAS-Bench-v1_0.pickle",
+        ),
+    },
+    supplied=("dataset", "file", "accuracies", "runs"),
+)
+"""The tables known by name: called with the data set, official files and runs that they take."""
+
+COLUMNS = {"FILE": "a CSV, JSON or Parquet file whose columns are decisions and metrics"}
+"""How a table of one's own is referred to, and what it is."""
 
 _SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
 
@@ -38,7 +62,7 @@ def load_table(
     """The table that a reference means.
 
     Args:
-        reference: See `TABLES`.
+        reference: A file, or a name of `TABLES`, with a data set behind a colon: `nas-bench-201:cifar100`.
         files: The official file of a benchmark that is not a package; for `hw-nas-bench` a second one may be that of
             NAS-Bench-201, whose accuracies are joined.
         decisions: Of a file of columns: those that are decisions; empty takes all that are no metric.
@@ -74,33 +98,23 @@ def load_table(
         raise UsageError(
             f"{reference}: decisions, metrics, test, seconds and canonical go with a file of columns only"
         )
-    if name == "nas-bench-graph":
-        from archwright.benchmarks.nasbench_graph import nasbench_graph
-
-        return nasbench_graph(dataset, file=_only(reference, files))
-    if name == "nas-bench-101":
-        from archwright.benchmarks.nasbench101 import nasbench101
-
-        return nasbench101(_only(reference, files), runs=runs)
-    if name == "nas-bench-201":
-        from archwright.benchmarks.nasbench201 import nasbench201
-
-        return nasbench201(_only(reference, files), dataset or "cifar10", runs=runs)
-    if name == "hw-nas-bench":
-        from archwright.benchmarks.hw_nasbench import hw_nasbench
-
-        if len(files) > 2:
-            raise UsageError(
-                f"{reference}: expected its file and that of NAS-Bench-201 at most, got {len(files)}"
-            )
-        accuracies = files[1] if len(files) == 2 else None
-        return hw_nasbench(
-            files[0] if files else None, dataset or "cifar10", accuracies=accuracies, runs=runs
-        )
-    raise UsageError(f"unknown table {reference!r}.{did_you_mean(reference, TABLES)}")
+    if name not in TABLES:
+        raise UsageError(f"unknown table {reference!r}.{did_you_mean(name, [*TABLES, 'FILE'])}")
+    known = inspect.signature(TABLES[name].load()).parameters
+    given: dict[str, Any] = dict(zip((n for n in ("file", "accuracies") if n in known), files, strict=False))
+    if len(files) > len(given):
+        raise UsageError(f"{reference}: expected {len(given) or 'no'} files at most, got {len(files)}")
+    if dataset and "dataset" not in known:
+        raise UsageError(f"{reference}: the table {name} has no data sets; leave out {dataset!r}")
+    if dataset:
+        given["dataset"] = dataset
+    return TABLES.make(name, **{"file": None, "runs": runs, **given})
 
 
-def _only(reference: str, files: Sequence[str | Path]) -> str | Path | None:
-    if len(files) > 1:
-        raise UsageError(f"{reference}: expected one file, got {len(files)}")
-    return files[0] if files else None
+def spelled(name: str) -> str:
+    """How a user refers to a table: its name, with a data set where it has several."""
+    try:
+        has_several = "dataset" in inspect.signature(TABLES[name].load()).parameters
+    except UsageError:  # of another package, and broken: its summary says how
+        return name
+    return f"{name}:DATASET" if has_several else name

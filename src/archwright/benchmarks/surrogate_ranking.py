@@ -54,7 +54,7 @@ class SurrogateComparison:
 
 def rank_surrogates(
     table: Table,
-    surrogates: Sequence[str] = tuple(SURROGATES),
+    surrogates: Sequence[str] = tuple(SURROGATES.entries),
     *,
     sizes: Sequence[int] = (25, 50, 100, 200),
     seeds: int = 5,

@@ -2,62 +2,126 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated
+import importlib
+import inspect
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from archwright.cli.options import AsJson
 
+if TYPE_CHECKING:
+    from archwright.registry import Entry, Registry
+
 __all__ = ["list_known"]
 
-
-class Kind(StrEnum):
-    """What can be listed."""
-
-    SPACES = "spaces"
-    TASKS = "tasks"
-    STRATEGIES = "strategies"
-    ESTIMATORS = "estimators"
-    OBJECTIVES = "objectives"
-    TABLES = "tables"
+_KINDS = {
+    "spaces": "archwright.spaces.zoo.registry:SPACES",
+    "tasks": "archwright.tasks.registry:TASKS",
+    "strategies": "archwright.strategies.registry:STRATEGIES",
+    "methods": "archwright.supernets.methods.registry:METHODS",
+    "estimators": "archwright.estimators.registry:ESTIMATORS",
+    "surrogates": "archwright.surrogates.registry:SURROGATES",
+    "tables": "archwright.benchmarks.references:TABLES",
+}
+"""What can be listed, and where the registry of each is."""
 
 
 def list_known(
-    kind: Annotated[Kind, typer.Argument(help="What to list.", show_default=False)], as_json: AsJson = False
+    kind: Annotated[str, typer.Argument(help=f"What to list: {', '.join(sorted(_KINDS))}.", metavar="KIND")],
+    name: Annotated[
+        str | None, typer.Argument(help="One of them, to list its options.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """List what is built in, with a line on each."""
-    from archwright.cli.output import print_table
+    """List what is known by name, with a line on each; with a NAME, the options of that one.
 
-    print_table(_known(kind), as_json)
+    \b
+    Examples:
+      archwright list strategies
+      archwright list strategies evolution
+    """  # noqa: D301
+    from archwright.errors import UsageError, did_you_mean
+
+    if kind == "objectives":
+        from archwright.objectives import CHEAP, DIRECTIONS
+
+        read_off = {True: ", read off the network without training", False: ""}
+        _print({name: f"{way}{read_off[name in CHEAP]}" for name, way in DIRECTIONS.items()}, as_json)
+        return
+    if kind not in _KINDS:
+        raise UsageError(f"there is no list of {kind!r}.{did_you_mean(kind, [*_KINDS, 'objectives'])}")
+    registry = _registry(kind)
+    if name is not None:
+        _print_options(registry, name, as_json)
+        return
+    rows = {name: _summary(registry, name) for name in registry}
+    if kind == "strategies":
+        methods = _registry("methods")
+        rows |= {name: f"one-shot: {_summary(methods, name)}" for name in methods}
+    elif kind == "tables":
+        from archwright.benchmarks.references import COLUMNS, spelled
+
+        rows = {spelled(name): text for name, text in rows.items()} | COLUMNS
+    _print(rows, as_json)
 
 
-def _known(kind: Kind) -> dict[str, str]:
-    if kind is Kind.SPACES:
-        from archwright.spaces.zoo import SPACES
+def _registry(kind: str) -> Registry[Any, Entry]:
+    module, _, attribute = _KINDS[kind].partition(":")
+    found: Registry[Any, Entry] = getattr(importlib.import_module(module), attribute)
+    return found
 
-        return {name: entry.description for name, entry in SPACES.items()}
-    if kind is Kind.TASKS:
-        from archwright.tasks import TASKS
 
-        return {name: entry.description for name, entry in TASKS.items()}
-    if kind is Kind.STRATEGIES:
-        from archwright.strategies import STRATEGIES
-        from archwright.supernets import METHODS
+def _summary(registry: Registry[Any, Entry], name: str) -> str:
+    """What it is; of another package's that cannot be loaded, why not."""
+    from archwright.errors import UsageError
 
-        summaries = {name: entry.summary for name, entry in STRATEGIES.items()}
-        return summaries | {name: f"one-shot: {entry.summary}" for name, entry in METHODS.items()}
-    if kind is Kind.ESTIMATORS:
-        from archwright.estimators import ESTIMATORS
+    try:
+        return registry.summary(name)
+    except UsageError as error:
+        return str(error)
 
-        return dict(ESTIMATORS)
-    if kind is Kind.TABLES:
-        from archwright.benchmarks import TABLES
 
-        return dict(TABLES)
-    from archwright.objectives import CHEAP, DIRECTIONS
+def _print(rows: dict[str, str], as_json: bool) -> None:
+    """Name and description, a line each."""
+    if as_json:
+        import json
 
-    return {
-        name: f"{direction}{', read off the network without training' if name in CHEAP else ''}"
-        for name, direction in DIRECTIONS.items()
+        print(json.dumps(rows, indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    if not console.is_terminal:  # a line each, for grep
+        width = max(map(len, rows), default=0)
+        print("\n".join(f"{name:<{width}}  {text}".rstrip() for name, text in rows.items()))
+        return
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column()
+    for name, text in rows.items():
+        table.add_row(Text(name), Text(text))
+    console.print(table)
+
+
+def _print_options(registry: Registry[Any, Entry], name: str, as_json: bool) -> None:
+    rows: dict[str, dict[str, Any]] = {}
+    for option, known in registry.options(name).items():
+        required = known.default is inspect.Parameter.empty
+        kind = inspect.formatannotation(known.type).replace("collections.abc.", "")
+        rows[option] = {"type": kind, "required": required, "summary": known.summary}
+        if not required:
+            rows[option]["default"] = known.default
+    if as_json:
+        import json
+
+        print(json.dumps(rows, indent=2, default=str))
+        return
+    print(f"{name}: {registry.summary(name)}")
+    lines = {
+        f"  {option}={row.get('default', '')} ({row['type']})": str(row["summary"])
+        for option, row in rows.items()
     }
+    _print(lines or {"  no options": ""}, as_json)

@@ -8,7 +8,6 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from archwright.cli.exit_codes import INTERRUPTED
-from archwright.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from archwright.experiments import Run
     from archwright.trials import Trial
 
-__all__ = ["as_dict", "conclude", "print_json", "print_run", "print_table"]
+__all__ = ["as_dict", "conclude", "print_json", "print_run"]
 
 
 def conclude(run: Run, as_json: bool) -> None:
@@ -183,15 +182,3 @@ def _duration(seconds: float) -> str:
         if whole >= 3600
         else f"{whole // 60} min {whole % 60} s"
     )
-
-
-def print_table(rows: dict[str, str], as_json: bool) -> None:
-    """Name and description, a line each."""
-    if as_json:
-        print(json.dumps(rows, indent=2))
-        return
-    if not rows:
-        raise UsageError("there is nothing to list")
-    width = max(map(len, rows))
-    for name, text in rows.items():
-        print(f"{name:<{width}}  {text}")

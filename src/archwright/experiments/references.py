@@ -79,7 +79,7 @@ def resolve_space(reference: str, task: Task) -> Space:
             raise UsageError(
                 f"unknown space {reference!r}.{did_you_mean(reference, SPACES)} Or give file.py:object"
             )
-        if SPACES[reference].symbols != task.has_symbols:
+        if SPACES[reference].symbols not in (None, task.has_symbols):
             takes, gives = ("symbols", "amounts") if SPACES[reference].symbols else ("amounts", "symbols")
             raise SpaceError(
                 f"the space {reference!r} takes {takes}, but the inputs of the task {task.name!r} are {gives}; take "

@@ -37,7 +37,7 @@ def default_budget(name: str | None, retrain: int, scored: int | None = None) ->
     """
     if scored is None:
         return Budget(trials=50)
-    if name in METHODS and METHODS[name].then:
+    if name is not None and name in METHODS and METHODS[name].then:
         return Budget(trials=_SEARCHED)
     return Budget(trials=scored * max(1, retrain))
 
@@ -81,7 +81,7 @@ def phases(
         )
     if estimator is not None:
         raise UsageError("a one-shot method estimates by its supernet; give an estimator to another strategy")
-    then = METHODS[name].then if name in METHODS else None
+    then = METHODS[name].then if name is not None and name in METHODS else None
     made = make_method(str(name), seed=seed, **options) if method is None else method
     if not isinstance(made, OneShot):
         raise UsageError(f"expected a strategy, a one-shot method or the name of one, got {made!r}")

@@ -7,13 +7,12 @@ from archwright.strategies.portfolio import Portfolio, fitting_strategy
 from archwright.strategies.proposals import Proposals
 from archwright.strategies.random_search import RandomSearch
 from archwright.strategies.ranking import Score, dominates, score, standings
-from archwright.strategies.registry import STRATEGIES, Entry, make_strategy
+from archwright.strategies.registry import STRATEGIES, make_strategy
 from archwright.strategies.strategy import Strategy
 
 __all__ = [
     # By name
     "STRATEGIES",
-    "Entry",
     # The strategies
     "Evolution",
     "GridSearch",

@@ -11,9 +11,9 @@ Names load when they are used, so that listing the methods needs no torch.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from archwright.lazy import imported_on_use
 from archwright.supernets.methods.registry import METHODS, Method, make_method
 
 if TYPE_CHECKING:
@@ -51,28 +51,4 @@ __all__ = [
     "shared_score",
 ]
 
-_HOMES = {
-    "Bilevel": "methods.bilevel",
-    "Elastic": "elastic",
-    "Gate": "gates",
-    "GatedEdge": "mixed",
-    "Gates": "gates",
-    "MixedSwitch": "mixed",
-    "Mixture": "gates",
-    "OnePath": "gates",
-    "OneShot": "methods.one_shot",
-    "Policy": "methods.policy",
-    "Supernet": "supernet",
-    "Unshared": "checking",
-    "check": "checking",
-    "covering": "supernet",
-    "freeze_scales": "norms",
-    "recalibrate": "norms",
-    "shared_score": "scoring",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = imported_on_use(__name__)

@@ -18,7 +18,7 @@ from archwright.spaces import Architecture, Decision, Space
 from archwright.supernets.elastic import Elastic
 from archwright.supernets.gates import Gate, Mixture, OnePath
 from archwright.supernets.methods.one_shot import OneShot
-from archwright.supernets.methods.registry import METHODS, known_method
+from archwright.supernets.methods.registry import METHODS
 from archwright.supernets.mixed import GatedEdge
 from archwright.supernets.supernet import Supernet, covering
 
@@ -63,7 +63,7 @@ def check(
     Raises:
         UsageError: When no method has such a name.
     """
-    mixes = known_method(method).mixes if isinstance(method, str) else method.mixes
+    mixes = METHODS.known(method).mixes if isinstance(method, str) else method.mixes
     found = list(_of_training(space))
     decisions = {a: d for a, d in space.decisions.items() if d.size > 1 and not a.startswith("training.")}
     if mixes:

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-import importlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from archwright.errors import UsageError, did_you_mean
+from archwright.errors import UsageError
+from archwright.registry import Entry, Registry
 from archwright.spaces import Architecture, Space
 from archwright.surrogates.rank_metrics import kendall, spearman, top_k_regret
 from archwright.surrogates.surrogate import Surrogate
 
 __all__ = ["SURROGATES", "Ranking", "compare_surrogates", "make_surrogate"]
 
-SURROGATES: dict[str, str] = {
-    "boosting": "archwright.surrogates.boosting:GradientBoosting",
-    "botorch": "archwright.surrogates.botorch_process:BoTorchProcess",
-    "ensemble": "archwright.surrogates.ensemble:MLPEnsemble",
-    "forest": "archwright.surrogates.forest:RandomForest",
-    "gp": "archwright.surrogates.gaussian_process:GaussianProcess",
-    "graph": "archwright.surrogates.graph_network:GraphNetwork",
-}
-"""The surrogates that come with Archwright: name to `module:class`."""
+_HERE = "archwright.surrogates"
+
+SURROGATES = Registry[Surrogate, Entry](
+    "surrogate",
+    "archwright.surrogates",
+    {
+        "boosting": Entry(f"{_HERE}.boosting:GradientBoosting", "an ensemble of gradient-boosted trees"),
+        "botorch": Entry(f"{_HERE}.botorch_process:BoTorchProcess", "a Gaussian process by BoTorch"),
+        "ensemble": Entry(f"{_HERE}.ensemble:MLPEnsemble", "an ensemble of multilayer perceptrons"),
+        "forest": Entry(f"{_HERE}.forest:RandomForest", "a random forest"),
+        "gp": Entry(f"{_HERE}.gaussian_process:GaussianProcess", "a Gaussian process"),
+        "graph": Entry(f"{_HERE}.graph_network:GraphNetwork", "an ensemble of graph networks"),
+    },
+    positional=1,
+    supplied=("seed",),
+)
+"""The surrogates known by name: called with the space and a seed."""
 
 
 def make_surrogate(name: str, space: Space, seed: int = 0, **options: Any) -> Surrogate:
@@ -36,16 +44,12 @@ def make_surrogate(name: str, space: Space, seed: int = 0, **options: Any) -> Su
         name: A key of `SURROGATES`.
         space: What it is to predict on.
         seed: Seed of all random numbers.
-        options: Its own options.
+        options: Its own options, see `SURROGATES.options(name)`.
 
     Raises:
-        UsageError: When the name is unknown, or an option is out of range.
+        UsageError: When the name or an option is unknown, or an option is out of range.
     """
-    if name not in SURROGATES:
-        raise UsageError(f"unknown surrogate {name!r}.{did_you_mean(name, SURROGATES)}")
-    module, _, attribute = SURROGATES[name].partition(":")
-    made = getattr(importlib.import_module(module), attribute)
-    return cast("Surrogate", made(space, seed=seed, **options))
+    return SURROGATES.make(name, space, options=options, seed=seed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ def compare_surrogates(
     architectures: Sequence[Architecture],
     values: ArrayLike,
     *,
-    surrogates: Sequence[str] = tuple(SURROGATES),
+    surrogates: Sequence[str] = tuple(SURROGATES.entries),
     sizes: Sequence[int] = (25, 50, 100, 200),
     seeds: int = 5,
     tested: int = 1000,
@@ -103,8 +107,7 @@ def compare_surrogates(
     """
     scores = np.asarray(values, dtype=np.float64)
     for name in surrogates:
-        if name not in SURROGATES:
-            raise UsageError(f"unknown surrogate {name!r}.{did_you_mean(name, SURROGATES)}")
+        SURROGATES.known(name)
     if not sizes or min(sizes) < 2 or len(architectures) - max(sizes) < max(k, 2):
         raise UsageError(
             f"expected sizes from 2 to {len(architectures) - max(k, 2)}, so that {max(k, 2)} networks are left to "

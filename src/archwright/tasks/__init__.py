@@ -1,28 +1,37 @@
-"""Tasks: what a network must learn. Data in three parts, a loss and metrics."""
+"""Tasks: what a network must learn. Data in three parts, a loss and metrics.
 
-from archwright.tasks.classification import Classification
-from archwright.tasks.datasets.arrays import from_arrays
-from archwright.tasks.datasets.breast_cancer import breast_cancer
-from archwright.tasks.datasets.characters import characters
-from archwright.tasks.datasets.cifar import cifar10, cifar100
-from archwright.tasks.datasets.csv import from_csv
-from archwright.tasks.datasets.diabetes import diabetes
-from archwright.tasks.datasets.digits import digits
-from archwright.tasks.datasets.images import from_images
-from archwright.tasks.datasets.mnist1d import mnist1d
-from archwright.tasks.datasets.text import from_text
-from archwright.tasks.datasets.torch_dataset import from_dataset
-from archwright.tasks.language import LANGUAGE_MODELLING, LanguageModelling
-from archwright.tasks.preprocessing import Preprocessing
-from archwright.tasks.registry import TASKS, BuiltIn, make_task
-from archwright.tasks.regression import Regression
-from archwright.tasks.task import Split, Task
-from archwright.tasks.views import ImageDataset, PreparedDataset
+Names load when they are used, so that listing the tasks needs no torch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archwright.lazy import imported_on_use
+from archwright.tasks.registry import TASKS, make_task
+
+if TYPE_CHECKING:
+    from archwright.tasks.classification import Classification
+    from archwright.tasks.datasets.arrays import from_arrays
+    from archwright.tasks.datasets.breast_cancer import breast_cancer
+    from archwright.tasks.datasets.characters import characters
+    from archwright.tasks.datasets.cifar import cifar10, cifar100
+    from archwright.tasks.datasets.csv import from_csv
+    from archwright.tasks.datasets.diabetes import diabetes
+    from archwright.tasks.datasets.digits import digits
+    from archwright.tasks.datasets.images import from_images
+    from archwright.tasks.datasets.mnist1d import mnist1d
+    from archwright.tasks.datasets.text import from_text
+    from archwright.tasks.datasets.torch_dataset import from_dataset
+    from archwright.tasks.language import LANGUAGE_MODELLING, LanguageModelling
+    from archwright.tasks.preprocessing import Preprocessing
+    from archwright.tasks.regression import Regression
+    from archwright.tasks.task import Split, Task
+    from archwright.tasks.views import ImageDataset, PreparedDataset
 
 __all__ = [
     "LANGUAGE_MODELLING",
     "TASKS",
-    "BuiltIn",
     "Classification",
     "ImageDataset",
     "LanguageModelling",
@@ -45,3 +54,5 @@ __all__ = [
     "make_task",
     "mnist1d",
 ]
+
+__getattr__ = imported_on_use(__name__)

@@ -18,13 +18,13 @@ _SHAPES = {1: (13,), 2: (2, 20), 3: (1, 8, 8)}
 @pytest.mark.parametrize("name", SPACES)
 def test_every_entry_makes_its_space(name: str) -> None:
     entry = SPACES[name]
-    assert entry.description
-    assert entry.description[0].islower()
+    assert entry.summary
+    assert entry.summary[0].islower()
     for rank in entry.ranks:
         space = make_space(name, _SHAPES[rank], 3)
         assert isinstance(space, Space)
         assert space.name == name
-    first, second, *options = inspect.signature(entry.factory).parameters.values()
+    first, second, *options = inspect.signature(entry.load()).parameters.values()
     assert (first.name, second.name) == ("input_shape", "outputs")
     assert all(option.kind is option.KEYWORD_ONLY for option in options)
 
@@ -45,7 +45,7 @@ def test_the_default_takes_the_input(rank: int) -> None:
 
 
 def test_unknown_names_are_told() -> None:
-    with pytest.raises(SpaceError, match=r"no space is called 'chian'\. Did you mean 'chain'"):
+    with pytest.raises(SpaceError, match=r"unknown space 'chian'\. Did you mean 'chain'"):
         make_space("chian", (1, 8, 8), 10)
     with pytest.raises(SpaceError, match=r"no option 'widht'\. Did you mean 'width'.* depth"):
         make_space("chain", (1, 8, 8), 10, widht=3)

@@ -22,7 +22,7 @@ OPTIONS: dict[str, Any] = {
 
 
 def contract_of(name: str) -> type[OneShotContract]:
-    options = {option: value for option, value in OPTIONS.items() if option in METHODS[name].options}
+    options = {option: value for option, value in OPTIONS.items() if option in METHODS.options(name)}
     if name == "pdarts":
         options["epochs"] = 3
     members = {"make": staticmethod(lambda seed: make_method(name, seed=seed, **options))}

@@ -5,9 +5,9 @@ Names load when they are used, so that listing the zoo needs no torch.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from archwright.lazy import imported_on_use
 from archwright.spaces.zoo.registry import SPACES, ZooSpace, default_space, make_space
 
 if TYPE_CHECKING:
@@ -45,27 +45,4 @@ __all__ = [
     "recurrent_space",
 ]
 
-_MODULES = {
-    "baseline": "baselines",
-    "cell": "cells",
-    "CellDecisions": "cells",
-    "cell_decisions": "cells",
-    "chain": "chains",
-    "conv1d": "chains",
-    "cell_space": "darts",
-    "darts_operation": "darts",
-    "darts_space": "darts",
-    "mlp": "perceptrons",
-    "nasnet_operation": "nasnet",
-    "nasnet_space": "nasnet",
-    "nasbench201_space": "nasbench201",
-    "enas_space": "enas",
-    "proxyless_space": "proxyless",
-    "recurrent_space": "recurrent",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__ = imported_on_use(__name__)

@@ -65,10 +65,19 @@ class Softmax(Policy):
 
 
 def darts(**options: Any) -> Bilevel:
-    """DARTS, first order. The options are those of `Bilevel`; the defaults are the paper's."""
+    """DARTS, first order. The defaults are the paper's.
+
+    Args:
+        options: Of `Bilevel`.
+    """
     return Bilevel(Softmax(), **options)
 
 
-def darts2(**options: Any) -> Bilevel:
-    """DARTS, second order: alpha's gradient goes through a step of the weights (section 2.3). Options as `darts`."""
-    return Bilevel(Softmax(), second_order=True, **options)
+def darts2(*, second_order: bool = True, **options: Any) -> Bilevel:
+    """DARTS, second order: alpha's gradient goes through a step of the weights (section 2.3).
+
+    Args:
+        second_order: False for `darts`.
+        options: Of `Bilevel`.
+    """
+    return Bilevel(Softmax(), second_order=second_order, **options)

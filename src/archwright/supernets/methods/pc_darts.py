@@ -134,15 +134,35 @@ class PartialSoftmax(Policy):
 
 
 def pc_darts(
-    *, epochs: int = 50, channel_divisor: int = 4, frozen_epochs: int | None = None, **options: Any
+    *,
+    epochs: int = 50,
+    channel_divisor: int = 4,
+    frozen_epochs: int | None = None,
+    batch_size: int = 256,
+    learning_rate: float = 0.1,
+    lowest_learning_rate: float = 0.0,
+    architecture_learning_rate: float = 6e-4,
+    **options: Any,
 ) -> Bilevel:
-    """PC-DARTS. The other options are those of `Bilevel`; the registry has the paper's defaults.
+    """PC-DARTS. The defaults are the paper's.
 
     Args:
         epochs: Epochs of the search.
         channel_divisor: One channel in so many is computed, the others pass by.
         frozen_epochs: Epochs at the beginning in which alpha stands still; None means the paper's share, 15 of 50.
+        batch_size: Examples in a batch, of either part.
+        learning_rate: Learning rate of the weights in the first epoch; falls along a cosine.
+        lowest_learning_rate: What it falls to.
+        architecture_learning_rate: Learning rate of alpha's Adam.
         options: Of `Bilevel`.
     """
-    frozen = round(_FROZEN * epochs) if frozen_epochs is None else frozen_epochs
-    return Bilevel(PartialSoftmax(channel_divisor), epochs=epochs, frozen_epochs=frozen, **options)
+    return Bilevel(
+        PartialSoftmax(channel_divisor),
+        epochs=epochs,
+        frozen_epochs=round(_FROZEN * epochs) if frozen_epochs is None else frozen_epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        lowest_learning_rate=lowest_learning_rate,
+        architecture_learning_rate=architecture_learning_rate,
+        **options,
+    )

@@ -22,7 +22,7 @@ from archwright.supernets.supernet import Supernet
 from archwright.tasks import Task
 from archwright.trials import Measurement
 
-__all__ = ["UniformSampling"]
+__all__ = ["UniformSampling", "rsws"]
 
 _TRIES = 10
 
@@ -145,3 +145,13 @@ class UniformSampling(OneShot):
             "data": self.data,
             "randomness": self.randomness,
         }
+
+
+def rsws(*, epochs: int = 300, **options: Any) -> UniformSampling:
+    """Random search with weight sharing (Li & Talwalkar 2019, arXiv:1902.07638). The epochs are the paper's.
+
+    Args:
+        epochs: Epochs of the training.
+        options: Of `UniformSampling`.
+    """
+    return UniformSampling(epochs=epochs, **options)

@@ -1,0 +1,1 @@
+"""A tiny package of somebody else's, which adds names to Archwright by its entry points."""

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+import archwright as aw
+from archwright.strategies import Strategy
+from archwright.tasks import Task, from_arrays
+
+
+class Strider(Strategy):
+    """Every so many-th of a row of random architectures.
+
+    Args:
+        space: What to search.
+        objectives: What is optimised.
+        seed: Of chance.
+        stride: One architecture in so many is proposed.
+    """
+
+    def __init__(
+        self, space: aw.Space, objectives: Sequence[aw.Objective], *, seed: int = 0, stride: int = 2
+    ) -> None:
+        self.space, self.seed, self.stride, self.asked = space, seed, stride, 0
+
+    def ask(self, *_: Any) -> aw.Candidate:
+        self.asked += self.stride
+        return aw.Candidate(self.space.sample(random.Random(f"{self.seed} {self.asked}")))
+
+    def tell(self, trial: aw.Trial) -> None: ...
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"asked": self.asked}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.asked = state["asked"]
+
+
+def hedge(input_shape: Sequence[int], outputs: int, *, widths: Sequence[int] = (4, 8)) -> aw.Space:
+    """Perceptrons with one hidden layer.
+
+    Args:
+        widths: Of the hidden layer.
+    """
+    width = aw.categorical(widths, name="width")
+    return aw.Space(
+        aw.layer(
+            torch.nn.Sequential,
+            aw.layer(torch.nn.Flatten),
+            aw.layer(torch.nn.Linear, input_shape[0], width),
+            aw.layer(torch.nn.ReLU),
+            aw.layer(torch.nn.Linear, width, outputs),
+        ),
+        name="hedge",
+    )
+
+
+def seeds(*, count: int = 60, seed: int = 0) -> Task:
+    """Which of two numbers is larger.
+
+    Args:
+        count: Number of examples.
+        seed: Of the examples.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    inputs = torch.rand(count, 2, generator=generator)
+    return from_arrays(inputs.numpy(), (inputs[:, 0] > inputs[:, 1]).long().numpy(), name="seeds")
+
+
+def layers(network: torch.nn.Module) -> float:
+    """The number of linear layers."""
+    return sum(isinstance(module, torch.nn.Linear) for module in network.modules())
