@@ -52,7 +52,7 @@ def test_every_imported_package_is_declared(project: dict[str, Any], folder: str
     optional = project["optional-dependencies"]
     declared = names(project["dependencies"] + [line for extra in extras for line in optional[extra]])
     distributions = packages_distributions()
-    beside = {path.stem for path in (ROOT / folder).rglob("*_for_tests.py")}
+    beside = {path.stem for path in (ROOT / folder).rglob("*.py")}
     foreign = set(imported(ROOT / folder)) - set(sys.stdlib_module_names) - {"archwright"} - beside
     assert foreign, "no file was read"
     undeclared = {

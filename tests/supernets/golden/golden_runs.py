@@ -91,7 +91,7 @@ def run(name: str) -> dict[str, Any]:
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             torch.manual_seed(0)
-            known = {o: value for o, value in options.items() if o in METHODS[method_name].options}
+            known = {o: value for o, value in options.items() if o in METHODS.options(method_name)}
             method = make_method(method_name, seed=1, **known)
             method.setup(Supernet(space, task.example()), task)
             epochs = [dict(method.epoch().metrics) for _ in range(method.epochs)]
