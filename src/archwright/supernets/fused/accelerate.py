@@ -7,41 +7,42 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from archwright.spaces.zoo.blocks import Cell, CellNode
 from archwright.supernets.elastic import Elastic
 from archwright.supernets.fused.cell import run_cell
-from archwright.supernets.fused.memory import keep_freed_memory
 from archwright.supernets.fused.operations import Operation, recognise
 from archwright.supernets.fused.plan import Edge, Plan
+from archwright.supernets.fused.zoo_blocks import is_block, is_class_of_block
 from archwright.supernets.mixed import GatedEdge, MixedSwitch
 
 __all__ = ["FusedCell", "accelerate"]
 
 
-def accelerate(network: nn.Module) -> None:
+def accelerate(network: nn.Module) -> bool:
     """Let every cell of mixed operations run by the kernels where they can do what its gates ask.
 
     Cells are replaced by `FusedCell`, which holds the same parts under the same names: parameters, buffers and the
     state dict stay what they were.
 
-    Where there is such a cell, the process keeps the memory that it frees from then on; see `keep_freed_memory`.
-
     Args:
         network: Changed in place; the zoo's `Cell` modules inside it.
+
+    Returns:
+        Whether it has such cells, on the CPU, where the kernels run.
     """
+    if any(parameter.device.type != "cpu" for parameter in network.parameters()):
+        return False
     found = [
         (module, name, child)
         for module in network.modules()
         for name, child in module.named_children()
-        if type(child) is Cell
+        if is_block(child, "Cell")
     ]
     for module, name, child in found:
         setattr(module, name, FusedCell(child))
-    if found:
-        keep_freed_memory()
+    return any(isinstance(module, FusedCell) for module in network.modules())
 
 
-class FusedCell(Cell):
+class FusedCell(nn.Module):
     """A cell that runs by the kernels under mixtures, and otherwise as it is.
 
     The kernels do float32 on the CPU. They take over when some edge mixes; on any other device, number type or gate,
@@ -51,17 +52,19 @@ class FusedCell(Cell):
         cell: Its parts are taken over.
     """
 
-    def __init__(self, cell: Cell) -> None:
-        nn.Module.__init__(self)
+    def __init__(self, cell: Any) -> None:
+        super().__init__()
         self.prepare, self.nodes = cell.prepare, cell.nodes
         self.training = cell.training
+        self._plain = type(cell).forward  # reads nothing but the parts
         self._recognised: dict[nn.Module, Operation] = {}
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """The nodes' states, concatenated along the channels."""
         mixed = self._mixed() if all(map(_fits, inputs)) and not _traced() else None
         if mixed is None:
-            return super().forward(*inputs)
+            output: Tensor = self._plain(self, *inputs)
+            return output
         plan, weights = mixed
         states = [prepare(x) for prepare, x in zip(self.prepare, inputs, strict=True)]
         return run_cell(plan, states, weights)
@@ -100,13 +103,15 @@ class FusedCell(Cell):
         return known
 
 
-def _edges_of(node: nn.Module) -> list[tuple[int, nn.Module]] | None:
+def _edges_of(node: Any) -> list[tuple[int, nn.Module]] | None:
     """The present edges of a node, by the state each reads; None when it is no plain node."""
     if isinstance(node, Elastic):
-        if node.fn is not CellNode or any(address in node.gates.mixtures for address in node.reads):
+        if not is_class_of_block(node.fn, "CellNode") or any(
+            address in node.gates.mixtures for address in node.reads
+        ):
             return None
         node = node.form(node.gates.values)
-    if type(node) is not CellNode:
+    if not is_block(node, "CellNode"):
         return None
     return [(int(source), body) for source, body in node.edges.items()]
 

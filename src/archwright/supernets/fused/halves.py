@@ -9,9 +9,9 @@ from typing import Any, TypeGuard
 import torch
 from torch import Tensor, nn
 
-from archwright.spaces.zoo.blocks import FactorizedReduce
 from archwright.supernets.fused.blocked import blocks_of
 from archwright.supernets.fused.lanes import LANES
+from archwright.supernets.fused.zoo_blocks import is_block
 
 __all__ = ["Half", "Packed", "halves_of", "is_plain_norm", "pack", "unpack"]
 
@@ -143,7 +143,7 @@ def _weight(convolution: nn.Conv2d | None) -> Tensor:
 
 def halves_of(module: nn.Module) -> list[Half] | None:
     """The halves that a module does one after another; None when it is anything else."""
-    if type(module) is FactorizedReduce and module.relu:
+    if is_block(module, "FactorizedReduce") and module.relu:
         return _reduction(module)
     if not isinstance(module, nn.Sequential) or type(module).forward is not nn.Sequential.forward:
         return None
@@ -190,7 +190,7 @@ def _half(spatial: Any, point: Any, norm: Any) -> Half:
     )
 
 
-def _reduction(module: FactorizedReduce) -> list[Half] | None:
+def _reduction(module: Any) -> list[Half] | None:
     even, odd, norm = module.even, module.odd, module.norm
     fitting = all(_is_pointwise(part, strided=True) and part.stride == (2, 2) for part in (even, odd))
     channels = even.out_channels + odd.out_channels

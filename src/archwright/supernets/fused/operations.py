@@ -7,9 +7,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from archwright.spaces.zoo.blocks import Zero
 from archwright.supernets.fused.halves import Half, halves_of, is_plain_norm
 from archwright.supernets.fused.pooling import Window, window_of
+from archwright.supernets.fused.zoo_blocks import is_block
 
 __all__ = ["Chain", "Identity", "Nothing", "Operation", "Other", "Pool", "recognise"]
 
@@ -88,7 +88,7 @@ def recognise(module: nn.Module) -> Operation:
         return Other(module)
     if type(module) is nn.Identity:
         return Identity()
-    if type(module) is Zero:
+    if is_block(module, "Zero"):
         return Nothing()
     parts: list[nn.Module] = [module]
     if isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward:

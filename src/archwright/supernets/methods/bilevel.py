@@ -11,8 +11,8 @@ from torch import Tensor
 
 from archwright.errors import UsageError
 from archwright.spaces import Architecture
+from archwright.supernets.accelerators import accelerate
 from archwright.supernets.curvature import largest_eigenvalue
-from archwright.supernets.fused import accelerate
 from archwright.supernets.gates import Gate
 from archwright.supernets.methods.derivation import best_first, with_few_skips
 from archwright.supernets.methods.dropout import GateDropout

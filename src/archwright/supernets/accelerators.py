@@ -1,0 +1,105 @@
+"""Faster ways to run a supernet, each known by name and used where it is installed and has something to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from archwright.errors import MissingExtraError
+from archwright.registry import Entry, Registry
+
+__all__ = [
+    "ACCELERATORS",
+    "Accelerator",
+    "AcceleratorEntry",
+    "accelerate",
+    "compile_forward",
+    "use_channels_last",
+]
+
+Accelerator = Callable[[nn.Module], bool]
+"""Changes a supernet in place; false where it found nothing to do. Parameters and their names stay as they are."""
+
+
+@dataclass(frozen=True)
+class AcceleratorEntry(Entry):
+    """What is known of an accelerator before its module is loaded.
+
+    Args:
+        automatic: Whether it is tried where none is asked for by name.
+    """
+
+    automatic: bool = False
+
+
+ACCELERATORS: Registry[Accelerator, AcceleratorEntry] = Registry(
+    "accelerator",
+    "archwright.accelerators",
+    {
+        "kernels": AcceleratorEntry(
+            "archwright.supernets.fused:accelerate",
+            "cells of mixed operations by compiled CPU kernels (extra: cpu)",
+            automatic=True,
+        ),
+        "channels_last": AcceleratorEntry(
+            f"{__name__}:use_channels_last", "convolutions with the channels last in memory", automatic=True
+        ),
+        "compile": AcceleratorEntry(f"{__name__}:compile_forward", "torch.compile"),
+    },
+    AcceleratorEntry,
+)
+"""Accelerators by name; the first of the automatic ones that finds something to do is used."""
+
+
+def accelerate(supernet: nn.Module, names: Sequence[str] | None = None) -> tuple[str, ...]:
+    """Let a supernet run faster.
+
+    Args:
+        supernet: Changed in place, on its device.
+        names: Accelerators, all of which are used; none for an empty sequence. None takes the first of the automatic
+            ones that is installed and finds something to do.
+
+    Returns:
+        The names of those that found something to do.
+
+    Raises:
+        UsageError: When a name is unknown.
+        MissingExtraError: When one that is asked for by name is not installed.
+    """
+    if names is not None:
+        return tuple(name for name in names if ACCELERATORS.known(name).load()(supernet))
+    for name, entry in ACCELERATORS.items():
+        if entry.automatic:
+            try:
+                found = entry.load()
+            except MissingExtraError:
+                continue
+            if found(supernet):
+                return (name,)
+    return ()
+
+
+def use_channels_last(network: nn.Module) -> bool:
+    """Keep images and the kernels of convolutions with the channels last in memory."""
+    if not any(isinstance(module, nn.Conv2d) for module in network.modules()):
+        return False
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.register_forward_pre_hook(_channels_last)
+    return True
+
+
+def compile_forward(network: nn.Module) -> bool:
+    """Compile the forward pass by torch.compile, for each set of gates anew."""
+    network.compile()
+    return True
+
+
+def _channels_last(_: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(
+        x.contiguous(memory_format=torch.channels_last) if isinstance(x, Tensor) and x.dim() == 4 else x
+        for x in inputs
+    )

@@ -1,0 +1,97 @@
+"""What makes a supernet faster is chosen by what is installed, and changes no figure beyond rounding."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from archwright.errors import UsageError
+from archwright.spaces.zoo.darts import darts_space
+from archwright.supernets import Supernet
+from archwright.supernets.accelerators import ACCELERATORS, accelerate
+from archwright.supernets.fused import FusedCell
+
+GOLDEN = Path(__file__).parent / "golden"
+
+WITHOUT_NUMBA = """
+import json, sys
+
+sys.modules["numba"] = sys.modules["llvmlite"] = None
+sys.path.append({golden!r})
+from golden_runs import images, made_of, run
+
+from archwright.errors import MissingExtraError
+from archwright.supernets import Supernet
+from archwright.supernets.accelerators import accelerate
+
+space, task = made_of("images")
+supernet = Supernet(space, task.example())
+assert accelerate(supernet) == ("channels_last",)
+try:
+    accelerate(supernet, ["kernels"])
+except MissingExtraError as error:
+    assert "archwright[cpu]" in str(error), error
+else:
+    raise AssertionError("kernels without numba")
+print(json.dumps([run("darts"), run("gdas")]))
+"""
+
+
+def supernet() -> Supernet:
+    torch.manual_seed(0)
+    return Supernet(
+        darts_space((3, 8, 8), 3, cells=3, channels=8, nodes=2, operations=("none", "sep_conv_3x3"))
+    )
+
+
+def test_a_supernet_without_numba_is_searched_and_gives_the_same() -> None:
+    import json
+
+    program = WITHOUT_NUMBA.format(golden=str(GOLDEN))
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for name, found in zip(("darts", "gdas"), json.loads(done.stdout), strict=True):
+        wanted = json.loads((GOLDEN / f"{name}.json").read_text())
+        for epoch, before in zip(found["epochs"], wanted["epochs"], strict=True):
+            assert epoch["train_loss"] == pytest.approx(before["train_loss"], rel=2e-2)
+        assert found["proposals"][0] == wanted["proposals"][0]
+
+
+def test_importing_supernets_needs_no_numba() -> None:
+    modules = "sys, archwright.supernets.supernet, archwright.supernets.methods.darts"
+    program = f"import {modules}; print('numba' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_the_first_that_finds_something_to_do_is_used() -> None:
+    cells, plain = supernet(), nn.Sequential(nn.Conv2d(3, 4, 3))
+    assert accelerate(cells) == ("kernels",)
+    assert any(isinstance(module, FusedCell) for module in cells.modules())
+    assert accelerate(plain) == ("channels_last",)
+    assert plain[0].weight.is_contiguous(memory_format=torch.channels_last)
+    assert accelerate(nn.Linear(2, 2)) == ()
+
+
+def test_by_name_and_not_at_all() -> None:
+    named, untouched = supernet(), supernet()
+    before = list(named.state_dict())
+    assert accelerate(named, ["channels_last"]) == ("channels_last",)
+    assert accelerate(untouched, []) == ()
+    assert list(named.state_dict()) == before
+    images = torch.randn(2, 3, 8, 8)
+    architecture = named.space.sample(0)
+    with named.on(architecture), untouched.on(architecture):
+        torch.testing.assert_close(named(images), untouched(images), rtol=1e-4, atol=1e-5)
+    with pytest.raises(UsageError, match="unknown accelerator 'kernel'"):
+        accelerate(named, ["kernel"])
+
+
+def test_what_is_left_off_by_itself_is_known_by_name() -> None:
+    assert not ACCELERATORS["compile"].automatic
+    assert ACCELERATORS.summary("compile")
