@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import signal
@@ -18,7 +19,7 @@ import pytest
 from archwright.errors import RunError
 from archwright.experiments.store import Stage, Store
 from archwright.spaces import Architecture
-from archwright.trials import Candidate, Fidelity, Measurement, Trial, TrialState
+from archwright.trials import Candidate, Fidelity, Measurement, Report, Trial, TrialState, Verdict
 
 __all__ = ["StoreContract"]
 
@@ -63,14 +64,87 @@ class StoreContract:
                 ("tell", _completed(0, score=0.0)),
             ]
 
-    def test_a_running_trial_that_starts_again_gets_a_new_time(self, tmp_path: Path) -> None:
+    def test_a_running_trial_that_starts_again_gets_a_new_time_and_attempt(self, tmp_path: Path) -> None:
         """And nothing else: it is one trial, asked for once."""
         trial = _running(_completed(0))
         with self._made(tmp_path) as store:
             store.start(trial)
-            store.start(replace(trial, started=99.5))
-            assert store.trials() == [replace(trial, started=99.5)]
+            store.start(replace(trial, started=99.5, attempt=1))
+            assert store.trials() == [replace(trial, started=99.5, attempt=1)]
             assert [kind for kind, _ in store.events()] == ["ask"]
+
+    def test_a_candidate_comes_back_whole(self, tmp_path: Path) -> None:
+        """With the fidelity that was left open, or every part of it, and what it inherits."""
+        architecture = Architecture({"op": "conv"})
+        candidates = [
+            Candidate(architecture),
+            Candidate(architecture, Fidelity()),
+            Candidate(architecture, Fidelity(3, 0.5, replicate=2, horizon=27), 1, "continue"),
+            Candidate(architecture, None, 2, "morph"),
+        ]
+        with self._made(tmp_path) as store:
+            for number, candidate in enumerate(candidates):
+                store.start(Trial(number, candidate))
+        with self._opened(tmp_path) as store:
+            assert [trial.candidate for trial in store.trials()] == candidates
+
+    def test_reports_are_kept_by_step(self, tmp_path: Path) -> None:
+        """In their order, to the last digit, each stage apart; they are the trial's curve, running or ended."""
+        trial = _running(_completed(0))
+        rows = [
+            Report(3, {"epoch": 1, "score": 0.1 + 0.2}),
+            Report(7, {"epoch": 2, "score": 1 / 3}, attempt=1),
+        ]
+        with self._made(tmp_path) as store:
+            for stage in (Stage.SEARCH, Stage.RETRAIN):
+                store.start(trial, stage)
+            store.start(replace(trial, number=1))
+            for row in reversed(rows):
+                assert store.report(0, row) is Verdict.GO_ON
+            store.report(0, Report(1, {}, Verdict.STOP), Stage.RETRAIN)
+        with self._opened(tmp_path) as store:
+            assert store.reports() == {0: rows}
+            assert store.reports(Stage.RETRAIN) == {0: [Report(1, {}, Verdict.STOP)]}
+            first, second = store.trials()
+            assert second.measurement is None
+            assert first == replace(trial, measurement=first.measurement)
+            assert first.metrics == dict(rows[1].metrics)
+            assert first.measurement is not None
+            assert [dict(point) for point in first.measurement.curve] == [
+                {"step": row.step, **row.metrics} for row in rows
+            ]
+            store.finish(replace(_completed(0), measurement=Measurement({"score": 0.25}, seconds=2.0)))
+            ended = store.trials()[0]
+            assert ended.measurement == Measurement({"score": 0.25}, first.measurement.curve, 2.0)
+
+    def test_what_was_reported_is_not_changed_by_reporting_it_again(self, tmp_path: Path) -> None:
+        """The recorded verdict comes back; a number that JSON has no form for is NaN."""
+        with self._made(tmp_path) as store:
+            store.start(_running(_completed(0)))
+            assert store.report(0, Report(5, {"loss": math.inf}, Verdict.STOP, 0)) is Verdict.STOP
+        with self._opened(tmp_path) as store:
+            assert store.report(0, Report(5, {"loss": 1.0}, Verdict.GO_ON, 1)) is Verdict.STOP
+            (row,) = store.reports()[0]
+            assert (row.step, row.verdict, row.attempt) == (5, Verdict.STOP, 0)
+            assert math.isnan(row.metrics["loss"])
+
+    def test_a_trial_has_one_checkpoint_the_last(self, tmp_path: Path) -> None:
+        """Saved with a report or between two; forgotten on demand, when the reports stay."""
+        with self._made(tmp_path) as store:
+            for number in (0, 1):
+                store.start(_running(_completed(number)))
+                assert store.report(number, Report(1, {"loss": 1.0}, checkpoint="a")) is Verdict.GO_ON
+            assert store.report(0, Report(2, {}, None, checkpoint="b")) is None
+            assert _checkpoints(store) == {0: [(2, "b")], 1: [(1, "a")]}
+            assert store.report(0, Report(2, {"loss": 0.5})) is Verdict.GO_ON
+            assert store.reports()[0][1] == Report(2, {"loss": 0.5}, checkpoint="b")
+            store.report(0, Report(3, {}, None, checkpoint="c"))
+            store.report(0, Report(2, {"loss": 0.7}, attempt=1, checkpoint="d"))
+        with self._opened(tmp_path) as store:
+            assert _checkpoints(store) == {0: [(2, "d")], 1: [(1, "a")]}
+            store.drop_checkpoints([0])
+            assert _checkpoints(store) == {0: [], 1: [(1, "a")]}
+            assert [row.step for row in store.reports()[0]] == [1, 2]
 
     def test_a_trial_cannot_end_before_it_starts(self, tmp_path: Path) -> None:
         """An error, and nothing is written."""
@@ -128,6 +202,8 @@ class StoreContract:
         with pytest.raises(RunError):
             self._opened(tmp_path / "none")
         self._made(tmp_path).close()
+        with self._made(tmp_path) as store:  # made and never begun: its maker died
+            store.put("state", "running")
         with pytest.raises(RunError):
             self._made(tmp_path)
 
@@ -193,6 +269,10 @@ class StoreContract:
                     assert trial == _completed(trial.number)
                 for trial in trials[acknowledged["finish"] + 1 :]:
                     assert trial in (_completed(trial.number), _running(_completed(trial.number)))
+                reports = store.reports(Stage.RETRAIN)[0]
+                assert [report.step for report in reports] == list(range(len(reports)))
+                assert len(reports) > acknowledged["report"]
+                assert reports[-1].checkpoint == f"key {reports[-1].step}"
                 assert store.get("fact") >= acknowledged["put"]
 
     def _made(self, folder: Path) -> Store:
@@ -237,14 +317,24 @@ def _write_for_ever(store: Store, sender: Connection) -> None:
     for trial in store.trials():
         if trial.state is TrialState.RUNNING:
             store.finish(_completed(trial.number))
+    store.start(_running(_completed(0)), Stage.RETRAIN)
     while True:
         store.start(_running(_completed(number)))
         sender.send(("start", number))
         store.finish(_completed(number))
         sender.send(("finish", number))
+        store.report(0, Report(number, {"score": 0.5}, checkpoint=f"key {number}"), Stage.RETRAIN)
+        sender.send(("report", number))
         store.put("fact", number)
         sender.send(("put", number))
         number += 1
+
+
+def _checkpoints(store: Store) -> dict[int, list[tuple[int, str]]]:
+    return {
+        number: [(row.step, row.checkpoint) for row in rows if row.checkpoint is not None]
+        for number, rows in store.reports().items()
+    }
 
 
 def _received(receiver: Connection) -> Any:

@@ -29,14 +29,14 @@ class Report:
     Args:
         step: Position, growing within the trial: updates of the weights since they were drawn, say.
         metrics: Name to value at that step; "epoch" (from 1) where epochs are trained.
-        verdict: What the report was answered.
+        verdict: What the report was answered; None where there was no report, only a checkpoint.
         attempt: The attempt that reported it.
         checkpoint: Key of the state that was reported with it, if any.
     """
 
     step: int
     metrics: Mapping[str, float]
-    verdict: Verdict = Verdict.GO_ON
+    verdict: Verdict | None = Verdict.GO_ON
     attempt: int = 0
     checkpoint: str | None = None
 
@@ -189,7 +189,7 @@ class LocalTrial(TrialContext):
         """See `TrialContext.report`."""
         step, metrics = checked_report(step, metrics)
         if step in self.reports:
-            return self.reports[step].verdict
+            return self.reports[step].verdict or Verdict.GO_ON
         if state is not None:
             self.save(step, state)
         verdict = Verdict.GO_ON if self.judge is None else self.judge(step, metrics)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from archwright.spaces.architecture import Architecture
 from archwright.trials.candidate import Candidate
+from archwright.trials.context import Report
 from archwright.trials.measurement import Measurement
 
 __all__ = ["Trial", "TrialState"]
@@ -32,10 +35,12 @@ class Trial:
         number: Position in the search, from 0, in the order of asking.
         candidate: What was proposed.
         state: Where it stands.
-        measurement: What was measured: always there when completed; the cheap metrics when infeasible.
+        measurement: What was measured: always there when completed; the cheap metrics when infeasible; what was
+            reported so far when running.
         error: Why it failed, when it failed.
         started: Unix time in seconds at which it was proposed.
         finished: Unix time in seconds of its last transition, None while running.
+        attempt: How often it was begun again, since the process that ran it was lost.
     """
 
     number: int
@@ -45,6 +50,7 @@ class Trial:
     error: str | None = None
     started: float = 0.0
     finished: float | None = None
+    attempt: int = 0
 
     @property
     def architecture(self) -> Architecture:
@@ -60,3 +66,19 @@ class Trial:
     def seconds(self) -> float | None:
         """Wall seconds from proposal to the last transition, None while running."""
         return None if self.finished is None else self.finished - self.started
+
+    def with_curve(self, reports: Sequence[Report]) -> Trial:
+        """The trial with the curve that it reported; a running one has measured what it reported last."""
+        points = [report for report in reports if report.verdict is not None]
+        curve = tuple(
+            {"step": point.step, **{n: v for n, v in point.metrics.items() if math.isfinite(v)}}
+            for point in points
+        )
+        if not points:
+            return self
+        if self.measurement is not None:
+            return replace(self, measurement=replace(self.measurement, curve=curve))
+        if self.state is not TrialState.RUNNING:
+            return self
+        last = {name: value for name, value in curve[-1].items() if name in points[-1].metrics}
+        return replace(self, measurement=Measurement(last, curve))

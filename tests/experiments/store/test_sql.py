@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -13,11 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 
 from archwright.errors import RunError, UsageError
-from archwright.experiments.store import SQLStore, Stage
+from archwright.experiments.store import SQLStore, Stage, database
 from archwright.spaces import Architecture
-from archwright.trials import Candidate, Fidelity, Measurement, Trial, TrialState
+from archwright.trials import Candidate, Fidelity, Measurement, Report, Trial, TrialState
 
 TRIAL = Trial(
     0,
@@ -97,6 +99,8 @@ def test_runs_in_one_database_are_apart(url: str) -> None:
 
 def test_a_run_is_made_once_and_opened_by_name(url: str) -> None:
     SQLStore(url, "run", create=True).close()
+    with SQLStore(url, "run", create=True) as store:  # its maker died before anything was begun
+        store.put("state", "running")
     with pytest.raises(RunError, match="already"):
         SQLStore(url, "run", create=True)
     with pytest.raises(RunError, match=r"no run 'other'; it has: run"):
@@ -199,3 +203,118 @@ def test_the_file_is_in_write_ahead_mode(tmp_path: Path) -> None:
     connection = sqlite3.connect(path)
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     connection.close()
+
+
+def first_format(path: Path) -> None:
+    """A store as the first release made it: without what came later."""
+    with SQLStore(f"sqlite:///{path}", "run", create=True) as store:
+        store.start(TRIAL)
+        store.finish(DONE)
+        store.start(replace(TRIAL, number=1))
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TABLE reports")
+        for column in ("attempt", "inherit"):
+            connection.execute(f"ALTER TABLE trials DROP COLUMN {column}")
+        connection.execute("""UPDATE trials SET fidelity = '{"epochs":3,"data_fraction":0.5}'""")
+    connection.close()
+
+
+def test_a_store_of_the_first_release_is_read_as_it_is_and_then_written(tmp_path: Path) -> None:
+    path = tmp_path / "trials.sqlite"
+    first_format(path)
+    before = path.read_bytes()
+    with SQLStore(f"sqlite:///{path}", "run", create=False) as store:
+        assert store.trials() == [DONE, replace(TRIAL, number=1)]
+        assert store.reports() == {}
+    assert path.read_bytes() == before
+    with SQLStore(f"sqlite:///{path}", "run", create=False) as store:
+        store.lock()
+        store.start(replace(TRIAL, number=1, attempt=1))
+        store.report(1, Report(4, {"loss": 2.0}))
+        assert store.trials()[1].attempt == 1
+        assert store.reports() == {1: [Report(4, {"loss": 2.0})]}
+
+
+def test_a_database_that_is_deleted_in_mid_run_is_told_and_saved(tmp_path: Path) -> None:
+    path = tmp_path / "trials.sqlite"
+    with SQLStore(f"sqlite:///{path}", "run", create=True) as store:
+        store.start(TRIAL)
+        path.unlink()
+        with pytest.raises(RunError, match=r"deleted.*trials\.rescued\.sqlite"):
+            store.finish(DONE)
+    for rest in tmp_path.glob("trials.sqlite-*"):
+        rest.unlink()
+    (tmp_path / "trials.rescued.sqlite").rename(path)
+    with SQLStore(f"sqlite:///{path}", "run", create=False) as store:
+        assert store.trials() == [TRIAL]
+
+
+def test_a_folder_that_is_deleted_in_mid_run_is_told(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    with SQLStore(f"sqlite:///{tmp_path / 'run' / 'trials.sqlite'}", "run", create=True) as store:
+        store.start(TRIAL)
+        shutil.rmtree(tmp_path / "run")
+        with pytest.raises(RunError, match="folder is gone"):
+            store.finish(DONE)
+
+
+def test_a_full_disk_is_named(tmp_path: Path) -> None:
+    with SQLStore(f"sqlite:///{tmp_path / 'trials.sqlite'}", "run", create=True) as store:
+        pages = store._live.exec_driver_sql("PRAGMA page_count").scalar()
+        store._live.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(RunError, match="the disk is full: make room"):
+            store.put("state", "x" * 100_000)
+        store._live.exec_driver_sql("PRAGMA max_page_count = 100000")
+        store.put("state", "x")
+        assert store.get("state") == "x"
+
+
+def cut(url: str, pid: int) -> None:
+    """End a connection as the restart of a server does."""
+    engine = sqlalchemy.create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sqlalchemy.text(f"SELECT pg_terminate_backend({pid}, 5000)"))
+    engine.dispose()
+
+
+def backend(store: SQLStore) -> int:
+    return store._live.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+
+
+def test_a_lost_connection_is_made_again_with_the_lock(postgres: str) -> None:
+    with SQLStore(postgres, "cut", create=True) as store:
+        store.lock()
+        for write in (lambda: store.start(TRIAL), lambda: store.report(0, Report(1, {"a": 1.0}))):
+            cut(postgres, backend(store))
+            write()
+        cut(postgres, backend(store))
+        store.finish(DONE)
+        (trial,) = store.trials()
+        assert trial == DONE.with_curve([Report(1, {"a": 1.0})])
+        assert [kind for kind, _ in store.events()] == ["ask", "tell"]
+        with SQLStore(postgres, "cut", create=False) as other:
+            assert other.is_locked()
+
+
+def test_whoever_loses_the_connection_and_the_lock_writes_no_more(postgres: str) -> None:
+    with SQLStore(postgres, "taken", create=True) as store:
+        store.lock()
+        store.start(TRIAL)
+        cut(postgres, backend(store))
+        with SQLStore(postgres, "taken", create=False) as other:
+            other.lock()
+            with pytest.raises(RunError, match="another process has taken the run"):
+                store.finish(DONE)
+            assert other.trials() == [TRIAL]
+
+
+def test_a_server_that_stays_away_is_named_with_the_reason(
+    postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_PAUSES", (0.0, 0.0))
+    with SQLStore(postgres, "away", create=True) as store:
+        cut(postgres, backend(store))
+        gone = sqlalchemy.create_engine(store._url.set(port=1), poolclass=sqlalchemy.NullPool)
+        monkeypatch.setattr(store, "_engine", gone)
+        with pytest.raises(RunError, match=r"terminating connection.*see that the server runs"):
+            store.put("a", 1)

@@ -3,51 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import gc
-import hashlib
 import json
+import math
 import os
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from collections.abc import Collection, Iterator
+from typing import Any
 
-import filelock
 import orjson
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from archwright.errors import RunError
+from archwright.experiments.store.database import Database, explained
 from archwright.experiments.store.store import Event, Stage, Store
-from archwright.experiments.store.tables import FACTS, FORMAT, MESSAGES, METADATA, RUNS, TRIALS, checked_url
+from archwright.experiments.store.tables import FACTS, FORMAT, MESSAGES, REPORTS, RUNS, TRIALS, make_tables
 from archwright.spaces.architecture import Architecture
-from archwright.trials import Candidate, Fidelity, Measurement, Trial, TrialState
+from archwright.trials import Candidate, Fidelity, Measurement, Report, Trial, TrialState, Verdict
 
 __all__ = ["SQLStore"]
 
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
 
-
-def _explained(method: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Turn a database's error into a `RunError` that says which store and why."""
-
-    @functools.wraps(method)
-    def explained(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        try:
-            return method(*args, **kwargs)
-        except (sa.exc.DBAPIError, ValueError) as error:
-            reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
-            raise RunError(
-                f"the store {args[0]} cannot be used: {reason}; if the file is corrupt, restore it from a copy "
-                "or search anew with another --out"
-            ) from error
-
-    return explained
-
-
-class SQLStore(Store):
+class SQLStore(Database, Store):
     """A store in a database.
 
     Args:
@@ -63,60 +40,71 @@ class SQLStore(Store):
     """
 
     def __init__(self, url: str | sa.URL, run: str, *, create: bool) -> None:
-        self._url = checked_url(url)
-        self._run_name = run
-        self._lock: filelock.BaseFileLock | sa.Connection | None = None
-        self._engine = sa.create_engine(self._url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
-        if self._is_sqlite:
-            if not create and not Path(str(self._url.database)).is_file():
-                raise RunError(f"{self}: there is no such file, so the run cannot be opened")
-            sa.event.listen(self._engine, "connect", _set_up_sqlite)
-        self._connection: sa.Connection | None = None
-        self._open(create)
+        super().__init__(url, create=create)
+        self._name = run
+        try:
+            self._open(create)
+        except BaseException:
+            self.close()
+            raise
 
-    @property
-    def _is_sqlite(self) -> bool:
-        return self._url.get_backend_name() == "sqlite"
-
-    def __str__(self) -> str:
-        return self._url.render_as_string(hide_password=True)
-
-    @_explained
+    @explained
     def _open(self, create: bool) -> None:
-        self._connection = self._engine.connect()
-        if create:
-            METADATA.create_all(self._connection)
-            inserted = self._insert(RUNS).on_conflict_do_nothing().returning(RUNS.c.id)
-            row = self._connection.execute(inserted, {"name": self._run_name, "format": FORMAT}).first()
-            if row is None:
-                raise RunError(
-                    f"{self} holds a run {self._run_name!r} already: resume it, or give this one another --out"
-                )
-        else:
-            if not sa.inspect(self._connection).has_table("runs"):
-                raise RunError(f"{self} is not a store of Archwright: it has no table 'runs'")
-            query = sa.select(RUNS.c.id, RUNS.c.format).where(RUNS.c.name == self._run_name)
-            row = self._connection.execute(query).first()
-            if row is None:
-                names = self._connection.execute(sa.select(RUNS.c.name).limit(10)).scalars().all()
-                raise RunError(f"{self} has no run {self._run_name!r}; it has: {', '.join(names) or 'none'}")
-            if row.format != FORMAT:
-                raise RunError(
-                    f"{self} has format {row.format}, this version of Archwright reads format {FORMAT}: use the "
-                    "version that wrote it"
-                )
+        row = self._created() if create else self._found()
+        if row.format != FORMAT:
+            raise RunError(
+                f"{self} has format {row.format}, this version of Archwright reads format {FORMAT}: use the "
+                "version that wrote it"
+            )
         self._run: int = row.id
+        self._look_at_tables()
         mine = TRIALS.c.run == self._run
         latest = sa.select(sa.func.max(TRIALS.c.asked), sa.func.max(TRIALS.c.told)).where(mine)
-        self._events: int = max(value or 0 for value in self._connection.execute(latest).one())
+        self._events: int = max(value or 0 for value in self._live.execute(latest).one())
         self._prepare()
+
+    def _created(self) -> Any:
+        """The row of a new run. One that was made and never begun is taken, since its maker must have died."""
+        make_tables(self._live)
+        inserted = self.insert(RUNS).on_conflict_do_nothing().returning(RUNS.c.id)
+        new = self._live.execute(inserted, {"name": self._name, "format": FORMAT}).first()
+        row = self._live.execute(sa.select(RUNS).where(RUNS.c.name == self._name)).one()
+        begun = sa.union_all(
+            *(sa.select(t.c.run).where(t.c.run == row.id) for t in (TRIALS, FACTS, MESSAGES))
+        )
+        if not new and self._live.execute(begun.limit(1)).first() is not None:
+            raise RunError(
+                f"{self} holds a run {self._name!r} already: resume it, or give this one another --out"
+            )
+        return row
+
+    def _found(self) -> Any:
+        if not sa.inspect(self._live).has_table("runs"):
+            raise RunError(f"{self} is not a store of Archwright: it has no table 'runs'")
+        row = self._live.execute(sa.select(RUNS).where(RUNS.c.name == self._name)).first()
+        if row is None:
+            names = self._live.execute(sa.select(RUNS.c.name).limit(10)).scalars().all()
+            raise RunError(f"{self} has no run {self._name!r}; it has: {', '.join(names) or 'none'}")
+        return row
+
+    def _look_at_tables(self) -> None:
+        """An earlier version made fewer of them; whoever only reads leaves it at that."""
+        inspector = sa.inspect(self._live)
+        self._has_reports = inspector.has_table("reports")
+        have = {column["name"] for column in inspector.get_columns("trials")}
+        self._columns = [
+            column if column.name in have else sa.null().label(column.name)
+            for column in TRIALS.c
+            if column.name not in ("run", "stage")
+        ]
 
     def _prepare(self) -> None:
         """Statements on the hot path are made once."""
         key = ("run", "stage", "number")
-        start = self._insert(TRIALS)
+        start = self.insert(TRIALS)
         self._start = start.on_conflict_do_update(
-            index_elements=list(key), set_={"started": start.excluded.started}
+            index_elements=list(key),
+            set_={"started": start.excluded.started, "attempt": start.excluded.attempt},
         )
         self._finish = (
             sa.update(TRIALS)
@@ -137,66 +125,43 @@ class SQLStore(Store):
                 }
             )
         )
-        fact = self._insert(FACTS)
+        report = self.insert(REPORTS)
+        # What was recorded stays; a row that only names a checkpoint has no verdict yet, and takes one.
+        kept: dict[str, Any] = {
+            name: sa.case((REPORTS.c.verdict.is_(None), report.excluded[name]), else_=REPORTS.c[name])
+            for name in ("attempt", "metrics", "verdict")
+        }
+        kept["checkpoint"] = sa.func.coalesce(report.excluded.checkpoint, REPORTS.c.checkpoint)
+        self._report = report.on_conflict_do_update(
+            index_elements=["run", "stage", "number", "step"], set_=kept
+        ).returning(REPORTS.c.verdict)
+        fact = self.insert(FACTS)
         self._put = fact.on_conflict_do_update(
             index_elements=["run", "key"], set_={"value": fact.excluded.value}
         )
 
-    def _insert(self, table: sa.Table) -> Any:
-        return (sqlite.insert if self._is_sqlite else postgresql.insert)(table)
-
-    @property
-    def _live(self) -> sa.Connection:
-        if self._connection is None:
-            raise RunError(f"{self} has been closed")
-        return self._connection
-
-    @_explained
+    @explained
     def lock(self) -> None:
         """By a file lock beside the SQLite file, or an advisory lock of PostgreSQL."""
-        lock = self._try_lock()
-        if lock is None:
+        if not self._locked(self._run):
             raise RunError(
                 f"{self} is open in another process (pid {self.get('owner', 'unknown')}): wait for it, or stop it "
                 "with Ctrl-C there"
             )
-        self._lock = lock
+        make_tables(self._live)
+        self._look_at_tables()
         self.put("owner", os.getpid())
 
-    @_explained
+    @explained
     def is_locked(self) -> bool:
         """Whether some process has the run now."""
         if self._lock is not None:
             return True
-        lock = self._try_lock()
-        if lock is not None:
-            self._unlock(lock)
-        return lock is None
+        if free := self._locked(self._run):
+            self._unlock()
+        return not free
 
-    def _try_lock(self) -> filelock.BaseFileLock | sa.Connection | None:
-        """A lock that ends with the process, or None where another process has it."""
-        if self._is_sqlite:
-            file = filelock.FileLock(f"{self._url.database}.lock", timeout=0)
-            try:
-                file.acquire()
-            except filelock.Timeout:
-                return None
-            return file
-        connection = self._engine.connect()
-        number = int.from_bytes(hashlib.sha256(f"archwright {self._run}".encode()).digest()[:7])
-        if connection.execute(sa.select(sa.func.pg_try_advisory_lock(number))).scalar():
-            return connection
-        connection.close()
-        return None
-
-    @staticmethod
-    def _unlock(lock: filelock.BaseFileLock | sa.Connection) -> None:
-        if isinstance(lock, sa.Connection):
-            lock.close()
-        else:
-            lock.release()
-
-    @_explained
+    @explained
     def start(self, trial: Trial, stage: Stage = Stage.SEARCH) -> None:
         """One insert."""
         candidate = trial.candidate
@@ -204,19 +169,19 @@ class SQLStore(Store):
         self._live.execute(
             self._start,
             {
-                "run": self._run,
-                "stage": stage.value,
-                "number": trial.number,
+                **self._key(trial.number, stage),
                 "state": TrialState.RUNNING.value,
                 "architecture": _text(candidate.architecture.to_json()),
                 "fidelity": _text(candidate.fidelity.to_json()) if candidate.fidelity else None,
                 "parent": candidate.parent,
+                "inherit": candidate.inherit,
+                "attempt": trial.attempt,
                 "started": trial.started,
                 "asked": self._events,
             },
         )
 
-    @_explained
+    @explained
     def finish(self, trial: Trial, stage: Stage = Stage.SEARCH) -> None:
         """One update."""
         measured = trial.measurement
@@ -244,12 +209,12 @@ class SQLStore(Store):
                 f"trial {trial.number} ({stage}) is finished before it was started; start it first"
             )
 
-    @_explained
+    @explained
     def trials(self, stage: Stage = Stage.SEARCH) -> list[Trial]:
         """All trials of a stage, by number."""
         return [trial for trial, _, _ in self._rows(stage)]
 
-    @_explained
+    @explained
     def events(self, after: int = 0) -> list[Event]:
         """What the strategy was asked and told, in order."""
         happened: list[tuple[int, Event]] = []
@@ -262,12 +227,13 @@ class SQLStore(Store):
 
     def _rows(self, stage: Stage) -> Iterator[tuple[Trial, int, int | None]]:
         query = (
-            sa.select(*(column for column in TRIALS.c if column.name not in ("run", "stage")))
+            sa.select(*self._columns)
             .where(TRIALS.c.run == self._run, TRIALS.c.stage == stage.value)
             .order_by(TRIALS.c.number)
         )
         fidelities: dict[str | None, Fidelity | None] = {None: None}
         with _without_collection():
+            reports = self.reports(stage)
             for row in self._live.execute(query).all():
                 (
                     number,
@@ -282,7 +248,7 @@ class SQLStore(Store):
                     error,
                     *rest,
                 ) = row
-                started, finished, asked, told = rest
+                started, finished, asked, told, attempt, inherit = rest
                 if fidelity not in fidelities:
                     fidelities[fidelity] = Fidelity.from_json(orjson.loads(fidelity))
                 measurement = None
@@ -294,29 +260,85 @@ class SQLStore(Store):
                         orjson.loads(artifacts) if artifacts else {},
                     )
                 candidate = Candidate(
-                    Architecture.from_json(orjson.loads(architecture)), fidelities[fidelity], parent
+                    Architecture.from_json(orjson.loads(architecture)),
+                    fidelities[fidelity],
+                    parent,
+                    inherit or "nothing",
                 )
-                trial = Trial(number, candidate, _STATES[state], measurement, error, started, finished)
+                trial = Trial(
+                    number, candidate, _STATES[state], measurement, error, started, finished, attempt or 0
+                )
+                if number in reports:
+                    trial = trial.with_curve(reports[number])
                 yield trial, asked, told
 
-    @_explained
+    @explained
+    def report(self, number: int, report: Report, stage: Stage = Stage.SEARCH) -> Verdict | None:
+        """One insert or update."""
+        values = {
+            **self._key(number, stage),
+            "step": report.step,
+            "attempt": report.attempt,
+            "metrics": _text(dict(report.metrics)),
+            "verdict": report.verdict,
+            "checkpoint": report.checkpoint,
+        }
+        recorded = self._live.execute(self._report, values).scalar()
+        if report.checkpoint is not None:
+            self._drop_checkpoints(REPORTS.c.number == number, stage, REPORTS.c.step != report.step)
+        return None if recorded is None else Verdict(recorded)
+
+    @explained
+    def reports(self, stage: Stage = Stage.SEARCH) -> dict[int, list[Report]]:
+        """One query."""
+        if not self._has_reports:
+            return {}
+        c = REPORTS.c
+        query = (
+            sa.select(c.number, c.step, c.metrics, c.verdict, c.attempt, c.checkpoint)
+            .where(c.run == self._run, c.stage == stage.value)
+            .order_by(c.number, c.step)
+        )
+        found: dict[int, list[Report]] = {}
+        for number, step, metrics, verdict, attempt, checkpoint in self._live.execute(query):
+            numbers = {k: math.nan if v is None else v for k, v in orjson.loads(metrics).items()}
+            made = Report(step, numbers, verdict and Verdict(verdict), attempt, checkpoint)
+            found.setdefault(number, []).append(made)
+        return found
+
+    @explained
+    def drop_checkpoints(self, numbers: Collection[int], stage: Stage = Stage.SEARCH) -> None:
+        """An update and a delete."""
+        self._drop_checkpoints(REPORTS.c.number.in_(numbers), stage)
+
+    def _drop_checkpoints(self, which: Any, stage: Stage, *more: Any) -> None:
+        rows = (REPORTS.c.run == self._run, REPORTS.c.stage == stage.value, which, *more)
+        named = REPORTS.c.checkpoint.is_not(None)
+        self._live.execute(sa.update(REPORTS).where(*rows, named).values(checkpoint=None))
+        empty = (REPORTS.c.verdict.is_(None), REPORTS.c.checkpoint.is_(None))
+        self._live.execute(sa.delete(REPORTS).where(*rows, *empty))
+
+    def _key(self, number: int, stage: Stage) -> dict[str, Any]:
+        return {"run": self._run, "stage": stage.value, "number": number}
+
+    @explained
     def put(self, key: str, value: Any) -> None:
         """One insert or update."""
         self._live.execute(self._put, {"run": self._run, "key": key, "value": json.dumps(value)})
 
-    @_explained
+    @explained
     def get(self, key: str, default: Any = None) -> Any:
         """A fact about the run."""
         query = sa.select(FACTS.c.value).where(FACTS.c.run == self._run, FACTS.c.key == key)
         text = self._live.execute(query).scalar()
         return default if text is None else json.loads(text)
 
-    @_explained
+    @explained
     def say(self, text: str) -> None:
         """One insert."""
         self._live.execute(sa.insert(MESSAGES), {"run": self._run, "time": time.time(), "text": text})
 
-    @_explained
+    @explained
     def messages(self) -> list[tuple[float, str]]:
         """The run's log, in order."""
         query = (
@@ -325,23 +347,6 @@ class SQLStore(Store):
             .order_by(MESSAGES.c.id)
         )
         return [(when, text) for when, text in self._live.execute(query)]
-
-    def close(self) -> None:
-        """Close the connection and let go of the lock."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-        if self._lock is not None:
-            self._unlock(self._lock)
-        self._lock = None
-        self._engine.dispose()
-
-
-def _set_up_sqlite(connection: Any, _: Any) -> None:
-    # In WAL mode with synchronous=NORMAL a commit survives the death of the process; only a power failure can
-    # take the last ones, and it leaves the file consistent.
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000"):
-        connection.execute(f"PRAGMA {pragma}")
 
 
 _STATES = {state.value: state for state in TrialState}

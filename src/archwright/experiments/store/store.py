@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from enum import StrEnum
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from archwright.trials import Trial
+from archwright.trials import Report, Trial, Verdict
 
 __all__ = ["Event", "Stage", "Store"]
 
@@ -48,15 +49,38 @@ class Store(ABC):
 
     @abstractmethod
     def start(self, trial: Trial, stage: Stage = Stage.SEARCH) -> None:
-        """Note that a trial has started. A running trial that is started again only gets a new time."""
+        """Note that a trial has started. A running trial that is started again only gets a new time and attempt."""
 
     @abstractmethod
     def finish(self, trial: Trial, stage: Stage = Stage.SEARCH) -> None:
         """Note how a started trial ended."""
 
     @abstractmethod
+    def report(self, number: int, report: Report, stage: Stage = Stage.SEARCH) -> Verdict | None:
+        """Note a step of a started trial, and that its checkpoint is the trial's only one from now on.
+
+        A step that has a verdict keeps it, and its metrics; only the checkpoint is replaced.
+
+        Args:
+            number: The trial's.
+            report: What happened at the step; without a verdict it only names a checkpoint.
+            stage: The trial's.
+
+        Returns:
+            The verdict that is recorded now; None where there is none.
+        """
+
+    @abstractmethod
+    def reports(self, stage: Stage = Stage.SEARCH) -> dict[int, list[Report]]:
+        """What the trials of a stage reported, and their checkpoints: by number, in the order of their steps."""
+
+    @abstractmethod
+    def drop_checkpoints(self, numbers: Collection[int], stage: Stage = Stage.SEARCH) -> None:
+        """Forget the checkpoints of trials; what they reported stays."""
+
+    @abstractmethod
     def trials(self, stage: Stage = Stage.SEARCH) -> list[Trial]:
-        """All trials of a stage, by number."""
+        """All trials of a stage, by number; the curve of those that reported is what they reported."""
 
     @abstractmethod
     def events(self, after: int = 0) -> list[Event]:

@@ -6,10 +6,10 @@ import sqlalchemy as sa
 
 from archwright.errors import MissingExtraError, UsageError
 
-__all__ = ["FACTS", "FORMAT", "MESSAGES", "METADATA", "RUNS", "TRIALS", "checked_url"]
+__all__ = ["FACTS", "FORMAT", "MESSAGES", "REPORTS", "RUNS", "TRIALS", "checked_url", "make_tables"]
 
 FORMAT = 1
-"""Version of the tables; a store of another one is refused."""
+"""Version of the tables; a store of another one is refused. Tables and columns that came later may be missing."""
 
 METADATA = sa.MetaData()
 RUNS = sa.Table(
@@ -38,6 +38,21 @@ TRIALS = sa.Table(
     sa.Column("finished", sa.Double),
     sa.Column("asked", sa.Integer, nullable=False),
     sa.Column("told", sa.Integer),
+    sa.Column("attempt", sa.Integer),
+    sa.Column("inherit", sa.String(16)),
+    sqlite_with_rowid=False,
+)
+REPORTS = sa.Table(
+    "reports",
+    METADATA,
+    sa.Column("run", sa.Integer, primary_key=True),
+    sa.Column("stage", sa.String(16), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("step", sa.BigInteger, primary_key=True),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("metrics", sa.Text),
+    sa.Column("verdict", sa.String(16)),
+    sa.Column("checkpoint", sa.String(200)),
     sqlite_with_rowid=False,
 )
 FACTS = sa.Table(
@@ -55,6 +70,17 @@ MESSAGES = sa.Table(
     sa.Column("time", sa.Double, nullable=False),
     sa.Column("text", sa.Text, nullable=False),
 )
+
+
+def make_tables(connection: sa.Connection) -> None:
+    """Make what is missing: everything in an empty database, later tables and columns in one of an earlier version."""
+    METADATA.create_all(connection)
+    once = "IF NOT EXISTS" if connection.dialect.name == "postgresql" else ""
+    have = {column["name"] for column in sa.inspect(connection).get_columns("trials")}
+    for column in TRIALS.c:
+        if column.name not in have:
+            kind = column.type.compile(connection.dialect)
+            connection.execute(sa.text(f"ALTER TABLE trials ADD COLUMN {once} {column.name} {kind}"))
 
 
 def checked_url(url: str | sa.URL) -> sa.URL:
