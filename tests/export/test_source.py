@@ -278,3 +278,23 @@ def test_what_is_no_network():
     space = aw.Space(aw.layer(nn.Sequential, aw.layer(nn.Linear, 5, 4), aw.layer(nn.LazyLinear, 4)))
     with pytest.raises(BuildError, match="does not run"):
         print_source(space, space.sample(0), VECTORS)
+
+
+class Views(nn.Module):
+    """State that shares memory: slices of a table, halves of one matrix, a mask of one row for all."""
+
+    def __init__(self):
+        super().__init__()
+        table = torch.arange(80.0).view(20, 4).sin()
+        self.register_buffer("pe", table[:8])
+        self.register_buffer("later", table[4:12], persistent=False)
+        self.up, self.down = map(nn.Parameter, torch.randn(4, 12).chunk(2, dim=1))
+        self.register_buffer("mask", torch.tensor([[1.0], [0.5]]).expand(2, 4))
+
+    def forward(self, x):
+        return (x + self.pe[:1] + self.later[:1]) @ self.up @ self.down.T * self.mask[:1]
+
+
+def test_state_that_shares_memory_is_exported(exported):
+    text = exported(aw.layer(nn.Sequential, aw.layer(Views)), VECTORS)
+    assert "copy=True" in text

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_model, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
@@ -31,7 +32,7 @@ def save_weights(network: nn.Module, path: str | Path) -> None:
 
     Raises:
         ExportError: When something in the state is no tensor, has no size yet, or is of a type that safetensors
-            does not know.
+            does not know; when the file cannot be written, as on a full disk.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,14 +56,22 @@ def save_weights(network: nn.Module, path: str | Path) -> None:
             continue
         stored[identity] = name
         tensors[name] = _alone(value)
-    path = Path(path)
-    path.touch()
-    mode = path.stat().st_mode
     try:
+        part.touch()
+        mode = part.stat().st_mode
         save_file(tensors, part, metadata=same or None)
+        part.chmod(mode)  # safetensors makes a file that only its owner can read
         os.replace(part, path)
-        path.chmod(mode)  # safetensors makes a file that only its owner can read
-    except (KeyError, TypeError, ValueError, SafetensorError) as error:
+    except (KeyError, TypeError, ValueError, OSError, SafetensorError) as error:
+        part.unlink(missing_ok=True)
+        if isinstance(error, OSError) or "os error" in str(
+            error
+        ):  # safetensors tells of the system's by text
+            size = sum(tensor.nbytes for tensor in tensors.values())
+            raise ExportError(
+                f"{path} of {size:,} bytes cannot be written: {error}; make room on its disk, where "
+                f"{shutil.disk_usage(path.parent).free:,} bytes are free, or allow writing there, and try again"
+            ) from error
         kinds = sorted({str(tensor.dtype) for tensor in tensors.values()})
         raise ExportError(
             f"safetensors cannot store these weights, of the types {', '.join(kinds)}: {error}; convert them to a "
@@ -88,7 +97,15 @@ def load_weights(network: nn.Module, path: str | Path) -> None:
         RunError: When the file is missing, corrupt, or of another network.
     """
     try:
-        load_model(network, str(path))
+        with safe_open(path, "pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
+            same = file.metadata() or {}
+        tensors |= {name: tensors[stored] for name, stored in same.items() if stored in tensors}
+        for name, tensor in [*network.named_parameters(), *network.named_buffers()]:
+            if name in tensors:
+                # In memory of its own: a slice of a larger tensor or an expanded mask may share it with others.
+                tensor.data = tensor.data.to(tensors[name].dtype, copy=True)
+        network.load_state_dict(tensors)
     except (OSError, SafetensorError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = " ".join(str(error).split())[:300]
         raise RunError(f"the weights {path} cannot be read: {reason}; retrain the trial") from error

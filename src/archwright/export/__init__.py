@@ -4,11 +4,12 @@ from archwright.experiments.checkpoints import save_weights
 from archwright.export.card import Card, installed_versions, render_card
 from archwright.export.export import Exported, export_network
 from archwright.export.onnx import save_onnx
-from archwright.export.source import print_source
+from archwright.export.source import check_printable, print_source
 
 __all__ = [
     "Card",
     "Exported",
+    "check_printable",
     "export_network",
     "installed_versions",
     "print_source",

@@ -15,13 +15,14 @@ from torch import Tensor, nn
 from archwright.errors import ExportError
 from archwright.export.comparing import difference, evaluating, outputs_of, random_batches
 from archwright.export.origins import is_public
+from archwright.export.reading import files_named_in, files_read
 
 __all__ = ["check_printed"]
 
 _TOLERANCE = 1e-5
 
 
-def check_printed(path: Path, network: nn.Module, example: Tensor) -> None:
+def check_printed(path: Path, network: nn.Module, example: Tensor) -> list[Path]:
     """Execute a printed module, load the weights beside it, and compare its outputs with a network's.
 
     The module is executed in a namespace of its own, in which it can import public packages only.
@@ -31,12 +32,16 @@ def check_printed(path: Path, network: nn.Module, example: Tensor) -> None:
         network: The network it must equal.
         example: A batch of inputs, shape (N, ...).
 
+    Returns:
+        Files outside its folder that it reads, and so needs wherever it runs, in order; the folder, where it names
+        one and how it reads there cannot be seen.
+
     Raises:
         ExportError: When it does not run, does not take the weights, or an output differs by more than 1e-5 (as a
             share of the largest output, where that is over 1).
     """
     device = next((p.device for p in network.parameters()), example.device)
-    with _executed(path) as module:
+    with files_read() as read, _executed(path) as module:
         with _step("does not take the weights"):
             printed = module.load(path.with_name("weights.safetensors")).to(device)
         with evaluating(network), evaluating(printed):
@@ -51,6 +56,9 @@ def check_printed(path: Path, network: nn.Module, example: Tensor) -> None:
                         "and weights. Look for variables or files that changed since the network was built, random "
                         "choices in `__init__`, and tensors that are neither parameters nor buffers"
                     )
+    named = files_named_in(path.read_text(encoding="utf-8"))
+    needed = read | {file for file in named if not any(file in other.parents for other in read | named)}
+    return sorted(file for file in needed if path.parent not in file.parents)
 
 
 @contextmanager

@@ -66,7 +66,8 @@ def export_network(
     """Write a trained network into a folder: all of it, or nothing.
 
     The printed source is executed without Archwright, its weights are loaded, and its outputs compared with the
-    network's, before anything is put in place. A folder from an earlier export is replaced.
+    network's, before anything is put in place. A folder from an earlier export is replaced. Files that the network
+    reads when it is built do not come along: a warning and the card name them.
 
     Args:
         folder: Where to.
@@ -91,10 +92,11 @@ def export_network(
     try:
         (draft / "model.py").write_text(print_source(space, architecture, example), encoding="utf-8")
         save_weights(network, draft / "weights.safetensors")
-        check_printed(draft / "model.py", network, example)
+        needed = check_printed(draft / "model.py", network, example)
         missing = _write_onnx(network, example, draft / "model.onnx", onnx)
+        card = _with_caveats(card, needed, missing)
         _write_architecture(space, architecture, draft / "architecture.json")
-        _write_card(card, network, missing, draft)
+        _write_card(card, network, missing is not None, draft)
         _replace(folder, draft)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -130,12 +132,26 @@ def _write_architecture(space: Space, architecture: Architecture, path: Path) ->
     path.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
 
 
-def _write_card(card: Card, network: nn.Module, missing: str | None, draft: Path) -> None:
+def _with_caveats(card: Card, needed: list[Path], missing: str | None) -> Card:
+    """The card with what whoever uses the folder must know; what needs other files is told at once, too."""
+    caveats = list(card.caveats)
+    if needed:
+        told = (
+            f"model.py reads {', '.join(map(str, needed))}: it runs only where that is found. To have it run anywhere, "
+            "build the network without the file; its weights are in weights.safetensors, and other numbers belong into "
+            "buffers"
+        )
+        warnings.warn(told, ArchwrightWarning, stacklevel=3)
+        caveats.append(f"{told}.")
+    return dataclasses.replace(
+        card, caveats=caveats + [f"There is no model.onnx: {missing}."] * bool(missing)
+    )
+
+
+def _write_card(card: Card, network: nn.Module, without_onnx: bool, draft: Path) -> None:
     if card.params is None:
         card = dataclasses.replace(card, params=sum(p.numel() for p in network.parameters()))
-    if missing:
-        card = dataclasses.replace(card, caveats=[*card.caveats, f"There is no model.onnx: {missing}."])
-    files = {name: what for name, what in _FILES.items() if name != "model.onnx" or not missing}
+    files = {name: what for name, what in _FILES.items() if name != "model.onnx" or not without_onnx}
     (draft / "card.md").write_text(render_card(card, files), encoding="utf-8")
 
 

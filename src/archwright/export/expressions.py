@@ -39,7 +39,9 @@ class Expressions:
 
     Args:
         root: The outermost call.
-        made: What each call returned, sized by a run where an example is known.
+        made: What each call returned, sized by a run where an example is known; what is not there is printed as it
+            was written.
+        inliner: One that knows parts of another tree already; None makes a new one.
 
     Attributes:
         root: The document of the network.
@@ -51,12 +53,12 @@ class Expressions:
         ExportError: When an argument cannot be written as source. Names the layer and the cure.
     """
 
-    def __init__(self, root: Call, made: Mapping[Call, Any]) -> None:
+    def __init__(self, root: Call, made: Mapping[Call, Any], inliner: Inliner | None = None) -> None:
         self._made = made
-        self.inliner = Inliner()
+        self.inliner = inliner or Inliner()
         self._values = Values(self.inliner.reference, self._other)
         self.sized = {
-            call for call in walk_calls(root) if _sized_class(_direct(call)[0], made[call]) is not None
+            call for call in walk_calls(root) if _sized_class(_direct(call)[0], made.get(call)) is not None
         }
         times = Counter(inner for call in walk_calls(root) for inner in _calls_in(call))
         self._variables = {
@@ -72,7 +74,7 @@ class Expressions:
 
     def _call(self, call: Call) -> Document:
         fn, args, kwargs = _direct(call)
-        sized = _sized_class(fn, self._made[call])
+        sized = _sized_class(fn, self._made.get(call))
         if sized is not None:
             args, kwargs = _sized_arguments(fn, sized, args, kwargs, self._made[call])
             fn = sized

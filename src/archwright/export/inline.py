@@ -14,7 +14,14 @@ from typing import Any
 from archwright.errors import ExportError
 from archwright.export.definitions import Definition, Import, Reference, Target
 from archwright.export.layout import Document, Name, followed
-from archwright.export.origins import attribute_of, global_names_of, is_named, is_public, public_name_of
+from archwright.export.origins import (
+    attribute_of,
+    global_names_of,
+    is_named,
+    is_public,
+    public_class_of,
+    public_name_of,
+)
 from archwright.export.scopes import Use, uses_of
 from archwright.export.statements import Statement, binding_of, module_of, statement_of
 from archwright.export.values import Values
@@ -38,6 +45,7 @@ class Inliner:
         self.values = Values(self.reference, self.variable)
         self.submodules: set[str] = set()
         self._found: dict[Hashable, Definition] = {}
+        self._public: dict[int, tuple[str, str] | None] = {}
         self._alive: list[Any] = []
         self._being_named: set[int] = set()
 
@@ -62,7 +70,10 @@ class Inliner:
                     "a class method"
                 )
             return followed(self.reference(value.__self__), f".{value.__name__}")
-        if public := public_name_of(value):
+        if id(value) not in self._public:
+            self._alive.append(value)
+            self._public[id(value)] = public_name_of(value)
+        if public := self._public[id(value)]:
             module, name = public
             if module == "builtins":
                 return name
@@ -70,6 +81,9 @@ class Inliner:
                 return followed(self._module(module), f".{name}")
             outer, dot, path = name.partition(".")
             return followed(Name(Import(module, outer, outer)), dot + path)
+        owner = getattr(value, "__objclass__", None) or getattr(value, "__self__", None)
+        if isinstance(owner, type):  # a method written in C: `torch.Tensor.relu`, `dict.fromkeys`
+            return followed(self.reference(public_class_of(owner)), f".{value.__name__}")
         definition, path = self._definition(value)
         return followed(Name(definition), path)
 

@@ -11,7 +11,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-__all__ = ["attribute_of", "global_names_of", "is_named", "is_public", "public_name_of"]
+__all__ = [
+    "attribute_of",
+    "global_names_of",
+    "is_installed",
+    "is_named",
+    "is_public",
+    "public_class_of",
+    "public_name_of",
+]
 
 _PACKAGE = __name__.partition(".")[0]
 _INSTALLED = {"site-packages", "dist-packages"}
@@ -34,6 +42,11 @@ def is_public(module: str) -> bool:
     file = _file_of(module)
     if file is None:
         return top in sys.stdlib_module_names
+    return is_installed(file)
+
+
+def is_installed(file: Path) -> bool:
+    """Whether a file lies where the standard library and installed packages do."""
     return not _INSTALLED.isdisjoint(file.parts) or any(root in file.parents for root in _STANDARD)
 
 
@@ -78,6 +91,14 @@ def public_name_of(value: Any) -> tuple[str, str] | None:
         or _by_identity(value, beside)
         or _by_name(value, [module])
     )
+
+
+def public_class_of(kind: type[Any]) -> type[Any]:
+    """A class, or where its module is private the public one made of it: `torch.Tensor` for its base in C."""
+    for known in (kind, *kind.__subclasses__()):
+        if (public := public_name_of(known)) and _is_public_path(public[0]):
+            return known
+    return kind
 
 
 def _by_name(value: Any, modules: list[str]) -> tuple[str, str] | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,16 +12,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.lazy import LazyModuleMixin
 
-from archwright.errors import ExportError
+from archwright.errors import ExportError, SpaceError
 from archwright.export import template
 from archwright.export.definitions import Definition, in_order, reachable
 from archwright.export.expressions import Expressions, Variable
+from archwright.export.inline import Inliner
 from archwright.export.layout import Document, lay_out, names_in
 from archwright.export.rewriting import import_lines, names_for, text_of
-from archwright.spaces import Architecture, Call, Space, resolve
+from archwright.spaces import Architecture, Call, Decision, Space, resolve
 from archwright.spaces.build import construct, dry_run
 
-__all__ = ["print_source"]
+__all__ = ["check_printable", "print_source"]
 
 
 def print_source(space: Space, architecture: Architecture, example: Tensor | None = None) -> str:
@@ -61,6 +64,49 @@ def print_source(space: Space, architecture: Architecture, example: Tensor | Non
     left = unsized - {id(made[call]) for call in expressions.sized}
     build = _Build(expressions.variables, expressions.root, example, bool(left) and example is not None)
     return _module(space.name, build, expressions.inliner.submodules)
+
+
+def check_printable(space: Space) -> None:
+    """Print every part of a space without building it: what cannot be exported is found before anything is trained.
+
+    Each value that a decision has by default, or next to that, stands in one of the printed architectures at least;
+    a part that needs several rare values to come together may stand in none.
+
+    Raises:
+        ExportError: When a part cannot be written as source, as `print_source` would say of a network that has it.
+    """
+    inliner = Inliner()
+    for architecture in _covering(space):
+        try:
+            root = resolve(space, architecture)
+        except SpaceError:  # a constraint keeps such values apart
+            continue
+        if isinstance(root, Call):
+            expressions = Expressions(root, {}, inliner)
+            build = _Build(expressions.variables, expressions.root, None, False)
+            _module(space.name, build, expressions.inliner.submodules)
+
+
+def _covering(space: Space) -> Iterator[Architecture]:
+    """Architectures in which each decision takes each value near its first: the values used least come first."""
+    values = {a: [d.default(), *d.neighbors(d.default())] for a, d in space.decisions.items()}
+    times: Counter[tuple[str, Any]] = Counter()
+
+    def decide(address: str, _: Decision) -> Any:
+        value = min(values[address], key=lambda value: times[address, value])
+        times[address, value] += 1
+        return value
+
+    known, idle = -1, 0
+    patience = 2 * max(
+        map(len, values.values()), default=1
+    )  # a decision below another's value comes now and then
+    while idle < patience:
+        architecture = space.decided(decide)
+        idle = idle + 1 if len(times) == known else 0
+        known = len(times)
+        if not idle:
+            yield architecture
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,8 @@ def load(path: str | Path = WEIGHTS) -> nn.Module:
     network, tensors = build(), read(path)
     for name, tensor in [*network.named_parameters(), *network.named_buffers()]:
         if name in tensors:
-            tensor.data = tensor.data.to(tensors[name].dtype)
+            # In memory of its own: it may be a view that shares some with others.
+            tensor.data = tensor.data.to(tensors[name].dtype, copy=True)
     network.load_state_dict(tensors)
     return network.eval()
 '''
