@@ -33,7 +33,7 @@ class Unprintable:
 @pytest.mark.parametrize("name", SPACES)
 def test_the_zoo_can_be_printed(name):
     space = SPACES[name]
-    check_printable(space.factory({1: (7,), 2: (1, 40), 3: (3, 16, 16)}[space.ranks[0]], 5))
+    check_printable(space.load()({1: (7,), 2: (1, 40), 3: (3, 16, 16)}[space.ranks[0]], 5))
 
 
 def of(value):
