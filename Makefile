@@ -9,10 +9,10 @@ PIP_INSTALL := $(IN_VENV) pip install --quiet --disable-pip-version-check -c con
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv install dev demo test lint types layers docs bench clean
+.PHONY: help venv install dev demo test test-slow lint types layers docs bench clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 # The stamps are files in the virtual environment, so a second run costs nothing, and a change of
 # pyproject.toml or constraints.txt installs again.
@@ -43,8 +43,11 @@ demo: $(VENV)/.installed  ## search a network for handwritten digits: about 3 mi
 	@rm -rf runs/digits
 	$(VENV)/bin/archwright search digits --space chain --strategy evolution --limit 'params<=60000' --trials 24 --minutes 2 --workers 2 --seed 0 --out runs/digits
 
-test: $(VENV)/.developed  ## the whole test suite
-	$(IN_VENV) pytest -n $(WORKERS)
+test: $(VENV)/.developed  ## the test suite, without what is slow
+	$(IN_VENV) pytest -n $(WORKERS) -m "not slow"
+
+test-slow: $(VENV)/.developed  ## the slow tests: more cases of the slowest contracts, whole searches, the examples of the docs
+	$(IN_VENV) pytest -n $(WORKERS) -m slow
 
 lint: $(VENV)/.developed  ## style, types and import layers
 	$(IN_VENV) ruff check

@@ -1,4 +1,4 @@
-"""What every test runs under: one thread for torch, no network, hypothesis profiles."""
+"""What every test runs under: one thread for torch, no network, hypothesis profiles; which tests are slow."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import zlib
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -71,3 +73,19 @@ def postgres() -> Iterator[str]:
     finally:
         subprocess.run([where / "pg_ctl", "-D", data, "-m", "immediate", "stop"], **quiet)
         shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of the cases of a test that is marked `sampled(n)`, one in n is run by `make test`; the others are slow."""
+    cases = defaultdict(list)
+    for item in items:
+        if mark := item.get_closest_marker("sampled"):
+            cases[item.nodeid.partition("[")[0], mark.args[0]].append(item)
+    for (name, share), several in cases.items():
+        first = zlib.crc32(name.encode()) % min(
+            share, len(several)
+        )  # another case of each test of a contract
+        for number, item in enumerate(several):
+            if (number - first) % share:
+                item.add_marker("slow")

@@ -58,6 +58,7 @@ def test_commands_in_pages_have_the_options_they_are_shown_with(page: Path) -> N
         assert given <= options_of(command), line
 
 
+@pytest.mark.slow
 def test_the_python_example_of_the_readme_runs(tmp_path: Path) -> None:
     text = (ROOT / "README.md").read_text()
     [example] = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
@@ -91,6 +92,7 @@ def test_the_one_shot_guide_names_every_method_and_every_option() -> None:
     assert all(f"`{name}`" in strategies for name in METHODS)
 
 
+@pytest.mark.slow
 def test_the_python_examples_of_the_one_shot_guide_run(tmp_path: Path) -> None:
     brief = """
 import functools
@@ -112,6 +114,7 @@ aw.search = functools.partial(
     assert (tmp_path / "runs" / "shared" / "report.html").is_file()
 
 
+@pytest.mark.slow
 def test_the_documentation_builds_without_a_warning(tmp_path: Path) -> None:
     pytest.importorskip("mkdocs", reason="mkdocs is not installed: pip install 'archwright[docs]'")
     process = subprocess.run(

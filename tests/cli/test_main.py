@@ -150,7 +150,7 @@ def start(folder: Path, *words: str) -> subprocess.Popen[str]:
     return process
 
 
-@pytest.mark.parametrize("words", [(), ("--workers", "2")])
+@pytest.mark.parametrize("words", [pytest.param((), marks=pytest.mark.slow), ("--workers", "2")])
 def test_ctrl_c_once_stops_after_the_running_trials(tmp_path: Path, words: tuple[str, ...]) -> None:
     from archwright.experiments import open_run
 

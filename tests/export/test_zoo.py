@@ -3,6 +3,7 @@
 import ast
 import json
 
+import pytest
 import torch
 from torch import nn
 
@@ -13,7 +14,6 @@ from archwright.spaces.zoo import SPACES, baseline
 SHAPES = {1: (7,), 2: (1, 40), 3: (3, 16, 16)}
 CASES = [(name, rank) for name, space in SPACES.items() for rank in space.ranks]
 CASES += [("baseline", rank) for rank in SHAPES]
-ARCHITECTURES = 4
 
 RUN = """
 import io, contextlib, json, runpy
@@ -61,13 +61,14 @@ def trained(space, architecture, inputs, example):
     return network
 
 
-def test_the_whole_zoo_runs_alone(tmp_path, run_alone):
+@pytest.mark.parametrize("architectures", [1, pytest.param(4, marks=pytest.mark.slow)])
+def test_the_whole_zoo_runs_alone(architectures, tmp_path, run_alone):
     torch.manual_seed(0)
     (tmp_path / "cases").mkdir()
     expected = {}
     for name, rank in CASES:
         space, example = make_space(name, rank), inputs_for(name, rank, 2)
-        for seed in range(1 if name == "baseline" else ARCHITECTURES):
+        for seed in range(1 if name == "baseline" else architectures):
             architecture = space.sample(seed)
             network = trained(space, architecture, inputs_for(name, rank, 16), example)
             case = f"{name}-{rank}-{seed}"
@@ -108,6 +109,7 @@ def no_unused_names(text):
     return made <= used
 
 
+@pytest.mark.slow
 def test_cells_as_onnx(tmp_path):
     space = SPACES["cell"].load()((3, 8, 8), 5, cells=3, nodes=2, channels=4)
     example = torch.randn(2, 3, 8, 8)

@@ -189,7 +189,7 @@ main(sys.argv[2:])
 """
 
 
-@pytest.mark.parametrize("strategy", ["darts", "gdas"])
+@pytest.mark.parametrize("strategy", ["darts", pytest.param("gdas", marks=pytest.mark.slow)])
 def test_kill_minus_nine_and_resume_end_bit_for_bit_where_the_whole_run_ends(
     strategy: str, tmp_path: Path
 ) -> None:

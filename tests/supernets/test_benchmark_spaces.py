@@ -30,6 +30,7 @@ def _made(case: str) -> tuple[Space, torch.Tensor]:
     return make_space(name, shape, 7, **options), example
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("case", _CASES)
 def test_an_extracted_network_gives_what_the_supernet_gives(case: str) -> None:
     space, example = _made(case)

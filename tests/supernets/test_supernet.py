@@ -65,7 +65,14 @@ def test_an_extracted_network_gives_what_the_supernet_gives(
     assert_equal_to_extracted(supernet, space.sample(seed), torch.randn(4, *SHAPE))
 
 
-@pytest.mark.parametrize("name", [name for name in ZOO if name != "recurrent"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if name in ("nasnet", "proxyless") else name
+        for name in ZOO
+        if name != "recurrent"
+    ],
+)
 def test_every_space_of_the_zoo_has_a_supernet(name: str) -> None:
     shape = INPUTS[ZOO[name].ranks[0]]
     options = {"cells": 3, "channels": 4} if name in ("cell", "darts") else {}

@@ -81,6 +81,7 @@ def _train_step(space: Space, architecture: Architecture, example: torch.Tensor)
         assert torch.isfinite(parameter.grad).all(), (name, architecture)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("case", _CASES)
 def test_every_sample_trains_on_a_batch_of_two(case: str) -> None:
     space, example, random = _make(case), _example(case), Random(0)
@@ -98,6 +99,7 @@ def test_neighbours_build(case: str) -> None:
         _train_step(space, neighbor, example)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("case", _CASES)
 def test_a_space_survives_plain_pickle(case: str) -> None:
     space = _make(case)

@@ -42,6 +42,7 @@ def _parameters(module: nn.Module) -> int:
 # The published ones
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", GENOTYPES)
 def test_a_published_network_has_the_papers_parameters_and_runs(name: str) -> None:
     space, architecture = published(name, (3, 32, 32), 10)
@@ -85,6 +86,7 @@ def _counted(genotype: Genotype, cells: int, channels: int, outputs: int) -> int
     return total + last * outputs + outputs
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", [name for name, entry in GENOTYPES.items() if entry.space == "darts"])
 def test_a_network_of_darts_has_the_parameters_that_are_added_up(name: str) -> None:
     space, architecture = published(name, (3, 32, 32), 10)

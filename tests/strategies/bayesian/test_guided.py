@@ -16,6 +16,7 @@ from archwright.trials import LocalTrial, Trial, TrialState
 SCORE = ToyEstimator.objectives[:1]
 
 
+@pytest.mark.sampled(3)
 class TestGuidedSearchWithALimit(StrategyContract):
     make = partial(
         GuidedSearch,
@@ -29,6 +30,7 @@ class TestGuidedSearchWithALimit(StrategyContract):
     objectives = (Objective("score", Direction.MAXIMIZE), Objective("cost", Direction.MINIMIZE, limit=0.3))
 
 
+@pytest.mark.sampled(3)
 class TestForestSearch(StrategyContract):
     make = partial(ForestSearch, initial=4, every=10, trees=4)
 

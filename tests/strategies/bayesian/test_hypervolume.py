@@ -26,6 +26,7 @@ SCORE, COST = TWO
 CORNER = (0.0, 1.0)
 
 
+@pytest.mark.sampled(3)
 class TestHypervolumeWithALimit(StrategyContract):
     """On our own process, which is fitted sooner."""
 
@@ -33,6 +34,7 @@ class TestHypervolumeWithALimit(StrategyContract):
     objectives = (SCORE, Objective("cost", Direction.MINIMIZE, limit=0.3))
 
 
+@pytest.mark.sampled(3)
 class TestBoTorchSearch(StrategyContract):
     """Only the largest spaces come to the model, which takes its time; `GuidedSearch` is held to all of them."""
 

@@ -30,6 +30,7 @@ def test_all_operations_but_the_best_are_blind_to_the_label() -> None:
             torch.testing.assert_close(branch(-x), branch(x) if value == "absolute" else -branch(x))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS)
 @pytest.mark.filterwarnings("ignore:P-DARTS")
 def test_it_is_found_on_nine_of_ten_seeds(name: str) -> None:
