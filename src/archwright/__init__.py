@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from archwright.errors import ArchwrightError
     from archwright.estimators.training import Recipe, Training
     from archwright.experiments import Budget, Run, open_run
-    from archwright.objectives import Objective
+    from archwright.objectives import FunctionMeter, Meter, Objective
     from archwright.session import Result, export_trial, resume, search
     from archwright.spaces import (
         Architecture,
@@ -55,6 +55,8 @@ __all__ = [
     "tied",
     "when",
     # What to learn, and what it may cost
+    "FunctionMeter",
+    "Meter",
     "Objective",
     "tasks",
     # Searching

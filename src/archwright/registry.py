@@ -10,7 +10,6 @@ installed package adds a name by an entry point of the registry's group:
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import re
 import warnings
@@ -20,7 +19,8 @@ from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from archwright.conforming import MismatchError, conform
-from archwright.errors import ArchwrightError, ArchwrightWarning, UsageError, did_you_mean
+from archwright.errors import ArchwrightWarning, UsageError, did_you_mean
+from archwright.references import load_object
 
 __all__ = ["Entry", "Option", "Registry"]
 
@@ -63,16 +63,8 @@ class Entry:
         Raises:
             UsageError: When the module cannot be imported or lacks the attribute.
         """
-        module, _, attribute = self.target.partition(":")
-        try:
-            found = importlib.import_module(module)
-            for name in attribute.split("."):
-                found = getattr(found, name)
-        except ArchwrightError:
-            raise
-        except Exception as error:
-            raise UsageError(f"{self.target} cannot be loaded: {type(error).__name__}: {error}") from error
-        return found  # type: ignore[return-value]
+        found: Callable[..., Any] = load_object(self.target)
+        return found
 
 
 class Registry(Mapping[str, E], Generic[T, E]):

@@ -10,6 +10,7 @@ import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -19,7 +20,7 @@ from archwright.errors import SearchError, TrialError
 from archwright.estimators.estimator import Estimator
 from archwright.experiments import Budget, Listener, SQLStore, Stage
 from archwright.experiments.experiment import spent_seconds
-from archwright.objectives import Objective
+from archwright.objectives import Meter, Objective
 from archwright.spaces import Architecture, Space, choice, layer
 from archwright.trials import Candidate, Measurement, Trial, TrialContext, TrialState
 
@@ -222,6 +223,50 @@ def test_candidates_over_a_cheap_limit_are_not_trained_nor_counted(make_store: M
     assert infeasible
     assert all(t.metrics == {"params": 11.0 * t.candidate.architecture["width"]} for t in infeasible)
     assert all("params" in t.metrics for t in store.trials())
+
+
+def test_meters_of_a_user_are_asked_cheapest_first_and_costly_ones_after_the_estimate(
+    make_store: MakeStore,
+) -> None:
+    from torch import nn, zeros
+
+    asked: list[str] = []
+
+    class Slow(Meter):
+        seconds = 60.0
+
+        def measure(self, network: nn.Module, *args: Any, **kwargs: Any) -> float:
+            asked.append("slow")
+            return float(network(*args, **kwargs).shape[1])
+
+    class Quick(Meter):
+        def __init__(self, name: str, seconds: float) -> None:
+            self.name, self.seconds = name, seconds
+
+        def measure(self, network: nn.Module, *args: Any, **kwargs: Any) -> float:
+            asked.append(self.name)
+            return 0.0
+
+    class Recording(ToyEstimator):
+        def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
+            asked.append("estimate")
+            return super().estimate(candidate, trial)
+
+    objectives = (
+        Objective("accuracy"),
+        Objective("slow", limit=3, meter=Slow),
+        Objective("later", limit=1, meter=Quick("later", 0.5)),
+        Objective("sooner", limit=1, meter=Quick("sooner", 0.1)),
+    )
+    space = Space(layer(nn.Linear, 10, choice(4, 5, name="width")))
+    store = make_store()
+    run_search(
+        store, trials=1, space=space, estimator=Recording(), objectives=objectives, example=zeros(2, 10)
+    )
+    assert asked == ["sooner", "later", "estimate", "slow"]
+    (trial,) = store.trials()
+    assert trial.state is TrialState.COMPLETED
+    assert trial.metrics["slow"] == trial.candidate.architecture["width"]
 
 
 def test_a_limit_that_nothing_keeps_ends_the_search(

@@ -39,6 +39,7 @@ def listed(folder: Path, *words: str) -> dict[str, Any]:
         ("strategies", "strider", "Every so many-th of a row of random architectures."),
         ("spaces", "hedge", "Perceptrons with one hidden layer."),
         ("tasks", "seeds", "Which of two numbers is larger."),
+        ("meters", "units", "The number of neurons of all linear layers."),
     ],
 )
 def test_names_of_another_package_are_listed(tmp_path: Path, kind: str, name: str, summary: str) -> None:
@@ -58,7 +59,7 @@ def test_options_of_another_package_are_listed(tmp_path: Path) -> None:
 
 def test_what_cannot_be_loaded_is_listed_with_the_reason(tmp_path: Path) -> None:
     known = listed(tmp_path, "tables")
-    assert "plants.missing:table cannot be loaded: ModuleNotFoundError" in known["wilted"]
+    assert "the module 'plants.missing' cannot be imported: ModuleNotFoundError" in known["wilted"]
     assert "nas-bench-101" in known
 
 
@@ -70,12 +71,18 @@ def test_a_name_that_is_taken_is_left_out_with_a_warning(tmp_path: Path) -> None
 
 def test_a_search_of_nothing_but_another_package(tmp_path: Path) -> None:
     words = ["search", "seeds", "--space", "hedge", "--strategy", "strider", "--option", "stride=3"]
+    goals = ["--objective", "accuracy", "--objective", "units", "--limit", "units<=7"]
     quick = ["--trials", "2", "--epochs", "1", "--retrain", "0", "--device", "cpu", "--out", "run", "--json"]
-    ran = command(tmp_path, *words, *quick)
+    ran = command(tmp_path, *words, *goals, *quick)
     assert ran.returncode == 0, ran.stderr
     shown = json.loads(ran.stdout)
     assert (shown["task"], shown["space"], shown["strategy"]) == ("seeds", "hedge", "strider")
-    assert len(shown["trials"]) == 2
+    assert shown["objectives"] == ["maximize accuracy", "minimize units <= 7"]
+    assert {trial["state"] for trial in shown["trials"]} == {"completed", "infeasible"}
+    for trial in shown["trials"]:
+        (width,) = trial["architecture"].values()
+        assert trial["metrics"]["units"] == width + 2
+        assert trial["state"] == ("completed" if width == 4 else "infeasible")
 
 
 def test_a_wrong_option_of_another_package_is_told(tmp_path: Path) -> None:

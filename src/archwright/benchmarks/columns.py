@@ -12,6 +12,7 @@ from archwright.benchmarks.table import Table
 from archwright.errors import ArchwrightError, MissingExtraError, UsageError, did_you_mean
 from archwright.estimators.tabular import Row, Runs
 from archwright.objectives import Objective, parse_objective
+from archwright.references import load_object
 from archwright.spaces import Architecture, Decision, Space, categorical, integer, layer
 
 if TYPE_CHECKING:
@@ -149,8 +150,6 @@ def _canonical(
 ) -> Callable[[Architecture], Hashable] | None:
     if given is None or callable(given):
         return given
-    from archwright.experiments import load_object  # the room takes a second to load
-
     found = load_object(given)
     if not callable(found):
         raise UsageError(f"{given}: expected a function of an architecture, got {type(found).__name__}")

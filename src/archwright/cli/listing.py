@@ -22,6 +22,8 @@ _KINDS = {
     "methods": "archwright.supernets.methods.registry:METHODS",
     "estimators": "archwright.estimators.registry:ESTIMATORS",
     "surrogates": "archwright.surrogates.registry:SURROGATES",
+    "meters": "archwright.objectives.meter:METERS",
+    "objectives": "archwright.objectives.meter:METERS",
     "tables": "archwright.benchmarks.references:TABLES",
 }
 """What can be listed, and where the registry of each is."""
@@ -43,20 +45,21 @@ def list_known(
     """  # noqa: D301
     from archwright.errors import UsageError, did_you_mean
 
-    if kind == "objectives":
-        from archwright.objectives import CHEAP, DIRECTIONS
-
-        read_off = {True: ", read off the network without training", False: ""}
-        _print({name: f"{way}{read_off[name in CHEAP]}" for name, way in DIRECTIONS.items()}, as_json)
-        return
     if kind not in _KINDS:
-        raise UsageError(f"there is no list of {kind!r}.{did_you_mean(kind, [*_KINDS, 'objectives'])}")
+        raise UsageError(f"there is no list of {kind!r}.{did_you_mean(kind, _KINDS)}")
     registry = _registry(kind)
     if name is not None:
         _print_options(registry, name, as_json)
         return
     rows = {name: _summary(registry, name) for name in registry}
-    if kind == "strategies":
+    if kind == "objectives":
+        from archwright.objectives import DIRECTIONS, direction_of
+
+        rows = {name: str(way) for name, way in DIRECTIONS.items()} | {
+            name: f"{direction_of(name)}, read off the network without training: {text}"
+            for name, text in rows.items()
+        }
+    elif kind == "strategies":
         methods = _registry("methods")
         rows |= {name: f"one-shot: {_summary(methods, name)}" for name in methods}
     elif kind == "tables":

@@ -13,12 +13,13 @@ from archwright.experiments.experiment import Experiment, Interrupts
 from archwright.experiments.jobs import Job, Outcome
 from archwright.experiments.listener import Listener
 from archwright.experiments.one_shot import SupernetTraining
-from archwright.experiments.references import load_object, resolve_space, resolve_task
+from archwright.experiments.references import resolve_space, resolve_task
 from archwright.experiments.replay import Replay
 from archwright.experiments.run import Run, open_run, picture
 from archwright.experiments.settings import Settings
 from archwright.experiments.store import SQLStore, Stage, Store
 from archwright.experiments.work import Evaluation, Retraining, Work
+from archwright.references import load_object
 
 __all__ = [
     "Budget",

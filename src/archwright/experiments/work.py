@@ -14,7 +14,7 @@ from archwright.estimators.estimator import Estimator
 from archwright.experiments.executors import Channel
 from archwright.experiments.jobs import Job, Outcome
 from archwright.experiments.store import Stage
-from archwright.objectives import Objective, measure_cheap
+from archwright.objectives import Objective, measure_by
 from archwright.spaces import Space
 from archwright.trials import Candidate, LocalTrial, Measurement, TrialState
 
@@ -102,6 +102,8 @@ class Evaluation:
     ) -> None:
         self.space, self.estimator, self.example = space, estimator, example
         self.objectives = tuple(objectives)
+        meters = {o.name: meter for o in objectives if (meter := o.load_meter()) is not None}
+        self.meters = dict(sorted(meters.items(), key=lambda entry: entry[1].seconds))
 
     def __call__(self, job: Job) -> Measurement:
         """Measure a candidate.
@@ -110,24 +112,23 @@ class Evaluation:
             Infeasible: When it is over a limit on a cheap objective.
         """
         candidate = job.candidate
-        limited = [o for o in self.objectives if o.is_cheap and o.limit is not None]
-        cheap = self._measure(limited, candidate)
-        if any(objective.violation(cheap[objective.name]) > 0 for objective in limited):
-            raise Infeasible(Measurement(cheap))
+        limits = {o.name: o for o in self.objectives if o.limit is not None}
+        asked = [name for name, meter in self.meters.items() if meter.is_cheap and name in limits]
+        known = self._measure(asked, candidate)
+        if any(limits[name].violation(value) > 0 for name, value in known.items()):
+            raise Infeasible(Measurement(known))
         measurement = self.estimator.estimate(candidate, LocalTrial(job.number))
-        metrics = {**cheap, **measurement.metrics}
-        metrics |= self._measure(
-            [o for o in self.objectives if o.is_cheap and o.name not in metrics], candidate
-        )
+        metrics = {**known, **measurement.metrics}
+        metrics |= self._measure([name for name in self.meters if name not in metrics], candidate)
         return replace(measurement, metrics=metrics)
 
-    def _measure(self, objectives: Sequence[Objective], candidate: Candidate) -> dict[str, float]:
-        if not objectives:
+    def _measure(self, names: Sequence[str], candidate: Candidate) -> dict[str, float]:
+        if not names:
             return {}
         if self.example is None:
-            raise UsageError("cheap objectives need a task, whose inputs networks are counted with")
+            raise UsageError(f"{', '.join(names)}: meters need a task, whose inputs networks are called with")
         network = self.space.build(candidate.architecture, self.example)
-        return measure_cheap([objective.name for objective in objectives], network, self.example)
+        return measure_by({name: self.meters[name] for name in names}, network, self.example)
 
 
 class Retraining:

@@ -1,31 +1,34 @@
 """What a search optimises and what a network may cost. Importing this room loads no torch."""
 
-from archwright.objectives.cheap import measure_cheap
+from archwright.objectives.cheap import CHEAP, measure_cheap
+from archwright.objectives.direction import DIRECTIONS, Direction
 from archwright.objectives.flops import count_flops
-from archwright.objectives.objective import (
-    CHEAP,
-    DIRECTIONS,
-    Direction,
-    Objective,
-    parse_limit,
-    parse_objective,
-)
+from archwright.objectives.meter import METERS, FunctionMeter, Meter, direction_of, measure_by
+from archwright.objectives.objective import Objective, parse_limit, parse_objective
 from archwright.objectives.params import count_params
 from archwright.objectives.pareto import best_trial, hypervolume, is_feasible, objective_values, pareto_front
 
 __all__ = [
-    "CHEAP",
+    # What is optimised, and what is limited
     "DIRECTIONS",
     "Direction",
     "Objective",
-    "best_trial",
-    "count_flops",
-    "count_params",
-    "hypervolume",
-    "is_feasible",
-    "measure_cheap",
-    "objective_values",
-    "pareto_front",
+    "direction_of",
     "parse_limit",
     "parse_objective",
+    # What measures a network
+    "CHEAP",
+    "METERS",
+    "FunctionMeter",
+    "Meter",
+    "count_flops",
+    "count_params",
+    "measure_by",
+    "measure_cheap",
+    # Which trials are good
+    "best_trial",
+    "hypervolume",
+    "is_feasible",
+    "objective_values",
+    "pareto_front",
 ]

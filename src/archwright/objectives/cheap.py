@@ -1,43 +1,32 @@
-"""The objectives that need no training."""
+"""The built-in meters that need no training."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from archwright.errors import UsageError, did_you_mean
-from archwright.objectives.flops import count_flops
-from archwright.objectives.objective import CHEAP
-from archwright.objectives.params import count_params
+from archwright.objectives.meter import METERS, measure_by
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
-__all__ = ["measure_cheap"]
+__all__ = ["CHEAP", "measure_cheap"]
+
+CHEAP = tuple(METERS.entries)
 
 
-def measure_cheap(names: Iterable[str], network: nn.Module, example: Tensor) -> dict[str, float]:
+def measure_cheap(names: Iterable[str], network: nn.Module, example: Any) -> dict[str, float]:
     """What is read off a built network, for those names.
 
     Args:
-        names: Of `CHEAP`: "params", "flops".
+        names: Keys of `METERS`.
         network: A network whose lazy modules, if any, already have their size.
-        example: A batch of inputs, shape (N, ...) with N >= 1.
+        example: A batch of inputs, shape (N, ...) with N >= 1, or a pair (args, kwargs) of what it is called with.
 
     Returns:
         Name to count, in the order of the names. "flops" is for one example.
 
     Raises:
-        UsageError: When a name is not one of `CHEAP`.
+        UsageError: When a name is no meter's.
     """
-    measured: dict[str, float] = {}
-    for name in names:
-        if name == "params":
-            measured[name] = count_params(network)
-        elif name == "flops":
-            measured[name] = count_flops(network, example)
-        else:
-            raise UsageError(
-                f"{name!r} cannot be read off a network without training.{did_you_mean(name, CHEAP)}"
-            )
-    return measured
+    return measure_by({name: METERS.make(name) for name in names}, network, example)

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, final
 
 from archwright.errors import UsageError
+from archwright.objectives.meter import Meter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torch import Tensor, nn
 
-__all__ = ["count_flops"]
+__all__ = ["Flops", "count_flops"]
+
+
+@final
+class Flops(Meter):
+    """Counts the floating-point operations of one example, see `count_flops`."""
+
+    seconds = 0.1
+
+    def measure(self, network: nn.Module, *args: Any, **kwargs: Any) -> float:
+        """The count."""
+        return count_flops(network, args[0])
 
 
 def count_flops(network: nn.Module, example: Tensor) -> int:

@@ -3,41 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from archwright.errors import UsageError, did_you_mean
+from archwright.objectives.direction import DIRECTIONS, Direction
+from archwright.objectives.meter import METERS, FunctionMeter, Meter, as_meter, direction_of
+from archwright.references import absolute_reference, is_object_reference, load_object
 
-__all__ = ["CHEAP", "DIRECTIONS", "Direction", "Objective", "parse_limit", "parse_objective"]
-
-
-class Direction(StrEnum):
-    """Which way is better."""
-
-    MAXIMIZE = "maximize"
-    MINIMIZE = "minimize"
-
-
-DIRECTIONS: dict[str, Direction] = {
-    "accuracy": Direction.MAXIMIZE,
-    "balanced_accuracy": Direction.MAXIMIZE,
-    "f1": Direction.MAXIMIZE,
-    "r2": Direction.MAXIMIZE,
-    "loss": Direction.MINIMIZE,
-    "perplexity": Direction.MINIMIZE,
-    "bits_per_character": Direction.MINIMIZE,
-    "mae": Direction.MINIMIZE,
-    "mse": Direction.MINIMIZE,
-    "rmse": Direction.MINIMIZE,
-    "params": Direction.MINIMIZE,
-    "flops": Direction.MINIMIZE,
-    "seconds": Direction.MINIMIZE,
-}
-"""The metrics known by name, with their direction."""
-
-CHEAP = ("params", "flops")
-"""The metrics that are read off the built network, without any training."""
+__all__ = ["Objective", "parse_limit", "parse_objective"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,36 +20,50 @@ class Objective:
     """One thing to optimise, or one limit to keep, or both.
 
     Args:
-        name: A metric's name: a key of `DIRECTIONS`, or any metric of an estimator when a direction is given.
-        direction: Which way is better; None looks the name up.
+        name: A metric's name: a key of `METERS` or `DIRECTIONS`, or any other when a direction or a meter is given.
+        direction: Which way is better; None asks the meter, or looks the name up.
         limit: A bound that a network must keep: at most this where the direction is minimize, at least where
             it is maximize. None sets no bound.
         optimize: False for a limit alone, which strategies treat as a constraint only.
+        meter: What measures it on a network: a `Meter`, a function from a network to a number, or a reference
+            `file.py:object`. None takes the one of `METERS`; where there is none, the estimate must have a metric of
+            that name.
 
     Raises:
-        UsageError: When the name is unknown and no direction is given.
+        UsageError: When the name is unknown and neither a direction nor a meter is given.
     """
 
     name: str
     direction: Direction | None = None
     limit: float | None = None
     optimize: bool = True
+    meter: Meter | Callable[..., float] | str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        if self.direction is None:
-            if self.name not in DIRECTIONS:
-                raise UsageError(
-                    f"unknown objective {self.name!r}.{did_you_mean(self.name, DIRECTIONS)} "
-                    f"For a metric of your own say which way is better: 'max:{self.name}', 'min:{self.name}'"
-                )
-            object.__setattr__(self, "direction", DIRECTIONS[self.name])
-        else:
-            object.__setattr__(self, "direction", Direction(self.direction))
+        direction: Direction | str | None = self.direction
+        if direction is None:
+            direction = direction_of(self.name) if self.meter is None else as_meter(self.meter).direction
+        if direction is None:
+            raise UsageError(
+                f"unknown objective {self.name!r}.{did_you_mean(self.name, [*DIRECTIONS, *METERS])} "
+                f"For a metric of your own say which way is better: 'max:{self.name}', 'min:{self.name}'"
+            )
+        object.__setattr__(self, "direction", Direction(direction))
+
+    def load_meter(self) -> Meter | None:
+        """What measures it on a network; None where it comes from the estimate.
+
+        Raises:
+            UsageError: When the meter's reference means none.
+        """
+        if self.meter is not None:
+            return as_meter(self.meter)
+        return as_meter(self.name) if self.has_meter else None
 
     @property
-    def is_cheap(self) -> bool:
-        """Whether it is read off the built network."""
-        return self.name in CHEAP
+    def has_meter(self) -> bool:
+        """Whether it is measured on a network, and does not come from the estimate."""
+        return self.meter is not None or (self.name not in DIRECTIONS and self.name in METERS)
 
     def loss(self, value: float) -> float:
         """The value as something to minimise."""
@@ -93,12 +82,14 @@ class Objective:
             "direction": str(self.direction),
             "limit": self.limit,
             "optimize": self.optimize,
+            **({} if self.meter is None else {"meter": _reference(self.meter)}),
         }
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Objective:
         """The inverse of `to_json`."""
-        return cls(data["name"], Direction(data["direction"]), data["limit"], data["optimize"])
+        direction = Direction(data["direction"])
+        return cls(data["name"], direction, data["limit"], data["optimize"], data.get("meter"))
 
     def __str__(self) -> str:
         sign = "<=" if self.direction is Direction.MINIMIZE else ">="
@@ -106,28 +97,52 @@ class Objective:
         return f"{self.direction} {self.name}{limit}" if self.optimize else f"{self.name}{limit}"
 
 
+def _reference(meter: Meter | Callable[..., float] | str) -> str:
+    """By what another process finds a meter; empty where it has no name that could be imported."""
+    if isinstance(meter, str):
+        return meter
+    made: Any = meter.function if isinstance(meter, FunctionMeter) else meter
+    named = made if hasattr(made, "__qualname__") else type(made)
+    reference = f"{named.__module__}:{named.__qualname__}"
+    try:
+        found = load_object(reference)
+    except UsageError:
+        return ""
+    return reference if found is made else ""
+
+
+def _named(text: str, direction: Direction | None, **limit: Any) -> Objective:
+    """An objective by the name of a metric, or by `file.py:meter`, which is called by the object's name."""
+    where, _, name = text.rpartition(":")
+    if "." in where and is_object_reference(text):
+        limit["meter"], text = absolute_reference(text), name
+    return Objective(text, direction, **limit)
+
+
 def parse_objective(text: str) -> Objective:
-    """An objective as the command takes it: `accuracy`, `params`, `max:f1`, `min:energy`.
+    """An objective as the command takes it: `accuracy`, `max:f1`, `min:energy`, `file.py:meter`, `max:file.py:meter`.
 
     Raises:
-        UsageError: When the name is unknown or the prefix is neither `max` nor `min`.
+        UsageError: When the name is unknown, the prefix is neither `max` nor `min`, or the file has no such meter.
     """
-    prefix, colon, name = text.rpartition(":")
-    if not colon:
-        return Objective(name.strip())
     directions = {"max": Direction.MAXIMIZE, "min": Direction.MINIMIZE}
-    if prefix.strip() not in directions or not name.strip():
-        raise UsageError(f"objective {text!r}: expected 'max:NAME' or 'min:NAME', got the prefix {prefix!r}")
-    return Objective(name.strip(), directions[prefix.strip()])
+    prefix, colon, name = (part.strip() for part in text.partition(":"))
+    if prefix in directions and name:
+        return _named(name, directions[prefix])
+    if not colon or "." in prefix:
+        return _named(text.strip(), None)
+    raise UsageError(
+        f"objective {text!r}: expected NAME, 'max:NAME', 'min:NAME' or file.py:meter, got the prefix {prefix!r}"
+    )
 
 
 def parse_limit(text: str) -> Objective:
-    """A limit as the command takes it: `params<=50000`, `flops<=2e6`, `accuracy>=0.9`.
+    """A limit as the command takes it: `params<=50000`, `flops<=2e6`, `accuracy>=0.9`, `file.py:meter<=10`.
 
     Raises:
         UsageError: When it has another form, or bounds the side that is better anyway.
     """
-    match = re.fullmatch(r"\s*([A-Za-z_][\w.]*)\s*(<=|>=)\s*([0-9._eE+-]+)\s*", text)
+    match = re.fullmatch(r"\s*([A-Za-z_./][^<>=]*?)\s*(<=|>=)\s*([0-9._eE+-]+)\s*", text)
     try:
         number = float(match[3].replace("_", "")) if match else None
     except ValueError:
@@ -135,8 +150,9 @@ def parse_limit(text: str) -> Objective:
     if match is None or number is None:
         raise UsageError(f"limit {text!r}: expected NAME<=NUMBER or NAME>=NUMBER, such as 'params<=50000'")
     direction = Direction.MINIMIZE if match[2] == "<=" else Direction.MAXIMIZE
-    known = DIRECTIONS.get(match[1])
-    if known is not None and known is not direction:
-        better = "smaller" if known is Direction.MINIMIZE else "larger"
-        raise UsageError(f"limit {text!r}: {better} {match[1]} is better, so bound it from the other side")
-    return Objective(match[1], direction, number, optimize=False)
+    limit = _named(match[1], direction, limit=number, optimize=False)
+    known = direction_of(limit.name) if limit.meter is None else as_meter(limit.meter).direction
+    if known is not None and known != direction:
+        better = "smaller" if known == Direction.MINIMIZE else "larger"
+        raise UsageError(f"limit {text!r}: {better} {limit.name} is better, so bound it from the other side")
+    return limit

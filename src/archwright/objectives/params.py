@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, final
 
 from archwright.errors import UsageError
+from archwright.objectives.meter import Meter
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["count_params"]
+__all__ = ["Params", "count_params"]
+
+
+@final
+class Params(Meter):
+    """Counts trainable parameters, see `count_params`."""
+
+    def measure(self, network: nn.Module, *args: Any, **kwargs: Any) -> float:
+        """The count."""
+        return count_params(network)
 
 
 def count_params(network: nn.Module) -> int:

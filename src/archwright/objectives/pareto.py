@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from archwright.errors import UsageError, did_you_mean
-from archwright.objectives.objective import Direction, Objective
+from archwright.objectives.direction import Direction
+from archwright.objectives.objective import Objective
 from archwright.trials import Trial, TrialState
 
 __all__ = ["best_trial", "hypervolume", "is_feasible", "objective_values", "pareto_front"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from archwright.objectives.objective import CHEAP
+from archwright.objectives import METERS
 from archwright.reports.palette import LIGHT, base_layout
 from archwright.reports.ranking import value_of
 from archwright.reports.supernet import BY_SHARED_WEIGHTS, is_by_shared_weights
@@ -90,7 +90,7 @@ def agreement(run: Run) -> Agreement | None:
         return None
     searched = {trial.number: trial for trial in run.trials}
     task = run.settings.get("task", {}).get("describe", {}).get("metric")
-    wanted = [o.name for o in run.objectives if o.optimize and o.name not in CHEAP and o.name != "seconds"]
+    wanted = [o.name for o in run.objectives if o.optimize and o.name not in METERS and o.name != "seconds"]
     for name in dict.fromkeys([*wanted, str(task)]):
         pairs = [
             (trial, before, after)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from archwright.objectives.objective import CHEAP
+from archwright.objectives import METERS
 from archwright.reports.palette import LIGHT, SERIES, base_layout
 from archwright.reports.ranking import first_objective, in_order
 from archwright.reports.wording import is_share, metric_name, metric_text
@@ -140,6 +140,6 @@ def _figure(curves: list[Curve], name: str, title: str, parts: dict[str, str]) -
 def _score_name(run: Run, curves: list[Curve]) -> str | None:
     """The first objective that the curves hold, else another metric of theirs that is no loss; or None."""
     held = dict.fromkeys(name for curve in curves for name in curve.metrics)
-    known = [name for name in held if name not in ("loss", "train_loss", "seconds", *CHEAP)]
+    known = [name for name in held if name not in ("loss", "train_loss", "seconds", *METERS)]
     wanted = [first_objective(run).name, *(objective.name for objective in run.objectives), *known]
     return next((name for name in wanted if name in known), None)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from archwright.objectives.objective import CHEAP
+from archwright.objectives import METERS
 from archwright.reports.palette import LIGHT, base_layout
 from archwright.reports.ranking import first_objective
 from archwright.reports.supernet import BY_SHARED_WEIGHTS
@@ -135,7 +135,7 @@ def _score(run: Run, known: dict[str, Monitor]) -> Monitor | None:
     """The derived network's score in the first objective that has one, else in the task's metric."""
     task = run.settings.get("task", {}).get("describe", {}).get("metric")
     wanted = [first_objective(run).name, *(o.name for o in run.objectives), str(task)]
-    names = [_DERIVED + name for name in wanted if name not in CHEAP]
+    names = [_DERIVED + name for name in wanted if name not in METERS]
     names += [name for name in known if name.startswith(_DERIVED)]
     return next((known[name] for name in names if name in known), None)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import plotly.graph_objects as go
 
-from archwright.objectives.objective import CHEAP, Direction, Objective
+from archwright.objectives import METERS, Direction, Objective
 from archwright.objectives.pareto import pareto_front
 from archwright.reports.palette import LIGHT, base_layout
 from archwright.reports.plots import dot_look, drawing_notes, focused_range, outside, thinned
@@ -98,7 +98,7 @@ def _placed(trials: Iterable[Trial], x: Objective, y: Objective) -> Iterable[tup
 
 
 def _cost(run: Run, y: Objective) -> Objective | None:
-    for name in CHEAP:
+    for name in METERS:
         if name != y.name and any(value_of(trial, name) is not None for trial in completed(run)):
             return Objective(name)
     return None
@@ -179,7 +179,7 @@ def _axis_title(run: Run, objective: Objective) -> str:
 def _tick_format(objective: Objective) -> str | None:
     if is_share(objective.name):
         return ".1%"
-    return "~s" if objective.is_cheap else None
+    return "~s" if objective.has_meter else None
 
 
 def _dots(

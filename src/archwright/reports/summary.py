@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from archwright.objectives.objective import DIRECTIONS, Direction
+from archwright.objectives import Direction, direction_of
 from archwright.reports.failures import failure_groups
 from archwright.reports.ranking import completed, first_objective, value_of
 from archwright.reports.supernet import (
@@ -191,7 +191,7 @@ def _compared(label: str, name: str, value: float | None, base: float | None) ->
     told = metric_text(name, base)
     if metric_text(name, value) == told:
         return KeyNumber(label, text, "as the hand-made network")
-    direction = DIRECTIONS.get(name)
+    direction = direction_of(name)
     trend = ""
     if direction is not None:
         trend = "better" if (value > base) == (direction is Direction.MAXIMIZE) else "worse"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from archwright.objectives.objective import CHEAP
+from archwright.objectives import METERS
 from archwright.reports.ranking import in_order, value_of
 from archwright.reports.supernet import searched_metric
 from archwright.reports.wording import (
@@ -93,8 +93,8 @@ def retrained_table(run: Run) -> Table | None:
         return None
     baseline = [run.baseline] if run.baseline else []
     metrics = _metrics(run, [*run.retrained, *baseline])
-    test = [name for name in (run.test or run.baseline_test or {}) if name not in CHEAP]
-    validation = [m if m in CHEAP or m == "seconds" else f"validation {metric_name(m)}" for m in metrics]
+    test = [name for name in (run.test or run.baseline_test or {}) if name not in METERS]
+    validation = [m if m in METERS or m == "seconds" else f"validation {metric_name(m)}" for m in metrics]
     columns = ["network", *map(metric_name, validation), *(f"test {metric_name(m)}" for m in test), "time"]
     rows = []
     winner = run.winner.number if run.winner else None
@@ -116,7 +116,7 @@ def retrained_table(run: Run) -> Table | None:
 def _metrics(run: Run, trials: list[Trial]) -> list[str]:
     """The objectives, then what a network costs; only what some trial has."""
     names = dict.fromkeys([o.name for o in run.objectives if o.optimize])
-    names |= dict.fromkeys([o.name for o in run.objectives if not o.optimize] + list(CHEAP))
+    names |= dict.fromkeys([o.name for o in run.objectives if not o.optimize] + list(METERS))
     return [name for name in names if any(value_of(trial, name) is not None for trial in trials)]
 
 

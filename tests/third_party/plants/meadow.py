@@ -70,6 +70,15 @@ def seeds(*, count: int = 60, seed: int = 0) -> Task:
     return from_arrays(inputs.numpy(), (inputs[:, 0] > inputs[:, 1]).long().numpy(), name="seeds")
 
 
-def layers(network: torch.nn.Module) -> float:
-    """The number of linear layers."""
-    return sum(isinstance(module, torch.nn.Linear) for module in network.modules())
+class Units(aw.Meter):
+    """The number of neurons of all linear layers.
+
+    Args:
+        weight: What each counts.
+    """
+
+    def __init__(self, *, weight: float = 1.0) -> None:
+        self.weight = weight
+
+    def measure(self, network: torch.nn.Module, *args: Any, **kwargs: Any) -> float:
+        return self.weight * sum(m.out_features for m in network.modules() if isinstance(m, torch.nn.Linear))

@@ -1,0 +1,30 @@
+"""Which way a metric is better."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+__all__ = ["DIRECTIONS", "Direction"]
+
+
+class Direction(StrEnum):
+    """Which way is better."""
+
+    MAXIMIZE = "maximize"
+    MINIMIZE = "minimize"
+
+
+DIRECTIONS: dict[str, Direction] = {
+    "accuracy": Direction.MAXIMIZE,
+    "balanced_accuracy": Direction.MAXIMIZE,
+    "f1": Direction.MAXIMIZE,
+    "r2": Direction.MAXIMIZE,
+    "loss": Direction.MINIMIZE,
+    "perplexity": Direction.MINIMIZE,
+    "bits_per_character": Direction.MINIMIZE,
+    "mae": Direction.MINIMIZE,
+    "mse": Direction.MINIMIZE,
+    "rmse": Direction.MINIMIZE,
+    "seconds": Direction.MINIMIZE,
+}
+"""Metrics of estimates that are known by name, with their direction. Those that a meter measures are in `METERS`."""

@@ -1,0 +1,140 @@
+"""The seam of meters: from a network to a number, without training."""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, final
+
+from archwright.errors import UsageError
+from archwright.objectives.direction import DIRECTIONS, Direction
+from archwright.references import load_object
+from archwright.registry import Entry, Registry
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["METERS", "FunctionMeter", "Meter", "as_meter", "direction_of", "measure_by"]
+
+_CHEAP = 1.0
+
+
+class Meter(ABC):
+    """Measures a network that need not be trained: parameters, operations, latency, energy.
+
+    Attributes:
+        direction: Which way is better.
+        seconds: About what one measurement takes. Meters under a second are asked before a network is trained, so
+            that a network over a limit is never trained.
+        exclusive: Whether it needs the machine for itself, as one that measures time does: it then waits for the
+            trials that are running, and no other is begun meanwhile.
+    """
+
+    direction: Direction = Direction.MINIMIZE
+    seconds: float = 0.0
+    exclusive: bool = False
+
+    @abstractmethod
+    def measure(self, network: nn.Module, *args: Any, **kwargs: Any) -> float:
+        """The number of a network.
+
+        Args:
+            network: Built and sized. It must be left as it was.
+            args: What the network is called with: `network(*args, **kwargs)` runs on two examples.
+            kwargs: The arguments by keyword.
+        """
+
+    @property
+    def is_cheap(self) -> bool:
+        """Whether it is asked before training."""
+        return self.seconds < _CHEAP and not self.exclusive
+
+
+@final
+class FunctionMeter(Meter):
+    """A function as a meter.
+
+    Args:
+        function: From the network and what it is called with, or from the network alone, to a number.
+        direction: Which way is better.
+        seconds: About what a call takes.
+        exclusive: Whether it needs the machine for itself.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., float],
+        *,
+        direction: Direction | str = Direction.MINIMIZE,
+        seconds: float = 0.0,
+        exclusive: bool = False,
+    ) -> None:
+        self.function, self.direction = function, Direction(direction)
+        self.seconds, self.exclusive = seconds, exclusive
+        known = inspect.signature(function).parameters.values()
+        needed = [p for p in known if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
+        self._takes_arguments = len(needed) > 1 or any(p.kind is p.VAR_POSITIONAL for p in known)
+
+    def measure(self, network: nn.Module, *args: Any, **kwargs: Any) -> float:
+        """What the function gives."""
+        return self.function(network, *args, **kwargs) if self._takes_arguments else self.function(network)
+
+
+METERS = Registry[Meter, Entry](
+    "meter",
+    "archwright.meters",
+    {
+        "params": Entry(
+            "archwright.objectives.params:Params", "trainable parameters; a shared one counts once"
+        ),
+        "flops": Entry("archwright.objectives.flops:Flops", "floating-point operations for one example"),
+    },
+)
+"""The meters known by name; the name of a meter is that of its objective."""
+
+
+def direction_of(name: str) -> Direction | None:
+    """Which way a metric that is known by name is better; None where none is."""
+    return DIRECTIONS.get(name) or (METERS.make(name).direction if name in METERS else None)
+
+
+def as_meter(given: Any) -> Meter:
+    """A meter from what a user gives.
+
+    Args:
+        given: A meter, a class of one without options, a function from a network to a number, or a reference to one of
+            these: a key of `METERS`, `file.py:object` or `module:object`.
+
+    Raises:
+        UsageError: When it is none of these.
+    """
+    if given == "":
+        raise UsageError(
+            "the meter is a function of the process that began the run; give the objectives again"
+        )
+    if isinstance(given, str):
+        given = METERS.make(given) if given in METERS else load_object(given)
+    if inspect.isclass(given) and issubclass(given, Meter):
+        return given()
+    if isinstance(given, Meter):
+        return given
+    if not callable(given):
+        raise UsageError(f"expected a meter or a function from a network to a number, got {given!r}")
+    return FunctionMeter(given)
+
+
+def measure_by(meters: Mapping[str, Meter], network: nn.Module, example: Any) -> dict[str, float]:
+    """What several meters say of one network.
+
+    Args:
+        meters: Name to meter.
+        network: A network whose lazy modules, if any, already have their size.
+        example: A batch of inputs, shape (N, ...) with N >= 1, or a pair (args, kwargs) of what it is called with.
+
+    Returns:
+        Name to number, in the order of the meters.
+    """
+    is_pair = isinstance(example, tuple) and len(example) == 2 and isinstance(example[1], dict)
+    args, kwargs = example if is_pair else ((example,), {})
+    return {name: float(meter.measure(network, *args, **kwargs)) for name, meter in meters.items()}
