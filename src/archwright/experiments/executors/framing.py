@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import socket
 import struct
+import threading
 from typing import Any
 
 import cloudpickle
@@ -28,6 +29,7 @@ class MessageSocket:
     def __init__(self, stream: socket.socket) -> None:
         self._stream = stream
         self._buffer = bytearray()
+        self._sending = threading.Lock()
         self.ended = False
 
     def fileno(self) -> int:
@@ -44,9 +46,10 @@ class MessageSocket:
         self.send_bytes(cloudpickle.dumps(message))
 
     def send_bytes(self, content: bytes) -> None:
-        """Send an object that was pickled before."""
-        self._stream.sendall(_LENGTH.pack(len(content)))
-        self._stream.sendall(content)
+        """Send an object that was pickled before; any thread may."""
+        with self._sending:
+            self._stream.sendall(_LENGTH.pack(len(content)))
+            self._stream.sendall(content)
 
     def receive(self) -> Any:
         """Wait for an object.

@@ -31,7 +31,7 @@ from archwright.experiments.executors.executor import (
 )
 from archwright.experiments.executors.framing import MessageSocket
 from archwright.experiments.executors.torch_state import TorchSettings
-from archwright.experiments.executors.worker import SetUp
+from archwright.experiments.executors.worker import SetUp, ended_job
 
 __all__ = ["ProcessesExecutor"]
 
@@ -151,7 +151,7 @@ class ProcessesExecutor(Executor[J, R]):
                 worker.send(self._handle(job, content))
             elif kind == "ended":
                 worker.job = ()
-                return _ended(job, *content)
+                return ended_job(job, *content)
         if dead or worker.messages.ended:
             failure = Failure(f"its process died ({_death(worker.exit_code())})", lost=True)
         elif self.time_limit is not None and worker.seconds() > self.time_limit:
@@ -268,15 +268,6 @@ def _started(theirs: socket.socket, threads: int) -> subprocess.Popen[bytes]:
             )
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _ended(job: J, result: bytes, failure: Failure | None) -> Ended[J, Any]:
-    if failure is not None:
-        return Ended(job, failure=failure)
-    try:
-        return Ended(job, pickle.loads(result))
-    except Exception as error:
-        return Ended(job, failure=Failure.of(error, "its result cannot be read"))
 
 
 def _death(code: int | None) -> str:

@@ -13,11 +13,11 @@ from typing import Any
 
 import cloudpickle
 
-from archwright.experiments.executors.executor import Channel, Ended, Failure, Work, run_job
+from archwright.experiments.executors.executor import Channel, Ended, Failure, J, Work, run_job
 from archwright.experiments.executors.framing import MessageSocket
 from archwright.experiments.executors.torch_state import TorchSettings
 
-__all__ = ["SetUp", "end_with", "main", "serve"]
+__all__ = ["SetUp", "end_with", "ended_job", "main", "serve"]
 
 _LOOKED = 0.5  # seconds between two looks at the parent
 
@@ -62,6 +62,16 @@ def serve(messages: MessageSocket) -> None:
         _serve(messages)
     except (EOFError, ConnectionError):
         sys.exit()
+
+
+def ended_job(job: J, result: bytes, failure: Failure | None) -> Ended[J, Any]:
+    """What became of a job, from what a worker sent of it as "ended"."""
+    if failure is not None:
+        return Ended(job, failure=failure)
+    try:
+        return Ended(job, pickle.loads(result))
+    except Exception as error:
+        return Ended(job, failure=Failure.of(error, "its result cannot be read"))
 
 
 def end_with(parent: int) -> None:
