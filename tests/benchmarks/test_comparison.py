@@ -82,7 +82,9 @@ def test_a_used_up_space_ends_the_search(small: Table) -> None:
 
 
 def test_a_failing_strategy_is_named(small: Table, odd: None) -> None:
-    with pytest.raises(SearchError, match=r"'broken' failed with seed 0: ZeroDivisionError: a mistake"):
+    with pytest.raises(
+        SearchError, match=r"'broken' with seed 0 failed: ZeroDivisionError: a mistake; the finished"
+    ):
         compare(small, ["broken"], seeds=1, evaluations=3)
 
 

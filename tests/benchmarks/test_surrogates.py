@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +113,17 @@ def test_a_surrogate_that_predicts_the_same_for_all_has_no_rank() -> None:
     assert summary["results"]["forest"]["10"]["regret"]["mean"] == 0.0
 
 
+def test_processes_change_nothing() -> None:
+    def ranked(jobs: int) -> list[Ranking]:
+        found = rank_surrogates(
+            small_table(8), ["gp", "forest"], sizes=[10, 20], seeds=2, tested=25, k=2, jobs=jobs
+        )
+        assert [ranking.seed for ranking in found.rankings] == [0] * 4 + [1] * 4
+        return sorted((replace(r, seconds=0.0) for r in found.rankings), key=str)
+
+    assert ranked(2) == ranked(1)
+
+
 def test_an_interrupt_keeps_whole_seeds() -> None:
     table = small_table(8)
 
@@ -139,6 +151,7 @@ def test_an_interrupt_keeps_whole_seeds() -> None:
         ({"surrogates": []}, "at least one surrogate of"),
         ({"sizes": [60]}, "expected sizes from 2 to 54"),
         ({"seeds": 0}, "seeds >= 1"),
+        ({"jobs": 0}, "jobs >= 1"),
         ({"k": 0}, "k from 1 to tested"),
         ({"tested": 5}, "k from 1 to tested"),
     ],

@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import pickle
-import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version
-from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
-import cloudpickle
-
+from archwright.benchmarks.jobs import run_jobs
 from archwright.benchmarks.regret import Reference, Truth
 from archwright.benchmarks.runs import FinishedRuns, SearchRun, search_table
 from archwright.benchmarks.table import Table
-from archwright.errors import ArchwrightError, SearchError, UsageError, did_you_mean
-from archwright.experiments.executors.worker import end_with
+from archwright.errors import UsageError, did_you_mean
 from archwright.objectives import Objective
 from archwright.strategies import STRATEGIES
 
 __all__ = ["Comparison", "compare"]
-
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +111,21 @@ def compare(
     done = total - len(missing)
     if told is not None:
         told(done, total, None)
-    for run in _searches(truth, missing, evaluations, given, jobs):
-        runs[run.strategy, run.seed] = run
-        if kept is not None:
-            kept.add(run)
-        done += 1
-        if told is not None:
-            told(done, total, run)
+    searches = run_jobs(
+        partial(_search, truth, evaluations, given),
+        missing,
+        jobs,
+        lambda job: f"the search by {job[0]!r} with seed {job[1]}",
+        "; the finished searches are kept, so the same command goes on",
+    )
+    with contextlib.closing(searches):
+        for run in searches:
+            runs[run.strategy, run.seed] = run
+            if kept is not None:
+                kept.add(run)
+            done += 1
+            if told is not None:
+                told(done, total, run)
     return Comparison(truth, chosen, seeds, evaluations, runs, given)
 
 
@@ -146,89 +145,8 @@ def _check(strategies: Sequence[str], options: Mapping[str, Any], **numbers: int
         STRATEGIES.check(name, values)
 
 
-def _searches(
-    truth: Truth,
-    pairs: Sequence[tuple[str, int]],
-    evaluations: int,
-    options: Mapping[str, Mapping[str, Any]],
-    jobs: int,
-) -> Iterator[SearchRun]:
-    """The searches in the order in which they end."""
-    if jobs == 1 or len(pairs) < 2:
-        for name, seed in pairs:
-            yield _searched(truth, name, seed, evaluations, options.get(name, {}))
-        return
-    with _one_thread_each():
-        others = set(active_children())
-        pool = ProcessPoolExecutor(
-            min(jobs, len(pairs)), get_context("spawn"), _take_over, (cloudpickle.dumps(truth), os.getpid())
-        )
-        waiting = iter(pairs)
-        running: set[Future[SearchRun]] = set()
-        finished = False
-        try:
-            while True:
-                # Two a process: none waits for the next, and an interrupt has little to take back.
-                while len(running) < 2 * jobs and (pair := next(waiting, None)) is not None:
-                    name, seed = pair
-                    running.add(pool.submit(_search_here, name, seed, evaluations, options.get(name, {})))
-                if not running:
-                    break
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    yield future.result()
-            finished = True
-        except BrokenProcessPool as error:
-            raise SearchError(
-                "a process of the comparison died (out of memory?); the finished searches are kept, so the same "
-                "command goes on; try fewer --jobs"
-            ) from error
-        finally:
-            if not finished:  # after an error or an interrupt nobody waits for searches that are under way
-                for child in set(active_children()) - others:
-                    child.terminate()
-            pool.shutdown(cancel_futures=True)
-
-
-def _searched(truth: Truth, name: str, seed: int, evaluations: int, options: Mapping[str, Any]) -> SearchRun:
-    try:
-        return search_table(truth, name, seed, evaluations, options)
-    except ArchwrightError:
-        raise
-    except Exception as error:
-        raise SearchError(
-            f"the strategy {name!r} failed with seed {seed}: {type(error).__name__}: {error}; the finished searches "
-            "are kept, so the same command goes on"
-        ) from error
-
-
-_truth: Truth | None = None
-
-
-def _take_over(content: bytes, parent: int) -> None:
-    """Begin a process; what interrupts the comparison is for the first one to deal with."""
-    global _truth
-    end_with(parent)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _truth = pickle.loads(content)
-
-
-def _search_here(name: str, seed: int, evaluations: int, options: Mapping[str, Any]) -> SearchRun:
-    assert _truth is not None
-    try:
-        return _searched(_truth, name, seed, evaluations, options)
-    except ArchwrightError as error:
-        # As one that a pickle brings home whatever its arguments are.
-        raise (UsageError if isinstance(error, UsageError) else SearchError)(str(error)) from error
-
-
-@contextlib.contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Processes that are started meanwhile have one thread, unless the user said otherwise."""
-    added = [name for name in _THREADS if name not in os.environ]
-    os.environ.update(dict.fromkeys(added, "1"))
-    try:
-        yield
-    finally:
-        for name in added:
-            os.environ.pop(name, None)
+def _search(
+    truth: Truth, evaluations: int, options: Mapping[str, Mapping[str, Any]], job: tuple[str, int]
+) -> SearchRun:
+    name, seed = job
+    return search_table(truth, name, seed, evaluations, options.get(name, {}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -9,6 +10,7 @@ from random import Random
 import numpy as np
 from numpy.typing import NDArray
 
+from archwright.benchmarks.jobs import run_jobs
 from archwright.benchmarks.table import Table
 from archwright.errors import UsageError
 from archwright.objectives import Objective
@@ -61,6 +63,7 @@ def rank_surrogates(
     objective: Objective | None = None,
     tested: int = 1000,
     k: int = 10,
+    jobs: int = 1,
     told: Callable[[int, int, Ranking | None], None] | None = None,
 ) -> SurrogateComparison:
     """Let surrogates learn from a few networks of a table and rank others. See `compare_surrogates`.
@@ -75,6 +78,7 @@ def rank_surrogates(
         objective: What is predicted; None means the table's first.
         tested: How many other networks are ranked; fewer where the table has fewer.
         k: Of the top-k regret, from 1 to `tested`.
+        jobs: Processes at once, each of one thread; 1 stays in this process.
         told: Called with how many rankings are done, how many there will be, and the last; first with None.
 
     Raises:
@@ -82,6 +86,8 @@ def rank_surrogates(
         KeyboardInterrupt: By Ctrl-C before the first seed was finished.
     """
     names, ascending = tuple(dict.fromkeys(surrogates)), tuple(sorted(set(sizes)))
+    if jobs < 1:
+        raise UsageError(f"expected jobs >= 1, got {jobs}")
     if seeds < 1 or tested < 2 or not 1 <= k <= tested:
         raise UsageError(
             f"expected seeds >= 1, tested >= 2 and k from 1 to tested, got {seeds}, {tested} and {k}"
@@ -114,10 +120,13 @@ def rank_surrogates(
             seeds=seeds,
             tested=tested,
             k=k,
+            run=lambda rank, ranked: run_jobs(rank, ranked, jobs, _title),
             told=note,
         )
     except KeyboardInterrupt:
-        finished = len(found) // (len(names) * len(ascending))
+        done = Counter(ranking.seed for ranking in found)
+        each = len(names) * len(ascending)
+        finished = next((seed for seed in range(seeds) if done[seed] < each), seeds)
         if not finished:
             raise
     return SurrogateComparison(
@@ -128,9 +137,14 @@ def rank_surrogates(
         finished,
         min(tested, len(networks) - ascending[-1]),
         k,
-        tuple(ranking for ranking in found if ranking.seed < finished),
+        tuple(sorted((ranking for ranking in found if ranking.seed < finished), key=lambda r: r.seed)),
         stopped=finished < seeds,
     )
+
+
+def _title(job: tuple[int, str, int]) -> str:
+    seed, name, size = job
+    return f"the ranking by {name!r} from {size} networks with seed {seed}"
 
 
 def networks_of(table: Table) -> tuple[list[Architecture], NDArray[np.intp]]:

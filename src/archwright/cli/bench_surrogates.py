@@ -50,6 +50,7 @@ def surrogates(
             "max:NAME or min:NAME.",
         ),
     ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", help="Processes at once.")] = 1,
     out: Annotated[
         str | None, typer.Option(metavar="DIR", help="Where to.", show_default="bench/TABLE")
     ] = None,
@@ -97,6 +98,7 @@ def surrogates(
             objective=None if objective is None else loaded.objective(objective),
             tested=tested,
             k=k,
+            jobs=jobs,
             told=progress,
         )
     paths = write_surrogates(comparison, folder)

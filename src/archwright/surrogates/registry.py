@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from archwright.errors import UsageError
 from archwright.registry import Entry, Registry
@@ -75,16 +77,21 @@ class Ranking:
     seconds: float
 
 
+RankingJob = tuple[int, str, int]
+"""A seed, a surrogate's name and how many networks it learns from."""
+
+
 def compare_surrogates(
     space: Space,
     architectures: Sequence[Architecture],
     values: ArrayLike,
     *,
-    surrogates: Sequence[str] = tuple(SURROGATES.entries),
+    surrogates: Sequence[str] = tuple(SURROGATES),
     sizes: Sequence[int] = (25, 50, 100, 200),
     seeds: int = 5,
     tested: int = 1000,
     k: int = 10,
+    run: Callable[[Callable[[RankingJob], Ranking], Sequence[RankingJob]], Iterable[Ranking]] = map,
     told: Callable[[Ranking], None] | None = None,
 ) -> list[Ranking]:
     """Train surrogates on few of many scored networks and let them rank others.
@@ -100,12 +107,12 @@ def compare_surrogates(
         seeds: How often networks are drawn.
         tested: How many others are ranked; fewer where there are fewer.
         k: Of the top-k regret.
+        run: Maps the jobs (seed, surrogate, size) to rankings, in any order: `map`, or several processes.
         told: Called with each result as it comes.
 
     Raises:
         UsageError: When a name is unknown, or there are not enough networks.
     """
-    scores = np.asarray(values, dtype=np.float64)
     for name in surrogates:
         SURROGATES.known(name)
     if not sizes or min(sizes) < 2 or len(architectures) - max(sizes) < max(k, 2):
@@ -113,33 +120,39 @@ def compare_surrogates(
             f"expected sizes from 2 to {len(architectures) - max(k, 2)}, so that {max(k, 2)} networks are left to "
             f"rank; got {list(sizes)}"
         )
-
-    def rankings() -> Iterator[Ranking]:
-        for seed in range(seeds):
-            order = np.random.default_rng(seed).permutation(len(architectures))
-            test = order[max(sizes) :][:tested]
-            shown = [architectures[i] for i in test]
-            for name in surrogates:
-                for size in sizes:
-                    chosen = order[:size]
-                    begin = time.perf_counter()
-                    surrogate = make_surrogate(name, space, seed)
-                    surrogate.fit([architectures[i] for i in chosen], scores[chosen])
-                    predicted, _ = surrogate.predict(shown)
-                    seconds = time.perf_counter() - begin
-                    yield Ranking(
-                        name,
-                        size,
-                        seed,
-                        kendall(predicted, scores[test]),
-                        spearman(predicted, scores[test]),
-                        top_k_regret(predicted, scores[test], k),
-                        seconds,
-                    )
-
+    scores = np.asarray(values, dtype=np.float64)
+    rank = partial(_rank, space, architectures, scores, max(sizes), tested, k)
     found = []
-    for ranking in rankings():
+    for ranking in run(rank, list(product(range(seeds), surrogates, sizes))):
         found.append(ranking)
         if told is not None:
             told(ranking)
     return found
+
+
+def _rank(
+    space: Space,
+    architectures: Sequence[Architecture],
+    scores: NDArray[np.float64],
+    largest: int,
+    tested: int,
+    k: int,
+    job: RankingJob,
+) -> Ranking:
+    seed, name, size = job
+    order = np.random.default_rng(seed).permutation(len(architectures))
+    chosen, test = order[:size], order[largest:][:tested]
+    begin = time.perf_counter()
+    surrogate = make_surrogate(name, space, seed)
+    surrogate.fit([architectures[i] for i in chosen], scores[chosen])
+    predicted, _ = surrogate.predict([architectures[i] for i in test])
+    seconds = time.perf_counter() - begin
+    return Ranking(
+        name,
+        size,
+        seed,
+        kendall(predicted, scores[test]),
+        spearman(predicted, scores[test]),
+        top_k_regret(predicted, scores[test], k),
+        seconds,
+    )

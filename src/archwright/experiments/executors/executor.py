@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -138,6 +139,20 @@ class Executor(ABC, Generic[J, R]):
 
         An executor without processes of its own runs the next job here, however long it takes.
         """
+
+    def run_all(self, jobs: Iterable[J]) -> Iterator[Ended[J, R]]:
+        """Run jobs on an open executor, as many at once as there are slots; each comes as it ends."""
+        waiting = iter(jobs)
+        running = 0
+        while True:
+            for job in itertools.islice(waiting, self.slots - running):
+                self.submit(job)
+                running += 1
+            if not running:
+                return
+            for ended in self.wait(1.0):
+                running -= 1
+                yield ended
 
     @abstractmethod
     def close(self, *, now: bool = False) -> None:
