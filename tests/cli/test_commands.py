@@ -66,6 +66,7 @@ def test_export_writes_the_winner_and_trains_another_trial(
         ("tasks", "digits"),
         ("strategies", "evolution"),
         ("estimators", "training"),
+        ("executors", "processes"),
         ("objectives", "params"),
     ],
 )

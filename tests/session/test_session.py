@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch import nn
 from torch.utils.data import TensorDataset
 
 import archwright as aw
 from archwright.errors import RunError, SearchError, UsageError
 from archwright.experiments import load_object
+from archwright.spaces import choice, integer, layer
 
 HERE = Path(__file__).parent
 QUICK: dict[str, Any] = {"recipe": aw.Recipe(epochs=1), "progress": False, "onnx": False}
@@ -196,6 +199,39 @@ def test_wrong_arguments_are_told_before_anything_runs(
     with pytest.raises(UsageError, match=told):
         aw.search(given.pop("space"), given.pop("task"), **given)
     assert not (tmp_path / "run" / "experiment.json").exists()
+
+
+def test_a_space_that_workers_cannot_get_is_told_before_anything_is_written(tmp_path: Path) -> None:
+    lock = threading.Lock()
+
+    def body(width: int) -> nn.Module:
+        with lock:
+            return nn.Sequential(nn.Flatten(), nn.Linear(64, width), nn.Linear(width, 10))
+
+    space = aw.Space(layer(body, integer(4, 8, name="width")))
+    with pytest.raises(
+        UsageError, match=r"the space cannot be sent to worker processes \(TypeError.*workers=1"
+    ):
+        aw.search(space, "digits", workers=2, out=tmp_path / "run", **QUICK)
+    assert not (tmp_path / "run").exists()
+
+
+def test_code_that_ends_the_process_costs_its_trials(tmp_path: Path) -> None:
+    def body(kind: str) -> nn.Module:
+        if kind == "exit":
+            sys.exit(0)
+        if kind == "interrupt":
+            raise KeyboardInterrupt
+        return nn.Sequential(nn.Flatten(), nn.LazyLinear(10))
+
+    space = aw.Space(layer(body, choice("exit", "interrupt", "fine", name="kind")))
+    options: dict[str, Any] = {"strategy": "grid", "retrain": 0, **QUICK}
+    result = aw.search(space, "digits", out=tmp_path / "run", **options)
+    assert result.state == "completed"
+    errors = {trial.candidate.architecture["kind"]: trial.error for trial in result.trials}
+    assert "sys.exit(0)" in str(errors["exit"])
+    assert "KeyboardInterrupt" in str(errors["interrupt"])
+    assert errors["fine"] is None
 
 
 @pytest.mark.parametrize(

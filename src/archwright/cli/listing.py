@@ -21,6 +21,7 @@ _KINDS = {
     "strategies": "archwright.strategies.registry:STRATEGIES",
     "methods": "archwright.supernets.methods.registry:METHODS",
     "estimators": "archwright.estimators.registry:ESTIMATORS",
+    "executors": "archwright.experiments.executors.registry:EXECUTORS",
     "surrogates": "archwright.surrogates.registry:SURROGATES",
     "meters": "archwright.objectives.meter:METERS",
     "objectives": "archwright.objectives.meter:METERS",

@@ -11,14 +11,13 @@ from pathlib import Path
 from archwright.errors import RunError, UsageError
 from archwright.experiments import (
     Executor,
-    InlineExecutor,
     Job,
     Listener,
     Outcome,
-    ProcessesExecutor,
     Settings,
     resolve_space,
 )
+from archwright.experiments.executors import make_executor
 from archwright.objectives import Objective, parse_limit, parse_objective
 from archwright.spaces import Space
 from archwright.tasks import Task
@@ -96,19 +95,13 @@ def new_folder(out: str | Path | None, name: str) -> Path:
 
 
 def executor_for(settings: Settings) -> Executor[Job, Outcome]:
-    """This process for one worker, worker processes for more.
+    """By its name where one is given, else this process for one worker and worker processes for more.
 
     Raises:
-        UsageError: When a memory limit is asked for this process.
+        UsageError: When the name or an option is unknown, or a limit is asked that the executor does not have.
     """
-    wanted = settings.executor
-    if wanted["workers"] == 1:
-        if wanted["memory_limit"] is not None:
-            raise UsageError("a memory limit needs trials in processes of their own; use workers=2 or more")
-        return InlineExecutor(time_limit=wanted["time_limit"])
-    return ProcessesExecutor(
-        wanted["workers"], time_limit=wanted["time_limit"], memory_limit=wanted["memory_limit"]
-    )
+    made: Executor[Job, Outcome] = make_executor(**settings.executor)
+    return made
 
 
 def listener_for(listener: Listener | None, progress: bool, objectives: Sequence[Objective] = ()) -> Listener:

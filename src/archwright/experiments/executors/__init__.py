@@ -3,5 +3,15 @@
 from archwright.experiments.executors.executor import Channel, Ended, Executor, Failure
 from archwright.experiments.executors.inline import InlineExecutor
 from archwright.experiments.executors.processes import ProcessesExecutor
+from archwright.experiments.executors.registry import EXECUTORS, make_executor
 
-__all__ = ["Channel", "Ended", "Executor", "Failure", "InlineExecutor", "ProcessesExecutor"]
+__all__ = [
+    "EXECUTORS",
+    "Channel",
+    "Ended",
+    "Executor",
+    "Failure",
+    "InlineExecutor",
+    "ProcessesExecutor",
+    "make_executor",
+]
