@@ -76,10 +76,9 @@ def test_list_names_what_is_built_in(archwright: Command, kind: str, name: str) 
 
 
 def test_a_run_in_another_process_is_not_resumed(archwright: Command, finished_run: Path) -> None:
-    from archwright.experiments import Settings, SQLStore
+    from archwright.experiments import RunConfig, open_store
 
-    settings = Settings.read(finished_run)
-    with SQLStore(settings.store_url(finished_run), settings.name, create=False) as store:
+    with open_store(finished_run, RunConfig.read(finished_run)) as store:
         store.lock()
         ran = archwright("resume", str(finished_run))
     assert ran.code == 2

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from archwright.cli.output import as_dict, print_json, print_run
-from archwright.experiments import Run
+from archwright.experiments import NamedConfig, Run, RunConfig, SpaceConfig, SupernetConfig, TaskConfig
 from archwright.objectives import Objective
 from archwright.spaces import Architecture
 from archwright.trials import Candidate, Measurement, Trial, TrialState
@@ -32,12 +32,14 @@ def training(tmp_path: Path) -> Run:
         folder=tmp_path,
         name="mine",
         state="running",
-        settings={
-            "space": {"reference": "nasbench201", "name": "nasbench201"},
-            "task": {"describe": {"name": "digits"}},
-            "strategy": {"name": "darts", "options": {}, "one_shot": True, "epochs": 50},
-            "seed": 0,
-        },
+        config=RunConfig(
+            name="mine",
+            task=TaskConfig(name="digits"),
+            space=SpaceConfig(reference="nasbench201", name="nasbench201"),
+            strategy=NamedConfig(name="darts"),
+            supernet=SupernetConfig(epochs=50),
+            objectives=(Objective("accuracy"),),
+        ),
         objectives=(Objective("accuracy"),),
         trials=(),
         retrained=(),
@@ -86,8 +88,7 @@ def test_scores_by_shared_weights_are_called_so(training: Run, printed: Callable
 
 
 def test_another_run_has_nothing_of_it(training: Run, printed: Callable[[Run], str]) -> None:
-    settings = {**training.settings, "strategy": {"name": "random", "options": {}}}
-    run = replace(training, settings=settings, epochs=())
+    run = replace(training, config=replace(training.config, supernet=None), epochs=())
     assert "supernet" not in printed(run)
     assert as_dict(run)["epochs"] == []
 

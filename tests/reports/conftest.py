@@ -10,7 +10,9 @@ from playwright.sync_api import sync_playwright
 from torch import nn
 
 import archwright.spaces as aw
-from archwright.experiments import Run
+from archwright.experiments import Run, RunConfig
+from archwright.experiments.format1 import upgraded
+from archwright.experiments.records import decode
 from archwright.objectives import Objective, best_trial, pareto_front
 from archwright.reports import write_report
 from archwright.trials import FULL, Candidate, Measurement, Trial, TrialState
@@ -125,7 +127,6 @@ def a_run(trials=(), *, name="digits", state="completed", objectives=None, space
         "command": "archwright search digits --trials 40 --limit 'params<=60000' --workers 2",
         "created": BEGIN,
         "versions": {"archwright": "0.1.0", "python": "3.12.1", "torch": "2.13.0"},
-        "format": 1,
     }
     settings |= parts.pop("settings", {})
     defaults = {
@@ -144,7 +145,7 @@ def a_run(trials=(), *, name="digits", state="completed", objectives=None, space
         folder=Path("runs") / name,
         name=name,
         state=state,
-        settings=settings,
+        config=decode(RunConfig, upgraded(settings)),
         objectives=tuple(objectives),
         trials=tuple(trials),
         **(defaults | parts),

@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -96,7 +97,7 @@ def test_a_space_that_was_changed_is_told_of(digits_run):
     text = render_report(run, other)
     assert "It cannot be drawn, since the space given is not the one it was found in" in text
     assert '<svg class="architecture"' not in text
-    run.settings["space"]["digest"] = "0" * 16
+    run = replace(run, config=replace(run.config, space=replace(run.config.space, digest="0" * 16)))
     text = render_report(run, space)
     assert 'class="notice">The space was changed since the search; it is drawn as it is now.' in text
     assert '<svg class="architecture"' in text
@@ -245,7 +246,11 @@ def test_names_and_errors_cannot_run_scripts(a_run, a_trial, opened):
         name=HOSTILE,
         stop_reason=HOSTILE,
         messages=((0.0, HOSTILE),),
-        settings={"command": HOSTILE, "recipe": {HOSTILE: HOSTILE}, "versions": {HOSTILE: HOSTILE}},
+        settings={
+            "command": HOSTILE,
+            "strategy": {"name": HOSTILE, "options": {HOSTILE: HOSTILE}},
+            "versions": {"archwright": HOSTILE, HOSTILE: HOSTILE},
+        },
     )
     page = opened(run)
     assert page.evaluate("window.hacked") is None

@@ -41,12 +41,11 @@ def test_settings_name_split_seeds_versions(digits):
 
 
 def test_settings_that_are_missing_are_left_out(a_run):
-    run = a_run(
-        (), settings={"task": {}, "space": {}, "strategy": {}, "recipe": {}, "versions": {}, "created": None}
-    )
+    run = a_run((), settings={"task": {"describe": {"name": "mine"}}, "versions": {}})
     groups = {title: dict(lines) for title, lines in settings_groups(run)}
     assert "Versions" not in groups
-    assert "space" not in groups["Search"]
+    assert "split" not in groups["Data"]
+    assert "epochs of the supernet" not in groups["Search"]
 
 
 def test_sizes_of_spaces():
@@ -58,4 +57,3 @@ def test_sizes_of_spaces():
 
 def test_times_are_utc():
     assert time_text(0.0) == "1970-01-01 00:00 UTC"
-    assert time_text(None) is None

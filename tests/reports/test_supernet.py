@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from archwright.experiments import NamedConfig
 from archwright.objectives import Objective
 from archwright.reports import headline, key_numbers, pareto_figure, supernet_progress, top_table, trade_off
 from archwright.reports.provenance import cost_lines
@@ -92,7 +93,7 @@ def test_a_search_by_cost_alone_has_no_shared_weights_in_its_name(searched_run):
 
 
 def test_scores_of_a_given_supernet_are_named_too(digits):
-    run = replace(digits[0], settings={**digits[0].settings, "estimator": "WeightSharing"})
+    run = replace(digits[0], config=replace(digits[0].config, estimator=NamedConfig(name="WeightSharing")))
     assert searched_metric(run, "accuracy") == "accuracy by shared weights"
     assert not is_one_shot(run)
     assert supernet_progress(run) is None

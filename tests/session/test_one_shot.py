@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import torch
 
 import archwright as aw
 from archwright.errors import UsageError
-from archwright.experiments import load_object
+from archwright.experiments import NamedConfig, RunConfig, load_object
 from archwright.experiments.one_shot import CHECKPOINT, SUPERNET
 from archwright.session.one_shot import after_training, default_budget, training_minutes
 from archwright.supernets import make_method
@@ -111,8 +112,8 @@ def test_what_cannot_be_shared_is_refused_before_anything_is_written(tmp_path: P
         ({"fidelity": aw.Fidelity(epochs=1)}, "--option epochs=10"),
         ({"strategy_options": {"epoch": 3}}, "Did you mean 'epochs'"),
         ({"strategy_options": {"epochs": 0}}, "epochs >= 1"),
-        ({"strategy_options": {"epochs": "x"}}, "expected epochs to be a whole number"),
-        ({"strategy_options": {"epochs": 2.5}}, "expected epochs to be a whole number"),
+        ({"strategy_options": {"epochs": "x"}}, "option 'epochs'.*expected a whole number"),
+        ({"strategy_options": {"epochs": 2.5}}, "option 'epochs'.*expected a whole number"),
     ],
 )
 def test_what_does_not_fit_is_told(arguments: dict[str, Any], told: str, tmp_path: Path) -> None:
@@ -132,7 +133,7 @@ def test_a_method_given_as_an_object_scores_as_many_as_by_its_name(tmp_path: Pat
     method = make_method("enas", epochs=1, controller_steps=1, controller_samples=2)
     space = mixed_space()
     result = aw.search(space, "digits", strategy=method, retrain=0, out=tmp_path / "run", **QUICK)
-    assert result.run.settings["budget"]["trials"] == Enas.scored
+    assert result.run.config.budget.trials == Enas.scored
     assert len(result.trials) == space.size  # the controller drew each of its four
 
 
@@ -142,11 +143,11 @@ def test_budgets_follow_the_method(result: aw.Result) -> None:
     assert default_budget("enas", 2, Enas.scored) == aw.Budget(trials=20)
     assert default_budget("spos", 3, 1) == aw.Budget(trials=100)
     assert default_budget("evolution", 3) == default_budget(None, 3) == aw.Budget(trials=50)
-    settings = aw.experiments.Settings.read(result.folder)
-    timed = settings.changed(budget=aw.Budget(minutes=10).to_json())
+    config = RunConfig.read(result.folder)
+    timed = replace(config, budget=aw.Budget(minutes=10))
     assert training_minutes(timed) == 10
     assert after_training(timed, 600) == after_training(timed, 60) == aw.Budget(trials=2)
-    searched = timed.changed(strategy={"name": "spos", "options": {}})
+    searched = replace(timed, strategy=NamedConfig(name="spos"))
     assert training_minutes(searched) == 8
     assert after_training(searched, 480) == aw.Budget(trials=100, minutes=2)
 

@@ -140,7 +140,7 @@ def test_more_trials_extend_a_run(tmp_path: Path) -> None:
     more = aw.resume(first.folder, budget=aw.Budget(trials=4), progress=False, onnx=False)
     assert len(more.trials) == 4
     assert more.trials[:2] == first.trials
-    assert more.run.settings["budget"]["trials"] == 4
+    assert more.run.config.budget.trials == 4
 
 
 def test_workers_give_what_one_process_gives(tmp_path: Path) -> None:
@@ -240,7 +240,8 @@ def test_code_that_ends_the_process_costs_its_trials(tmp_path: Path) -> None:
         ("{", "corrupt"),
         ("[]", "expected an object"),
         ('{"format": 99, "versions": {"archwright": "9.9"}}', "format 99.*archwright 9.9"),
-        ('{"format": 1}', "missing"),
+        ('{"format": 1}', "the entry 'task' is missing"),
+        ('{"format": 2}', "the entry 'name' is missing"),
     ],
 )
 def test_a_run_of_another_version_or_corrupt_is_refused(tmp_path: Path, content: str, told: str) -> None:

@@ -78,7 +78,7 @@ def test_the_recurrent_space_is_picked(tmp_path: Path) -> None:
         recipe=aw.Recipe(epochs=1, batch_size=128),
         progress=False,
     )
-    assert result.run.settings["space"]["reference"] == "recurrent"
+    assert result.run.config.space.reference == "recurrent"
 
 
 @pytest.mark.parametrize(

@@ -35,10 +35,10 @@ def as_dict(run: Run) -> dict[str, Any]:
         "name": run.name,
         "folder": str(run.folder),
         "state": run.state,
-        "space": run.settings["space"]["reference"] or run.settings["space"]["name"],
-        "task": run.settings["task"]["describe"]["name"],
-        "strategy": run.settings["strategy"]["name"],
-        "seed": run.settings["seed"],
+        "space": run.config.space.reference or run.config.space.name,
+        "task": run.config.task.name,
+        "strategy": run.config.strategy.name,
+        "seed": run.config.seed,
         "objectives": [str(objective) for objective in run.objectives],
         "seconds": run.seconds,
         "stop_reason": run.stop_reason,
@@ -122,11 +122,11 @@ def print_run(run: Run) -> None:
 
 def _print_supernet(console: Console, run: Run) -> None:
     """How far the supernet is, and what its monitors show, where the run trains one."""
-    if not run.epochs and not run.settings["strategy"].get("one_shot"):
+    if not run.epochs and run.config.supernet is None:
         return
     from rich.markup import escape
 
-    planned = run.settings["strategy"].get("epochs")
+    planned = run.config.supernet and run.config.supernet.epochs
     far = f"epoch {len(run.epochs)}{f' of {planned}' if planned else ''}"
     if run.supernet_ended is not None:
         console.print(f"supernet: trained, {escape(run.supernet_ended)}")

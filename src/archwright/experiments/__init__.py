@@ -1,6 +1,15 @@
 """The loop that joins a strategy and an estimator: budget, store, executors, resume."""
 
 from archwright.experiments.budget import Budget
+from archwright.experiments.config import (
+    DeviceConfig,
+    ExecutorConfig,
+    NamedConfig,
+    RunConfig,
+    SpaceConfig,
+    SupernetConfig,
+    TaskConfig,
+)
 from archwright.experiments.executors import (
     Channel,
     Ended,
@@ -15,8 +24,7 @@ from archwright.experiments.listener import Listener
 from archwright.experiments.one_shot import SupernetTraining
 from archwright.experiments.references import resolve_space, resolve_task
 from archwright.experiments.replay import Replay
-from archwright.experiments.run import Run, open_run, picture
-from archwright.experiments.settings import Settings
+from archwright.experiments.run import Run, load_run, open_run, open_store
 from archwright.experiments.store import SQLStore, Stage, Store
 from archwright.experiments.work import Evaluation, Retraining, Work
 from archwright.references import load_object
@@ -24,29 +32,36 @@ from archwright.references import load_object
 __all__ = [
     "Budget",
     "Channel",
+    "DeviceConfig",
     "Ended",
     "Evaluation",
     "Executor",
+    "ExecutorConfig",
     "Experiment",
     "Failure",
     "InlineExecutor",
     "Interrupts",
     "Job",
     "Listener",
+    "NamedConfig",
     "Outcome",
     "ProcessesExecutor",
     "Replay",
     "Retraining",
     "Run",
+    "RunConfig",
     "SQLStore",
-    "Settings",
+    "SpaceConfig",
     "Stage",
     "Store",
+    "SupernetConfig",
     "SupernetTraining",
+    "TaskConfig",
     "Work",
     "load_object",
+    "load_run",
     "open_run",
-    "picture",
+    "open_store",
     "resolve_space",
     "resolve_task",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from archwright.errors import UsageError
 
@@ -32,12 +31,3 @@ class Budget:
             raise UsageError(f"budget: expected at least 1 trial, got {self.trials}")
         if self.minutes is not None and not self.minutes > 0:
             raise UsageError(f"budget: expected minutes > 0, got {self.minutes}")
-
-    def to_json(self) -> dict[str, Any]:
-        """A plain dict that `from_json` reads back."""
-        return {"trials": self.trials, "minutes": self.minutes, "target": self.target}
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Budget:
-        """The inverse of `to_json`."""
-        return cls(**data)

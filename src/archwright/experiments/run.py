@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from archwright.experiments.config import RunConfig
 from archwright.experiments.experiment import spent_seconds
 from archwright.experiments.one_shot import read_epochs
-from archwright.experiments.settings import Settings
 from archwright.experiments.store import SQLStore, Stage, Store
 from archwright.objectives import Objective, best_trial, pareto_front
 from archwright.trials import Trial
 
-__all__ = ["Run", "open_run", "picture"]
+__all__ = ["Run", "load_run", "open_run", "open_store"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Run:
         folder: The run's folder.
         name: Its name.
         state: "running", "stopped" (can be resumed), "completed" or "failed".
-        settings: The contents of `experiment.json`.
+        config: What it was asked to do.
         objectives: What the search looks at; the first decides what is best.
         trials: The trials of the search, by number.
         retrained: The best of them trained from scratch at full fidelity, under the same numbers.
@@ -45,7 +45,7 @@ class Run:
     folder: Path
     name: str
     state: str
-    settings: dict[str, Any]
+    config: RunConfig
     objectives: tuple[Objective, ...]
     trials: tuple[Trial, ...]
     retrained: tuple[Trial, ...]
@@ -62,30 +62,46 @@ class Run:
     supernet_ended: str | None = None
 
 
-def open_run(folder: Path | str) -> Run:
+def open_run(folder: Path | str, *, store: str | None = None) -> Run:
     """Read a run, whether it is going on or not.
 
     Args:
         folder: The run's folder.
+        store: URL of its store, where the kept one, which has no password, does not serve.
 
     Raises:
-        RunError: When the folder is no run's, of another version, or corrupt.
+        RunError: When the folder is no run's, of a newer version, or corrupt.
     """
     folder = Path(folder)
-    settings = Settings.read(folder)
-    with SQLStore(settings.store_url(folder), settings.name, create=False) as store:
-        return picture(folder, settings, store)
+    config = RunConfig.read(folder)
+    with open_store(folder, config, store) as opened:
+        return load_run(folder, config, opened)
 
 
-def picture(folder: Path, settings: Settings, store: Store) -> Run:
+def open_store(folder: Path, config: RunConfig, url: str | None = None, *, create: bool = False) -> SQLStore:
+    """The store of a run.
+
+    Args:
+        folder: The run's folder.
+        config: Its record.
+        url: Where it is, where the kept URL, which has no password, does not serve.
+        create: Whether it is made now.
+
+    Raises:
+        RunError: When it is out of reach, or does not hold the run.
+    """
+    return SQLStore(url or config.store_url(folder), config.name, create=create)
+
+
+def load_run(folder: Path, config: RunConfig, store: Store) -> Run:
     """The picture of a run whose store is open.
 
     Args:
         folder: The run's folder.
-        settings: Its settings.
+        config: Its record.
         store: Its store.
     """
-    objectives = tuple(Objective.from_json(data) for data in settings.objectives)
+    objectives = config.objectives
     trials, retrained = store.trials(), store.trials(Stage.RETRAIN)
     baseline = next(iter(store.trials(Stage.BASELINE)), None)
     epochs = tuple(read_epochs(store))
@@ -95,9 +111,9 @@ def picture(folder: Path, settings: Settings, store: Store) -> Run:
     everything = [*trials, *retrained, *([baseline] if baseline else [])]
     return Run(
         folder=folder,
-        name=settings.name,
+        name=config.name,
         state=state,
-        settings=settings.to_json(),
+        config=config,
         objectives=objectives,
         trials=tuple(trials),
         retrained=tuple(retrained),

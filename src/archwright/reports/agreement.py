@@ -89,9 +89,8 @@ def agreement(run: Run) -> Agreement | None:
     if not is_by_shared_weights(run):
         return None
     searched = {trial.number: trial for trial in run.trials}
-    task = run.settings.get("task", {}).get("describe", {}).get("metric")
     wanted = [o.name for o in run.objectives if o.optimize and o.name not in METERS and o.name != "seconds"]
-    for name in dict.fromkeys([*wanted, str(task)]):
+    for name in dict.fromkeys([*wanted, run.config.task.metric]):
         pairs = [
             (trial, before, after)
             for trial in run.retrained

@@ -16,6 +16,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from archwright.errors import ArchwrightError
+from archwright.experiments.records import encode
 from archwright.reports.agreement import agreement
 from archwright.reports.drawing import draw_architecture
 from archwright.reports.failures import failure_groups
@@ -138,7 +139,7 @@ def _contents(run: Run, space: Space | None) -> dict[str, Any]:
         "states": state_shares(run),
         "costs": cost_lines(run),
         "settings": settings_groups(run),
-        "settings_json": json.dumps(run.settings, indent=2, ensure_ascii=False, default=str),
+        "settings_json": json.dumps(encode(run.config), indent=2, ensure_ascii=False),
         "messages": [(time_text(at), text[:_LONGEST_MESSAGE]) for at, text in run.messages[-_MOST_MESSAGES:]],
         "messages_left_out": max(0, len(run.messages) - _MOST_MESSAGES),
         "written": time_text(time.time()),
@@ -149,9 +150,9 @@ def _drawing(run: Run, best: Trial | None, space: Space | None) -> tuple[Markup 
     """The drawing of the best architecture, and what is to be said of it."""
     if best is None or space is None:
         return None, ""
-    described = run.settings.get("task", {}).get("describe", {})
-    shape, outputs = described.get("input_shape"), described.get("outputs")
-    unit = "classes" if described.get("kind") == "classification" else "output" if outputs == 1 else "outputs"
+    task = run.config.task
+    shape, outputs = task.input_shape, task.outputs
+    unit = "classes" if task.kind == "classification" else "output" if outputs == 1 else "outputs"
     try:
         drawn = draw_architecture(
             space,
@@ -161,7 +162,7 @@ def _drawing(run: Run, best: Trial | None, space: Space | None) -> tuple[Markup 
         )
     except ArchwrightError as error:
         return None, f"It cannot be drawn, since the space given is not the one it was found in: {error}"
-    changed = space.digest != run.settings.get("space", {}).get("digest", space.digest)
+    changed = run.config.space.digest not in (None, space.digest)
     return Markup(
         drawn
     ), "The space was changed since the search; it is drawn as it is now." if changed else ""

@@ -133,8 +133,7 @@ def collapse(run: Run) -> str | None:
 
 def _score(run: Run, known: dict[str, Monitor]) -> Monitor | None:
     """The derived network's score in the first objective that has one, else in the task's metric."""
-    task = run.settings.get("task", {}).get("describe", {}).get("metric")
-    wanted = [first_objective(run).name, *(o.name for o in run.objectives), str(task)]
+    wanted = [first_objective(run).name, *(o.name for o in run.objectives), run.config.task.metric]
     names = [_DERIVED + name for name in wanted if name not in METERS]
     names += [name for name in known if name.startswith(_DERIVED)]
     return next((known[name] for name in names if name in known), None)

@@ -86,7 +86,7 @@ def preference_families(run: Run) -> list[Family]:
         The families, the one with the most decisions first; empty where the method learns no preferences.
     """
     addresses = dict.fromkeys(address for entry in run.epochs for address in entry["probabilities"])
-    described = (run.settings.get("space", {}).get("describe") or {}).get("decisions", {})
+    described = run.config.space.decisions
     kinds: list[tuple[list[str], list[Preference], bool]] = []
     for preference in sorted(
         (_preference(run, address) for address in addresses), key=lambda one: -len(one.values)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from archwright.experiments.records import encode
 from archwright.reports.summary import trial_counts
 from archwright.reports.supernet import supernet_progress
 from archwright.reports.wording import count_of, duration, value_text
@@ -55,9 +56,7 @@ def cost_lines(run: Run) -> list[CostLine]:
         lines.append(
             CostLine("retraining and hand-made network", duration(sum(t.seconds or 0.0 for t in after)))
         )
-    workers = run.settings.get("executor", {}).get("workers")
-    if workers is not None:
-        lines.append(CostLine("trials at once", str(workers)))
+    lines.append(CostLine("trials at once", str(run.config.executor.workers)))
     return lines
 
 
@@ -71,42 +70,36 @@ def state_shares(run: Run) -> list[tuple[str, int, float]]:
 
 def settings_groups(run: Run) -> list[tuple[str, list[tuple[str, str]]]]:
     """Title and (name, value) lines of each group of settings; empty groups are left out."""
-    settings = run.settings
-    task = settings.get("task", {})
-    described = task.get("describe", {})
-    space, strategy = settings.get("space", {}), settings.get("strategy", {})
+    config = run.config
+    task, space, strategy = config.task, config.space, config.strategy
     data = {
-        "task": described.get("name") or task.get("reference"),
-        "kind": described.get("kind"),
-        "split": described.get("split"),
-        "input shape": _shape(described.get("input_shape")),
-        "classes": _classes(described.get("classes")),
-        "preprocessing": _steps((described.get("preprocessing") or {}).get("steps")),
-        **{name.replace("_", " "): value for name, value in (task.get("options") or {}).items()},
+        "task": task.name or task.reference,
+        "kind": task.kind or None,
+        "split": task.split or None,
+        "input shape": _shape(task.input_shape),
+        "classes": _classes(task.classes),
+        "preprocessing": _steps(task.steps),
+        **task.options,
     }
-    bound = (space.get("describe") or {}).get("size_bound")
     searched = {
-        "space": space.get("name") or space.get("reference"),
-        "architectures": size_text(bound) if "describe" in space else None,
-        "decisions": len(space["describe"].get("decisions", {})) if "describe" in space else None,
-        "strategy": strategy.get("name"),
-        "epochs of the supernet": strategy.get("epochs"),
-        **{f"strategy: {k.replace('_', ' ')}": v for k, v in (strategy.get("options") or {}).items()},
+        "space": space.name or space.reference,
+        "architectures": size_text(space.size_bound),
+        "decisions": len(space.decisions),
+        "strategy": strategy.name,
+        "epochs of the supernet": config.supernet and config.supernet.epochs,
+        **{f"strategy: {name}": value for name, value in strategy.options.items()},
         "objectives": "; ".join(map(str, run.objectives)),
-        "seed": settings.get("seed"),
-        "began": time_text(settings.get("created")),
+        "seed": config.seed,
+        "began": time_text(config.created),
     }
-    fidelity = {f"in the search: {k}": v for k, v in (settings.get("fidelity") or {}).items()}
+    fidelity = {f"in the search: {name}": value for name, value in encode(config.fidelity).items()}
     groups: list[tuple[str, Mapping[str, Any]]] = [
         ("Data", data),
         ("Search", searched),
-        ("Budget", settings.get("budget") or {}),
-        (
-            "Training recipe",
-            {**(settings.get("recipe") or {}), **fidelity, **(settings.get("training") or {})},
-        ),
-        ("Workers", settings.get("executor") or {}),
-        ("Versions", settings.get("versions") or {}),
+        ("Budget", encode(config.budget)),
+        ("Training recipe", {**encode(config.recipe), **fidelity, **encode(config.device)}),
+        ("Workers", encode(config.executor)),
+        ("Versions", config.versions),
     ]
     shown = [
         (title, [(_words(k), _value(v)) for k, v in group.items() if v is not None])
@@ -130,16 +123,16 @@ def size_text(bound: float | None) -> str:
     return f"about {int(bound) / 10**exponent:.1f} × 10{digits}"
 
 
-def time_text(seconds: float | None) -> str | None:
+def time_text(seconds: float) -> str:
     """A Unix time as date and time in UTC."""
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def _shape(shape: list[int] | None) -> str | None:
+def _shape(shape: Sequence[int] | None) -> str | None:
     return None if not shape else " × ".join(map(str, shape))
 
 
-def _classes(classes: list[str] | None) -> str | None:
+def _classes(classes: Sequence[str]) -> str | None:
     if not classes:
         return None
     shown = ", ".join(map(str, classes[:12]))
@@ -150,7 +143,7 @@ def _classes(classes: list[str] | None) -> str | None:
     )
 
 
-def _steps(steps: list[str] | None) -> str | None:
+def _steps(steps: Sequence[str]) -> str | None:
     if not steps:
         return None
     text = " ".join(steps)

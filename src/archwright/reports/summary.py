@@ -83,8 +83,7 @@ def _sentence(run: Run) -> str:
 
 
 def _headline_metric(run: Run, test: Mapping[str, float]) -> str:
-    task = run.settings.get("task", {}).get("describe", {}).get("metric")
-    wanted = [first_objective(run).name, task, *test]
+    wanted = [first_objective(run).name, run.config.task.metric, *test]
     return next(str(name) for name in wanted if name in test)
 
 

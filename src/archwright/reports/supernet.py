@@ -48,19 +48,19 @@ class SupernetProgress:
 
 def is_one_shot(run: Run) -> bool:
     """Whether the run trains a supernet, by whose weights its search is scored."""
-    return bool(run.epochs or run.settings.get("strategy", {}).get("one_shot"))
+    return bool(run.epochs) or run.config.supernet is not None
 
 
 def is_by_shared_weights(run: Run) -> bool:
     """Whether the scores of the search are by shared weights, of whatever supernet."""
-    return is_one_shot(run) or run.settings.get("estimator") == "WeightSharing"
+    return is_one_shot(run) or run.config.estimator.name == "WeightSharing"
 
 
 def supernet_progress(run: Run) -> SupernetProgress | None:
     """How far the supernet is; None where the run trains none."""
     if not is_one_shot(run):
         return None
-    planned = run.settings.get("strategy", {}).get("epochs")
+    planned = run.config.supernet.epochs if run.config.supernet else None
     seconds = sum(entry["seconds"] for entry in run.epochs)
     return SupernetProgress(len(run.epochs), planned, seconds, run.supernet_ended)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from archwright.experiments import Run, Stage
+from archwright.experiments.records import encode
 from archwright.export import Card
 from archwright.supernets import METHODS
-from archwright.trials import Trial, TrialState
+from archwright.trials import Fidelity, Trial, TrialState
 
 __all__ = ["card_of"]
 
@@ -22,41 +22,39 @@ def card_of(run: Run, trial: Trial) -> Card:
         run: Its run.
         trial: One of `run.retrained`.
     """
-    settings, metrics = run.settings, trial.metrics
-    task, recipe = settings["task"]["describe"], settings["recipe"]
+    config, metrics = run.config, trial.metrics
+    task, recipe = config.task, config.recipe
     states = [t.state for t in run.trials]
     won = run.winner is not None and run.winner.number == trial.number
-    bound = settings["space"]["describe"]["size_bound"]
+    bound = config.space.size_bound
     return Card(
         name=run.name if won else f"{run.name}, trial {trial.number}",
         data={
-            "task": task["name"],
-            "kind": task["kind"],
-            "one input": f"{task.get('input_type', 'float32')} of shape (batch, {_listed(task['input_shape'])})",
-            "outputs": task["outputs"],
-            "classes": ", ".join(task["classes"]),
+            "task": task.name,
+            "kind": task.kind,
+            "one input": f"{task.input_type} of shape ({_listed(('batch', *(task.input_shape or ())))})",
+            "outputs": task.outputs,
+            "classes": ", ".join(task.classes),
         },
-        split=task["split"],
-        preprocessing=(task.get("preprocessing") or {}).get("steps", ()),
+        split=task.split,
+        preprocessing=task.steps,
         search={
-            "space": settings["space"]["reference"]
-            or settings["space"]["name"]
-            or "given as a Python object",
+            "space": config.space.reference or config.space.name or "given as a Python object",
             "architectures in it": "infinitely many" if bound is None else f"{bound:,}",
-            "strategy": settings["strategy"]["name"],
+            "strategy": config.strategy.name,
             **_supernet(run),
             "objectives": ", ".join(map(str, run.objectives)),
             "trials": ", ".join(f"{states.count(state)} {state}" for state in TrialState if state in states),
             "ended by": run.stop_reason,
-            "fidelity": _fidelity(settings["fidelity"]),
+            "fidelity": _fidelity(config.fidelity),
             "chosen": f"trial {trial.number}, among {len(run.retrained)} retrained, by validation"
             if won
             else "by hand",
-            "command": f"`{settings['command']}`" if settings["command"] else "from Python",
+            "command": f"`{config.command}`" if config.command else "from Python",
         },
-        training={name: value for name, value in recipe.items() if name != "seed"},
+        training={name: value for name, value in encode(recipe).items() if name != "seed"},
         cost={
-            "search and retraining": f"{run.seconds:,.0f} s of wall time, {settings['executor']['workers']} at once",
+            "search and retraining": f"{run.seconds:,.0f} s of wall time, {config.executor.workers} at once",
             "training of the supernet": f"{sum(entry['seconds'] for entry in run.epochs):,.0f} s"
             if run.epochs
             else None,
@@ -65,11 +63,11 @@ def card_of(run: Run, trial: Trial) -> Card:
         params=_count(metrics, "params"),
         flops=_count(metrics, "flops"),
         seeds={
-            "search": settings["seed"],
-            "training in the search": recipe["seed"],
-            "retraining": recipe["seed"] + 1,
+            "search": config.seed,
+            "training in the search": recipe.seed,
+            "retraining": recipe.seed + 1,
         },
-        versions=settings["versions"],
+        versions=config.versions,
         validation=_scores(metrics),
         test=(run.test or {}) if won else {},
         baseline=run.baseline_test or {},
@@ -81,9 +79,9 @@ def _supernet(run: Run) -> dict[str, str]:
     """What a one-shot search did; empty for any other."""
     if not run.epochs:
         return {}
-    strategy = run.settings["strategy"]
-    options = {name: value for name, value in strategy["options"].items() if name != "epochs"}
-    method = METHODS.get(strategy["name"])
+    strategy = run.config.strategy
+    options = {name: value for name, value in strategy.options.items() if name != "epochs"}
+    method = METHODS.get(strategy.name)
     return {
         **({"method": method.summary} if method else {}),
         **(
@@ -97,13 +95,13 @@ def _supernet(run: Run) -> dict[str, str]:
     }
 
 
-def _listed(sizes: Iterable[int]) -> str:
+def _listed(sizes: Iterable[object]) -> str:
     return ", ".join(map(str, sizes))
 
 
-def _fidelity(told: Mapping[str, Any]) -> str:
-    epochs = f"{told['epochs']} epochs" if told["epochs"] else ""
-    share = f"{told['data_fraction']:.0%} of the training data" if told["data_fraction"] < 1 else ""
+def _fidelity(told: Fidelity) -> str:
+    epochs = f"{told.epochs} epochs" if told.epochs else ""
+    share = f"{told.data_fraction:.0%} of the training data" if told.data_fraction < 1 else ""
     return ", ".join(part for part in (epochs, share) if part)
 
 

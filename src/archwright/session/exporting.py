@@ -7,19 +7,22 @@ from pathlib import Path
 from archwright.errors import RunError, UsageError
 from archwright.experiments import (
     Experiment,
+    InlineExecutor,
+    Job,
+    Outcome,
     Run,
-    Settings,
-    SQLStore,
     Stage,
     Work,
+    load_run,
     open_run,
-    picture,
+    open_store,
     resolve_space,
     resolve_task,
 )
 from archwright.experiments.checkpoints import load_weights
 from archwright.experiments.work import Retraining
-from archwright.session.choosing import executor_for, listener_for
+from archwright.session.defaults import listener_for
+from archwright.session.training import make_training
 from archwright.spaces import Space
 from archwright.tasks import Task
 from archwright.trials import FULL, Candidate, Trial
@@ -93,35 +96,33 @@ def export_trial(
 
 def space_of(run: Run) -> Space | None:
     """The space of a run, where it can be made again from its reference; None where Python gave an object."""
-    if run.settings["space"]["reference"] is None or run.settings["task"]["reference"] is None:
+    if run.config.space.reference is None or run.config.task.reference is None:
         return None
     return _space_and_task(run, None, None)[0]
 
 
 def _space_and_task(run: Run, space: Space | None, task: Task | None) -> tuple[Space, Task]:
-    for kind, given in (("task", task), ("space", space)):
-        if given is None and run.settings[kind]["reference"] is None:
+    config = run.config
+    for kind, given, known in (
+        ("task", task, config.task.reference),
+        ("space", space, config.space.reference),
+    ):
+        if given is None and known is None:
             raise UsageError(
                 f"{run.folder} was begun from Python with a {kind} that has no name: give it, from Python, as "
                 f"{kind}={kind}"
             )
     if task is None:
-        task = resolve_task(run.settings["task"]["reference"], **run.settings["task"]["options"])
-    return space or resolve_space(run.settings["space"]["reference"], task), task
+        task = resolve_task(str(config.task.reference), **config.task.options)
+    return space or resolve_space(str(config.space.reference), task), task
 
 
 def _train(run: Run, trial: Trial, space: Space, task: Task, progress: bool) -> tuple[Run, Trial]:
     """Train a trial of the search from scratch, as one of the retrained."""
-    from archwright.estimators.training import Recipe, Training
-
-    settings = Settings.read(run.folder)
-    training = Training(space, task, Recipe.from_json(settings.recipe), **settings.training)
-    step = Retraining(training, run.folder.resolve(), Stage.RETRAIN)
-    with SQLStore(settings.store_url(run.folder), settings.name, create=False) as store:
+    step = Retraining(make_training(run.config, space, task), run.folder.resolve(), Stage.RETRAIN)
+    with open_store(run.folder, run.config) as store:
         store.lock()
-        executor = executor_for(
-            settings.changed(executor={**settings.executor, "workers": 1, "memory_limit": None})
-        )
+        executor: InlineExecutor[Job, Outcome] = InlineExecutor()
         executor.open(Work({Stage.RETRAIN: step}, run.objectives))
         try:
             experiment = Experiment(
@@ -136,7 +137,7 @@ def _train(run: Run, trial: Trial, space: Space, task: Task, progress: bool) -> 
             executor.close(now=True)
         if trained.measurement is None:
             raise UsageError(f"trial {trial.number} cannot be trained: {trained.error}")
-        return picture(run.folder, settings, store), trained
+        return load_run(run.folder, run.config, store), trained
 
 
 def _write(run: Run, trial: Trial, space: Space, task: Task, folder: Path, onnx: bool | None) -> Path:

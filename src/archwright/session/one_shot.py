@@ -2,26 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from archwright.errors import UsageError
-from archwright.estimators import Estimator
-from archwright.experiments import Budget, Settings, SupernetTraining
-from archwright.objectives import Objective
+from archwright.estimators.estimator import Estimator
+from archwright.experiments import Budget, RunConfig, SupernetTraining
+from archwright.experiments.one_shot import SUPERNET
 from archwright.spaces import Space
 from archwright.strategies import Proposals, Strategy, make_strategy
 from archwright.supernets import METHODS, OneShot, make_method
 from archwright.tasks import Task
-from archwright.trials import FULL, Fidelity
 
-__all__ = ["after_training", "default_budget", "estimator_for", "phases", "training_minutes"]
+__all__ = ["OneShotSearch", "after_training", "default_budget", "training_minutes"]
 
 _SEARCHED = 100
 _SHARE = 0.8
 """Of the minutes, for the supernet, where a search on its weights follows."""
+
+
+@dataclass(frozen=True)
+class OneShotSearch:
+    """The training of the supernet, and the search that follows it.
+
+    Args:
+        training: Trains the supernet.
+        strategy: Proposes architectures then.
+        estimator: Scores them by the supernet's weights.
+    """
+
+    training: SupernetTraining
+    strategy: Strategy
+    estimator: Estimator
+
+    @classmethod
+    def make(
+        cls, config: RunConfig, space: Space, task: Task, folder: Path, method: Any = None
+    ) -> OneShotSearch:
+        """From a run's record.
+
+        Args:
+            config: The record.
+            space: The space.
+            task: What to learn.
+            folder: The run's folder.
+            method: A `OneShot`; None makes the one that the record names.
+
+        Raises:
+            UsageError: When the method is none, or cannot share the weights of some decision.
+        """
+        from archwright.estimators.weight_sharing import WeightSharing
+
+        name, accelerator = config.strategy.name, config.device.accelerator
+        if method is None:
+            method = make_method(name, seed=config.seed, **config.strategy.options)
+        if not isinstance(method, OneShot):
+            raise UsageError(f"expected a strategy, a one-shot method or the name of one, got {method!r}")
+        training = SupernetTraining(method, space, task, folder, seed=config.seed, accelerator=accelerator)
+        training.check()
+        then = _then(config)
+        strategy = (
+            Proposals(training.proposals)
+            if then is None
+            else make_strategy(then, space, config.objectives, seed=config.seed)
+        )
+        weights = WeightSharing(space, task, folder.absolute() / SUPERNET, accelerator=accelerator)
+        return cls(training, strategy, weights)
 
 
 def default_budget(name: str | None, retrain: int, scored: int | None = None) -> Budget:
@@ -42,91 +89,31 @@ def default_budget(name: str | None, retrain: int, scored: int | None = None) ->
     return Budget(trials=scored * max(1, retrain))
 
 
-def phases(
-    method: Any,
-    name: str | None,
-    space: Space,
-    task: Task,
-    objectives: Sequence[Objective],
-    folder: Path,
-    *,
-    seed: int,
-    options: Mapping[str, Any],
-    accelerator: str,
-    fidelity: Fidelity = FULL,
-    estimator: Estimator | None = None,
-) -> tuple[SupernetTraining, Strategy]:
-    """The training of the supernet, and the strategy that follows it.
-
-    Args:
-        method: A `OneShot`, or None for the one called `name`.
-        name: A key of `METHODS`, or None.
-        space: The space.
-        task: What to learn.
-        objectives: What the strategy looks at.
-        folder: The run's folder.
-        seed: Of all of it.
-        options: Of a method given by name.
-        accelerator: Lightning Fabric's name of a device.
-        fidelity: Must be full: trials are not trained.
-        estimator: Must be None: the supernet is the estimator.
-
-    Raises:
-        UsageError: When an argument does not fit.
-    """
-    if fidelity != FULL:
-        raise UsageError(
-            "a one-shot method scores its trials without training them, so a shorter training in the search (--search-"
-            "epochs, --search-fraction) has no meaning; shorten the supernet's: --option epochs=10"
-        )
-    if estimator is not None:
-        raise UsageError("a one-shot method estimates by its supernet; give an estimator to another strategy")
-    then = METHODS[name].then if name is not None and name in METHODS else None
-    made = make_method(str(name), seed=seed, **options) if method is None else method
-    if not isinstance(made, OneShot):
-        raise UsageError(f"expected a strategy, a one-shot method or the name of one, got {made!r}")
-    training = SupernetTraining(made, space, task, folder, seed=seed, accelerator=accelerator)
-    strategy = (
-        Proposals(training.proposals) if then is None else make_strategy(then, space, objectives, seed=seed)
-    )
-    return training, strategy
-
-
-def estimator_for(settings: Settings, space: Space, task: Task, folder: Path) -> Estimator:
-    """Scores by the supernet that the run trains."""
-    from archwright.estimators.weight_sharing import WeightSharing
-    from archwright.experiments.one_shot import SUPERNET
-
-    return WeightSharing(space, task, folder / SUPERNET, accelerator=settings.training["accelerator"])
-
-
-def training_minutes(settings: Settings) -> float | None:
+def training_minutes(config: RunConfig) -> float | None:
     """How long the supernet may be trained; a search on its weights keeps a fifth of the time."""
-    minutes: float | None = settings.budget["minutes"]
-    if minutes is None or not _then(settings):
-        return minutes
-    return _SHARE * minutes
+    minutes = config.budget.minutes
+    return minutes if minutes is None or not _then(config) else _SHARE * minutes
 
 
-def after_training(settings: Settings, spent: float) -> Budget:
+def after_training(config: RunConfig, spent: float) -> Budget:
     """The budget of the search on the shared weights.
 
     Args:
-        settings: The run's.
+        config: The run's record.
         spent: Seconds that the training took.
     """
-    budget = Budget.from_json(settings.budget)
-    strategy = settings.strategy
-    default = default_budget(strategy["name"], settings.retrain, strategy.get("scored", 1)).trials
+    budget = config.budget
+    scored = config.supernet.scored if config.supernet else 1
+    default = default_budget(config.strategy.name, config.retrain, scored).trials
     trials = budget.trials or (None if budget.target is not None else default)
     if budget.minutes is None:
         return replace(budget, trials=trials)
     left = budget.minutes - spent / 60
-    if left <= 0 or not _then(settings):  # the few proposals are scored whatever the clock says
+    if left <= 0 or not _then(config):  # the few proposals are scored whatever the clock says
         return Budget(trials=budget.trials or default)
     return replace(budget, trials=trials, minutes=left)
 
 
-def _then(settings: Settings) -> str | None:
-    method = METHODS.get(settings.strategy["name"])
+def _then(config: RunConfig) -> str | None:
+    method = METHODS.get(config.strategy.name)
     return None if method is None else method.then

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from archwright.errors import RunError, UsageError
 from archwright.estimators.estimator import Estimator
 from archwright.experiments import (
     Budget,
     Listener,
-    Settings,
-    SQLStore,
-    SupernetTraining,
+    RunConfig,
+    SpaceConfig,
+    TaskConfig,
+    open_store,
     resolve_space,
     resolve_task,
 )
-from archwright.objectives import Objective
-from archwright.session.choosing import executor_for, listener_for
-from archwright.session.one_shot import phases
+from archwright.experiments.records import encode
+from archwright.session.context import RunContext
+from archwright.session.defaults import executor_for, listener_for
 from archwright.session.result import Result
-from archwright.session.stages import Session, conduct
+from archwright.session.running import run_stages
 from archwright.spaces import Space
-from archwright.strategies import Strategy, make_strategy
-from archwright.supernets import METHODS
+from archwright.strategies import STRATEGIES, Strategy
+from archwright.supernets import METHODS, OneShot
 from archwright.tasks import Task
-
-if TYPE_CHECKING:
-    from archwright.supernets import OneShot
 
 __all__ = ["resume"]
 
@@ -68,52 +65,33 @@ def resume(
         UsageError: When an object is needed that has no reference.
     """
     folder = Path(run)
-    settings = Settings.read(folder)
-    made_task = task or _again("task", settings.task["reference"], folder)
-    if isinstance(made_task, str):
-        made_task = resolve_task(made_task, **settings.task["options"])
-    _must_match(settings.task["describe"], dict(made_task.describe()), "task", folder)
-    made_space = space or _again("space", settings.space["reference"], folder)
-    if isinstance(made_space, str):
-        made_space = resolve_space(made_space, made_task)
-    if made_space.digest != settings.space["digest"]:
-        _must_match(settings.space["describe"], made_space.describe(), "space", folder)
-        raise RunError(f"{folder}: the space's layers have changed since the run began; {_RESTORE}")
-    with SQLStore(settings.store_url(folder), settings.name, create=False) as opened:
-        if budget is not None and budget.to_json() != settings.budget:
-            settings = settings.changed(budget=budget.to_json())
-            settings.write(folder)
-            opened.put("search_ended", None)
-    if workers is not None:
-        settings = settings.changed(executor={**settings.executor, "workers": workers})
-    objectives = tuple(Objective.from_json(data) for data in settings.objectives)
-    one_shot: SupernetTraining | None = None
-    known = settings.strategy
-    if known.get("one_shot"):
-        if known["name"] not in METHODS and strategy is None:
-            _again("strategy", None, folder)
-        one_shot, strategy = phases(
-            strategy,
-            known["name"],
-            made_space,
-            made_task,
-            objectives,
-            folder,
-            seed=settings.seed,
-            options=known["options"],
-            accelerator=settings.training["accelerator"],
-        )
-    elif strategy is None:
-        strategy = make_strategy(
-            known["name"], made_space, objectives, seed=settings.seed, **known["options"]
-        )
-    if not isinstance(strategy, Strategy):
-        raise UsageError(f"expected a strategy, got {strategy!r}")
-    session = Session(folder, settings, made_space, made_task, strategy, estimator, objectives, one_shot)
-    opened = SQLStore(settings.store_url(folder), settings.name, create=False)
-    return conduct(
-        session, opened, executor_for(settings), listener_for(listener, progress, objectives), onnx, []
+    config = RunConfig.read(folder)
+    if task is None:
+        task = resolve_task(_again("task", config.task.reference, folder), **config.task.options)
+    now = replace(TaskConfig.of(task), reference=config.task.reference, options=config.task.options)
+    _must_match(config.task, now, "task", folder, config)
+    if space is None:
+        space = resolve_space(_again("space", config.space.reference, folder), task)
+    _must_match(
+        config.space,
+        replace(SpaceConfig.of(space), reference=config.space.reference),
+        "space",
+        folder,
+        config,
     )
+    if strategy is None and config.strategy.name not in {**STRATEGIES, **METHODS}:
+        _again("strategy", None, folder)
+    if workers is not None:
+        config = replace(config, executor=replace(config.executor, workers=workers))
+    changed = replace(config, budget=budget or config.budget)
+    context = RunContext.make(folder, changed, space, task, strategy, estimator, onnx=onnx)
+    executor = executor_for(config.executor)
+    with open_store(folder, config) as opened:
+        opened.lock()  # before anything is written: another process may have the run
+        if changed.budget != config.budget:
+            changed.write(folder)
+            opened.put("search_ended", None)
+        return run_stages(context, opened, executor, listener_for(listener, progress, config.objectives))
 
 
 def _again(kind: str, reference: str | None, folder: Path) -> str:
@@ -125,11 +103,13 @@ def _again(kind: str, reference: str | None, folder: Path) -> str:
     return reference
 
 
-def _must_match(before: dict[str, Any], now: dict[str, Any], kind: str, folder: Path) -> None:
-    now = json.loads(json.dumps(now))
-    for key in [*before, *(key for key in now if key not in before)]:
-        if before.get(key) != now.get(key):
-            raise RunError(
-                f"{folder}: the {kind} has changed since the run began: {key} was {before.get(key)!r}, now it is "
-                f"{now.get(key)!r}; {_RESTORE}"
-            )
+def _must_match(before: object, now: object, kind: str, folder: Path, config: RunConfig) -> None:
+    if before == now:
+        return
+    old, new = encode(before), encode(now)
+    key = next((key for key in old if old[key] != new[key] and key != "digest"), None)
+    was = "its layers were others" if key is None else f"{key} was {old[key]!r}, now it is {new[key]!r}"
+    raise RunError(
+        f"{folder}: the {kind} has changed since the run began, by archwright {config.versions.get('archwright')}: "
+        f"{was}; {_RESTORE}"
+    )

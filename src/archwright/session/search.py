@@ -8,29 +8,41 @@ from typing import TYPE_CHECKING, Any
 
 from archwright.errors import UsageError, did_you_mean
 from archwright.estimators.estimator import Estimator
-from archwright.experiments import Budget, Listener, Settings, SQLStore, SupernetTraining, resolve_task
+from archwright.experiments import (
+    Budget,
+    DeviceConfig,
+    ExecutorConfig,
+    Listener,
+    NamedConfig,
+    RunConfig,
+    SpaceConfig,
+    SupernetConfig,
+    TaskConfig,
+    open_store,
+    resolve_task,
+)
+from archwright.experiments.store import without_secrets
 from archwright.objectives import Objective
-from archwright.session.choosing import (
+from archwright.references import absolute_reference
+from archwright.session.context import RunContext
+from archwright.session.defaults import (
     executor_for,
-    lasting,
     listener_for,
     new_folder,
     objectives_for,
     space_for,
-    without_password,
 )
-from archwright.session.one_shot import default_budget, phases
+from archwright.session.one_shot import default_budget
 from archwright.session.result import Result
-from archwright.session.stages import Session, conduct
+from archwright.session.running import run_stages
 from archwright.spaces import Space
-from archwright.strategies import STRATEGIES, Strategy, fitting_strategy, make_strategy
-from archwright.supernets import METHODS
+from archwright.strategies import STRATEGIES, Strategy, fitting_strategy
+from archwright.supernets import METHODS, OneShot, make_method
 from archwright.tasks import Task
 from archwright.trials import FULL, Fidelity
 
 if TYPE_CHECKING:
     from archwright.estimators.training import Recipe
-    from archwright.supernets import OneShot
 
 __all__ = ["search"]
 
@@ -104,91 +116,90 @@ def search(
 
     if retrain < 0:
         raise UsageError(f"expected retrain >= 0, got {retrain}")
-    recipe = recipe or Recipe(seed=seed)
     made_task = resolve_task(task, **(task_options or {})) if isinstance(task, str) else task
     made_space, space_reference = space_for(space, made_task)
     chosen = objectives_for(objectives, made_task)
-    name = strategy if isinstance(strategy, str) else None
-    said = []
+    notes = []
     if space is None:
-        said.append(f"space: {space_reference}, picked for inputs of shape {made_task.input_shape}")
-    if strategy is None or name == "auto":
-        given = dict(strategy_options or {})
-        trials = given.pop("trials", (budget or default_budget(None, retrain)).trials)
-        name, fitting, why = fitting_strategy(made_space, chosen, trials)
-        strategy_options = {**fitting, **given}
-        said.append(f"strategy: {name}, picked since {why}")
-    folder = new_folder(out, made_task.name)
-    one_shot: SupernetTraining | None = None
-    if name is not None and name not in METHODS and name not in STRATEGIES:
-        raise UsageError(f"unknown strategy {name!r}.{did_you_mean(name, [*STRATEGIES, *METHODS])}")
-    if name in METHODS or not isinstance(strategy, Strategy | str | None):
-        one_shot, made_strategy = phases(
-            None if isinstance(strategy, str) else strategy,
-            name,
-            made_space,
-            made_task,
-            chosen,
-            folder,
-            seed=seed,
-            options=strategy_options or {},
-            accelerator=accelerator,
-            fidelity=fidelity,
-            estimator=estimator,
+        notes.append(f"space: {space_reference}, picked for inputs of shape {made_task.input_shape}")
+    options = dict(strategy_options or {})
+    if strategy is None or strategy == "auto":
+        trials = options.pop("trials", (budget or default_budget(None, retrain)).trials)
+        strategy, fitting, why = fitting_strategy(made_space, chosen, trials)
+        options = {**fitting, **options}
+        notes.append(f"strategy: {strategy}, picked since {why}")
+    made, supernet = made_strategy(strategy, options, seed, fidelity, estimator)
+    if supernet is not None and precision != "32-true":
+        notes.append(
+            f"the supernet is trained in 32 bits; {precision} holds for the networks trained from scratch"
         )
-        one_shot.check()
-        if precision != "32-true":
-            said.append(
-                f"the supernet is trained in 32 bits; {precision} holds for the networks trained from scratch"
-            )
-    elif isinstance(strategy, Strategy):
-        made_strategy = strategy
-    else:
-        made_strategy = make_strategy(str(name), made_space, chosen, seed=seed, **(strategy_options or {}))
-    scored = None if one_shot is None else one_shot.method.scored
-    budget = budget or default_budget(name, retrain, scored)
-    settings = Settings(
+    name = strategy if isinstance(strategy, str) else type(strategy).__name__
+    folder = new_folder(out, made_task.name)
+    config = RunConfig(
         name=folder.name,
-        task={
-            "reference": lasting(task) if isinstance(task, str) else None,
-            "options": task_options or {},
-            "describe": dict(made_task.describe()),
-        },
-        space={
-            "reference": lasting(space_reference) if space_reference else None,
-            "name": made_space.name,
-            "digest": made_space.digest,
-            "describe": made_space.describe(),
-        },
-        strategy={
-            "name": name or type(strategy).__name__,
-            "options": strategy_options or {},
-            "one_shot": one_shot is not None,
-            "epochs": one_shot.method.epochs if one_shot is not None else None,
-            "scored": scored,
-        },
+        task=TaskConfig.of(
+            made_task, absolute_reference(task) if isinstance(task, str) else None, task_options
+        ),
+        space=SpaceConfig.of(made_space, space_reference and absolute_reference(space_reference)),
+        strategy=NamedConfig(name=name, options=options),
+        supernet=supernet,
+        estimator=NamedConfig(
+            name="WeightSharing"
+            if supernet
+            else "Training"
+            if estimator is None
+            else type(estimator).__name__
+        ),
+        executor=ExecutorConfig(workers=workers, time_limit=time_limit, memory_limit=memory_limit),
+        device=DeviceConfig(accelerator=accelerator, precision=precision),
         seed=seed,
-        objectives=[objective.to_json() for objective in chosen],
-        budget=budget.to_json(),
-        recipe=recipe.to_json(),
-        fidelity=fidelity.to_json(),
-        executor={"workers": workers, "time_limit": time_limit, "memory_limit": memory_limit},
-        training={"accelerator": accelerator, "precision": precision},
+        objectives=chosen,
+        budget=budget or default_budget(name, retrain, supernet.scored if supernet else None),
+        recipe=recipe or Recipe(seed=seed),
+        fidelity=fidelity,
         retrain=retrain,
         baseline=baseline,
-        estimator="WeightSharing"
-        if one_shot
-        else "Training"
-        if estimator is None
-        else type(estimator).__name__,
-        store=without_password(store),
-        command=command,
+        store=store and without_secrets(store),
+        command=command and command.replace(store or command, without_secrets(store or command)),
     )
-    session = Session(folder, settings, made_space, made_task, made_strategy, estimator, chosen, one_shot)
-    executor = executor_for(settings)
+    context = RunContext.make(folder, config, made_space, made_task, made, estimator, onnx=onnx, notes=notes)
+    executor = executor_for(config.executor)
     executor.check(space=made_space, task=made_task, estimator=estimator)
-    session.training(made_space)  # refuses a device or a recipe that does not fit, before anything is written
     folder.mkdir(parents=True, exist_ok=True)
-    opened = SQLStore(store or settings.store_url(folder), settings.name, create=True)
-    settings.write(folder)
-    return conduct(session, opened, executor, listener_for(listener, progress, chosen), onnx, said)
+    opened = open_store(folder, config, store, create=True)
+    opened.lock()
+    config.write(folder)
+    return run_stages(context, opened, executor, listener_for(listener, progress, chosen))
+
+
+def made_strategy(
+    strategy: Strategy | OneShot | str,
+    options: dict[str, Any],
+    seed: int,
+    fidelity: Fidelity,
+    estimator: Estimator | None,
+) -> tuple[Strategy | OneShot | None, SupernetConfig | None]:
+    """What proposes, where it need not wait for the run's record, and the record of its supernet, if it trains one.
+
+    Raises:
+        UsageError: When the name is unknown, or an argument does not go with a one-shot method.
+    """
+    if isinstance(strategy, Strategy):
+        return strategy, None
+    if isinstance(strategy, str) and strategy not in METHODS:
+        if strategy not in STRATEGIES:
+            raise UsageError(
+                f"unknown strategy {strategy!r}.{did_you_mean(strategy, [*STRATEGIES, *METHODS])}"
+            )
+        return None, None
+    if fidelity != FULL:
+        raise UsageError(
+            "a one-shot method scores its trials without training them, so a shorter training in the search (--search-"
+            "epochs, --search-fraction) has no meaning; shorten the supernet's: --option epochs=10"
+        )
+    if estimator is not None:
+        raise UsageError("a one-shot method estimates by its supernet; give an estimator to another strategy")
+    method = make_method(strategy, seed=seed, **options) if isinstance(strategy, str) else strategy
+    if not isinstance(method, OneShot):
+        raise UsageError(f"expected a strategy, a one-shot method or the name of one, got {method!r}")
+    return method, SupernetConfig(epochs=method.epochs, scored=method.scored)

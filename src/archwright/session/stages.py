@@ -1,173 +1,171 @@
-"""The stages of a run: search, retrain the best, compare, choose, test, export, report."""
+"""The stages of a run, each of which can be gone on with where an earlier session left it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 
-from archwright.errors import SearchError, SpaceError
-from archwright.estimators.estimator import Estimator
-from archwright.experiments import (
-    Budget,
-    Evaluation,
-    Executor,
-    Experiment,
-    Interrupts,
-    Job,
-    Listener,
-    Outcome,
-    Retraining,
-    Run,
-    Settings,
-    Stage,
-    Store,
-    SupernetTraining,
-    Work,
-    picture,
-)
+from archwright.errors import SearchError
+from archwright.experiments import Evaluation, Retraining, RunConfig, Stage
+from archwright.experiments.checkpoints import load_weights
 from archwright.experiments.one_shot import read_epochs
 from archwright.experiments.work import Step
 from archwright.objectives import Objective, best_trial
+from archwright.session.context import RunContext
 from archwright.session.exporting import export_winner
-from archwright.session.one_shot import after_training, estimator_for, training_minutes
-from archwright.session.result import Result
+from archwright.session.one_shot import after_training, training_minutes
 from archwright.spaces import Architecture, Space
-from archwright.strategies import Strategy
-from archwright.tasks import Task
-from archwright.trials import FULL, Candidate, Fidelity, Trial
+from archwright.trials import FULL, Candidate, Trial
 
-if TYPE_CHECKING:
-    from archwright.estimators.training import Training
+__all__ = [
+    "Compare",
+    "Export",
+    "Report",
+    "Retrain",
+    "RunStage",
+    "Search",
+    "StoppedError",
+    "Test",
+    "TrainSupernet",
+    "stages_of",
+]
 
-__all__ = ["Session", "conduct"]
+
+class StoppedError(Exception):
+    """The user asked to stop; the run can go on from here."""
 
 
-@dataclass
-class Session:
-    """A run and the objects that it works with."""
+class RunStage(ABC):
+    """One stage of a run. What it left is in the store, so that running it again does nothing again."""
 
-    folder: Path
-    settings: Settings
-    space: Space
-    task: Task
-    strategy: Strategy
-    estimator: Estimator | None
-    objectives: tuple[Objective, ...]
-    one_shot: SupernetTraining | None = None
+    def steps(self, context: RunContext) -> Mapping[Stage, Step]:
+        """What its jobs run, by what they are run for."""
+        return {}
 
-    def training(self, space: Space) -> Training:
-        """How networks of a space are trained at full fidelity."""
-        from archwright.estimators.training import Recipe, Training
-
-        recipe = Recipe.from_json(self.settings.recipe)
-        return Training(space, self.task, recipe, **self.settings.training)
-
-    def hand_made(self) -> Space:
-        """A space that holds one network, made by hand, to compare with.
+    @abstractmethod
+    def run(self, context: RunContext) -> None:
+        """Run it, or what is left of it.
 
         Raises:
-            SpaceError: When there is none for the task's inputs.
+            StoppedError: When the user asked to stop.
+            SearchError: When nothing came of it.
         """
-        from archwright.spaces.zoo import baseline
-
-        made: Space = baseline(self.task)
-        return made
 
 
-def conduct(
-    session: Session,
-    store: Store,
-    executor: Executor[Job, Outcome],
-    listener: Listener,
-    onnx: bool | None,
-    said: list[str],
-) -> Result:
-    """Run all stages that are still to be run, with the store open and the run's folder in place."""
-    settings, objectives, folder = session.settings, session.objectives, session.folder.resolve()
-    training = session.training(session.space)
-    estimator = session.estimator or training
-    if session.one_shot is not None:
-        estimator = estimator_for(settings, session.space, session.task, folder)
-    steps: dict[Stage, Step] = {
-        Stage.SEARCH: Evaluation(session.space, estimator, objectives, session.task.example()),
-        Stage.RETRAIN: Retraining(training, folder, Stage.RETRAIN),
-    }
-    hand_made = None
-    if settings.baseline and settings.retrain > 0:
-        try:
-            hand_made = session.hand_made()
-        except SpaceError as error:
-            said = [*said, f"no hand-made network is compared with: {error}"]
-    if hand_made is not None:
-        steps[Stage.BASELINE] = Retraining(session.training(hand_made), folder, Stage.BASELINE)
-    interrupts = Interrupts()
-    with store:
-        store.lock()
-        store.put("state", "running")
-        for text in said:
-            store.say(text)
-            listener.said(text)
-        experiment = Experiment(
-            store=store, executor=executor, objectives=objectives, listener=listener, interrupts=interrupts
-        )
-        state = "failed"
-        try:
-            executor.open(Work(steps, objectives))
-            with interrupts.watched(listener):
-                state = _stages(session, store, experiment, hand_made)
-            if state == "completed":
-                _export(session, store, onnx)
-        except KeyboardInterrupt:
-            state = "stopped"
-            executor.close(now=True)
-            raise
-        finally:
-            executor.close(now=state == "failed")
-            store.put("state", state)
-            run = picture(session.folder, settings, store)
-            _report(run, session.space)
-    return Result(run, session.space, session.task)
+def stages_of(config: RunConfig) -> list[RunStage]:
+    """The stages of a run, in order. The report is written however the others end.
+
+    Args:
+        config: The run's record.
+    """
+    stages: list[RunStage] = [TrainSupernet()] if config.supernet is not None else []
+    stages.append(Search())
+    if config.retrain > 0:
+        stages += [Retrain(), *([Compare()] if config.baseline else []), Test(), Export()]
+    return stages
 
 
-def _stages(session: Session, store: Store, experiment: Experiment, hand_made: Space | None) -> str:
-    """Search, retrain, compare, test. Returns the run's state."""
-    settings, objectives = session.settings, session.objectives
-    fidelity = Fidelity.from_json(settings.fidelity)
-    budget = Budget.from_json(settings.budget)
-    if session.one_shot is not None:
-        minutes = training_minutes(settings)
-        if session.one_shot.run(store, experiment.listener, experiment.interrupts, minutes) is None:
-            return "stopped"
-        budget = after_training(settings, sum(entry["seconds"] for entry in read_epochs(store)))
-    reason = experiment.search(session.strategy, budget, fidelity)
-    if reason is None:
-        return "stopped"
-    if settings.retrain == 0:
-        return "completed"
-    best = _best(store.trials(), objectives, settings.retrain)
-    if not best:
-        raise SearchError("no completed trial keeps all limits, so none is retrained; loosen a limit")
-    wanted = {trial.number: Candidate(trial.candidate.architecture, FULL, trial.number) for trial in best}
-    retrained = experiment.run_all(Stage.RETRAIN, wanted)
-    compared: list[Trial] = []
-    if hand_made is not None:
-        compared = experiment.run_all(Stage.BASELINE, {0: Candidate(Architecture({}))})
-    if experiment.interrupts.asked:
-        return "stopped"
-    winner = best_trial(retrained, objectives)
-    if winner is None:
-        errors = "; ".join(sorted({trial.error for trial in retrained if trial.error}))
-        raise SearchError(
-            f"none of the {len(retrained)} best could be retrained{f': {errors}' if errors else ''}"
-        )
-    if store.get("winner") != winner.number:
-        store.put("test", _test(session, session.space, winner))
-        store.put("winner", winner.number)
-    if hand_made is not None and compared[0].measurement is not None and store.get("baseline_test") is None:
-        store.put("baseline_test", _test(session, hand_made, compared[0]))
-    return "completed"
+class TrainSupernet(RunStage):
+    """Train the supernet of a one-shot method."""
+
+    def run(self, context: RunContext) -> None:
+        """One durable epoch after the other."""
+        assert context.one_shot is not None
+        training, minutes = context.one_shot.training, training_minutes(context.config)
+        if training.run(context.store, context.listener, context.interrupts, minutes) is None:
+            raise StoppedError
+        spent = sum(entry["seconds"] for entry in read_epochs(context.store))
+        context.budget = after_training(context.config, spent)
+
+
+class Search(RunStage):
+    """Propose and measure candidates until the budget is spent."""
+
+    def steps(self, context: RunContext) -> Mapping[Stage, Step]:
+        """Limits on what is read off a network first, then the estimate."""
+        objectives, example = context.config.objectives, context.task.example()
+        return {Stage.SEARCH: Evaluation(context.space, context.estimator, objectives, example)}
+
+    def run(self, context: RunContext) -> None:
+        """See `Experiment.search`."""
+        if context.experiment.search(context.strategy, context.budget, context.config.fidelity) is None:
+            raise StoppedError
+
+
+class Retrain(RunStage):
+    """Train the best from scratch at full fidelity, and choose the winner by validation."""
+
+    def steps(self, context: RunContext) -> Mapping[Stage, Step]:
+        """Training that keeps the weights."""
+        folder = context.folder.resolve()
+        return {Stage.RETRAIN: Retraining(context.training(), folder, Stage.RETRAIN)}
+
+    def run(self, context: RunContext) -> None:
+        """Those that an earlier session trained are kept."""
+        config = context.config
+        best = _best(context.store.trials(), config.objectives, config.retrain)
+        if not best:
+            raise SearchError("no completed trial keeps all limits, so none is retrained; loosen a limit")
+        wanted = {t.number: Candidate(t.candidate.architecture, FULL, t.number) for t in best}
+        context.retrained = retrained = context.experiment.run_all(Stage.RETRAIN, wanted)
+        if context.interrupts.asked:
+            raise StoppedError
+        if best_trial(retrained, config.objectives) is None:
+            errors = "; ".join(sorted({trial.error for trial in retrained if trial.error}))
+            raise SearchError(
+                f"none of the {len(retrained)} best could be retrained{f': {errors}' if errors else ''}"
+            )
+
+
+class Compare(RunStage):
+    """Train a hand-made network the same way."""
+
+    def steps(self, context: RunContext) -> Mapping[Stage, Step]:
+        """Training that keeps the weights, of the space of that one network."""
+        if context.hand_made is None:
+            return {}
+        training = context.training(context.hand_made)
+        return {Stage.BASELINE: Retraining(training, context.folder.resolve(), Stage.BASELINE)}
+
+    def run(self, context: RunContext) -> None:
+        """Where there is one for the task's inputs."""
+        if context.hand_made is not None:
+            context.compared = context.experiment.run_all(Stage.BASELINE, {0: Candidate(Architecture({}))})
+        if context.interrupts.asked:
+            raise StoppedError
+
+
+class Test(RunStage):
+    """Read the test scores of the winner and of the hand-made network, once."""
+
+    def run(self, context: RunContext) -> None:
+        """Nothing else reads the test data."""
+        store, objectives = context.store, context.config.objectives
+        winner = best_trial(context.retrained, objectives)
+        if winner is not None and store.get("winner") != winner.number:
+            store.put("test", _test(context, context.space, winner))
+            store.put("winner", winner.number)
+        for compared in context.compared:
+            if context.hand_made and compared.measurement and store.get("baseline_test") is None:
+                store.put("baseline_test", _test(context, context.hand_made, compared))
+
+
+class Export(RunStage):
+    """Write the winner into the run's `best/`."""
+
+    def run(self, context: RunContext) -> None:
+        """Source, weights, ONNX and a model card."""
+        export_winner(context.run(), context.space, context.task, onnx=context.onnx)
+
+
+class Report(RunStage):
+    """Write the report."""
+
+    def run(self, context: RunContext) -> None:
+        """One page in the run's folder."""
+        from archwright.reports import write_report
+
+        write_report(context.run(), context.folder / "report.html", space=context.space)
 
 
 def _best(trials: Sequence[Trial], objectives: Sequence[Objective], most: int) -> list[Trial]:
@@ -180,23 +178,9 @@ def _best(trials: Sequence[Trial], objectives: Sequence[Objective], most: int) -
     return found
 
 
-def _test(session: Session, space: Space, trial: Trial) -> dict[str, float]:
-    from archwright.experiments.checkpoints import load_weights
-
+def _test(context: RunContext, space: Space, trial: Trial) -> dict[str, float]:
     if trial.measurement is None:
         raise SearchError(f"trial {trial.number} has no measurement")
-    network = space.build(trial.candidate.architecture, session.task.example())
-    load_weights(network, session.folder / trial.measurement.artifacts["weights"])
-    return session.training(space).test(network)
-
-
-def _export(session: Session, store: Store, onnx: bool | None) -> None:
-    if session.settings.retrain > 0:
-        run = picture(session.folder, session.settings, store)
-        export_winner(run, session.space, session.task, onnx=onnx)
-
-
-def _report(run: Run, space: Space) -> None:
-    from archwright.reports import write_report
-
-    write_report(run, run.folder / "report.html", space=space)
+    network = space.build(trial.candidate.architecture, context.task.example())
+    load_weights(network, context.folder / trial.measurement.artifacts["weights"])
+    return context.training(space).test(network)

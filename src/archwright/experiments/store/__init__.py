@@ -2,5 +2,6 @@
 
 from archwright.experiments.store.sql import SQLStore
 from archwright.experiments.store.store import Stage, Store
+from archwright.experiments.store.tables import without_secrets
 
-__all__ = ["SQLStore", "Stage", "Store"]
+__all__ = ["SQLStore", "Stage", "Store", "without_secrets"]

@@ -6,7 +6,17 @@ import sqlalchemy as sa
 
 from archwright.errors import MissingExtraError, UsageError
 
-__all__ = ["FACTS", "FORMAT", "MESSAGES", "REPORTS", "RUNS", "TRIALS", "checked_url", "make_tables"]
+__all__ = [
+    "FACTS",
+    "FORMAT",
+    "MESSAGES",
+    "REPORTS",
+    "RUNS",
+    "TRIALS",
+    "checked_url",
+    "make_tables",
+    "without_secrets",
+]
 
 FORMAT = 1
 """Version of the tables; a store of another one is refused. Tables and columns that came later may be missing."""
@@ -107,3 +117,17 @@ def checked_url(url: str | sa.URL) -> sa.URL:
     if backend not in ("sqlite", "postgresql"):
         raise UsageError(f"store {url!r}: expected sqlite or postgresql, got {backend}")
     return made
+
+
+def without_secrets(url: str | sa.URL) -> str:
+    """A URL as it may be kept in a file: no password, in whatever part of it.
+
+    PostgreSQL finds the password in PGPASSWORD or ~/.pgpass. A text that is no URL stays as it is.
+    """
+    try:
+        made = sa.make_url(url)
+    except sa.exc.ArgumentError:
+        return str(url)
+    query = {name: value for name, value in made.query.items() if "pass" not in name or name == "passfile"}
+    clean = sa.URL.create(made.drivername, made.username, None, made.host, made.port, made.database, query)
+    return clean.render_as_string(hide_password=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,10 +10,10 @@ from pathlib import Path
 from archwright.errors import RunError, UsageError
 from archwright.experiments import (
     Executor,
+    ExecutorConfig,
     Job,
     Listener,
     Outcome,
-    Settings,
     resolve_space,
 )
 from archwright.experiments.executors import make_executor
@@ -24,12 +23,10 @@ from archwright.tasks import Task
 
 __all__ = [
     "executor_for",
-    "lasting",
     "listener_for",
     "new_folder",
     "objectives_for",
     "space_for",
-    "without_password",
 ]
 
 
@@ -94,13 +91,19 @@ def new_folder(out: str | Path | None, name: str) -> Path:
     return folder
 
 
-def executor_for(settings: Settings) -> Executor[Job, Outcome]:
+def executor_for(wanted: ExecutorConfig) -> Executor[Job, Outcome]:
     """By its name where one is given, else this process for one worker and worker processes for more.
 
     Raises:
         UsageError: When the name or an option is unknown, or a limit is asked that the executor does not have.
     """
-    made: Executor[Job, Outcome] = make_executor(**settings.executor)
+    made: Executor[Job, Outcome] = make_executor(
+        wanted.name,
+        workers=wanted.workers,
+        time_limit=wanted.time_limit,
+        memory_limit=wanted.memory_limit,
+        options=wanted.options,
+    )
     return made
 
 
@@ -111,25 +114,3 @@ def listener_for(listener: Listener | None, progress: bool, objectives: Sequence
     from archwright.experiments.progress import Progress
 
     return Progress(list(dict.fromkeys([*(objective.name for objective in objectives), "params"])))
-
-
-def lasting(reference: str) -> str:
-    """A reference that means the same from another working folder."""
-    where, colon, name = reference.rpartition(":")
-    with contextlib.suppress(OSError):
-        if Path(reference).exists():
-            return str(Path(reference).resolve())
-        if colon and Path(where).is_file():
-            return f"{Path(where).resolve()}:{name}"
-    return reference
-
-
-def without_password(store: str | None) -> str | None:
-    """A store's URL as it may be kept in a file; PostgreSQL finds the password in PGPASSWORD or ~/.pgpass."""
-    if store is None:
-        return None
-    import sqlalchemy
-
-    with contextlib.suppress(sqlalchemy.exc.ArgumentError):
-        return sqlalchemy.make_url(store).set(password=None).render_as_string()
-    return store

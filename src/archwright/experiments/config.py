@@ -1,0 +1,277 @@
+"""What a run was asked to do: one typed record, kept in its folder as `experiment.json`."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy
+
+from archwright.errors import RunError
+from archwright.estimators.training import Recipe
+from archwright.experiments.budget import Budget
+from archwright.experiments.format1 import task_entries, upgraded
+from archwright.experiments.records import decode, encode
+from archwright.objectives import Objective
+from archwright.trials import FULL, Fidelity
+
+if TYPE_CHECKING:
+    from archwright.spaces import Space
+    from archwright.tasks import Task
+
+__all__ = [
+    "DeviceConfig",
+    "ExecutorConfig",
+    "NamedConfig",
+    "RunConfig",
+    "SpaceConfig",
+    "SupernetConfig",
+    "TaskConfig",
+    "versions",
+]
+
+FILE = "experiment.json"
+FORMAT = 2
+"""Version of a run's folder. Older ones are read; newer ones are refused."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskConfig:
+    """The task, as it was described when the run began.
+
+    Args:
+        reference: How the command names it; None where it was given as a Python object.
+        options: What it was made with, beside the reference.
+        name: Its name.
+        kind: "classification", "regression", "language modelling" or another word.
+        metric: What a search optimises where nothing else is asked for.
+        input_shape: Of one input, without the batch.
+        outputs: Number of outputs.
+        classes: Names of the classes.
+        split: How the data was divided, in words.
+        input_type: Type of an input's numbers.
+        steps: How an input is made from raw data, in words.
+        facts: What else describes it, in JSON's types.
+    """
+
+    reference: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    name: str
+    kind: str = ""
+    metric: str = ""
+    input_shape: tuple[int, ...] | None = None
+    outputs: int | None = None
+    classes: tuple[str, ...] = ()
+    split: str = ""
+    input_type: str = "float32"
+    steps: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, task: Task, reference: str | None = None, options: Mapping[str, Any] | None = None
+    ) -> TaskConfig:
+        """The record of a task."""
+        entries = task_entries(json.loads(json.dumps(dict(task.describe()), default=_plain)))
+        return decode(cls, {"reference": reference, "options": dict(options or {}), **entries}, "task")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpaceConfig:
+    """The space, as it was when the run began.
+
+    Args:
+        reference: How the command names it; None where it was given as a Python object.
+        name: Its name.
+        digest: Of everything in it; differs where the space does.
+        size_bound: Number of architectures, at most; None means infinitely many, or too many to write.
+        decisions: Address to a description of the decision.
+    """
+
+    reference: str | None = None
+    name: str | None = None
+    digest: str | None = None
+    size_bound: int | None = None
+    decisions: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, space: Space, reference: str | None = None) -> SpaceConfig:
+        """The record of a space."""
+        described = {"reference": reference, "digest": space.digest, **space.describe()}
+        return decode(cls, json.loads(json.dumps(described)), "space")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedConfig:
+    """Something that is known by name: a strategy, an estimator, a pruner.
+
+    Args:
+        name: Its name; the name of its class where Python gave an object.
+        options: What it was made with. Its own signature says their types.
+    """
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SupernetConfig:
+    """The supernet that a one-shot method trains, where the run has one.
+
+    Args:
+        epochs: Of its training; None where the method does not say.
+        scored: How many architectures the method proposes for each that is retrained.
+    """
+
+    epochs: int | None = None
+    scored: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExecutorConfig:
+    """Where trials run.
+
+    Args:
+        name: Of the executor; None means this process for one worker, worker processes for more.
+        options: Of an executor given by name.
+        workers: Trials at once.
+        time_limit: Seconds for one trial of the search.
+        memory_limit: Bytes for one trial.
+    """
+
+    name: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    workers: int = 1
+    time_limit: float | None = None
+    memory_limit: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceConfig:
+    """What networks are trained on.
+
+    Args:
+        accelerator: Lightning Fabric's name of a device.
+        precision: Lightning Fabric's name of a precision.
+    """
+
+    accelerator: str = "auto"
+    precision: str = "32-true"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """What a run was asked to do.
+
+    Args:
+        name: The run's name.
+        task: What is learned.
+        space: What is searched.
+        strategy: What proposes; a one-shot method where there is a supernet.
+        supernet: Of a one-shot search.
+        estimator: What measures the search's trials.
+        pruner: What stops trials early, if anything.
+        executor: Where they run.
+        device: What networks are trained on.
+        seed: Of the strategy and of the training.
+        objectives: What is optimised and limited; the first decides what is best.
+        budget: When the search stops.
+        recipe: How networks are trained at full fidelity.
+        fidelity: Of the search's trials.
+        retrain: How many of the best are retrained.
+        baseline: Whether a hand-made network is trained for comparison.
+        store: URL of the store without secrets; None for the file in the run's folder.
+        command: The command line that began the run, None when Python did.
+        created: Unix time in seconds.
+        versions: Of Archwright, Python and the packages that matter.
+        format: Version of the folder.
+    """
+
+    name: str
+    task: TaskConfig
+    space: SpaceConfig
+    strategy: NamedConfig
+    supernet: SupernetConfig | None = None
+    estimator: NamedConfig = field(default_factory=lambda: NamedConfig(name="Training"))
+    pruner: NamedConfig | None = None
+    executor: ExecutorConfig = field(default_factory=ExecutorConfig)
+    device: DeviceConfig = field(default_factory=DeviceConfig)
+    seed: int = 0
+    objectives: tuple[Objective, ...]
+    budget: Budget = field(default_factory=Budget)
+    recipe: Recipe = field(default_factory=Recipe)
+    fidelity: Fidelity = FULL
+    retrain: int = 3
+    baseline: bool = True
+    store: str | None = None
+    command: str | None = None
+    created: float = field(default_factory=time.time)
+    versions: Mapping[str, str] = field(default_factory=lambda: versions())
+    format: int = FORMAT
+
+    def write(self, folder: Path) -> None:
+        """Write `experiment.json`, all or nothing."""
+        part = folder / f"{FILE}.part"
+        part.write_text(json.dumps(encode(self), indent=2) + "\n", encoding="utf-8")
+        os.replace(part, folder / FILE)
+
+    def store_url(self, folder: Path) -> sqlalchemy.URL:
+        """Where the store is."""
+        if self.store is not None:
+            return sqlalchemy.make_url(self.store)
+        return sqlalchemy.URL.create("sqlite", database=str(folder / "trials.sqlite"))
+
+    @classmethod
+    def read(cls, folder: Path) -> RunConfig:
+        """Read the record of a run, of any format so far.
+
+        Raises:
+            RunError: When the folder is no run's, of a newer version, or corrupt.
+        """
+        path = folder / FILE
+        if not folder.is_dir():
+            raise RunError(f"there is no folder {folder}; expected a run's folder, such as runs/digits")
+        if not path.is_file():
+            runs = sorted(p.parent.name for p in folder.glob(f"*/{FILE}"))
+            hint = f"; it holds the runs {', '.join(runs)}: name one of them" if runs else ""
+            raise RunError(f"{folder} is not a run's folder: it has no {FILE}{hint}")
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(data, dict):
+                raise ValueError(f"expected an object, got {type(data).__name__}")
+            if data.get("format") not in (1, FORMAT):
+                by = data.get("versions", {}).get("archwright", "of an unknown version")
+                raise RunError(
+                    f"{path} has format {data.get('format')}, this version of Archwright reads formats 1 to {FORMAT}; "
+                    f"it was written by archwright {by}: use that"
+                )
+            return decode(cls, upgraded(data) if data["format"] == 1 else data)
+        except (ValueError, OSError) as error:
+            raise RunError(f"{path} is corrupt: {error}; restore it from a copy or search anew") from error
+
+
+def versions() -> dict[str, str]:
+    """Versions of Archwright, Python and the packages that a result depends on."""
+    found = {"archwright": _version("archwright"), "python": platform.python_version()}
+    for package in ("torch", "numpy", "lightning-fabric", "scikit-learn"):
+        found[package] = _version(package)
+    return found
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has no form for, such as numbers of NumPy's."""
+    return value.item() if hasattr(value, "item") else str(value)

@@ -1,0 +1,40 @@
+"""Running the stages of a run, from a fresh start or from where an earlier session left it."""
+
+from __future__ import annotations
+
+from archwright.experiments import Executor, Job, Listener, Outcome, Store, Work
+from archwright.session.context import RunContext
+from archwright.session.result import Result
+from archwright.session.stages import Report, StoppedError, stages_of
+
+__all__ = ["run_stages"]
+
+
+def run_stages(
+    context: RunContext, store: Store, executor: Executor[Job, Outcome], listener: Listener
+) -> Result:
+    """Run all stages that are still to be run, with the store locked and the run's folder in place."""
+    stages = stages_of(context.config)
+    steps = {kind: step for stage in stages for kind, step in stage.steps(context).items()}
+    with store:
+        context.open(store, executor, listener)
+        store.put("state", "running")
+        context.log(context.notes)
+        state = "failed"
+        try:
+            executor.open(Work(steps, context.config.objectives))
+            with context.interrupts.watched(listener):
+                for stage in stages:
+                    stage.run(context)
+            state = "completed"
+        except StoppedError:
+            state = "stopped"
+        except KeyboardInterrupt:
+            state = "stopped"
+            executor.close(now=True)
+            raise
+        finally:
+            executor.close(now=state == "failed")
+            store.put("state", state)
+            Report().run(context)
+        return Result(context.run(), context.space, context.task)
