@@ -9,7 +9,7 @@ from torch import nn
 
 from archwright.errors import ExportError
 from archwright.export import save_weights
-from archwright.export.template import LOADING
+from archwright.export.source.template import LOADING
 
 PRINTED = {"torch": torch, "nn": nn}
 exec("import json, struct\nfrom pathlib import Path\nWEIGHTS = None\n" + LOADING, PRINTED)

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from archwright.errors import ExportError
 from archwright.export.comparing import difference, evaluating, outputs_of, random_batches
-from archwright.export.origins import is_public
 from archwright.export.reading import files_named_in, files_read
+from archwright.export.source.origins import is_public
 
 __all__ = ["check_printed"]
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from archwright.export.origins import is_installed
+from archwright.export.source.origins import is_installed
 
 __all__ = ["files_named_in", "files_read"]
 

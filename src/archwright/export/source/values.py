@@ -16,8 +16,8 @@ import torch
 from torch import nn
 
 from archwright.errors import ExportError
-from archwright.export.layout import Document, Group, call_of, followed
-from archwright.export.origins import is_named
+from archwright.export.source.layout import Document, Group, call_of, followed
+from archwright.export.source.origins import is_named
 
 __all__ = ["Values"]
 

@@ -12,9 +12,9 @@ from types import MethodType, ModuleType
 from typing import Any
 
 from archwright.errors import ExportError
-from archwright.export.definitions import Definition, Import, Reference, Target
-from archwright.export.layout import Document, Name, followed
-from archwright.export.origins import (
+from archwright.export.source.definitions import Definition, Import, Reference, Target
+from archwright.export.source.layout import Document, Name, followed
+from archwright.export.source.origins import (
     attribute_of,
     global_names_of,
     is_named,
@@ -22,9 +22,9 @@ from archwright.export.origins import (
     public_class_of,
     public_name_of,
 )
-from archwright.export.scopes import Use, uses_of
-from archwright.export.statements import Statement, binding_of, module_of, statement_of
-from archwright.export.values import Values
+from archwright.export.source.scopes import Use, uses_of
+from archwright.export.source.statements import Statement, binding_of, module_of, statement_of
+from archwright.export.source.values import Values
 from archwright.spaces import Expression
 
 __all__ = ["Inliner"]

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from archwright.errors import ExportError
-from archwright.export.layout import lay_out
-from archwright.export.values import Values
+from archwright.export.source.layout import lay_out
+from archwright.export.source.values import Values
 
 SCOPE = {
     "torch": torch,

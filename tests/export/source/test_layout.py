@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archwright.export.layout import Group, Name, call_of, followed, lay_out, names_in
+from archwright.export.source.layout import Group, Name, call_of, followed, lay_out, names_in
 
 
 def no_names(target):

@@ -12,8 +12,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from archwright.errors import ExportError
-from archwright.export.definitions import Definition, Import, Reference, Target
-from archwright.export.layout import lay_out
+from archwright.export.source.definitions import Definition, Import, Reference, Target
+from archwright.export.source.layout import lay_out
 
 __all__ = ["import_lines", "names_for", "text_of"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch.nn
 
-from archwright.export.scopes import uses_of
+from archwright.export.source.scopes import uses_of
 
 MODULES = [
     Path(torch.nn.__file__).parent / "modules" / f"{name}.py" for name in ("conv", "transformer", "module")

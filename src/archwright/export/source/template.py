@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archwright.export.definitions import Import
+from archwright.export.source.definitions import Import
 
 __all__ = ["IMPORTS", "LOADING", "RESERVED", "WEIGHTS", "heading", "summary"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
-from archwright.export.layout import Document, names_in
-from archwright.export.scopes import Use, Uses
-from archwright.export.statements import Statement
+from archwright.export.source.layout import Document, names_in
+from archwright.export.source.scopes import Use, Uses
+from archwright.export.source.statements import Statement
 
 __all__ = ["Definition", "Import", "Reference", "Target", "in_order", "reachable"]
 

@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from torch.nn.modules.lazy import LazyModuleMixin
 
 from archwright.errors import ExportError, SpaceError
-from archwright.export import template
-from archwright.export.definitions import Definition, in_order, reachable
-from archwright.export.expressions import Expressions, Variable
-from archwright.export.inline import Inliner
-from archwright.export.layout import Document, lay_out, names_in
-from archwright.export.rewriting import import_lines, names_for, text_of
+from archwright.export.source import template
+from archwright.export.source.definitions import Definition, in_order, reachable
+from archwright.export.source.expressions import Expressions, Variable
+from archwright.export.source.inline import Inliner
+from archwright.export.source.layout import Document, lay_out, names_in
+from archwright.export.source.rewriting import import_lines, names_for, text_of
 from archwright.spaces import Architecture, Call, Decision, Space, resolve
 from archwright.spaces.build import construct, dry_run
 

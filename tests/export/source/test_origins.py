@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from archwright.export.origins import global_names_of, is_named, is_public, public_name_of
+from archwright.export.source.origins import global_names_of, is_named, is_public, public_name_of
 
 SENTINEL = object()
 

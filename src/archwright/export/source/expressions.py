@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from archwright.errors import ExportError
-from archwright.export.inline import Inliner
-from archwright.export.layout import Document, Group, Name, call_of
-from archwright.export.values import Values
+from archwright.export.source.inline import Inliner
+from archwright.export.source.layout import Document, Group, Name, call_of
+from archwright.export.source.values import Values
 from archwright.spaces import Call, walk_calls
 
 __all__ = ["Expressions", "Variable"]
