@@ -26,7 +26,7 @@ def search(name: str, seed: int) -> bool:
     torch.manual_seed(seed)
     task = known_best_task(seed)
     method = make_method(name, seed=seed, **options)
-    method.setup(Supernet(known_best_space(), task.example()), task)
+    method.setup(Supernet(known_best_space(), task.example_arguments()), task)
     while method.done < method.epochs:
         method.epoch()
     return is_best(method.derive(1)[0])

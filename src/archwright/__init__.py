@@ -14,8 +14,9 @@ from archwright.lazy import imported_on_use
 if TYPE_CHECKING:
     from archwright import tasks
     from archwright.errors import ArchwrightError
-    from archwright.estimators.training import Recipe, Training
+    from archwright.estimators.training import Training
     from archwright.experiments import Budget, Run, open_run
+    from archwright.learning import Recipe
     from archwright.objectives import FunctionMeter, Meter, Objective
     from archwright.session import Result, export_trial, resume, search
     from archwright.spaces import (

@@ -4,7 +4,7 @@ import sys
 import pytest
 
 import archwright.estimators
-import archwright.estimators.training
+import archwright.learning
 
 
 def test_the_room_loads_no_torch_before_it_is_needed():
@@ -16,7 +16,7 @@ def test_the_room_loads_no_torch_before_it_is_needed():
     assert done.stdout.strip() == "['tabular', 'training', 'weight_sharing'] []"
 
 
-@pytest.mark.parametrize("room", [archwright.estimators, archwright.estimators.training])
+@pytest.mark.parametrize("room", [archwright.estimators, archwright.learning])
 def test_every_name_of_the_contents_is_there(room):
     assert all(hasattr(room, name) for name in room.__all__)
     with pytest.raises(AttributeError, match="no attribute 'Trainin'"):

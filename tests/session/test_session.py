@@ -71,7 +71,7 @@ def test_the_model_scores_what_the_run_says(result: aw.Result) -> None:
     network, task = result.model(), aw.tasks.digits()
     inputs, targets = zip(*(task.test[i] for i in range(len(task.test))), strict=True)
     with torch.no_grad():
-        metrics = task.metrics(network(torch.stack(inputs)), torch.stack(targets))
+        metrics = task.scores(network(torch.stack(inputs)), torch.stack(targets))
     assert result.test is not None
     assert metrics["accuracy"] == pytest.approx(result.test["accuracy"])
     with pytest.raises(SearchError, match="was not retrained"):
@@ -257,7 +257,7 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
         aw.open_run(tmp_path / "none")
 
 
-class Volumes(aw.tasks.Task):
+class Volumes(aw.tasks.Supervised):
     """The digits as volumes of one layer, for which there is no hand-made network."""
 
     def __init__(self) -> None:
@@ -270,16 +270,11 @@ class Volumes(aw.tasks.Task):
             for part in (self.digits.train, self.digits.validation, self.digits.test)
         )
 
-    def loss(
-        self, outputs: torch.Tensor, targets: torch.Tensor, label_smoothing: float = 0.0
-    ) -> torch.Tensor:
-        return self.digits.loss(outputs, targets, label_smoothing)
+    def criterion(self, outputs: torch.Tensor, targets: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor:
+        return self.digits.criterion(outputs, targets, smoothing)
 
-    def metrics(self, outputs: torch.Tensor, targets: torch.Tensor) -> dict[str, float]:
-        return self.digits.metrics(outputs, targets)
-
-    def example(self) -> torch.Tensor:
-        return self.digits.example().unsqueeze(1)
+    def scores(self, outputs: torch.Tensor, targets: torch.Tensor) -> dict[str, float]:
+        return self.digits.scores(outputs, targets)
 
 
 def test_inputs_without_a_hand_made_network_are_searched_without_it(tmp_path: Path) -> None:

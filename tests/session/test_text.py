@@ -50,7 +50,7 @@ def test_the_model_scores_what_the_run_says(result: aw.Result) -> None:
     with torch.no_grad():
         scores = result.model()(windows)
     assert result.test is not None
-    assert task.metrics(scores, targets)["loss"] == pytest.approx(result.test["loss"])
+    assert task.scores(scores, targets)["loss"] == pytest.approx(result.test["loss"])
 
 
 def test_the_exported_network_is_plain_and_says_what_it_takes(result: aw.Result) -> None:
@@ -58,7 +58,7 @@ def test_the_exported_network_is_plain_and_says_what_it_takes(result: aw.Result)
     source = (best / "model.py").read_text()
     assert "archwright" not in source.split('"""', 2)[2]
     module = runpy.run_path(str(best / "model.py"))
-    windows = _task().example()
+    windows = _task().example()[0]
     with torch.no_grad():
         torch.testing.assert_close(module["load"]()(windows), result.model()(windows))
     card = (best / "card.md").read_text()

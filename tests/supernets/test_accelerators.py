@@ -30,7 +30,7 @@ from archwright.supernets import Supernet
 from archwright.supernets.accelerators import accelerate
 
 space, task = made_of("images")
-supernet = Supernet(space, task.example())
+supernet = Supernet(space, task.example_arguments())
 assert accelerate(supernet) == ("channels_last",)
 try:
     accelerate(supernet, ["kernels"])

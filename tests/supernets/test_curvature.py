@@ -60,7 +60,7 @@ def test_flat_functions_have_eigenvalue_zero() -> None:
 def method_for(cells: aw.Space, images: Task, dtype: torch.dtype) -> Bilevel:
     torch.manual_seed(0)
     method = Bilevel(Softmax(), batch_size=16, eigenvalue=True)
-    method.setup(Supernet(cells, images.example()).to(dtype), images)
+    method.setup(Supernet(cells, images.example_arguments()).to(dtype), images)
     drawn = torch.Generator().manual_seed(1)
     for alpha in method.policy.parameters():
         alpha.data = torch.randn(alpha.shape, generator=drawn).to(dtype)
@@ -75,7 +75,7 @@ def exact(method: Bilevel, images: Task) -> Tensor:
     inputs, targets = next(data.examples.batches([data.positions[:16]]))
     parameters = method.policy.parameters()
     method.supernet.set_gates(method.policy.architecture_gates(0.0))
-    loss = images.loss(method.supernet(inputs).double(), targets)
+    loss = images.loss(method.supernet(inputs).double(), (inputs, targets))
     gradients = torch.autograd.grad(loss, parameters, create_graph=True)
     flat = torch.cat([gradient.flatten() for gradient in gradients])
     rows = [

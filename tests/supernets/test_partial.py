@@ -66,7 +66,7 @@ def test_a_mixture_is_the_papers_on_a_quarter_of_the_channels(stride: int) -> No
 
 
 def test_only_the_corners_of_weights_learn_and_one_path_is_untouched(cells: aw.Space, images: Task) -> None:
-    plain, supernet = Supernet(cells, images.example()), Supernet(cells, images.example())
+    plain, supernet = Supernet(cells, images.example_arguments()), Supernet(cells, images.example_arguments())
     supernet.load_state_dict(plain.state_dict())
     PartialChannels(4).install(supernet)
     assert supernet.state_dict().keys() == plain.state_dict().keys()
@@ -93,7 +93,7 @@ def test_only_the_corners_of_weights_learn_and_one_path_is_untouched(cells: aw.S
 
 
 def test_statistics_of_norms_are_borrowed_too(cells: aw.Space, images: Task) -> None:
-    supernet = Supernet(cells, images.example())
+    supernet = Supernet(cells, images.example_arguments())
     PartialChannels(4).install(supernet)
     norm = next(m for n, m in supernet.named_modules() if "conv_3x3.3" in n)
     with supernet.on(mixtures(supernet)):

@@ -50,7 +50,7 @@ def test_norms_are_recalibrated_on_all_kinds_of_examples_though_they_stand_in_or
     space = aw.Space(
         aw.layer(nn.Sequential, aw.layer(nn.BatchNorm1d, 1), aw.layer(nn.Linear, 1, 2, bias=bias))
     )
-    supernet = Supernet(space, task.example())
+    supernet = Supernet(space, task.example_arguments())
     architecture = space.architecture({"bias": True})
     with torch.no_grad():
         linear = supernet.network[1].shared

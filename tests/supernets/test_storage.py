@@ -34,7 +34,7 @@ def task() -> Task:
 @pytest.fixture(scope="module")
 def trained(task: Task) -> Supernet:
     torch.manual_seed(0)
-    supernet = Supernet(small_space(), task.example())
+    supernet = Supernet(small_space(), task.example_arguments())
     method = make_method("spos", epochs=4)
     method.setup(supernet, task)
     for _ in range(4):
@@ -44,7 +44,7 @@ def trained(task: Task) -> Supernet:
 
 def test_what_was_written_is_read(trained: Supernet, task: Task, tmp_path: Path) -> None:
     save_supernet(trained, tmp_path / "supernet.pt")
-    read = load_supernet(small_space(), task.example(), tmp_path / "supernet.pt")
+    read = load_supernet(small_space(), task.example_arguments(), tmp_path / "supernet.pt")
     assert all(torch.equal(tensor, read.state_dict()[name]) for name, tensor in trained.state_dict().items())
 
 
@@ -61,14 +61,14 @@ def test_allowed_values_and_scale_are_kept(tmp_path: Path) -> None:
 def test_a_missing_corrupt_or_foreign_file_is_told(trained: Supernet, task: Task, tmp_path: Path) -> None:
     path = tmp_path / "supernet.pt"
     with pytest.raises(RunError, match="cannot be read"):
-        load_supernet(small_space(), task.example(), path)
+        load_supernet(small_space(), task.example_arguments(), path)
     path.write_bytes(b"not a supernet")
     with pytest.raises(RunError, match="search anew"):
-        load_supernet(small_space(), task.example(), path)
+        load_supernet(small_space(), task.example_arguments(), path)
     save_supernet(trained, path)
     other = aw.spaces.zoo.make_space("chain", task.input_shape, task.outputs)
     with pytest.raises(RunError, match="of another space"):
-        load_supernet(other, task.example(), path)
+        load_supernet(other, task.example_arguments(), path)
 
 
 def test_shared_scores_tell_trained_weights_from_new_ones(trained: Supernet, task: Task) -> None:
@@ -79,7 +79,9 @@ def test_shared_scores_tell_trained_weights_from_new_ones(trained: Supernet, tas
     assert scores == shared_score(trained, architecture, task)
     assert all(torch.equal(before[name], tensor) for name, tensor in trained.state_dict().items())
     torch.manual_seed(5)
-    assert shared_score(Supernet(small_space(), task.example()), architecture, task)["accuracy"] < 0.4
+    assert (
+        shared_score(Supernet(small_space(), task.example_arguments()), architecture, task)["accuracy"] < 0.4
+    )
 
 
 def test_uniform_sampling_proposes_by_shared_scores(trained: Supernet, task: Task) -> None:
@@ -107,7 +109,7 @@ class TestWeightSharing(EstimatorContract):
     def make(space: aw.Space) -> WeightSharing:
         task = make_task("digits")
         torch.manual_seed(0)
-        return WeightSharing(space, task, Supernet(space, task.example()), accelerator="cpu")
+        return WeightSharing(space, task, Supernet(space, task.example_arguments()), accelerator="cpu")
 
 
 def test_the_estimator_reads_a_file(trained: Supernet, task: Task, tmp_path: Path) -> None:
@@ -118,7 +120,7 @@ def test_the_estimator_reads_a_file(trained: Supernet, task: Task, tmp_path: Pat
         candidate, LocalTrial()
     )
     assert from_file.metrics == WeightSharing(space, task, trained).estimate(candidate, LocalTrial()).metrics
-    plain = space.build(candidate.architecture, task.example())
+    plain = space.build(candidate.architecture, task.example_arguments())
     assert from_file.metrics["params"] == sum(p.numel() for p in plain.parameters())
 
 

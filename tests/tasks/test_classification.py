@@ -26,7 +26,7 @@ def scores_and_labels(seed, size, present=CLASSES):
 @pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true", "ignore:A single label was found")
 def test_metrics_agree_with_scikit_learn(task, seed, size, present):
     scores, labels = scores_and_labels(seed, size, present)
-    found = task.metrics(scores, labels)
+    found = task.scores(scores, labels)
     predicted = scores.argmax(1)
     assert found == pytest.approx(
         {
@@ -41,7 +41,7 @@ def test_metrics_agree_with_scikit_learn(task, seed, size, present):
 def test_loss_is_cross_entropy_and_can_be_differentiated(task):
     scores, labels = scores_and_labels(1, 12)
     scores.requires_grad_()
-    loss = task.loss(scores, labels)
+    loss = task.criterion(scores, labels)
     loss.backward()
     picked = scores.detach().log_softmax(1)[torch.arange(12), labels]
     assert loss.item() == pytest.approx(-picked.mean().item())
@@ -50,19 +50,19 @@ def test_loss_is_cross_entropy_and_can_be_differentiated(task):
 
 def test_smoothing_changes_the_loss_but_not_the_metric(task):
     scores, labels = scores_and_labels(2, 12)
-    plain, smooth = task.loss(scores, labels), task.loss(scores, labels, label_smoothing=0.2)
+    plain, smooth = task.criterion(scores, labels), task.criterion(scores, labels, smoothing=0.2)
     uniform = -scores.log_softmax(1).mean()
     assert smooth.item() == pytest.approx((0.8 * plain + 0.2 * uniform).item(), rel=1e-5)
-    assert task.metrics(scores, labels)["loss"] == pytest.approx(plain.item())
+    assert task.scores(scores, labels)["loss"] == pytest.approx(plain.item())
 
 
 def test_half_precision_is_scored_in_full(task):
     scores, labels = scores_and_labels(3, 12)
-    assert task.loss(scores.bfloat16(), labels).dtype == torch.float32
+    assert task.criterion(scores.bfloat16(), labels).dtype == torch.float32
 
 
 @pytest.mark.parametrize("method", ["loss", "metrics"])
 @pytest.mark.parametrize("shape", [(6,), (6, 3), (5, CLASSES), (6, CLASSES, 1)])
 def test_outputs_of_another_shape_are_refused(task, method, shape):
-    with pytest.raises(TaskError, match=r"gives shape \(6, 4\) for 6 inputs.*linear layer of 4 outputs"):
-        getattr(task, method)(torch.zeros(shape), torch.zeros(6, dtype=torch.long))
+    with pytest.raises(TaskError, match=r"tensor of shape \(6, 4\) for 6 inputs.*layer of 4 outputs"):
+        getattr(task, method)(torch.zeros(shape), (torch.zeros(6, 3), torch.zeros(6, dtype=torch.long)))

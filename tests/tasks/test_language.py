@@ -34,8 +34,8 @@ def test_what_it_says_of_itself() -> None:
     assert (task.input_shape, task.output_shape) == ((5,), (5, 4))
     assert task.has_symbols
     assert task.classes == ("a", "b", "space", "newline")
-    assert task.example().shape == (2, 5)
-    assert task.example().dtype == torch.int64
+    assert task.example()[0].shape == (2, 5)
+    assert task.example()[0].dtype == torch.int64
     told = json.loads(json.dumps(task.describe(), allow_nan=False))
     assert told["input_type"] == "int64"
     assert "5 characters at a time" in told["preprocessing"]["steps"][0]
@@ -59,16 +59,16 @@ def test_loss_and_metrics_by_hand() -> None:
             wanted = int(targets[example, step])
             nats += math.log(sum(map(math.exp, scores))) - scores[wanted]
             hits += scores.index(max(scores)) == wanted
-    metrics = task.metrics(outputs, targets)
+    metrics = task.scores(outputs, targets)
     assert metrics["loss"] == pytest.approx(nats / 10)
     assert metrics["perplexity"] == pytest.approx(math.exp(nats / 10))
     assert metrics["bits_per_character"] == pytest.approx(nats / 10 / math.log(2))
     assert metrics["accuracy"] == pytest.approx(hits / 10)
-    assert task.loss(outputs, targets).item() == pytest.approx(nats / 10, rel=1e-5)
+    assert task.criterion(outputs, targets).item() == pytest.approx(nats / 10, rel=1e-5)
 
 
 def test_a_network_that_knows_nothing_has_as_much_perplexity_as_there_are_symbols() -> None:
-    metrics = _task().metrics(torch.zeros(2, 5, 4), torch.zeros(2, 5, dtype=torch.int64))
+    metrics = _task().scores(torch.zeros(2, 5, 4), torch.zeros(2, 5, dtype=torch.int64))
     assert metrics["perplexity"] == pytest.approx(4)
     assert metrics["bits_per_character"] == pytest.approx(2)
 
@@ -79,21 +79,23 @@ def test_label_smoothing_mixes_in_the_mean_over_all_symbols() -> None:
     each = -outputs.log_softmax(dim=-1)
     hard = each.gather(2, targets[..., None]).mean()
     expected = 0.9 * hard + 0.1 * each.mean()
-    torch.testing.assert_close(task.loss(outputs, targets, label_smoothing=0.1), expected)
+    torch.testing.assert_close(task.criterion(outputs, targets, smoothing=0.1), expected)
 
 
 def test_a_loss_that_is_too_large_still_has_a_perplexity() -> None:
     outputs = torch.zeros(2, 5, 4)
     outputs[..., 1] = 1e6
-    metrics = _task().metrics(outputs, torch.zeros(2, 5, dtype=torch.int64))
+    metrics = _task().scores(outputs, torch.zeros(2, 5, dtype=torch.int64))
     assert metrics["loss"] == pytest.approx(1e6)
     assert math.isfinite(metrics["perplexity"])
 
 
 @pytest.mark.parametrize("shape", [(2, 4), (2, 4, 5), (2, 5, 3), (3, 5, 4)])
 def test_other_outputs_are_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(TaskError, match=r"expected a network that gives shape \(2, 5, 4\) for 2 inputs"):
-        _task().loss(torch.zeros(shape), torch.zeros(2, 5, dtype=torch.int64))
+    with pytest.raises(
+        TaskError, match=r"expected the network to give a tensor of shape \(2, 5, 4\) for 2 inputs"
+    ):
+        _task().loss(torch.zeros(shape), (torch.zeros(2, 5), torch.zeros(2, 5, dtype=torch.int64)))
 
 
 def test_text_goes_to_numbers_and_back() -> None:

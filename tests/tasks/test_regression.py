@@ -22,7 +22,7 @@ def test_metrics_agree_with_scikit_learn_in_the_unit_of_the_target(seed, size, o
     drawn = torch.Generator().manual_seed(seed)
     predicted, actual = torch.randn(2, size, outputs, generator=drawn, dtype=torch.float64)
     in_unit = task.preprocessing.restore(actual), task.preprocessing.restore(predicted)
-    assert task.metrics(predicted, actual) == pytest.approx(
+    assert task.scores(predicted, actual) == pytest.approx(
         {
             "r2": reference.r2_score(*in_unit),
             "rmse": reference.root_mean_squared_error(*in_unit),
@@ -37,8 +37,8 @@ def test_metrics_agree_with_scikit_learn_in_the_unit_of_the_target(seed, size, o
 def test_targets_that_do_not_vary_have_an_r2_of_one_or_none():
     task, _ = make(1)
     same = torch.zeros(3, 1)
-    assert task.metrics(same, same)["r2"] == 1
-    assert task.metrics(same + 1, same)["r2"] == 0
+    assert task.scores(same, same)["r2"] == 1
+    assert task.scores(same + 1, same)["r2"] == 0
 
 
 def test_the_parts_hold_standardised_targets_of_which_training_is_the_measure():
@@ -63,7 +63,7 @@ def test_loss_is_the_standardised_squared_error_and_ignores_smoothing():
     task, _ = make(1)
     outputs = torch.randn(8, 1, requires_grad=True)
     targets = torch.randn(8, 1)
-    loss = task.loss(outputs, targets, label_smoothing=0.5)
+    loss = task.criterion(outputs, targets, smoothing=0.5)
     loss.backward()
     assert loss.item() == pytest.approx((outputs - targets).square().mean().item())
     assert outputs.grad.abs().sum() > 0
@@ -73,7 +73,7 @@ def test_loss_is_the_standardised_squared_error_and_ignores_smoothing():
 @pytest.mark.parametrize("shape", [(6,), (6, 2), (1, 1)])
 def test_outputs_that_would_be_broadcast_are_refused(method, shape):
     task, _ = make(1)
-    with pytest.raises(TaskError, match=r"outputs and targets of shape \(6, 1\)"):
-        getattr(task, method)(torch.zeros(shape), torch.zeros(6, 1))
-    with pytest.raises(TaskError, match=r"outputs and targets of shape \(6, 1\)"):
-        getattr(task, method)(torch.zeros(6, 1), torch.zeros(6))
+    with pytest.raises(TaskError, match=r"a tensor of shape \(6, 1\) for 6 inputs"):
+        getattr(task, method)(torch.zeros(shape), (torch.zeros(6, 2), torch.zeros(6, 1)))
+    with pytest.raises(TaskError, match=r"targets of shape \(6, 1\), as the outputs are, got \(6,\)"):
+        getattr(task, method)(torch.zeros(6, 1), (torch.zeros(6, 2), torch.zeros(6)))

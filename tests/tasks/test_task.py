@@ -57,8 +57,8 @@ def test_items_have_the_promised_shapes_and_types(task):
             else:
                 assert targets.shape == (task.outputs,)
                 assert targets.dtype == torch.float32
-    assert task.example().shape == (2, *task.input_shape)
-    assert torch.equal(task.example()[1], task.train[1][0])
+    assert task.example()[0].shape == (2, *task.input_shape)
+    assert torch.equal(task.example()[0][1], task.train[1][0])
 
 
 def test_the_split_counts_the_parts(task):
@@ -69,7 +69,7 @@ def test_the_split_counts_the_parts(task):
 
 def test_the_default_metric_is_measured_and_known(task):
     targets = torch.stack([target for _, target in task.validation])
-    found = task.metrics(torch.randn(len(targets), task.outputs), targets)
+    found = task.scores(torch.randn(len(targets), task.outputs), targets)
     assert task.metric in found
     assert set(found) <= set(DIRECTIONS)
 

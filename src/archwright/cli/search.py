@@ -125,8 +125,8 @@ def search(
     from archwright.cli.output import conclude
     from archwright.cli.values import keyed
     from archwright.errors import UsageError
-    from archwright.estimators.training import Recipe
     from archwright.experiments import Budget
+    from archwright.learning import Recipe
     from archwright.objectives import parse_limit, parse_objective
     from archwright.session import search as run_search
     from archwright.trials import Fidelity

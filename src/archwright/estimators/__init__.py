@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from archwright.estimators.estimator import Estimator
 from archwright.estimators.registry import ESTIMATORS
 from archwright.estimators.tabular import Row, TabularEstimator
-from archwright.estimators.training.recipe import Recipe
+from archwright.learning.recipe import Recipe
 
 if TYPE_CHECKING:
-    from archwright.estimators.training.training import Training
+    from archwright.estimators.training import Training
     from archwright.estimators.weight_sharing import WeightSharing
 
 __all__ = ["ESTIMATORS", "Estimator", "Recipe", "Row", "TabularEstimator", "Training", "WeightSharing"]
@@ -18,7 +18,7 @@ __all__ = ["ESTIMATORS", "Estimator", "Recipe", "Row", "TabularEstimator", "Trai
 
 def __getattr__(name: str) -> Any:
     if name == "Training":
-        from archwright.estimators.training.training import Training
+        from archwright.estimators.training import Training
 
         return Training
     if name == "WeightSharing":

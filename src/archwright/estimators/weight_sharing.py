@@ -10,7 +10,7 @@ import torch
 
 from archwright.errors import TrialError
 from archwright.estimators.estimator import Estimator
-from archwright.estimators.training.devices import make_fabric
+from archwright.learning.devices import make_fabric
 from archwright.objectives import CHEAP, measure_cheap
 from archwright.spaces import Space
 from archwright.supernets import Supernet, shared_score
@@ -52,7 +52,7 @@ class WeightSharing(Estimator):
         if self._supernet is None:
             assert self.path is not None
             device = make_fabric(self.accelerator, 1, "32-true").device
-            self._supernet = load_supernet(self.space, self.task.example(), self.path).to(device)
+            self._supernet = load_supernet(self.space, self.task.example_arguments(), self.path).to(device)
         return self._supernet
 
     def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
@@ -67,7 +67,7 @@ class WeightSharing(Estimator):
             raise TrialError(
                 "the outputs by shared weights are not finite; train the supernet with a smaller step"
             )
-        example = self.task.example()
+        example = self.task.example_arguments()
         cheap = measure_cheap(CHEAP, self.space.build(candidate.architecture, example), example)
         return Measurement({**scores, **cheap}, seconds=time.perf_counter() - begin)
 

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy
 
 from archwright.errors import RunError
-from archwright.estimators.training import Recipe
 from archwright.experiments.budget import Budget
 from archwright.experiments.format1 import task_entries, upgraded
 from archwright.experiments.records import decode, encode
+from archwright.learning import Recipe
 from archwright.objectives import Objective
 from archwright.trials import FULL, Fidelity
 

@@ -61,7 +61,7 @@ class SupernetTraining:
         """
         from archwright.supernets import check
 
-        if problems := check(self.space, self.method, self.task.example()):
+        if problems := check(self.space, self.method, self.task.example_arguments()):
             listed = "\n".join(f"  {problem}" for problem in problems)
             raise UsageError(f"the method cannot share weights over all decisions of this space:\n{listed}")
 
@@ -146,13 +146,14 @@ class SupernetTraining:
     def _set_up(self) -> OneShot:
         """The method with its supernet, at its last checkpoint where there is one."""
         if not self._is_set_up:
-            from archwright.estimators.training.devices import isolated, make_fabric
+            from archwright.learning.devices import make_fabric
+            from archwright.learning.randomness import seeded
             from archwright.supernets import Supernet
             from archwright.supernets.storage import load_state
 
             device = make_fabric(self.accelerator, 1, "32-true").device
-            with isolated(self.seed, device, None):
-                supernet = Supernet(self.space, self.task.example()).to(device)
+            with seeded(self.seed, device):
+                supernet = Supernet(self.space, self.task.example_arguments()).to(device)
                 self.method.setup(supernet, self.task)
             if (self.folder / CHECKPOINT).exists():
                 state = load_state(self.folder / CHECKPOINT)

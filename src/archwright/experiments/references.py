@@ -77,9 +77,9 @@ def resolve_space(reference: str, task: Task) -> Space:
             takes, gives = ("symbols", "amounts") if SPACES[reference].symbols else ("amounts", "symbols")
             raise SpaceError(
                 f"the space {reference!r} takes {takes}, but the inputs of the task {task.name!r} are {gives}; take "
-                f"{default_space(task.input_shape, symbols=task.has_symbols)!r}"
+                f"{default_space(task.signature()[0], symbols=task.has_symbols)!r}"
             )
-        space: Space = make_space(reference, task.input_shape, task.outputs)
+        space: Space = make_space(reference, *task.signature())
         return space
     made = load_object(reference)
     if not isinstance(made, Space | Expression) and callable(made):

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from archwright.errors import ArchwrightError, UsageError
 from archwright.estimators.estimator import Estimator
@@ -19,8 +19,6 @@ from archwright.spaces import Space
 from archwright.trials import Candidate, LocalTrial, Measurement, TrialState
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from archwright.estimators.training import Training
 
 __all__ = ["Evaluation", "Infeasible", "Retraining", "Step", "Work"]
@@ -94,11 +92,11 @@ class Evaluation:
         space: Builds the networks that cheap objectives are read off.
         estimator: Measures the rest.
         objectives: What the search looks at.
-        example: Two inputs, shape (2, ...), to size and count networks with; None where there is no task.
+        example: Arguments of a network for two examples, to size and count networks with; None where there is no task.
     """
 
     def __init__(
-        self, space: Space, estimator: Estimator, objectives: Sequence[Objective], example: Tensor | None
+        self, space: Space, estimator: Estimator, objectives: Sequence[Objective], example: Any
     ) -> None:
         self.space, self.estimator, self.example = space, estimator, example
         self.objectives = tuple(objectives)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any, final
 
 from archwright.errors import UsageError
 from archwright.objectives.meter import Meter
+from archwright.spaces.build import arguments_of, first_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from torch import Tensor, nn
+    from torch import nn
 
 __all__ = ["Flops", "count_flops"]
 
@@ -23,10 +25,10 @@ class Flops(Meter):
 
     def measure(self, network: nn.Module, *args: Any, **kwargs: Any) -> float:
         """The count."""
-        return count_flops(network, args[0])
+        return count_flops(network, (args, kwargs))
 
 
-def count_flops(network: nn.Module, example: Tensor) -> int:
+def count_flops(network: nn.Module, example: Any) -> int:
     """The floating-point operations of one forward pass on one example, in evaluation mode.
 
     Counted by torch's own `FlopCounterMode`: matrix products, convolutions, recurrent layers and attention,
@@ -37,10 +39,13 @@ def count_flops(network: nn.Module, example: Tensor) -> int:
 
     Args:
         network: A network. Its mode, weights and buffers are left as they were.
-        example: A batch of inputs, shape (N, ...) with N >= 1; the first is used.
+        example: A batch of inputs, shape (N, ...) with N >= 1, or a pair (args, kwargs). Where all arguments are
+            tensors of one length the first of each is used, or all of them if the network cannot take that (a graph,
+            whose edges are no examples).
 
     Returns:
-        A count; fewer is better. It is that of one example, whatever N is.
+        A count; fewer is better. It is that of one example, whatever N is, or of one call where an example cannot be
+        told apart.
 
     Raises:
         UsageError: When the example is an empty batch.
@@ -49,23 +54,57 @@ def count_flops(network: nn.Module, example: Tensor) -> int:
     from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode
 
-    if example.ndim < 1 or len(example) < 1:
-        raise UsageError(f"expected a batch of at least one example, got the shape {tuple(example.shape)}")
+    whole, first = arguments_of(example), first_of(example)
+    values = [*whole[0], *whole[1].values()]
+    if values and all(hasattr(value, "ndim") and (not value.ndim or not len(value)) for value in values):
+        raise UsageError(f"expected a batch of at least one example, got the shape {tuple(values[0].shape)}")
     modes = [(module, module.training) for module in network.modules()]
     fast_path = torch.backends.mha.get_fastpath_enabled()
-    counter = FlopCounterMode(display=False, custom_mapping={torch.ops.aten.mkldnn_rnn_layer: _lstm_flops})
     try:
         network.eval()
         # The fused paths hide their matrix products from the counter.
         torch.backends.mha.set_fastpath_enabled(False)
         # With gradients: without, the counter stumbles over a module that gives a view of its own parameter.
-        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), counter:
-            network(example[:1])
+        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
+            # Only where there are several arguments may the first of each be no example.
+            for last, (args, kwargs) in enumerate((first, whole)):
+                counter = FlopCounterMode(display=False, custom_mapping=_products())
+                try:
+                    with counter:
+                        network(*args, **kwargs)
+                    break
+                except Exception:
+                    if last or len(values) == 1:
+                        raise
     finally:
         torch.backends.mha.set_fastpath_enabled(fast_path)
         for module, training in modes:
             module.training = training
     return int(counter.get_total_flops())
+
+
+def _products() -> dict[Any, Any]:
+    """Products that torch's counter does not know, by operator; each gets the shapes of the arguments."""
+    from torch import ops
+
+    aten = ops.aten
+    return {
+        aten.mkldnn_rnn_layer: _lstm_flops,
+        aten.mv: lambda matrix, vector, *_, **__: 2 * prod(matrix),
+        aten.addmv: lambda bias, matrix, vector, *_, **__: 2 * prod(matrix),
+        aten.dot: lambda left, right, *_, **__: 2 * prod(left),
+        aten.vdot: lambda left, right, *_, **__: 2 * prod(left),
+        aten.addr: lambda bias, left, right, *_, **__: 2 * prod(left) * prod(right),
+        aten.addbmm: lambda bias, left, right, *_, **__: 2 * prod(left) * right[-1],
+        aten._euclidean_dist: lambda left, right, *_, **__: 2 * prod(left) * right[-2],
+        aten._trilinear: _trilinear_flops,
+    }
+
+
+def _trilinear_flops(*shapes: Any, **_: Any) -> int:
+    """X A y of a bilinear layer: the product x A, then that with y; shapes (N, in1), (out, in1, in2), (N, in2)."""
+    (examples, first), (outputs, _, second) = shapes[0], shapes[1]
+    return int(2 * examples * outputs * (first * second + second))
 
 
 def _lstm_flops(

@@ -11,6 +11,7 @@ from archwright.errors import UsageError
 from archwright.objectives.direction import DIRECTIONS, Direction
 from archwright.references import load_object
 from archwright.registry import Entry, Registry
+from archwright.spaces.build import arguments_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -135,6 +136,5 @@ def measure_by(meters: Mapping[str, Meter], network: nn.Module, example: Any) ->
     Returns:
         Name to number, in the order of the meters.
     """
-    is_pair = isinstance(example, tuple) and len(example) == 2 and isinstance(example[1], dict)
-    args, kwargs = example if is_pair else ((example,), {})
+    args, kwargs = arguments_of(example)
     return {name: float(meter.measure(network, *args, **kwargs)) for name, meter in meters.items()}

@@ -38,7 +38,7 @@ def space_for(space: Space | str | None, task: Task) -> tuple[Space, str | None]
     if space is None:
         from archwright.spaces.zoo import default_space
 
-        name = default_space(task.input_shape, symbols=task.has_symbols)
+        name = default_space(task.signature()[0], symbols=task.has_symbols)
     else:
         name = space
     return resolve_space(name, task), name

@@ -150,14 +150,14 @@ def _write(run: Run, trial: Trial, space: Space, task: Task, folder: Path, onnx:
         onnx = (
             False  # a network that goes along a sequence is unrolled, which takes minutes: only where asked
         )
-    network = space.build(trial.architecture, task.example())
+    network = space.build(trial.architecture, task.example_arguments())
     load_weights(network, run.folder / trial.measurement.artifacts["weights"])
     exported = export_network(
         folder,
         space=space,
         architecture=trial.architecture,
         network=network.eval(),
-        example=task.example(),
+        example=task.example_arguments()[0][0],
         card=card_of(run, trial),
         onnx=onnx,
     )

@@ -110,7 +110,7 @@ class Result:
             known = ", ".join(str(t.number) for t in self.run.retrained) or "none"
             asked = "there is no winner yet" if trial is None else f"trial {trial} was not retrained"
             raise SearchError(f"{asked}, so no weights are kept; retrained trials: {known}")
-        network = self.space.build(wanted.candidate.architecture, self.task.example())
+        network = self.space.build(wanted.candidate.architecture, self.task.example_arguments())
         load_weights(network, self.folder / wanted.measurement.artifacts["weights"])
         return network.eval()
 

@@ -42,7 +42,7 @@ from archwright.tasks import Task
 from archwright.trials import FULL, Fidelity
 
 if TYPE_CHECKING:
-    from archwright.estimators.training import Recipe
+    from archwright.learning import Recipe
 
 __all__ = ["search"]
 
@@ -112,7 +112,7 @@ def search(
         UsageError: When an argument does not fit; nothing was run.
         SearchError: When no trial was completed.
     """
-    from archwright.estimators.training import Recipe
+    from archwright.learning import Recipe
 
     if retrain < 0:
         raise UsageError(f"expected retrain >= 0, got {retrain}")

@@ -83,7 +83,7 @@ class Search(RunStage):
 
     def steps(self, context: RunContext) -> Mapping[Stage, Step]:
         """Limits on what is read off a network first, then the estimate."""
-        objectives, example = context.config.objectives, context.task.example()
+        objectives, example = context.config.objectives, context.task.example_arguments()
         return {Stage.SEARCH: Evaluation(context.space, context.estimator, objectives, example)}
 
     def run(self, context: RunContext) -> None:
@@ -181,6 +181,6 @@ def _best(trials: Sequence[Trial], objectives: Sequence[Objective], most: int) -
 def _test(context: RunContext, space: Space, trial: Trial) -> dict[str, float]:
     if trial.measurement is None:
         raise SearchError(f"trial {trial.number} has no measurement")
-    network = space.build(trial.candidate.architecture, context.task.example())
+    network = space.build(trial.candidate.architecture, context.task.example_arguments())
     load_weights(network, context.folder / trial.measurement.artifacts["weights"])
     return context.training(space).test(network)

@@ -4,27 +4,46 @@ from __future__ import annotations
 
 import copy
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from archwright.errors import BuildError
 from archwright.spaces.architecture import Architecture
 from archwright.spaces.calls import Call, Resolvable, resolve
 from archwright.spaces.expression import rebuilt
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-__all__ = ["build", "construct", "dry_run"]
+__all__ = ["arguments_of", "build", "construct", "dry_run", "first_of", "shapes_of"]
 
 
-def build(space: Resolvable, architecture: Architecture, example: Tensor | None = None) -> Any:
+def arguments_of(example: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """How a network is called on an example.
+
+    Args:
+        example: A pair (args, kwargs) of a tuple and a dict; anything else, such as a tensor, is the one argument.
+    """
+    if isinstance(example, tuple) and len(example) == 2:
+        args, kwargs = example
+        if isinstance(args, tuple) and isinstance(kwargs, dict):
+            return args, kwargs
+    return (example,), {}
+
+
+def first_of(example: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments for the first of several examples; all of them where they are not tensors of one length."""
+    args, kwargs = arguments_of(example)
+    values = [*args, *kwargs.values()]
+    if not all(getattr(value, "ndim", 0) for value in values) or len({len(value) for value in values}) != 1:
+        return args, kwargs
+    return tuple(value[:1] for value in args), {name: value[:1] for name, value in kwargs.items()}
+
+
+def build(space: Resolvable, architecture: Architecture, example: Any = None) -> Any:
     """Build the network of an architecture: the user's and torch's own objects, nothing of Archwright.
 
     Args:
         space: The space.
         architecture: One of its architectures.
-        example: A batch of inputs, shape (N, ...), for one dry run that sizes lazy modules and finds
-            mismatched shapes early; None skips it.
+        example: A batch of inputs, shape (N, ...), or a pair (args, kwargs) of what the network is called with, for
+            one dry run that sizes lazy modules and finds mismatched shapes early; None skips it.
 
     Raises:
         BuildError: When a call fails. Names its place, its arguments and the decisions that led there.
@@ -66,12 +85,12 @@ def construct(root: Any) -> tuple[Any, dict[Call, Any]]:
     return make(root), made
 
 
-def dry_run(network: Any, example: Tensor, made: dict[Call, Any]) -> None:
+def dry_run(network: Any, example: Any, made: dict[Call, Any]) -> None:
     """Run a network once on an example, in evaluation mode: lazy modules take their size from it.
 
     Args:
         network: A module; changed where it has lazy parts.
-        example: A batch of inputs, shape (N, ...).
+        example: A batch of inputs, shape (N, ...), or a pair (args, kwargs).
         made: What each call returned, to name the one that failed.
 
     Raises:
@@ -84,14 +103,14 @@ def dry_run(network: Any, example: Tensor, made: dict[Call, Any]) -> None:
         raise BuildError(f"expected the space to build a torch.nn.Module, got {type(network).__name__}")
     modes = {module: module.training for module in network.modules()}
     network.eval()
+    args, kwargs = arguments_of(example)
     try:
         with torch.no_grad():
-            network(example)
+            network(*args, **kwargs)
     except Exception as error:
         told = _told(call) if (call := _culprit(error, made)) else type(network).__name__
         raise BuildError(
-            f"the network does not run on an input of shape {tuple(example.shape)}: in {told}: "
-            f"{_reason(error)}"
+            f"the network does not run on {shapes_of(example)}: in {told}: {_reason(error)}"
         ) from error
     finally:
         for module, training in modes.items():
@@ -102,6 +121,17 @@ def dry_run(network: Any, example: Tensor, made: dict[Call, Any]) -> None:
                 f"the lazy module {name.rpartition('.')[0]!r} was not reached by the forward pass, so it has "
                 "no size; use its sized form"
             )
+
+
+def shapes_of(example: Any) -> str:
+    """The shapes of the arguments of an example, for a message."""
+    args, kwargs = arguments_of(example)
+    values = [("", value) for value in args] + [(f"{name} ", value) for name, value in kwargs.items()]
+    told = [
+        f"{name}of shape {tuple(value.shape)}" if hasattr(value, "shape") else f"{name}{type(value).__name__}"
+        for name, value in values
+    ]
+    return f"an input {told[0]}" if len(told) == 1 and not kwargs else f"the inputs {', '.join(told)}"
 
 
 def _culprit(error: BaseException, made: dict[Call, Any]) -> Call | None:

@@ -25,7 +25,7 @@ from archwright.spaces.rules import Rules
 from archwright.spaces.scale import rescale
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
 __all__ = ["Space"]
 
@@ -346,7 +346,7 @@ class Space:
 
     # Networks
 
-    def build(self, architecture: Architecture, example: Tensor | None = None) -> nn.Module:
+    def build(self, architecture: Architecture, example: Any = None) -> nn.Module:
         """The plain network of an architecture. See `archwright.spaces.build.build`."""
         from archwright.spaces.build import build
 

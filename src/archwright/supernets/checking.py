@@ -11,16 +11,17 @@ from random import Random
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from archwright.errors import ArchwrightError, SpaceError
 from archwright.spaces import Architecture, Decision, Space
+from archwright.spaces.build import arguments_of
 from archwright.supernets.elastic import Elastic
 from archwright.supernets.gates import Gate, Mixture, OnePath
 from archwright.supernets.methods.one_shot import OneShot
 from archwright.supernets.methods.registry import METHODS
 from archwright.supernets.mixed import GatedEdge
 from archwright.supernets.supernet import Supernet, covering
+from archwright.tasks.batches import tensors_in
 
 __all__ = ["Unshared", "check"]
 
@@ -49,9 +50,7 @@ class Unshared:
         return f"{self.address}: {self.reason}; {self.cure}"
 
 
-def check(
-    space: Space, method: str | OneShot | type[OneShot], example: Tensor | None = None
-) -> list[Unshared]:
+def check(space: Space, method: str | OneShot | type[OneShot], example: Any = None) -> list[Unshared]:
     """Every decision of a space that a one-shot method cannot share, empty where there is none.
 
     Args:
@@ -78,7 +77,7 @@ def check(
 
 
 def _of_supernet(
-    space: Space, mixes: bool, decisions: Mapping[str, Decision], known: set[str], example: Tensor | None
+    space: Space, mixes: bool, decisions: Mapping[str, Decision], known: set[str], example: Any
 ) -> Iterator[Unshared]:
     """What building the supernet and running it tells."""
     try:
@@ -151,7 +150,7 @@ def _of_forms(supernet: Supernet) -> Iterator[Unshared]:
                 return
 
 
-def _of_paths(supernet: Supernet, example: Tensor) -> Iterator[Unshared]:
+def _of_paths(supernet: Supernet, example: Any) -> Iterator[Unshared]:
     """The first path of a few that does not run."""
     for architecture in itertools.islice(covering(supernet.space), _PATHS):
         if (error := _failure(supernet, architecture, example)) is not None:
@@ -165,7 +164,7 @@ def _of_paths(supernet: Supernet, example: Tensor) -> Iterator[Unshared]:
             return
 
 
-def _can_be_mixed(supernet: Supernet, decisions: Mapping[str, Decision], example: Tensor) -> bool:
+def _can_be_mixed(supernet: Supernet, decisions: Mapping[str, Decision], example: Any) -> bool:
     """Whether mixtures with all weight on one value everywhere are that path.
 
     One path says it of sums of operations, and a second to be sure; other conditions are asked for each value.
@@ -190,17 +189,16 @@ def _only(decision: Decision, value: Any) -> Mixture:
     return Mixture.of_all(torch.tensor(decision.relaxed().hot(value)))
 
 
-def _equal(
-    supernet: Supernet, architecture: Architecture, gates: Mapping[str, Gate], example: Tensor
-) -> bool:
+def _equal(supernet: Supernet, architecture: Architecture, gates: Mapping[str, Gate], example: Any) -> bool:
     with torch.no_grad(), supernet.on(architecture):
-        alone = supernet.eval()(example)
+        args, kwargs = arguments_of(example)
+        alone = tensors_in(supernet.eval()(*args, **kwargs))
     with torch.no_grad(), supernet.on(gates):
-        mixed = supernet(example)
-    return torch.allclose(alone, mixed, rtol=1e-3, atol=1e-4)
+        mixed = tensors_in(supernet(*args, **kwargs))
+    return all(torch.allclose(a, b, rtol=1e-3, atol=1e-4) for a, b in zip(alone, mixed, strict=True))
 
 
-def _of_mixture(supernet: Supernet, address: str, decision: Decision, example: Tensor) -> Iterator[Unshared]:
+def _of_mixture(supernet: Supernet, address: str, decision: Decision, example: Any) -> Iterator[Unshared]:
     """The first value for which a mixture with all weight on it is not that value."""
     conditions = {a for m in supernet.modules() if isinstance(m, GatedEdge) for a in m.selector.reads}
     tried = [None] if decision.several or address not in conditions else list(decision.values())
@@ -214,7 +212,7 @@ def _of_mixture(supernet: Supernet, address: str, decision: Decision, example: T
 
 
 def _of_value(
-    supernet: Supernet, address: str, decision: Decision, architecture: Architecture, example: Tensor
+    supernet: Supernet, address: str, decision: Decision, architecture: Architecture, example: Any
 ) -> Iterator[Unshared]:
     # Inside of absent parts more decisions can stand: those need gates too, whatever they say.
     path: dict[str, Gate] = {a: OnePath(other.default()) for a, other in supernet.space.decisions.items()}
@@ -238,10 +236,11 @@ def _of_value(
         )
 
 
-def _failure(supernet: Supernet, architecture: Architecture, example: Tensor) -> str | None:
+def _failure(supernet: Supernet, architecture: Architecture, example: Any) -> str | None:
     try:
         with torch.no_grad(), supernet.on(architecture):
-            supernet.eval()(example)
+            args, kwargs = arguments_of(example)
+            supernet.eval()(*args, **kwargs)
     except Exception as error:
         return str(error) if isinstance(error, ArchwrightError) else f"{type(error).__name__}: {error}"
     finally:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 
 from archwright.supernets.shared_weights import SharedWeights
@@ -37,14 +38,17 @@ def freeze_scales(supernet: nn.Module) -> None:
 
 
 @torch.no_grad()
-def recalibrate(network: nn.Module, batches: Iterable[Tensor]) -> None:
+def recalibrate(
+    network: nn.Module, batches: Iterable[Any], forward: Callable[[nn.Module, Any], Any] | None = None
+) -> None:
     """Replace the running statistics of every batch norm by their mean over some batches.
 
     Shared weights leave statistics of no single network (Cai et al. 2020, arXiv:1908.09791, section 3.3).
 
     Args:
         network: A plain network; its mode is as before afterwards.
-        batches: Inputs, each of shape (N, ...), N >= 2.
+        batches: Inputs, each of shape (N, ...), N >= 2, or whatever `forward` takes.
+        forward: Runs the network on a batch; None calls it with the batch.
     """
     norms = [
         module
@@ -61,8 +65,8 @@ def recalibrate(network: nn.Module, batches: Iterable[Tensor]) -> None:
         norm.momentum = None  # the plain mean over the batches
         norm.training = True
     try:
-        for inputs in batches:
-            network(inputs)
+        for batch in batches:
+            network(batch) if forward is None else forward(network, batch)
     finally:
         for norm in norms:
             norm.momentum = momenta[norm]

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+import itertools
+from typing import Any
 
+import torch
+from torch import nn
+
+from archwright.learning.randomness import forked_rng
 from archwright.objectives import DIRECTIONS, Direction
 from archwright.spaces import Architecture, Decision
 from archwright.supernets.gates import Gate, Mixture, OnePath
@@ -12,9 +16,9 @@ from archwright.supernets.mixed import MixedSwitch
 from archwright.supernets.norms import recalibrate
 from archwright.supernets.partial import divisor_of
 from archwright.supernets.supernet import Supernet
-from archwright.supernets.untouched import kept, same_draws
-from archwright.tasks import Task
-from archwright.tasks.batches import Examples, divide, predict
+from archwright.supernets.untouched import kept
+from archwright.tasks import Part, Plan, Task
+from archwright.tasks.batches import EVALUATION_BATCH
 
 __all__ = ["shared_cost", "shared_score"]
 
@@ -50,21 +54,32 @@ def shared_score(supernet: Supernet, architecture: Architecture, task: Task) -> 
         architecture: One of its space.
         task: Its training data recalibrate, its validation data score.
     """
+    device = next((parameter.device for parameter in supernet.parameters()), torch.device("cpu"))
     if divisor_of(supernet) is not None:
-        outputs, targets = _predicted_partially(supernet, architecture, task)
-        return dict(task.metrics(outputs, targets))
+        return _score_partially(supernet, architecture, task, device)
     network = supernet.extract(architecture)
-    device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
-    training = Examples(task.train, device)
     # Drawn, always the same ones: data may stand in the order of their classes.
-    drawn = torch.randperm(len(training), generator=torch.Generator().manual_seed(0))
-    positions = torch.split(drawn[: _BATCH * _BATCHES], _BATCH)
-    recalibrate(network, (inputs for inputs, _ in training.batches([p for p in positions if len(p) > 1])))
-    return dict(task.metrics(*predict(network, Examples(task.validation, device))))
+    drawn = task.batches(Part("train"), Plan(size=_BATCH, device=device, seed=0), network)
+    recalibrate(network, itertools.islice(drawn, _BATCHES), task.forward)
+    return task.evaluate(network, Part("validation"), Plan(size=EVALUATION_BATCH, device=device, least=1))
 
 
-def _predicted_partially(supernet: Supernet, architecture: Architecture, task: Task) -> tuple[Tensor, Tensor]:
-    """Outputs and targets of the validation data on a part of the channels."""
+class _AsTrained(nn.Module):
+    """A network that stays in training mode when it is scored."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, *inputs: Any, **named: Any) -> Any:
+        self.network.train()
+        return self.network(*inputs, **named)
+
+
+def _score_partially(
+    supernet: Supernet, architecture: Architecture, task: Task, device: torch.device
+) -> dict[str, float]:
+    """The scores on a part of the channels."""
     operations = {
         address
         for module in supernet.modules()
@@ -78,13 +93,6 @@ def _predicted_partially(supernet: Supernet, architecture: Architecture, task: T
             gates[address] = Mixture(None, (position,))
         else:
             gates[address] = OnePath(value)
-    examples = Examples(task.validation, next(supernet.parameters()).device)
-    outputs, targets = [], []
-    training = supernet.training
-    with torch.no_grad(), supernet.on(gates), same_draws(supernet, 0), kept(list(supernet.buffers())):
-        supernet.train()
-        for inputs, wanted in examples.batches(divide(torch.arange(len(examples)), _PARTIAL_BATCH)):
-            outputs.append(supernet(inputs).float().cpu())
-            targets.append(wanted.cpu())
-    supernet.train(training)
-    return torch.cat(outputs), torch.cat(targets)
+    plan = Plan(size=_PARTIAL_BATCH, device=device)
+    with supernet.on(gates), forked_rng(supernet, 0), kept(list(supernet.buffers())):
+        return task.evaluate(_AsTrained(supernet), Part("validation"), plan)

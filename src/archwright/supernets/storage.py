@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from archwright.errors import RunError
 from archwright.spaces import Space
@@ -54,7 +53,7 @@ def save_supernet(supernet: Supernet, path: Path) -> None:
     save_state({**made, "weights": weights}, path)
 
 
-def load_supernet(space: Space, example: Tensor, path: Path) -> Supernet:
+def load_supernet(space: Space, example: Any, path: Path) -> Supernet:
     """The supernet that was written, on the CPU.
 
     Args:

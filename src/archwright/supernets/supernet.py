@@ -9,11 +9,11 @@ from random import Random
 from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from archwright.errors import BuildError
 from archwright.spaces import Architecture, Decision, Relaxed, Space, resolve, walk_calls
-from archwright.spaces.build import construct, dry_run
+from archwright.spaces.build import arguments_of, construct, dry_run, shapes_of
 from archwright.supernets.elastic import Elastic
 from archwright.supernets.gates import Gate, Gates, OnePath
 from archwright.supernets.interpreter import Interpreter
@@ -33,7 +33,8 @@ class Supernet(nn.Module):
 
     Args:
         space: The space; decisions of the training are not part of it.
-        example: A batch of inputs, shape (N, ...), N >= 2, with which lazily sized modules take their size.
+        example: A batch of inputs, shape (N, ...), N >= 2, or a pair (args, kwargs), with which lazily sized modules
+            take their size.
         allowed: Address to the values that are built, where not all are (P-DARTS, Chen et al. 2019,
             arXiv:1904.12760).
         scale: Of the network, where it is not the space's own, such as `{"cells": 11}`; see `Space.scale`.
@@ -49,7 +50,7 @@ class Supernet(nn.Module):
         BuildError: When a part cannot be built, or cannot run on the example.
 
     Example:
-        >>> supernet = Supernet(space, example=task.example())
+        >>> supernet = Supernet(space, example=task.example_arguments())
         >>> with supernet.on(space.sample(0)):
         ...     outputs = supernet(inputs)
     """
@@ -57,7 +58,7 @@ class Supernet(nn.Module):
     def __init__(
         self,
         space: Space,
-        example: Tensor | None = None,
+        example: Any = None,
         *,
         allowed: Mapping[str, Sequence[Any]] | None = None,
         scale: Mapping[str, Any] | None = None,
@@ -84,9 +85,9 @@ class Supernet(nn.Module):
         self.set_gates(next(covering(space, self.allowed)))
         self._size()
 
-    def forward(self, *inputs: Any) -> Any:
-        """From the network's input to its output, as the gates say."""
-        return self.network(*inputs)
+    def forward(self, *inputs: Any, **named: Any) -> Any:
+        """From the network's inputs to its output, as the gates say."""
+        return self.network(*inputs, **named)
 
     def set_gates(self, gates: Mapping[str, Gate] | Architecture) -> None:
         """Set the gates, those of an architecture to one path.
@@ -155,14 +156,15 @@ class Supernet(nn.Module):
                 f"{lazy[0].place}: a lazily sized module takes its size from an example; give one"
             )
         before = self.gates.get()
+        args, kwargs = arguments_of(self.example)
         for architecture in _of_all_sizes(self.space, self.allowed):
             self.set_gates(architecture)
             try:
                 with torch.no_grad():
-                    self.eval()(self.example)
+                    self.eval()(*args, **kwargs)
             except Exception as error:
                 raise BuildError(
-                    f"the supernet does not run on an input of shape {tuple(self.example.shape)} as "
+                    f"the supernet does not run on {shapes_of(self.example)} as "
                     f"{architecture!r}: {type(error).__name__}: {error}"
                 ) from error
         for module in lazy:

@@ -11,6 +11,7 @@ from archwright.lazy import imported_on_use
 from archwright.tasks.registry import TASKS, make_task
 
 if TYPE_CHECKING:
+    from archwright.tasks.batches import BatchStream, DatasetStream, Part, Plan
     from archwright.tasks.classification import Classification
     from archwright.tasks.datasets.arrays import from_arrays
     from archwright.tasks.datasets.breast_cancer import breast_cancer
@@ -26,19 +27,25 @@ if TYPE_CHECKING:
     from archwright.tasks.language import LANGUAGE_MODELLING, LanguageModelling
     from archwright.tasks.preprocessing import Preprocessing
     from archwright.tasks.regression import Regression
+    from archwright.tasks.supervised import Supervised
     from archwright.tasks.task import Split, Task
     from archwright.tasks.views import ImageDataset, PreparedDataset
 
 __all__ = [
     "LANGUAGE_MODELLING",
     "TASKS",
+    "BatchStream",
     "Classification",
+    "DatasetStream",
     "ImageDataset",
     "LanguageModelling",
+    "Part",
+    "Plan",
     "PreparedDataset",
     "Preprocessing",
     "Regression",
     "Split",
+    "Supervised",
     "Task",
     "breast_cancer",
     "characters",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, final
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,15 +11,16 @@ from torch.nn import functional
 from torch.utils.data import Dataset
 
 from archwright.errors import TaskError
+from archwright.tasks.batches import labels_of
 from archwright.tasks.preprocessing import Preprocessing
+from archwright.tasks.supervised import Softened, Supervised
 from archwright.tasks.targets import CLASSIFICATION
-from archwright.tasks.task import Split, Task
+from archwright.tasks.task import Split
 
 __all__ = ["Classification"]
 
 
-@final
-class Classification(Task):
+class Classification(Supervised):
     """One class out of several for each input; learned by cross-entropy.
 
     A network gives one score (logit) a class. The metrics are shares in [0, 1] but for the loss:
@@ -30,6 +32,8 @@ class Classification(Task):
       occur or are predicted.
     - `loss`: mean cross-entropy in nats.
 
+    A subclass may override `loss(outputs, batch)` and `metrics(outputs, batch)`.
+
     Args:
         name: What to call it.
         train: Items are (input of `preprocessing.input_shape`, class index).
@@ -38,6 +42,12 @@ class Classification(Task):
         classes: Names of the classes.
         split: How the data was divided.
         preprocessing: How raw inputs were prepared.
+        class_weights: How much an example of each class counts in the loss: one number per class; "balanced" for
+            numbers inverse to how often a class stands in the training data, 1 on average over its examples; None
+            for all the same.
+
+    Raises:
+        TaskError: When the weights do not fit the classes.
     """
 
     kind = CLASSIFICATION
@@ -53,6 +63,7 @@ class Classification(Task):
         classes: tuple[str, ...],
         split: Split,
         preprocessing: Preprocessing,
+        class_weights: Sequence[float] | str | None = None,
     ) -> None:
         self.name = name
         self.train, self.validation, self.test = train, validation, test
@@ -61,45 +72,58 @@ class Classification(Task):
         self.split = split
         self.preprocessing = preprocessing
         self.input_shape = preprocessing.input_shape
+        self.class_weights = _class_weights(class_weights, train, classes)
 
-    def loss(self, outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
-        """Mean cross-entropy in nats.
+    def criterion(self, outputs: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
+        """Mean cross-entropy in nats, weighted by class where that was asked."""
+        weight = None if self.class_weights is None else self.class_weights.to(outputs.device)
+        return functional.cross_entropy(outputs.float(), targets, weight, label_smoothing=smoothing)
 
-        Raises:
-            TaskError: When the outputs are not one score a class.
-        """
-        self._check(outputs, targets)
-        return functional.cross_entropy(outputs.float(), targets, label_smoothing=label_smoothing)
-
-    def metrics(self, outputs: Tensor, targets: Tensor) -> dict[str, float]:
-        """`accuracy`, `balanced_accuracy`, `f1` and `loss` of a whole split.
-
-        Raises:
-            TaskError: When the outputs are not one score a class.
-        """
-        self._check(outputs, targets)
-        outputs, targets = outputs.detach().cpu().double(), targets.detach().cpu()
+    def scores(self, outputs: Tensor, targets: Tensor) -> dict[str, float]:
+        """`accuracy`, `balanced_accuracy`, `f1` and `loss` of a whole part."""
+        outputs = outputs.double()
         pairs = targets * self.outputs + outputs.argmax(dim=1)
         confusion = torch.bincount(pairs, minlength=self.outputs**2).view(self.outputs, self.outputs).double()
         hits, actual, predicted = confusion.diagonal(), confusion.sum(dim=1), confusion.sum(dim=0)
         recall = hits[actual > 0] / actual[actual > 0]
         seen = (actual + predicted) > 0
         f1 = 2 * hits[seen] / (actual + predicted)[seen]
+        weight = None if self.class_weights is None else self.class_weights.double()
         return {
             "accuracy": (hits.sum() / actual.sum()).item(),
             "balanced_accuracy": recall.mean().item(),
             "f1": f1.mean().item(),
-            "loss": functional.cross_entropy(outputs, targets).item(),
+            "loss": functional.cross_entropy(outputs, targets, weight).item(),
         }
 
-    def example(self) -> Tensor:
-        """Two training inputs as a batch of shape (2, *input_shape)."""
-        return torch.stack([self.train[0][0], self.train[1][0]])
+    def weight(self, batch: Any) -> Tensor | int:
+        """The number of examples, or the sum of the weights of their classes."""
+        if self.class_weights is None:
+            return len(batch[0])
+        targets = batch[1].first if isinstance(batch[1], Softened) else batch[1]
+        return self.class_weights.to(targets.device)[targets].sum()
 
-    def _check(self, outputs: Tensor, targets: Tensor) -> None:
-        if outputs.shape != (len(targets), self.outputs):
+
+def _class_weights(
+    weights: Sequence[float] | str | None, train: Dataset[Any], classes: tuple[str, ...]
+) -> Tensor | None:
+    """One weight per class, shape (classes,), or None where all count the same."""
+    if weights is None:
+        return None
+    if isinstance(weights, str):
+        if weights != "balanced":
             raise TaskError(
-                f"task {self.name!r}: expected a network that gives shape ({len(targets)}, {self.outputs}) "
-                f"for {len(targets)} inputs, one score a class, got {tuple(outputs.shape)}; end it with a "
-                f"linear layer of {self.outputs} outputs"
+                f"class_weights: expected 'balanced', one number per class or None, got {weights!r}"
             )
+        labels = labels_of(train)
+        if labels is None:
+            labels = torch.stack([torch.as_tensor(train[i][1]) for i in range(len(train))])  # type: ignore[arg-type]
+        counts = torch.bincount(labels, minlength=len(classes)).clamp(min=1)
+        return len(labels) / (len(classes) * counts.float())
+    found = torch.tensor([float(weight) for weight in weights])
+    if found.shape != (len(classes),) or not bool((found >= 0).all()) or not bool(found.isfinite().all()):
+        raise TaskError(
+            f"class_weights: expected {len(classes)} numbers >= 0, one per class ({', '.join(classes[:5])}), got "
+            f"{list(weights)}"
+        )
+    return found

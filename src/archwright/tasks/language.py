@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, final
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,7 +13,8 @@ from torch.nn import functional
 from torch.utils.data import Dataset
 
 from archwright.errors import TaskError
-from archwright.tasks.task import Split, Task
+from archwright.tasks.supervised import Supervised
+from archwright.tasks.task import Split
 
 __all__ = ["LANGUAGE_MODELLING", "LanguageModelling"]
 
@@ -22,8 +23,7 @@ _LARGEST_LOSS = 700.0
 """Its exponential is still a floating-point number."""
 
 
-@final
-class LanguageModelling(Task):
+class LanguageModelling(Supervised):
     """At each place of a text the next symbol; learned by cross-entropy.
 
     An example is a window of the text as whole numbers, shape (steps,), and its target the same window one symbol
@@ -90,34 +90,20 @@ class LanguageModelling(Task):
         """The inverse of `encode`."""
         return "".join(self.symbols[number] for number in numbers.tolist())
 
-    def loss(self, outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    def criterion(self, outputs: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
         """Mean cross-entropy in nats.
 
         Args:
             outputs: What the network gave, shape (N, steps, symbols).
             targets: The symbols that came, shape (N, steps).
-            label_smoothing: Share of the target that is spread over all symbols, in [0, 1).
-
-        Raises:
-            TaskError: When the outputs are not one score a symbol at each place.
+            smoothing: Share of the target that is spread over all symbols, in [0, 1).
         """
-        self._check(outputs, targets)
         return functional.cross_entropy(
-            outputs.float().flatten(0, 1), targets.flatten(), label_smoothing=label_smoothing
+            outputs.float().flatten(0, 1), targets.flatten(), label_smoothing=smoothing
         )
 
-    def metrics(self, outputs: Tensor, targets: Tensor) -> dict[str, float]:
-        """`perplexity`, `bits_per_character`, `accuracy` and `loss` of a whole split.
-
-        Args:
-            outputs: What the network gave, shape (N, steps, symbols).
-            targets: The symbols that came, shape (N, steps).
-
-        Raises:
-            TaskError: When the outputs are not one score a symbol at each place.
-        """
-        self._check(outputs, targets)
-        outputs, targets = outputs.detach().cpu(), targets.detach().cpu()
+    def scores(self, outputs: Tensor, targets: Tensor) -> dict[str, float]:
+        """`perplexity`, `bits_per_character`, `accuracy` and `loss` of a whole part."""
         loss = functional.cross_entropy(outputs.double().flatten(0, 1), targets.flatten()).item()
         return {
             "perplexity": math.exp(min(loss, _LARGEST_LOSS)),
@@ -125,10 +111,6 @@ class LanguageModelling(Task):
             "accuracy": (outputs.argmax(dim=-1) == targets).double().mean().item(),
             "loss": loss,
         }
-
-    def example(self) -> Tensor:
-        """Two training inputs as a batch of shape (2, steps)."""
-        return torch.stack([self.train[0][0], self.train[1][0]])
 
     def describe(self) -> Mapping[str, Any]:
         """What a report says of the task, in JSON's own types; `text` differs when the text does."""
@@ -146,14 +128,6 @@ class LanguageModelling(Task):
             "preprocessing": {"steps": steps},
             "text": text.hexdigest()[:16],
         }
-
-    def _check(self, outputs: Tensor, targets: Tensor) -> None:
-        expected = (*targets.shape, self.outputs)
-        if outputs.shape != expected:
-            raise TaskError(
-                f"task {self.name!r}: expected a network that gives shape {expected} for {len(targets)} inputs, one "
-                f"score a symbol at each place, got {tuple(outputs.shape)}"
-            )
 
 
 _NAMES = {"\n": "newline", "\t": "tab", "\r": "carriage return", " ": "space", ",": "comma"}

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, final
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import Dataset
 
-from archwright.errors import TaskError
 from archwright.tasks.preprocessing import Preprocessing
+from archwright.tasks.supervised import Supervised
 from archwright.tasks.targets import REGRESSION
-from archwright.tasks.task import Split, Task
+from archwright.tasks.task import Split
 
 __all__ = ["Regression"]
 
 
-@final
-class Regression(Task):
+class Regression(Supervised):
     """One or more numbers for each input; learned by squared error.
 
     Networks learn standardised targets (mean 0, standard deviation 1 over the training part), so that the
@@ -62,23 +61,13 @@ class Regression(Task):
         self._target_std = preprocessing.target_std
         self.input_shape = preprocessing.input_shape
 
-    def loss(self, outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
-        """Mean squared error in standardised units; `label_smoothing` is ignored.
-
-        Raises:
-            TaskError: When the outputs have not the shape of the targets.
-        """
-        self._check(outputs, targets)
+    def criterion(self, outputs: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
+        """Mean squared error in standardised units; `smoothing` is ignored."""
         return functional.mse_loss(outputs.float(), targets.float())
 
-    def metrics(self, outputs: Tensor, targets: Tensor) -> dict[str, float]:
-        """`r2`, `rmse`, `mae` and `mse` in the target's unit, and `loss` in standardised units.
-
-        Raises:
-            TaskError: When the outputs have not the shape of the targets.
-        """
-        self._check(outputs, targets)
-        outputs, targets = outputs.detach().cpu().double(), targets.detach().cpu().double()
+    def scores(self, outputs: Tensor, targets: Tensor) -> dict[str, float]:
+        """`r2`, `rmse`, `mae` and `mse` in the target's unit, and `loss` in standardised units."""
+        outputs, targets = outputs.double(), targets.double()
         std = torch.tensor(self._target_std, dtype=torch.float64)
         error = (outputs - targets) * std
         mse = error.square().mean(dim=0)
@@ -91,15 +80,3 @@ class Regression(Task):
             "mse": mse.mean().item(),
             "loss": functional.mse_loss(outputs, targets).item(),
         }
-
-    def example(self) -> Tensor:
-        """Two training inputs as a batch of shape (2, *input_shape)."""
-        return torch.stack([self.train[0][0], self.train[1][0]])
-
-    def _check(self, outputs: Tensor, targets: Tensor) -> None:
-        if outputs.shape != (len(targets), self.outputs) or outputs.shape != targets.shape:
-            raise TaskError(
-                f"task {self.name!r}: expected outputs and targets of shape ({len(targets)}, "
-                f"{self.outputs}), got {tuple(outputs.shape)} and {tuple(targets.shape)}; end the network "
-                f"with a linear layer of {self.outputs} outputs"
-            )

@@ -1,18 +1,25 @@
-"""The seam of tasks: what a network must learn."""
+"""The seam of tasks: what a network must learn, in a few verbs."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
-from torch.utils.data import Dataset
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset, default_collate
 
+from archwright.errors import SpaceError, TaskError
+from archwright.tasks.batches import BatchStream, DatasetStream, Part, Plan, choose, share, tensors_in
 from archwright.tasks.preprocessing import Preprocessing
 
-__all__ = ["Split", "Task"]
+__all__ = ["Split", "Task", "evaluating"]
+
+Total = tuple[Tensor | float, Tensor | float]
+"""A sum over examples, and what to divide it by for the mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,78 +51,234 @@ class Split:
 
 
 class Task(ABC):
-    """What is learned: data in three parts, a loss and metrics.
+    """What is learned: how data becomes batches, how a network runs on one, what the loss is, how it is judged.
 
-    The search sees `train` and `validation` only; `test` is read once, for the final network.
+    Nothing else knows the structure of a batch. A batch is whatever `collate` makes of items, or `batches` yields: a
+    tuple of tensors, a dict, a graph; objects in it with a method `to` are moved to the device.
+
+    A subclass sets `name`, `train`, `validation` and `test`, and gives `loss`. The rest has defaults: a network is
+    called with all entries of a batch but the last, and judged by its mean loss. The search sees `train` and
+    `validation` only; `test` is read once, for the final network. Tasks of inputs and targets subclass
+    `Classification`, `Regression` or `Supervised` instead.
 
     Attributes:
         name: What to call it.
-        kind: "classification", "regression" or "language modelling".
+        kind: What sort of task, in a word or two: "classification", "regression", "matching".
         metric: Name of the metric that is the default objective.
-        input_shape: Shape of one input, without the batch: (features,), (channels, length) or
-            (channels, height, width); (steps,) for symbols.
-        outputs: Number of numbers a network gives for one input: classes, or targets; symbols at each step.
-        split: How the data was divided.
-        train: Items are (input, target); input is a float tensor of `input_shape`, or int64 for symbols.
-        validation: The same.
-        test: The same.
-        classes: Names of the classes, in the order of the outputs; empty for regression.
-        preprocessing: How raw inputs became those of the parts, and how outputs are read; None where it is
-            not known.
+        split: How the data was divided; None where only the numbers of examples are known.
+        train: Examples to learn from, a map-style dataset.
+        validation: Examples by which the search scores.
+        test: Examples that only the final network sees.
+        input_shape: Shape of one input, without the batch, where there is one input; built-in spaces need it.
+        outputs: Number of numbers a network gives for one input, where they are one vector.
+        classes: Names of the classes, in the order of the outputs; empty where there are none.
+        preprocessing: How raw inputs became those of the parts, and how outputs are read; None where it is not known.
         has_symbols: Whether inputs are symbols, whole numbers of type int64, not amounts.
+        collate: From a list of items to a batch; None stacks tensors, inside tuples and dicts too. Give one where
+            examples differ in length.
     """
 
     name: str
-    kind: str
-    metric: str
-    input_shape: tuple[int, ...]
-    outputs: int
-    split: Split
+    kind: str = "learning"
+    metric: str = "loss"
+    split: Split | None = None
     train: Dataset[Any]
     validation: Dataset[Any]
     test: Dataset[Any]
+    input_shape: tuple[int, ...] | None = None
+    outputs: int | None = None
     classes: tuple[str, ...] = ()
     preprocessing: Preprocessing | None = None
     has_symbols: bool = False
+    collate: Callable[[list[Any]], Any] | None = None
+
+    @abstractmethod
+    def loss(self, outputs: Any, batch: Any) -> Tensor:
+        """The mean loss of a batch, a scalar with gradients.
+
+        Args:
+            outputs: What `forward` gave, of any structure.
+            batch: The batch.
+        """
+
+    def metrics(self, outputs: Any, batch: Any) -> Mapping[str, Total]:
+        """Metrics of one batch: name to a sum over its examples and what to divide by. The loss is added by itself."""
+        return {}
+
+    def finish(self, totals: Mapping[str, Total]) -> dict[str, float]:
+        """From the totals of `metrics` over all batches to numbers: by default the means."""
+        return {name: float(total / weight) for name, (total, weight) in totals.items()}
+
+    def measure(self, outputs: Any, batch: Any) -> dict[str, float]:
+        """The metrics of one batch as numbers, its loss among them."""
+        weight = self.weight(batch)
+        return self.finish(
+            {"loss": (self.loss(outputs, batch) * weight, weight), **self.metrics(outputs, batch)}
+        )
+
+    def arguments(self, batch: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """How a network is called on a batch: positional and keyword arguments.
+
+        Sizing, counting and export call it so too. By default all entries of the batch but the last.
+        """
+        if not isinstance(batch, tuple) or len(batch) < 2:
+            raise TaskError(
+                f"task {self.name!r}: expected batches that are tuples of inputs and, last, the target, got "
+                f"{type(batch).__name__}; give the task a method arguments(batch) -> (args, kwargs)"
+            )
+        return batch[:-1], {}
+
+    def forward(self, network: Callable[..., Any], batch: Any) -> Any:
+        """Run a network on a batch. It must reach the network by `network(...)` alone."""
+        args, kwargs = self.arguments(batch)
+        return network(*args, **kwargs)
+
+    def weight(self, batch: Any) -> Tensor | int:
+        """What the loss is a mean over: the number of examples, or of tokens where sequences are padded."""
+        found = next((tensor for tensor in tensors_in(self.arguments(batch)) if tensor.ndim), None)
+        if found is None:
+            raise TaskError(
+                f"task {self.name!r}: the number of examples in a batch is not known; give the task a method "
+                "weight(batch), the number of terms that its loss is the mean of"
+            )
+        return len(found)
+
+    def batches(self, part: Part, plan: Plan, network: Any = None) -> BatchStream:
+        """The batches of a part.
+
+        Args:
+            part: Which.
+            plan: How it is read.
+            network: What is trained, for tasks that collect their data by it.
+
+        Raises:
+            TaskError: When there is no such part.
+            UsageError: When a share is too small.
+        """
+        dataset = getattr(self, part.name, None)
+        if dataset is None:
+            raise TaskError(f"task {self.name!r} has no part {part.name!r}")
+        chosen = choose(
+            dataset,
+            plan.fraction,
+            torch.Generator().manual_seed(plan.fraction_seed),
+            by_class=self.kind == "classification",
+        )
+        return DatasetStream(dataset, share(chosen, part, plan.division), plan, self.collate)
+
+    def evaluate(self, network: nn.Module, part: Part, plan: Plan) -> dict[str, float]:
+        """The metrics of a part, in evaluation mode: "loss" and those of `metrics`.
+
+        Args:
+            network: On the plan's device. Its mode is as before afterwards.
+            part: Which part of the data.
+            plan: How it is read.
+        """
+        totals: dict[str, Total] = {}
+        stream = self.batches(part, plan, network)
+        with evaluating(network):
+            for batch in stream:
+                outputs = self.forward(network, batch)
+                weight = self.weight(batch)
+                found = {
+                    "loss": (self.loss(outputs, batch) * weight, weight),
+                    **self.metrics(outputs, batch),
+                }
+                for name, (total, divisor) in found.items():
+                    before = totals.get(name)
+                    totals[name] = (
+                        (total, divisor) if before is None else (before[0] + total, before[1] + divisor)
+                    )
+        return dict(self.finish(totals))
+
+    def check(self, outputs: Any, batch: Any) -> None:
+        """Check what a network gave for a batch, before it is trained.
+
+        Raises:
+            TaskError: Names what was expected.
+        """
+        loss = self.loss(outputs, batch)
+        if not isinstance(loss, Tensor) or loss.ndim:
+            got = f"the shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
+            raise TaskError(f"task {self.name!r}: expected its loss to be a scalar tensor, got {got}")
+
+    def example(self) -> Any:
+        """Two training examples as a batch, to size and count networks with."""
+        items = [self.train[0], self.train[1]]
+        batch = (self.collate or default_collate)(items)
+        return tuple(batch) if isinstance(batch, list) else batch
+
+    def signature(self) -> tuple[tuple[int, ...], int]:
+        """Shape of one input and number of outputs, for which built-in spaces are made.
+
+        Raises:
+            SpaceError: When the task has not one input and one vector of outputs.
+        """
+        if self.input_shape is None or self.outputs is None:
+            raise SpaceError(
+                f"the task {self.name!r} does not say input_shape and outputs, so no built-in network fits it; give a "
+                "space of your own"
+            )
+        return self.input_shape, self.outputs
+
+    def example_arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """How a network is called on the example: what spaces and meters take as `example`."""
+        return self.arguments(self.example())
+
+    def augment(self, batch: Any, change: Callable[[Tensor], Tensor]) -> Any:
+        """A batch whose inputs are changed at random. Optional: without it, a recipe cannot augment."""
+        raise TaskError(f"task {self.name!r} has no method augment")
+
+    def soften(self, batch: Any, smoothing: float, mixup: float, generator: torch.Generator) -> Any:
+        """A batch for which `loss` smooths the labels or mixes examples. Optional, as `augment` is.
+
+        Args:
+            batch: A batch.
+            smoothing: Share of the target that is spread over all classes, in [0, 1).
+            mixup: Parameter of the Beta distribution of the mixture; 0 mixes nothing.
+            generator: Where the randomness comes from, on the CPU.
+        """
+        raise TaskError(f"task {self.name!r} has no method soften")
+
+    def distance(self, outputs: Any, teacher: Any, batch: Any) -> Tensor:
+        """The loss of outputs that are to be like those of a teacher. Optional: distillation needs it."""
+        raise TaskError(f"task {self.name!r} has no method distance, which distillation needs")
 
     @property
-    def output_shape(self) -> tuple[int, ...]:
-        """Shape of what a network gives for one input, without the batch: (outputs,), unless a task says otherwise."""
-        return (self.outputs,)
+    def softens(self) -> bool:
+        """True if `soften` is given."""
+        return type(self).soften is not Task.soften
 
-    @abstractmethod
-    def loss(self, outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
-        """The mean loss of a batch, a scalar that can be differentiated.
-
-        Args:
-            outputs: What the network gave, shape (N, outputs).
-            targets: Class indices of shape (N,), or numbers of shape (N, outputs).
-            label_smoothing: Share of the target that is spread over all classes, in [0, 1); ignored in
-                regression.
-        """
-
-    @abstractmethod
-    def metrics(self, outputs: Tensor, targets: Tensor) -> dict[str, float]:
-        """All metrics of a whole split at once, "loss" among them (never smoothed).
-
-        Args:
-            outputs: What the network gave, shape (N, outputs).
-            targets: Class indices of shape (N,), or numbers of shape (N, outputs).
-        """
-
-    @abstractmethod
-    def example(self) -> Tensor:
-        """Two training inputs as a batch of shape (2, *input_shape), to size and count networks with."""
+    @property
+    def augments(self) -> bool:
+        """True if `augment` is given."""
+        return type(self).augment is not Task.augment
 
     def describe(self) -> Mapping[str, Any]:
         """What a report says of the task, in JSON's own types."""
+        counts = [len(part) for part in (self.train, self.validation, self.test)]  # type: ignore[arg-type]
+        told = self.split or "{} train, {} validation, {} test".format(*counts)
         return {
             "name": self.name,
             "kind": self.kind,
             "metric": self.metric,
-            "input_shape": list(self.input_shape),
+            "input_shape": None if self.input_shape is None else list(self.input_shape),
             "outputs": self.outputs,
             "classes": list(self.classes),
-            "split": str(self.split),
+            "split": str(told),
             "preprocessing": self.preprocessing.to_json() if self.preprocessing else None,
         }
+
+
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Evaluation mode without gradients inside a block; the mode is as before afterwards."""
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        # Not inference_mode: what a module caches in it could not be used in training.
+        with torch.no_grad():
+            yield
+    finally:
+        for module, mode in modes:
+            module.training = mode

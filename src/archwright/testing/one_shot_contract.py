@@ -122,15 +122,17 @@ class OneShotContract:
         method.epoch()
         architecture = method.derive(1)[0]
         supernet = method.supernet.eval()
-        inputs = type(self).make_task().example()
+        args, kwargs = type(self).make_task().example_arguments()
         with torch.no_grad(), supernet.on(architecture):
-            torch.testing.assert_close(supernet.extract(architecture)(inputs), supernet(inputs))
+            torch.testing.assert_close(
+                supernet.extract(architecture)(*args, **kwargs), supernet(*args, **kwargs)
+            )
 
     def _made(self, weights: int = 0) -> OneShot:
         method: Any = type(self).make(3)
         task = type(self).make_task()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(weights)
-            supernet = Supernet(type(self).make_space(), task.example())
+            supernet = Supernet(type(self).make_space(), task.example_arguments())
         method.setup(supernet, task)
         return method  # type: ignore[no-any-return]

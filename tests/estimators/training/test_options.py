@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from archwright.estimators.training.schedules import learning_rate_factor
+from archwright.learning.schedules import learning_rate_factor
 from archwright.objectives import DIRECTIONS
 from archwright.tasks import Classification
 
@@ -23,7 +23,7 @@ def whole(task):
 def gradients(task, network, label_smoothing=0.0):
     """Loss and gradients of the whole training data, computed apart from any training."""
     inputs, targets = whole(task)
-    loss = task.loss(network(inputs), targets, label_smoothing)
+    loss = task.criterion(network(inputs), targets, label_smoothing)
     return loss.item(), torch.autograd.grad(loss, list(network.parameters()))
 
 
@@ -183,9 +183,9 @@ def test_augmentation_changes_what_is_trained_on_and_nothing_else(train, picture
 class Scripted(Classification):
     """Reports a given accuracy each epoch, whatever the network does."""
 
-    def metrics(self, outputs, targets):
+    def scores(self, outputs, targets):
         self.asked += 1
-        return {**super().metrics(outputs, targets), "accuracy": self.script[self.asked - 1]}
+        return {**super().scores(outputs, targets), "accuracy": self.script[self.asked - 1]}
 
 
 def scripted(task, script):

@@ -67,7 +67,7 @@ def test_the_measurement(training, candidate):
     # The metrics are those of the network that came back.
     inputs, targets = training.task.validation.tensors
     with torch.no_grad():
-        assert training.task.metrics(network(inputs), targets)["loss"] == pytest.approx(
+        assert training.task.scores(network(inputs), targets)["loss"] == pytest.approx(
             measured.metrics["loss"]
         )
     assert training.estimate(candidate, LocalTrial()).metrics == measured.metrics
@@ -234,7 +234,7 @@ def test_only_test_reads_the_test_data(training, candidate):
     inputs, targets = kept.tensors
     found = training.test(network)
     with torch.no_grad():
-        expected = training.task.metrics(network(inputs), targets)
+        expected = training.task.scores(network(inputs), targets)
     assert found == pytest.approx(expected)
     assert set(found) == {"accuracy", "balanced_accuracy", "f1", "loss"}
 

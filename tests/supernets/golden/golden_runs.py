@@ -93,7 +93,7 @@ def run(name: str) -> dict[str, Any]:
             torch.manual_seed(0)
             known = {o: value for o, value in options.items() if o in METHODS.options(method_name)}
             method = make_method(method_name, seed=1, **known)
-            method.setup(Supernet(space, task.example()), task)
+            method.setup(Supernet(space, task.example_arguments()), task)
             epochs = [dict(method.epoch().metrics) for _ in range(method.epochs)]
             proposals = [architecture.to_json() for architecture in method.derive(4)]
             probabilities = {a: dict(labels) for a, labels in method.probabilities().items()}

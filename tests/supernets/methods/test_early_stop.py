@@ -56,7 +56,7 @@ def test_a_curvature_that_is_not_positive_stops_nothing() -> None:
 def test_the_search_ends_with_the_alpha_of_the_last_good_epoch(cells: aw.Space, images: Task) -> None:
     torch.manual_seed(0)
     method = Bilevel(Softmax(), epochs=20, batch_size=45, early_stop=True, frozen_epochs=2)
-    method.setup(Supernet(cells.scale(cells=1), images.example()), images)
+    method.setup(Supernet(cells.scale(cells=1), images.example_arguments()), images)
     kept = []
     for _ in range(10):
         assert "eigenvalue" in method.epoch().metrics

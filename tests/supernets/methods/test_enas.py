@@ -16,7 +16,7 @@ from archwright.tasks import Task
 def enas_on(space: aw.Space, task: Task, **options: object) -> Enas:
     small = {"epochs": 2, "batch_size": 32, "controller_steps": 2, "controller_samples": 3, **options}
     method = Enas(seed=3, **small)  # type: ignore[arg-type]
-    method.setup(Supernet(space, task.example()), task)
+    method.setup(Supernet(space, task.example_arguments()), task)
     return method
 
 

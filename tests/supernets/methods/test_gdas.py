@@ -171,7 +171,7 @@ def test_wrong_temperatures_are_refused() -> None:
 
 def test_it_trains_nested_and_shared_decisions(nested: aw.Space, task: Task) -> None:
     method = make_method("gdas", seed=1, epochs=2, batch_size=32)
-    method.setup(Supernet(nested, task.example()), task)
+    method.setup(Supernet(nested, task.example_arguments()), task)
     before = {a: dict(p) for a, p in method.probabilities().items()}
     assert math.isfinite(method.epoch().metrics["train_loss"])
     method.epoch()

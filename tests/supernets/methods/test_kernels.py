@@ -23,7 +23,7 @@ def space(images: Task) -> aw.Space:
 
 def made(space: aw.Space, images: Task, name: str, *, fast: bool) -> Any:
     torch.manual_seed(0)
-    supernet = Supernet(space, images.example())
+    supernet = Supernet(space, images.example_arguments())
     if fast:
         accelerate(supernet)
     assert any(isinstance(module, FusedCell) for module in supernet.modules()) or not fast

@@ -27,7 +27,7 @@ SMALL: dict[str, Any] = {
 def made(space: aw.Space, task: Task, **options: Any) -> PDarts:
     torch.manual_seed(0)
     method = PDarts(**{**SMALL, **options})
-    method.setup(Supernet(space, task.example()), task)
+    method.setup(Supernet(space, task.example_arguments()), task)
     return method
 
 
@@ -53,7 +53,7 @@ def test_stages_deepen_the_network_and_keep_the_strongest_operations(cells: aw.S
     assert method.done == method.epochs == 3
     for architecture in method.derive(3):
         assert cells.contains(architecture)
-        assert method.supernet.extract(architecture)(images.example()).shape == (2, 3)
+        assert method.supernet.extract(architecture)(images.example()[0]).shape == (2, 3)
 
 
 def test_the_defaults_are_the_papers() -> None:
@@ -84,7 +84,7 @@ def test_the_dropout_falls_as_in_the_paper() -> None:
 
 
 def test_dropout_meets_skip_connections_of_a_mixture_in_training_alone(cells: aw.Space, images: Task) -> None:
-    supernet = Supernet(cells, images.example())
+    supernet = Supernet(cells, images.example_arguments())
     switch = next(module for module in supernet.modules() if isinstance(module, MixedSwitch))
     (address,) = switch.selector.reads
     drop_skips(supernet, 0.25)
@@ -162,9 +162,9 @@ def test_the_supernet_of_the_last_stage_can_be_saved(cells: aw.Space, images: Ta
     for _ in range(3):
         method.epoch()
     save_supernet(method.supernet, tmp_path / "supernet.pt")
-    loaded = load_supernet(cells, images.example(), tmp_path / "supernet.pt")
+    loaded = load_supernet(cells, images.example_arguments(), tmp_path / "supernet.pt")
     architecture = method.derive(1)[0]
-    x = images.example()
+    x = images.example()[0]
     assert torch.equal(
         loaded.extract(architecture).eval()(x), method.supernet.extract(architecture).eval()(x)
     )

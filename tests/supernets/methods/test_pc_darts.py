@@ -73,7 +73,7 @@ def test_the_derived_edges_are_those_with_the_largest_product_of_alpha_and_beta(
 def test_alpha_and_beta_stand_still_while_they_are_frozen(cells: aw.Space, images: Task) -> None:
     torch.manual_seed(0)
     method = make_method("pcdarts", **SMALL)
-    method.setup(Supernet(cells, images.example()), images)
+    method.setup(Supernet(cells, images.example_arguments()), images)
     policy: Any = method.policy  # type: ignore[attr-defined]
     start = [parameter.detach().clone() for parameter in policy.parameters()]
     first = method.epoch().metrics
@@ -96,14 +96,14 @@ def test_the_defaults_are_the_papers() -> None:
 def test_says_at_setup_what_does_not_fit(cells: aw.Space, images: Task) -> None:
     method = make_method("pcdarts", channel_divisor=16)
     with pytest.raises(BuildError, match="use a smaller channel_divisor"):
-        method.setup(Supernet(cells, images.example()), images)
+        method.setup(Supernet(cells, images.example_arguments()), images)
     width = aw.Space(aw.layer(torch.nn.Linear, 4, aw.integer(1, 3)))
     with pytest.raises(UsageError, match="this space has none; use darts"):
         make_method("pcdarts").setup(Supernet(width), images)
 
 
 def test_trying_the_example_changes_nothing(cells: aw.Space, images: Task) -> None:
-    supernet = Supernet(cells, images.example())
+    supernet = Supernet(cells, images.example_arguments())
     before = {name: tensor.clone() for name, tensor in supernet.state_dict().items()}
     gates = supernet.gates.get()
     PartialSoftmax(4).setup(supernet, Randomness(0))

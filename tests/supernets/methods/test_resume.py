@@ -35,7 +35,7 @@ def made(name: str, options: dict[str, Any], space: aw.Space, task: Task, seed: 
     torch.manual_seed(seed)
     space = space.scale(cells=1)
     method = make_method(name, **{**COMMON, **options})
-    method.setup(Supernet(space, task.example()), task)
+    method.setup(Supernet(space, task.example_arguments()), task)
     return method
 
 

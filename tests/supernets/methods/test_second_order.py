@@ -19,7 +19,7 @@ def prepared(cells: aw.Space, images: Task, **options: Any) -> Bilevel:
     """A method in float64 with alphas that matter and a gathered momentum."""
     torch.manual_seed(0)
     method = Bilevel(Softmax(), second_order=True, batch_size=16, learning_rate=0.1, **options)
-    supernet = Supernet(cells, images.example()).double()
+    supernet = Supernet(cells, images.example_arguments()).double()
     method.setup(supernet, images)
     drawn = torch.Generator().manual_seed(1)
     with torch.no_grad():
@@ -41,7 +41,7 @@ def exact(method: Bilevel, training: Any, validation: Any) -> list[Tensor]:
     supernet, task = method.supernet, method.task
     names = {id(parameter): name for name, parameter in supernet.named_parameters()}
     supernet.set_gates(method.policy.architecture_gates(0.0))
-    loss = task.loss(supernet(training[0]), training[1])
+    loss = task.loss(supernet(training[0]), training)
     weights = method.weights.parameters
     gradients = torch.autograd.grad(loss, weights, create_graph=True)
     moved = {}
@@ -52,7 +52,7 @@ def exact(method: Bilevel, training: Any, validation: Any) -> list[Tensor]:
         moved[names[id(w)]] = w - method.weights.rate * step
     supernet.set_gates(method.policy.architecture_gates(0.0))
     outputs = functional_call(supernet, moved, (validation[0],))
-    found = torch.autograd.grad(task.loss(outputs, validation[1]), method.policy.parameters())
+    found = torch.autograd.grad(task.loss(outputs, validation), method.policy.parameters())
     return list(found)
 
 
@@ -67,7 +67,7 @@ def test_the_gradient_is_that_of_differentiating_through_the_step(cells: aw.Spac
     def loss_on(batch: Any) -> Any:
         def loss() -> Tensor:
             method.supernet.set_gates(method.policy.architecture_gates(0.0))
-            return images.loss(method.supernet(batch[0]), batch[1])
+            return images.loss(method.supernet(batch[0]), batch)
 
         return loss
 
@@ -106,7 +106,7 @@ def test_dropout_is_the_same_in_all_losses_of_a_step(cells: aw.Space, images: Ta
 def test_darts2_learns(cells: aw.Space, images: Task) -> None:
     torch.manual_seed(0)
     method = make_method("darts2", epochs=4, batch_size=16, learning_rate=0.05)
-    method.setup(Supernet(cells, images.example()), images)
+    method.setup(Supernet(cells, images.example_arguments()), images)
     losses = [method.epoch().metrics for _ in range(4)]
     assert losses[-1]["train_loss"] < losses[0]["train_loss"]
     assert losses[-1]["architecture_loss"] < losses[0]["architecture_loss"]

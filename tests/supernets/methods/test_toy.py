@@ -20,7 +20,7 @@ def test_a_random_architecture_seldom_is_the_best() -> None:
 def test_all_operations_but_the_best_are_blind_to_the_label() -> None:
     """The label is the same for x and -x, and what they make of -x is the opposite of what they make of x."""
     task = known_best_task(0)
-    supernet = Supernet(known_best_space(), task.example())
+    supernet = Supernet(known_best_space(), task.example_arguments())
     inputs = torch.randn(50, 4)
     for architecture in known_best_space():
         network = supernet.extract(architecture)
@@ -40,7 +40,7 @@ def test_it_is_found_on_nine_of_ten_seeds(name: str) -> None:
         torch.manual_seed(seed)
         task = known_best_task(seed)
         method = make_method(name, seed=seed, **options)
-        method.setup(Supernet(known_best_space(), task.example()), task)
+        method.setup(Supernet(known_best_space(), task.example_arguments()), task)
         while method.done < method.epochs:
             method.epoch()
         found += is_best(method.derive(1)[0])

@@ -16,7 +16,7 @@ from archwright.tasks import Task
 def made(name: str, space: aw.Space, task: Task, **options: Any) -> Any:
     torch.manual_seed(0)
     method = make_method(name, **{"epochs": 2, "batch_size": 16, **options})
-    method.setup(Supernet(space, task.example()), task)
+    method.setup(Supernet(space, task.example_arguments()), task)
     return method
 
 
@@ -71,7 +71,7 @@ def test_supernets_on_partial_channels_are_scored_as_they_are_trained(cells: aw.
         method.epoch()
     architecture = cells.sample(3)
     scores = shared_score(method.supernet, architecture, images)
-    full = Supernet(cells, images.example())
+    full = Supernet(cells, images.example_arguments())
     full.load_state_dict(method.supernet.state_dict())
     of_all_channels = shared_score(full, architecture, images)
     assert scores != of_all_channels
@@ -88,7 +88,7 @@ def test_supernets_on_partial_channels_are_scored_as_they_are_trained(cells: aw.
 
 
 def test_partial_channels_change_no_single_path(cells: aw.Space, images: Task) -> None:
-    supernet = Supernet(cells, images.example())
+    supernet = Supernet(cells, images.example_arguments())
     PartialChannels(4).install(supernet)
     architecture = cells.sample(1)
     gates = {address: OnePath(value) for address, value in architecture.items()}

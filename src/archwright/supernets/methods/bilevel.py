@@ -265,7 +265,7 @@ class Bilevel(OneShot):
                     parameter.copy_(part.view_as(parameter))
             with same_draws(self.supernet, self.seed):
                 self.supernet.set_gates(self.policy.architecture_gates(progress))
-                loss = self.task.loss(self.supernet(inputs), targets)
+                loss = self.task.loss(self.supernet(inputs), (inputs, targets))
             found = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
             return torch.cat([part.reshape(-1) for part in found])
 
@@ -329,7 +329,7 @@ class Bilevel(OneShot):
         if self.dropout.active:
             gates = self.dropout.thin(self.supernet.space.decisions, gates)
         self.supernet.set_gates(gates)
-        return self.task.loss(self.supernet(inputs), targets)
+        return self.task.loss(self.supernet(inputs), (inputs, targets))
 
     def _unrolled(
         self, validation: Batch, training: Batch, progress: float

@@ -180,7 +180,7 @@ class Enas(OneShot):
         with torch.no_grad():
             emission = self._emission(self.randomness.gates)
         self.supernet.set_gates(emission.architecture)
-        loss = self.task.loss(self.supernet(inputs), targets)
+        loss = self.task.loss(self.supernet(inputs), (inputs, targets))
         self.weights.step(loss)
         return loss.item()
 
@@ -192,7 +192,7 @@ class Enas(OneShot):
             SearchError: When it is not finite.
         """
         self.supernet.set_gates(architecture)
-        metrics = self.task.metrics(self.supernet(inputs), targets)
+        metrics = self.task.measure(self.supernet(inputs), (inputs, targets))
         metric = self.task.metric
         if DIRECTIONS.get(metric) is Direction.MAXIMIZE:
             found = metrics[metric]

@@ -89,7 +89,8 @@ class Stream:
         """The next batch; a new pass begins where one ends."""
         if not self._waiting:
             self._waiting = self._ordered()
-        return next(self.examples.batches([self._waiting.pop(0)]))
+        batch: tuple[Tensor, Tensor] = next(self.examples.batches([self._waiting.pop(0)]))
+        return batch
 
     def state_dict(self) -> dict[str, Any]:
         """Where the stream is."""

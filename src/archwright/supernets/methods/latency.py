@@ -20,10 +20,12 @@ from torch import Tensor, nn
 from archwright.errors import UsageError
 from archwright.objectives import count_flops
 from archwright.spaces import Decision
+from archwright.spaces.build import first_of
 from archwright.supernets.elastic import Elastic
 from archwright.supernets.gates import Gate, Mixture, OnePath, Selector
 from archwright.supernets.mixed import GatedEdge, MixedSwitch
 from archwright.supernets.supernet import Supernet
+from archwright.tasks.batches import moved
 
 __all__ = ["METERS", "CostTable", "measure_costs"]
 
@@ -105,7 +107,7 @@ METERS: dict[str, Callable[[Run], float]] = {"flops": _flops, "measured": _milli
 
 
 @torch.no_grad()
-def measure_costs(supernet: Supernet, example: Tensor, meter: Callable[[Run], float]) -> CostTable:
+def measure_costs(supernet: Supernet, example: Any, meter: Callable[[Run], float]) -> CostTable:
     """The cost of everything that a decision selects, in the place where it stands.
 
     Runs the supernet on one example. Each option of a choice, each form of an elastic call and each optional edge is
@@ -115,21 +117,21 @@ def measure_costs(supernet: Supernet, example: Tensor, meter: Callable[[Run], fl
 
     Args:
         supernet: Its weights, gates, statistics and mode are as before afterwards.
-        example: Inputs of shape (N, ...), N >= 1; the first is used.
+        example: Inputs of shape (N, ...), N >= 1, or a pair (args, kwargs); the first is used.
         meter: From a run to its cost.
 
     Raises:
         UsageError: When a part depends on more than 256 combinations of values.
     """
     modes = [(module, module.training) for module in supernet.modules()]
-    device = next((tensor.device for tensor in supernet.parameters()), example.device)
+    device = next((tensor.device for tensor in supernet.parameters()), torch.device("cpu"))
     before = supernet.gates.get()
     survey = _Survey(supernet, meter)
     try:
         supernet.eval()
-        inputs = example[:1].to(device)
+        args, kwargs = moved(first_of(example), device)
         with survey.listening():
-            survey.visit(lambda: supernet(inputs), 0, (), {})
+            survey.visit(lambda: supernet(*args, **kwargs), 0, (), {})
     finally:
         supernet.gates.set(before)
         for module, mode in modes:

@@ -122,7 +122,7 @@ class PDarts(OneShot):
         """Take the space and the data, and make the first stage's supernet."""
         self.task = task
         self._space, self._scale = supernet.space, supernet.scale
-        self._example = task.example() if supernet.example is None else supernet.example
+        self._example = task.example_arguments() if supernet.example is None else supernet.example
         self._device = next(supernet.parameters()).device
         self._enter(0, {})
 

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from archwright.errors import UsageError
+from archwright.spaces.build import arguments_of
 from archwright.supernets.gates import Gate, Mixture
 from archwright.supernets.methods.bilevel import Bilevel
 from archwright.supernets.methods.derivation import Preferences, Refused
@@ -18,6 +19,7 @@ from archwright.supernets.methods.relaxation import Relaxation
 from archwright.supernets.mixed import MixedSwitch
 from archwright.supernets.partial import PartialChannels
 from archwright.supernets.supernet import Supernet
+from archwright.tasks.batches import moved
 
 __all__ = ["PartialSoftmax", "pc_darts"]
 
@@ -128,7 +130,8 @@ class PartialSoftmax(Policy):
         training = supernet.training
         try:
             with torch.no_grad(), supernet.on(self.architecture_gates(0.0)):
-                supernet.eval()(supernet.example.to(device))
+                args, kwargs = moved(arguments_of(supernet.example), device)
+                supernet.eval()(*args, **kwargs)
         finally:
             supernet.train(training)
 

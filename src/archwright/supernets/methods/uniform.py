@@ -101,7 +101,7 @@ class UniformSampling(OneShot):
         with self.randomness.drawing():
             for step, (inputs, targets) in enumerate(self.data.epoch()):
                 self.supernet.set_gates(self.supernet.space.sample(self.randomness.sampler))
-                loss = self.task.loss(self.supernet(inputs), targets)
+                loss = self.task.loss(self.supernet(inputs), (inputs, targets))
                 self.weights.step(loss)
                 total += loss.item()
                 self.stepped(step + 1, steps)

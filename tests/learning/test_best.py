@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from archwright.estimators.training.best import BestEpoch
+from archwright.learning.best import BestEpoch
 
 
 def after(metric, scores):

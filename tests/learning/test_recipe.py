@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archwright.errors import UsageError
-from archwright.estimators.training import AUGMENTATIONS, OPTIMIZERS, SCHEDULES, Recipe
+from archwright.learning import AUGMENTATIONS, OPTIMIZERS, SCHEDULES, Recipe
 
 recipes = st.builds(
     Recipe,

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from archwright.errors import UsageError
-from archwright.estimators.training.devices import is_out_of_memory, isolated, make_fabric
+from archwright.learning import seeded
+from archwright.learning.devices import is_out_of_memory, make_fabric
 
 CPU = torch.device("cpu")
 
@@ -18,18 +19,18 @@ def test_random_numbers_inside_depend_on_the_seed_alone():
     seen = []
     for seed in (1, 1, 2):
         draws()
-        with isolated(seed, CPU, None):
+        with seeded(seed, CPU, None):
             seen.append(draws())
     assert seen[0] == seen[1]
     assert all(a != b for a, b in zip(seen[0], seen[2], strict=True))
 
 
 def test_random_numbers_outside_go_on_undisturbed():
-    with isolated(7, CPU, None):
+    with seeded(7, CPU, None):
         expected = [draws() for _ in range(2)]
-    with isolated(7, CPU, None):
+    with seeded(7, CPU, None):
         found = [draws()]
-        with pytest.raises(ZeroDivisionError), isolated(9, CPU, None):
+        with pytest.raises(ZeroDivisionError), seeded(9, CPU, None):
             found.append(1 / (draws()[0] * 0))
         found.append(draws())
     assert found == expected
@@ -37,7 +38,7 @@ def test_random_numbers_outside_go_on_undisturbed():
 
 def test_threads_are_set_inside_only():
     before = torch.get_num_threads()
-    with isolated(0, CPU, before + 1):
+    with seeded(0, CPU, before + 1):
         assert torch.get_num_threads() == before + 1
     assert torch.get_num_threads() == before
 

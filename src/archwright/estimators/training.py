@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, final
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from archwright.errors import BuildError, TrialError, UsageError, did_you_mean
+from archwright.errors import BuildError, TaskError, TrialError, UsageError, did_you_mean
 from archwright.estimators.estimator import Estimator
-from archwright.estimators.training.augmentation import check_augmentations
-from archwright.estimators.training.best import BestEpoch
-from archwright.estimators.training.devices import is_out_of_memory, isolated, make_fabric
-from archwright.estimators.training.epochs import Epochs, Seeds, score
-from archwright.estimators.training.optimizers import make_optimizer
-from archwright.estimators.training.recipe import Recipe
+from archwright.learning.best import BestEpoch
+from archwright.learning.checks import check_recipe
+from archwright.learning.devices import is_out_of_memory, make_fabric
+from archwright.learning.plain import PlainStep
+from archwright.learning.precision import prepare
+from archwright.learning.randomness import Randomness, Seeds
+from archwright.learning.recipe import Recipe
+from archwright.learning.trainer import Trainer
 from archwright.objectives import CHEAP, measure_cheap
-from archwright.tasks.batches import Examples, predict
+from archwright.tasks.batches import EVALUATION_BATCH, Part, Plan
 from archwright.tasks.task import Task
 from archwright.trials import Candidate, Measurement, TrialContext
 
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     from archwright.spaces import Space
 
 __all__ = ["Training"]
+
+_CURE = "use a smaller learning_rate, a warm-up or gradient_clip"
 
 EpochListener = Callable[[Mapping[str, float]], None]
 
@@ -106,8 +111,9 @@ class Training(Estimator):
             recipe = self._recipe_of(candidate)
             fabric = self._fabric()
             seeds = Seeds.of(recipe.seed if seed is None else seed)
-            with isolated(seeds.network, fabric.device, self.threads):
-                return self._fit(candidate, recipe, fabric, seeds, on_epoch, started)
+            randomness = Randomness(seeds.network, fabric.device)
+            with randomness.drawing(self.threads):
+                return self._fit(candidate, recipe, fabric, seeds, randomness, on_epoch, started)
         except BuildError as error:
             if isinstance(error.__cause__, TrialError):
                 raise error.__cause__ from None
@@ -132,11 +138,12 @@ class Training(Estimator):
         Args:
             network: A network of `fit`. It is in evaluation mode and on the CPU afterwards.
         """
-        fabric = self._fabric()
-        with isolated(0, fabric.device, self.threads):
-            outputs, targets = predict(fabric.setup_module(network), Examples(self.task.test, fabric.device))
+        with Randomness(0, self._fabric().device).drawing(self.threads):
+            _, module = prepare(network, self._fabric())
+            plan = Plan(size=EVALUATION_BATCH, device=self._fabric().device, least=1)
+            found = self.task.evaluate(module, Part("test"), plan)
             _release(network)
-        return dict(self.task.metrics(outputs, targets))
+        return found
 
     def _check(self) -> None:
         known = self.recipe.to_json()
@@ -147,16 +154,8 @@ class Training(Estimator):
                 )
         if (length := len(self.task.train)) < 2:  # type: ignore[arg-type]
             raise UsageError(f"expected at least 2 training examples, got {length}")
-        self._check_augmentations(self.recipe)
+        check_recipe(self.recipe, self.task)
         self._fabric()
-
-    def _check_augmentations(self, recipe: Recipe) -> None:
-        if recipe.augmentations and not self.task.example().is_floating_point():
-            raise UsageError(
-                f"the augmentation {recipe.augmentation!r} needs inputs that are amounts; those of the task "
-                f"{self.task.name!r} are symbols; use 'none'"
-            )
-        check_augmentations(recipe.augmentations, self.task.input_shape)
 
     def _fabric(self) -> Fabric:
         return make_fabric(self.accelerator, self.devices, self.precision)
@@ -165,7 +164,7 @@ class Training(Estimator):
         """The recipe with what architecture and fidelity say; warm-up keeps its share of the epochs."""
         try:
             recipe = self.recipe.replace(**self.space.training_values(candidate.architecture))
-            self._check_augmentations(recipe)
+            check_recipe(recipe, self.task)
         except UsageError as error:
             raise TrialError(
                 f"the training values of the architecture do not make a recipe: {error}"
@@ -178,21 +177,16 @@ class Training(Estimator):
     def _build(self, candidate: Candidate) -> tuple[nn.Module, dict[str, float]]:
         """The network of a candidate, and its size."""
         example = self.task.example()
-        network = self.space.build(candidate.architecture, example=example)
+        arguments = self.task.arguments(example)
+        network = self.space.build(candidate.architecture, example=arguments)
         network.eval()
         with torch.no_grad():
-            outputs = network(example)
-        expected = (len(example), *self.task.output_shape)
-        if not isinstance(outputs, Tensor) or outputs.shape != expected:
-            got = (
-                f"the shape {tuple(outputs.shape)}" if isinstance(outputs, Tensor) else type(outputs).__name__
-            )
-            raise TrialError(
-                f"expected the network to give a tensor of shape {expected} for {len(example)} inputs, got "
-                f"{got}; the task {self.task.name!r} wants {' x '.join(map(str, self.task.output_shape))} numbers "
-                f"for each input, so end the network with a layer of {self.task.outputs} outputs"
-            )
-        cheap = measure_cheap(CHEAP, network, example)
+            outputs = self.task.forward(network, example)
+            try:
+                self.task.check(outputs, example)
+            except TaskError as error:
+                raise TrialError(str(error)) from error
+        cheap = measure_cheap(CHEAP, network, arguments)
         if not cheap["params"]:
             raise TrialError("the network has no trainable parameter, so there is nothing to train")
         return network, cheap
@@ -203,24 +197,33 @@ class Training(Estimator):
         recipe: Recipe,
         fabric: Fabric,
         seeds: Seeds,
+        randomness: Randomness,
         on_epoch: EpochListener | None,
         started: float,
     ) -> tuple[nn.Module, Measurement]:
         network, cheap = self._build(candidate)
-        network.to(fabric.device)
-        optimizer = make_optimizer(recipe, network, fused=fabric.device.type == "cpu")
-        module, optimizer = fabric.setup(network, optimizer)
-        epochs = Epochs(self.task, recipe, fabric, module, optimizer, seeds, candidate.effort)
-        validation = Examples(self.task.validation, fabric.device)
+        trainer = Trainer(
+            self.task,
+            network,
+            recipe,
+            PlainStep(),
+            seeds=seeds,
+            fabric=fabric,
+            randomness=randomness,
+            fraction=candidate.effort.data_fraction,
+        )
         curve: list[dict[str, float]] = []
         best = BestEpoch(self.task.metric)
-        for epoch in range(1, recipe.epochs + 1):
-            train_loss = epochs.run(epoch)
-            scores = score(self.task, module, validation, epoch)
+        for event in trainer.run():
+            if event.kind == "step":
+                continue
+            _check_finite("training", {"loss": event.metrics["train_loss"]}, event.epoch)
+            scores = trainer.evaluate()
+            _check_finite("validation", scores, event.epoch)
             entry: dict[str, float] = {
-                "epoch": epoch,
-                "train_loss": train_loss,
-                "learning_rate": optimizer.param_groups[0]["lr"],
+                "epoch": event.epoch,
+                "train_loss": event.metrics["train_loss"],
+                "learning_rate": trainer.optimizers["weights"].param_groups[0]["lr"],
                 "seconds": time.perf_counter() - started,
                 **scores,
             }
@@ -228,14 +231,21 @@ class Training(Estimator):
             if on_epoch is not None:
                 on_epoch(entry)
             if recipe.early_stopping is not None:
-                best.see(epoch, scores, network)
-                if epoch - best.epoch >= recipe.early_stopping:
+                best.see(event.epoch, scores, network)
+                if event.epoch - best.epoch >= recipe.early_stopping:
                     break
         if recipe.early_stopping is not None:
             scores = best.restore(network)
         _release(network)
         seconds = time.perf_counter() - started
         return network, Measurement({**scores, **cheap}, tuple(curve), seconds)
+
+
+def _check_finite(part: str, scores: Mapping[str, float], epoch: int) -> None:
+    loss = scores["loss"]
+    if not math.isfinite(loss):
+        told = "NaN" if math.isnan(loss) else "infinite"
+        raise TrialError(f"the {part} loss became {told} in epoch {epoch}; {_CURE}")
 
 
 def _release(network: nn.Module) -> None:

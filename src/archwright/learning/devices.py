@@ -1,15 +1,11 @@
-"""Where training runs: device, precision, threads, and random numbers of its own."""
+"""Where training runs: device and precision."""
 
 from __future__ import annotations
 
 import logging
-import random
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
 from archwright.errors import UsageError, did_you_mean
@@ -17,7 +13,7 @@ from archwright.errors import UsageError, did_you_mean
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-__all__ = ["PRECISIONS", "is_out_of_memory", "isolated", "make_fabric"]
+__all__ = ["PRECISIONS", "is_out_of_memory", "make_fabric"]
 
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true")
 
@@ -58,38 +54,6 @@ def make_fabric(accelerator: str, devices: int | list[int], precision: str) -> F
             return Fabric(accelerator=accelerator, devices=devices, precision=precision)  # type: ignore[arg-type]
     except (RuntimeError, TypeError, ValueError, UserWarning, MisconfigurationException) as error:
         raise UsageError(f"cannot train with {asked}: {error}") from error
-
-
-@contextmanager
-def isolated(seed: int, device: torch.device, threads: int | None) -> Iterator[None]:
-    """Seed all random numbers inside, and set torch's threads; afterwards both are as they were before.
-
-    Args:
-        seed: Of the generators of Python, NumPy, torch and the device.
-        device: Where the training runs.
-        threads: Threads of torch on the CPU; None leaves them.
-    """
-    accelerator: Any = None if device.type == "cpu" else torch.get_device_module(device)
-    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    device_state = accelerator.get_rng_state() if accelerator else None
-    threads_before = torch.get_num_threads()
-    try:
-        if threads is not None:
-            torch.set_num_threads(threads)
-        random.seed(seed)
-        np.random.seed(seed)
-        torch.default_generator.manual_seed(seed)
-        if accelerator:
-            accelerator.manual_seed(seed)
-        yield
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])
-        torch.set_rng_state(states[2])
-        if accelerator:
-            accelerator.set_rng_state(device_state)
-        if threads is not None:
-            torch.set_num_threads(threads_before)
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:

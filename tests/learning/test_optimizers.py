@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from archwright.estimators.training import Recipe
-from archwright.estimators.training.optimizers import make_optimizer
+from archwright.learning import Recipe
+from archwright.learning.optimizers import make_optimizer
 
 
 def network():

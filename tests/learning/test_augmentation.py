@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from archwright.errors import UsageError
-from archwright.estimators.training.augmentation import (
+from archwright.learning.augmentation import (
     Augmentation,
     check_augmentations,
     flip,

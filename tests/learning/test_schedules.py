@@ -5,8 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archwright.estimators.training import SCHEDULES
-from archwright.estimators.training.schedules import learning_rate_factor
+from archwright.learning import SCHEDULES
+from archwright.learning.schedules import learning_rate_factor
 
 
 def factors(schedule, steps, warmup=0):

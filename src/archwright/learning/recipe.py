@@ -52,6 +52,11 @@ class Recipe:
             spatial axis by up to an eighth of its length, borders repeated), "flip" (mirrored along the last
             axis, half of the time), "noise" (Gaussian, a tenth of the batch's standard deviation); or
             "none". "shift" and "flip" need signals or images.
+        mixup: Mix the examples of each batch in pairs, with shares drawn from Beta(mixup, mixup) (Zhang et al. 2018,
+            arXiv:1710.09412); 0 mixes nothing.
+        accumulation: In how many micro-batches the examples of a step go through the network, where memory does not
+            suffice for all at once; divides `batch_size` into parts of at least 2. Only batch normalisation sees a
+            difference.
         seed: Seed of weights, dropout, order of the examples, and augmentation.
 
     Raises:
@@ -71,6 +76,8 @@ class Recipe:
     gradient_clip: float | None = None
     early_stopping: int | None = None
     augmentation: str = "none"
+    mixup: float = 0.0
+    accumulation: int = 1
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -90,6 +97,12 @@ class Recipe:
         if self.early_stopping is not None:
             self._check_integer("early_stopping", low=1)
         self._check_augmentation()
+        self._check_number("mixup", low=0)
+        self._check_integer("accumulation", low=1)
+        if self.batch_size % self.accumulation or self.batch_size // self.accumulation < 2:
+            raise self._error(
+                "accumulation", f"a divisor of batch_size={self.batch_size} that leaves at least 2 examples"
+            )
         self._check_integer("seed", low=0, below=2**32)
         if self.schedule == "one_cycle" and self.warmup_epochs:
             raise self._error("warmup_epochs", "0 with the schedule 'one_cycle', which has its own rise")

@@ -1,0 +1,38 @@
+"""Whether a recipe fits a task."""
+
+from __future__ import annotations
+
+from archwright.errors import UsageError
+from archwright.learning.augmentation import check_augmentations
+from archwright.learning.recipe import Recipe
+from archwright.tasks.task import Task
+
+__all__ = ["check_recipe"]
+
+
+def check_recipe(recipe: Recipe, task: Task) -> None:
+    """Check that a task can do what a recipe asks for.
+
+    Raises:
+        UsageError: When it cannot augment its inputs, smooth its labels or mix its examples.
+    """
+    if recipe.augmentations:
+        if not task.augments:
+            reason = (
+                "needs inputs that are amounts; those of the task {} are symbols"
+                if task.has_symbols
+                else "needs a task with a method augment(batch, change), and {} has none"
+            )
+            raise UsageError(
+                f"the augmentation {recipe.augmentation!r} {reason.format(repr(task.name))}; use 'none'"
+            )
+        if task.input_shape is not None:
+            check_augmentations(recipe.augmentations, task.input_shape)
+    for name in ("label_smoothing", "mixup"):
+        if getattr(recipe, name) and not task.softens:
+            raise UsageError(
+                f"{name}={getattr(recipe, name)} needs a task with a method soften(batch, smoothing, mixup, "
+                f"generator) that goes with its loss, and {task.name!r} has none; use {name}=0"
+            )
+    if recipe.mixup and task.has_symbols:
+        raise UsageError(f"mixup needs inputs that are amounts; those of the task {task.name!r} are symbols")

@@ -1,0 +1,164 @@
+"""Random numbers of a training of its own, whose whole state can be kept."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+__all__ = ["Randomness", "Seeds", "forked_rng", "seeded"]
+
+
+@dataclass(frozen=True, slots=True)
+class Seeds:
+    """Independent seeds, so that the order of the examples does not depend on what the network drew.
+
+    Args:
+        network: Of weights, dropout and whatever draws from the global generators.
+        order: Of the order of the examples, and of the division into shares.
+        augmentation: Of augmentation and mixup.
+        fraction: Of the choice of a fraction of the examples.
+    """
+
+    network: int
+    order: int
+    augmentation: int
+    fraction: int
+
+    @classmethod
+    def of(cls, seed: int) -> Seeds:
+        """The seeds that follow from one."""
+        return cls(*(int(word) for word in np.random.SeedSequence(seed).generate_state(4)))
+
+
+class Randomness:
+    """The global generators of Python, NumPy, torch and a device, as one training sees them.
+
+    Inside `drawing` the global generators are this training's; outside they are the caller's. So are torch's
+    default type (32 bits), its default device (the CPU) and the recording of gradients.
+
+    Args:
+        seed: Of all of them.
+        device: Where the training runs.
+    """
+
+    def __init__(self, seed: int, device: torch.device | str = "cpu") -> None:
+        self.seed, self.device = seed, torch.device(device)
+        self.is_drawing = False
+        self._state: dict[str, Any] | None = None
+
+    @contextmanager
+    def drawing(self, threads: int | None = None) -> Iterator[None]:
+        """Let the global generators be this training's while a block runs. A block inside another changes nothing.
+
+        Args:
+            threads: Threads of torch on the CPU meanwhile; None leaves them.
+        """
+        if self.is_drawing:
+            yield
+            return
+        before, threads_before, dtype = self._captured(), torch.get_num_threads(), torch.get_default_dtype()
+        try:
+            self.is_drawing = True
+            if threads is not None:
+                torch.set_num_threads(threads)
+            torch.set_default_dtype(torch.float32)
+            if self._state is None:
+                self._seed()
+            else:
+                self._install(self._state)
+            with ExitStack() as stack:
+                stack.enter_context(torch.enable_grad())
+                if torch.get_default_device().type != "cpu":
+                    stack.enter_context(torch.device("cpu"))
+                yield
+        finally:
+            self._state = self._captured()
+            self.is_drawing = False
+            self._install(before)
+            torch.set_default_dtype(dtype)
+            if threads is not None:
+                torch.set_num_threads(threads_before)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The present state, in tensors and numbers."""
+        if self.is_drawing:
+            return self._captured()
+        if self._state is None:
+            with self.drawing():
+                pass
+        assert self._state is not None
+        return dict(self._state)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state."""
+        if self.is_drawing:
+            self._install(state)
+        else:
+            self._state = dict(state)
+
+    def _accelerator(self) -> Any:
+        return None if self.device.type == "cpu" else torch.get_device_module(self.device)
+
+    def _seed(self) -> None:
+        random.seed(self.seed)
+        np.random.seed(self.seed)
+        torch.default_generator.manual_seed(self.seed)
+        if (accelerator := self._accelerator()) is not None:
+            accelerator.manual_seed(self.seed)
+
+    def _captured(self) -> dict[str, Any]:
+        _, words, gauss = random.getstate()
+        numpy: Any = np.random.get_state(legacy=False)
+        state = {
+            "python": torch.tensor(words, dtype=torch.int64, device="cpu"),
+            "python_gauss": gauss,
+            "numpy": torch.from_numpy(numpy["state"]["key"].astype(np.int64)),
+            "numpy_rest": (int(numpy["state"]["pos"]), int(numpy["has_gauss"]), float(numpy["gauss"])),
+            "torch": torch.get_rng_state(),
+        }
+        if (accelerator := self._accelerator()) is not None:
+            state["device"] = accelerator.get_rng_state(self.device)
+        return state
+
+    def _install(self, state: Mapping[str, Any]) -> None:
+        random.setstate((3, tuple(state["python"].tolist()), state["python_gauss"]))
+        position, has_gauss, gauss = state["numpy_rest"]
+        np.random.set_state(("MT19937", state["numpy"].numpy().astype(np.uint32), position, has_gauss, gauss))
+        torch.set_rng_state(state["torch"])
+        if (accelerator := self._accelerator()) is not None and "device" in state:
+            accelerator.set_rng_state(state["device"].cpu(), self.device)
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device | str = "cpu", threads: int | None = None) -> Iterator[None]:
+    """Seed all random numbers inside a block, and set torch's threads; afterwards both are as they were before.
+
+    Args:
+        seed: Of the generators of Python, NumPy, torch and the device.
+        device: Where the block runs.
+        threads: Threads of torch on the CPU; None leaves them.
+    """
+    with Randomness(seed, device).drawing(threads):
+        yield
+
+
+@contextmanager
+def forked_rng(network: nn.Module, seed: int) -> Iterator[None]:
+    """While a block runs, what a network's layers draw follows from the seed, and from nothing before.
+
+    Args:
+        network: Says on which devices.
+        seed: Any whole number >= 0.
+    """
+    tensors: list[Tensor] = list(network.parameters())
+    devices = {tensor.device for tensor in tensors if tensor.device.type == "cuda"}
+    with torch.random.fork_rng(devices=sorted(device.index or 0 for device in devices)):
+        torch.manual_seed(seed)
+        yield

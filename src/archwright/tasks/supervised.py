@@ -1,0 +1,197 @@
+"""Tasks of inputs and targets: all verbs, filled once."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from archwright.errors import TaskError
+from archwright.tasks.batches import Part, Plan
+from archwright.tasks.targets import REGRESSION
+from archwright.tasks.task import Split, Task, Total, evaluating
+
+__all__ = ["Softened", "Supervised"]
+
+
+@dataclass(frozen=True, slots=True)
+class Softened:
+    """Targets of a batch whose labels are smoothed, or whose examples are mixed.
+
+    Args:
+        first: Targets, shape (N, ...).
+        smoothing: Share of the target that is spread over all classes.
+        second: Targets of what was mixed in; None where nothing was.
+        share: How much of each example is its own, where examples are mixed.
+    """
+
+    first: Tensor
+    smoothing: float
+    second: Tensor | None = None
+    share: float = 1.0
+
+
+class Supervised(Task):
+    """A batch is (inputs, targets), and outputs are a tensor of a known shape.
+
+    A subclass gives `criterion` and `scores`. A subclass of a ready-made task may override `loss(outputs, batch)` and
+    `metrics(outputs, batch)` alone; then the loss is its own, and so are the metrics.
+    """
+
+    split: Split
+    input_shape: tuple[int, ...]
+    outputs: int
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Shape of what a network gives for one input, without the batch."""
+        return (self.outputs,)
+
+    @abstractmethod
+    def criterion(self, outputs: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
+        """The mean loss, a scalar.
+
+        Args:
+            outputs: What the network gave, shape (N, *output_shape).
+            targets: Targets, shape (N, ...).
+            smoothing: Share of the target that is spread over all classes, in [0, 1); ignored where there are none.
+        """
+
+    @abstractmethod
+    def scores(self, outputs: Tensor, targets: Tensor) -> dict[str, float]:
+        """All metrics of a whole part at once, "loss" among them.
+
+        Args:
+            outputs: What the network gave, shape (N, *output_shape), on the CPU.
+            targets: Targets, shape (N, ...), on the CPU.
+        """
+
+    def loss(self, outputs: Any, batch: Any) -> Tensor:
+        """The mean of `criterion`.
+
+        Raises:
+            TaskError: When the outputs are not of the right shape.
+        """
+        targets = batch[1]
+        soft = targets if isinstance(targets, Softened) else None
+        self._check(outputs, targets if soft is None else soft.first, "in training mode ")
+        if soft is None:
+            return self.criterion(outputs, targets)
+        loss = self.criterion(outputs, soft.first, soft.smoothing)
+        if soft.second is None:
+            return loss
+        return soft.share * loss + (1 - soft.share) * self.criterion(outputs, soft.second, soft.smoothing)
+
+    def metrics(self, outputs: Any, batch: Any) -> Mapping[str, Total]:
+        """`scores` of one batch, each times the number of examples."""
+        targets = batch[1].first if isinstance(batch[1], Softened) else batch[1]
+        self._check(outputs, targets, "")
+        return {
+            name: (value * len(targets), len(targets))
+            for name, value in self.scores(outputs.detach().cpu(), targets.cpu()).items()
+        }
+
+    def measure(self, outputs: Any, batch: Any) -> dict[str, float]:
+        """The metrics of one batch as numbers."""
+        if self._has_own("loss") or self._has_own("metrics"):
+            return super().measure(outputs, batch)
+        self._check(outputs, batch[1], "")
+        return self.scores(outputs.detach().cpu(), batch[1].cpu())
+
+    def arguments(self, batch: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The inputs alone."""
+        return (batch[0],), {}
+
+    def weight(self, batch: Any) -> Tensor | int:
+        """The number of examples."""
+        return len(batch[0])
+
+    def evaluate(self, network: nn.Module, part: Part, plan: Plan) -> dict[str, float]:
+        """`scores` of the whole part, and the loss of a subclass that has its own."""
+        if self._has_own("metrics"):
+            return super().evaluate(network, part, plan)
+        outputs, targets = [], []
+        losses, weights = 0.0, 0.0
+        stream = self.batches(part, plan, network)
+        with evaluating(network):
+            for batch in stream:
+                given = self.forward(network, batch)
+                if self._has_own("loss"):
+                    weight = self.weight(batch)
+                    losses, weights = (
+                        losses + float(self.loss(given, batch) * weight),
+                        weights + float(weight),
+                    )
+                else:
+                    self._check(given, batch[1], "")
+                outputs.append(given.float().cpu())
+                targets.append(batch[1].cpu())
+        scores = dict(self.scores(torch.cat(outputs), torch.cat(targets)))
+        return {**scores, "loss": losses / weights} if weights else scores
+
+    def check(self, outputs: Any, batch: Any) -> None:
+        """Check the shape of outputs, or the loss where it is the subclass's own.
+
+        Raises:
+            TaskError: Names what was expected.
+        """
+        if self._has_own("loss"):
+            return super().check(outputs, batch)
+        return self._check(outputs, batch[1], "")
+
+    def augment(self, batch: Any, change: Callable[[Tensor], Tensor]) -> Any:
+        """The inputs changed."""
+        return (change(batch[0]), *batch[1:])
+
+    def soften(self, batch: Any, smoothing: float, mixup: float, generator: torch.Generator) -> Any:
+        """Targets with smoothed labels; inputs mixed in pairs (Zhang et al. 2018, arXiv:1710.09412).
+
+        The share of each example's own input is drawn from Beta(mixup, mixup), one for the batch, and at least a half.
+        """
+        inputs, targets = batch
+        if not mixup:
+            return inputs, Softened(targets, smoothing)
+        gammas = torch._standard_gamma(torch.full((2,), mixup, dtype=torch.float64), generator=generator)
+        drawn = float(gammas[0] / gammas.sum())
+        own = max(drawn, 1 - drawn)
+        others = torch.randperm(len(inputs), generator=generator).to(inputs.device)
+        mixed = own * inputs + (1 - own) * inputs[others]
+        return mixed, Softened(targets, smoothing, targets[others], own)
+
+    @property
+    def softens(self) -> bool:
+        """False for a loss of its own, which does not know of smoothed labels, unless `soften` is its own too."""
+        return not self._has_own("loss") or self._has_own("soften")
+
+    @property
+    def augments(self) -> bool:
+        """True for amounts."""
+        return not self.has_symbols
+
+    def distance(self, outputs: Any, teacher: Any, batch: Any) -> Tensor:
+        """Mean squared difference."""
+        return functional.mse_loss(outputs.float(), teacher.detach().float())
+
+    def _has_own(self, verb: str) -> bool:
+        return getattr(type(self), verb) is not getattr(Supervised, verb)
+
+    def _check(self, outputs: Any, targets: Tensor, when: str) -> None:
+        expected = (len(targets), *self.output_shape)
+        if isinstance(outputs, Tensor) and outputs.shape == expected:
+            if self.kind == REGRESSION and targets.shape != expected:
+                raise TaskError(
+                    f"task {self.name!r}: expected targets of shape {expected}, as the outputs are, got "
+                    f"{tuple(targets.shape)}"
+                )
+            return
+        got = f"the shape {tuple(outputs.shape)}" if isinstance(outputs, Tensor) else type(outputs).__name__
+        raise TaskError(
+            f"expected the network to give a tensor of shape {expected} for {len(targets)} inputs, {when}got {got}; "
+            f"the task {self.name!r} wants {' x '.join(map(str, self.output_shape))} numbers for each input, so end "
+            f"the network with a layer of {self.outputs} outputs"
+        )
