@@ -6,7 +6,6 @@ from archwright.reports.wording import (
     architecture_brief,
     capital,
     count_of,
-    duration,
     metric_name,
     metric_text,
     number_ranges,
@@ -42,24 +41,6 @@ def test_known_metrics_have_readable_names():
         "RMSE",
         "balanced accuracy",
     ]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0.0, "0 s"),
-        (0.0421, "42 ms"),
-        (4.44, "4.4 s"),
-        (9.97, "10 s"),
-        (59.6, "1 min 00 s"),
-        (3599.9, "1 h 00 min"),
-        (11100, "3 h 05 min"),
-        (None, "–"),
-        (math.inf, "–"),
-    ],
-)
-def test_durations(seconds, text):
-    assert duration(seconds) == text
 
 
 def test_si_numbers():

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from archwright.atomic_writing import replacing
 from archwright.benchmarks.regret import Standing, Tracker, Truth
 from archwright.errors import SearchError, SpaceExhaustedError, TrialError, UsageError
 from archwright.strategies import make_strategy
@@ -153,10 +154,8 @@ class FinishedRuns:
             raise UsageError(
                 f"{self.path} is there without {about}, which says what it holds; give another --out"
             )
-        folder.mkdir(parents=True, exist_ok=True)
-        written = about.with_suffix(".new")
-        written.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
-        written.replace(about)
+        with replacing(about) as part:
+            part.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
 
     def add(self, run: SearchRun) -> None:
         """Keep one."""

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from archwright.cli.exit_codes import INTERRUPTED
+from archwright.durations import duration
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -97,7 +98,7 @@ def print_run(run: Run) -> None:
         f"[bold]{escape(run.name)}[/bold]: {run.state}{f' ({escape(run.stop_reason)})' if run.stop_reason else ''}"
     )
     _print_supernet(console, run)
-    console.print(f"trials: {told}; {_duration(run.seconds)}")
+    console.print(f"trials: {told}; {duration(run.seconds)}")
     best = run.winner or run.best
     if best is None:
         return
@@ -173,12 +174,3 @@ def _rows(columns: list[tuple[Trial, dict[str, float] | None]]) -> list[tuple[st
 
 def _number(value: float) -> str:
     return f"{int(value):,}" if float(value).is_integer() and abs(value) >= 10 else f"{value:.4f}"
-
-
-def _duration(seconds: float) -> str:
-    whole = math.floor(seconds)
-    return (
-        f"{whole // 3600} h {whole % 3600 // 60} min"
-        if whole >= 3600
-        else f"{whole // 60} min {whole % 60} s"
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
+from archwright.atomic_writing import replacing
 from archwright.errors import ExportError, RunError
 
 __all__ = ["load_weights", "save_weights"]
@@ -35,8 +35,6 @@ def save_weights(network: nn.Module, path: str | Path) -> None:
             does not know; when the file cannot be written, as on a full disk.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
     tensors: dict[str, Tensor] = {}
     same: dict[str, str] = {}
     stored: dict[tuple[object, ...], str] = {}
@@ -57,13 +55,12 @@ def save_weights(network: nn.Module, path: str | Path) -> None:
         stored[identity] = name
         tensors[name] = _alone(value)
     try:
-        part.touch()
-        mode = part.stat().st_mode
-        save_file(tensors, part, metadata=same or None)
-        part.chmod(mode)  # safetensors makes a file that only its owner can read
-        os.replace(part, path)
+        with replacing(path) as part:
+            part.touch()
+            mode = part.stat().st_mode
+            save_file(tensors, part, metadata=same or None)
+            part.chmod(mode)  # safetensors makes a file that only its owner can read
     except (KeyError, TypeError, ValueError, OSError, SafetensorError) as error:
-        part.unlink(missing_ok=True)
         if isinstance(error, OSError) or "os error" in str(
             error
         ):  # safetensors tells of the system's by text

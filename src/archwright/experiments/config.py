@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import time
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
 
+from archwright.atomic_writing import replacing
 from archwright.errors import RunError
 from archwright.experiments.budget import Budget
 from archwright.experiments.format1 import task_entries, upgraded
@@ -218,9 +218,8 @@ class RunConfig:
 
     def write(self, folder: Path) -> None:
         """Write `experiment.json`, all or nothing."""
-        part = folder / f"{FILE}.part"
-        part.write_text(json.dumps(encode(self), indent=2) + "\n", encoding="utf-8")
-        os.replace(part, folder / FILE)
+        with replacing(folder / FILE) as part:
+            part.write_text(json.dumps(encode(self), indent=2) + "\n", encoding="utf-8")
 
     def store_url(self, folder: Path) -> sqlalchemy.URL:
         """Where the store is."""

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColu
 from rich.progress import Progress as Bar
 from rich.table import Column
 
+from archwright.durations import clock
 from archwright.experiments.listener import Listener
 from archwright.experiments.store import Stage
 from archwright.trials import Trial, TrialState
@@ -140,10 +141,7 @@ class Progress(Listener):
             ends.append(passed / (self._done - self._at_first) * (self._total - self._done))
         if self._minutes is not None:
             ends.append(self._minutes * 60 - passed)
-        if not ends:
-            return ""
-        seconds = max(0, round(min(ends)))
-        return f"{seconds // 60}:{seconds % 60:02d} left"
+        return f"{clock(min(ends))} left" if ends else ""
 
 
 def _epochs(total: int | None) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 import time
 from functools import cache
 from pathlib import Path
@@ -15,6 +14,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from archwright.atomic_writing import replacing
+from archwright.durations import duration
 from archwright.errors import ArchwrightError
 from archwright.experiments.records import encode
 from archwright.reports.agreement import agreement
@@ -35,7 +36,7 @@ from archwright.reports.supernet import (
     supernet_progress,
 )
 from archwright.reports.table import retrained_table, top_table
-from archwright.reports.wording import capital, count_of, duration, metric_name, number_ranges, value_text
+from archwright.reports.wording import capital, count_of, metric_name, number_ranges, value_text
 from archwright.trials import Trial, TrialState
 
 if TYPE_CHECKING:
@@ -64,13 +65,8 @@ def write_report(run: Run, path: Path | str, space: Space | None = None) -> Path
         The path.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
+    with replacing(path) as part:
         part.write_text(render_report(run, space), encoding="utf-8")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
     return path
 
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from archwright.durations import duration
 from archwright.experiments.records import encode
 from archwright.reports.summary import trial_counts
 from archwright.reports.supernet import supernet_progress
-from archwright.reports.wording import count_of, duration, value_text
+from archwright.reports.wording import count_of, value_text
 from archwright.trials import TrialState
 
 if TYPE_CHECKING:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from archwright.durations import duration
 from archwright.objectives import METERS
 from archwright.reports.ranking import in_order, value_of
 from archwright.reports.supernet import searched_metric
 from archwright.reports.wording import (
     MISSING,
     architecture_brief,
-    duration,
     metric_name,
     metric_text,
     value_text,

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import plotly.graph_objects as go
 
+from archwright.durations import duration
 from archwright.objectives.objective import Objective
 from archwright.reports.palette import LIGHT, base_layout
 from archwright.reports.plots import dot_look, drawing_notes, focused_range, outside, thinned
 from archwright.reports.ranking import comparable, completed, first_objective, measured, value_of
 from archwright.reports.supernet import is_by_shared_weights, searched_metric
-from archwright.reports.wording import architecture_brief, duration, is_share, metric_text
+from archwright.reports.wording import architecture_brief, is_share, metric_text
 from archwright.trials import Trial
 
 if TYPE_CHECKING:

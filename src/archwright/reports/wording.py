@@ -6,12 +6,13 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from archwright.durations import duration
+
 __all__ = [
     "MISSING",
     "architecture_brief",
     "capital",
     "count_of",
-    "duration",
     "is_share",
     "metric_name",
     "metric_text",
@@ -81,24 +82,6 @@ def si_number(value: float) -> str:
         if abs(value) >= size:
             return f"{value / size:.3g}\u00a0{prefix}"
     return f"{value:.3g}"
-
-
-def duration(seconds: float | None) -> str:
-    """A length of time: `0.4 s`, `48 s`, `2 min 31 s`, `3 h 05 min`."""
-    if seconds is None or not math.isfinite(seconds):
-        return MISSING
-    if seconds < 0.0005:
-        return "0 s"
-    if seconds < 1:
-        return f"{1000 * seconds:.0f} ms"
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600:,} h {whole % 3600 // 60:02d} min"
 
 
 def count_of(number: int, noun: str, plural: str | None = None) -> str:

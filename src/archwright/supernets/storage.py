@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from archwright.atomic_writing import replacing
 from archwright.errors import RunError
 from archwright.spaces import Space
 from archwright.supernets.partial import PartialChannels, divisor_of
@@ -18,13 +18,8 @@ __all__ = ["load_state", "load_supernet", "save_state", "save_supernet"]
 
 def save_state(state: dict[str, Any], path: Path) -> None:
     """Write tensors, numbers, texts and containers of these; the file appears all at once and survives a crash."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    with part.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
+    with replacing(path) as part:
+        torch.save(state, part)
 
 
 def load_state(path: Path) -> dict[str, Any]:

@@ -1,0 +1,31 @@
+"""Lengths of time in words."""
+
+from __future__ import annotations
+
+import math
+
+__all__ = ["clock", "duration"]
+
+
+def duration(seconds: float | None) -> str:
+    """A length of time: `38 ms`, `0.4 s`, `48 s`, `2 min 31 s`, `3 h 05 min`; a dash where it is not known."""
+    if seconds is None or not math.isfinite(seconds):
+        return "–"
+    if seconds < 0.0005:
+        return "0 s"
+    if seconds < 1:
+        return f"{1000 * seconds:.0f} ms"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600:,} h {whole % 3600 // 60:02d} min"
+
+
+def clock(seconds: float) -> str:
+    """Minutes and seconds, as a clock shows them: `2:05`."""
+    whole = max(0, round(seconds))
+    return f"{whole // 60}:{whole % 60:02d}"
