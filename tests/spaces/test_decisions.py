@@ -58,14 +58,14 @@ def decisions(draw: st.DrawFn) -> aw.Decision:
 @given(decisions(), st.integers(0, 2**32))
 def test_values_codes_and_variation_agree(decision: aw.Decision, seed: int) -> None:
     random = Random(seed)
-    for value in [decision.draw(random) for _ in range(5)] + [decision.default()]:
+    for value in [decision.sample(random) for _ in range(5)] + [decision.default()]:
         assert decision.contains(value)
         assert decision.coerce(value) == value
         code = decision.encode(value)
         assert len(code) == decision.columns
         assert all(0 <= number <= 1 for number in code)
         assert decision.decode(code) == value
-        for other in [*decision.neighbors(value)[:20], decision.vary(value, random)]:
+        for other in [*decision.neighbors(value)[:20], decision.mutate(value, random)]:
             assert other != value
             assert decision.contains(other)
             assert decision.decode(decision.encode(other)) == other
@@ -111,15 +111,15 @@ def test_a_varied_subset_is_any_neighbor(n: int, k: Any) -> None:
     for value in decision.values():
         neighbors = decision.neighbors(value)
         assert len(set(neighbors)) == len(neighbors)
-        assert {decision.vary(value, random) for _ in range(60 * len(neighbors))} == set(neighbors)
+        assert {decision.mutate(value, random) for _ in range(60 * len(neighbors))} == set(neighbors)
 
 
 def test_a_subset_of_very_many_items() -> None:
     decision = aw.subset(3_000, name="columns")
-    value = decision.draw(Random(0))
+    value = decision.sample(Random(0))
     assert decision.size == 2**3_000
     assert 1_200 < len(value) < 1_800
-    assert decision.contains(decision.vary(value, Random(0)))
+    assert decision.contains(decision.mutate(value, Random(0)))
 
 
 @pytest.mark.parametrize("low", [-1.0, -1e-9, 0.0, 1 / 3, 1e6])
@@ -132,7 +132,7 @@ def test_reals_near_zero_and_far_from_it_decode_to_themselves(low: float) -> Non
 
 def test_a_logarithmic_real_is_uniform_on_its_scale() -> None:
     decision, random = aw.real(1e-4, 1, log=True), Random(0)
-    drawn = sorted(decision.draw(random) for _ in range(2_001))
+    drawn = sorted(decision.sample(random) for _ in range(2_001))
     assert drawn[1_000] == pytest.approx(1e-2, rel=0.4)
     assert decision.default() == 1e-2
 
@@ -266,8 +266,8 @@ def test_wrong_decisions_are_told_where_they_are_written(write: Any, told: str) 
 )
 def test_numbers_of_numpy_become_pythons_own(written: aw.Decision, plain: aw.Decision) -> None:
     assert written.describe() == plain.describe()
-    value = written.draw(Random(0))
-    assert type(value) is type(plain.draw(Random(0)))
+    value = written.sample(Random(0))
+    assert type(value) is type(plain.sample(Random(0)))
     assert type(value).__module__ == "builtins"
 
 
@@ -310,7 +310,7 @@ def test_alternatives_of_a_number_are_evenly_spaced_on_its_scale() -> None:
 def test_a_value_is_made_of_the_labels_that_are_hot(decision: aw.Decision, seed: int) -> None:
     if not math.isfinite(decision.size) or decision.size > 1000:
         return
-    relaxed, value = decision.relaxed(), decision.draw(Random(seed))
+    relaxed, value = decision.relaxed(), decision.sample(Random(seed))
     hot = relaxed.hot(value)
     chosen = [label for label, weight in zip(relaxed.labels, hot, strict=True) if weight]
     assert relaxed.fewest <= len(chosen) <= relaxed.most

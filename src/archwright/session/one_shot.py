@@ -63,7 +63,7 @@ class OneShotSearch:
         training.check()
         then = _then(config)
         strategy = (
-            Proposals(training.proposals)
+            Proposals(space, training.proposals)
             if then is None
             else make_strategy(then, space, config.objectives, seed=config.seed)
         )

@@ -31,6 +31,8 @@ from archwright.spaces.nodes import (
     tied,
     when,
 )
+from archwright.spaces.priors import Normal, normal
+from archwright.spaces.search_space import SearchSpace
 from archwright.spaces.space import Space
 
 __all__ = [
@@ -42,6 +44,7 @@ __all__ = [
     "layer",
     "maximum",
     "minimum",
+    "normal",
     "real",
     "repeat",
     "subset",
@@ -52,6 +55,7 @@ __all__ = [
     "Architecture",
     "Graph",
     "Node",
+    "SearchSpace",
     "Space",
     # An expression with all decisions made
     "Call",
@@ -65,6 +69,7 @@ __all__ = [
     "Expression",
     "Integer",
     "Layer",
+    "Normal",
     "Real",
     "Relaxed",
     "Repeat",

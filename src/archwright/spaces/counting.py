@@ -144,6 +144,7 @@ def _split(state: _State, memo: dict[Hashable, int]) -> _Counting:
 
 def _expand(state: _State) -> list[Branch]:
     """Look into every branch whose selector can be read, adding what it decides; those that matter remain."""
+    _settle(state)
     view = {**state.values, **{a: tuple(i for i in fixed if fixed[i]) for a, fixed in state.items.items()}}
     active = set(state.decisions).union(state.values)
     awaited: set[str] = set()
@@ -164,6 +165,12 @@ def _expand(state: _State) -> list[Branch]:
             awaited.difference_update(plan.decisions)
             ahead += plan.branches[::-1]
     return blocked
+
+
+def _settle(state: _State) -> None:
+    """Decide what has one value."""
+    for address in [a for a, decision in state.decisions.items() if decision.size == 1]:
+        state.values[address] = state.decisions.pop(address).default()
 
 
 def _independent(state: _State, branches: list[Branch]) -> Iterator[_State]:

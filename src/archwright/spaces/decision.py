@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import operator
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from random import Random
 from typing import Any, ClassVar
 
+from archwright.errors import SpaceError
 from archwright.spaces.expression import Expression, caller
+from archwright.spaces.priors import Prior
 
-__all__ = ["Decision", "Relaxed", "told"]
+__all__ = ["UNSET", "Decision", "Relaxed", "told"]
+
+
+class _Unset(Enum):
+    UNSET = "unset"
+
+
+UNSET: Any = _Unset.UNSET
+"""Stands for "no default was given", where None may be one."""
 
 
 def told(kind: str, name: str | None) -> str:
@@ -53,13 +65,40 @@ class Decision(Expression):
         ordered: Whether the values are numbers on a scale.
         size: How many values it can take; `math.inf` for a real.
         columns: How many numbers encode it.
+        prior: What `sample` draws from; None means uniformly.
+        held: The value that it is held at, as a tuple of one; None where it is free.
     """
 
-    __slots__ = ("columns", "size")
+    __slots__ = ("_default", "columns", "held", "prior", "size")
     several: ClassVar[bool] = False
     ordered: ClassVar[bool] = False
     size: float
     columns: int
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(name)
+        self.prior: Prior | None = None
+        self.held: tuple[Any] | None = None
+        self._default = UNSET
+
+    def error(self, text: str) -> SpaceError:
+        """An error about this decision while it is being written."""
+        return SpaceError(f"{told(type(self).__name__.lower(), self.name)}: {text}")
+
+    def expect(self, default: Any, prior: Any) -> None:
+        """Take over what the user expects of this decision, once it knows its values.
+
+        Raises:
+            SpaceError: When the default is none of its values, or the prior does not fit them.
+        """
+        try:
+            self._default = default if default is UNSET else self.coerce(default)
+        except ValueError as error:
+            raise self.error(f"the default: {error}") from None
+        try:
+            self.prior = None if prior is None else self.make_prior(prior)
+        except ValueError as error:
+            raise self.error(f"the prior: {error}") from None
 
     @property
     def numeric(self) -> bool:
@@ -78,8 +117,26 @@ class Decision(Expression):
             return False
 
     def default(self) -> Any:
-        """The first value: what a decision takes that becomes active in a neighbour."""
-        return next(self.values())
+        """The default that was given; else the first value, of a real the middle of its scale.
+
+        It is what a decision takes in `Space.default`, and when it becomes active in a neighbour.
+        """
+        return next(self.values()) if self._default is UNSET else self._default
+
+    def sample(self, random: Random) -> Any:
+        """A value from the prior; without one each is equally likely."""
+        return self.uniform(random) if self.prior is None else self.prior.sample(random)
+
+    def hold(self, value: Any) -> Decision:
+        """This decision with one value left: the same kind, with the same code.
+
+        Raises:
+            ValueError: When it cannot take the value.
+        """
+        held = copy.copy(self)
+        held.held, held.size, held.prior = (self.coerce(value),), 1, None
+        held.__class__ = _held_kind(type(self))
+        return held
 
     def alternatives(self, limit: int) -> list[Any]:
         """All values where they are at most `limit`; else that many of them, in order.
@@ -106,7 +163,15 @@ class Decision(Expression):
         """
 
     @abstractmethod
-    def draw(self, random: Random) -> Any:
+    def make_prior(self, prior: Any) -> Prior:
+        """The prior that a user described.
+
+        Raises:
+            ValueError: When it does not fit this decision.
+        """
+
+    @abstractmethod
+    def uniform(self, random: Random) -> Any:
         """A value, each equally likely (for a real: uniform on its scale)."""
 
     @abstractmethod
@@ -122,7 +187,7 @@ class Decision(Expression):
         """The values next to this one, without it: all others where there is no order."""
 
     @abstractmethod
-    def vary(self, value: Any, random: Random) -> Any:
+    def mutate(self, value: Any, random: Random) -> Any:
         """A random other value. Only called where `size > 1`."""
 
     @abstractmethod
@@ -136,3 +201,63 @@ class Decision(Expression):
     @abstractmethod
     def describe(self) -> dict[str, Any]:
         """Kind and values as a plain dict, for reports and to tell spaces apart."""
+
+    def expected(self) -> dict[str, Any]:
+        """What `describe` tells besides of a default, a prior and a held value; nothing where there is none."""
+        known = {"default": self._default} if self._default is not UNSET else {}
+        known |= {"prior": self.prior.describe()} if self.prior is not None else {}
+        known |= {"held": self.held[0]} if self.held is not None else {}
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in known.items()}
+
+
+class _Held(Decision):
+    """What a decision does that has one value left."""
+
+    __slots__ = ()
+
+    def _value(self) -> Any:
+        assert self.held is not None
+        return self.held[0]
+
+    def default(self) -> Any:
+        return self._value()
+
+    def values(self) -> Iterator[Any]:
+        return iter((self._value(),))
+
+    def alternatives(self, limit: int) -> list[Any]:
+        return [self._value()]
+
+    def relaxed(self) -> Relaxed:
+        value = self._value()
+        return Relaxed(value, len(value), len(value), several=True) if self.several else Relaxed((value,))
+
+    def coerce(self, value: Any) -> Any:
+        coerced = super().coerce(value)  # type: ignore[safe-super]  # the kind's own
+        if coerced != self._value():
+            raise ValueError(f"it is held at {self._value()!r}, got {value!r}")
+        return coerced
+
+    def uniform(self, random: Random) -> Any:
+        return self._value()
+
+    def neighbors(self, value: Any) -> list[Any]:
+        return []
+
+    def decode(self, numbers: Sequence[float]) -> Any:
+        return self._value()
+
+    def __repr__(self) -> str:
+        return f"{super().__repr__()} held at {self._value()!r}"
+
+
+_HELD: dict[type[Decision], type[Decision]] = {}
+"""Kind of decision to that kind with one value left, which is still the kind for `isinstance`."""
+
+
+def _held_kind(kind: type[Decision]) -> type[Decision]:
+    if kind not in _HELD:
+        _HELD[kind] = (
+            kind if issubclass(kind, _Held) else type(kind.__name__, (_Held, kind), {"__slots__": ()})
+        )
+    return _HELD[kind]

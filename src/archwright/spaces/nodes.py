@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from archwright.errors import SpaceError
-from archwright.spaces.decision import told
+from archwright.spaces.decision import UNSET, told
 from archwright.spaces.decisions import Categorical, Decision
 from archwright.spaces.expression import Expression, compile_value, holds_expression, is_numeric, whole
 from archwright.spaces.values import possible_values
@@ -257,38 +257,45 @@ def tied(body: Expression, *, name: str | None = None) -> Tied:
     return Tied(body, name)
 
 
-def choice(*options: Any, name: str | None = None) -> Decision | Switch:
+def choice(
+    *options: Any, name: str | None = None, default: Any = UNSET, prior: Any = None
+) -> Decision | Switch:
     """Choose one of several options: a decision and the switch on it at once.
 
     Args:
         options: One mapping of label to option, or the options themselves. Plain values become their own
             labels (`choice(3, 5)`); layers are labelled by their class where these differ, else by position.
         name: The decision's address, or the last part of it.
+        default: The label that `Space.default` takes; the first when left out.
+        prior: Weights of the options, in order or by label, that sampling follows; None means equal ones.
 
     Raises:
-        SpaceError: When there are no options, or they are given as one list.
+        SpaceError: When there are no options, or they are given as one list; when the default is no label, or the
+            prior does not fit the labels.
     """
     if not options or (len(options) == 1 and isinstance(options[0], Mapping) and not options[0]):
         raise SpaceError(
             f"{told('choice', name)}: expected at least one option, got none; list what may be chosen"
         )
     if len(options) == 1 and isinstance(options[0], Mapping):
-        return _choice(options[0], list(options[0].values()), name)
+        return _choice(options[0], options[0].values(), name, default, prior)
     if len(options) == 1 and isinstance(options[0], list | tuple | set | frozenset):
         raise SpaceError(
             f"{told('choice', name)}: expected the options one by one, got {options[0]!r} as the only one; "
             "write aw.choice(*options), or aw.choice({'label': option, ...})"
         )
     if not any(holds_expression(option) or callable(option) for option in options):
-        return Categorical(options, name)
+        return Categorical(options, name, default=default, prior=prior)
     labels: list[Any] = [_label_of(option) for option in options]
     if None in labels or len(set(labels)) < len(labels):
         labels = list(range(len(options)))
-    return _choice(labels, options, name)
+    return _choice(labels, options, name, default, prior)
 
 
-def _choice(labels: Iterable[Any], options: Iterable[Any], name: str | None) -> Switch:
-    decision = Categorical(labels, name)
+def _choice(
+    labels: Iterable[Any], options: Iterable[Any], name: str | None, default: Any, prior: Any
+) -> Switch:
+    decision = Categorical(labels, name, default=default, prior=prior)
     return Switch(decision, dict(zip(decision.labels, options, strict=True)), name)
 
 

@@ -57,6 +57,26 @@ class Plan:
                 found |= plan.everything()
         return found
 
+    def hold(self, values: Mapping[str, Any]) -> Plan:
+        """This plan with decisions held at values."""
+        decisions = {a: d.hold(values[a]) if a in values else d for a, d in self.decisions.items()}
+        branches = [
+            Branch(
+                branch.select, {key: plan.hold(values) for key, plan in branch.plans.items()}, branch.needs
+            )
+            for branch in self.branches
+        ]
+        return Plan(decisions, branches)
+
+    def reachable(self, held: Mapping[str, Any]) -> set[str]:
+        """The addresses of the decisions that can be active when some are held at values."""
+        found = set(self.decisions)
+        for branch in self.branches:
+            is_known = all(address in held for address, _ in branch.needs)
+            plans = [branch.plans.get(branch.select(held))] if is_known else branch.plans.values()
+            found.update(*(plan.reachable(held) for plan in plans if plan is not None))
+        return found
+
     def is_empty(self) -> bool:
         """Whether nothing is decided here."""
         return not self.decisions and not self.branches

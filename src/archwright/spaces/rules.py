@@ -74,17 +74,34 @@ class Rules:
         architecture._canonical = self, canonical
         return canonical
 
+    def allowed(self, architectures: Iterable[Architecture], most: int) -> Iterator[Architecture]:
+        """Those for which every constraint holds.
+
+        Raises:
+            SpaceError: When the constraints refuse `most` in a row.
+        """
+        refused = 0
+        for architecture in architectures:
+            if self.allow(architecture):
+                refused = 0
+                yield architecture
+            elif (refused := refused + 1) >= most:
+                raise SpaceError(
+                    f"the constraints refused {most:,} architectures in a row while the space was listed; loosen "
+                    "them, or state them as decisions"
+                )
+
     def distinct(self, architectures: Iterable[Architecture]) -> Iterator[Architecture]:
-        """Those for which every constraint holds, each canonical form once.
+        """Each canonical form once.
 
         Args:
             architectures: Different ones.
 
         Raises:
-            SpaceError: When a constraint or the canonical form fails.
+            SpaceError: When the canonical form fails.
         """
         seen: set[Hashable] = set()
-        for architecture in filter(self.allow, architectures):
+        for architecture in architectures:
             if self._canonicalize is not None:
                 if (canonical := self.canonical(architecture)) in seen:
                     continue

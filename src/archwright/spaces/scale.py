@@ -16,6 +16,9 @@ __all__ = ["rescale"]
 class _Decided(Protocol):
     name: str | None
     decisions: dict[str, Decision]
+    held: dict[str, Any]
+
+    def fix(self, values: Mapping[str, Any]) -> Any: ...
 
 
 S = TypeVar("S", bound=_Decided)
@@ -46,7 +49,7 @@ def rescale(space: S, scaled: Callable[..., S] | None, changes: Mapping[str, Any
                 raise SpaceError(
                     f"the space {name!r} has no option {option!r} to scale.{did_you_mean(option, known)}"
                 )
-    made = scaled(**changes)
+    made: S = scaled(**changes).fix(space.held)
     before, after = described_decisions(space.decisions), described_decisions(made.decisions)
     # Compared without their order: it may follow where a decision first stands, which a deeper network changes.
     if odd := [address for address in {**before, **after} if before.get(address) != after.get(address)]:

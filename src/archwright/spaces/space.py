@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from functools import cached_property
 from random import Random
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from archwright.errors import SpaceError, did_you_mean
+from archwright.errors import SpaceError
 from archwright.spaces.architecture import Architecture
 from archwright.spaces.calls import Reader, resolve
 from archwright.spaces.codes import Codes
@@ -23,14 +24,14 @@ from archwright.spaces.odometer import Odometer
 from archwright.spaces.plan import compile_plan
 from archwright.spaces.rules import Rules
 from archwright.spaces.scale import rescale
+from archwright.spaces.variation import Variation
 
 if TYPE_CHECKING:
     from torch import nn
 
 __all__ = ["Space"]
 
-_TRIES = 10_000
-_COUNTABLE = 1_000_000
+_COUNTABLE = _REFUSED = 1_000_000
 
 
 class Space:
@@ -80,23 +81,23 @@ class Space:
         self.canonicalize = canonicalize
         self.name = name
         self.scaled = scaled
+        self.held: dict[str, Any] = {}
+        """Address to value of the decisions that `fix` holds."""
         self._compile()
 
     def _compile(self) -> None:
         self._rules = Rules(self.constraints, self.canonicalize)
         try:
-            self.plan, self._addresses, self._met = compile_plan(
-                {"": self.network, "training": self.training}
-            )
+            plan, self._addresses, self._met = compile_plan({"": self.network, "training": self.training})
         except RecursionError:
             raise SpaceError(
                 "the expression is nested too deeply to be walked; a list or dict that holds itself is, too"
             ) from None
-        self.decisions: dict[str, Decision] = self.plan.everything()
+        self.plan = plan.hold(self.held) if self.held else plan
+        """Which decisions are active when."""
+        self._variation = Variation(self.plan, self._rules)
+        self.decisions: dict[str, Decision] = self._variation.decisions
         """Address to decision, all of them, in the order of the encoding."""
-        # What others are active depends on these alone.
-        self._steering = {read[0] for branch in self.plan.branches for read in branch.reads}
-        self._varying = {address for address, decision in self.decisions.items() if decision.size > 1}
         self._codes = Codes(self.decisions)
         self.columns = self._codes.columns
         """The length of an encoding."""
@@ -104,11 +105,11 @@ class Space:
         """What the interpreters work out the values of expressions with."""
 
     def __getstate__(self) -> dict[str, Any]:
-        keep = ("network", "training", "constraints", "canonicalize", "name", "scaled")
+        keep = ("network", "training", "constraints", "canonicalize", "name", "scaled", "held")
         return {key: self.__dict__[key] for key in keep}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update({"scaled": None, **state})  # pickles made before there was a scale have none
+        self.__dict__.update({"scaled": None, "held": {}, **state})  # older pickles have neither
         self._compile()
 
     # Making architectures
@@ -133,34 +134,10 @@ class Space:
         Raises:
             SpaceError: As `architecture`.
         """
-        if not isinstance(values, Mapping):
-            raise SpaceError(f"expected an architecture, or a dict of address to value, got {values!r}")
-        self._check_addresses(values)
-
-        def given(address: str, decision: Decision) -> Any:
-            if address not in values:
-                raise SpaceError(f"the decision {address!r} is active but has no value; it is {decision!r}")
-            try:
-                return decision.coerce(values[address])
-            except ValueError:
-                raise SpaceError(f"{address!r} cannot be {values[address]!r}; it is {decision!r}") from None
-
-        made: dict[str, Any] = {}
-        self.plan.complete(made, given)
-        if extra := [address for address in values if address not in made]:
-            raise SpaceError(
-                f"the decision {extra[0]!r} is not active in this architecture, since another decision "
-                "leaves out the part where it stands; remove it"
-            )
-        return Architecture._adopt(made)
-
-    def _check_addresses(self, values: Mapping[str, Any]) -> None:
-        if not values.keys() <= self.decisions.keys():
-            odd = next(address for address in values if address not in self.decisions)
-            raise SpaceError(f"no decision has the address {odd!r}.{did_you_mean(str(odd), self.decisions)}")
+        return self._variation.validated(values)
 
     def sample(self, random: Random | int | None = None) -> Architecture:
-        """A random architecture: every active decision is drawn on its own, uniformly.
+        """A random architecture: every active decision is drawn on its own, from its prior, else uniformly.
 
         Args:
             random: A generator, a seed, or None for one seeded by the system.
@@ -168,14 +145,7 @@ class Space:
         Raises:
             SpaceError: When the constraints refuse 10,000 samples in a row.
         """
-        random = random if isinstance(random, Random) else Random(random)
-        for _ in range(_TRIES):
-            if self._rules.allow(architecture := self.decided(lambda _, decision: decision.draw(random))):
-                return architecture
-        raise SpaceError(
-            f"the constraints {', '.join(self._rules.names)} refused {_TRIES:,} random architectures "
-            "in a row; loosen them, or state them as decisions"
-        )
+        return self._variation.sample(random)
 
     def mutate(self, architecture: Architecture, random: Random | int | None = None) -> Architecture:
         """The architecture with one active decision changed to a random other value.
@@ -186,22 +156,7 @@ class Space:
         Raises:
             SpaceError: When 10,000 mutations in a row are refused, or nothing can change.
         """
-        random = random if isinstance(random, Random) else Random(random)
-        values, canonical = architecture._values, self._rules.canonical
-        self._check_addresses(values)
-        addresses = [address for address in values if address in self._varying]
-        if not addresses:
-            raise SpaceError("this architecture cannot be mutated: no active decision has a second value")
-        own = canonical(architecture)
-        for _ in range(_TRIES):
-            address = addresses[int(random.random() * len(addresses))]
-            changed = self.decisions[address].vary(values[address], random)
-            mutant = self._changed(architecture, address, changed, random)
-            if canonical(mutant) != own and self._rules.allow(mutant):
-                return mutant
-        raise SpaceError(
-            f"{_TRIES:,} mutations in a row were refused by the constraints or spelled the same network; loosen them"
-        )
+        return self._variation.mutate(architecture, random)
 
     def crossover(
         self, first: Architecture, second: Architecture, random: Random | int | None = None
@@ -213,50 +168,15 @@ class Space:
         Raises:
             SpaceError: When the constraints refuse 10,000 children in a row.
         """
-        random = random if isinstance(random, Random) else Random(random)
-        self._check_addresses(first._values)
-        self._check_addresses(second._values)
-        for _ in range(_TRIES):
-            wanted = dict(second._values)
-            for address, value in first._values.items():
-                if address not in wanted or random.random() < 0.5:
-                    wanted[address] = value
-            if self._rules.allow(child := self._with(wanted, random)):
-                return child
-        raise SpaceError(f"{_TRIES:,} children in a row were refused by the constraints; loosen them")
+        return self._variation.crossover(first, second, random)
 
     def neighbors(self, architecture: Architecture) -> list[Architecture]:
         """All architectures that differ in one decision, in a fixed order, each canonical form once.
 
         Integers move by one step, reals by a tenth of their scale, subsets by one item added, removed or
-        exchanged, all others to each other value. A decision that becomes active takes its first value.
+        exchanged, all others to each other value. A decision that becomes active takes its default.
         """
-        self._check_addresses(architecture._values)
-        found: dict[Hashable, Architecture] = {}
-        own = self.canonical(architecture)
-        for address, value in architecture.items():
-            for changed in self.decisions[address].neighbors(value):
-                neighbor = self._changed(architecture, address, changed, None)
-                canonical = self.canonical(neighbor)
-                if canonical != own and canonical not in found and self._rules.allow(neighbor):
-                    found[canonical] = neighbor
-        return list(found.values())
-
-    def _changed(self, old: Architecture, address: str, value: Any, random: Random | None) -> Architecture:
-        values = {**old._values, address: value}
-        return self._with(values, random) if address in self._steering else Architecture._adopt(values)
-
-    def _with(self, wanted: dict[str, Any], random: Random | None) -> Architecture:
-        """The architecture with the wanted values where active; the rest drawn, or the first value."""
-        if not self._steering and len(wanted) == len(self.decisions):
-            return Architecture._adopt(wanted)
-
-        def decide(address: str, decision: Decision) -> Any:
-            if address in wanted:
-                return wanted[address]
-            return decision.default() if random is None else decision.draw(random)
-
-        return self.decided(decide)
+        return self._variation.neighbors(architecture)
 
     def decided(self, decide: Callable[[str, Decision], Any]) -> Architecture:
         """The architecture whose active decisions a function makes, in the order in which they become active.
@@ -265,9 +185,35 @@ class Space:
             decide: From an address and its decision to one of its values, in its own form; neither the value nor the
                 constraints are checked.
         """
-        values: dict[str, Any] = {}
-        self.plan.complete(values, decide)
-        return Architecture._adopt(values)
+        return self._variation.decided(decide)
+
+    @cached_property
+    def default(self) -> Architecture:
+        """The architecture of every active decision's default; where the constraints refuse it, that of seed 0.
+
+        Raises:
+            SpaceError: When the constraints refuse 10,000 samples in a row, too.
+        """
+        made = self.decided(lambda _, decision: decision.default())
+        return made if self._rules.allow(made) else self.sample(0)
+
+    def fix(self, values: Mapping[str, Any]) -> Space:
+        """This space with decisions held: its architectures are those of this one that have the values.
+
+        Addresses and codes stay as they are, so that what is known of one space holds in the other.
+
+        Args:
+            values: Address to value.
+
+        Raises:
+            SpaceError: When an address is unknown or can never be active together with the other values, a decision
+                cannot take its value, or the constraints refuse whatever else is decided.
+        """
+        fixed = Space.__new__(type(self))
+        fixed.__setstate__({**self.__getstate__(), "held": {**self.held, **self._variation.holdable(values)}})
+        if self.constraints:
+            fixed.sample(0)
+        return fixed
 
     # The whole space
 
@@ -299,7 +245,33 @@ class Space:
         Raises:
             SpaceError: When a real can be active.
         """
-        return self._rules.distinct(map(Architecture._adopt, Odometer(self.plan)))
+        return self._rules.distinct(self.iterate())
+
+    def iterate(
+        self, *, resolution: int | None = None, after: Mapping[str, Any] | None = None
+    ) -> Iterator[Architecture]:
+        """Every architecture that keeps the constraints, in the order of iteration; spellings are not joined.
+
+        It needs no memory in proportion to the space, and begins after any given architecture at once.
+
+        Args:
+            resolution: At how many points to take a real: evenly spaced on its own scale (logarithmic where it is
+                logarithmic), both ends included; a single point is the middle. None allows no reals.
+            after: The architecture to go on after; None begins with the first.
+
+        Raises:
+            UsageError: When `after` is not on the grid.
+            SpaceError: When a real can be active and has no resolution, or the constraints refuse 1,000,000 in a row.
+        """
+
+        def wheel(decision: Decision) -> Iterator[Any]:
+            if resolution is not None and decision.size == math.inf:
+                return iter(decision.alternatives(resolution))
+            return decision.values()
+
+        return self._rules.allowed(
+            map(Architecture._adopt, Odometer(self.plan, wheel=wheel, after=after)), _REFUSED
+        )
 
     def contains(self, architecture: Mapping[str, Any]) -> bool:
         """Whether exactly the active decisions have values they can take, and the constraints hold."""
@@ -311,6 +283,18 @@ class Space:
 
     def __contains__(self, architecture: object) -> bool:
         return isinstance(architecture, Mapping) and self.contains(architecture)
+
+    def to_json(self, architecture: Architecture) -> dict[str, Any]:
+        """The architecture as a dict of JSON's own types."""
+        return architecture.to_json()
+
+    def from_json(self, data: Any) -> Architecture:
+        """The architecture that `to_json` wrote; the constraints are not asked.
+
+        Raises:
+            SpaceError: When the data is no architecture of this space.
+        """
+        return self.checked(Architecture.from_json(data))
 
     def canonical(self, architecture: Architecture) -> Hashable:
         """What is equal for two spellings of the same network.
@@ -339,7 +323,7 @@ class Space:
         Raises:
             SpaceError: When the length is not `columns`, a number is not finite, or a constraint refuses the result.
         """
-        architecture = self._with(self._codes.decode(vector), None)
+        architecture = self._variation.restored(self._codes.decode(vector), None)
         if not self._rules.allow(architecture):
             raise SpaceError(f"the vector decodes to {architecture!r}, which the constraints refuse")
         return architecture

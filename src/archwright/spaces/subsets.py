@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Any
 
-from archwright.errors import SpaceError
-from archwright.spaces.decision import Decision, Relaxed, told
+from archwright.spaces.decision import UNSET, Decision, Relaxed
 from archwright.spaces.expression import Arithmetic, plain, whole
+from archwright.spaces.priors import ItemChances, Prior
 
 __all__ = ["Subset"]
 
@@ -22,17 +22,24 @@ class Subset(Decision):
     __slots__ = ("_up_to", "high", "low", "n")
     several = True
 
-    def __init__(self, n: int, k: int | tuple[int, int] | None = None, name: str | None = None) -> None:
+    def __init__(
+        self,
+        n: int,
+        k: int | tuple[int, int] | None = None,
+        name: str | None = None,
+        *,
+        default: Any = UNSET,
+        prior: Sequence[float] | None = None,
+    ) -> None:
         super().__init__(name)
         items = whole(n)
         if items is None or items < 1:
-            raise SpaceError(f"{told('subset', name)}: expected n >= 1 items, got {n!r}")
+            raise self.error(f"expected n >= 1 items, got {n!r}")
         ends = (0, items) if k is None else k if isinstance(k, tuple | list) else (k, k)
         low, high = map(whole, ends) if len(ends) == 2 else (None, None)
         if low is None or high is None or not 0 <= low <= high <= items:
-            raise SpaceError(
-                f"{told('subset', name)}: expected k, or (fewest, most), with 0 <= fewest <= most <= "
-                f"n={items}, got {k!r}"
+            raise self.error(
+                f"expected k, or (fewest, most), with 0 <= fewest <= most <= n={items}, got {k!r}"
             )
         self.n, self.low, self.high = items, low, high
         self.size = sum(self._ways())
@@ -40,6 +47,7 @@ class Subset(Decision):
         is_most = low < high and 4 * self.size >= 2**items
         self._up_to = None if is_most else list(itertools.accumulate(self._ways()))
         self.columns = items
+        self.expect(default, prior)
 
     def _ways(self) -> Iterator[int]:
         """How many subsets there are of each allowed number of items, the fewest first."""
@@ -61,9 +69,7 @@ class Subset(Decision):
         """
         index = whole(item)
         if index is None or not 0 <= index < self.n:
-            raise SpaceError(
-                f"{told('subset', self.name)}: expected an item from 0 to {self.n - 1}, got {item!r}"
-            )
+            raise self.error(f"expected an item from 0 to {self.n - 1}, got {item!r}")
         return Arithmetic("has", self, index)
 
     def coerce(self, value: Any) -> tuple[int, ...]:
@@ -77,7 +83,11 @@ class Subset(Decision):
             raise ValueError(f"expected different items from 0 to {self.n - 1}, got {value!r}")
         return tuple(found)
 
-    def draw(self, random: Random) -> tuple[int, ...]:
+    def make_prior(self, prior: Any) -> Prior:
+        """One chance per item."""
+        return ItemChances(prior, self.n, self.low, self.high)
+
+    def uniform(self, random: Random) -> tuple[int, ...]:
         """A subset, each equally likely."""
         if self._up_to is not None:
             count = self.low
@@ -109,7 +119,7 @@ class Subset(Decision):
         found += [tuple(sorted([*(i for i in inside if i != a), b])) for a in inside for b in outside]
         return found
 
-    def vary(self, value: Any, random: Random) -> tuple[int, ...]:
+    def mutate(self, value: Any, random: Random) -> tuple[int, ...]:
         """One of the neighbours, each equally likely."""
         inside = set(value)
         outside = [i for i in range(self.n) if i not in inside]
@@ -139,7 +149,7 @@ class Subset(Decision):
 
     def describe(self) -> dict[str, Any]:
         """Kind, number of items, fewest and most."""
-        return {"kind": "subset", "n": self.n, "fewest": self.low, "most": self.high}
+        return {"kind": "subset", "n": self.n, "fewest": self.low, "most": self.high, **self.expected()}
 
     def __repr__(self) -> str:
         return f"subset({self.n}, {self.low if self.low == self.high else (self.low, self.high)})"

@@ -8,7 +8,6 @@ from typing import Any
 from archwright.errors import SpaceExhaustedError, UsageError
 from archwright.objectives import Objective
 from archwright.spaces import Architecture, Space
-from archwright.strategies.listing import Listing
 from archwright.strategies.seen import Seen
 from archwright.strategies.strategy import Strategy
 from archwright.trials import Candidate, Trial
@@ -35,10 +34,11 @@ class GridSearch(Strategy):
     """
 
     def __init__(self, space: Space, objectives: Sequence[Objective] = (), *, resolution: int = 10) -> None:
+        self.check_space(space)
         if resolution < 1:
             raise UsageError(f"grid: expected resolution >= 1, got {resolution}")
         self.space, self.objectives, self.resolution = space, tuple(objectives), resolution
-        self._listing = Listing(space, resolution=resolution)
+        self._listing = space.iterate(resolution=resolution)
         self._seen = None if space.canonicalize is None else Seen(space)
         self._asked = 0
         self._last: dict[str, Any] | None = None
@@ -74,6 +74,6 @@ class GridSearch(Strategy):
         """
         self._asked, self._last = state["asked"], state["last"]
         after = None if self._last is None else Architecture.from_json(self._last)
-        self._listing = Listing(self.space, resolution=self.resolution, after=after)
+        self._listing = self.space.iterate(resolution=self.resolution, after=after)
         if self._seen is not None:
             self._seen.load_json(state["seen"])

@@ -7,7 +7,8 @@ from typing import Any
 
 from archwright.errors import UsageError
 from archwright.objectives import Objective
-from archwright.spaces import Architecture, Space
+from archwright.spaces import SearchSpace
+from archwright.spaces.search_space import LISTED
 from archwright.strategies.evolution import Member
 from archwright.strategies.randomness import random_for
 from archwright.strategies.ranking import Score, dominates, score
@@ -39,9 +40,12 @@ class LocalSearch(Strategy):
         UsageError: When initial < 1, or no objective is to be optimised.
     """
 
+    verbs = LISTED | {"neighbors"}
+
     def __init__(
-        self, space: Space, objectives: Sequence[Objective], *, seed: int = 0, initial: int = 10
+        self, space: SearchSpace[Any], objectives: Sequence[Objective], *, seed: int = 0, initial: int = 10
     ) -> None:
+        self.check_space(space)
         if initial < 1:
             raise UsageError(f"local search: expected at least 1 architecture to begin with, got {initial}")
         if not any(objective.optimize for objective in objectives):
@@ -53,7 +57,7 @@ class LocalSearch(Strategy):
         self._centre: Member | None = None
         self._restarts = True
         self._ordered_at: int | None = None
-        self._ahead: list[Architecture] = []
+        self._ahead: list[Any] = []
 
     def ask(self, running: Sequence[Candidate] = ()) -> Candidate:
         """A neighbour of where the climb is, or a random beginning. See `Strategy.ask`."""
@@ -85,7 +89,7 @@ class LocalSearch(Strategy):
             "asked": self._asked,
             "seen": self._seen.to_json(),
             "climb": list(self._climb),
-            "centre": None if self._centre is None else self._centre.to_json(),
+            "centre": None if self._centre is None else self._centre.to_json(self.space),
             "restarts": self._restarts,
             "ordered_at": self._ordered_at,
             "ahead": len(self._ahead),

@@ -59,6 +59,7 @@ class OptunaSampler(Strategy):
         sampler: str = "TPESampler",
         settings: Mapping[str, Any] | None = None,
     ) -> None:
+        self.check_space(space)
         if importlib.util.find_spec("optuna") is None:
             raise MissingExtraError("optuna", "optuna", f"the sampler {sampler!r}")
         if not any(objective.optimize for objective in objectives):

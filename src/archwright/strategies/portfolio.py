@@ -80,6 +80,7 @@ class Portfolio(Strategy):
     ) -> None:
         from archwright.strategies.registry import make_strategy
 
+        self.check_space(space)
         if trials is not None and trials < 1:
             raise UsageError(f"auto: expected trials >= 1, got {trials}")
         self.space, self.objectives, self.seed, self.trials = space, tuple(objectives), seed, trials

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from archwright.objectives import Objective
-from archwright.spaces import Space
+from archwright.spaces import SearchSpace
+from archwright.spaces.search_space import LISTED
 from archwright.strategies.randomness import random_for
 from archwright.strategies.seen import Seen
 from archwright.strategies.strategy import Strategy
@@ -27,7 +28,12 @@ class RandomSearch(Strategy):
         seed: Seed of all random numbers.
     """
 
-    def __init__(self, space: Space, objectives: Sequence[Objective] = (), *, seed: int = 0) -> None:
+    verbs = LISTED
+
+    def __init__(
+        self, space: SearchSpace[Any], objectives: Sequence[Objective] = (), *, seed: int = 0
+    ) -> None:
+        self.check_space(space)
         self.space, self.objectives, self.seed = space, tuple(objectives), seed
         self._seen = Seen(space)
         self._asked = 0

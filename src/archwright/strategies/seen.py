@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from random import Random
 from typing import Any
 
 from archwright.errors import SpaceError, SpaceExhaustedError
-from archwright.spaces import Architecture, Space
-from archwright.strategies.listing import Listing
+from archwright.spaces import SearchSpace
 
 __all__ = ["Seen"]
 
@@ -18,7 +17,7 @@ _DRAWS_OF_INFINITE = 10_000
 
 
 class Seen:
-    """The architectures proposed so far, told apart by their canonical form.
+    """The points of a search space proposed so far, told apart by their canonical form.
 
     What `draw` returns depends on what was proposed and on the generator alone, so a state that holds the
     architectures is complete.
@@ -27,21 +26,21 @@ class Seen:
         space: The space.
     """
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: SearchSpace[Any]) -> None:
         self.space = space
         self._canonical: set[Hashable] = set()
-        self._active: dict[tuple[str, ...], int] = {}
+        self._active: dict[tuple[str, ...] | None, int] = {}
         self._values: list[list[Any]] = []
-        self._unwritten: list[Architecture] = []
-        self._rest: Listing | None = None
+        self._unwritten: list[Any] = []
+        self._rest: Iterator[Any] | None = None
 
     def __len__(self) -> int:
         return len(self._canonical)
 
-    def __contains__(self, architecture: Architecture) -> bool:
+    def __contains__(self, architecture: Any) -> bool:
         return self.space.canonical(architecture) in self._canonical
 
-    def add(self, architecture: Architecture) -> bool:
+    def add(self, architecture: Any) -> bool:
         """Note an architecture; whether it was new."""
         canonical = self.space.canonical(architecture)
         if canonical in self._canonical:
@@ -50,7 +49,7 @@ class Seen:
         self._unwritten.append(architecture)
         return True
 
-    def draw(self, random: Random) -> Architecture:
+    def draw(self, random: Random) -> Any:
         """A random architecture that was not proposed before, which is noted as proposed.
 
         When 50 samples in a row are known (the space is nearly used up, or its samples are very uneven), it
@@ -74,7 +73,7 @@ class Seen:
                 raise
         if listable:
             if self._rest is None:
-                self._rest = Listing(self.space)
+                self._rest = iter(self.space)
             for architecture in self._rest:
                 if self.add(architecture):
                     return architecture
@@ -92,23 +91,26 @@ class Seen:
         """The architectures in the order in which they came, in JSON's own types.
 
         Returns:
-            "addresses": each list of active addresses that occurs; "values": for each architecture the
-            position of its list there, followed by its values. Addresses are long and many: written once,
-            they leave a third of the text.
+            "addresses": each list of active addresses that occurs, None for points that are no dicts; "values": for
+            each the position of its list there, followed by its values. Addresses are long and many: written
+            once, they leave a third of the text.
         """
         for architecture in self._unwritten:
-            data = architecture.to_json()
-            self._values.append([self._active.setdefault(tuple(data), len(self._active)), *data.values()])
+            data = self.space.to_json(architecture)
+            addresses, values = (tuple(data), data.values()) if isinstance(data, dict) else (None, [data])
+            self._values.append([self._active.setdefault(addresses, len(self._active)), *values])
         self._unwritten.clear()
-        return {"addresses": [list(addresses) for addresses in self._active], "values": list(self._values)}
+        listed = [addresses if addresses is None else list(addresses) for addresses in self._active]
+        return {"addresses": listed, "values": list(self._values)}
 
     def load_json(self, data: Mapping[str, Any]) -> None:
         """Forget everything and take over what `to_json` gave."""
         self._rest = None
         self._unwritten.clear()
-        self._active = {tuple(addresses): i for i, addresses in enumerate(data["addresses"])}
+        self._active = {a if a is None else tuple(a): i for i, a in enumerate(data["addresses"])}
         self._values = list(data["values"])
         self._canonical = set()
         for which, *values in self._values:
-            architecture = Architecture.from_json(dict(zip(data["addresses"][which], values, strict=True)))
-            self._canonical.add(self.space.canonical(architecture))
+            addresses = data["addresses"][which]
+            written = values[0] if addresses is None else dict(zip(addresses, values, strict=True))
+            self._canonical.add(self.space.canonical(self.space.from_json(written)))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
+from archwright.errors import UsageError
+from archwright.spaces import SearchSpace, Space
 from archwright.trials import Candidate, Trial
 
 __all__ = ["Strategy"]
@@ -16,7 +18,26 @@ class Strategy(ABC):
 
     Several candidates may be asked before their trials are told, in any order of finishing. The same calls
     after the same seed give the same candidates, and a state that went through JSON continues exactly.
+
+    Attributes:
+        verbs: The methods of a `SearchSpace` that it calls. None: it reads the decisions of a `Space`.
     """
+
+    verbs: ClassVar[frozenset[str] | None] = None
+
+    @classmethod
+    def check_space(cls, space: SearchSpace[Any]) -> None:
+        """Raise a UsageError when the strategy cannot search the space."""
+        if cls.verbs is None and not isinstance(space, Space):
+            raise UsageError(
+                f"{cls.__name__} reads decisions: expected an aw.Space, got {type(space).__name__}; "
+                "use random search, evolution or local search"
+            )
+        if missing := sorted(verb for verb in cls.verbs or () if not hasattr(space, verb)):
+            raise UsageError(
+                f"{cls.__name__} cannot search a {type(space).__name__}, which lacks {', '.join(missing)}; "
+                "see archwright.spaces.SearchSpace for what they do"
+            )
 
     @abstractmethod
     def ask(self, running: Sequence[Candidate] = ()) -> Candidate | None:

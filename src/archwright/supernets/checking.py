@@ -253,7 +253,7 @@ def _active(space: Space, address: str, value: Any = None) -> Architecture | Non
     random = Random(0)
 
     def decide(at: str, decision: Decision) -> Any:
-        return value if at == address and value is not None else decision.draw(random)
+        return value if at == address and value is not None else decision.uniform(random)
 
     for _ in range(_TRIED):
         try:

@@ -101,7 +101,8 @@ class Interpreter:
             return Value(Selector(node, self.gates))
         labels = list(node.options)
         if isinstance(node.selector, Decision):
-            allowed = self.allowed.get(self.space.address_of(node.selector), labels)
+            address = self.space.address_of(node.selector)
+            allowed = self.allowed.get(address) or self.space.decisions[address].relaxed().labels
             labels = [label for label in labels if label in allowed]
         options = {label: self._visit(node.options[label], place.part(label)) for label in labels}
         modules = {label: module for label, part in options.items() if (module := _module(part)) is not None}

@@ -179,7 +179,7 @@ def _of_all_sizes(space: Space, allowed: Mapping[str, Sequence[Any]]) -> Iterato
         yield space.decided(lambda _, decision, place=place: decision.decode([place] * decision.columns))  # type: ignore[misc]
     random = Random(0)
     for _ in range(_RANDOM):
-        yield space.decided(lambda _, decision: decision.draw(random))
+        yield space.decided(lambda _, decision: decision.uniform(random))
 
 
 def covering(space: Space, allowed: Mapping[str, Sequence[Any]] | None = None) -> Iterator[Architecture]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from archwright.testing.space_contract import NetworkSpaceContract, SpaceContract
     from archwright.testing.store_contract import StoreContract
     from archwright.testing.strategy_contract import StrategyContract
+    from archwright.testing.string_space import StringSpace
     from archwright.testing.toy_estimator import ToyEstimator
     from archwright.testing.toy_spaces import TOY_SPACES
 
@@ -35,10 +36,11 @@ __all__ = [
     "SpaceContract",
     "StoreContract",
     "StrategyContract",
+    "StringSpace",
     "ToyEstimator",
 ]
 
-_TOYS = {"TOY_SPACES": "toy_spaces", "ToyEstimator": "toy_estimator"}
+_TOYS = {"TOY_SPACES": "toy_spaces", "StringSpace": "string_space", "ToyEstimator": "toy_estimator"}
 _CONTRACTS = {
     "EstimatorContract": "estimator_contract",
     "ExecutorContract": "executor_contract",

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from typing import Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from archwright.errors import SpaceExhaustedError
+from archwright.errors import SpaceExhaustedError, UsageError
 from archwright.objectives import Objective
 from archwright.spaces import Space
-from archwright.strategies import Strategy
+from archwright.strategies import Proposals, Strategy
+from archwright.testing.string_space import StringSpace
 from archwright.testing.toy_estimator import ToyEstimator
 from archwright.testing.toy_spaces import TOY_SPACES
 from archwright.trials import Candidate, LocalTrial, Measurement, Trial, TrialState
@@ -132,16 +133,75 @@ class StrategyContract:
         strategy.load_state_dict(picture)
         assert _propose(strategy, space, fate, most=6) == first
 
-    def _made(self, space: Space, seed: int = 0) -> Strategy:
+    @pytest.mark.parametrize("name", ["conditional", "spellings"])
+    def test_given_architectures_come_first_and_once(self, name: str) -> None:
+        """Starting points are asked for first, are not proposed again, and the strategy is told of them."""
+        space = TOY_SPACES[name]()
+        given = [space.default, space.sample(5), space.default]
+
+        def made() -> Strategy:
+            return Proposals(space, given, self._made(space))
+
+        proposed = _propose(made(), space, _mixed(space), batch=2)
+        assert [candidate.architecture for candidate in proposed[:2]] == given[:2]
+        _check(proposed, space)
+        for most in (1, 5):
+            kept, resumed = made(), made()
+            _propose(kept, space, _mixed(space), most=most)
+            resumed.load_state_dict(_through_json(kept.state_dict()))
+            expected = _propose(kept, space, _mixed(space), most=6)
+            assert _propose(resumed, space, _mixed(space), most=6) == expected
+
+    def test_searches_strings_or_says_that_it_needs_decisions(self) -> None:
+        """It runs on any `SearchSpace` that has the verbs it declares, and refuses one that lacks some."""
+        space = StringSpace()
+        verbs = self._made(TOY_SPACES["flat"]()).verbs
+        if verbs is None:
+            with pytest.raises(UsageError, match=r"expected an aw\.Space, got StringSpace"):
+                self._made(space)
+            return
+        offered = _with_verbs(space, verbs)
+        for batch in (1, 4):
+            proposed = _propose(self._made(offered), space, _counted, batch=batch)
+            _check(proposed, space)
+            assert proposed == _propose(self._made(offered), space, _counted, batch=batch)
+        kept, resumed = self._made(offered), self._made(offered)
+        _propose(kept, space, _counted, most=7)
+        resumed.load_state_dict(_through_json(kept.state_dict()))
+        assert _propose(resumed, space, _counted, most=5) == _propose(kept, space, _counted, most=5)
+        for verb in verbs:
+            with pytest.raises(UsageError, match=verb):
+                self._made(_with_verbs(space, verbs - {verb}))
+
+    def _made(self, space: Any, seed: int = 0) -> Strategy:
         # From the class, so that a plain function does not become a method.
         return type(self).make(space, self.objectives, seed=seed)
+
+
+def _with_verbs(space: StringSpace, verbs: Collection[str]) -> Any:
+    """A space that has these verbs and nothing else."""
+
+    def of(verb: str) -> Any:
+        found = getattr(space, verb)
+        return staticmethod(found) if callable(found) else found
+
+    return type("Offered", (), {verb: of(verb) for verb in verbs})()
+
+
+def _counted(number: int, candidate: Candidate) -> Trial:
+    """More letters "a" are better; every fifth trial fails."""
+    if number % 5 == 4:
+        return _ended(number, candidate, TrialState.FAILED)
+    string: Any = candidate.architecture
+    metrics = {"score": float(string.count("a")), "cost": float(len(string))}
+    return Trial(number, candidate, TrialState.COMPLETED, Measurement(metrics))
 
 
 _Fate = Callable[[int, Candidate], Trial]
 
 
 def _propose(
-    strategy: Strategy, space: Space, fate: _Fate, *, batch: int = 1, most: int | None = None
+    strategy: Strategy, space: Any, fate: _Fate, *, batch: int = 1, most: int | None = None
 ) -> list[Candidate]:
     """Ask in batches, tell each in reverse order, until the space is used up or enough was proposed."""
     if most is None:
@@ -162,7 +222,7 @@ def _propose(
     return proposed
 
 
-def _check(proposed: Sequence[Candidate], space: Space) -> None:
+def _check(proposed: Sequence[Candidate], space: Any) -> None:
     """No canonical form twice, and all of them where the space is finite."""
     seen: set[Hashable] = {space.canonical(candidate.architecture) for candidate in proposed}
     assert len(seen) == len(proposed), (

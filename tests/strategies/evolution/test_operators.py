@@ -108,4 +108,4 @@ def test_the_best_stay_in_their_order_and_of_equals_the_youngest() -> None:
 
 
 def test_a_member_survives_json() -> None:
-    assert Member.from_json(json.loads(json.dumps(MEMBERS[3].to_json())), SPACE) == MEMBERS[3]
+    assert Member.from_json(json.loads(json.dumps(MEMBERS[3].to_json(SPACE))), SPACE) == MEMBERS[3]

@@ -82,6 +82,7 @@ class GuidedSearch(Strategy):
         samples: int = 100,
         reference: Sequence[float] | None = None,
     ) -> None:
+        self.check_space(space)
         if initial < 2 or every < 1 or mutants < 0 or samples < 0 or not mutants + samples:
             raise UsageError(
                 "guided search: expected initial >= 2, every >= 1, and mutants and samples that are not both 0, got "

@@ -45,6 +45,7 @@ class BoTorchSearch(GuidedSearch):
         def process(space: Space, seed: int) -> Surrogate:
             return make_surrogate("botorch", space, seed)
 
+        self.check_space(space)
         process(space, seed)  # says now rather than at the first fit that BoTorch is missing
         super().__init__(
             space,

@@ -88,6 +88,7 @@ class BayesianSearch(Strategy):
         candidates: int = 1000,
         graph: bool = False,
     ) -> None:
+        self.check_space(space)
         if initial < 2 or candidates < 1:
             raise UsageError(
                 f"bayesian: expected initial >= 2 and candidates >= 1, got {initial} and {candidates}"

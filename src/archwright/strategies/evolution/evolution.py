@@ -8,7 +8,8 @@ from typing import Any
 
 from archwright.errors import SpaceError, UsageError
 from archwright.objectives import Objective
-from archwright.spaces import Space
+from archwright.spaces import SearchSpace
+from archwright.spaces.search_space import LISTED
 from archwright.strategies.evolution.operators import Member, Selection, Survival, Variation
 from archwright.strategies.randomness import random_for
 from archwright.strategies.ranking import score, standings
@@ -44,9 +45,11 @@ class Evolution(Strategy):
         UsageError: When initial < 1, brood < 1, or no objective is to be optimised.
     """
 
+    verbs = LISTED | {"mutate", "crossover"}
+
     def __init__(
         self,
-        space: Space,
+        space: SearchSpace[Any],
         objectives: Sequence[Objective],
         *,
         initial: int,
@@ -56,6 +59,7 @@ class Evolution(Strategy):
         brood: int = 1,
         seed: int = 0,
     ) -> None:
+        self.check_space(space)
         if initial < 1:
             raise UsageError(f"evolution: expected at least 1 architecture to begin with, got {initial}")
         if brood < 1:
@@ -97,8 +101,8 @@ class Evolution(Strategy):
         return {
             "asked": self._asked,
             "seen": self._seen.to_json(),
-            "population": [member.to_json() for member in self._members],
-            "brood": [member.to_json() for member in self._brood],
+            "population": [member.to_json(self.space) for member in self._members],
+            "brood": [member.to_json(self.space) for member in self._brood],
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from archwright.errors import UsageError
 from archwright.objectives import Objective
-from archwright.spaces import Space
+from archwright.spaces import SearchSpace
 from archwright.strategies.evolution.evolution import Evolution
 from archwright.strategies.evolution.operators import Crossover, Either, Elitism, Mutation, Tournament
 
@@ -33,7 +34,7 @@ class MuPlusLambda(Evolution):
 
     def __init__(
         self,
-        space: Space,
+        space: SearchSpace[Any],
         objectives: Sequence[Objective],
         *,
         seed: int = 0,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from archwright.spaces import Architecture, Space
+from archwright.spaces import SearchSpace
 from archwright.strategies.ranking import Score, standings
 
 __all__ = [
@@ -32,37 +32,37 @@ class Member:
 
     Args:
         number: Its trial's number.
-        architecture: What was tried.
+        architecture: What was tried: a point of the space.
         score: How it did.
     """
 
     number: int
-    architecture: Architecture
+    architecture: Any
     score: Score
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self, space: SearchSpace[Any]) -> dict[str, Any]:
         """A plain dict that `from_json` reads back."""
         return {
             "number": self.number,
-            "architecture": self.architecture.to_json(),
+            "architecture": space.to_json(self.architecture),
             "score": self.score.to_json(),
         }
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any], space: Space) -> Member:
+    def from_json(cls, data: Mapping[str, Any], space: SearchSpace[Any]) -> Member:
         """The inverse of `to_json`.
 
         Raises:
             SpaceError: When the architecture is not of the space.
         """
-        return cls(data["number"], space.architecture(data["architecture"]), Score.from_json(data["score"]))
+        return cls(data["number"], space.from_json(data["architecture"]), Score.from_json(data["score"]))
 
 
 Selection = Callable[[Sequence[Member], Sequence[tuple[float, ...]], Random], Member]
 """From the members and their standings (smaller is better) to one that becomes a parent."""
 
-Variation = Callable[[Space, Architecture, Callable[[], Member], Random], Architecture]
-"""From a space, an architecture and a source of further parents to what becomes of the architecture."""
+Variation = Callable[[SearchSpace[Any], Any, Callable[[], Member], Random], Any]
+"""Maps a parent to its child; the function gives further parents."""
 
 Survival = Callable[[Sequence[Member]], list[Member]]
 """From the members, oldest first, the newest last, to those that stay, in the same order."""
@@ -96,8 +96,8 @@ class Mutation:
     """One active decision changes. See `Space.mutate`."""
 
     def __call__(
-        self, space: Space, architecture: Architecture, select: Callable[[], Member], random: Random
-    ) -> Architecture:
+        self, space: SearchSpace[Any], architecture: Any, select: Callable[[], Member], random: Random
+    ) -> Any:
         """Make a mutant."""
         return space.mutate(architecture, random)
 
@@ -106,7 +106,8 @@ class Mutation:
 class PointMutations:
     """Every decision changes with the same chance, so that some children stay as they are.
 
-    Of n active decisions as many mutations are made, one after the other, as n draws with the chance hit.
+    Of n active decisions, the length of a point, as many mutations are made, one after the other, as n draws with the
+    chance hit.
 
     Args:
         expected: How many change on average, at least 0; the chance of each is this over n, at most 1.
@@ -115,8 +116,8 @@ class PointMutations:
     expected: float = 1.0
 
     def __call__(
-        self, space: Space, architecture: Architecture, select: Callable[[], Member], random: Random
-    ) -> Architecture:
+        self, space: SearchSpace[Any], architecture: Any, select: Callable[[], Member], random: Random
+    ) -> Any:
         """Make the changes."""
         count, draw = len(architecture), random.random
         for _ in range(count):
@@ -136,8 +137,8 @@ class Crossover:
     chance: float = 1.0
 
     def __call__(
-        self, space: Space, architecture: Architecture, select: Callable[[], Member], random: Random
-    ) -> Architecture:
+        self, space: SearchSpace[Any], architecture: Any, select: Callable[[], Member], random: Random
+    ) -> Any:
         """Cross, or leave it."""
         if self.chance < 1.0 and random.random() >= self.chance:
             return architecture
@@ -159,8 +160,8 @@ class Either:
     second: Variation
 
     def __call__(
-        self, space: Space, architecture: Architecture, select: Callable[[], Member], random: Random
-    ) -> Architecture:
+        self, space: SearchSpace[Any], architecture: Any, select: Callable[[], Member], random: Random
+    ) -> Any:
         """Vary by one of them."""
         is_first = self.chance > 0.0 and random.random() < self.chance
         return (self.first if is_first else self.second)(space, architecture, select, random)
@@ -177,8 +178,8 @@ class Chain:
     links: tuple[Variation, ...]
 
     def __call__(
-        self, space: Space, architecture: Architecture, select: Callable[[], Member], random: Random
-    ) -> Architecture:
+        self, space: SearchSpace[Any], architecture: Any, select: Callable[[], Member], random: Random
+    ) -> Any:
         """Vary by all of them."""
         for link in self.links:
             architecture = link(space, architecture, select, random)

@@ -78,6 +78,7 @@ class Controlled(Strategy):
         batch_size: int,
         hidden: int,
     ) -> None:
+        self.check_space(space)
         if batch_size < 1 or hidden < 1:
             raise UsageError(
                 f"reinforcement: expected batch_size >= 1 and hidden >= 1, got {batch_size} and {hidden}"

@@ -1,0 +1,168 @@
+"""How architectures are drawn and varied, on a compiled plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from random import Random
+from typing import Any
+
+from archwright.errors import SpaceError, did_you_mean
+from archwright.spaces.architecture import Architecture
+from archwright.spaces.decision import Decision
+from archwright.spaces.plan import Plan
+from archwright.spaces.rules import Rules
+
+__all__ = ["Variation"]
+
+_TRIES = 10_000
+
+Random_ = Random | int | None
+"""A generator, a seed, or None for one seeded by the system."""
+
+
+class Variation:
+    """Draws and varies the architectures of a plan. The methods are those of `Space`, which documents them.
+
+    Args:
+        plan: Says which decisions are active.
+        rules: The constraints, and what tells architectures apart.
+    """
+
+    def __init__(self, plan: Plan, rules: Rules) -> None:
+        self.plan, self.rules = plan, rules
+        self.decisions = plan.everything()
+        # What others are active depends on these alone.
+        self._steering = {read[0] for branch in plan.branches for read in branch.reads}
+        self._varying = {address for address, decision in self.decisions.items() if decision.size > 1}
+
+    def decided(self, decide: Callable[[str, Decision], Any]) -> Architecture:
+        """The architecture whose active decisions a function makes."""
+        values: dict[str, Any] = {}
+        self.plan.complete(values, decide)
+        return Architecture._adopt(values)
+
+    def restored(self, wanted: dict[str, Any], random: Random | None) -> Architecture:
+        """The architecture with the wanted values where active; the rest drawn, or the default."""
+        if not self._steering and len(wanted) == len(self.decisions):
+            return Architecture._adopt(wanted)
+
+        def decide(address: str, decision: Decision) -> Any:
+            if address in wanted:
+                return wanted[address]
+            return decision.default() if random is None else decision.sample(random)
+
+        return self.decided(decide)
+
+    def check_addresses(self, values: Mapping[str, Any]) -> None:
+        """Raise a SpaceError when an address is none of the space."""
+        if not values.keys() <= self.decisions.keys():
+            odd = next(address for address in values if address not in self.decisions)
+            raise SpaceError(f"no decision has the address {odd!r}.{did_you_mean(str(odd), self.decisions)}")
+
+    def validated(self, values: Mapping[str, Any]) -> Architecture:
+        """The architecture with these values, in the decisions' own form."""
+        if not isinstance(values, Mapping):
+            raise SpaceError(f"expected an architecture, or a dict of address to value, got {values!r}")
+        self.check_addresses(values)
+
+        def given(address: str, decision: Decision) -> Any:
+            if address not in values:
+                raise SpaceError(f"the decision {address!r} is active but has no value; it is {decision!r}")
+            try:
+                return decision.coerce(values[address])
+            except ValueError:
+                raise SpaceError(f"{address!r} cannot be {values[address]!r}; it is {decision!r}") from None
+
+        made = self.decided(given)
+        if extra := [address for address in values if address not in made]:
+            raise SpaceError(
+                f"the decision {extra[0]!r} is not active in this architecture, since another decision "
+                "leaves out the part where it stands; remove it"
+            )
+        return made
+
+    def holdable(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The values that decisions can be held at, in the decisions' own form."""
+        self.check_addresses(values)
+        held = {}
+        for address, value in values.items():
+            try:
+                held[address] = self.decisions[address].coerce(value)
+            except ValueError as error:
+                raise SpaceError(f"{address!r} cannot be held at {value!r}: {error}") from None
+        known = {
+            address: decision.default() for address, decision in self.decisions.items() if decision.size == 1
+        }
+        reached = self.plan.reachable({**known, **held})
+        if lost := [address for address in held if address not in reached]:
+            raise SpaceError(
+                f"{lost[0]!r} cannot be held at {held[lost[0]]!r}: it is never active with "
+                f"{', '.join(f'{a}={v!r}' for a, v in held.items() if a in reached)}; leave it out"
+            )
+        return held
+
+    def sample(self, random: Random_) -> Architecture:
+        """Draw every active decision from its prior."""
+        random = _generator(random)
+        for _ in range(_TRIES):
+            architecture = self.decided(lambda _, decision: decision.sample(random))
+            if self.rules.allow(architecture):
+                return architecture
+        raise SpaceError(
+            f"the constraints {', '.join(self.rules.names)} refused {_TRIES:,} random architectures "
+            "in a row; loosen them, or state them as decisions"
+        )
+
+    def mutate(self, architecture: Architecture, random: Random_) -> Architecture:
+        """Change one active decision."""
+        random = _generator(random)
+        values, canonical = architecture._values, self.rules.canonical
+        self.check_addresses(values)
+        addresses = [address for address in values if address in self._varying]
+        if not addresses:
+            raise SpaceError("this architecture cannot be mutated: no active decision has a second value")
+        own = canonical(architecture)
+        for _ in range(_TRIES):
+            address = addresses[int(random.random() * len(addresses))]
+            changed = self.decisions[address].mutate(values[address], random)
+            mutant = self._changed(architecture, address, changed, random)
+            if canonical(mutant) != own and self.rules.allow(mutant):
+                return mutant
+        raise SpaceError(
+            f"{_TRIES:,} mutations in a row were refused by the constraints or spelled the same network; loosen them"
+        )
+
+    def crossover(self, first: Architecture, second: Architecture, random: Random_) -> Architecture:
+        """Take each decision from either parent."""
+        random = _generator(random)
+        self.check_addresses(first._values)
+        self.check_addresses(second._values)
+        for _ in range(_TRIES):
+            wanted = dict(second._values)
+            for address, value in first._values.items():
+                if address not in wanted or random.random() < 0.5:
+                    wanted[address] = value
+            if self.rules.allow(child := self.restored(wanted, random)):
+                return child
+        raise SpaceError(f"{_TRIES:,} children in a row were refused by the constraints; loosen them")
+
+    def neighbors(self, architecture: Architecture) -> list[Architecture]:
+        """All that differ in one decision."""
+        self.check_addresses(architecture._values)
+        found: dict[Hashable, Architecture] = {}
+        own = self.rules.canonical(architecture)
+        for address, value in architecture.items():
+            for changed in self.decisions[address].neighbors(value):
+                neighbor = self._changed(architecture, address, changed, None)
+                canonical = self.rules.canonical(neighbor)
+                if canonical != own and canonical not in found and self.rules.allow(neighbor):
+                    found[canonical] = neighbor
+        return list(found.values())
+
+    def _changed(self, old: Architecture, address: str, value: Any, random: Random | None) -> Architecture:
+        values = {**old._values, address: value}
+        return self.restored(values, random) if address in self._steering else Architecture._adopt(values)
+
+
+def _generator(random: Random_) -> Random:
+    return random if isinstance(random, Random) else Random(random)
