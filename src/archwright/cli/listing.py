@@ -13,9 +13,9 @@ from archwright.cli.options import AsJson
 if TYPE_CHECKING:
     from archwright.registry import Entry, Registry
 
-__all__ = ["list_known"]
+__all__ = ["REGISTRIES", "list_known", "registry_of"]
 
-_KINDS = {
+REGISTRIES = {
     "spaces": "archwright.spaces.zoo.registry:SPACES",
     "tasks": "archwright.tasks.registry:TASKS",
     "strategies": "archwright.strategies.registry:STRATEGIES",
@@ -31,7 +31,9 @@ _KINDS = {
 
 
 def list_known(
-    kind: Annotated[str, typer.Argument(help=f"What to list: {', '.join(sorted(_KINDS))}.", metavar="KIND")],
+    kind: Annotated[
+        str, typer.Argument(help=f"What to list: {', '.join(sorted(REGISTRIES))}.", metavar="KIND")
+    ],
     name: Annotated[
         str | None, typer.Argument(help="One of them, to list its options.", show_default=False)
     ] = None,
@@ -46,9 +48,9 @@ def list_known(
     """  # noqa: D301
     from archwright.errors import UsageError, did_you_mean
 
-    if kind not in _KINDS:
-        raise UsageError(f"there is no list of {kind!r}.{did_you_mean(kind, _KINDS)}")
-    registry = _registry(kind)
+    if kind not in REGISTRIES:
+        raise UsageError(f"there is no list of {kind!r}.{did_you_mean(kind, REGISTRIES)}")
+    registry = registry_of(kind)
     if name is not None:
         _print_options(registry, name, as_json)
         return
@@ -61,7 +63,7 @@ def list_known(
             for name, text in rows.items()
         }
     elif kind == "strategies":
-        methods = _registry("methods")
+        methods = registry_of("methods")
         rows |= {name: f"one-shot: {_summary(methods, name)}" for name in methods}
     elif kind == "tables":
         from archwright.benchmarks.references import COLUMNS, spelled
@@ -70,8 +72,9 @@ def list_known(
     _print(rows, as_json)
 
 
-def _registry(kind: str) -> Registry[Any, Entry]:
-    module, _, attribute = _KINDS[kind].partition(":")
+def registry_of(kind: str) -> Registry[Any, Entry]:
+    """The registry of a kind."""
+    module, _, attribute = REGISTRIES[kind].partition(":")
     found: Registry[Any, Entry] = getattr(importlib.import_module(module), attribute)
     return found
 

@@ -18,7 +18,7 @@ ESTIMATORS = Registry[Estimator, Entry](
             "looks each network up in a table of networks that were trained before",
         ),
         "training": Entry(
-            f"{_HERE}.training.training:Training",
+            f"{_HERE}.training:Training",
             "trains each network from scratch by a recipe and scores it on the validation data",
         ),
         "weight_sharing": Entry(

@@ -20,7 +20,7 @@ from archwright.learning.precision import prepare
 from archwright.learning.randomness import Randomness, Seeds
 from archwright.learning.recipe import Recipe
 from archwright.learning.trainer import Trainer
-from archwright.objectives import CHEAP, measure_cheap
+from archwright.objectives import measure_cheap
 from archwright.tasks.batches import EVALUATION_BATCH, Part, Plan
 from archwright.tasks.task import Task
 from archwright.trials import Candidate, Measurement, TrialContext
@@ -186,7 +186,7 @@ class Training(Estimator):
                 self.task.check(outputs, example)
             except TaskError as error:
                 raise TrialError(str(error)) from error
-        cheap = measure_cheap(CHEAP, network, arguments)
+        cheap = measure_cheap(network, arguments)
         if not cheap["params"]:
             raise TrialError("the network has no trainable parameter, so there is nothing to train")
         return network, cheap

@@ -11,7 +11,7 @@ import torch
 from archwright.errors import TrialError
 from archwright.estimators.estimator import Estimator
 from archwright.learning.devices import make_fabric
-from archwright.objectives import CHEAP, measure_cheap
+from archwright.objectives import measure_cheap
 from archwright.spaces import Space
 from archwright.supernets import Supernet, shared_score
 from archwright.supernets.storage import load_supernet
@@ -68,7 +68,7 @@ class WeightSharing(Estimator):
                 "the outputs by shared weights are not finite; train the supernet with a smaller step"
             )
         example = self.task.example_arguments()
-        cheap = measure_cheap(CHEAP, self.space.build(candidate.architecture, example), example)
+        cheap = measure_cheap(self.space.build(candidate.architecture, example), example)
         return Measurement({**scores, **cheap}, seconds=time.perf_counter() - begin)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -1,8 +1,7 @@
-"""The built-in meters that need no training."""
+"""What every trained network is measured by besides its task."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from archwright.objectives.meter import METERS, measure_by
@@ -10,23 +9,18 @@ from archwright.objectives.meter import METERS, measure_by
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["CHEAP", "measure_cheap"]
-
-CHEAP = tuple(METERS.entries)
+__all__ = ["measure_cheap"]
 
 
-def measure_cheap(names: Iterable[str], network: nn.Module, example: Any) -> dict[str, float]:
-    """What is read off a built network, for those names.
+def measure_cheap(network: nn.Module, example: Any) -> dict[str, float]:
+    """What the cheap ones of the built-in meters say of a network.
 
     Args:
-        names: Keys of `METERS`.
         network: A network whose lazy modules, if any, already have their size.
         example: A batch of inputs, shape (N, ...) with N >= 1, or a pair (args, kwargs) of what it is called with.
 
     Returns:
-        Name to count, in the order of the names. "flops" is for one example.
-
-    Raises:
-        UsageError: When a name is no meter's.
+        "params", and "flops" for one example.
     """
-    return measure_by({name: METERS.make(name) for name in names}, network, example)
+    meters = {name: METERS.make(name) for name in METERS.entries}
+    return measure_by({name: meter for name, meter in meters.items() if meter.is_cheap}, network, example)

@@ -60,7 +60,8 @@ def objectives_for(given: Sequence[Objective | str], task: Task) -> tuple[Object
             limit = new.limit if old.limit is None else old.limit
             if old.direction is not new.direction or (old.limit is not None and new.limit is not None):
                 raise UsageError(f"{new.name!r} is given twice, as '{old}' and '{new}'; keep one")
-            new = replace(old, limit=limit, optimize=old.optimize or new.optimize)
+            meter = new.meter if old.meter is None else old.meter
+            new = replace(old, limit=limit, optimize=old.optimize or new.optimize, meter=meter)
         merged[new.name] = new
     chosen = [objective for objective in merged.values() if objective.optimize]
     if not chosen:
