@@ -67,8 +67,9 @@ def archwright_trial(executor: Executor[Job, Outcome], trials: int, strategy: st
         SQLStore(f"sqlite:///{Path(folder) / 'trials.sqlite'}", "bench", create=True) as store,
     ):
         store.lock()
-        executor.open(Work({Stage.SEARCH: Evaluation(space, Nothing(), objectives, None)}, objectives))
         experiment = Experiment(store=store, executor=executor, objectives=objectives, listener=clock)
+        work = Work({Stage.SEARCH: Evaluation(space, Nothing(), objectives, None)}, objectives)
+        executor.open(work, experiment.answer)
         experiment.search(make_strategy(strategy, space, objectives, seed=0), Budget(trials=trials))
         executor.close()
     blocks = clock.times[::50]

@@ -14,6 +14,7 @@ import sqlalchemy
 from archwright.estimators.estimator import Estimator
 from archwright.experiments import (
     Budget,
+    CheckpointFolder,
     Evaluation,
     Executor,
     Experiment,
@@ -27,8 +28,9 @@ from archwright.experiments import (
 )
 from archwright.objectives import Objective
 from archwright.spaces import Space, choice, integer, layer
-from archwright.strategies import make_strategy
-from archwright.trials import Candidate, Measurement, TrialContext
+from archwright.strategies import Strategy, make_strategy
+from archwright.strategies.pruners import Pruner
+from archwright.trials import FULL, Candidate, Fidelity, Measurement, TrialContext
 
 ACCURACY = (Objective("accuracy"),)
 
@@ -76,7 +78,7 @@ def run_search(
     store: SQLStore,
     *,
     trials: int = 12,
-    strategy: str = "random",
+    strategy: str | Strategy = "random",
     seed: int = 0,
     estimator: Estimator | None = None,
     executor: Executor[Job, Outcome] | None = None,
@@ -85,16 +87,28 @@ def run_search(
     space: Space | None = None,
     listener: Listener | None = None,
     example: Any = None,
+    pruner: Pruner | None = None,
+    checkpoints: CheckpointFolder | None = None,
+    fidelity: Fidelity = FULL,
 ) -> str | None:
     """A whole search on the toy space; returns why it ended."""
     space = space or toy_space()
     executor = executor or InlineExecutor()
     evaluation = Evaluation(space, estimator or ToyEstimator(), objectives, example)
-    executor.open(Work({Stage.SEARCH: evaluation}, objectives))
+    experiment = Experiment(
+        store=store,
+        executor=executor,
+        objectives=objectives,
+        listener=listener,
+        pruner=pruner,
+        checkpoints=checkpoints,
+    )
+    executor.open(Work({Stage.SEARCH: evaluation}, objectives), experiment.answer)
     try:
-        experiment = Experiment(store=store, executor=executor, objectives=objectives, listener=listener)
         return experiment.search(
-            make_strategy(strategy, space, objectives, seed=seed), budget or Budget(trials=trials)
+            make_strategy(strategy, space, objectives, seed=seed) if isinstance(strategy, str) else strategy,
+            budget or Budget(trials=trials),
+            fidelity,
         )
     finally:
         executor.close()

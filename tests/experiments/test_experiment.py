@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from archwright.errors import SearchError, TrialError
 from archwright.estimators.estimator import Estimator
 from archwright.experiments import Budget, Listener, SQLStore, Stage
-from archwright.experiments.experiment import spent_seconds
+from archwright.experiments.sources import spent_seconds
 from archwright.objectives import Meter, Objective
 from archwright.spaces import Architecture, Space, choice, layer
 from archwright.trials import Candidate, Measurement, Trial, TrialContext, TrialState
@@ -274,9 +274,9 @@ def test_a_limit_that_nothing_keeps_ends_the_search(
 ) -> None:
     from torch import nn, zeros
 
-    from archwright.experiments import experiment
+    from archwright.experiments import sources
 
-    monkeypatch.setattr(experiment, "_ALL_INFEASIBLE", 30)
+    monkeypatch.setattr(sources, "_ALL_INFEASIBLE", 30)
     space = Space(layer(nn.Linear, 10, choice(*range(1, 100), name="width")))
     objectives = (Objective("accuracy"), Objective("params", limit=5, optimize=False))
     with pytest.raises(SearchError, match="over a limit; loosen it"):

@@ -18,19 +18,21 @@ from archwright.experiments.executors import (
     InlineExecutor,
     ProcessesExecutor,
 )
-from archwright.experiments.experiment import Experiment, Interrupts
+from archwright.experiments.experiment import Experiment
+from archwright.experiments.interrupts import Interrupts
 from archwright.experiments.jobs import Job, Outcome
 from archwright.experiments.listener import Listener
 from archwright.experiments.one_shot import SupernetTraining
 from archwright.experiments.references import resolve_space, resolve_task
 from archwright.experiments.replay import Replay
 from archwright.experiments.run import Run, load_run, open_run, open_store
-from archwright.experiments.store import SQLStore, Stage, Store
+from archwright.experiments.store import CheckpointFolder, SQLStore, Stage, Store
 from archwright.experiments.work import Evaluation, Retraining, Work
 from archwright.references import load_object
 
 __all__ = [
     "Budget",
+    "CheckpointFolder",
     "Channel",
     "DeviceConfig",
     "Ended",

@@ -1,28 +1,75 @@
-"""What the search's executor runs and gets back: one trial of one stage."""
+"""What the search's executor runs and gets back: one trial of one stage, and what it says meanwhile."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from archwright.experiments.store.store import Stage
-from archwright.trials import Candidate, Measurement, TrialState
+from archwright.errors import UsageError
+from archwright.experiments.executors import Channel
+from archwright.experiments.store import Stage
+from archwright.experiments.store.checkpoints import CheckpointFolder, disk_is_full
+from archwright.trials import Candidate, Checkpoint, Measurement, TrialContext, TrialState, Verdict
+from archwright.trials.context import checked_report
 
-__all__ = ["Job", "Outcome"]
+__all__ = ["DiskFull", "Job", "Message", "Outcome", "RunningTrial"]
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One trial to be run.
+    """One attempt at a trial.
 
     Args:
         stage: What it is run for.
         number: The trial's number within the stage.
         candidate: What is to be estimated.
+        attempt: From 0.
+        checkpoints: Where states go; None where they cannot be kept.
+        own: The key of the last state of an earlier attempt.
+        parent: The key of the last state of the candidate's parent, where it inherits.
+        last: Step and metrics of the newest report of an earlier attempt.
     """
 
     stage: Stage
     number: int
     candidate: Candidate
+    attempt: int = 0
+    checkpoints: CheckpointFolder | None = None
+    own: str | None = None
+    parent: str | None = None
+    last: tuple[int, Mapping[str, float]] | None = None
+
+    @property
+    def prefix(self) -> str:
+        """What the keys of the trial's states begin with."""
+        return f"{self.stage}-{self.number}-"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a running trial tells: a report, a state, or both.
+
+    Args:
+        step: Position in the trial.
+        metrics: What is reported; None where only a state was saved.
+        key: Of the state, which is whole on the disk already.
+    """
+
+    step: int
+    metrics: dict[str, float] | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DiskFull:
+    """A trial cannot go on, through no fault of its own.
+
+    Args:
+        reason: What the system said.
+    """
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +78,7 @@ class Outcome:
 
     Args:
         job: The job.
-        state: Completed, failed or infeasible.
+        state: Completed, pruned, failed or infeasible.
         measurement: What was measured, if anything.
         error: Why it failed, in one paragraph.
         trace: The traceback of an error that nobody foresaw.
@@ -42,3 +89,54 @@ class Outcome:
     measurement: Measurement | None = None
     error: str | None = None
     trace: str | None = None
+
+
+class RunningTrial(TrialContext):
+    """A trial of a run, seen from where it is measured: states go to files, reports through the channel.
+
+    Args:
+        job: The attempt.
+        channel: To the run's process.
+
+    Attributes:
+        stopped: Whether a report was answered to stop.
+    """
+
+    def __init__(self, job: Job, channel: Channel) -> None:
+        self.number, self.attempt, self.last = job.number, job.attempt, job.last
+        self.own, self.parent = self._checkpoint(job, job.own), self._checkpoint(job, job.parent)
+        self.job, self.channel = job, channel
+        self.stopped = False
+
+    @staticmethod
+    def _checkpoint(job: Job, key: str | None) -> Checkpoint | None:
+        return None if key is None or job.checkpoints is None else Checkpoint(key, job.checkpoints)
+
+    def report(
+        self, step: int, metrics: Mapping[str, float], state: Mapping[str, Any] | None = None
+    ) -> Verdict:
+        """See `TrialContext.report`."""
+        step, metrics = checked_report(step, metrics)
+        key = None if state is None else self._kept(step, state)
+        verdict = Verdict(self.channel.call(Message(step, metrics, key)))
+        self.stopped |= verdict is Verdict.STOP
+        return verdict
+
+    def save(self, step: int, state: Mapping[str, Any]) -> None:
+        """See `TrialContext.save`."""
+        step, _ = checked_report(step, {})
+        self.channel.call(Message(step, key=self._kept(step, state)))
+
+    def _kept(self, step: int, state: Mapping[str, Any]) -> str:
+        if self.job.checkpoints is None:
+            raise UsageError(
+                "this search has no folder for checkpoints, so a trial cannot save its state; give Experiment one"
+            )
+        key = f"{self.job.prefix}{self.attempt}-{step}"
+        try:
+            self.job.checkpoints.save(key, state)
+        except Exception as error:
+            if not disk_is_full(error):
+                raise
+            self.channel.call(DiskFull(str(error)))
+        return key

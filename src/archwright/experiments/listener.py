@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from archwright.experiments.store import Stage
-from archwright.trials import Trial
+from archwright.trials import Report, Trial
 
 __all__ = ["Listener"]
 
@@ -43,6 +43,9 @@ class Listener:
 
     def trial_started(self, stage: Stage, trial: Trial) -> None:
         """A trial begins."""
+
+    def trial_reported(self, stage: Stage, number: int, report: Report) -> None:
+        """A running trial reported a step of its curve, for the first time."""
 
     def trial_finished(self, stage: Stage, trial: Trial, best: Trial | None) -> None:
         """A trial ended.

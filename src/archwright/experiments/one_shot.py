@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archwright.errors import RunError, UsageError
-from archwright.experiments.experiment import Interrupts
+from archwright.experiments.interrupts import Interrupts
 from archwright.experiments.listener import Listener
 from archwright.experiments.store import Stage, Store
 from archwright.spaces import Architecture, Space

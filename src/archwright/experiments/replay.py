@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from archwright.errors import SpaceExhaustedError
 from archwright.experiments.store import Store
@@ -65,7 +66,7 @@ class Replay:
                 continue
             try:
                 again = self.strategy.ask(list(running.values()))
-                strayed |= again is None or again.architecture != trial.candidate.architecture
+                strayed |= again is None or not _same(again, trial.candidate)
             except SpaceExhaustedError:
                 strayed = True
             _follow(running, kind, trial)
@@ -76,8 +77,12 @@ class Replay:
             )
         return trials
 
-    def ask(self, running: Sequence[Candidate] = ()) -> Candidate | None:
+    def ask(self, running: Sequence[Candidate], *, may_be_new: bool = True) -> Candidate | None:
         """The strategy's next candidate; its trial must be started in the store before anything else happens.
+
+        Args:
+            running: As for `Strategy.ask`.
+            may_be_new: Whether it may be a new configuration; if not, one is taken back, as if nothing was asked.
 
         Raises:
             SpaceExhaustedError: When there is none.
@@ -85,7 +90,11 @@ class Replay:
         if self._asking > self._pause:
             self._save()
         begin = time.perf_counter()
+        before = None if may_be_new else self.strategy.state_dict()
         candidate = self.strategy.ask(running)
+        if before is not None and candidate is not None and not candidate.continues:
+            self.strategy.load_state_dict(before)
+            candidate = None
         self._asking += time.perf_counter() - begin
         self._events += candidate is not None
         return candidate
@@ -100,6 +109,11 @@ class Replay:
         self.store.put("strategy", {"events": self._events, "state": self.strategy.state_dict()})
         self._pause = max(_FIRST_PAUSE, _SHARE * (time.perf_counter() - begin))
         self._asking = 0.0
+
+
+def _same(asked: Candidate, recorded: Candidate) -> bool:
+    """Whether a strategy repeats what is recorded: the search fills in a fidelity that is left open."""
+    return replace(asked, fidelity=asked.fidelity or recorded.fidelity) == recorded
 
 
 def _follow(running: dict[int, Candidate], kind: str, trial: Trial) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from archwright.experiments.config import RunConfig
-from archwright.experiments.experiment import spent_seconds
 from archwright.experiments.one_shot import read_epochs
+from archwright.experiments.sources import spent_seconds
 from archwright.experiments.store import SQLStore, Stage, Store
 from archwright.objectives import Objective, best_trial, pareto_front
 from archwright.trials import Trial

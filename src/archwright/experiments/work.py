@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import math
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archwright.errors import ArchwrightError, UsageError
+from archwright.errors import TrialError, UsageError
 from archwright.estimators.estimator import Estimator
-from archwright.experiments.executors import Channel
-from archwright.experiments.jobs import Job, Outcome
+from archwright.experiments.executors import Channel, Failure
+from archwright.experiments.jobs import DiskFull, Job, Outcome, RunningTrial
 from archwright.experiments.store import Stage
+from archwright.experiments.store.checkpoints import disk_is_full
 from archwright.objectives import Objective, measure_by
 from archwright.spaces import Space
-from archwright.trials import Candidate, LocalTrial, Measurement, TrialState
+from archwright.trials import Candidate, Measurement, TrialContext, TrialState
+from archwright.trials.context import plain_metrics
 
 if TYPE_CHECKING:
     from archwright.estimators.training import Training
 
-__all__ = ["Evaluation", "Infeasible", "Retraining", "Step", "Work"]
+__all__ = ["Evaluation", "Infeasible", "Retraining", "Step", "Work", "failed", "plain"]
 
-Step = Callable[[Job], Measurement]
+_LONGEST_ERROR, _LONGEST_TRACE = 4_000, 40_000
+
+Step = Callable[[Job, TrialContext], Measurement]
 """What measures a job of one stage. Raises `Infeasible`, or any error."""
 
 
@@ -48,21 +51,23 @@ class Work:
         self.objectives = tuple(objectives)
 
     def __call__(self, job: Job, channel: Channel) -> Outcome:
-        """Run a job; only an interrupt comes out as an exception."""
+        """Run a job; whatever a user's code raises becomes an outcome."""
+        trial = RunningTrial(job, channel)
         try:
-            measurement = self.steps[job.stage](job)
+            measurement = plain(self.steps[job.stage](job, trial))
         except Infeasible as infeasible:
-            return Outcome(job, TrialState.INFEASIBLE, infeasible.measurement)
-        except ArchwrightError as error:
-            return Outcome(job, TrialState.FAILED, error=str(error))
-        except MemoryError:
-            return Outcome(job, TrialState.FAILED, error="out of memory", trace=traceback.format_exc())
+            return Outcome(job, TrialState.INFEASIBLE, plain(infeasible.measurement))
         except Exception as error:
-            told = f"{type(error).__name__}: {error}".rstrip(": ")
-            return Outcome(job, TrialState.FAILED, error=told, trace=traceback.format_exc())
+            if disk_is_full(error):
+                channel.call(DiskFull(str(error)))
+            failure = Failure.of(error)
+            told = "out of memory" if isinstance(error, MemoryError) else failure.error
+            return failed(job, Failure(told, failure.trace))
         if any(objective.name == "seconds" for objective in self.objectives):
             metrics = {"seconds": measurement.seconds, **measurement.metrics}
             measurement = replace(measurement, metrics=metrics)
+        if trial.stopped:
+            return Outcome(job, TrialState.PRUNED, _finite(measurement))
         for objective in self.objectives:
             value = measurement.metrics.get(objective.name)
             if value is None or not math.isfinite(value):
@@ -74,6 +79,38 @@ class Work:
                 told = f"the metric {objective.name!r} {found}"
                 return Outcome(job, TrialState.FAILED, _finite(measurement), told)
         return Outcome(job, TrialState.COMPLETED, _finite(measurement))
+
+
+def failed(job: Job, failure: Failure) -> Outcome:
+    """The outcome of a job that ended without a measurement; of a very long text both ends are kept."""
+    trace = failure.trace and _cut(failure.trace, _LONGEST_TRACE)
+    return Outcome(job, TrialState.FAILED, error=_cut(failure.error, _LONGEST_ERROR), trace=trace)
+
+
+def _cut(text: str, longest: int) -> str:
+    if len(text) <= longest:
+        return text
+    left_out = f" ... ({len(text) - longest:,} characters left out) ... "
+    return text[: longest // 2] + left_out + text[-longest // 2 :]
+
+
+def plain(measurement: Measurement) -> Measurement:
+    """With Python's own numbers and text, whatever an estimator took them from.
+
+    Raises:
+        TrialError: When it is no measurement, or a metric no number.
+    """
+    if not isinstance(measurement, Measurement):
+        raise TrialError(f"expected the estimator to return a Measurement, got {measurement!r:.200}")
+    try:
+        return Measurement(
+            plain_metrics(measurement.metrics),
+            tuple(plain_metrics(point) for point in measurement.curve),
+            float(measurement.seconds),
+            {str(name): str(path) for name, path in measurement.artifacts.items()},
+        )
+    except (UsageError, TypeError, ValueError, AttributeError) as error:
+        raise TrialError(f"the measurement cannot be recorded: {error}") from error
 
 
 def _finite(measurement: Measurement) -> Measurement:
@@ -103,7 +140,7 @@ class Evaluation:
         meters = {o.name: meter for o in objectives if (meter := o.load_meter()) is not None}
         self.meters = dict(sorted(meters.items(), key=lambda entry: entry[1].seconds))
 
-    def __call__(self, job: Job) -> Measurement:
+    def __call__(self, job: Job, trial: TrialContext) -> Measurement:
         """Measure a candidate.
 
         Raises:
@@ -115,7 +152,7 @@ class Evaluation:
         known = self._measure(asked, candidate)
         if any(limits[name].violation(value) > 0 for name, value in known.items()):
             raise Infeasible(Measurement(known))
-        measurement = self.estimator.estimate(candidate, LocalTrial(job.number))
+        measurement = plain(self.estimator.estimate(candidate, trial))
         metrics = {**known, **measurement.metrics}
         metrics |= self._measure([name for name in self.meters if name not in metrics], candidate)
         return replace(measurement, metrics=metrics)
@@ -143,7 +180,7 @@ class Retraining:
     def __init__(self, training: Training, folder: Path, stage: Stage) -> None:
         self.training, self.folder, self.stage = training, folder, stage
 
-    def __call__(self, job: Job) -> Measurement:
+    def __call__(self, job: Job, trial: TrialContext) -> Measurement:
         """Train a candidate; the measurement's artifact `weights` is the file, relative to the run's folder."""
         from archwright.experiments.checkpoints import save_weights
 

@@ -6,7 +6,16 @@ from archwright.objectives.flops import count_flops
 from archwright.objectives.meter import METERS, FunctionMeter, Meter, direction_of, measure_by
 from archwright.objectives.objective import Objective, parse_limit, parse_objective
 from archwright.objectives.params import count_params
-from archwright.objectives.pareto import best_trial, hypervolume, is_feasible, objective_values, pareto_front
+from archwright.objectives.pareto import (
+    best_trial,
+    best_trials,
+    expected_cost,
+    hypervolume,
+    is_feasible,
+    objective_values,
+    of_most_effort,
+    pareto_front,
+)
 
 __all__ = [
     # What is optimised, and what is limited
@@ -26,8 +35,11 @@ __all__ = [
     "measure_cheap",
     # Which trials are good
     "best_trial",
+    "best_trials",
+    "expected_cost",
     "hypervolume",
     "is_feasible",
     "objective_values",
+    "of_most_effort",
     "pareto_front",
 ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,7 +14,16 @@ from archwright.objectives.direction import Direction
 from archwright.objectives.objective import Objective
 from archwright.trials import Trial, TrialState
 
-__all__ = ["best_trial", "hypervolume", "is_feasible", "objective_values", "pareto_front"]
+__all__ = [
+    "best_trial",
+    "best_trials",
+    "expected_cost",
+    "hypervolume",
+    "is_feasible",
+    "objective_values",
+    "of_most_effort",
+    "pareto_front",
+]
 
 
 def objective_values(trial: Trial, objectives: Sequence[Objective]) -> tuple[float, ...]:
@@ -35,12 +45,16 @@ def objective_values(trial: Trial, objectives: Sequence[Objective]) -> tuple[flo
 
 
 def is_feasible(trial: Trial, objectives: Sequence[Objective]) -> bool:
-    """Whether a trial is completed, every objective is a finite number, and every limit is kept.
+    """Whether a trial was measured, every objective is a finite number, and every limit is kept.
+
+    A trial that was pruned may lack an objective, and is not feasible then.
 
     Raises:
         UsageError: When an objective was not measured by a completed trial.
     """
-    if trial.state is not TrialState.COMPLETED:
+    if not trial.is_measured:
+        return False
+    if trial.state is TrialState.PRUNED and not all(o.name in trial.metrics for o in objectives):
         return False
     return all(
         math.isfinite(value) and objective.violation(value) == 0.0
@@ -48,8 +62,46 @@ def is_feasible(trial: Trial, objectives: Sequence[Objective]) -> bool:
     )
 
 
+def expected_cost(trial: Trial) -> tuple[bool, float]:
+    """How much effort a trial's result stands for; larger is more. Full fidelity is more than any number of epochs.
+
+    A pruned trial counts at the fidelity that it reached: the epochs of its curve.
+    """
+    effort = trial.candidate.effort
+    epochs = effort.epochs
+    if trial.state is TrialState.PRUNED:
+        curve = trial.measurement.curve if trial.measurement else ()
+        reached = int(curve[-1].get("epoch", len(curve))) if curve else 0
+        epochs = reached if epochs is None else min(reached, epochs)
+    return epochs is None, (1 if epochs is None else epochs) * effort.data_fraction
+
+
+def of_most_effort(trials: Iterable[Trial]) -> list[Trial]:
+    """The trials that may be compared with each other as the results of a search: those of the largest expected cost.
+
+    These are the trials at full fidelity, where there are any: a score after two epochs says little beside one after
+    twenty.
+    """
+    costs = [(expected_cost(trial), trial) for trial in trials]
+    most = max((cost for cost, _ in costs), default=None)
+    return [trial for cost, trial in costs if cost == most]
+
+
 def best_trial(trials: Iterable[Trial], objectives: Sequence[Objective]) -> Trial | None:
-    """The feasible trial that is best on the first optimised objective.
+    """The best trial. See `best_trials`."""
+    return next(iter(best_trials(trials, objectives, 1)), None)
+
+
+def best_trials(
+    trials: Iterable[Trial],
+    objectives: Sequence[Objective],
+    most: int,
+    same: Callable[[Trial], Hashable] = lambda trial: trial.number,
+) -> list[Trial]:
+    """The best feasible trials. This is the one rule of what is best, for searches, reports and retraining alike.
+
+    A trial of larger expected cost comes first: at full fidelity where there are such trials (`expected_cost`). Among
+    equals it is the better on the first optimised objective.
 
     A tie goes to the better on the next optimised objective and so on, then to the smaller loss: on a few hundred
     validation examples many networks have the same accuracy, and the loss still tells the surer one. Then it goes
@@ -58,23 +110,32 @@ def best_trial(trials: Iterable[Trial], objectives: Sequence[Objective]) -> Tria
     Args:
         trials: In any order.
         objectives: At least one of them optimised.
+        most: How many.
+        same: Gives equal keys to trials of which only the best is wanted, such as those of one architecture.
 
     Returns:
-        The trial, or None when none is feasible.
+        The trials, best first; fewer where not so many are feasible.
 
     Raises:
         UsageError: When no objective is optimised, or one was not measured.
     """
     _optimized(objectives)
-    feasible = (trial for trial in trials if is_feasible(trial, objectives))
-    return min(feasible, key=lambda trial: _rank(trial, objectives), default=None)
+    found: dict[Hashable, Trial] = {}
+    feasible = [trial for trial in trials if is_feasible(trial, objectives)]
+    for trial in sorted(feasible, key=lambda trial: _rank(trial, objectives)):
+        if len(found) == most:
+            break
+        found.setdefault(same(trial), trial)
+    return list(found.values())
 
 
-def _rank(trial: Trial, objectives: Sequence[Objective]) -> tuple[list[float], float, list[float], int]:
-    """What is smaller for the better of two feasible trials. See `best_trial`."""
+def _rank(trial: Trial, objectives: Sequence[Objective]) -> tuple[Any, ...]:
+    """What is smaller for the better of two feasible trials. See `best_trials`."""
     limited = [objective for objective in objectives if not objective.optimize]
+    is_full, cost = expected_cost(trial)
+    losses = _losses(trial, _optimized(objectives))
     loss = trial.metrics.get("loss", 0.0)
-    return _losses(trial, _optimized(objectives)), loss, _losses(trial, limited), trial.number
+    return not is_full, -cost, losses, loss, _losses(trial, limited), trial.number
 
 
 def _losses(trial: Trial, objectives: Sequence[Objective]) -> list[float]:
@@ -83,7 +144,7 @@ def _losses(trial: Trial, objectives: Sequence[Objective]) -> list[float]:
 
 
 def pareto_front(trials: Iterable[Trial], objectives: Sequence[Objective]) -> list[int]:
-    """The numbers of the feasible trials that no other feasible trial dominates.
+    """The numbers of the feasible trials that no other dominates, among those of the largest expected cost.
 
     One dominates another when it is at least as good on every optimised objective and better on one, so
     trials that score alike are on the front together. Limits bound the candidates; they span no axis of it.
@@ -93,7 +154,7 @@ def pareto_front(trials: Iterable[Trial], objectives: Sequence[Objective]) -> li
         objectives: At least one of them optimised; with just one, the front is the best trial and its ties.
 
     Returns:
-        Trial numbers, best on the first optimised objective first, ties as in `best_trial`.
+        Trial numbers, best on the first optimised objective first, ties as in `best_trials`.
 
     Raises:
         UsageError: When no objective is optimised, or one was not measured.
@@ -101,7 +162,7 @@ def pareto_front(trials: Iterable[Trial], objectives: Sequence[Objective]) -> li
     import moocore
 
     optimized = _optimized(objectives)
-    feasible = [trial for trial in trials if is_feasible(trial, objectives)]
+    feasible = of_most_effort(trial for trial in trials if is_feasible(trial, objectives))
     if not feasible:
         return []
     losses = [_losses(trial, optimized) for trial in feasible]

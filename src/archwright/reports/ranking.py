@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from archwright.objectives.objective import Objective
-from archwright.trials import Trial, TrialState
+from archwright.objectives.pareto import of_most_effort
+from archwright.trials import Trial
 
 if TYPE_CHECKING:
     from archwright.experiments import Run
@@ -32,8 +33,8 @@ def value_of(trial: Trial, name: str) -> float | None:
 
 
 def completed(run: Run) -> list[Trial]:
-    """The completed trials of the search, in the order of asking."""
-    return [trial for trial in run.trials if trial.state is TrialState.COMPLETED]
+    """The completed trials of the search, in the order of asking; a pruned one was completed as far as it came."""
+    return [trial for trial in run.trials if trial.is_measured]
 
 
 def measured(trials: Iterable[Trial], name: str) -> list[tuple[Trial, float]]:
@@ -52,15 +53,10 @@ def keeps_limits(trial: Trial, objectives: Iterable[Objective]) -> bool:
 
 
 def comparable(run: Run) -> list[Trial]:
-    """The completed trials that compete: within the limits, at the fidelity of the run's best trial.
-
-    A score after two epochs says little beside one after twenty, so the trials of a search over several
-    fidelities are ranked at one of them.
-    """
-    kept = [trial for trial in completed(run) if keeps_limits(trial, run.objectives)]
-    if run.best is not None:
-        kept = [trial for trial in kept if trial.candidate.effort == run.best.candidate.effort]
-    return kept
+    """The trials that compete: within the limits, by the rule of `archwright.objectives.of_most_effort`."""
+    first = first_objective(run).name
+    kept = (trial for trial in completed(run) if keeps_limits(trial, run.objectives))
+    return of_most_effort(trial for trial in kept if value_of(trial, first) is not None)
 
 
 def in_order(run: Run, most: int | None = None) -> list[Trial]:
@@ -78,5 +74,4 @@ def in_order(run: Run, most: int | None = None) -> list[Trial]:
     def rank(trial: Trial) -> tuple[list[float], float, list[float], int]:
         return losses(trial, True), value_of(trial, "loss") or 0.0, losses(trial, False), trial.number
 
-    first = first_objective(run).name
-    return sorted((t for t in comparable(run) if value_of(t, first) is not None), key=rank)[:most]
+    return sorted(comparable(run), key=rank)[:most]

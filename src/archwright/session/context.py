@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from archwright.errors import SpaceError, UsageError
 from archwright.estimators.estimator import Estimator
 from archwright.experiments import (
+    CheckpointFolder,
     Executor,
     Experiment,
     Interrupts,
@@ -126,6 +127,7 @@ class RunContext:
             objectives=self.config.objectives,
             listener=listener,
             interrupts=self.interrupts,
+            checkpoints=CheckpointFolder(self.folder / "checkpoints"),
         )
 
     def run(self) -> Run:

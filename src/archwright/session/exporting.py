@@ -6,6 +6,7 @@ from pathlib import Path
 
 from archwright.errors import RunError, UsageError
 from archwright.experiments import (
+    CheckpointFolder,
     Experiment,
     InlineExecutor,
     Job,
@@ -123,14 +124,15 @@ def _train(run: Run, trial: Trial, space: Space, task: Task, progress: bool) -> 
     with open_store(run.folder, run.config) as store:
         store.lock()
         executor: InlineExecutor[Job, Outcome] = InlineExecutor()
-        executor.open(Work({Stage.RETRAIN: step}, run.objectives))
+        experiment = Experiment(
+            store=store,
+            executor=executor,
+            objectives=run.objectives,
+            listener=listener_for(None, progress, run.objectives),
+            checkpoints=CheckpointFolder(run.folder / "checkpoints"),
+        )
+        executor.open(Work({Stage.RETRAIN: step}, run.objectives), experiment.answer)
         try:
-            experiment = Experiment(
-                store=store,
-                executor=executor,
-                objectives=run.objectives,
-                listener=listener_for(None, progress, run.objectives),
-            )
             wanted = {trial.number: Candidate(trial.candidate.architecture, FULL, trial.number)}
             (trained,) = experiment.run_all(Stage.RETRAIN, wanted)
         finally:

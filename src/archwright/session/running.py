@@ -22,7 +22,7 @@ def run_stages(
         context.log(context.notes)
         state = "failed"
         try:
-            executor.open(Work(steps, context.config.objectives))
+            executor.open(Work(steps, context.config.objectives), context.experiment.answer)
             with context.interrupts.watched(listener):
                 for stage in stages:
                     stage.run(context)

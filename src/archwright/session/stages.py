@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from archwright.errors import SearchError
 from archwright.experiments import Evaluation, Retraining, RunConfig, Stage
 from archwright.experiments.checkpoints import load_weights
 from archwright.experiments.one_shot import read_epochs
 from archwright.experiments.work import Step
-from archwright.objectives import Objective, best_trial
+from archwright.objectives import best_trial, best_trials
 from archwright.session.context import RunContext
 from archwright.session.exporting import export_winner
 from archwright.session.one_shot import after_training, training_minutes
@@ -103,7 +103,12 @@ class Retrain(RunStage):
     def run(self, context: RunContext) -> None:
         """Those that an earlier session trained are kept."""
         config = context.config
-        best = _best(context.store.trials(), config.objectives, config.retrain)
+        best = best_trials(
+            context.store.trials(),
+            config.objectives,
+            config.retrain,
+            lambda trial: context.space.canonical(trial.architecture),
+        )
         if not best:
             raise SearchError("no completed trial keeps all limits, so none is retrained; loosen a limit")
         wanted = {t.number: Candidate(t.candidate.architecture, FULL, t.number) for t in best}
@@ -166,16 +171,6 @@ class Report(RunStage):
         from archwright.reports import write_report
 
         write_report(context.run(), context.folder / "report.html", space=context.space)
-
-
-def _best(trials: Sequence[Trial], objectives: Sequence[Objective], most: int) -> list[Trial]:
-    """The best trials by validation, best first."""
-    rest: list[Trial] = list(trials)
-    found: list[Trial] = []
-    while len(found) < most and (best := best_trial(rest, objectives)) is not None:
-        found.append(best)
-        rest.remove(best)
-    return found
 
 
 def _test(context: RunContext, space: Space, trial: Trial) -> dict[str, float]:

@@ -16,7 +16,7 @@ from archwright.strategies.randomness import random_for
 from archwright.strategies.ranking import score
 from archwright.strategies.seen import Seen
 from archwright.strategies.strategy import Strategy
-from archwright.trials import Candidate, Trial, TrialState
+from archwright.trials import Candidate, Trial
 
 if TYPE_CHECKING:
     import optuna
@@ -179,7 +179,7 @@ class OptunaSampler(Strategy):
         if self._constrains:
             storage, of = self._study._storage, self._study.get_trials(deepcopy=False)[number]._trial_id
             storage.set_trial_user_attr(of, _VIOLATION, found.violation)
-        if trial.state is TrialState.COMPLETED:
+        if trial.is_measured:
             values = objective_values(trial, self._optimized)
             losses = [o.loss(value) for o, value in zip(self._optimized, values, strict=True)]
         else:

@@ -86,6 +86,7 @@ class Portfolio(Strategy):
         self.space, self.objectives, self.seed, self.trials = space, tuple(objectives), seed, trials
         self.picked, options, self.why = fitting_strategy(space, objectives, trials)
         self._strategy = make_strategy(self.picked, space, objectives, seed, **options)
+        self.inherits = self._strategy.inherits
 
     def ask(self, running: Sequence[Candidate] = ()) -> Candidate | None:
         """What the picked strategy proposes. See `Strategy.ask`."""
@@ -94,6 +95,10 @@ class Portfolio(Strategy):
     def tell(self, trial: Trial) -> None:
         """Tell it."""
         self._strategy.tell(trial)
+
+    def needed(self) -> set[int] | None:
+        """What the picked strategy needs."""
+        return self._strategy.needed()
 
     def state_dict(self) -> dict[str, Any]:
         """The state of the picked strategy."""

@@ -56,11 +56,12 @@ _FAILED = Score(math.inf)
 def score(trial: Trial, objectives: Sequence[Objective]) -> Score:
     """The score of a finished trial.
 
-    A completed trial over a limit is as infeasible as one that was never estimated for that reason. A value
-    that is not finite counts as a failure, and so does an infeasible trial that does not say what is over.
+    A completed trial over a limit is as infeasible as one that was never estimated for that reason; a pruned one counts
+    with what it reached. A value that is not finite counts as a failure, and so does an infeasible trial that does not
+    say what is over.
 
     Args:
-        trial: A completed, failed or infeasible trial.
+        trial: A completed, pruned, failed or infeasible trial.
         objectives: What is optimised, and the limits.
 
     Raises:
@@ -68,9 +69,10 @@ def score(trial: Trial, objectives: Sequence[Objective]) -> Score:
     """
     if trial.state is TrialState.RUNNING:
         raise UsageError(f"expected a finished trial, got trial {trial.number}, which is running")
-    if trial.state is TrialState.FAILED:
+    is_cut_short = trial.state is TrialState.PRUNED and any(o.name not in trial.metrics for o in objectives)
+    if trial.state is TrialState.FAILED or is_cut_short:
         return _FAILED
-    completed = trial.state is TrialState.COMPLETED
+    completed = trial.is_measured
     measured = objectives if completed else [o for o in objectives if o.name in trial.metrics]
     values = objective_values(trial, measured)
     if not all(map(math.isfinite, values)):

@@ -21,9 +21,13 @@ class Strategy(ABC):
 
     Attributes:
         verbs: The methods of a `SearchSpace` that it calls. None: it reads the decisions of a `Space`.
+        inherits: Whether its candidates may continue earlier trials or take over their weights. If so, the checkpoints
+            of ended trials are kept for it, and it is asked for continuations when the budget allows no more
+            configurations.
     """
 
     verbs: ClassVar[frozenset[str] | None] = None
+    inherits: bool = False
 
     @classmethod
     def check_space(cls, space: SearchSpace[Any]) -> None:
@@ -56,7 +60,11 @@ class Strategy(ABC):
 
     @abstractmethod
     def tell(self, trial: Trial) -> None:
-        """Take note of a finished trial: completed, failed or infeasible."""
+        """Take note of a finished trial: completed, pruned, failed or infeasible."""
+
+    def needed(self) -> set[int] | None:
+        """The ended trials whose checkpoints it may still inherit; None where it cannot say: all, within bounds."""
+        return None if self.inherits else set()
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:

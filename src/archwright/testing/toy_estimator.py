@@ -12,7 +12,7 @@ from archwright.errors import TrialError, UsageError
 from archwright.estimators.estimator import Estimator
 from archwright.objectives import Direction, Objective
 from archwright.spaces import Architecture, Space
-from archwright.trials import Candidate, Measurement, TrialContext
+from archwright.trials import Candidate, Measurement, TrialContext, Verdict
 
 __all__ = ["ToyEstimator"]
 
@@ -33,7 +33,9 @@ class ToyEstimator(Estimator):
     Args:
         space: Encodes the architectures.
         epochs: Epochs at full fidelity, at least 1.
-        sleep: Seconds that an estimate takes.
+        sleep: Seconds that an estimate takes; one that converses, each epoch.
+        converses: Whether it reports each epoch with its state, goes on from its own and its parent's, and stops when
+            told to.
         fails: Which architectures cannot be measured.
 
     Raises:
@@ -49,28 +51,43 @@ class ToyEstimator(Estimator):
         *,
         epochs: int = 4,
         sleep: float = 0.0,
+        converses: bool = False,
         fails: Callable[[Architecture], bool] | None = None,
     ) -> None:
         if epochs < 1 or sleep < 0.0:
             raise UsageError(f"toy estimator: expected epochs >= 1 and sleep >= 0, got {epochs} and {sleep}")
         self.space, self.epochs, self.sleep, self.fails = space, epochs, sleep, fails
+        self.converses = converses
         self._weights = np.arange(1, space.columns + 1) * _GOLDEN % 1.0
 
     def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
         """Work out the formula. See `Estimator.estimate`."""
         begin = time.perf_counter()
-        if self.sleep:
-            time.sleep(self.sleep)
         if self.fails is not None and self.fails(candidate.architecture):
             raise TrialError(f"the toy estimator was told to fail on {candidate.architecture!r}")
-        fidelity = candidate.effort
-        final = self.score(candidate.architecture)
-        curve = [
-            {"epoch": e, "score": round(final * (1 - 2.0 ** (-e * fidelity.data_fraction)), _DIGITS)}
-            for e in range(1, (fidelity.epochs or self.epochs) + 1)
-        ]
+        if self.sleep and not self.converses:
+            time.sleep(self.sleep)
+        fidelity, final = candidate.effort, self.score(candidate.architecture)
+        epochs = fidelity.epochs or self.epochs
+        curve = self._begun(candidate, trial)
+        for epoch in range(len(curve) + 1, epochs + 1):
+            if self.sleep and self.converses:
+                time.sleep(self.sleep)
+            score = final * (1 - 2.0 ** (-epoch * fidelity.data_fraction))
+            curve.append({"epoch": epoch, "score": round(score, _DIGITS)})
+            if self.converses and trial.report(epoch, curve[-1], {"curve": curve}) is Verdict.STOP:
+                break
         metrics = {"score": curve[-1]["score"], "cost": self.cost(candidate.architecture)}
         return Measurement(metrics, tuple(curve), time.perf_counter() - begin)
+
+    def _begun(self, candidate: Candidate, trial: TrialContext) -> list[dict[str, float]]:
+        """The curve so far: of an earlier attempt, or of the parent that is continued."""
+        if not self.converses:
+            return []
+        begun = trial.own or (trial.parent if candidate.continues else None)
+        if begun is None and candidate.continues:
+            raise TrialError("expected a checkpoint of the parent to continue, got none")
+        return list(begun.load()["curve"]) if begun is not None else []
 
     def score(self, architecture: Architecture) -> float:
         """The score that training without end would reach; larger is better."""

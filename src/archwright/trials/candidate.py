@@ -32,6 +32,11 @@ class Candidate:
     inherit: Inheritance = "nothing"
 
     @property
+    def continues(self) -> bool:
+        """Whether it goes on from its parent's checkpoint, and so is no new configuration."""
+        return self.inherit == "continue"
+
+    @property
     def effort(self) -> Fidelity:
         """The fidelity, full where it was left open."""
         return FULL if self.fidelity is None else self.fidelity

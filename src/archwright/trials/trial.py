@@ -58,6 +58,11 @@ class Trial:
         return self.candidate.architecture
 
     @property
+    def is_measured(self) -> bool:
+        """Whether it was estimated: to its end, or until a pruner stopped it."""
+        return self.state in (TrialState.COMPLETED, TrialState.PRUNED)
+
+    @property
     def metrics(self) -> dict[str, float]:
         """The measured metrics, empty when nothing was measured."""
         return dict(self.measurement.metrics) if self.measurement else {}

@@ -269,6 +269,8 @@ class SQLStore(Database, Store):
                     number, candidate, _STATES[state], measurement, error, started, finished, attempt or 0
                 )
                 if number in reports:
+                    if candidate.continues and parent in reports:
+                        reports[number] = [*reports[parent], *reports[number]]
                     trial = trial.with_curve(reports[number])
                 yield trial, asked, told
 

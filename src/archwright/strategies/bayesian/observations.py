@@ -14,7 +14,7 @@ from archwright.objectives import Objective, objective_values
 from archwright.spaces import Architecture, Space
 from archwright.strategies.ranking import Score, score
 from archwright.strategies.seen import Seen
-from archwright.trials import Trial, TrialState
+from archwright.trials import Trial
 
 __all__ = ["Known", "Observations"]
 
@@ -93,7 +93,7 @@ class Observations:
         self.propose(trial.architecture)
         row = self._row[self.space.canonical(trial.architecture)]
         if not found.failed:
-            completed = trial.state is TrialState.COMPLETED
+            completed = trial.is_measured
             for column, objective in enumerate(self.objectives):
                 if completed or objective.name in trial.metrics:
                     loss = objective.loss(objective_values(trial, [objective])[0])

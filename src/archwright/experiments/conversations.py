@@ -1,0 +1,169 @@
+"""What the trials of a stage report, and what they are answered: the run's side of `TrialContext`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from archwright.errors import RunError
+from archwright.experiments.jobs import DiskFull, Job, Message
+from archwright.experiments.store import Stage, Store
+from archwright.experiments.store.checkpoints import CheckpointFolder
+from archwright.strategies.pruners import Pruner
+from archwright.trials import Report, Trial, TrialState, Verdict
+
+__all__ = ["Conversations"]
+
+
+class Conversations:
+    """Records every report before it is answered, and keeps the checkpoints of a stage in order.
+
+    Args:
+        store: Holds what was reported before, and takes what comes.
+        stage: Whose trials converse.
+        pruner: Judges new reports; what was answered once is answered alike again.
+        checkpoints: Where states are; None where none can be kept.
+        limit: Bytes on disk for states of which the strategy does not say whether it needs them; the oldest go first.
+
+    Attributes:
+        trials: By number, as they stand, with their curves.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        stage: Stage,
+        pruner: Pruner,
+        checkpoints: CheckpointFolder | None,
+        limit: float,
+    ) -> None:
+        self.store, self.stage, self.pruner = store, stage, pruner
+        self.checkpoints, self.limit = checkpoints, limit
+        self.trials: dict[int, tuple[Trial, list[Report]]] = {}
+        self._own: dict[int, dict[int, Report]] = {}
+        self._keys: dict[int, str] = {}
+        self._running: dict[int, Trial] = {}
+        reports = store.reports(stage)
+        for trial in store.trials(stage):
+            self._enter(trial, reports.get(trial.number, []))
+
+    def _enter(self, trial: Trial, reports: Sequence[Report]) -> None:
+        """Note a trial; the curve of one that goes on from its parent begins with the parent's."""
+        number, parent = trial.number, trial.candidate.parent
+        before = self.trials[parent][1] if trial.candidate.continues and parent in self.trials else []
+        told = [report for report in reports if report.verdict is not None]
+        self.trials[number] = (trial, [*before, *told])
+        self._own[number] = {report.step: report for report in told}
+        for report in reports:
+            if report.checkpoint is not None:
+                self._keys[number] = report.checkpoint
+        if trial.state is TrialState.RUNNING:
+            self._running[number] = trial
+
+    def started(self, trial: Trial) -> Job:
+        """The job of a trial's attempt that begins."""
+        number, candidate = trial.number, trial.candidate
+        self._running[number] = trial
+        if number in self.trials:
+            self.trials[number] = (trial, self.trials[number][1])
+        else:
+            self._enter(trial, [])
+        own = self._own[number]
+        last = (max(own), own[max(own)].metrics) if own else None
+        inherited = None
+        if candidate.inherit != "nothing" and candidate.parent is not None:
+            inherited = self._keys.get(candidate.parent)
+        key = self._keys.get(number)
+        return Job(self.stage, number, candidate, trial.attempt, self.checkpoints, key, inherited, last)
+
+    def answer(self, job: Job, message: Message | DiskFull) -> tuple[Report, bool]:
+        """Record what a trial tells; what is recorded then, and whether it is a new report.
+
+        Raises:
+            RunError: When the trial found the disk full: the run stops, and can be resumed.
+        """
+        if isinstance(message, DiskFull):
+            raise RunError(
+                f"trial {job.number} ({job.stage}) cannot write: {message.reason}; the disk is full: make room on it, "
+                "then resume the run"
+            )
+        recorded = self._own[job.number].get(message.step)
+        metrics = message.metrics or {}
+        if recorded is not None:
+            report = replace(recorded, checkpoint=message.key)
+        else:
+            report = Report(message.step, metrics, None, job.attempt, message.key)
+            if message.metrics is not None:
+                report = replace(report, verdict=self._judged(job.number, report))
+        if recorded is None or message.key is not None:
+            self.store.report(job.number, report, self.stage)
+        is_new = recorded is None and report.verdict is not None
+        if is_new:
+            self.trials[job.number][1].append(report)
+            self._own[job.number][report.step] = report
+        if message.key is not None:
+            self._keys[job.number] = message.key
+            self._sweep(job, [message.key])
+        return report, is_new
+
+    def _judged(self, number: int, report: Report) -> Verdict:
+        """A trial that was told to stop stays told; only the trials of the search are judged."""
+        if any(before.verdict is Verdict.STOP for before in self._own[number].values()):
+            return Verdict.STOP
+        if self.stage is not Stage.SEARCH:
+            return Verdict.GO_ON
+        trial, curve = self.trials.pop(number)  # so that the rest are the others
+        try:
+            return self.pruner.judge(trial, [*curve, report], self.trials.values())
+        finally:
+            self.trials[number] = (trial, curve)
+
+    def curve(self, number: int) -> list[Report]:
+        """What a trial and those that it continues reported; empty where it reported nothing itself."""
+        return self.trials[number][1] if self._own[number] else []
+
+    def has_progressed(self, job: Job) -> bool:
+        """Whether an attempt left a later state than it began with, from which another can go on."""
+        return self._keys.get(job.number) != job.own
+
+    def ended(self, trial: Trial) -> None:
+        """Note how a trial ended."""
+        self._running.pop(trial.number, None)
+        self.trials[trial.number] = (trial, self.trials[trial.number][1])
+
+    def sweep(self) -> None:
+        """Delete files that no row names: a process died between the file and the row. For the start of a session."""
+        if self.checkpoints is not None:
+            self.checkpoints.keep_only(self._keys.values(), f"{self.stage}-")
+
+    def _sweep(self, job: Job, keys: Collection[str]) -> None:
+        if self.checkpoints is not None:
+            self.checkpoints.keep_only(keys, job.prefix)
+
+    def clean(self, needed: Collection[int] | None) -> None:
+        """Delete the states of ended trials that nothing begins from any more.
+
+        Args:
+            needed: The trials that the strategy may still continue or take weights from; None where it does not say.
+        """
+        if not self._keys:
+            return
+        kept = {*self._running, *(trial.candidate.parent for trial in self._running.values())}
+        if needed is not None:
+            kept |= set(needed)
+        loose = [number for number in sorted(self._keys) if number not in kept]
+        if needed is None and self.checkpoints is not None:
+            sizes = {number: self.checkpoints.size(self._keys[number]) for number in self._keys}
+            excess = sum(sizes.values()) - self.limit
+            dropped = []
+            for number in loose:
+                if excess <= 0:
+                    break
+                excess -= sizes[number]
+                dropped.append(number)
+            loose = dropped
+        if loose and self.checkpoints is not None:
+            self.store.drop_checkpoints(loose, self.stage)
+            for number in loose:
+                del self._keys[number]
+                self.checkpoints.keep_only((), f"{self.stage}-{number}-")

@@ -1,0 +1,201 @@
+"""Where the trials of a stage come from, and when there are enough of them."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from archwright.errors import SearchError, SpaceExhaustedError
+from archwright.experiments.budget import Budget
+from archwright.experiments.replay import Replay
+from archwright.objectives import Objective, best_trial
+from archwright.trials import Fidelity, Trial, TrialState
+
+__all__ = ["Best", "Listed", "Search", "Source", "begun_again", "spent_seconds", "why_none"]
+
+_ALL_FAILED = 20
+_ALL_INFEASIBLE = 2_000
+
+
+class Source:
+    """Where a stage's trials come from."""
+
+    def next(self) -> Trial | None:
+        """The next trial to start, None when there is none now."""
+        raise NotImplementedError
+
+    def done(self, trial: Trial) -> None:
+        """A trial ended."""
+
+
+class Listed(Source):
+    """Given trials, one after another."""
+
+    def __init__(self, trials: Iterable[Trial]) -> None:
+        self.trials = iter(trials)
+
+    def next(self) -> Trial | None:
+        """The next of them."""
+        return next(self.trials, None)
+
+
+class Search(Source):
+    """The trials of a search: first those that were running when an earlier session ended, then the strategy's."""
+
+    def __init__(
+        self,
+        best: Best,
+        replay: Replay,
+        budget: Budget,
+        fidelity: Fidelity,
+        trials: list[Trial],
+        spent: float,
+    ) -> None:
+        self.best, self.replay, self.budget, self.fidelity = best, replay, budget, fidelity
+        self.number = len(trials)
+        self.running = {t.number: t for t in trials if t.state is TrialState.RUNNING}
+        self.again = deque(begun_again(t) for t in self.running.values())
+        ended = (TrialState.RUNNING, TrialState.INFEASIBLE)
+        configurations = [t for t in trials if not t.candidate.continues]
+        self.counted = sum(t.state not in ended for t in configurations)
+        self.measured = sum(t.is_measured for t in trials)
+        self.started = sum(t.state is not TrialState.INFEASIBLE for t in configurations)
+        self.infeasible_in_a_row = 0
+        self.spent, self.began = spent, time.monotonic()
+        self.reason: str | None = None
+        for trial in trials:
+            best.see(trial)
+        self._check()
+
+    def seconds(self) -> float:
+        """Seconds of search over all sessions."""
+        return self.spent + time.monotonic() - self.began
+
+    def next(self) -> Trial | None:
+        """The next trial; of the strategy's once the budget is spent only what continues others."""
+        if self.again:
+            return self.again.popleft()
+        self._check()
+        is_spent = self.budget.trials is not None and self.started >= self.budget.trials
+        if self.reason is not None or (is_spent and not self.replay.strategy.inherits):
+            return None
+        try:
+            running = [trial.candidate for trial in self.running.values()]
+            candidate = self.replay.ask(running, may_be_new=not is_spent)
+        except SpaceExhaustedError as error:
+            self.reason = str(error)
+            return None
+        if candidate is None:
+            if self.running:
+                return None
+            if is_spent:
+                self.reason = self._trials()
+                return None
+            raise SearchError(
+                "the strategy proposed nothing while no trial was running, so the search cannot go on; a strategy "
+                "returns None only to wait for a running trial, and raises SpaceExhaustedError at its end"
+            )
+        if candidate.inherit != "nothing" and not self.replay.strategy.inherits:
+            raise SearchError(
+                f"the strategy proposed a candidate with inherit={candidate.inherit!r}, but its attribute `inherits` "
+                "is False, so no checkpoints are kept for it; set it to True"
+            )
+        if candidate.fidelity is None:
+            candidate = replace(candidate, fidelity=self.fidelity)
+        trial = Trial(self.number, candidate)
+        self.running[trial.number] = trial
+        self.number += 1
+        self.started += not candidate.continues
+        return trial
+
+    def done(self, trial: Trial) -> None:
+        """Tell the strategy, and count."""
+        del self.running[trial.number]
+        self.replay.tell(trial)
+        is_new = not trial.candidate.continues
+        if trial.state is TrialState.INFEASIBLE:
+            self.started -= is_new
+            self.infeasible_in_a_row += 1
+        else:
+            self.counted += is_new
+            self.infeasible_in_a_row = 0
+            self.measured += trial.is_measured
+        self._check()
+
+    def _check(self) -> None:
+        """Set the reason to stop, if there is one."""
+        budget, first = self.budget, self.best.objectives[0]
+        if self.reason is not None:
+            return
+        best = self.best.trial
+        may_continue = self.replay.strategy.inherits
+        if budget.trials is not None and self.counted >= budget.trials and not may_continue:
+            self.reason = self._trials()
+        elif budget.minutes is not None and self.seconds() >= budget.minutes * 60:
+            self.reason = f"{budget.minutes:g} minute{'s' * (budget.minutes != 1)}"
+        elif (
+            budget.target is not None
+            and best is not None
+            and first.loss(best.metrics[first.name]) <= first.loss(budget.target)
+        ):
+            self.reason = f"the target {first.name} {budget.target:g} was reached"
+        elif self.measured == 0 and self.counted >= _ALL_FAILED:
+            self.reason = f"the first {self.counted} trials all failed"
+        elif self.infeasible_in_a_row >= _ALL_INFEASIBLE:
+            self.reason = (
+                f"{_ALL_INFEASIBLE:,} candidates in a row were over a limit; loosen it, or shrink the space"
+            )
+
+    def _trials(self) -> str:
+        return f"{self.budget.trials} trial{'s' * (self.budget.trials != 1)}"
+
+
+class Best:
+    """The best trial so far, by the rule of `best_trial`.
+
+    Args:
+        objectives: What decides.
+    """
+
+    def __init__(self, objectives: Sequence[Objective]) -> None:
+        self.objectives = tuple(objectives)
+        self.trial: Trial | None = None
+
+    def see(self, trial: Trial) -> None:
+        """Compare with one more."""
+        if trial.is_measured:
+            rivals = [trial] if self.trial is None else [self.trial, trial]
+            self.trial = best_trial(rivals, self.objectives) or self.trial
+
+
+def begun_again(trial: Trial) -> Trial:
+    """The next attempt at a trial whose process was lost."""
+    return replace(trial, measurement=None, attempt=trial.attempt + 1)
+
+
+def spent_seconds(sessions: Sequence[float], trials: Sequence[Trial]) -> float:
+    """Seconds that earlier sessions of a search took: each from its start to the last transition in it.
+
+    Args:
+        sessions: Unix times at which the sessions began, the present one last.
+        trials: All trials of the search.
+    """
+    moments = [t.started for t in trials] + [t.finished for t in trials if t.finished is not None]
+    total = 0.0
+    for begin, end in itertools.pairwise(sessions):
+        total += max((m - begin for m in moments if begin <= m < end), default=0.0)
+    return total
+
+
+def why_none(trials: Sequence[Trial]) -> str:
+    """What kept trials from being completed, to end a sentence with."""
+    if trials and all(trial.state is TrialState.INFEASIBLE for trial in trials):
+        return "; all of them were over a limit: loosen it"
+    errors = Counter(trial.error for trial in trials if trial.error)
+    if not errors:
+        return ""
+    (error, times) = errors.most_common(1)[0]
+    return f"; {times} failed with: {error}"

@@ -1,0 +1,21 @@
+"""Pruners: whether a trial that reports is worth going on with.
+
+- `Pruner`: the seam. `PRUNERS` and `make_pruner`: by name.
+- `NeverPruner`, `MedianPruner`, `ThresholdPruner`.
+"""
+
+from archwright.strategies.pruners.median import MedianPruner
+from archwright.strategies.pruners.never import NeverPruner
+from archwright.strategies.pruners.pruner import Observed, Pruner
+from archwright.strategies.pruners.registry import PRUNERS, make_pruner
+from archwright.strategies.pruners.threshold import ThresholdPruner
+
+__all__ = [
+    "PRUNERS",
+    "MedianPruner",
+    "NeverPruner",
+    "Observed",
+    "Pruner",
+    "ThresholdPruner",
+    "make_pruner",
+]
