@@ -11,13 +11,13 @@ from archwright.errors import BuildError
 from archwright.spaces.architecture import Architecture
 from archwright.spaces.decision import Decision
 from archwright.spaces.expression import Arithmetic, Expression, Value, compile_value, rebuilt
+from archwright.spaces.fold import Fold
 from archwright.spaces.nodes import Layer, Repeat, Switch, Tied, When
 from archwright.spaces.place import Place, arguments
 from archwright.spaces.values import decisions_of
 
 __all__ = ["Call", "Reader", "Resolvable", "resolve", "walk_calls"]
 
-_PLAIN = (int, float, str, bool, type(None))
 _LONGEST = 80
 """Characters of one plain argument in a call's text."""
 
@@ -145,50 +145,61 @@ class _Trail:
     own: dict[str, Any]
 
 
-class _Resolver:
+class _Resolver(Fold[_Trail, list[Any]]):
+    """Gives the values that a node has for the place where it stands: one, none (when) or several (repeat)."""
+
     def __init__(self, reader: Reader, architecture: Architecture) -> None:
         self.reader, self.architecture = reader, architecture
-        self.tied: dict[int, list[Any]] = {}
+        self._tied: dict[int, list[Any]] = {}
 
-    def visit(self, node: Any, place: Place, trail: _Trail) -> list[Any]:
-        """The values that a node gives to the place where it stands: one, none (when) or several (repeat)."""
-        if type(node) in _PLAIN:
-            return [node]
-        if isinstance(node, Layer):
-            return [self._call(node, place.named(node.name), trail.led)]
-        if isinstance(node, Decision | Arithmetic):
-            return [self._value(node, place, trail)[0]]
-        if isinstance(node, Switch):
-            selected, inner = self._value(node.selector, place, trail)
-            return self.visit(node.options[selected], place.named(node.name).part(selected), inner)
-        if isinstance(node, When):
-            present, inner = self._value(node.condition, place, trail)
-            return self.visit(node.body, place.named(node.name), inner) if present else []
-        if isinstance(node, Repeat):
-            times, inner = self._value(node.times, place, trail)
-            place = place.named(node.name)
-            bodies = (self.visit(body, place.part(i), inner) for i, body in enumerate(node.bodies[:times]))
-            return [value for given in bodies for value in given]
-        if isinstance(node, Tied):
-            if id(node) not in self.tied:
-                self.tied[id(node)] = self.visit(node.body, place.named(node.name).tied(node), trail)
-            return list(self.tied[id(node)])
-        if isinstance(node, list | tuple):
-            items: list[Any] = []
-            for i, item in enumerate(node):
-                items += self.visit(item, place.argument(str(i)), trail)
-            return [rebuilt(node, items)]
-        if isinstance(node, dict):
-            made = copy.copy(node)
-            made.clear()
-            for key, item in node.items():
-                if given := self.visit(item, place.argument(str(key)), trail):
-                    made[key] = given[0]
-            return [made]
+    def value(self, node: Decision | Arithmetic, place: Place, context: _Trail) -> list[Any]:
+        """What it is worth."""
+        return [self._value(node, place, context)[0]]
+
+    def switch(self, node: Switch, place: Place, context: _Trail) -> list[Any]:
+        """What the selected option gives."""
+        selected, inner = self._value(node.selector, place, context)
+        return self.visit(node.options[selected], place.named(node.name).part(selected), inner)
+
+    def when(self, node: When, place: Place, context: _Trail) -> list[Any]:
+        """What the body gives, or nothing."""
+        present, inner = self._value(node.condition, place, context)
+        return self.visit(node.body, place.named(node.name), inner) if present else []
+
+    def repeat(self, node: Repeat, place: Place, context: _Trail) -> list[Any]:
+        """What the first bodies give."""
+        times, inner = self._value(node.times, place, context)
+        place = place.named(node.name)
+        bodies = (self.visit(body, place.part(i), inner) for i, body in enumerate(node.bodies[:times]))
+        return [value for given in bodies for value in given]
+
+    def tied(self, node: Tied, place: Place, context: _Trail) -> list[Any]:
+        """What the body gave where it was met first."""
+        if id(node) not in self._tied:
+            self._tied[id(node)] = self.visit(node.body, place.named(node.name).tied(node), context)
+        return list(self._tied[id(node)])
+
+    def sequence(self, node: list[Any] | tuple[Any, ...], place: Place, context: _Trail) -> list[Any]:
+        """One list or tuple of the same type."""
+        given = (self.visit(item, place.argument(str(i)), context) for i, item in enumerate(node))
+        return [rebuilt(node, [value for values in given for value in values])]
+
+    def mapping(self, node: dict[Any, Any], place: Place, context: _Trail) -> list[Any]:
+        """One dict of the same type, without the keys whose value is absent."""
+        made = copy.copy(node)
+        made.clear()
+        for key, item in node.items():
+            if given := self.visit(item, place.argument(str(key)), context):
+                made[key] = given[0]
+        return [made]
+
+    def plain(self, node: Any, place: Place, context: _Trail) -> list[Any]:
+        """Itself."""
         return [node]
 
-    def _call(self, node: Layer, place: Place, led: dict[str, Any]) -> Call:
-        trail = _Trail(led, {})
+    def call(self, node: Layer, place: Place, context: _Trail) -> list[Any]:
+        """The call, with its arguments resolved."""
+        place, trail = place.named(node.name), _Trail(context.led, {})
         call = Call(node.fn, [], {}, str(place), place.spot)
         for keyword, value, at in arguments(node, place):
             given = self.visit(value, at, trail)
@@ -196,8 +207,8 @@ class _Resolver:
                 call.args += given
             elif given:
                 call.kwargs[keyword] = given[0]
-        call.decisions = {**led, **trail.own}
-        return call
+        call.decisions = {**context.led, **trail.own}
+        return [call]
 
     def _value(self, node: Any, place: Place, trail: _Trail) -> tuple[Any, _Trail]:
         """What a node is worth, and the trail that goes on below it; its decisions join the call's own."""

@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from archwright.errors import SpaceError
 
@@ -67,6 +67,8 @@ class Expression:
     """
 
     __slots__ = ("name",)
+    kind: ClassVar[str] = "value"
+    """The method of a `Fold` that says what becomes of it."""
 
     def __init__(self, name: str | None = None) -> None:
         if name is not None and (not isinstance(name, str) or not name.strip()):

@@ -30,6 +30,7 @@ class Layer(Expression):
     """A deferred call, evaluated anew at each place where it stands. See `layer`."""
 
     __slots__ = ("args", "fn", "kwargs")
+    kind = "call"
 
     def __init__(
         self,
@@ -61,6 +62,7 @@ class Switch(Expression):
     """The option that an expression's value selects. See `switch`."""
 
     __slots__ = ("options", "selector")
+    kind = "switch"
 
     def __init__(self, selector: Expression, options: Mapping[Any, Any], name: str | None = None) -> None:
         super().__init__(name)
@@ -91,6 +93,7 @@ class When(Expression):
     """A part that is present or absent. See `when`."""
 
     __slots__ = ("body", "condition")
+    kind = "when"
 
     def __init__(self, condition: Expression, body: Any, name: str | None = None) -> None:
         super().__init__(name)
@@ -109,6 +112,7 @@ class Repeat(Expression):
     """Bodies spliced into a list of arguments. See `repeat`."""
 
     __slots__ = ("bodies", "fewest", "times")
+    kind = "repeat"
 
     def __init__(self, bodies: tuple[Any, ...], times: Any, fewest: int, name: str | None = None) -> None:
         super().__init__(name)
@@ -127,6 +131,7 @@ class Tied(Expression):
     """One object, and so one set of weights, at every place where it stands. See `tied`."""
 
     __slots__ = ("body",)
+    kind = "tied"
 
     def __init__(self, body: Expression, name: str | None = None) -> None:
         super().__init__(name)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from archwright.errors import SpaceError
 from archwright.spaces.decision import Decision
 from archwright.spaces.expression import Arithmetic, Expression, compile_value, is_numeric
+from archwright.spaces.fold import Fold
 from archwright.spaces.mistakes import check_called, check_plain
 from archwright.spaces.nodes import Layer, Repeat, Switch, Tied, When
 from archwright.spaces.place import Place, arguments
@@ -47,7 +48,19 @@ class Outline:
         self.branches += other.branches
 
 
-class Walk:
+class _Level(NamedTuple):
+    """Where a walk is.
+
+    Args:
+        outline: Takes up what is decided.
+        holds: How many values the place can hold: "many" (a list), "optional" (a dict, a keyword) or "one".
+    """
+
+    outline: Outline
+    holds: str = "one"
+
+
+class Walk(Fold[_Level, None]):
     """One walk over a space's expressions.
 
     Args:
@@ -70,7 +83,7 @@ class Walk:
         self._checked: set[int] = set()
         for prefix, node in roots.items():
             segments = (prefix,) if prefix else ()
-            self._visit(node, Place(segments, segments), self.outline, "one")
+            self.visit(node, Place(segments, segments), _Level(self.outline))
 
     def addresses(self) -> dict[int, str]:
         """The address of each decision, by the `id` of its object.
@@ -97,57 +110,54 @@ class Walk:
             found[key] = address
         return found
 
-    def _visit(self, node: Any, place: Place, outline: Outline, holds: str) -> None:
-        """Add what a node decides to an outline.
+    def value(self, node: Decision | Arithmetic, place: Place, context: _Level) -> None:
+        """A decision joins the level; arithmetic is checked."""
+        if isinstance(node, Arithmetic):
+            self._arithmetic(node, place, context.outline)
+            return
+        _, places = self._decisions.setdefault(id(node), (node, []))
+        places.append(place)
+        context.outline.decisions.append(node)
+        self.met.append(f"{place}: decision")
 
-        Args:
-            node: An expression, a list, tuple or dict that may hold some, or a plain value.
-            place: Where it stands.
-            outline: Is added to.
-            holds: How many values the place can hold: "many" (a list), "optional" (a dict, a keyword) or
-                "one".
-        """
-        if isinstance(node, Decision):
-            _, places = self._decisions.setdefault(id(node), (node, []))
-            places.append(place)
-            outline.decisions.append(node)
-            self.met.append(f"{place}: decision")
-        elif isinstance(node, Layer):
-            self._layer(node, place.named(node.name), outline)
-        elif isinstance(node, Switch):
-            self._visit(node.selector, place.called(node.name), outline, "one")
-            self.met.append(f"{place}: switch")
-            place, options = place.named(node.name), {}
-            for label, option in node.options.items():
-                self._visit(option, place.part(label), inner := Outline(), holds)
-                options[label] = inner
-            outline.branch(node.selector, options)
-        elif isinstance(node, When):
-            self._when(node, place.named(node.name), outline, holds)
-        elif isinstance(node, Repeat):
-            self._repeat(node, place.named(node.name), outline, holds)
-        elif isinstance(node, Tied):
-            self.met.append(f"{place}: tied {self._tied.setdefault(id(node), len(self._tied))}")
-            self._visit(node.body, place.named(node.name), outline, "one")
-        elif isinstance(node, Arithmetic):
-            self.met.append(f"{place}: {node.operation}")
-            self._arithmetic(node, place, outline)
-        elif isinstance(node, list | tuple):
-            held = "one" if hasattr(node, "_fields") else "many"
-            for i, item in enumerate(node):
-                self._visit(item, place.argument(str(i)), outline, held)
-        elif isinstance(node, dict):
-            for key, item in node.items():
-                if isinstance(key, Expression):
-                    raise SpaceError(
-                        f"{place}: a decision cannot be the key of a dict, got {key!r}; use aw.switch"
-                    )
-                self._visit(item, place.argument(str(key)), outline, "optional")
-        else:
-            check_plain(node, place)
-            self.met.append(f"{place}: {_shown(node)}")
+    def switch(self, node: Switch, place: Place, context: _Level) -> None:
+        """Its options are branches of the level."""
+        self.visit(node.selector, place.called(node.name), _Level(context.outline))
+        self.met.append(f"{place}: switch")
+        place, options = place.named(node.name), {}
+        for label, option in node.options.items():
+            self.visit(option, place.part(label), inner := _Level(Outline(), context.holds))
+            options[label] = inner.outline
+        context.outline.branch(node.selector, options)
 
-    def _layer(self, node: Layer, place: Place, outline: Outline) -> None:
+    def tied(self, node: Tied, place: Place, context: _Level) -> None:
+        """Its body is decided wherever it stands."""
+        self.met.append(f"{place}: tied {self._tied.setdefault(id(node), len(self._tied))}")
+        self.visit(node.body, place.named(node.name), _Level(context.outline))
+
+    def sequence(self, node: list[Any] | tuple[Any, ...], place: Place, context: _Level) -> None:
+        """A list holds any number of values, a named tuple one for each name."""
+        inner = _Level(context.outline, "one" if hasattr(node, "_fields") else "many")
+        for i, item in enumerate(node):
+            self.visit(item, place.argument(str(i)), inner)
+
+    def mapping(self, node: dict[Any, Any], place: Place, context: _Level) -> None:
+        """A value of a dict may be absent."""
+        for key, item in node.items():
+            if isinstance(key, Expression):
+                raise SpaceError(
+                    f"{place}: a decision cannot be the key of a dict, got {key!r}; use aw.switch"
+                )
+            self.visit(item, place.argument(str(key)), _Level(context.outline, "optional"))
+
+    def plain(self, node: Any, place: Place, context: _Level) -> None:
+        """What else there is decides nothing."""
+        check_plain(node, place)
+        self.met.append(f"{place}: {_shown(node)}")
+
+    def call(self, node: Layer, place: Place, context: _Level) -> None:
+        """Its arguments are of the same level."""
+        place = place.named(node.name)
         self._layers += 1
         if self._layers > _MOST:
             raise SpaceError(
@@ -159,42 +169,46 @@ class Walk:
             self._checked.add(id(node.fn))
         self.met.append(f"{place}: {_shown(node.fn)}()")
         for keyword, value, at in arguments(node, place):
-            self._visit(value, at, outline, "many" if keyword is None else "optional")
+            self.visit(value, at, _Level(context.outline, "many" if keyword is None else "optional"))
 
-    def _when(self, node: When, place: Place, outline: Outline, holds: str) -> None:
-        if holds == "one":
+    def when(self, node: When, place: Place, context: _Level) -> None:
+        """Its body is a branch of the level."""
+        place = place.named(node.name)
+        if context.holds == "one":
             raise SpaceError(
                 f"{place}: an optional part (when) cannot stand here, where exactly one value is needed; put "
                 "it into a list, a dict or a layer's arguments, or use aw.switch"
             )
-        self._visit(node.condition, place.argument("present"), outline, "one")
+        self.visit(node.condition, place.argument("present"), _Level(context.outline))
         self.met.append(f"{place}: when")
-        self._visit(node.body, place, inner := Outline(), holds)
-        outline.branch(node.condition, {True: inner})
+        self.visit(node.body, place, inner := _Level(Outline(), context.holds))
+        context.outline.branch(node.condition, {True: inner.outline})
 
-    def _repeat(self, node: Repeat, place: Place, outline: Outline, holds: str) -> None:
-        if holds != "many":
+    def repeat(self, node: Repeat, place: Place, context: _Level) -> None:
+        """Bodies that are always there are of the same level, any other is a branch."""
+        place = place.named(node.name)
+        if context.holds != "many":
             raise SpaceError(
                 f"{place}: a repeat gives any number of values and cannot stand here; put it into a list or "
                 "among a layer's positional arguments"
             )
-        self._visit(node.times, place, outline, "one")
+        self.visit(node.times, place, _Level(context.outline))
         self.met.append(f"{place}: repeat")
         for i, body in enumerate(node.bodies):
-            if i < node.fewest:
-                self._visit(body, place.part(i), outline, "many")
-            else:
-                self._visit(body, place.part(i), inner := Outline(), "many")
-                outline.branch(Arithmetic(">", node.times, i), {True: inner})
+            inner = context.outline if i < node.fewest else Outline()
+            self.visit(body, place.part(i), _Level(inner, "many"))
+            if i >= node.fewest:
+                context.outline.branch(Arithmetic(">", node.times, i), {True: inner})
 
     def _arithmetic(self, node: Arithmetic, place: Place, outline: Outline) -> None:
+        self.met.append(f"{place}: {node.operation}")
         for operand in node.operands:
             if node.needs_numbers and not is_numeric(operand):
                 raise SpaceError(
                     f"{place}: {node.operation!r} needs numbers, but {operand!r} is not always one; use "
                     ".equals(value) for labels, .has(item) for subsets"
                 )
-            self._visit(operand, place, outline, "one")
+            self.visit(operand, place, _Level(outline))
         try:
             compile_value(node, id)
         except SpaceError as error:

@@ -10,6 +10,7 @@ from torch import nn
 from archwright.errors import BuildError
 from archwright.spaces import Arithmetic, Decision, Layer, Repeat, Space, Switch, Tied, When
 from archwright.spaces.expression import children_of
+from archwright.spaces.fold import Fold
 from archwright.spaces.place import Place, arguments
 from archwright.supernets.elastic import Elastic, call
 from archwright.supernets.gates import Gates, Selector
@@ -20,7 +21,7 @@ from archwright.supernets.shared_weights import is_lazy, own_tensors
 __all__ = ["Interpreter"]
 
 
-class Interpreter:
+class Interpreter(Fold[None, Part]):
     """One walk over a space's network.
 
     Args:
@@ -45,41 +46,50 @@ class Interpreter:
         Raises:
             BuildError: When the expression cannot be built with all its parts at once.
         """
-        part = self._visit(self.space.network, Place())
+        part = self.visit(self.space.network, Place(), None)
         if isinstance(part, Fixed) and isinstance(part.value, nn.Module):
             return part.value
         raise BuildError("expected the space's network to be a torch.nn.Module")
 
-    def _visit(self, node: Any, place: Place) -> Part:
-        if isinstance(node, Layer):
-            return Fixed(self._call(node, place.named(node.name)))
-        if isinstance(node, Decision | Arithmetic):
-            return Value(Selector(node, self.gates))
-        if isinstance(node, Switch):
-            return self._switch(node, place.named(node.name))
-        if isinstance(node, When):
-            return self._when(node, place.named(node.name))
-        if isinstance(node, Repeat):
-            place = place.named(node.name)
-            bodies = [self._visit(body, place.part(i)) for i, body in enumerate(node.bodies)]
-            return Bodies(Selector(node.times, self.gates), bodies)
-        if isinstance(node, Tied):
-            if id(node) not in self._tied:
-                self._tied[id(node)] = self._visit(node.body, place.named(node.name).tied(node))
-            return self._tied[id(node)]
-        if isinstance(node, list | tuple):
-            return Items(node, [self._visit(item, place.argument(str(i))) for i, item in enumerate(node)])
-        if isinstance(node, dict):
-            return Named(
-                node, {key: self._visit(item, place.argument(str(key))) for key, item in node.items()}
-            )
+    def value(self, node: Decision | Arithmetic, place: Place, context: None) -> Part:
+        """Read when the network runs."""
+        return Value(Selector(node, self.gates))
+
+    def repeat(self, node: Repeat, place: Place, context: None) -> Part:
+        """All bodies are built."""
+        place = place.named(node.name)
+        bodies = [self.visit(body, place.part(i), None) for i, body in enumerate(node.bodies)]
+        return Bodies(Selector(node.times, self.gates), bodies)
+
+    def tied(self, node: Tied, place: Place, context: None) -> Part:
+        """Built where it is met first."""
+        if id(node) not in self._tied:
+            self._tied[id(node)] = self.visit(node.body, place.named(node.name).tied(node), None)
+        return self._tied[id(node)]
+
+    def sequence(self, node: list[Any] | tuple[Any, ...], place: Place, context: None) -> Part:
+        """Each item is built."""
+        return Items(node, [self.visit(item, place.argument(str(i)), None) for i, item in enumerate(node)])
+
+    def mapping(self, node: dict[Any, Any], place: Place, context: None) -> Part:
+        """Each value is built."""
+        return Named(
+            node, {key: self.visit(item, place.argument(str(key)), None) for key, item in node.items()}
+        )
+
+    def plain(self, node: Any, place: Place, context: None) -> Part:
+        """Itself."""
         return Fixed(node)
+
+    def call(self, node: Layer, place: Place, context: None) -> Part:
+        """A module, or an elastic call where it depends on decisions."""
+        return Fixed(self._call(node, place.named(node.name)))
 
     def _call(self, node: Layer, place: Place) -> Any:
         args: list[Part] = []
         kwargs: dict[str, Part] = {}
         for keyword, value, at in arguments(node, place):
-            part = self._visit(value, at)
+            part = self.visit(value, at, None)
             if keyword is None:
                 args.append(part)
             else:
@@ -95,7 +105,9 @@ class Interpreter:
             self.made[place.spot] = made
         return made
 
-    def _switch(self, node: Switch, place: Place) -> Part:
+    def switch(self, node: Switch, place: Place, context: None) -> Part:
+        """All options are built."""
+        place = place.named(node.name)
         selector = Selector(node.selector, self.gates)
         if not any(map(_builds, node.options.values())):
             return Value(Selector(node, self.gates))
@@ -104,15 +116,17 @@ class Interpreter:
             address = self.space.address_of(node.selector)
             allowed = self.allowed.get(address) or self.space.decisions[address].relaxed().labels
             labels = [label for label in labels if label in allowed]
-        options = {label: self._visit(node.options[label], place.part(label)) for label in labels}
+        options = {label: self.visit(node.options[label], place.part(label), None) for label in labels}
         modules = {label: module for label, part in options.items() if (module := _module(part)) is not None}
         if len(modules) < len(options):
             return Choice(selector, options)
         return Fixed(MixedSwitch(selector, modules, str(place)))
 
-    def _when(self, node: When, place: Place) -> Part:
+    def when(self, node: When, place: Place, context: None) -> Part:
+        """The body is built, and gated."""
+        place = place.named(node.name)
         selector = Selector(node.condition, self.gates)
-        body = self._visit(node.body, place)
+        body = self.visit(node.body, place, None)
         module = _module(body)
         if module is None:
             return Choice(selector, {True: body})
