@@ -22,7 +22,7 @@ def test_examples_run(tmp_path, monkeypatch, capsys):
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(drawn.integers(0, 256, (60, 80, 3), np.uint8)).save(path)
     examples = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(examples) == 7
+    assert len(examples) == 8
     names: dict[str, object] = {}
     for example in examples:
         exec(compile(example, str(GUIDE), "exec"), names)
@@ -31,6 +31,7 @@ def test_examples_run(tmp_path, monkeypatch, capsys):
     assert said[1:] == [
         "regression (1,)",
         "('cat', 'dog') (3, 48, 48)",
+        "torch.int64 500",
         "(16,) 15 'the cat sat on t'",
     ]
     assert names["progress"].shape == (1, 1)

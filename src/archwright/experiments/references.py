@@ -73,6 +73,11 @@ def resolve_space(reference: str, task: Task) -> Space:
             raise UsageError(
                 f"unknown space {reference!r}.{did_you_mean(reference, SPACES)} Or give file.py:object"
             )
+        if task.has_symbols and len(getattr(task, "output_shape", ())) == 1:
+            raise SpaceError(
+                f"the task {task.name!r}: no space of the zoo tells one thing of a whole row of symbols; write one "
+                "that begins with aw.layer(nn.Embedding, task.preprocessing.symbols, 64)"
+            )
         if SPACES[reference].symbols not in (None, task.has_symbols):
             takes, gives = ("symbols", "amounts") if SPACES[reference].symbols else ("amounts", "symbols")
             raise SpaceError(

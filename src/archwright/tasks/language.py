@@ -124,7 +124,6 @@ class LanguageModelling(Supervised):
                 text.update(part[index][1].numpy().tobytes())
         return {
             **super().describe(),
-            "input_type": "int64",
             "preprocessing": {"steps": steps},
             "text": text.hexdigest()[:16],
         }

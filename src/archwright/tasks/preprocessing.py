@@ -41,6 +41,8 @@ class Preprocessing:
         features: Names of the columns, in the order of the inputs; empty where they have none.
         target: Name of what is learned; empty where it has none.
         note: What a raw input is, in one phrase: "RGB pixels from 0 to 255, resized to 32 x 32".
+        symbols: How many symbols inputs are numbers of, which stay as they are; 0 where they are amounts. Then
+            `input_mean` and `input_std` are empty.
     """
 
     input_shape: tuple[int, ...]
@@ -51,6 +53,7 @@ class Preprocessing:
     features: tuple[str, ...] = ()
     target: str = ""
     note: str = ""
+    symbols: int = 0
 
     def prepare(self, inputs: Tensor) -> Tensor:
         """Raw inputs as a network takes them.
@@ -59,7 +62,7 @@ class Preprocessing:
             inputs: Shape (..., *input_shape), of any real type.
 
         Returns:
-            A 32-bit float tensor of the same shape.
+            A 32-bit float tensor of the same shape, or of type int64 for symbols.
 
         Raises:
             TaskError: When the last dimensions are not those of an input.
@@ -69,6 +72,8 @@ class Preprocessing:
                 f"expected inputs of shape (..., {', '.join(map(str, self.input_shape))}), "
                 f"got {tuple(inputs.shape)}"
             )
+        if self.symbols:
+            return inputs.to(torch.int64)
         # Bytes are exact in 32 bits; anything else may need 64 for a small spread around a large mean.
         wide = torch.float32 if inputs.dtype == torch.uint8 else torch.float64
         shape = (-1, *(1,) * (len(self.input_shape) - 1))
@@ -92,13 +97,15 @@ class Preprocessing:
         """What whoever uses the network must do, a sentence each."""
         each = "feature" if len(self.input_shape) == 1 else "channel"
         said = f": {self.note}" if self.note else ""
-        steps = [f"Take an input as numbers of shape {self.input_shape}{said}."]
+        kind = f"whole numbers from 0 to {self.symbols - 1}" if self.symbols else "numbers"
+        steps = [f"Take an input as {kind} of shape {self.input_shape}{said}."]
         if self.features:
             steps.append(f"The features are, in this order: {', '.join(self.features)}.")
-        steps.append(
-            f"From each {each} subtract its mean, {_listed(self.input_mean)}, and divide by its standard "
-            f"deviation, {_listed(self.input_std)}."
-        )
+        if not self.symbols:
+            steps.append(
+                f"From each {each} subtract its mean, {_listed(self.input_mean)}, and divide by its standard "
+                f"deviation, {_listed(self.input_std)}."
+            )
         if self.target_mean:
             steps.append(
                 f"Multiply each output by {_listed(self.target_std)} and add {_listed(self.target_mean)}: that "

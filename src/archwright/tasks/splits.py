@@ -156,7 +156,7 @@ def _check_classes(targets: Targets, pool: int, drawn_parts: int) -> None:
         raise TaskError(
             f"class {targets.classes[rare[0]]!r} has {counts[rare[0]]} examples to divide{others}; expected "
             f"at least {needed} of each class, one for each part: add examples, or merge or leave out the "
-            f"class{amounts}"
+            f"class, where no example has it by classes= as a dict of label to name{amounts}"
         )
 
 

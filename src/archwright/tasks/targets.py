@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor, bfloat16
+from torch import Tensor, float16, float32, float64
 
 from archwright.errors import TaskError, did_you_mean
 
-__all__ = ["CLASSIFICATION", "KINDS", "REGRESSION", "Targets", "as_array", "read_targets"]
+__all__ = [
+    "CLASSIFICATION",
+    "Classes",
+    "KINDS",
+    "REGRESSION",
+    "Targets",
+    "as_array",
+    "is_missing",
+    "looks_like_labels",
+    "read_targets",
+]
 
 CLASSIFICATION, REGRESSION = KINDS = ("classification", "regression")
+
+_FLOATS = (float16, float32, float64)
 
 FEW = 20
 """Integers with at most this many different values are taken for labels."""
 
 EACH = 10
 """So are the integers 0 to k-1, however many, with at least this many examples each."""
+
+
+Classes = Sequence[str] | Mapping[Any, str]
+"""Names of classes by position, or by label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +56,7 @@ class Targets:
     numeric: bool = True
 
 
-def read_targets(raw: Any, kind: str | None = None, classes: Sequence[str] = ()) -> Targets:
+def read_targets(raw: Any, kind: str | None = None, classes: Classes = ()) -> Targets:
     """Read targets of any form.
 
     Strings, booleans, integers with at most 20 different values and the integers 0 to k-1 with at least 10
@@ -50,7 +66,8 @@ def read_targets(raw: Any, kind: str | None = None, classes: Sequence[str] = ())
         raw: An array, tensor, list or series: N labels, or numbers of shape (N,) or (N, outputs).
         kind: "classification" or "regression"; None infers it.
         classes: Names of the classes. Integer labels are positions in it; other labels are found in it by
-            name; labels of neither form take the names in their sorted order.
+            name; labels of neither form take the names in their sorted order. A dict gives the label of each
+            name, so that classes which no example has can be left out: `{0: "cat", 2: "dog"}`.
 
     Raises:
         TaskError: When a target is missing, NaN or infinite, the kind does not fit, or there is nothing to
@@ -72,19 +89,34 @@ def as_array(raw: Any, what: str) -> NDArray[Any]:
         what: How to call it in an error.
 
     Raises:
-        TaskError: When its rows differ in length.
+        TaskError: When its rows differ in length, an entry is masked, or numpy has no such numbers.
     """
     if isinstance(raw, Tensor):
-        tensor = raw.detach().cpu()
-        # numpy has no bfloat16.
-        plain: NDArray[Any] = (tensor.float() if tensor.dtype == bfloat16 else tensor).numpy()
+        tensor = raw.detach().cpu().to_dense()
+        if tensor.is_floating_point() and tensor.dtype not in _FLOATS:
+            tensor = tensor.float()  # numpy has no bfloat16 and nothing of 8 bits
+        try:
+            plain: NDArray[Any] = tensor.numpy()
+        except (TypeError, RuntimeError) as error:
+            raise TaskError(f"{what}: cannot be read as an array: {error}") from error
         return plain
+    if isinstance(raw, list | tuple) and any(isinstance(row, np.ma.MaskedArray) for row in raw):
+        raw = np.ma.array(raw)
+    if isinstance(raw, np.ma.MaskedArray) and np.ma.is_masked(raw):
+        places = np.argwhere(np.ma.getmaskarray(raw))
+        raise TaskError(
+            f"{what}: expected no gaps, but entry {tuple(places[0].tolist())} is masked ({len(places)} of {raw.size} "
+            "are); fill them in, as with .filled(), or leave these examples out"
+        )
     try:
         values = np.asarray(raw)
         # numpy writes the gap of ["a", None] and ["a", nan] as text; an array of objects keeps it.
-        return np.asarray(raw, dtype=object) if values.dtype.kind == "U" else values
+        values = np.asarray(raw, dtype=object) if values.dtype.kind == "U" else values
     except ValueError as error:
         raise TaskError(f"{what}: expected an array, got rows of different lengths ({error})") from error
+    if values.dtype.kind == "f" and values.itemsize > 8:
+        return values.astype(np.float64)  # torch has none of 128 bits
+    return values.astype(values.dtype.newbyteorder("="), copy=False)  # nor another machine's byte order
 
 
 def _checked(values: NDArray[Any]) -> NDArray[Any]:
@@ -96,7 +128,14 @@ def _checked(values: NDArray[Any]) -> NDArray[Any]:
             f"targets: expected shape (examples,) or (examples, outputs), not empty, got {values.shape}"
         )
     if values.dtype.kind == "O":
-        _refuse(np.array([_missing(value) for value in values.ravel()]).reshape(values.shape), "missing")
+        _refuse(np.array([is_missing(value) for value in values.ravel()]).reshape(values.shape), "missing")
+        flat = values.ravel().tolist()
+        texts = {value for value in flat if isinstance(value, str)}
+        if alike := texts & {str(value) for value in flat if not isinstance(value, str)}:
+            raise TaskError(
+                f"targets: {min(alike)!r} stands there as text and as another type, which would become one class; make "
+                "all labels one type"
+            )
         values = np.array(values.tolist())
         if values.dtype.kind == "O":
             values = values.astype(str)
@@ -111,8 +150,11 @@ def _checked(values: NDArray[Any]) -> NDArray[Any]:
     return values
 
 
-def _missing(value: Any) -> bool:
-    return value is None or type(value).__name__ in ("NAType", "NaTType") or bool(value != value)
+def is_missing(value: Any) -> bool:
+    """Whether a value stands for none: None, NaN, NA of pandas."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return np.ndim(value) == 0 and bool(value != value)
 
 
 def _refuse(wrong: NDArray[Any], what: str) -> None:
@@ -130,12 +172,19 @@ def _infer(values: NDArray[Any]) -> str:
         return CLASSIFICATION
     if values.dtype.kind == "f" or values.ndim == 2:
         return REGRESSION
-    distinct, counts = np.unique(values, return_counts=True)
+    return CLASSIFICATION if looks_like_labels(values) else REGRESSION
+
+
+def looks_like_labels(numbers: NDArray[Any]) -> bool:
+    """Whether whole numbers are taken for labels: few different ones, or 0 to k-1 often enough; floats never."""
+    if numbers.dtype.kind == "f":
+        return False
+    distinct, counts = np.unique(numbers, return_counts=True)
     positions = distinct[0] == 0 and distinct[-1] == len(distinct) - 1 and counts.min() >= EACH
-    return CLASSIFICATION if len(distinct) <= FEW or positions else REGRESSION
+    return len(distinct) <= FEW or bool(positions)
 
 
-def _labels(values: NDArray[Any], classes: Sequence[str]) -> Targets:
+def _labels(values: NDArray[Any], classes: Classes) -> Targets:
     if values.ndim == 2:
         raise TaskError(
             f"targets: expected one label for each example, got shape {values.shape}; "
@@ -158,10 +207,15 @@ def _labels(values: NDArray[Any], classes: Sequence[str]) -> Targets:
         )
     if not classes:
         return Targets(CLASSIFICATION, indices.astype(np.int64), found, numeric)
-    names = tuple(str(name) for name in classes)
+    names = tuple(map(str, classes.values() if isinstance(classes, Mapping) else classes))
     if len(set(names)) < len(names):
         raise TaskError(f"classes: expected different names, got {', '.join(names)}")
-    positions = _positions(distinct, found, names)
+    by = {str(label): place for place, label in enumerate(classes)} if isinstance(classes, Mapping) else {}
+    if by and (unnamed := [label for label in found if label not in by]):
+        raise TaskError(
+            f"classes: no name for the label {unnamed[0]!r}; expected all labels in it, got {classes}"
+        )
+    positions = [by[label] for label in found] if by else _positions(distinct, found, names)
     return Targets(CLASSIFICATION, np.array(positions, np.int64)[indices], names, numeric)
 
 
@@ -180,7 +234,7 @@ def _positions(distinct: NDArray[Any], found: tuple[str, ...], names: tuple[str,
     )
 
 
-def _amounts(values: NDArray[Any], classes: Sequence[str]) -> Targets:
+def _amounts(values: NDArray[Any], classes: Classes) -> Targets:
     if classes:
         raise TaskError("classes: a regression has none; leave them out or use kind='classification'")
     if values.dtype.kind == "U":

@@ -267,6 +267,7 @@ class Task(ABC):
             "classes": list(self.classes),
             "split": str(told),
             "preprocessing": self.preprocessing.to_json() if self.preprocessing else None,
+            **({"input_type": "int64"} if self.has_symbols else {}),
         }
 
 

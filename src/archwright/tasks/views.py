@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, final
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from archwright.tasks.preprocessing import Preprocessing
+from archwright.tasks.targets import as_array
 
 __all__ = ["ImageDataset", "PreparedDataset"]
 
@@ -68,5 +70,7 @@ class PreparedDataset(Dataset[Item]):
         return len(self.indices)
 
     def __getitem__(self, index: int) -> Item:
-        raw = torch.as_tensor(self.source[self.indices[index]][0])
+        raw = self.source[self.indices[index]][0]
+        if not isinstance(raw, Tensor):
+            raw = torch.from_numpy(np.ascontiguousarray(as_array(raw, f"item {self.indices[index]}")))
         return self.preprocessing.prepare(raw), self.targets[index]

@@ -9,7 +9,9 @@ import torch
 from torch import nn
 
 from archwright.errors import SpaceError
+from archwright.experiments.references import resolve_space
 from archwright.spaces.zoo import baseline
+from archwright.tasks import from_arrays
 
 _SHAPES = [(1,), (30,), (1, 1), (1, 40), (3, 5000), (1, 1, 1), (1, 8, 8), (3, 32, 32), (3, 200, 70)]
 
@@ -26,6 +28,20 @@ def test_it_is_one_network_that_trains(shape: tuple[int, ...]) -> None:
     assert output.shape == (2, 4)
     output.square().sum().backward()
     assert all(parameter.grad is not None for parameter in network.parameters())
+
+
+def test_one_thing_is_told_of_a_row_of_symbols() -> None:
+    words, labels = torch.arange(120).view(40, 3), torch.arange(40) % 4
+    task = from_arrays(words, labels, symbols=200)
+    network = baseline(task).build(baseline(task).sample())
+    output = network(words)
+    assert output.shape == (40, 4)
+    output.square().sum().backward()
+    assert sum(p.numel() for p in network.parameters()) == 200 * 64 + 65 * 128 + 129 * 4
+    with pytest.raises(
+        SpaceError, match=r"begins with aw\.layer\(nn\.Embedding, task\.preprocessing\.symbols"
+    ):
+        resolve_space("recurrent", task)
 
 
 def _parameters(shape: tuple[int, ...], outputs: int) -> int:

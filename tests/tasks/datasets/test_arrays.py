@@ -129,10 +129,10 @@ def test_channels_last_are_noticed():
         (rows(0), {}, r"the empty shape \(0, 3\)"),
         (rows(shape=(0,)), {}, r"the empty shape \(40, 0\)"),
         (rows(39), {}, "one target for each of 39 inputs, got targets of shape"),
-        ([["a"]] * 40, {}, "real numbers, got the type object; encode text"),
+        ([["a"]] * 40, {}, "real numbers, got 'a' at example 0, position .0,.; encode text"),
         (rows().astype(complex), {}, "real numbers, got the type complex128"),
         ([[1, 2], [3]] * 20, {}, "inputs: expected an array, got rows of different lengths"),
-        ([[2**70]] * 40, {}, "real numbers, got the type object"),
+        ([[{1}]] * 40, {}, r"real numbers, got \{1\} at example 0, position \(0,\)"),
         (
             np.where(np.arange(120).reshape(40, 3) == 31, np.nan, 1.0),
             {},
@@ -163,3 +163,125 @@ def test_what_cannot_be_learned_from_is_refused(inputs, options, message):
 def test_an_array_of_numbers_without_targets_is_refused():
     with pytest.raises(TaskError, match=r"got targets of shape \(\)"):
         from_arrays(rows(), None)
+
+
+def masked(values, *places):
+    mask = np.zeros(np.shape(values), bool)
+    for place in places:
+        mask[place] = True
+    return np.ma.array(values, mask=mask)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "targets", "options", "message"),
+    [
+        (masked(rows(), (5, 1), (7, 0)), LABELS, {}, r"inputs: .* entry \(5, 1\) is masked \(2 of 120 are\)"),
+        (rows(), masked(LABELS, 9), {}, r"targets: .* entry \(9,\) is masked"),
+        (rows(), masked(rows(), (3, 2)), {}, r"targets: .* entry \(3, 2\) is masked"),
+        (list(masked(rows(), (4, 0))), LABELS, {}, r"inputs: .* entry \(4, 0\) is masked"),
+        (rows(), LABELS, {"test": (masked(rows(4), (0, 0)), LABELS[:4])}, r"test inputs: .* entry \(0, 0\)"),
+    ],
+)
+def test_masked_entries_are_gaps(inputs, targets, options, message):
+    with pytest.raises(TaskError, match=message):
+        from_arrays(inputs, targets, **options)
+
+
+def test_a_masked_array_without_a_masked_entry_is_an_array():
+    plain, marked = from_arrays(rows(), LABELS), from_arrays(masked(rows()), masked(LABELS))
+    assert torch.equal(plain.train.tensors[0], marked.train.tensors[0])
+
+
+@pytest.mark.parametrize("order", [">f4", "<f4", ">f8", ">i2", ">u4", ">f2", "longdouble"])
+def test_numbers_of_any_byte_order_and_width_are_read(order):
+    numbers = np.arange(120).reshape(40, 3).astype(order)
+    task = from_arrays(numbers, numbers[:, 0], kind="regression", standardize=False)
+    seen = [int(inputs[0]) for part in (task.train, task.validation, task.test) for inputs, _ in part]
+    assert sorted(seen) == list(range(0, 120, 3))
+    assert from_arrays(rows(), LABELS.astype(">i8")).classes == ("0", "1", "2", "3")
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float8_e4m3fn, torch.int8])
+def test_tensors_of_any_type_are_read(dtype):
+    small = torch.arange(80).view(40, 2) % 8
+    task = from_arrays(small.to(dtype), LABELS, standardize=False)
+    assert {inputs[0].item() for inputs, _ in task.train} == {0.0, 2.0, 4.0, 6.0}
+    assert from_arrays(small.float().to_sparse(), LABELS).input_shape == (2,)
+
+
+def test_a_frame_with_a_column_of_booleans_is_a_table_of_numbers():
+    frame = pd.DataFrame(rows(), columns=list("abc"))
+    frame["d"] = frame["a"] > 0
+    frame["e"] = pd.array(range(40), dtype="Int64")
+    task = from_arrays(frame, LABELS, standardize=False)
+    assert {tuple(inputs.tolist()) for inputs, _ in task.train} <= {
+        tuple(row) for row in frame.to_numpy(np.float32).tolist()
+    }
+    frame.loc[6, "e"] = pd.NA
+    with pytest.raises(TaskError, match=r"got nan at example 6, position \(4,\)"):
+        from_arrays(frame, LABELS)
+    frame["e"] = "x"
+    with pytest.raises(TaskError, match=r"got 'x' at example 0, position \(4,\); encode text"):
+        from_arrays(frame, LABELS)
+
+
+def test_labels_that_two_types_would_make_one_are_refused():
+    with pytest.raises(TaskError, match="'7' stands there as text and as another type"):
+        from_arrays(rows(), [7, "7", "8", 9] * 10)
+    assert from_arrays(rows(), [7, "x", "8", 9] * 10).classes == ("7", "8", "9", "x")
+
+
+def test_a_dict_of_classes_leaves_out_what_no_example_has():
+    labels = np.array([0, 2, 5, 2] * 10)
+    with pytest.raises(TaskError, match=r"class 'b' has 0 examples .* classes= as a dict of label to name"):
+        from_arrays(rows(), labels, classes=list("abcdef"))
+    task = from_arrays(labels[:, None], labels, classes={0: "a", 2: "c", 5: "f"}, standardize=False)
+    assert (task.classes, task.outputs) == (("a", "c", "f"), 3)
+    assert {(int(inputs[0]), label.item()) for inputs, label in task.train} == {(0, 0), (2, 1), (5, 2)}
+    texts = from_arrays(rows(), ["x", "y"] * 20, classes={"y": "second", "x": "first"})
+    assert texts.classes == ("second", "first")
+    with pytest.raises(TaskError, match="no name for the label '5'"):
+        from_arrays(rows(), labels, classes={0: "a", 2: "c"})
+
+
+def test_symbols_stay_whole_numbers():
+    words = np.random.default_rng(0).integers(0, 50, (40, 7))
+    for form in (words, words.astype(np.uint8), torch.from_numpy(words), words.tolist()):
+        task = from_arrays(form, LABELS, symbols=True, note="words of a review")
+        assert task.has_symbols
+        assert (task.input_shape, task.preprocessing.symbols) == ((7,), words.max() + 1)
+        assert task.train[0][0].dtype == torch.int64
+        assert {tuple(x.tolist()) for x, _ in task.train} <= {tuple(row) for row in words.tolist()}
+    assert task.preprocessing.steps() == [
+        f"Take an input as whole numbers from 0 to {words.max()} of shape (7,): words of a review."
+    ]
+    assert task.preprocessing.prepare(torch.from_numpy(words)).equal(torch.from_numpy(words))
+    assert task.example()[0].dtype == torch.int64
+    assert from_arrays(words, LABELS, symbols=1000).preprocessing.symbols == 1000
+
+
+def test_amounts_are_still_standardised_where_inputs_are_symbols():
+    words, amounts = np.arange(120).reshape(40, 3), np.arange(40) * 100.0
+    task = from_arrays(words, amounts, symbols=True)
+    assert task.train.tensors[0].dtype == torch.int64
+    assert abs(task.train.tensors[1].mean()) < 1e-5
+    restored = task.preprocessing.restore(task.train.tensors[1])
+    torch.testing.assert_close(restored[:, 0], task.train.tensors[0][:, 0] / 3 * 100, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "symbols", "message"),
+    [
+        (rows(), True, "expected symbols as whole numbers from 0, got the type float64"),
+        (np.arange(120).reshape(40, 3) - 1, True, "got the type int64 and -1 as the smallest"),
+        (np.arange(120).reshape(40, 3), 100, "expected symbols from 0 to 99, got 119; give symbols=120"),
+    ],
+)
+def test_what_is_no_symbol_is_refused(inputs, symbols, message):
+    with pytest.raises(TaskError, match=message):
+        from_arrays(inputs, LABELS, symbols=symbols)
+
+
+def test_an_unknown_word_on_the_data_is_refused():
+    with pytest.raises(TypeError, match="colour"):
+        from_arrays(rows(), LABELS, colour="red")

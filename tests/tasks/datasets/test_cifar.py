@@ -1,6 +1,8 @@
+import gzip
 import io
 import os
 import pickle
+import resource
 import struct
 import tarfile
 
@@ -9,6 +11,7 @@ import pytest
 
 from archwright.errors import TaskError
 from archwright.tasks import cifar10, cifar100, make_task
+from archwright.tasks.datasets import cifar as module
 
 PER_BATCH = 20
 
@@ -205,3 +208,43 @@ def test_what_is_no_archive_is_refused(tmp_path):
         TaskError, match=r"cut.tar.gz: expected cifar-10-python.tar.gz .*but it cannot be read"
     ):
         cifar10(tmp_path / "cut.tar.gz")
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "count"),
+    [
+        (tarfile.REGTYPE, 48 * 2**20, 1),  # a file
+        (tarfile.GNUTYPE_LONGNAME, 20 * 2**20, 1),  # a name, which tarfile reads whole
+        (tarfile.XHDTYPE, 20 * 2**20, 1),
+        (tarfile.REGTYPE, 0, 200),
+    ],
+)
+def test_an_archive_that_unpacks_to_more_than_the_official_one_is_refused(
+    tmp_path, monkeypatch, kind, size, count
+):
+    monkeypatch.setattr(module, "_LARGEST", 16 * 2**20)
+    monkeypatch.setattr(module, "_WHOLE", 32 * 2**20)
+    path = tmp_path / "cifar-10-python.tar.gz"
+    with gzip.open(path, "wb", 1) as packed:
+        for number in range(count):
+            entry = tarfile.TarInfo("batches.meta" if count == 1 else f"{number}")
+            entry.size, entry.type = size, kind
+            packed.write(entry.tobuf(tarfile.GNU_FORMAT))
+            for _ in range(size >> 20):
+                packed.write(bytes(2**20))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(TaskError, match="unpacks to at most 32 MiB in 100 files"):
+        cifar10(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**14  # in KiB
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
+def test_an_archive_may_be_packed_otherwise(tmp_path, mode):
+    path = tmp_path / "cifar-10-python.tar"
+    with tarfile.open(path, mode) as archive:
+        for name, content in ten().items():
+            data = python2(content)
+            entry = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+    assert cifar10(path).split.test == PER_BATCH

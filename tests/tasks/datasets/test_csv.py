@@ -99,6 +99,80 @@ def test_parts_may_be_files(tmp_path):
         from_csv(path, "color", test=write(tmp_path, swapped, "order.csv"))
 
 
+def labelled(*labels, each=12):
+    return "x,y\n" + "".join(f"{row},{labels[row % len(labels)]}\n" for row in range(each * len(labels)))
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "options"),
+    [
+        (("007", "07", "7"), ("007", "07", "7"), {}),
+        (("00", "01", "02"), ("00", "01", "02"), {}),  # nothing is merged, and yet they are written so
+        (("+1", "1", "-1"), ("+1", "-1", "1"), {}),
+        (("1e1", "10", "5"), ("10", "1e1", "5"), {"kind": "classification"}),
+        (("12345678901234567890123", "12345678901234567890124"), None, {"kind": "classification"}),
+        ((" 7", "8"), ("7", "8"), {}),
+        (("1", "2", "10"), ("1", "2", "10"), {}),
+        (("1.0", "2.0"), ("1", "2"), {"kind": "classification"}),
+        (("0", "1"), ("no", "yes"), {"classes": ("no", "yes")}),
+        (("00", "01"), ("no", "yes"), {"classes": ("no", "yes")}),
+        (("1", "3"), ("one", "three"), {"classes": {1: "one", 3: "three"}}),
+    ],
+)
+def test_labels_are_told_apart_as_they_are_written(tmp_path, labels, classes, options):
+    path = text(tmp_path, labelled(*labels))
+    task = from_csv(path, "y", standardize=False, **options)
+    assert task.classes == (classes or tuple(sorted(labels)))
+    names = options.get("classes", ())
+    for part in (task.train, task.validation, task.test):
+        for inputs, label in part:
+            written = labels[int(inputs[0]) % len(labels)].strip()
+            if names:
+                assert label == int(inputs[0]) % len(labels)
+            else:
+                assert task.classes[label] == (
+                    written if written in task.classes else f"{float(written):.0f}"
+                )
+
+
+def test_amounts_stay_numbers_however_they_are_written(tmp_path):
+    padded = "x,y\n" + "".join(f"{row},{row:05}\n" for row in range(60))
+    assert from_csv(text(tmp_path, padded), "y").kind == "regression"
+    task = from_csv(
+        text(tmp_path, labelled("007", "07", "7", "9")), "y", kind="regression", standardize=False
+    )
+    assert {target.item() for _, target in task.train} == {7.0, 9.0}
+
+
+@pytest.mark.parametrize("role", ["validation", "test"])
+def test_labels_of_another_file_are_read_the_same_way(tmp_path, role):
+    path = text(tmp_path, labelled("007", "7", "8"))
+    other = text(tmp_path, labelled("8", "7"), "other.csv")
+    task = from_csv(path, "y", **{role: other})
+    assert task.classes == ("007", "7", "8")
+    assert {task.classes[label] for _, label in getattr(task, role)} == {"7", "8"}
+    path = text(tmp_path, labelled("7", "8", "a"))
+    task = from_csv(path, "y", test=text(tmp_path, labelled("8", "7"), "numbers.csv"))
+    assert {task.classes[label] for _, label in task.test} == {"7", "8"}
+    with pytest.raises(TaskError, match="class '07' has 0 examples"):
+        from_csv(
+            text(tmp_path, labelled("7", "8")), "y", test=text(tmp_path, labelled("07", "8"), "padded.csv")
+        )
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_a_header_of_any_length_is_read(tmp_path, separator):
+    names = [f"a feature with a rather long name, number {i}".replace(",", "") for i in range(4000)]
+    assert len(separator.join(names)) > 131_072
+    rows = [separator.join(["1", "2"] * 2000 + [label]) for label in "ab" * 10]
+    path = text(tmp_path, "\n".join([separator.join([*names, "y"]), *rows]))
+    assert from_csv(path, "y").preprocessing.features == tuple(names)
+
+
+def test_a_name_that_speaks_of_compression_changes_nothing(tmp_path):
+    assert from_csv(text(tmp_path, labelled("a", "b"), "table.csv.gz"), "y").classes == ("a", "b")
+
+
 GOOD = "a,b,y\n" + "1,2,x\n3,4,z\n" * 5
 
 

@@ -1,4 +1,6 @@
 import itertools
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -42,7 +44,7 @@ def test_the_order_is_that_of_the_names(tmp_path):
     for name in ("b.png", "a.png", "C.png", "sub/d.png"):
         draw(tmp_path / "x" / name, ord(name[-5]))
     fill(tmp_path, ["y"])
-    loaded = module._load([path for path, _ in module._parts(tmp_path)["train"]], 8, 8, 1)
+    loaded = module._load([path for path, _ in module._parts(tmp_path)["train"]], 8, 8, 1, False)
     assert [chr(pixel) for pixel in loaded[:4, 0, 0, 0]] == ["C", "a", "b", "d"]
 
 
@@ -60,12 +62,115 @@ def test_red_green_and_blue_come_in_this_order_and_rows_before_columns(tmp_path)
     fill(tmp_path)
     pixels = np.arange(8 * 6 * 3, dtype=np.uint8).reshape(8, 6, 3)
     Image.fromarray(pixels).save(tmp_path / "one.png")
-    assert (module._pixels(tmp_path / "one.png", 8, 6, 3) == pixels.transpose(2, 0, 1)).all()
+    assert (module._pixels(tmp_path / "one.png", 8, 6, 3, False) == pixels.transpose(2, 0, 1)).all()
 
 
-def test_deep_grey_is_scaled_rather_than_cut(tmp_path):
-    Image.fromarray(np.full((4, 4), 40000, np.uint16)).save(tmp_path / "deep.png")
-    assert (module._pixels(tmp_path / "deep.png", 4, 4, 1) == 40000 >> 8).all()
+def test_grey_of_16_bits_keeps_its_values(tmp_path):
+    """As X-rays have: a few hundred levels of 65,536."""
+    for label, low in (("well", 100), ("ill", 150)):
+        for index in range(10):
+            path = tmp_path / label / f"{index}.png"
+            path.parent.mkdir(exist_ok=True)
+            Image.fromarray(np.full((4, 4), low + index, np.uint16)).save(path)
+    draw(tmp_path / "ill" / "plain.png", 51, (4, 4))
+    task = from_images(tmp_path, standardize=False, color=False)
+    found = sorted(
+        pixels.flatten()[0].item() for part in (task.train, task.validation, task.test) for pixels, _ in part
+    )
+    assert found == [*range(100, 110), *range(150, 160), 51 * 257]
+    assert "grey pixels from 0 to 65535" in task.preprocessing.note
+    draw(tmp_path / "ill" / "colour.tif", 51, (4, 4), mode="RGB")
+    assert from_images(tmp_path).input_shape == (3, 4, 4)
+    Image.fromarray(np.full((4, 4), 70_000, np.int32)).save(tmp_path / "ill" / "deeper.tif")
+    with pytest.raises(TaskError, match=r"deeper.tif: expected grey of 16 bits.*got 70000 to 70000"):
+        from_images(tmp_path)
+
+
+def test_grey_of_16_bits_is_resized_without_loss(tmp_path):
+    ramp = np.tile(np.arange(0, 400, 10, dtype=np.uint16), (40, 1))
+    Image.fromarray(ramp).save(tmp_path / "ramp.png")
+    small = module._pixels(tmp_path / "ramp.png", 10, 10, 1, True)[0]
+    np.testing.assert_allclose(small[0, 2:8], np.arange(10)[2:8] * 40 + 15, atol=1)
+
+
+def png_of_16_bit_colours(values):
+    """A PNG file of shape (height, width, 3): Pillow cannot write one."""
+
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    header = struct.pack(">IIBBBBB", values.shape[1], values.shape[0], 16, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
+
+
+def test_colours_of_16_bits_that_would_be_lost_are_refused(tmp_path):
+    values = np.arange(8 * 8 * 3, dtype=np.uint16).reshape(8, 8, 3)
+    (tmp_path / "dark.png").write_bytes(png_of_16_bit_colours(values))
+    (tmp_path / "bright.png").write_bytes(png_of_16_bit_colours(values * 300))
+    with pytest.raises(TaskError, match=r"dark.png: of its colours of 16 bits the upper 8 are read"):
+        module._pixels(tmp_path / "dark.png", 8, 8, 3, False)
+    assert (
+        module._pixels(tmp_path / "bright.png", 8, 8, 3, False) == (values * 300 >> 8).transpose(2, 0, 1)
+    ).all()
+
+
+def drawing(ink, background=None):
+    """A bar of ink on nothing."""
+    picture = Image.new("RGBA", (8, 8), (*ink, 0))
+    picture.paste((*ink, 255), (2, 0, 4, 8))
+    return picture
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "RGB"])
+def test_ink_on_nothing_is_seen_on_white(tmp_path, mode):
+    picture = drawing((0, 0, 0))
+    options = {}
+    if mode == "P":
+        picture = picture.convert("RGBA").quantize(8)
+        options = {} if "transparency" in picture.info else {"transparency": 0}
+    elif mode == "RGB":  # one colour stands for nothing
+        picture = Image.alpha_composite(Image.new("RGBA", (8, 8), (1, 2, 3, 255)), picture).convert("RGB")
+        options = {"transparency": (1, 2, 3)}
+    else:
+        picture = picture.convert(mode)
+    picture.save(tmp_path / "ink.png", **options)
+    expected = np.full((8, 8), 255)
+    expected[:, 2:4] = 0
+    assert (module._pixels(tmp_path / "ink.png", 8, 8, 1, False)[0] == expected).all()
+    assert (module._pixels(tmp_path / "ink.png", 8, 8, 3, False) == expected).all()
+
+
+def test_what_cannot_be_seen_on_white_is_refused_and_the_opaque_is_as_it_was(tmp_path):
+    drawing((255, 255, 255)).save(tmp_path / "white.png")
+    with pytest.raises(TaskError, match=r"white.png: white on nothing.*another background"):
+        module._pixels(tmp_path / "white.png", 8, 8, 3, False)
+    Image.new("RGBA", (8, 8), (255, 255, 255, 255)).save(tmp_path / "blank.png")
+    assert (module._pixels(tmp_path / "blank.png", 8, 8, 3, False) == 255).all()
+    colours = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
+    Image.fromarray(colours).convert("RGBA").save(tmp_path / "opaque.png")
+    assert (module._pixels(tmp_path / "opaque.png", 8, 8, 3, False) == colours.transpose(2, 0, 1)).all()
+    fill(tmp_path / "all")
+    assert "white" not in from_images(tmp_path / "all").preprocessing.note
+    drawing((0, 0, 0)).save(tmp_path / "all" / "cat" / "ink.png")
+    assert "laid on white" in from_images(tmp_path / "all").preprocessing.note
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_photograph_on_its_side_has_the_size_that_is_seen(tmp_path, suffix, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    for index in range(10):
+        path = tmp_path / "ab"[index % 2] / f"{index}.{suffix}"
+        path.parent.mkdir(exist_ok=True)
+        Image.new("RGB", (20, 40), (index, 0, 0)).save(path, exif=exif)
+    assert from_images(tmp_path).input_shape == ((3, 20, 40) if orientation >= 5 else (3, 40, 20))
 
 
 def test_photographs_are_turned_upright(tmp_path):
@@ -74,7 +179,7 @@ def test_photographs_are_turned_upright(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 3  # upside down
     Image.fromarray(pixels).save(tmp_path / "turned.png", exif=exif)
-    assert module._pixels(tmp_path / "turned.png", 4, 4, 1)[0, 3, 0] == 255
+    assert module._pixels(tmp_path / "turned.png", 4, 4, 1, False)[0, 3, 0] == 255
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,10 @@
 import collections
+import contextlib
 import io
 import os
 import pickle
+import resource
+import struct
 import subprocess
 
 import numpy as np
@@ -131,3 +134,21 @@ def test_numbers_of_numpy_are_read_as_pythons_where_allowed(protocol):
 def test_where_only_numbers_are_allowed_arrays_are_refused():
     with pytest.raises(TaskError, match="which is refused"):
         load_plain(io.BytesIO(pickle.dumps(np.zeros(2), protocol=2)), "the file", NUMBERS)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x80\x02Kr" + b"r" + struct.pack("<I", 2**27) + b".",  # a memo of so many places
+        *(
+            b"\x80\x05" + code + struct.pack("<Q", 2**31) + b"."
+            for code in (b"\x8e", b"\x8d", b"\x95", b"\x96")
+        ),
+        b"\x80\x02T" + struct.pack("<I", 2**31 - 1) + b".",
+    ],
+)
+def test_a_few_bytes_take_no_memory(content):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with contextlib.suppress(TaskError):
+        load(content)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**18  # in KiB

@@ -151,3 +151,42 @@ def test_what_cannot_be_learned_from_is_refused(dataset, message, in_memory):
 def test_more_than_inputs_and_targets_is_refused():
     with pytest.raises(TaskError, match="got 3 tensors"):
         from_dataset(TensorDataset(*[torch.zeros(9, 2)] * 3))
+
+
+def test_items_of_another_byte_order_are_read_each_time():
+    data = [(x.numpy().astype(">f4"), y) for x, y in items()]
+    lazy, plain = from_dataset(Listed(data)), from_dataset(Listed(items()))
+    assert torch.equal(stacked(lazy.train)[0], stacked(plain.train)[0])
+
+
+def test_masked_items_are_named():
+    data = items(shape=(3,))
+    data[4] = (np.ma.array([1.0, 2.0, 3.0], mask=[False, True, False]), 0)
+    with pytest.raises(TaskError, match=r"item 4: expected no gaps, but entry \(1,\) is masked"):
+        from_dataset(Listed(data))
+    data[4] = (data[5][0], np.ma.masked)
+    with pytest.raises(TaskError, match="target of example 4 is missing"):
+        from_dataset(Listed(data))
+
+
+def test_a_class_that_no_item_has_can_be_left_out():
+    dataset = Listed(items(labels=3))
+    dataset.classes = ["a", "b", "c", "d"]
+    with pytest.raises(TaskError, match="class 'd' has 0 examples"):
+        from_dataset(dataset)
+    task = from_dataset(dataset, classes=dict(enumerate(dataset.classes[:3])))
+    assert (task.classes, task.outputs) == (("a", "b", "c"), 3)
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_items_may_be_symbols(in_memory):
+    data = [(torch.arange(index, index + 5), index % 4) for index in range(40)]
+    task = from_dataset(Listed(data), symbols=True, in_memory=in_memory)
+    assert task.has_symbols
+    assert task.preprocessing.symbols == 44
+    inputs, _ = stacked(task.train)
+    assert inputs.dtype == torch.int64
+    assert set(map(tuple, inputs.tolist())) <= {tuple(range(i, i + 5)) for i in range(40)}
+    data[3] = (torch.tensor([0, 1, -2, 3, 4]), 3)
+    with pytest.raises(TaskError, match="-2 as the smallest"):
+        from_dataset(Listed(data), symbols=True, in_memory=in_memory)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from torch import nn
 
@@ -43,7 +43,8 @@ def baseline(task: Learnable | Sequence[int], outputs: int | None = None) -> Spa
       al. 2017, arXiv:1611.06455, then a global average and a linear layer.
     - Vector: a perceptron of two hidden layers of 128 with ReLU.
     - Symbols: a long short-term memory (Hochreiter & Schmidhuber 1997) of 128 units on vectors of 64; only for a task
-      that says `has_symbols`.
+      that says `has_symbols`. Where one thing is told of a whole row of symbols, the mean of their vectors and two
+      layers, in the manner of fastText (Joulin et al. 2016, arXiv:1607.01759).
 
     Args:
         task: A task, or the shape of one input: (features,), (channels, length) or (channels, height, width).
@@ -64,6 +65,15 @@ def baseline(task: Learnable | Sequence[int], outputs: int | None = None) -> Spa
             "baseline: expected the number of outputs beside an input shape, got none; or give a task"
         )
     shape = check_shape("baseline", input_shape, outputs, [1] if has_symbols else AXES)
+    if has_symbols and len(getattr(task, "output_shape", ())) == 1:
+        symbols = cast("Any", task).preprocessing.symbols
+        mean = layer(nn.EmbeddingBag, symbols, _SYMBOL_FEATURES)
+        hidden = [
+            layer(nn.Linear, _SYMBOL_FEATURES, _HIDDEN),
+            layer(nn.ReLU),
+            layer(nn.Linear, _HIDDEN, outputs),
+        ]
+        return Space(layer(nn.Sequential, mean, *hidden), name="baseline")
     if has_symbols:
         return Space(layer(LSTMNetwork, outputs, _SYMBOL_FEATURES, _HIDDEN), name="baseline")
     network = {1: _vector, 2: _sequence, 3: _image}[len(shape)](shape, outputs)

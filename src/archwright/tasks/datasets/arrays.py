@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from decimal import Decimal
+from numbers import Real
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 import torch
@@ -17,16 +20,33 @@ from archwright.tasks.classification import Classification
 from archwright.tasks.preprocessing import Preprocessing, fit_inputs, fit_targets, row_moments
 from archwright.tasks.regression import Regression
 from archwright.tasks.splits import Parts, divide
-from archwright.tasks.targets import CLASSIFICATION, Targets, as_array, read_targets
+from archwright.tasks.targets import CLASSIFICATION, Classes, Targets, as_array, is_missing, read_targets
 from archwright.tasks.task import Split, Task
 from archwright.tasks.views import ImageDataset
 
-__all__ = ["Part", "from_arrays", "join", "make_preprocessing", "make_task_of_parts"]
+__all__ = ["Part", "Told", "count_symbols", "from_arrays", "join", "make_preprocessing", "make_task_of_parts"]
 
 Part = tuple[Any, Any]
 """Inputs and targets of a part that is given."""
 
 DIMENSIONS = "(examples, features), (examples, channels, length) or (examples, channels, height, width)"
+
+
+class Told(TypedDict, total=False):
+    """What else is known of the data, for the model card and the report."""
+
+    features: Sequence[str]
+    target: str
+    note: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    features: Sequence[str] = ()
+    target: str = ""
+    note: str = ""
+    origin: str = "given"
 
 
 def from_arrays(
@@ -36,14 +56,12 @@ def from_arrays(
     validation: float | Part = 0.2,
     test: float | Part = 0.2,
     kind: str | None = None,
-    classes: Sequence[str] = (),
-    features: Sequence[str] = (),
-    target: str = "",
+    classes: Classes = (),
     seed: int = 0,
     name: str = "arrays",
     standardize: bool = True,
-    note: str = "",
-    origin: str = "given",
+    symbols: bool | int = False,
+    **told: Unpack[Told],
 ) -> Task:
     """A task from arrays, tensors, lists or frames.
 
@@ -52,26 +70,29 @@ def from_arrays(
 
     Args:
         inputs: Shape (examples, features), (examples, channels, length) or (examples, channels, height,
-            width).
+            width); of symbols (examples, steps).
         targets: N labels, or numbers of shape (N,) or (N, outputs).
         validation: Share of the examples for validation, or (inputs, targets) to use.
         test: Share of the examples for test, or (inputs, targets) to use.
         kind: "classification" or "regression". None infers it: strings, booleans, integers with at most 20
             different values and the integers 0 to k-1 with at least 10 examples each are labels; all else is
             amounts.
-        classes: Names of the classes. Integer labels are positions in it.
-        features: Names of the features, for the model card.
-        target: Name of what is learned, for the model card.
+        classes: Names of the classes. Integer labels are positions in it; a dict gives the label of each name,
+            `{0: "cat", 2: "dog"}`.
         seed: Seed of the division. Classes are divided in their proportions.
         name: What to call the task.
-        standardize: False leaves inputs and targets as they are.
-        note: What a raw input is, for the model card.
-        origin: Where given parts come from, for the report: "given", "official".
+        standardize: False leaves the values of inputs and targets as they are, as 32-bit floats.
+        symbols: Inputs are numbers of symbols, such as the words of a text or categories, which a network looks
+            up in an `nn.Embedding`: they stay whole numbers, of type int64. A number says how many there are;
+            True takes the largest that occurs. The task's `preprocessing.symbols` has it.
+        **told: `features`, names of the features; `target`, name of what is learned; `note`, what a raw input
+            is: for the model card. `origin`, where given parts come from ("given", "official"), for the report.
 
     Raises:
-        TaskError: When the data cannot be learned from as it stands: NaN, a missing label, one class only, a
-            shape that is none of those above.
+        TaskError: When the data cannot be learned from as it stands: NaN, a masked or missing value, one class
+            only, a shape that is none of those above, symbols that are no whole numbers >= 0.
     """
+    known_of = _Told(**told)
     data, labels, given = join((inputs, targets), validation, test)
     if data.ndim == 4 and data.shape[-1] in (3, 4) and data.shape[1] > 4:
         warnings.warn(
@@ -88,24 +109,27 @@ def from_arrays(
         validation=0.0 if isinstance(validation, tuple | list) else validation,
         test=0.0 if isinstance(test, tuple | list) else test,
         seed=seed,
-        origin=origin,
+        origin=known_of.origin,
     )
-    if features and len(features) != data.shape[1]:
-        raise TaskError(f"features: expected {data.shape[1]} names, one a feature, got {len(features)}")
+    if known_of.features and len(known_of.features) != data.shape[1]:
+        raise TaskError(
+            f"features: expected {data.shape[1]} names, one a feature, got {len(known_of.features)}"
+        )
     preprocessing = make_preprocessing(
         data.shape[1:],
         row_moments(data[parts.train]) if standardize else None,
         known.values[parts.train],
         known.kind,
-        features=tuple(map(str, features)),
-        target=target,
-        note=note,
+        features=tuple(map(str, known_of.features)),
+        target=known_of.target,
+        note=known_of.note,
+        symbols=count_symbols(data, symbols),
     )
     prepared = prepare_targets(known, preprocessing)
 
     def part(rows: NDArray[Any]) -> Dataset[Any]:
         chosen = torch.from_numpy(np.ascontiguousarray(data[rows]))
-        if data.dtype == np.uint8 and data.ndim == 4:
+        if data.dtype == np.uint8 and data.ndim == 4 and not symbols:
             return ImageDataset(chosen, prepared[rows], preprocessing)
         return TensorDataset(_prepare(chosen, preprocessing), prepared[rows])
 
@@ -169,6 +193,8 @@ def read_inputs(raw: Any, what: str = "inputs") -> NDArray[Any]:
         TaskError: When they are not finite real numbers of a known shape.
     """
     data = as_array(raw, what)
+    if data.dtype.kind == "O":
+        data = _numbers(data, what)
     if data.dtype.kind not in "biuf":
         raise TaskError(
             f"{what}: expected real numbers, got the type {data.dtype}; encode text and categories as numbers"
@@ -191,6 +217,21 @@ def read_inputs(raw: Any, what: str = "inputs") -> NDArray[Any]:
     return data
 
 
+def _numbers(data: NDArray[Any], what: str) -> NDArray[Any]:
+    """The numbers of an array of objects, as a frame with columns of several types becomes, in 64 bits."""
+    flat = data.ravel().tolist()
+    for number, value in enumerate(flat):
+        if not isinstance(value, Real | Decimal | np.bool_):
+            if not is_missing(value):
+                place = tuple(map(int, np.unravel_index(number, data.shape)))
+                raise TaskError(
+                    f"{what}: expected real numbers, got {value!r} at example {place[0]}, position {place[1:]}; encode "
+                    "text and categories as numbers"
+                )
+            flat[number] = np.nan
+    return np.array(flat, np.float64).reshape(data.shape)
+
+
 def make_preprocessing(
     input_shape: tuple[int, ...],
     moments: tuple[NDArray[Any], NDArray[Any]] | None,
@@ -200,6 +241,7 @@ def make_preprocessing(
     features: tuple[str, ...] = (),
     target: str = "",
     note: str = "",
+    symbols: int = 0,
 ) -> Preprocessing:
     """The preprocessing that fits the training part.
 
@@ -211,14 +253,40 @@ def make_preprocessing(
         features: Names of the features.
         target: Name of what is learned.
         note: What a raw input is.
+        symbols: How many symbols inputs are numbers of, which are left as they are; 0 where they are amounts.
     """
-    channels = input_shape[0]
-    inputs = ((0.0,) * channels, (1.0,) * channels) if moments is None else fit_inputs(*moments)
+    channels = 0 if symbols else input_shape[0]
+    inputs = ((0.0,) * channels, (1.0,) * channels)
+    if moments is not None and not symbols:
+        inputs = fit_inputs(*moments)
     outputs: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
     if kind != CLASSIFICATION:
         columns = targets.shape[1]
         outputs = ((0.0,) * columns, (1.0,) * columns) if moments is None else fit_targets(targets)
-    return Preprocessing(tuple(input_shape), *inputs, *outputs, features=features, target=target, note=note)
+    return Preprocessing(
+        tuple(input_shape), *inputs, *outputs, features=features, target=target, note=note, symbols=symbols
+    )
+
+
+def count_symbols(data: NDArray[Any], symbols: bool | int, what: str = "inputs") -> int:
+    """How many symbols inputs are numbers of: as many as is said, or the largest and one; 0 where they are amounts.
+
+    Raises:
+        TaskError: When they are no whole numbers from 0, or one is not below the number that was said.
+    """
+    if symbols is False:
+        return 0
+    if data.dtype.kind not in "iu" or data.min() < 0:
+        raise TaskError(
+            f"{what}: expected symbols as whole numbers from 0, got the type {data.dtype} and {data.min()} as the "
+            "smallest; number them from 0, as np.unique(x, return_inverse=True) does"
+        )
+    count = int(data.max()) + 1
+    if symbols is not True and count > symbols:
+        raise TaskError(
+            f"{what}: expected symbols from 0 to {symbols - 1}, got {count - 1}; give symbols={count}"
+        )
+    return count if symbols is True else symbols
 
 
 def prepare_targets(targets: Targets, preprocessing: Preprocessing) -> Tensor:
@@ -248,8 +316,9 @@ def make_task_of_parts(
         preprocessing: How they are prepared.
     """
     train, validation, test = part(parts.train), part(parts.validation), part(parts.test)
+    task: Task
     if targets.kind == CLASSIFICATION:
-        return Classification(
+        task = Classification(
             name,
             train=train,
             validation=validation,
@@ -258,9 +327,12 @@ def make_task_of_parts(
             split=split,
             preprocessing=preprocessing,
         )
-    return Regression(
-        name, train=train, validation=validation, test=test, split=split, preprocessing=preprocessing
-    )
+    else:
+        task = Regression(
+            name, train=train, validation=validation, test=test, split=split, preprocessing=preprocessing
+        )
+    task.has_symbols = preprocessing.symbols > 0
+    return task
 
 
 def _prepare(inputs: Tensor, preprocessing: Preprocessing) -> Tensor:

@@ -5,12 +5,17 @@ Krizhevsky 2009, "Learning multiple layers of features from tiny images".
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 import os
 import tarfile
+import zlib
 from collections.abc import Callable
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NoReturn, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +28,9 @@ from archwright.tasks.task import Task
 __all__ = ["cifar10", "cifar100"]
 
 PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"
+_MOST, _LARGEST, _WHOLE = 100, 2**28, 2**29
+"""Files of an archive, bytes read at once and in all: the official ones have 8 files of 190 million bytes at most."""
+
 NOTE = "RGB pixels from 0 to 255"
 
 
@@ -128,9 +136,13 @@ def _open(given: str | Path | None, archive: str, folder: str, stack: ExitStack)
 
         return from_folder
     try:
-        packed = stack.enter_context(tarfile.open(path))  # noqa: SIM115
-        members = {Path(member.name).name: member for member in packed if member.isfile()}
-    except (tarfile.TarError, EOFError, OSError) as error:
+        unpacked = _unpacked(path, stack)
+        packed = stack.enter_context(tarfile.TarFile(fileobj=cast("IO[bytes]", unpacked)))
+        found = list(islice(packed, _MOST + 1))
+        if len(found) > _MOST:
+            unpacked.refuse()
+        members = {Path(member.name).name: member for member in found if member.isfile()}
+    except (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError) as error:
         raise TaskError(f"{path}: expected {archive} of {PAGE}, but it cannot be read: {error}") from error
 
     def from_archive(name: str) -> dict[str, Any]:
@@ -140,6 +152,45 @@ def _open(given: str | Path | None, archive: str, folder: str, stack: ExitStack)
         return _load(file, f"{path}: {name}")
 
     return from_archive
+
+
+def _unpacked(path: Path, stack: ExitStack) -> _Bounded:
+    """The content of a file that may be compressed, within bounds: a small file can unpack to any size."""
+    with path.open("rb") as file:
+        start = file.read(6)
+    openers: dict[bytes, Callable[..., Any]] = {
+        b"\x1f\x8b": gzip.open,
+        b"BZh": bz2.open,
+        b"\xfd7zXZ": lzma.open,
+    }
+    for magic, opener in openers.items():
+        if start.startswith(magic):
+            return _Bounded(stack.enter_context(opener(path, "rb")), path)
+    return _Bounded(stack.enter_context(path.open("rb")), path)
+
+
+class _Bounded:
+    """A file that is read neither in larger pieces nor further than the official archives need."""
+
+    def __init__(self, file: Any, path: Path) -> None:
+        self._file, self._path = file, path
+        self.tell = file.tell
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= _LARGEST or self.tell() > _WHOLE:
+            self.refuse()
+        return bytes(self._file.read(size))
+
+    def seek(self, place: int, whence: int = 0) -> int:
+        if place > _WHOLE:
+            self.refuse()
+        return int(self._file.seek(place, whence))
+
+    def refuse(self) -> NoReturn:
+        raise TaskError(
+            f"{self._path}: expected an archive that unpacks to at most {_WHOLE >> 20} MiB in {_MOST} files, but it is "
+            "larger; it is not the official one, get that again"
+        )
 
 
 def _find(given: str | Path | None, archive: str, folder: str) -> Path:

@@ -13,11 +13,14 @@ from numpy.typing import NDArray
 
 from archwright.errors import TaskError, did_you_mean
 from archwright.tasks.datasets.arrays import from_arrays
+from archwright.tasks.targets import REGRESSION, Classes, looks_like_labels
 from archwright.tasks.task import Task
 
 __all__ = ["from_csv"]
 
 SEPARATORS = (",", ";", "\t", "|")
+
+_OPTIONS: Any = {"index_col": False, "encoding": "utf-8-sig", "low_memory": False, "compression": None}
 
 
 def from_csv(
@@ -28,7 +31,7 @@ def from_csv(
     validation: float | str | Path = 0.2,
     test: float | str | Path = 0.2,
     kind: str | None = None,
-    classes: Sequence[str] = (),
+    classes: Classes = (),
     separator: str | None = None,
     seed: int = 0,
     name: str | None = None,
@@ -39,12 +42,13 @@ def from_csv(
     Args:
         path: The file, in UTF-8. Its first line names the columns.
         target: The column to be predicted. Text, booleans, integers with at most 20 different values and the
-            integers 0 to k-1 with at least 10 examples each are classes; other numbers are amounts.
+            integers 0 to k-1 with at least 10 examples each are classes; other numbers are amounts. Classes
+            are told apart as they are written: 007, 07 and 7 are three.
         drop: Columns to leave out.
         validation: Share of the rows for validation, or a file of the same columns.
         test: Share of the rows for test, or a file of the same columns.
         kind: "classification" or "regression"; None infers it.
-        classes: Names of the classes. Integer labels are positions in it.
+        classes: Names of the classes. Integer labels are positions in it; a dict gives the label of each name.
         separator: What stands between columns; None takes the one of `,`, `;`, tab and `|` that makes most of
             the header.
         seed: Seed of the division.
@@ -56,23 +60,24 @@ def from_csv(
             target. Names the column and the row, counted from 1 below the header.
     """
     path = Path(path)
-    features, inputs, targets = _read(path, target, drop, separator)
-
-    def given(part: float | str | Path) -> Any:
-        if not isinstance(part, str | Path):
-            return part
-        names, numbers, labels = _read(Path(part), target, drop, separator)
+    files = [path, *(Path(part) for part in (validation, test) if isinstance(part, str | Path))]
+    tables = [_read(file, target, drop, separator) for file in files]
+    features = tables[0][0]
+    for file, (names, _, _) in zip(files, tables, strict=True):
         if names != features:
             differs = sorted(set(names) ^ set(features))
             told = f"not both have {', '.join(differs)}" if differs else "they come in another order"
-            raise TaskError(f"{part}: expected the same columns as {path.name}, but {told}")
-        return numbers, labels
-
+            raise TaskError(f"{file}: expected the same columns as {path.name}, but {told}")
+    labels = [column for _, _, column in tables]
+    if kind != REGRESSION:
+        labels = _as_written(labels, files, target, separator, bool(kind or classes), bool(classes))
+    parts = iter([(numbers, column) for (_, numbers, _), column in zip(tables, labels, strict=True)])
+    inputs, targets = next(parts)
     return from_arrays(
         inputs,
         targets,
-        validation=given(validation),
-        test=given(test),
+        validation=next(parts) if isinstance(validation, str | Path) else validation,
+        test=next(parts) if isinstance(test, str | Path) else test,
         kind=kind,
         classes=classes,
         features=features,
@@ -97,7 +102,7 @@ def _read(
             # index_col=False: else rows longer than the header silently make the first column an index. With
             # it, what is too long is cut off with this warning.
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(path, sep=separator, index_col=False, encoding="utf-8-sig", low_memory=False)
+            frame = pd.read_csv(path, sep=separator, **_OPTIONS)
     except (pd.errors.ParserError, pd.errors.ParserWarning, UnicodeDecodeError, OSError) as error:
         raise TaskError(
             f"{path}: expected rows of {len(header)} values in UTF-8, as the header has, but: {error}"
@@ -113,6 +118,36 @@ def _read(
     labels = frame[target].to_numpy()
     columns = [_numbers(path, column, frame[column]) for column in names]
     return names, np.stack(columns, axis=1), labels
+
+
+def _as_written(
+    columns: list[NDArray[Any]],
+    files: list[Path],
+    target: str,
+    separator: str | None,
+    as_labels: bool,
+    named: bool,
+) -> list[NDArray[Any]]:
+    """Labels as texts where numbers would lose what tells them apart, as 007 and 7, or their zeros."""
+    import pandas as pd
+
+    numeric = {column.dtype.kind in "iuf" for column in columns}
+    if numeric == {False}:
+        return columns
+    if numeric == {True} and not (as_labels or looks_like_labels(np.concatenate(columns))):
+        return columns
+    texts = []
+    for file in files:
+        header, mark = _header(file, separator)
+        column = pd.read_csv(file, sep=mark, usecols=[header.index(target)], dtype=str, **_OPTIONS).iloc[:, 0]
+        texts.append(column.str.strip().to_numpy())
+    if numeric == {True}:
+        numbers, written = np.concatenate(columns), set(np.concatenate(texts).tolist())
+        merged = len(written) > len(np.unique(numbers))
+        padded = numbers.dtype.kind in "iu" and not named and written != set(map(str, numbers.tolist()))
+        if not merged and not padded:
+            return columns
+    return texts
 
 
 def _header(path: Path, separator: str | None) -> tuple[list[str], str]:
@@ -132,8 +167,7 @@ def _header(path: Path, separator: str | None) -> tuple[list[str], str]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines:
             first = next((line for line in lines if line.strip()), "")
-            widths = {mark: len(next(csv.reader([first], delimiter=mark), [])) for mark in SEPARATORS}
-            chosen = separator or max(SEPARATORS, key=lambda mark: widths[mark])
+            chosen = separator or max(SEPARATORS, key=lambda mark: _width(first, mark))
             lines.seek(0)
             header = next((row for row in csv.reader(lines, delimiter=chosen) if row), [])
     except UnicodeDecodeError as error:
@@ -147,6 +181,14 @@ def _header(path: Path, separator: str | None) -> tuple[list[str], str]:
     if not header:
         raise TaskError(f"{path}: expected a header and rows, but the file is empty")
     return header, chosen
+
+
+def _width(line: str, separator: str) -> int:
+    """How many columns a header has; 0 where a separator leaves a piece longer than any name."""
+    try:
+        return len(next(csv.reader([line], delimiter=separator), []))
+    except csv.Error:
+        return 0
 
 
 def _check_header(path: Path, header: list[str], target: str, drop: Sequence[str]) -> None:

@@ -34,6 +34,14 @@ DEFAULT_SIZE = 32
 LARGEST_KEPT = 64
 """Images of one size, at most this many pixels wide and high, keep it."""
 
+_ORIENTATION = 0x0112
+_ON_ITS_SIDE = (5, 6, 7, 8)
+"""Values of EXIF's orientation that exchange height and width."""
+
+_DEEPEST = 65535
+_FEWEST_LEVELS = 16
+"""Levels that colours of 16 bits must leave in the 8 bits that Pillow reads of them."""
+
 MEMORY = 4 * 2**30
 """Bytes of pixels that are loaded at most."""
 
@@ -55,7 +63,8 @@ def from_images(
 
     Files are taken in the order of their names, from subfolders of a class too; files that are no images by
     their name, and those that begin with a dot, are passed over. Photographs are turned upright as their file
-    says.
+    says; what is transparent is laid on white; of an animation the first picture is taken. Where any image is grey
+    of 16 bits, all pixels are numbers from 0 to 65535, else from 0 to 255.
 
     Args:
         folder: The folder. Where it has nothing but folders named `train` and `test` or `val`, these are the
@@ -67,24 +76,26 @@ def from_images(
         test: Share of the images for test, where there is no folder of them.
         seed: Seed of the division.
         name: What to call the task; None takes the folder's name.
-        standardize: False leaves pixels as numbers from 0 to 255.
+        standardize: False leaves pixels as the numbers they are.
 
     Raises:
-        TaskError: When a class is empty, there are fewer than two, or a file cannot be read. Names it.
+        TaskError: When a class is empty, there are fewer than two, or a file cannot be read, or holds what would be
+            lost. Names it.
     """
     folder = Path(folder)
     listings = _parts(folder)
     files = [file for listing in listings.values() for file in listing]
-    shapes, colorful = _survey([path for path, _ in files])
+    shapes, kinds = _survey([path for path, _ in files])
+    deep = "deep" in kinds
     height, width = _size(size, shapes)
-    channels = 3 if (colorful if color is None else color) else 1
-    needed = len(files) * channels * height * width
+    channels = 3 if ("colourful" in kinds if color is None else color) else 1
+    needed = len(files) * channels * height * width * (4 if deep else 1)
     if needed > MEMORY:
         raise TaskError(
             f"{folder}: {len(files)} images of {height} x {width} take {needed / 2**30:.0f} GiB, more than "
             f"{MEMORY // 2**30}; use a smaller size=, or torchvision's ImageFolder with from_dataset"
         )
-    pixels = _load([path for path, _ in files], height, width, channels)
+    pixels = _load([path for path, _ in files], height, width, channels, deep)
     parts: dict[str, Any] = {}
     start = 0
     for part, listing in listings.items():
@@ -101,7 +112,8 @@ def from_images(
         seed=seed,
         name=folder.resolve().name if name is None else name,
         standardize=standardize,
-        note=f"{'RGB' if channels == 3 else 'grey'} pixels from 0 to 255, "
+        note=f"{'RGB' if channels == 3 else 'grey'} pixels from 0 to {_DEEPEST if deep else 255}, "
+        f"{'laid on white, ' if 'transparent' in kinds else ''}"
         f"resized to {height} x {width} (bilinear) where they are larger or smaller",
         origin="official",
     )
@@ -167,20 +179,25 @@ def _list(folder: Path, classes: Sequence[Path]) -> Listing:
     return listing
 
 
-def _survey(paths: Sequence[Path]) -> tuple[set[tuple[int, int]], bool]:
-    """The sizes (height, width) that occur and whether any image has colours, from the headers alone."""
-    from PIL import Image
+def _survey(paths: Sequence[Path]) -> tuple[set[tuple[int, int]], set[str]]:
+    """The sizes (height, width) that occur, upright, and whether any is colourful, deep, transparent; from headers."""
+    from PIL import Image, ImageOps
 
     sizes: set[tuple[int, int]] = set()
-    colorful = False
+    kinds: set[str] = set()
     for path in paths:
         try:
             with Image.open(path) as image:
-                sizes.add((image.height, image.width))
-                colorful = colorful or not _is_grey(image.mode)
+                if image.getexif().get(_ORIENTATION, 1) in _ON_ITS_SIDE:
+                    sizes.add(ImageOps.exif_transpose(image).size[::-1])
+                else:
+                    sizes.add(image.size[::-1])
+                kinds |= {"colourful"} if not _is_grey(image.mode) else set()
+                kinds |= {"deep"} if image.mode.startswith("I") else set()
+                kinds |= {"transparent"} if _is_transparent(image) else set()
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise _unreadable(path, error) from error
-    return sizes, colorful
+    return sizes, kinds
 
 
 def _is_grey(mode: str) -> bool:
@@ -203,12 +220,12 @@ def _size(size: int | tuple[int, int] | None, found: set[tuple[int, int]]) -> tu
     return sides[0], sides[1]
 
 
-def _load(paths: Sequence[Path], height: int, width: int, channels: int) -> NDArray[Any]:
-    """The pixels of all files, shape (N, channels, height, width), type uint8."""
-    pixels = np.empty((len(paths), channels, height, width), np.uint8)
+def _load(paths: Sequence[Path], height: int, width: int, channels: int, deep: bool) -> NDArray[Any]:
+    """The pixels of all files, shape (N, channels, height, width): bytes, or 32-bit floats where any has 16 bits."""
+    pixels = np.empty((len(paths), channels, height, width), np.float32 if deep else np.uint8)
 
     def load(index: int) -> None:
-        pixels[index] = _pixels(paths[index], height, width, channels)
+        pixels[index] = _pixels(paths[index], height, width, channels, deep)
 
     # Decoding is done outside of Python's lock.
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as threads:
@@ -216,24 +233,68 @@ def _load(paths: Sequence[Path], height: int, width: int, channels: int) -> NDAr
     return pixels
 
 
-def _pixels(path: Path, height: int, width: int, channels: int) -> NDArray[Any]:
+def _pixels(path: Path, height: int, width: int, channels: int, deep: bool) -> NDArray[Any]:
     """The pixels of one file, shape (channels, height, width)."""
     from PIL import Image, ImageOps
 
     try:
         with Image.open(path) as opened:
+            raw_modes = str(opened.tile)
             image = ImageOps.exif_transpose(opened)
             if image.mode == "F":
                 raise TaskError(f"{path}: expected pixels of 8 or 16 bits, got floats; convert it to PNG")
             if image.mode.startswith("I"):
-                # Pillow cuts 16-bit grey off at 255 rather than scaling it.
-                image = Image.fromarray(
-                    (np.asarray(image).astype(np.int64).clip(0, 65535) >> 8).astype(np.uint8)
-                )
-            image = image.convert("RGB" if channels == 3 else "L")
+                bands = [_grey_of_16_bits(path, image)]
+            else:
+                image = _on_white(path, image).convert("RGB" if channels == 3 else "L")
+                if ";16" in raw_modes and len(np.unique(np.asarray(image))) < _FEWEST_LEVELS:
+                    raise TaskError(
+                        f"{path}: of its colours of 16 bits the upper 8 are read, which hardly differ; scale them up, "
+                        "or read the files yourself and use from_arrays"
+                    )
+                bands = list(image.split())
+                if deep:
+                    factor = _DEEPEST / 255
+                    bands = [Image.fromarray(np.asarray(band, np.float32) * factor) for band in bands]
             if image.size != (width, height):
-                image = image.resize((width, height), Image.Resampling.BILINEAR)
-            array = np.asarray(image)
+                bands = [band.resize((width, height), Image.Resampling.BILINEAR) for band in bands]
+            array = np.stack([np.asarray(band) for band in bands])
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise _unreadable(path, error) from error
-    return array.transpose(2, 0, 1) if channels == 3 else array[np.newaxis]
+    return np.broadcast_to(array, (channels, height, width))
+
+
+def _grey_of_16_bits(path: Path, image: Any) -> Any:
+    """Grey as floats from 0 to 65535."""
+    from PIL import Image
+
+    values = np.asarray(image).astype(np.int64)
+    if values.min() < 0 or values.max() > _DEEPEST or "transparency" in image.info:
+        raise TaskError(
+            f"{path}: expected grey of 16 bits, from 0 to {_DEEPEST} without transparency, got {values.min()} to "
+            f"{values.max()}; convert it to PNG of 8 or 16 bits"
+        )
+    return Image.fromarray(values.astype(np.float32))
+
+
+def _on_white(path: Path, image: Any) -> Any:
+    """An image without transparency: what is seen of it on white."""
+    from PIL import Image
+
+    if not _is_transparent(image):
+        return image
+    image = image.convert("RGBA")
+    seen = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    if _is_constant(seen) and not _is_constant(image.getchannel("A")):
+        raise TaskError(
+            f"{path}: white on nothing, which cannot be seen on white; draw it on another background"
+        )
+    return seen
+
+
+def _is_transparent(image: Any) -> bool:
+    return image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info
+
+
+def _is_constant(image: Any) -> bool:
+    return all(low == high for low, high in np.ravel(image.getextrema()).reshape(-1, 2))

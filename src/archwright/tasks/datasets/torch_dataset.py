@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from torch.utils.data import ConcatDataset, Dataset, IterableDataset, TensorData
 
 from archwright.errors import TaskError
 from archwright.tasks.datasets.arrays import (
+    count_symbols,
     from_arrays,
     make_preprocessing,
     make_task_of_parts,
@@ -21,7 +21,7 @@ from archwright.tasks.datasets.arrays import (
 )
 from archwright.tasks.preprocessing import row_moments
 from archwright.tasks.splits import divide
-from archwright.tasks.targets import as_array, read_targets
+from archwright.tasks.targets import Classes, as_array, read_targets
 from archwright.tasks.task import Task
 from archwright.tasks.views import PreparedDataset
 
@@ -34,11 +34,12 @@ def from_dataset(
     validation: float | Dataset[Any] = 0.2,
     test: float | Dataset[Any] = 0.2,
     kind: str | None = None,
-    classes: Sequence[str] = (),
+    classes: Classes = (),
     seed: int = 0,
     name: str = "dataset",
     standardize: bool = True,
     in_memory: bool = False,
+    symbols: bool | int = False,
     note: str = "",
 ) -> Task:
     """A task from a torch dataset whose items are (input, target).
@@ -53,11 +54,13 @@ def from_dataset(
         validation: Share of the examples for validation, or a dataset to use.
         test: Share of the examples for test, or a dataset to use.
         kind: "classification" or "regression"; None infers it as `from_arrays` does.
-        classes: Names of the classes; empty takes the dataset's own `classes`, where it has them.
+        classes: Names of the classes, as for `from_arrays`; empty takes the dataset's own `classes`, where it has
+            them.
         seed: Seed of the division.
         name: What to call the task.
         standardize: False leaves inputs and targets as they are.
         in_memory: Keep all items in memory, which is faster.
+        symbols: Inputs are numbers of symbols and stay whole numbers; as for `from_arrays`.
         note: What a raw input is, for the model card.
 
     Raises:
@@ -79,10 +82,11 @@ def from_dataset(
             seed=seed,
             name=name,
             standardize=standardize,
+            symbols=symbols,
             note=note,
         )
     everything: Dataset[Any] = ConcatDataset([dataset, *given]) if given else dataset
-    shape, means, squares, labels = _scan(everything)
+    shape, means, squares, labels, count = _scan(everything, symbols)
     known = read_targets(labels, kind, classes)
     parts, split = divide(
         known,
@@ -98,6 +102,7 @@ def from_dataset(
         known.values[parts.train],
         known.kind,
         note=note,
+        symbols=count,
     )
     prepared = prepare_targets(known, preprocessing)
 
@@ -138,9 +143,11 @@ def _item(dataset: Any, index: int) -> tuple[NDArray[Any], Any]:
     return read_inputs(array[np.newaxis], f"item {index}, as a batch of one")[0], label
 
 
-def _scan(dataset: Any) -> tuple[tuple[int, ...], NDArray[Any], NDArray[Any], list[Any]]:
-    """Read every item once: the shape of an input, moments of all inputs, the raw targets."""
-    means, squares, labels = [], [], []
+def _scan(
+    dataset: Any, symbols: bool | int
+) -> tuple[tuple[int, ...], NDArray[Any], NDArray[Any], list[Any], int]:
+    """Read every item once: the shape of an input, moments of all inputs, the raw targets, how many symbols."""
+    means, squares, labels, count = [], [], [], 0
     shape: tuple[int, ...] | None = None
     for index in range(len(dataset)):
         array, label = _item(dataset, index)
@@ -150,9 +157,10 @@ def _scan(dataset: Any) -> tuple[tuple[int, ...], NDArray[Any], NDArray[Any], li
         means.append(mean)
         squares.append(square)
         labels.append(_plain(label))
+        count = max(count, count_symbols(array, symbols, f"item {index}"))
     if shape is None:
         raise TaskError("expected some examples, got an empty dataset")
-    return shape, np.concatenate(means), np.concatenate(squares), labels
+    return shape, np.concatenate(means), np.concatenate(squares), labels, count
 
 
 def _collect(dataset: Any, what: str) -> tuple[Any, Any]:
