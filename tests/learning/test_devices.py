@@ -6,7 +6,7 @@ import torch
 
 from archwright.errors import UsageError
 from archwright.learning import seeded
-from archwright.learning.devices import is_out_of_memory, make_fabric
+from archwright.learning.devices import devices_of, is_out_of_memory, make_fabric
 
 CPU = torch.device("cpu")
 
@@ -58,8 +58,6 @@ def test_what_counts_as_out_of_memory():
 @pytest.mark.parametrize(
     ("accelerator", "devices", "precision", "message"),
     [
-        ("cpu", 2, "32-true", "one index such as .0., got 2.*several trials side by side"),
-        ("cpu", [0, 1], "32-true", "one index"),
         ("cpu", 1, "fp16", "unknown precision 'fp16'. .*Known: .*bf16-mixed"),
         ("cuda0", 1, "32-true", "unknown accelerator 'cuda0'. Did you mean 'cuda'"),
         ("cpu", 1, "16-mixed", "precision='16-mixed'.*not supported on CPU"),
@@ -74,3 +72,13 @@ def test_what_cannot_be_used_is_refused(accelerator, devices, precision, message
 def test_a_device_that_is_not_there_is_refused():
     with pytest.raises(UsageError, match=r"cannot train with accelerator='cuda'.*not available"):
         make_fabric("cuda", 1, "32-true")
+
+
+def test_the_devices_of_ranks():
+    assert devices_of(1, "cuda") == [1]
+    assert devices_of(2, "cuda") == [[0], [1]]
+    assert devices_of([3], "cuda") == [[3]]
+    assert devices_of(3, "cpu") == [1, 1, 1]
+    for wrong in (0, -1, True, [], ["0"], "2", None, 1.5):
+        with pytest.raises(UsageError, match="a number of devices, or a list of indices"):
+            devices_of(wrong if wrong is not True else "True", "cpu")

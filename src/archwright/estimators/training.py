@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, final
 
 import torch
@@ -12,18 +11,19 @@ from torch import nn
 
 from archwright.errors import BuildError, TaskError, TrialError, UsageError, did_you_mean
 from archwright.estimators.estimator import Estimator
-from archwright.learning.best import BestEpoch
+from archwright.estimators.progress import TrialProgress
 from archwright.learning.checks import check_recipe
-from archwright.learning.devices import is_out_of_memory, make_fabric
+from archwright.learning.devices import devices_of, is_out_of_memory, make_fabric
 from archwright.learning.plain import PlainStep
 from archwright.learning.precision import prepare
-from archwright.learning.randomness import Randomness, Seeds
+from archwright.learning.randomness import Randomness, Seeds, seeded
+from archwright.learning.ranks import Ranks, joined
 from archwright.learning.recipe import Recipe
 from archwright.learning.trainer import Trainer
 from archwright.objectives import measure_cheap
-from archwright.tasks.batches import EVALUATION_BATCH, Part, Plan
+from archwright.tasks.batches import Part, evaluation_plan
 from archwright.tasks.task import Task
-from archwright.trials import Candidate, Measurement, TrialContext
+from archwright.trials import Candidate, LocalTrial, Measurement, TrialContext
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -32,17 +32,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Training"]
 
-_CURE = "use a smaller learning_rate, a warm-up or gradient_clip"
-
-EpochListener = Callable[[Mapping[str, float]], None]
-
 
 @final
 class Training(Estimator):
-    """Builds a network, trains it from scratch by a recipe and scores it on the validation data.
+    """Builds a network, trains it by a recipe and scores it on the validation data.
 
-    The same candidate and seed give the same numbers on the same CPU, whatever ran before in the process;
-    random numbers of the caller are not touched.
+    The same candidate and seed give the same numbers on the same CPU, whatever ran before in the process, and
+    whether or not it was interrupted; random numbers of the caller are not touched. Each epoch is reported to the
+    trial, which may stop the training.
 
     Args:
         space: Builds the networks. What it names as `training` sets fields of the recipe for each
@@ -50,10 +47,13 @@ class Training(Estimator):
         task: What to learn. Only `test` reads its test data.
         recipe: How to train.
         accelerator: "auto" (a GPU where there is one), "cpu", "cuda" or "mps".
-        devices: 1, or a list with the index of the one device to use.
+        devices: How many devices train one network, or a list of their indices. On more than one each step's batch is
+            divided among as many processes, which see the same gradient as one would.
         precision: "32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true" or "64-true". Networks are
             returned in 32 bits whatever it is.
         threads: Threads of torch on the CPU while it trains; None leaves them as they are.
+        checkpoint_seconds: At least so many seconds lie between two checkpoints, in mid-epoch too where one process
+            trains. The state after the last epoch is always kept.
 
     Raises:
         UsageError: When the recipe does not fit the task, the space names an unknown field, or the device is
@@ -70,6 +70,7 @@ class Training(Estimator):
         devices: int | list[int] = 1,
         precision: str = "32-true",
         threads: int | None = None,
+        checkpoint_seconds: float = 60.0,
     ) -> None:
         self.space = space
         self.task = task
@@ -78,42 +79,44 @@ class Training(Estimator):
         self.devices = devices
         self.precision = precision
         self.threads = threads
+        self.checkpoint_seconds = checkpoint_seconds
         self._check()
 
     def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
         """Train a candidate and score it. See `fit`."""
-        return self.fit(candidate)[1]
+        return self.fit(candidate, trial)[1]
 
     def fit(
-        self, candidate: Candidate, *, seed: int | None = None, on_epoch: EpochListener | None = None
+        self, candidate: Candidate, trial: TrialContext | None = None, *, seed: int | None = None
     ) -> tuple[nn.Module, Measurement]:
         """Train a candidate and keep its network.
 
         Args:
-            candidate: What to build, and how much effort to spend: the fidelity's epochs replace the
-                recipe's, its data fraction takes that share of the training data (of each class, where
-                labels are at hand).
+            candidate: What to build, and how much effort to spend: the fidelity's epochs replace the recipe's (its
+                horizon those that schedules are made for), its data fraction takes that share of the training data
+                (of each class, where labels are at hand), its replicate draws other seeds. One that continues its
+                parent goes on from the parent's checkpoint, to as many epochs in all.
+            trial: Is told of every epoch, by the number of steps since the weights were drawn; may say stop; has the
+                checkpoint of an earlier attempt, and that of the parent. None trains alone.
             seed: Replaces the recipe's.
-            on_epoch: Called after each epoch with its entry of the curve.
 
         Returns:
             The trained network, unwrapped, on the CPU, in evaluation mode; and what was measured. The
             metrics are those of the task on the validation data, "params" and "flops". The curve has for
-            each epoch "epoch" (from 1), "train_loss" (mean over the epoch, with label smoothing),
+            each epoch of this trial "epoch" (from 1), "train_loss" (mean over the epoch, with label smoothing),
             "learning_rate" (of its last step), "seconds" (since the start) and the metrics of the task.
 
         Raises:
             TrialError: When the network does not build or gives another shape than the task wants, a loss is
-                not finite, memory does not suffice, or the space gave the recipe a value that it refuses.
+                not finite, memory does not suffice, the space gave the recipe a value that it refuses, or the
+                parent left nothing to continue from.
         """
-        started = time.perf_counter()
+        devices = devices_of(self.devices, self.accelerator)
         try:
-            recipe = self._recipe_of(candidate)
-            fabric = self._fabric()
-            seeds = Seeds.of(recipe.seed if seed is None else seed)
-            randomness = Randomness(seeds.network, fabric.device)
-            with randomness.drawing(self.threads):
-                return self._fit(candidate, recipe, fabric, seeds, randomness, on_epoch, started)
+            follow = partial(_follow, self, candidate, seed)
+            places = [make_fabric(self.accelerator, device, self.precision).device for device in devices]
+            with joined(len(devices), follow, places) as ranks:
+                return self._fit(candidate, trial or LocalTrial(), seed, ranks)
         except BuildError as error:
             if isinstance(error.__cause__, TrialError):
                 raise error.__cause__ from None
@@ -138,10 +141,10 @@ class Training(Estimator):
         Args:
             network: A network of `fit`. It is in evaluation mode and on the CPU afterwards.
         """
-        with Randomness(0, self._fabric().device).drawing(self.threads):
-            _, module = prepare(network, self._fabric())
-            plan = Plan(size=EVALUATION_BATCH, device=self._fabric().device, least=1)
-            found = self.task.evaluate(module, Part("test"), plan)
+        fabric = self._fabric(0)
+        with seeded(0, fabric.device, self.threads):
+            _, module = prepare(network, fabric)
+            found = self.task.evaluate(module, Part("test"), evaluation_plan(fabric.device))
             _release(network)
         return found
 
@@ -152,16 +155,19 @@ class Training(Estimator):
                 raise UsageError(
                     f"the space sets {name!r} of the recipe, which has none.{did_you_mean(name, known)}"
                 )
-        if (length := len(self.task.train)) < 2:  # type: ignore[arg-type]
-            raise UsageError(f"expected at least 2 training examples, got {length}")
+        train = getattr(self.task, "train", None)  # a task with batches of its own may have none
+        if train is not None and len(train) < 2:
+            raise UsageError(f"expected at least 2 training examples, got {len(train)}")
         check_recipe(self.recipe, self.task)
-        self._fabric()
+        for rank in range(len(devices_of(self.devices, self.accelerator))):
+            self._fabric(rank)
 
-    def _fabric(self) -> Fabric:
-        return make_fabric(self.accelerator, self.devices, self.precision)
+    def _fabric(self, rank: int) -> Fabric:
+        device = devices_of(self.devices, self.accelerator)[rank]
+        return make_fabric(self.accelerator, device, self.precision)
 
-    def _recipe_of(self, candidate: Candidate) -> Recipe:
-        """The recipe with what architecture and fidelity say; warm-up keeps its share of the epochs."""
+    def _recipe_of(self, candidate: Candidate) -> tuple[Recipe, int]:
+        """The recipe with what architecture and fidelity say, and the epochs; warm-up keeps its share of them."""
         try:
             recipe = self.recipe.replace(**self.space.training_values(candidate.architecture))
             check_recipe(recipe, self.task)
@@ -169,10 +175,16 @@ class Training(Estimator):
             raise TrialError(
                 f"the training values of the architecture do not make a recipe: {error}"
             ) from error
-        epochs = candidate.effort.epochs
-        if epochs is None:
-            return recipe
-        return recipe.replace(epochs=epochs, warmup_epochs=recipe.warmup_epochs * epochs / recipe.epochs)
+        epochs = candidate.effort.epochs or recipe.epochs
+        horizon = candidate.effort.horizon or epochs
+        if horizon < epochs:
+            raise TrialError(
+                f"expected a horizon of at least {epochs} epochs, those of the recipe, got {horizon}"
+            )
+        if horizon != recipe.epochs:
+            warmup = recipe.warmup_epochs * horizon / recipe.epochs
+            recipe = recipe.replace(epochs=horizon, warmup_epochs=warmup)
+        return recipe, epochs
 
     def _build(self, candidate: Candidate) -> tuple[nn.Module, dict[str, float]]:
         """The network of a candidate, and its size."""
@@ -192,60 +204,45 @@ class Training(Estimator):
         return network, cheap
 
     def _fit(
-        self,
-        candidate: Candidate,
-        recipe: Recipe,
-        fabric: Fabric,
-        seeds: Seeds,
-        randomness: Randomness,
-        on_epoch: EpochListener | None,
-        started: float,
+        self, candidate: Candidate, trial: TrialContext, seed: int | None, ranks: Ranks
     ) -> tuple[nn.Module, Measurement]:
-        network, cheap = self._build(candidate)
-        trainer = Trainer(
-            self.task,
-            network,
-            recipe,
-            PlainStep(),
-            seeds=seeds,
-            fabric=fabric,
-            randomness=randomness,
-            fraction=candidate.effort.data_fraction,
-        )
-        curve: list[dict[str, float]] = []
-        best = BestEpoch(self.task.metric)
-        for event in trainer.run():
-            if event.kind == "step":
-                continue
-            _check_finite("training", {"loss": event.metrics["train_loss"]}, event.epoch)
-            scores = trainer.evaluate()
-            _check_finite("validation", scores, event.epoch)
-            entry: dict[str, float] = {
-                "epoch": event.epoch,
-                "train_loss": event.metrics["train_loss"],
-                "learning_rate": trainer.optimizers["weights"].param_groups[0]["lr"],
-                "seconds": time.perf_counter() - started,
-                **scores,
-            }
-            curve.append(entry)
-            if on_epoch is not None:
-                on_epoch(entry)
-            if recipe.early_stopping is not None:
-                best.see(event.epoch, scores, network)
-                if event.epoch - best.epoch >= recipe.early_stopping:
+        """Train as one of the ranks."""
+        started = time.perf_counter()
+        recipe, epochs = self._recipe_of(candidate)
+        fabric = self._fabric(ranks.rank)
+        seeds = Seeds.of(recipe.seed if seed is None else seed, candidate.effort.replicate)
+        randomness = Randomness(seeds.network, fabric.device)
+        with randomness.drawing(self.threads):
+            network, cheap = self._build(candidate)
+            trainer = Trainer(
+                self.task,
+                network,
+                recipe,
+                PlainStep(),
+                seeds=seeds,
+                fabric=fabric,
+                randomness=randomness,
+                fraction=candidate.effort.data_fraction,
+                ranks=ranks,
+            )
+            progress = TrialProgress(trainer, trial, epochs, started, self.checkpoint_seconds)
+            progress.resume(candidate)
+            for event in trainer.run(0 if progress.ended else epochs):
+                if event.kind == "step":
+                    progress.step()
+                    continue
+                progress.epoch(event)
+                if progress.ended:
                     break
-        if recipe.early_stopping is not None:
-            scores = best.restore(network)
-        _release(network)
-        seconds = time.perf_counter() - started
-        return network, Measurement({**scores, **cheap}, tuple(curve), seconds)
+            scores = progress.finish()
+            _release(network)
+        seconds = time.perf_counter() - progress.started
+        return network, Measurement({**scores, **cheap}, tuple(progress.curve), seconds)
 
 
-def _check_finite(part: str, scores: Mapping[str, float], epoch: int) -> None:
-    loss = scores["loss"]
-    if not math.isfinite(loss):
-        told = "NaN" if math.isnan(loss) else "infinite"
-        raise TrialError(f"the {part} loss became {told} in epoch {epoch}; {_CURE}")
+def _follow(training: Training, candidate: Candidate, seed: int | None, ranks: Ranks) -> None:
+    """What the ranks after the first do: the same, without telling anybody."""
+    training._fit(candidate, LocalTrial(), seed, ranks)
 
 
 def _release(network: nn.Module) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -35,6 +36,15 @@ class BestEpoch:
                 name: value.detach().clone() if isinstance(value, Tensor) else value
                 for name, value in network.state_dict().items()
             }
+
+    def state_dict(self) -> dict[str, Any]:
+        """What is known of the best epoch."""
+        return {"epoch": self.epoch, "rank": self.rank, "scores": self.scores, "weights": self.weights}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        self.epoch, self.rank = state["epoch"], state["rank"]
+        self.scores, self.weights = dict(state["scores"]), dict(state["weights"])
 
     def restore(self, network: nn.Module) -> dict[str, float]:
         """Give a network the best weights; returns their scores."""

@@ -13,15 +13,38 @@ from archwright.errors import UsageError, did_you_mean
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-__all__ = ["PRECISIONS", "is_out_of_memory", "make_fabric"]
+__all__ = ["PRECISIONS", "devices_of", "is_out_of_memory", "make_fabric"]
 
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true")
 
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
 
 
+def devices_of(devices: int | list[int], accelerator: str) -> list[int | list[int]]:
+    """What `make_fabric` is given on each rank.
+
+    Args:
+        devices: How many devices, or their indices.
+        accelerator: Lightning Fabric's name.
+
+    Raises:
+        UsageError: When it is neither a number of devices nor a list of indices.
+    """
+    if devices == 1:
+        return [1]
+    if isinstance(devices, int) and not isinstance(devices, bool) and devices > 1:
+        devices = list(range(devices))
+    if not isinstance(devices, list) or not devices or not all(isinstance(index, int) for index in devices):
+        raise UsageError(
+            f"expected devices to be a number of devices, or a list of indices such as [0, 1], got {devices!r}"
+        )
+    # CPUs are not told apart, however many ranks there are.
+    is_cpu = accelerator == "cpu" or (accelerator == "auto" and not torch.accelerator.is_available())
+    return [1 if is_cpu else [index] for index in devices]
+
+
 def make_fabric(accelerator: str, devices: int | list[int], precision: str) -> Fabric:
-    """The Lightning Fabric of one training on one device.
+    """The Lightning Fabric of one process, which has one device.
 
     Args:
         accelerator: "auto", "cpu", "cuda", "mps" and whatever else Fabric knows.
@@ -29,13 +52,8 @@ def make_fabric(accelerator: str, devices: int | list[int], precision: str) -> F
         precision: One of `PRECISIONS`.
 
     Raises:
-        UsageError: When more than one device is asked, a name is unknown, or the device is not there.
+        UsageError: When a name is unknown, or the device is not there.
     """
-    if devices != 1 and not (isinstance(devices, list) and len(devices) == 1):
-        raise UsageError(
-            f"expected devices to be 1 or a list of one index such as [0], got {devices!r}: one network is "
-            "trained on one device; to use several at once, run several trials side by side (workers)"
-        )
     if precision not in PRECISIONS:
         raise UsageError(f"unknown precision {precision!r}.{did_you_mean(str(precision), PRECISIONS)}")
     from lightning_fabric import Fabric

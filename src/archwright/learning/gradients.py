@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from archwright.learning.randomness import forked_rng
+from archwright.learning.ranks import Ranks
 from archwright.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -29,19 +30,18 @@ class Gradients:
         network: What is trained, plain.
         module: What to call in its place, so that it runs in the precision.
         precision: Lightning Fabric's plugin.
+        ranks: The processes that train the network together.
     """
 
     task: Task
     network: nn.Module
     module: nn.Module
     precision: Precision
+    ranks: Ranks
 
     def weight(self, batches: Sequence[Any]) -> Tensor | float:
-        """What the mean loss of some micro-batches is a mean over: the sum of the task's weights."""
-        total = self.task.weight(batches[0])
-        for batch in batches[1:]:
-            total = total + self.task.weight(batch)
-        return total
+        """What the mean loss of some micro-batches is a mean over: the sum of the task's weights, over all ranks."""
+        return self.ranks.total(_sum([self.task.weight(batch) for batch in batches]))
 
     def loss(self, batch: Any, function: Loss | None = None) -> Tensor:
         """The loss of the network on one micro-batch, with gradients.
@@ -61,7 +61,7 @@ class Gradients:
         parameters: Sequence[Tensor] | None = None,
         factor: float | None = None,
     ) -> Tensor:
-        """Add the gradient of the mean loss of some micro-batches to `.grad`.
+        """Add the gradient of the mean loss of some micro-batches to `.grad`; `update` sums it over ranks.
 
         The mean is over examples, or whatever `task.weight` counts, so micro-batches give the gradient of one batch.
 
@@ -72,7 +72,7 @@ class Gradients:
             factor: What the loss is multiplied by, None for nothing: a term of a sum, say.
 
         Returns:
-            The mean loss before the factor, detached.
+            The mean loss over all ranks, before the factor, detached.
         """
         means = []
         for batch, share in zip(batches, self._shares(batches), strict=True):
@@ -83,8 +83,7 @@ class Gradients:
             self.precision.backward(
                 value, None, **({} if parameters is None else {"inputs": list(parameters)})
             )
-        mean: Tensor = _sum(means)
-        return mean
+        return self._total(means)
 
     def gradients(
         self,
@@ -122,7 +121,7 @@ class Gradients:
                 found = [
                     b if a is None else a if b is None else a + b for a, b in zip(found, each, strict=True)
                 ]
-        return found, _sum(means)
+        return self.ranks.reduce(found, parameters), self._total(means)
 
     @contextmanager
     def moved(
@@ -144,11 +143,15 @@ class Gradients:
 
     def _shares(self, batches: Sequence[Any]) -> list[Tensor | float | None]:
         """What part of the mean each micro-batch is; None where there is one."""
-        if len(batches) == 1:
+        if len(batches) == 1 and self.ranks.count == 1:
             return [None]
         weights = [self.task.weight(batch) for batch in batches]
-        total = _sum(weights)
+        total = self.ranks.total(_sum(weights))
         return [weight / total for weight in weights]
+
+    def _total(self, means: Sequence[Tensor]) -> Tensor:
+        total: Tensor = _sum(means)
+        return total if self.ranks.count == 1 else torch.as_tensor(self.ranks.total(total)).to(total.dtype)
 
 
 @contextmanager

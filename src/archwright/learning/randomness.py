@@ -32,9 +32,15 @@ class Seeds:
     fraction: int
 
     @classmethod
-    def of(cls, seed: int) -> Seeds:
-        """The seeds that follow from one."""
-        return cls(*(int(word) for word in np.random.SeedSequence(seed).generate_state(4)))
+    def of(cls, seed: int, replicate: int = 0) -> Seeds:
+        """The seeds that follow from one.
+
+        Args:
+            seed: Any whole number >= 0.
+            replicate: Which of several repetitions.
+        """
+        entropy = [seed, replicate] if replicate else seed
+        return cls(*(int(word) for word in np.random.SeedSequence(entropy).generate_state(4)))
 
 
 class Randomness:
@@ -85,6 +91,11 @@ class Randomness:
             torch.set_default_dtype(dtype)
             if threads is not None:
                 torch.set_num_threads(threads_before)
+
+    def reseed(self, seed: int) -> None:
+        """Begin anew from another seed, inside of `drawing`."""
+        self.seed = seed
+        self._seed()
 
     def state_dict(self) -> dict[str, Any]:
         """The present state, in tensors and numbers."""

@@ -18,9 +18,10 @@ from archwright.learning.devices import make_fabric
 from archwright.learning.gradients import Gradients
 from archwright.learning.precision import prepare
 from archwright.learning.randomness import Randomness, Seeds
+from archwright.learning.ranks import ALONE, Ranks
 from archwright.learning.recipe import Recipe
 from archwright.learning.schedules import learning_rate_factor
-from archwright.tasks.batches import EVALUATION_BATCH, BatchStream, Part, Plan
+from archwright.tasks.batches import BatchStream, Part, Plan, evaluation_plan
 from archwright.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -137,6 +138,7 @@ class Trainer(Gradients):
         randomness: The global random numbers of this training, from which the network was drawn already; None begins
             them from `seeds.network`.
         fraction: Share of the training data that is used, in (0, 1].
+        ranks: The processes that train the network together; each reads its piece of every batch.
 
     Attributes:
         network: What is trained, plain.
@@ -146,6 +148,7 @@ class Trainer(Gradients):
         streams: The data streams by name.
         epoch: Epochs that are done.
         updates: Steps that are done, over all epochs.
+        is_in_epoch: True between the first step of an epoch and its end.
 
     Raises:
         UsageError: When the step cannot bear what is asked, or the recipe does not fit the task.
@@ -162,15 +165,16 @@ class Trainer(Gradients):
         fabric: Fabric | None = None,
         randomness: Randomness | None = None,
         fraction: float = 1.0,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.task, self.recipe, self.step = task, recipe, step
         self.seeds = seeds or Seeds.of(recipe.seed)
         self.fabric = fabric or make_fabric("cpu", 1, "32-true")
         self.device = self.fabric.device
         self.randomness = randomness or Randomness(self.seeds.network, self.device)
-        self.fraction = fraction
+        self.fraction, self.ranks = fraction, ranks
         self.epoch = self.updates = self._step = 0
-        self._is_in_epoch = False
+        self.is_in_epoch = False
         self._notes: dict[str, tuple[Tensor, Tensor | float]] = {}
         self._passes: dict[str, int] = {}
         self.precision = self.fabric.strategy.precision
@@ -179,6 +183,9 @@ class Trainer(Gradients):
         self._softens = recipe.label_smoothing > 0 or recipe.mixup > 0
         check_recipe(recipe, task)
         self._check_step()
+        if not ranks.is_first:  # the network was drawn alike on all, what follows is each rank's own
+            self.randomness.reseed(self.seeds.network + ranks.rank)
+            self._generator.manual_seed(self.seeds.augmentation + ranks.rank)
         self._install(network)
 
     def run(self, until: int | None = None) -> Iterator[Event]:
@@ -197,8 +204,8 @@ class Trainer(Gradients):
             raise RuntimeError("iterate over Trainer.run() inside `with trainer.randomness.drawing():`")
         until = self.recipe.epochs if until is None else until
         while self.epoch < until:
-            if not self._is_in_epoch:
-                self._notes, self._step, self._is_in_epoch = {}, 0, True
+            if not self.is_in_epoch:
+                self._notes, self._step, self.is_in_epoch = {}, 0, True
                 self.streams[self.step.driver].start(self.epoch)
                 self.step.begin(self)
             self.network.train()
@@ -208,7 +215,7 @@ class Trainer(Gradients):
                 self._step += 1
                 yield Event("step", self.epoch + 1, self._step, steps)
             self.epoch += 1
-            self._is_in_epoch = False
+            self.is_in_epoch = False
             yield Event("epoch", self.epoch, self._step, steps, self._means())
 
     def pull(self, name: str) -> list[Any] | None:
@@ -241,18 +248,25 @@ class Trainer(Gradients):
             batches.append(batch)
         return batches or None
 
-    def update(self, name: str, *, clip: bool = True) -> None:
+    def update(self, name: str, *, clip: bool = True, reduce: bool = True) -> None:
         """Let an optimizer step along the gradients in `.grad`, then clear them.
 
         Args:
             name: Of the optimizer.
             clip: Whether the recipe's `gradient_clip` holds.
+            reduce: Whether they are still to be summed over ranks, as those of `accumulate` are and those of
+                `gradients` are not.
         """
         optimizer = self.optimizers[name]
         if name in self.step.scheduled:
             rate = self.step.learning_rate(self)
             for group in optimizer.param_groups:
                 group["lr"] = rate
+        if reduce and self.ranks.count > 1:
+            parameters = list(self.precision.main_params(optimizer))
+            reduced = self.ranks.reduce([parameter.grad for parameter in parameters], parameters)
+            for parameter, gradient in zip(parameters, reduced, strict=True):
+                parameter.grad = gradient
         if clip and self.recipe.gradient_clip is not None:
             self.precision.unscale_gradients(optimizer)
             parameters = list(self.precision.main_params(optimizer))
@@ -275,8 +289,7 @@ class Trainer(Gradients):
 
     def evaluate(self, part: str = "validation") -> dict[str, float]:
         """The task's metrics on a part of the data; nothing is changed."""
-        plan = Plan(size=EVALUATION_BATCH, device=self.device, least=1)
-        return self.task.evaluate(self.module, Part(part), plan)
+        return self.task.evaluate(self.module, Part(part), evaluation_plan(self.device))
 
     def exchange(self, network: nn.Module) -> None:
         """Go on with another network: new optimizers, the same streams where they are. Called by a step."""
@@ -290,21 +303,23 @@ class Trainer(Gradients):
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next step depends on besides the constructor's arguments and the data.
 
-        Its tensors are those that are trained: copy or write them before the next step.
+        Its tensors are those that are trained: copy or write them before the next step. All ranks must take it
+        together; that of the first is kept.
         """
         return {
             "epoch": self.epoch,
             "updates": self.updates,
             "step": self._step,
-            "is_in_epoch": self._is_in_epoch,
+            "is_in_epoch": self.is_in_epoch,
             "network": self.network.state_dict(),
             "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
             "streams": {name: stream.state_dict() for name, stream in self.streams.items()},
             "passes": dict(self._passes),
             "notes": dict(self._notes),
-            "augmentation": self._generator.get_state(),
             "precision": self.precision.state_dict(),
-            "randomness": self.randomness.state_dict(),
+            "draws": self.ranks.gather(
+                {"global": self.randomness.state_dict(), "augmentation": self._generator.get_state()}
+            ),
             "method": self.step.state_dict(),
         }
 
@@ -319,15 +334,16 @@ class Trainer(Gradients):
         for name, stream in self.streams.items():
             stream.load_state_dict(state["streams"][name])
         self.epoch, self.updates, self._step = state["epoch"], state["updates"], state["step"]
-        self._is_in_epoch = state["is_in_epoch"]
+        self.is_in_epoch = state["is_in_epoch"]
         self._passes = dict(state["passes"])
         self._notes = {
             name: (total.to(self.device), weight) for name, (total, weight) in state["notes"].items()
         }
-        self._generator.set_state(state["augmentation"])
+        draws = state["draws"][self.ranks.rank]
+        self._generator.set_state(draws["augmentation"])
         self.precision.load_state_dict(state["precision"])
         self.step.load_state_dict(state["method"], self.network)
-        self.randomness.load_state_dict(state["randomness"])
+        self.randomness.load_state_dict(draws["global"])
 
     def _install(self, network: nn.Module) -> None:
         self.network, self.module = prepare(network, self.fabric)
@@ -350,6 +366,8 @@ class Trainer(Gradients):
             division=order,
             fraction=self.fraction if part.name == "train" else 1.0,
             fraction_seed=self.seeds.fraction,
+            rank=self.ranks.rank,
+            ranks=self.ranks.count,
         )
 
     def _means(self) -> dict[str, float]:
@@ -363,6 +381,7 @@ class Trainer(Gradients):
             "accumulation": f"accumulation={self.recipe.accumulation}"
             if self.recipe.accumulation > 1
             else None,
+            "ranks": f"{self.ranks.count} devices" if self.ranks.count > 1 else None,
         }
         for what, told in asked.items():
             if told is not None and what in self.step.refuses:

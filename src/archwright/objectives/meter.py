@@ -137,4 +137,6 @@ def measure_by(meters: Mapping[str, Meter], network: nn.Module, example: Any) ->
         Name to number, in the order of the meters.
     """
     args, kwargs = arguments_of(example)
-    return {name: float(meter.measure(network, *args, **kwargs)) for name, meter in meters.items()}
+    found = {name: meter.measure(network, *args, **kwargs) for name, meter in meters.items()}
+    # A count stays a whole number, in JSON too.
+    return {name: value if isinstance(value, int) else float(value) for name, value in found.items()}

@@ -18,7 +18,7 @@ from archwright.supernets.partial import divisor_of
 from archwright.supernets.supernet import Supernet
 from archwright.supernets.untouched import kept
 from archwright.tasks import Part, Plan, Task
-from archwright.tasks.batches import EVALUATION_BATCH
+from archwright.tasks.batches import evaluation_plan
 
 __all__ = ["shared_cost", "shared_score"]
 
@@ -61,7 +61,7 @@ def shared_score(supernet: Supernet, architecture: Architecture, task: Task) -> 
     # Drawn, always the same ones: data may stand in the order of their classes.
     drawn = task.batches(Part("train"), Plan(size=_BATCH, device=device, seed=0), network)
     recalibrate(network, itertools.islice(drawn, _BATCHES), task.forward)
-    return task.evaluate(network, Part("validation"), Plan(size=EVALUATION_BATCH, device=device, least=1))
+    return task.evaluate(network, Part("validation"), evaluation_plan(device))
 
 
 class _AsTrained(nn.Module):

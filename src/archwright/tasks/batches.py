@@ -25,7 +25,7 @@ __all__ = [
     "tensors_in",
 ]
 
-EVALUATION_BATCH = 512
+_EVALUATION_BATCH = 512
 """Examples at once where nothing is learned."""
 
 
@@ -75,6 +75,11 @@ class Plan:
     least: int = 2
     rank: int = 0
     ranks: int = 1
+
+
+def evaluation_plan(device: torch.device) -> Plan:
+    """How a part is read where nothing is learned: in the order of the data, large batches, the rest by itself."""
+    return Plan(size=_EVALUATION_BATCH, device=device, least=1)
 
 
 class BatchStream(ABC):

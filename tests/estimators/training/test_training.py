@@ -346,7 +346,7 @@ def test_threads_are_set_while_it_trains(blobs):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"devices": 2}, "one index"),
+        ({"devices": 0}, "a number of devices"),
         ({"precision": "half"}, "unknown precision"),
         ({"accelerator": "cup"}, "unknown accelerator 'cup'. Did you mean 'cpu'"),
         ({"recipe": Recipe(augmentation="shift")}, "'shift' needs inputs of shape"),
@@ -363,6 +363,7 @@ def test_it_prints_nothing(training, candidate, capfd):
 
 
 def test_each_epoch_is_told_as_it_ends(training, candidate):
-    told = []
-    _, measured = training.fit(candidate, on_epoch=told.append)
-    assert tuple(told) == measured.curve
+    trial = LocalTrial()
+    _, measured = training.fit(candidate, trial)
+    assert tuple(report.metrics for report in trial.reports.values()) == measured.curve
+    assert list(trial.reports) == [3, 6]  # steps
