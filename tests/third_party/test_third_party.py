@@ -39,6 +39,7 @@ def listed(folder: Path, *words: str) -> dict[str, Any]:
         ("strategies", "strider", "Every so many-th of a row of random architectures."),
         ("spaces", "hedge", "Perceptrons with one hidden layer."),
         ("tasks", "seeds", "Which of two numbers is larger."),
+        ("pruners", "frost", "Stops every trial at its first report."),
         ("meters", "units", "The number of neurons of all linear layers."),
     ],
 )

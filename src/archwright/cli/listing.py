@@ -22,6 +22,7 @@ REGISTRIES = {
     "methods": "archwright.supernets.methods.registry:METHODS",
     "estimators": "archwright.estimators.registry:ESTIMATORS",
     "executors": "archwright.experiments.executors.registry:EXECUTORS",
+    "pruners": "archwright.strategies.pruners.registry:PRUNERS",
     "surrogates": "archwright.surrogates.registry:SURROGATES",
     "meters": "archwright.objectives.meter:METERS",
     "objectives": "archwright.objectives.meter:METERS",

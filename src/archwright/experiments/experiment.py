@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from archwright.errors import SearchError
@@ -62,6 +62,8 @@ class Experiment:
         self.pruner = pruner or NeverPruner()
         self.checkpoints, self.checkpoint_bytes = checkpoints, checkpoint_bytes
         self._conversations: Conversations | None = None
+        meters = [objective.load_meter() for objective in objectives]
+        self._exclusive = any(meter is not None and meter.exclusive for meter in meters)
 
     def search(self, strategy: Strategy, budget: Budget, fidelity: Fidelity = FULL) -> str | None:
         """Search, or go on with a search, until the budget is spent or the space is.
@@ -138,34 +140,63 @@ class Experiment:
         self._conversations = talks
         running: dict[int, Trial] = {}
 
-        def begin(waiting: Trial) -> None:
+        def begin(waiting: Trial) -> Job:
             trial = replace(waiting, started=time.time())
             self.store.start(trial, stage)
             running[trial.number] = trial
             self.listener.trial_started(stage, trial)
-            self.executor.submit(talks.started(trial))
+            return talks.started(trial)
+
+        def end(ended: Ended[Job, Outcome]) -> None:
+            trial = self._finished(running.pop(ended.job.number), ended, talks)
+            source.done(trial)
+            talks.clean(set() if strategy is None else strategy.needed())
+            best.see(trial)
+            self.listener.trial_finished(stage, trial, best.trial)
 
         while True:
+            begun: list[Job] = []
             while len(running) < self.executor.slots and not self.interrupts.asked:
+                if self._exclusive and len(running) > len(begun):
+                    break  # a meter that needs the machine waits until it is free
                 waiting = source.next()
                 if waiting is None:
                     break
-                begin(waiting)
+                begun.append(begin(waiting))
+            for job in self._measured_alone(begun, end) if self._exclusive else begun:
+                self.executor.submit(job)
             if not running:
+                if begun:
+                    continue
                 return
             for ended in self.executor.wait(0.5):
-                before = running.pop(ended.job.number)
                 if ended.failure is not None and ended.failure.lost and talks.has_progressed(ended.job):
+                    before = running.pop(ended.job.number)
                     self._say(
                         f"{stage} trial {before.number} goes on from its checkpoint: {ended.failure.error}"
                     )
-                    begin(begun_again(before))
+                    self.executor.submit(replace(begin(begun_again(before)), known=ended.job.known))
                     continue
-                trial = self._finished(before, ended, talks)
-                source.done(trial)
-                talks.clean(set() if strategy is None else strategy.needed())
-                best.see(trial)
-                self.listener.trial_finished(stage, trial, best.trial)
+                end(ended)
+
+    def _measured_alone(self, jobs: Sequence[Job], end: Callable[[Ended[Job, Outcome]], None]) -> list[Job]:
+        """Ask the meters that need the machine for themselves, one job after another; nothing else runs meanwhile.
+
+        Returns:
+            The jobs that are to go on, with what is known of them. The others have ended.
+        """
+        left = []
+        for job in jobs:
+            self.executor.submit(replace(job, alone=True))
+            while not (found := self.executor.wait(0.5)):
+                pass
+            (ended,) = found
+            if ended.result is not None and ended.result.state is TrialState.COMPLETED:
+                assert ended.result.measurement is not None
+                left.append(replace(job, known=ended.result.measurement.metrics))
+            else:
+                end(ended)
+        return left
 
     def _finished(self, trial: Trial, ended: Ended[Job, Outcome], talks: Conversations) -> Trial:
         """Record how a trial ended; without a result it has failed."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from archwright.errors import UsageError
@@ -29,6 +29,8 @@ class Job:
         own: The key of the last state of an earlier attempt.
         parent: The key of the last state of the candidate's parent, where it inherits.
         last: Step and metrics of the newest report of an earlier attempt.
+        alone: Whether only those meters are asked that need the machine for themselves.
+        known: What they said: name to number.
     """
 
     stage: Stage
@@ -39,6 +41,8 @@ class Job:
     own: str | None = None
     parent: str | None = None
     last: tuple[int, Mapping[str, float]] | None = None
+    alone: bool = False
+    known: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def prefix(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from archwright.experiments.store import Stage
 from archwright.experiments.store.checkpoints import disk_is_full
 from archwright.objectives import Objective, measure_by
 from archwright.spaces import Space
-from archwright.trials import Candidate, Measurement, TrialContext, TrialState
+from archwright.trials import Measurement, TrialContext, TrialState
 from archwright.trials.context import plain_metrics
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ Step = Callable[[Job, TrialContext], Measurement]
 
 
 class Infeasible(Exception):  # noqa: N818 - not an error: an answer
-    """A candidate is over a limit on a cheap objective, so it is not estimated."""
+    """A candidate is over a limit before it is estimated."""
 
     def __init__(self, measurement: Measurement) -> None:
         super().__init__()
@@ -68,7 +69,7 @@ class Work:
             measurement = replace(measurement, metrics=metrics)
         if trial.stopped:
             return Outcome(job, TrialState.PRUNED, _finite(measurement))
-        for objective in self.objectives:
+        for objective in () if job.alone else self.objectives:
             value = measurement.metrics.get(objective.name)
             if value is None or not math.isfinite(value):
                 found = (
@@ -122,11 +123,72 @@ def _finite(measurement: Measurement) -> Measurement:
     )
 
 
-class Evaluation:
-    """The step of the search: limits on cheap objectives first, then the estimate.
+class _Metered(ABC):
+    """A step that joins what meters say of a network to what an estimate says.
+
+    Cheap meters come first, then what has been measured while nothing else ran, then the estimate, then the rest.
 
     Args:
-        space: Builds the networks that cheap objectives are read off.
+        space: Builds the networks that meters look at.
+        objectives: Whose meters are asked.
+        example: Arguments of a network for two examples, to size networks and call them with; None where there is no
+            task.
+    """
+
+    def __init__(self, space: Space, objectives: Sequence[Objective], example: Any) -> None:
+        self.space, self.objectives, self.example = space, tuple(objectives), example
+        meters = {o.name: meter for o in objectives if (meter := o.load_meter()) is not None}
+        self.meters = dict(sorted(meters.items(), key=lambda entry: entry[1].seconds))
+
+    @abstractmethod
+    def estimate(self, job: Job, trial: TrialContext) -> Measurement:
+        """What training, or whatever stands for it, says."""
+
+    def __call__(self, job: Job, trial: TrialContext) -> Measurement:
+        """Measure a candidate; of a job that runs alone, only what needs the machine for itself.
+
+        Raises:
+            Infeasible: When a candidate of the search is over a limit before it is estimated.
+        """
+        is_limit = job.stage is Stage.SEARCH
+        limits = {o.name: o for o in self.objectives if is_limit and o.limit is not None}
+        cheap = [
+            name for name, meter in self.meters.items() if meter.is_cheap and (name in limits or job.alone)
+        ]
+        known = {**job.known, **self._measure([name for name in cheap if name not in job.known], job, limits)}
+        if job.alone:
+            exclusive = [name for name, meter in self.meters.items() if meter.exclusive]
+            return Measurement(known | self._measure(exclusive, job, limits, known))
+        measurement = plain(self.estimate(job, trial))
+        metrics = {**known, **measurement.metrics}
+        metrics |= self._measure([name for name in self.meters if name not in metrics], job)
+        return replace(measurement, metrics=metrics)
+
+    def _measure(
+        self,
+        names: Sequence[str],
+        job: Job,
+        limits: Mapping[str, Objective] | None = None,
+        before: Mapping[str, float] | None = None,
+    ) -> dict[str, float]:
+        if not names:
+            return {}
+        if self.example is None:
+            raise UsageError(f"{', '.join(names)}: meters need a task, whose inputs networks are called with")
+        network = self.space.build(job.candidate.architecture, self.example)
+        found = measure_by({name: self.meters[name] for name in names}, network, self.example)
+        if any(
+            limits[name].violation(value) > 0 for name, value in found.items() if limits and name in limits
+        ):
+            raise Infeasible(Measurement({**(before or {}), **found}))
+        return found
+
+
+class Evaluation(_Metered):
+    """The step of the search.
+
+    Args:
+        space: Builds the networks that meters look at.
         estimator: Measures the rest.
         objectives: What the search looks at.
         example: Arguments of a network for two examples, to size and count networks with; None where there is no task.
@@ -135,38 +197,15 @@ class Evaluation:
     def __init__(
         self, space: Space, estimator: Estimator, objectives: Sequence[Objective], example: Any
     ) -> None:
-        self.space, self.estimator, self.example = space, estimator, example
-        self.objectives = tuple(objectives)
-        meters = {o.name: meter for o in objectives if (meter := o.load_meter()) is not None}
-        self.meters = dict(sorted(meters.items(), key=lambda entry: entry[1].seconds))
+        super().__init__(space, objectives, example)
+        self.estimator = estimator
 
-    def __call__(self, job: Job, trial: TrialContext) -> Measurement:
-        """Measure a candidate.
-
-        Raises:
-            Infeasible: When it is over a limit on a cheap objective.
-        """
-        candidate = job.candidate
-        limits = {o.name: o for o in self.objectives if o.limit is not None}
-        asked = [name for name, meter in self.meters.items() if meter.is_cheap and name in limits]
-        known = self._measure(asked, candidate)
-        if any(limits[name].violation(value) > 0 for name, value in known.items()):
-            raise Infeasible(Measurement(known))
-        measurement = plain(self.estimator.estimate(candidate, trial))
-        metrics = {**known, **measurement.metrics}
-        metrics |= self._measure([name for name in self.meters if name not in metrics], candidate)
-        return replace(measurement, metrics=metrics)
-
-    def _measure(self, names: Sequence[str], candidate: Candidate) -> dict[str, float]:
-        if not names:
-            return {}
-        if self.example is None:
-            raise UsageError(f"{', '.join(names)}: meters need a task, whose inputs networks are called with")
-        network = self.space.build(candidate.architecture, self.example)
-        return measure_by({name: self.meters[name] for name in names}, network, self.example)
+    def estimate(self, job: Job, trial: TrialContext) -> Measurement:
+        """What the estimator says."""
+        return self.estimator.estimate(job.candidate, trial)
 
 
-class Retraining:
+class Retraining(_Metered):
     """The step after the search: train from scratch at full fidelity and keep the weights.
 
     The seed is the recipe's plus one, so that a network is not chosen for the luck of its first seed again.
@@ -175,12 +214,16 @@ class Retraining:
         training: Trains.
         folder: The run's folder.
         stage: Part of the file's name: `checkpoints/retrain-0.safetensors`.
+        objectives: What the search looked at.
     """
 
-    def __init__(self, training: Training, folder: Path, stage: Stage) -> None:
+    def __init__(
+        self, training: Training, folder: Path, stage: Stage, objectives: Sequence[Objective] = ()
+    ) -> None:
+        super().__init__(training.space, objectives, training.task.example_arguments())
         self.training, self.folder, self.stage = training, folder, stage
 
-    def __call__(self, job: Job, trial: TrialContext) -> Measurement:
+    def estimate(self, job: Job, trial: TrialContext) -> Measurement:
         """Train a candidate; the measurement's artifact `weights` is the file, relative to the run's folder."""
         from archwright.experiments.checkpoints import save_weights
 

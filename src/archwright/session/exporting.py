@@ -120,7 +120,8 @@ def _space_and_task(run: Run, space: Space | None, task: Task | None) -> tuple[S
 
 def _train(run: Run, trial: Trial, space: Space, task: Task, progress: bool) -> tuple[Run, Trial]:
     """Train a trial of the search from scratch, as one of the retrained."""
-    step = Retraining(make_training(run.config, space, task), run.folder.resolve(), Stage.RETRAIN)
+    training, folder = make_training(run.config, space, task), run.folder.resolve()
+    step = Retraining(training, folder, Stage.RETRAIN, run.objectives)
     with open_store(run.folder, run.config) as store:
         store.lock()
         executor: InlineExecutor[Job, Outcome] = InlineExecutor()

@@ -98,7 +98,9 @@ class Retrain(RunStage):
     def steps(self, context: RunContext) -> Mapping[Stage, Step]:
         """Training that keeps the weights."""
         folder = context.folder.resolve()
-        return {Stage.RETRAIN: Retraining(context.training(), folder, Stage.RETRAIN)}
+        return {
+            Stage.RETRAIN: Retraining(context.training(), folder, Stage.RETRAIN, context.config.objectives)
+        }
 
     def run(self, context: RunContext) -> None:
         """Those that an earlier session trained are kept."""
@@ -130,7 +132,8 @@ class Compare(RunStage):
         if context.hand_made is None:
             return {}
         training = context.training(context.hand_made)
-        return {Stage.BASELINE: Retraining(training, context.folder.resolve(), Stage.BASELINE)}
+        folder, objectives = context.folder.resolve(), context.config.objectives
+        return {Stage.BASELINE: Retraining(training, folder, Stage.BASELINE, objectives)}
 
     def run(self, context: RunContext) -> None:
         """Where there is one for the task's inputs."""

@@ -8,7 +8,9 @@ import torch
 
 import archwright as aw
 from archwright.strategies import Strategy
+from archwright.strategies.pruners import Pruner
 from archwright.tasks import Task, from_arrays
+from archwright.trials import Verdict
 
 
 class Strider(Strategy):
@@ -68,6 +70,21 @@ def seeds(*, count: int = 60, seed: int = 0) -> Task:
     generator = torch.Generator().manual_seed(seed)
     inputs = torch.rand(count, 2, generator=generator)
     return from_arrays(inputs.numpy(), (inputs[:, 0] > inputs[:, 1]).long().numpy(), name="seeds")
+
+
+class Frost(Pruner):
+    """Stops every trial at its first report.
+
+    Args:
+        objectives: Not used.
+        step: The first step at which it stops one.
+    """
+
+    def __init__(self, objectives: Sequence[aw.Objective] = (), *, step: int = 1) -> None:
+        self.step = step
+
+    def judge(self, trial: aw.Trial, curve: Sequence[Any], others: Any) -> Verdict:
+        return Verdict.STOP if curve[-1].step >= self.step else Verdict.GO_ON
 
 
 class Units(aw.Meter):
