@@ -15,6 +15,7 @@ import archwright as top
 import archwright.spaces as aw
 from archwright.errors import BuildError
 from archwright.spaces.build import construct
+from archwright.supernets import Supernet
 
 
 class ConvBNReLU(nn.Sequential):
@@ -245,3 +246,29 @@ def test_what_is_no_module_cannot_be_run() -> None:
     assert space.build(space.sample(0)) == {"a": 1}
     with pytest.raises(BuildError, match=r"expected the space to build a torch.nn.Module, got dict"):
         space.build(space.sample(0), example=torch.ones(1))
+
+
+class Masked(nn.Module):
+    """Its buffers are an expanded mask, a slice, and one that is not there yet."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.inner = nn.LazyLinear(width)
+        self.register_buffer("mask", torch.tensor([[1.0], [0.0]]).expand(2, width))
+        self.register_buffer("slice", torch.arange(20.0)[:width])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.inner(x) * self.mask[0] + self.slice
+
+
+@pytest.mark.parametrize("example", [None, torch.randn(2, 3)])
+def test_a_state_can_be_loaded_into_what_is_built(example: torch.Tensor | None) -> None:
+    space = aw.Space(aw.layer(Masked, aw.integer(2, 4, name="width")))
+    first, second = (space.build(space.sample(0), example) for _ in range(2))
+    assert torch.equal(first.mask[:, 0], torch.tensor([1.0, 0.0]))
+    if example is not None:
+        state = {name: tensor + 1 for name, tensor in first.state_dict().items()}
+        second.load_state_dict(state)
+        assert all(torch.equal(tensor, state[name]) for name, tensor in second.state_dict().items())
+        supernet, other = Supernet(space, example), Supernet(space, example)
+        other.load_state_dict(supernet.state_dict())

@@ -11,7 +11,7 @@ from archwright.spaces.architecture import Architecture
 from archwright.spaces.calls import Call, Resolvable, resolve
 from archwright.spaces.expression import rebuilt
 
-__all__ = ["arguments_of", "build", "construct", "dry_run", "first_of", "shapes_of"]
+__all__ = ["arguments_of", "build", "construct", "dry_run", "first_of", "own_memory", "shapes_of"]
 
 
 def arguments_of(example: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -51,7 +51,19 @@ def build(space: Resolvable, architecture: Architecture, example: Any = None) ->
     network, made = construct(resolve(space, architecture))
     if example is not None:
         dry_run(network, example, made)
+    own_memory(network)
     return network
+
+
+def own_memory(network: Any) -> None:
+    """Give state whose places share memory, as an expanded mask does, memory that a saved state can be read into."""
+    import torch
+    from torch import nn
+
+    for tensor in (*network.parameters(), *network.buffers()) if isinstance(network, nn.Module) else ():
+        sized = not isinstance(tensor, nn.UninitializedParameter | nn.UninitializedBuffer)
+        if sized and not tensor.requires_grad and tensor.layout is torch.strided and 0 in tensor.stride():
+            tensor.data = tensor.data.clone()
 
 
 def construct(root: Any) -> tuple[Any, dict[Call, Any]]:

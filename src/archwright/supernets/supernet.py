@@ -13,7 +13,7 @@ from torch import nn
 
 from archwright.errors import BuildError
 from archwright.spaces import Architecture, Decision, Relaxed, Space, resolve, walk_calls
-from archwright.spaces.build import arguments_of, construct, dry_run, shapes_of
+from archwright.spaces.build import arguments_of, construct, dry_run, own_memory, shapes_of
 from archwright.supernets.elastic import Elastic
 from archwright.supernets.gates import Gate, Gates, OnePath
 from archwright.supernets.interpreter import Interpreter
@@ -84,6 +84,7 @@ class Supernet(nn.Module):
         self.example = example
         self.set_gates(next(covering(space, self.allowed)))
         self._size()
+        own_memory(self.network)
 
     def forward(self, *inputs: Any, **named: Any) -> Any:
         """From the network's inputs to its output, as the gates say."""
@@ -193,17 +194,20 @@ def covering(space: Space, allowed: Mapping[str, Sequence[Any]] | None = None) -
         allowed: Address to the values that count, where not all do.
     """
     taken: Counter[tuple[str, Any]] = Counter()
+    widest = 0
 
     def decide(address: str, decision: Decision) -> Any:
         is_long = decision.ordered and decision.size > _MANY
         relaxed = Relaxed(decision.alternatives(3)) if is_long else decision.relaxed()
         labels = (allowed or {}).get(address) or relaxed.labels
+        nonlocal widest
+        widest = max(widest, len(labels))
         chosen = sorted(labels, key=lambda label: taken[address, label])[: relaxed.most]
         taken.update((address, label) for label in chosen)
         return relaxed.value(chosen)
 
     turns = without_news = 0
-    while without_news < 2 + turns // 2:  # what is deep inside becomes active late
+    while without_news < 2 + max(turns // 2, widest):  # what is deep inside becomes active late
         before = len(taken)
         architecture = space.decided(decide)
         without_news = 0 if sum(count > 0 for count in taken.values()) > before else without_news + 1

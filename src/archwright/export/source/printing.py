@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +17,9 @@ from archwright.export.source.expressions import Expressions, Variable
 from archwright.export.source.inline import Inliner
 from archwright.export.source.layout import Document, lay_out, names_in
 from archwright.export.source.rewriting import import_lines, names_for, text_of
-from archwright.spaces import Architecture, Call, Decision, Space, resolve
+from archwright.spaces import Architecture, Call, Space, resolve
 from archwright.spaces.build import construct, dry_run
+from archwright.supernets.supernet import covering
 
 __all__ = ["check_printable", "print_source"]
 
@@ -69,14 +68,14 @@ def print_source(space: Space, architecture: Architecture, example: Tensor | Non
 def check_printable(space: Space) -> None:
     """Print every part of a space without building it: what cannot be exported is found before anything is trained.
 
-    Each value that a decision has by default, or next to that, stands in one of the printed architectures at least;
-    a part that needs several rare values to come together may stand in none.
+    Each value of a decision stands in one of the printed architectures at least, of a long range both ends and the
+    middle; a part that needs several rare values to come together may stand in none.
 
     Raises:
         ExportError: When a part cannot be written as source, as `print_source` would say of a network that has it.
     """
     inliner = Inliner()
-    for architecture in _covering(space):
+    for architecture in covering(space):
         try:
             root = resolve(space, architecture)
         except SpaceError:  # a constraint keeps such values apart
@@ -85,28 +84,6 @@ def check_printable(space: Space) -> None:
             expressions = Expressions(root, {}, inliner)
             build = _Build(expressions.variables, expressions.root, None, False)
             _module(space.name, build, expressions.inliner.submodules)
-
-
-def _covering(space: Space) -> Iterator[Architecture]:
-    """Architectures in which each decision takes each value near its first: the values used least come first."""
-    values = {a: [d.default(), *d.neighbors(d.default())] for a, d in space.decisions.items()}
-    times: Counter[tuple[str, Any]] = Counter()
-
-    def decide(address: str, _: Decision) -> Any:
-        value = min(values[address], key=lambda value: times[address, value])
-        times[address, value] += 1
-        return value
-
-    known, idle = -1, 0
-    patience = 2 * max(
-        map(len, values.values()), default=1
-    )  # a decision below another's value comes now and then
-    while idle < patience:
-        architecture = space.decided(decide)
-        idle = idle + 1 if len(times) == known else 0
-        known = len(times)
-        if not idle:
-            yield architecture
 
 
 @dataclass(frozen=True, slots=True)
