@@ -9,13 +9,15 @@ from archwright.errors import UsageError
 from archwright.objectives import (
     Objective,
     best_trial,
+    best_trials,
     hypervolume,
     is_feasible,
     objective_values,
+    of_most_effort,
     pareto_front,
 )
 from archwright.spaces import Architecture
-from archwright.trials import Candidate, Measurement, Trial, TrialState
+from archwright.trials import Candidate, Fidelity, Measurement, Trial, TrialState
 
 ACCURACY = Objective("accuracy")
 PARAMS = Objective("params")
@@ -188,3 +190,62 @@ def test_a_tie_in_the_objectives_goes_to_the_smaller_loss_before_the_smaller_net
     sure = trial(1, accuracy=0.99, loss=0.1, params=90)
     assert best_trial([small, sure], (ACCURACY, limit)) == sure
     assert best_trial([small, sure], (ACCURACY, Objective("params"))) == small
+
+
+def looked(number, accuracy, fidelity=None, reached=None):
+    """A trial at a fidelity; pruned after so many epochs."""
+    curve = tuple({"epoch": epoch} for epoch in range(1, (reached or 0) + 1))
+    state = TrialState.COMPLETED if reached is None else TrialState.PRUNED
+    candidate = Candidate(Architecture({"a": number % 3}), fidelity)
+    return Trial(number, candidate, state, Measurement({"accuracy": accuracy}, curve))
+
+
+@pytest.mark.parametrize(
+    ("trials", "best"),
+    [
+        ([looked(0, 0.9, Fidelity(2)), looked(1, 0.5, Fidelity(8)), looked(2, 0.6, Fidelity(8))], [2, 1, 0]),
+        ([looked(0, 0.9, Fidelity(99)), looked(1, 0.5), looked(2, 0.6, Fidelity())], [2, 1, 0]),
+        ([looked(0, 0.9, Fidelity(8, 0.5)), looked(1, 0.5, Fidelity(5))], [1, 0]),
+        ([looked(0, 0.9, Fidelity(8, 0.5)), looked(1, 0.5, Fidelity(4))], [0, 1]),
+        ([looked(0, 0.9, Fidelity(data_fraction=0.5)), looked(1, 0.5)], [1, 0]),
+        ([looked(0, 0.9, reached=3), looked(1, 0.5)], [1, 0]),
+        ([looked(0, 0.9, Fidelity(8), reached=3), looked(1, 0.5, Fidelity(4))], [1, 0]),
+        ([looked(0, 0.9, Fidelity(8), reached=3), looked(1, 0.5, Fidelity(3))], [0, 1]),
+        ([looked(0, 0.5, reached=3), looked(1, 0.9, reached=2)], [0, 1]),
+        ([looked(0, 0.9, Fidelity(3, replicate=1)), looked(1, 0.5, Fidelity(3, horizon=9))], [0, 1]),
+    ],
+)
+def test_the_best_is_decided_among_the_largest_expected_cost(trials, best):
+    for order in itertools.permutations(trials):
+        assert [t.number for t in best_trials(order, [ACCURACY], 9)] == best
+        assert best_trial(order, [ACCURACY]).number == best[0]
+        seen = None  # as a search sees them, one after another
+        for one in order:
+            seen = best_trial([one] if seen is None else [seen, one], [ACCURACY])
+        assert seen.number == best[0]
+        most = {t.number for t in of_most_effort(trials)}
+        assert set(pareto_front(order, [ACCURACY])) <= most
+        assert pareto_front(order, [ACCURACY])[0] == best[0]
+
+
+def test_a_pruned_trial_without_the_objective_is_not_feasible():
+    pruned = Trial(0, Candidate(Architecture({})), TrialState.PRUNED, Measurement({"loss": 1.0}))
+    assert not is_feasible(pruned, [ACCURACY])
+    assert is_feasible(pruned, [LOSS])
+    assert best_trial([pruned], [ACCURACY]) is None
+
+
+def test_one_of_several_trials_of_an_architecture_is_the_best_of_it():
+    trials = [looked(n, n / 10, Fidelity(1 if n < 3 else 4)) for n in range(6)]  # architectures 0 1 2 0 1 2
+    by_architecture = best_trials(trials, [ACCURACY], 9, lambda t: t.architecture)
+    assert [t.number for t in by_architecture] == [5, 4, 3]
+    assert [t.number for t in best_trials(trials, [ACCURACY], 4)] == [5, 4, 3, 2]
+
+
+@given(many_trials, st.integers(0, 9))
+def test_the_first_so_many_are_what_taking_the_best_again_and_again_gives(trials, most):
+    rest, expected = list(trials), []
+    while len(expected) < most and (best := best_trial(rest, (ACCURACY, PARAMS))) is not None:
+        expected.append(best)
+        rest.remove(best)
+    assert best_trials(trials, (ACCURACY, PARAMS), most) == expected

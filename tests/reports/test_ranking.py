@@ -51,3 +51,16 @@ def test_only_the_fidelity_of_the_best_competes(a_run, a_trial):
         a_trial(2, accuracy=0.7, fidelity=Fidelity(epochs=8)),
     ]
     assert [t.number for t in comparable(a_run(trials, objectives=(ACCURACY,)))] == [1, 2]
+
+
+def test_the_report_and_the_search_agree_on_what_is_best_across_fidelities(a_run, a_trial):
+    trials = [
+        a_trial(0, accuracy=0.9, fidelity=Fidelity(epochs=2)),
+        a_trial(1, accuracy=0.5),
+        a_trial(2, accuracy=0.7, fidelity=Fidelity(epochs=8)),
+        a_trial(3, accuracy=0.8, state="pruned"),
+        a_trial(4, accuracy=0.6, params=101.0),
+    ]
+    run = a_run(trials, objectives=(ACCURACY,))
+    assert [t.number for t in in_order(run)] == [4, 1]
+    assert best_trial(trials, run.objectives).number == 4

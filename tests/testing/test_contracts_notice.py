@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 import archwright.spaces as aw
-from archwright.errors import SpaceError, SpaceExhaustedError
+from archwright.errors import RunError, SpaceError, SpaceExhaustedError
 from archwright.estimators.estimator import Estimator
 from archwright.experiments.executors import Channel, Ended, Executor, Failure, InlineExecutor
 from archwright.experiments.executors.executor import Handle, Work
@@ -28,7 +29,16 @@ from archwright.testing import (
     ToyEstimator,
     toy_spaces,
 )
-from archwright.trials import Candidate, Measurement, Trial, TrialContext, TrialState
+from archwright.trials import (
+    Candidate,
+    LocalTrial,
+    Measurement,
+    Report,
+    Trial,
+    TrialContext,
+    TrialState,
+    Verdict,
+)
 
 # Strategies
 
@@ -97,9 +107,48 @@ class Foresees(RandomSearch):
         return replace(super().ask(running), parent=self._asked + 3)
 
 
+class WaitsForNothing(RandomSearch):
+    def ask(self, running: Sequence[Candidate] = ()) -> Candidate:
+        return super().ask(running) if self._asked < 3 else None  # type: ignore[return-value]
+
+
+class WaitsAndCounts(RandomSearch):
+    def ask(self, running: Sequence[Candidate] = ()) -> Candidate:
+        if len(running) < 2:
+            return super().ask(running)
+        self._asked += 1
+        return None  # type: ignore[return-value]
+
+
+class Inherits(RandomSearch):
+    def ask(self, running: Sequence[Candidate] = ()) -> Candidate:
+        parent = self._asked - 1 if self._asked else None
+        return replace(super().ask(running), parent=parent, inherit="morph" if self._asked > 1 else "nothing")
+
+
+class ContinuesOthers(Inherits):
+    inherits = True
+
+    def ask(self, running: Sequence[Candidate] = ()) -> Candidate:
+        candidate = super().ask(running)
+        return replace(candidate, inherit="continue") if candidate.inherit == "morph" else candidate
+
+
+class NeedsNothing(Inherits):
+    inherits = True
+
+    def needed(self) -> set[int] | None:
+        return set()
+
+
 @pytest.mark.parametrize(
     ("broken", "test", "arguments"),
     [
+        (WaitsForNothing, "test_proposes_every_architecture_once_and_then_says_so", ("flat",)),
+        (WaitsAndCounts, "test_several_may_be_asked_before_any_is_told", ("flat",)),
+        (Inherits, "test_a_parent_is_an_earlier_trial", ("flat",)),
+        (ContinuesOthers, "test_a_parent_is_an_earlier_trial", ("flat",)),
+        (NeedsNothing, "test_what_is_inherited_was_needed", ("flat",)),
         (Repeats, "test_proposes_every_architecture_once_and_then_says_so", ("flat",)),
         (EndsEarly, "test_proposes_every_architecture_once_and_then_says_so", ("flat",)),
         (EndsEarly, "test_proposes_every_architecture_once_and_then_says_so", ("reals",)),
@@ -241,7 +290,7 @@ class Locked(ToyEstimator):
 
 class Thorough(ToyEstimator):
     def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
-        return super().estimate(Candidate(candidate.architecture))
+        return super().estimate(Candidate(candidate.architecture), trial)
 
 
 class Infinite(ToyEstimator):
@@ -255,9 +304,51 @@ class Nepotist(ToyEstimator):
         return replace(made, metrics={**made.metrics, "score": float(candidate.parent or 0)})
 
 
+class Converses(ToyEstimator):
+    def __init__(self, space: Space) -> None:
+        super().__init__(space, converses=True)
+
+
+class Obstinate(Converses):
+    def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
+        report = trial.report
+        trial.report = lambda *args: (report(*args), Verdict.GO_ON)[1]  # type: ignore[method-assign]
+        return super().estimate(candidate, trial)
+
+
+class Late(Converses):
+    """Saves what it had an epoch ago."""
+
+    def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
+        report = trial.report
+
+        def late(step: int, metrics: Any, state: Any) -> Verdict:
+            return report(step, metrics, {"curve": state["curve"][:-1] * 2})
+
+        trial.report = late  # type: ignore[method-assign]
+        return super().estimate(candidate, trial)
+
+
+class BeginsAnew(Converses):
+    """Goes on from nothing, so a continuation reports its parent's steps again."""
+
+    def _begun(self, candidate: Candidate, trial: TrialContext) -> list[dict[str, float]]:
+        return []
+
+
+class KeepsSilent(Converses):
+    def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
+        return super().estimate(candidate, LocalTrial())
+
+
 @pytest.mark.parametrize(
     ("broken", "test"),
     [
+        (KeepsSilent, "test_reports_as_it_goes"),
+        (Obstinate, "test_stops_when_told_to"),
+        (Late, "test_the_next_attempt_goes_on_as_if_nothing_had_happened"),
+        (Late, "test_a_continuation_ends_as_if_it_had_been_one_trial"),
+        (BeginsAnew, "test_a_continuation_ends_as_if_it_had_been_one_trial"),
         (Noisy, "test_same_candidate_same_metrics"),
         (Remembers, "test_same_candidate_same_metrics"),
         (Locked, "test_survives_pickling"),
@@ -267,7 +358,12 @@ class Nepotist(ToyEstimator):
     ],
 )
 def test_a_broken_estimator_is_noticed(broken: type[Estimator], test: str) -> None:
-    members = {"make": broken, "make_space": staticmethod(toy_spaces.flat), "metrics": ("score", "cost")}
+    members = {
+        "make": broken,
+        "make_space": staticmethod(toy_spaces.flat),
+        "metrics": ("score", "cost"),
+        "converses": True,
+    }
     with pytest.raises((AssertionError, TypeError)):
         getattr(type("Joined", (EstimatorContract,), members)(), test)()
 
@@ -334,9 +430,41 @@ class KeepsFirst(SQLStore):
             super().put(key, value)
 
 
+class TakesBack(SQLStore):
+    """Reports anew what was reported."""
+
+    def report(self, number: int, report: Report, stage: Stage = Stage.SEARCH) -> Verdict | None:
+        with contextlib.suppress(RunError):
+            self._live.exec_driver_sql(
+                f"DELETE FROM reports WHERE number = {number} AND step = {report.step}"
+            )
+        return super().report(number, report, stage)
+
+
+class KeepsAll(SQLStore):
+    """Every checkpoint of a trial."""
+
+    def _drop_checkpoints(self, which: Any, stage: Stage, *more: Any) -> None:
+        pass
+
+
+class Unordered(SQLStore):
+    def reports(self, stage: Stage = Stage.SEARCH) -> dict[int, list[Report]]:
+        return {number: rows[::-1] for number, rows in super().reports(stage).items()}
+
+
+class Orphans(SQLStore):
+    def start(self, trial: Trial, stage: Stage = Stage.SEARCH) -> None:
+        super().start(replace(trial, candidate=replace(trial.candidate, inherit="nothing")), stage)
+
+
 @pytest.mark.parametrize(
     ("broken", "test"),
     [
+        (TakesBack, "test_what_was_reported_is_not_changed_by_reporting_it_again"),
+        (KeepsAll, "test_a_trial_has_one_checkpoint_the_last"),
+        (Unordered, "test_reports_are_kept_by_step"),
+        (Orphans, "test_a_candidate_comes_back_whole"),
         (Rounds, "test_what_goes_in_comes_out"),
         (OneStage, "test_stages_are_apart"),
         (Loose, "test_a_second_process_cannot_lock"),

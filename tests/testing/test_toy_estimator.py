@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from archwright.errors import TrialError, UsageError
@@ -11,6 +13,11 @@ class TestToyEstimator(EstimatorContract):
     make = ToyEstimator
     make_space = toy_spaces.conditional
     metrics = ("score", "cost")
+
+
+class TestConversing(TestToyEstimator):
+    make = partial(ToyEstimator, converses=True)
+    converses = True
 
 
 def test_the_formula_by_hand() -> None:

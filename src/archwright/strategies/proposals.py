@@ -37,6 +37,7 @@ class Proposals(Strategy):
     ) -> None:
         self.check_space(space)
         self.space, self.then = space, then
+        self.inherits = then is not None and then.inherits
         self.source: Callable[[], Iterator[Any]]
         self.source = source if callable(source) else tuple(source).__iter__
         self._begin()
@@ -67,6 +68,10 @@ class Proposals(Strategy):
         """Tell the other strategy."""
         if self.then is not None:
             self.then.tell(trial)
+
+    def needed(self) -> set[int] | None:
+        """What the other strategy needs."""
+        return set() if self.then is None else self.then.needed()
 
     def state_dict(self) -> dict[str, Any]:
         """How many of the given ones were gone through, and the state of the other strategy."""

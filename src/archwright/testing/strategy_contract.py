@@ -17,7 +17,7 @@ from archwright.strategies import Proposals, Strategy
 from archwright.testing.string_space import StringSpace
 from archwright.testing.toy_estimator import ToyEstimator
 from archwright.testing.toy_spaces import TOY_SPACES
-from archwright.trials import Candidate, LocalTrial, Measurement, Trial, TrialState
+from archwright.trials import Candidate, Fidelity, LocalTrial, Measurement, Trial, TrialState
 
 __all__ = ["StrategyContract"]
 
@@ -60,9 +60,9 @@ class StrategyContract:
         _check(proposed, space)
 
     @_on_every_space
-    @pytest.mark.parametrize("state", [TrialState.FAILED, TrialState.INFEASIBLE])
+    @pytest.mark.parametrize("state", [TrialState.FAILED, TrialState.INFEASIBLE, TrialState.PRUNED])
     def test_survives_that_nothing_succeeds(self, name: str, state: TrialState) -> None:
-        """Every trial fails, or every trial is infeasible."""
+        """Every trial fails, or is infeasible, or pruned before anything was measured."""
         space = TOY_SPACES[name]()
         proposed = _propose(
             self._made(space), space, lambda number, candidate: _ended(number, candidate, state)
@@ -79,10 +79,33 @@ class StrategyContract:
 
     @_on_every_space
     def test_a_parent_is_an_earlier_trial(self, name: str) -> None:
-        """A candidate's parent, if it has one, is the number of a trial that was told."""
+        """A candidate's parent, if it has one, is a trial that was told, of the same architecture if it continues."""
         space = TOY_SPACES[name]()
-        for number, candidate in enumerate(_propose(self._made(space), space, _mixed(space))):
+        strategy = self._made(space)
+        proposed = _propose(strategy, space, _mixed(space))
+        for number, candidate in enumerate(proposed):
             assert candidate.parent is None or 0 <= candidate.parent < number
+            if candidate.inherit != "nothing":
+                assert candidate.parent is not None
+                assert strategy.inherits, f"{candidate} inherits, but the strategy's `inherits` is False"
+            if candidate.continues:
+                parent = proposed[candidate.parent or 0]
+                assert candidate.architecture == parent.architecture
+                assert _epochs(candidate) > _epochs(parent)
+
+    @_on_every_space
+    def test_what_is_inherited_was_needed(self, name: str) -> None:
+        """Checkpoints of trials that are not needed are deleted, so a parent has been needed since it was told."""
+        space, fate = TOY_SPACES[name](), _mixed(TOY_SPACES[name]())
+        strategy, kept = self._made(space), set[int]()
+        for number in range(_SOME):
+            candidate = _asked(strategy)
+            if candidate is None:
+                break
+            assert candidate.inherit == "nothing" or candidate.parent in kept
+            strategy.tell(fate(number, candidate))
+            needed = strategy.needed()
+            kept = {*kept, number} if needed is None else {*kept, number} & needed
 
     @settings(
         max_examples=30,
@@ -105,7 +128,8 @@ class StrategyContract:
         number = 0
         for step in [*steps, "save", *["ask"] * 4]:
             if step == "ask":
-                expected, received = _asked(kept), _asked(resumed)
+                asked = [trial.candidate for trial in running]
+                expected, received = _asked(kept, asked), _asked(resumed, asked)
                 assert expected == received, f"{space!r}: proposal {number} after {steps}"
                 if expected is not None:
                     running.append(fate(number, expected))
@@ -203,14 +227,20 @@ _Fate = Callable[[int, Candidate], Trial]
 def _propose(
     strategy: Strategy, space: Any, fate: _Fate, *, batch: int = 1, most: int | None = None
 ) -> list[Candidate]:
-    """Ask in batches, tell each in reverse order, until the space is used up or enough was proposed."""
+    """Ask in batches, tell each in reverse order, until the space is used up or enough was proposed.
+
+    What continues another trial is no proposal of its own.
+    """
     if most is None:
         most = _SOME if space.size == float("inf") else int(space.size) + 1
     proposed: list[Candidate] = []
-    while len(proposed) < most:
-        asked = [
-            c for c in (_asked(strategy) for _ in range(min(batch, most - len(proposed)))) if c is not None
-        ]
+    while (left := most - sum(not candidate.continues for candidate in proposed)) > 0:
+        asked: list[Candidate] = []
+        while len(asked) < min(batch, left):
+            candidate = _asked(strategy, asked)
+            if candidate is None:
+                break
+            asked.append(candidate)
         if not asked:
             break
         for candidate in asked:
@@ -223,19 +253,29 @@ def _propose(
 
 
 def _check(proposed: Sequence[Candidate], space: Any) -> None:
-    """No canonical form twice, and all of them where the space is finite."""
-    seen: set[Hashable] = {space.canonical(candidate.architecture) for candidate in proposed}
-    assert len(seen) == len(proposed), (
-        f"{len(proposed) - len(seen)} of {len(proposed)} proposals were repeats"
-    )
-    assert len(seen) == (_SOME if space.size == float("inf") else space.size)
+    """No canonical form twice at one fidelity, and all of them where the space is finite."""
+    looks = [(space.canonical(candidate.architecture), candidate.fidelity) for candidate in proposed]
+    seen: set[tuple[Hashable, Fidelity | None]] = set(looks)
+    assert len(seen) == len(looks), f"{len(looks) - len(seen)} of {len(looks)} proposals were repeats"
+    assert len({canonical for canonical, _ in seen}) == (_SOME if space.size == float("inf") else space.size)
 
 
-def _asked(strategy: Strategy) -> Candidate | None:
+def _asked(strategy: Strategy, running: Sequence[Candidate] = ()) -> Candidate | None:
+    """The next candidate; None at the end, or where there is none before one of the running ends."""
+    before = strategy.state_dict() if running else {}
     try:
-        return strategy.ask()
+        candidate = strategy.ask(running)
     except SpaceExhaustedError:
         return None
+    if candidate is None:
+        assert running, "the strategy proposed nothing while nothing was running"
+        assert strategy.state_dict() == before, "a strategy that proposes nothing stays as it was"
+    return candidate
+
+
+def _epochs(candidate: Candidate) -> float:
+    epochs = candidate.effort.epochs
+    return float("inf") if epochs is None else epochs
 
 
 def _through_json(state: dict[str, Any]) -> dict[str, Any]:
@@ -244,7 +284,7 @@ def _through_json(state: dict[str, Any]) -> dict[str, Any]:
 
 
 def _mixed(space: Space) -> _Fate:
-    """Of seven trials one fails, one is infeasible, and five are completed."""
+    """Of seven trials one fails, one is infeasible, one is pruned, and four are completed."""
     estimator = ToyEstimator(space)
 
     def fate(number: int, candidate: Candidate) -> Trial:
@@ -252,7 +292,8 @@ def _mixed(space: Space) -> _Fate:
             return _ended(number, candidate, TrialState.FAILED)
         if number % 7 == 5:
             return _ended(number, candidate, TrialState.INFEASIBLE)
-        return Trial(number, candidate, TrialState.COMPLETED, estimator.estimate(candidate, LocalTrial()))
+        state = TrialState.PRUNED if number % 7 == 6 else TrialState.COMPLETED
+        return Trial(number, candidate, state, estimator.estimate(candidate, LocalTrial()))
 
     return fate
 
@@ -260,4 +301,6 @@ def _mixed(space: Space) -> _Fate:
 def _ended(number: int, candidate: Candidate, state: TrialState) -> Trial:
     if state is TrialState.FAILED:
         return Trial(number, candidate, state, error="the loss became NaN")
+    if state is TrialState.PRUNED:
+        return Trial(number, candidate, state, Measurement({}))
     return Trial(number, candidate, state, Measurement({"cost": 1.0 + number % 3}))

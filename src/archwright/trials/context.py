@@ -191,7 +191,7 @@ class LocalTrial(TrialContext):
         if step in self.reports:
             return self.reports[step].verdict or Verdict.GO_ON
         if state is not None:
-            self.save(step, state)
+            self._keep(step, state)
         verdict = Verdict.GO_ON if self.judge is None else self.judge(step, metrics)
         key = self.checkpoint.key if state is not None and self.checkpoint is not None else None
         self.reports[step] = Report(step, metrics, verdict, self.attempt, key)
@@ -200,6 +200,9 @@ class LocalTrial(TrialContext):
 
     def save(self, step: int, state: Mapping[str, Any]) -> None:
         """See `TrialContext.save`."""
+        self._keep(step, state)
+
+    def _keep(self, step: int, state: Mapping[str, Any]) -> None:
         key = f"{self.number}-{self.attempt}-{step}"
         self._storage.save(key, state)
         self.checkpoint = Checkpoint(key, self._storage)
