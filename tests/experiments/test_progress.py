@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 
 from rich.console import Console
 
 from archwright.experiments import Stage
 from archwright.experiments.progress import Progress
 from archwright.spaces import Architecture
-from archwright.trials import Candidate, Measurement, Trial, TrialState
+from archwright.trials import Candidate, Measurement, Report, Trial, TrialState
 
 
 def trial(number: int, accuracy: float | None = None, error: str | None = None) -> Trial:
@@ -34,6 +35,32 @@ def shown(terminal: bool) -> str:
     progress.said("stopping")
     progress.stage_finished(Stage.SEARCH)
     return file.getvalue()
+
+
+def test_a_running_trial_shows_its_last_point_in_a_terminal_only() -> None:
+    for terminal in (True, False):
+        file = io.StringIO()
+        progress = Progress(["accuracy"], Console(file=file, force_terminal=terminal, width=120))
+        progress.stage_started(Stage.SEARCH, 4, 0)
+        progress.trial_finished(Stage.SEARCH, trial(0, 0.5), trial(0, 0.5))
+        progress.trial_reported(Stage.SEARCH, 1, Report(30, {"epoch": 3, "loss": 0.7, "accuracy": 0.25}))
+        progress.stage_finished(Stage.SEARCH)
+        assert ("trial 1 epoch 3 accuracy 0.25, best: trial 0 accuracy 0.5" in file.getvalue()) is terminal
+
+
+def test_a_continuation_is_no_trial_of_the_budget() -> None:
+    file = io.StringIO()
+    progress = Progress(["accuracy"], Console(file=file, width=120))
+    progress.stage_started(Stage.SEARCH, 4, 0)
+    first = trial(0, 0.5)
+    progress.trial_finished(Stage.SEARCH, first, first)
+    further = replace(trial(1, 0.75), candidate=Candidate(first.architecture, parent=0, inherit="continue"))
+    progress.trial_finished(Stage.SEARCH, further, further)
+    pruned = replace(trial(2, 0.25), state=TrialState.PRUNED)
+    progress.trial_finished(Stage.SEARCH, pruned, pruned)
+    told = [line for line in file.getvalue().splitlines() if "done," in line]
+    assert [line.split()[0] for line in told] == ["1", "1", "2"]
+    assert told[-1].endswith("1 pruned")
 
 
 def test_a_log_has_a_line_for_each_improvement_and_failure() -> None:

@@ -74,6 +74,9 @@ def _trial(trial: Trial) -> dict[str, Any]:
         "parent": trial.candidate.parent,
         "seconds": trial.seconds,
         "error": trial.error,
+        "inherit": trial.candidate.inherit,
+        "attempt": trial.attempt,
+        "curve": [dict(point) for point in trial.measurement.curve] if trial.measurement else [],
     }
 
 
@@ -99,6 +102,9 @@ def print_run(run: Run) -> None:
     )
     _print_supernet(console, run)
     console.print(f"trials: {told}; {duration(run.seconds)}")
+    for trial in run.trials:
+        if trial.metrics and trial.state == "running":
+            console.print(f"running: trial {trial.number}, {escape(_brief(trial.metrics))}", soft_wrap=True)
     best = run.winner or run.best
     if best is None:
         return

@@ -15,7 +15,7 @@ from rich.table import Column
 from archwright.durations import clock
 from archwright.experiments.listener import Listener
 from archwright.experiments.store import Stage
-from archwright.trials import Trial, TrialState
+from archwright.trials import Report, Trial, TrialState
 
 __all__ = ["Progress"]
 
@@ -45,7 +45,7 @@ class Progress(Listener):
         self.console = console or Console(stderr=True)
         self._bar: Bar | None = None
         self._row: Any = None
-        self._failed = self._infeasible = self._done = 0
+        self._failed = self._infeasible = self._pruned = self._done = 0
         self._total: int | None = None
         self._minutes: float | None = None
         self._began = 0.0
@@ -54,7 +54,7 @@ class Progress(Listener):
 
     def stage_started(self, stage: Stage, total: int | None, done: int, minutes: float | None = None) -> None:
         """Begin a line."""
-        self._failed = self._infeasible = 0
+        self._failed = self._infeasible = self._pruned = 0
         self._done = self._at_first = done
         self._total, self._minutes, self._began, self._best = total, minutes, time.monotonic(), None
         if not self.console.is_terminal:
@@ -94,11 +94,19 @@ class Progress(Listener):
         else:
             self._print(f"epoch {self._done} of {epochs}, {told}, {self._left()}".rstrip(", "))
 
+    def trial_reported(self, stage: Stage, number: int, report: Report) -> None:
+        """Show the last point of a running trial's curve in the line."""
+        if self._bar is not None:
+            epoch = f" epoch {report.metrics['epoch']:g}" if "epoch" in report.metrics else ""
+            now = f"trial {number}{epoch} {self._brief(report.metrics, always=False)}".rstrip()
+            self._bar.update(self._row, told=escape(", ".join(filter(None, [now, self._told(self._best)]))))
+
     def trial_finished(self, stage: Stage, trial: Trial, best: Trial | None) -> None:
         """Move the line, or print one where there is news."""
         self._failed += trial.state is TrialState.FAILED
         self._infeasible += trial.state is TrialState.INFEASIBLE
-        self._done += trial.state is not TrialState.INFEASIBLE
+        self._pruned += trial.state is TrialState.PRUNED
+        self._done += trial.state is not TrialState.INFEASIBLE and not trial.candidate.continues
         if self._bar is not None:
             self._bar.update(
                 self._row, completed=self._done, left=self._left(), told=escape(self._told(best))
@@ -125,13 +133,14 @@ class Progress(Listener):
 
     def _told(self, best: Trial | None) -> str:
         parts = [f"best: trial {best.number} {self._brief(best.metrics)}"] if best is not None else []
+        parts += [f"{self._pruned} pruned"] if self._pruned else []
         parts += [f"{self._failed} failed"] if self._failed else []
         parts += [f"{self._infeasible} over a limit"] if self._infeasible else []
         return ", ".join(parts)
 
-    def _brief(self, metrics: dict[str, float]) -> str:
-        """A few metrics in one line: `accuracy 0.9861, params 41,234`."""
-        names = [name for name in self.names if name in metrics] or list(metrics)
+    def _brief(self, metrics: Mapping[str, float], *, always: bool = True) -> str:
+        """A few metrics in one line: `accuracy 0.9861, params 41,234`; always some, or only those to be shown."""
+        names = [name for name in self.names if name in metrics] or (list(metrics) if always else [])
         return ", ".join(f"{name} {_number(metrics[name])}" for name in names)
 
     def _left(self) -> str:
