@@ -355,9 +355,7 @@ def test_another_scale_has_the_same_decisions() -> None:
 
 
 def test_a_scale_that_does_not_fit_is_told() -> None:
-    with pytest.raises(
-        SpaceError, match=r"the space 'unnamed' has no other scale; give aw.Space\(\.\.\., scaled="
-    ):
+    with pytest.raises(SpaceError, match=r"the space 'unnamed' has no other scale; decorate the function"):
         SMALL.scale(width=2)
     with pytest.raises(SpaceError, match=r"has no option 'deepth' to scale. Did you mean 'depth'"):
         made().scale(deepth=2)

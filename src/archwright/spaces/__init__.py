@@ -32,6 +32,7 @@ from archwright.spaces.nodes import (
     when,
 )
 from archwright.spaces.priors import Normal, normal
+from archwright.spaces.scale import scalable
 from archwright.spaces.search_space import SearchSpace
 from archwright.spaces.space import Space
 
@@ -57,6 +58,7 @@ __all__ = [
     "Node",
     "SearchSpace",
     "Space",
+    "scalable",
     # An expression with all decisions made
     "Call",
     "resolve",

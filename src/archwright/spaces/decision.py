@@ -85,7 +85,7 @@ class Decision(Expression):
         """An error about this decision while it is being written."""
         return SpaceError(f"{told(type(self).__name__.lower(), self.name)}: {text}")
 
-    def expect(self, default: Any, prior: Any) -> None:
+    def expect(self, default: Any = UNSET, prior: Any = None) -> None:
         """Take over what the user expects of this decision, once it knows its values.
 
         Raises:

@@ -33,9 +33,7 @@ class Categorical(Decision):
 
     __slots__ = ("_codes", "_own", "labels")
 
-    def __init__(
-        self, labels: Iterable[Any], name: str | None = None, *, default: Any = UNSET, prior: Any = None
-    ) -> None:
+    def __init__(self, labels: Iterable[Any], name: str | None = None, **expectations: Any) -> None:
         super().__init__(name)
         if isinstance(labels, str | set | frozenset | Expression) or not isinstance(labels, Iterable):
             raise self.error(f"expected a list of labels, got {labels!r}")
@@ -62,7 +60,7 @@ class Categorical(Decision):
         self._codes = {
             label: tuple(float(i == j) for j in range(self.columns)) for i, label in enumerate(self.labels)
         }
-        self.expect(default, prior)
+        self.expect(**expectations)
 
     @property
     def numeric(self) -> bool:
@@ -118,8 +116,8 @@ class Boolean(Categorical):
 
     __slots__ = ()
 
-    def __init__(self, name: str | None = None, *, default: Any = UNSET, prior: Any = None) -> None:
-        super().__init__((False, True), name, default=default, prior=prior)
+    def __init__(self, name: str | None = None, **expectations: Any) -> None:
+        super().__init__((False, True), name, **expectations)
 
     def describe(self) -> dict[str, Any]:
         """Kind."""

@@ -33,6 +33,8 @@ __all__ = [
 Value = Callable[[Mapping[Any, Any]], Any]
 """From decided values, by key of the decision, to what an expression is worth."""
 
+_Operator = Callable[["Expression", Any], "Arithmetic"]
+
 _PACKAGE = str(Path(__file__).parent.parent) + os.sep
 
 
@@ -57,6 +59,18 @@ def whole(value: Any) -> int | None:
         return operator.index(value)
     except TypeError:
         return None
+
+
+def _operator(sign: str) -> tuple[_Operator, _Operator]:
+    """What an operator between two values makes, with the expression on the left and on the right."""
+
+    def left(self: Expression, other: Any) -> Arithmetic:
+        return Arithmetic(sign, self, other)
+
+    def right(self: Expression, other: Any) -> Arithmetic:
+        return Arithmetic(sign, other, self)
+
+    return left, right
 
 
 class Expression:
@@ -89,74 +103,22 @@ class Expression:
         raise SpaceError(f"expected a number or a label, got {self!r}, which is built, not worked out")
 
     # Numbers and conditions. `==` stays identity, since identity is sharing: use `equals`.
-    def __add__(self, other: Any) -> Arithmetic:
-        return Arithmetic("+", self, other)
-
-    def __radd__(self, other: Any) -> Arithmetic:
-        return Arithmetic("+", other, self)
-
-    def __sub__(self, other: Any) -> Arithmetic:
-        return Arithmetic("-", self, other)
-
-    def __rsub__(self, other: Any) -> Arithmetic:
-        return Arithmetic("-", other, self)
-
-    def __mul__(self, other: Any) -> Arithmetic:
-        return Arithmetic("*", self, other)
-
-    def __rmul__(self, other: Any) -> Arithmetic:
-        return Arithmetic("*", other, self)
-
-    def __floordiv__(self, other: Any) -> Arithmetic:
-        return Arithmetic("//", self, other)
-
-    def __rfloordiv__(self, other: Any) -> Arithmetic:
-        return Arithmetic("//", other, self)
-
-    def __truediv__(self, other: Any) -> Arithmetic:
-        return Arithmetic("/", self, other)
-
-    def __rtruediv__(self, other: Any) -> Arithmetic:
-        return Arithmetic("/", other, self)
-
-    def __mod__(self, other: Any) -> Arithmetic:
-        return Arithmetic("%", self, other)
-
-    def __rmod__(self, other: Any) -> Arithmetic:
-        return Arithmetic("%", other, self)
-
-    def __pow__(self, other: Any) -> Arithmetic:
-        return Arithmetic("**", self, other)
-
-    def __rpow__(self, other: Any) -> Arithmetic:
-        return Arithmetic("**", other, self)
+    __add__, __radd__ = _operator("+")
+    __sub__, __rsub__ = _operator("-")
+    __mul__, __rmul__ = _operator("*")
+    __floordiv__, __rfloordiv__ = _operator("//")
+    __truediv__, __rtruediv__ = _operator("/")
+    __mod__, __rmod__ = _operator("%")
+    __pow__, __rpow__ = _operator("**")
+    __and__, __rand__ = _operator("and")
+    __or__, __ror__ = _operator("or")
+    __lt__ = _operator("<")[0]
+    __le__ = _operator("<=")[0]
+    __gt__ = _operator(">")[0]
+    __ge__ = _operator(">=")[0]
 
     def __neg__(self) -> Arithmetic:
         return Arithmetic("negative", self)
-
-    def __lt__(self, other: Any) -> Arithmetic:
-        return Arithmetic("<", self, other)
-
-    def __le__(self, other: Any) -> Arithmetic:
-        return Arithmetic("<=", self, other)
-
-    def __gt__(self, other: Any) -> Arithmetic:
-        return Arithmetic(">", self, other)
-
-    def __ge__(self, other: Any) -> Arithmetic:
-        return Arithmetic(">=", self, other)
-
-    def __and__(self, other: Any) -> Arithmetic:
-        return Arithmetic("and", self, other)
-
-    def __rand__(self, other: Any) -> Arithmetic:
-        return Arithmetic("and", other, self)
-
-    def __or__(self, other: Any) -> Arithmetic:
-        return Arithmetic("or", self, other)
-
-    def __ror__(self, other: Any) -> Arithmetic:
-        return Arithmetic("or", other, self)
 
     def __invert__(self) -> Arithmetic:
         return Arithmetic("not", self)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 import sys
 from collections.abc import Iterator, Sequence
 from random import Random
@@ -40,24 +41,13 @@ class Integer(_Number):
     __slots__ = ("_range",)
 
     def __init__(
-        self,
-        low: int,
-        high: int,
-        step: int = 1,
-        name: str | None = None,
-        *,
-        default: Any = UNSET,
-        prior: Any = None,
+        self, low: int, high: int, step: int = 1, name: str | None = None, **expectations: Any
     ) -> None:
         super().__init__(name)
-        first, last, by = whole(low), whole(high), whole(step)
-        if first is None or last is None or by is None:
-            label, value = next(
-                (label, value)
-                for label, value in (("low", low), ("high", high), ("step", step))
-                if whole(value) is None
-            )
-            raise self.error(f"expected {label} to be a whole number, got {value!r}")
+        for label, value in (("low", low), ("high", high), ("step", step)):
+            if whole(value) is None:
+                raise self.error(f"expected {label} to be a whole number, got {value!r}")
+        first, last, by = map(operator.index, (low, high, step))
         if first < -(2**63) or last >= 2**63:
             raise self.error(f"expected whole numbers of at most 64 bits, got {low} to {high}")
         if first > last:
@@ -74,7 +64,7 @@ class Integer(_Number):
         self._range = range(first, last + 1, by)
         self.size = len(self._range)
         self.columns = 1
-        self.expect(default, prior)
+        self.expect(**expectations)
 
     def coerce(self, value: Any) -> int:
         """The value as an int."""
@@ -139,14 +129,7 @@ class Real(_Number):
     __slots__ = ("_decimals", "_start", "_width", "high", "log", "low")
 
     def __init__(
-        self,
-        low: float,
-        high: float,
-        log: bool = False,
-        name: str | None = None,
-        *,
-        default: Any = UNSET,
-        prior: Any = None,
+        self, low: float, high: float, log: bool = False, name: str | None = None, **expectations: Any
     ) -> None:
         super().__init__(name)
         ends = plain(low), plain(high)
@@ -170,7 +153,7 @@ class Real(_Number):
             )
         self.size = math.inf
         self.columns = 1
-        self.expect(default, prior)
+        self.expect(**expectations)
 
     def _rounded(self, value: float) -> float:
         """As many digits as let a code and its value be exact inverses in floating point."""

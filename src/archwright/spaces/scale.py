@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from archwright.errors import SpaceError, did_you_mean
 from archwright.spaces.decision import Decision
 from archwright.spaces.description import described_decisions
 
-__all__ = ["rescale"]
+__all__ = ["rescale", "scalable"]
 
 
 class _Decided(Protocol):
@@ -22,6 +23,22 @@ class _Decided(Protocol):
 
 
 S = TypeVar("S", bound=_Decided)
+M = TypeVar("M")
+P = ParamSpec("P")
+
+
+def scalable(make: Callable[P, M]) -> Callable[P, M]:
+    """Decorate a module's function that makes a space: `space.scale` calls it again with other arguments."""
+    signature = inspect.signature(make)
+
+    @functools.wraps(make)
+    def made(*args: P.args, **kwargs: P.kwargs) -> M:
+        space: Any = make(*args, **kwargs)
+        space.scaled = functools.partial(made, **signature.bind(*args, **kwargs).arguments)
+        found: M = space
+        return found
+
+    return made
 
 
 def rescale(space: S, scaled: Callable[..., S] | None, changes: Mapping[str, Any]) -> S:
@@ -38,8 +55,8 @@ def rescale(space: S, scaled: Callable[..., S] | None, changes: Mapping[str, Any
     name = space.name or "unnamed"
     if scaled is None:
         raise SpaceError(
-            f"the space {name!r} has no other scale; give aw.Space(..., scaled=functools.partial(make, ...)), where "
-            "`make` is the function that makes this space and takes the scale by keyword"
+            f"the space {name!r} has no other scale; decorate the function that makes it with "
+            "@archwright.spaces.scalable, or give aw.Space(..., scaled=a function that takes the scale by keyword)"
         )
     parameters = inspect.signature(scaled).parameters.values()
     if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):

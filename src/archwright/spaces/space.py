@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from functools import cached_property
-from random import Random
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -34,7 +33,7 @@ __all__ = ["Space"]
 _COUNTABLE = _REFUSED = 1_000_000
 
 
-class Space:
+class Space(Variation):
     """A search space.
 
     Args:
@@ -86,18 +85,14 @@ class Space:
         self._compile()
 
     def _compile(self) -> None:
-        self._rules = Rules(self.constraints, self.canonicalize)
         try:
             plan, self._addresses, self._met = compile_plan({"": self.network, "training": self.training})
         except RecursionError:
             raise SpaceError(
                 "the expression is nested too deeply to be walked; a list or dict that holds itself is, too"
             ) from None
-        self.plan = plan.hold(self.held) if self.held else plan
-        """Which decisions are active when."""
-        self._variation = Variation(self.plan, self._rules)
-        self.decisions: dict[str, Decision] = self._variation.decisions
-        """Address to decision, all of them, in the order of the encoding."""
+        plan = plan.hold(self.held) if self.held else plan
+        self._prepare(plan, Rules(self.constraints, self.canonicalize))
         self._codes = Codes(self.decisions)
         self.columns = self._codes.columns
         """The length of an encoding."""
@@ -128,65 +123,6 @@ class Space:
             raise SpaceError(f"the constraint {broken} does not hold for {architecture!r}")
         return architecture
 
-    def checked(self, values: Mapping[str, Any]) -> Architecture:
-        """As `architecture`, without asking the constraints.
-
-        Raises:
-            SpaceError: As `architecture`.
-        """
-        return self._variation.validated(values)
-
-    def sample(self, random: Random | int | None = None) -> Architecture:
-        """A random architecture: every active decision is drawn on its own, from its prior, else uniformly.
-
-        Args:
-            random: A generator, a seed, or None for one seeded by the system.
-
-        Raises:
-            SpaceError: When the constraints refuse 10,000 samples in a row.
-        """
-        return self._variation.sample(random)
-
-    def mutate(self, architecture: Architecture, random: Random | int | None = None) -> Architecture:
-        """The architecture with one active decision changed to a random other value.
-
-        Decisions that become active are drawn; those that become inactive are dropped. The result differs
-        from the argument in the canonical form.
-
-        Raises:
-            SpaceError: When 10,000 mutations in a row are refused, or nothing can change.
-        """
-        return self._variation.mutate(architecture, random)
-
-    def crossover(
-        self, first: Architecture, second: Architecture, random: Random | int | None = None
-    ) -> Architecture:
-        """A child that takes each active decision from either parent with equal chance (uniform crossover).
-
-        A decision that only one parent has comes from it; one that neither has is drawn.
-
-        Raises:
-            SpaceError: When the constraints refuse 10,000 children in a row.
-        """
-        return self._variation.crossover(first, second, random)
-
-    def neighbors(self, architecture: Architecture) -> list[Architecture]:
-        """All architectures that differ in one decision, in a fixed order, each canonical form once.
-
-        Integers move by one step, reals by a tenth of their scale, subsets by one item added, removed or
-        exchanged, all others to each other value. A decision that becomes active takes its default.
-        """
-        return self._variation.neighbors(architecture)
-
-    def decided(self, decide: Callable[[str, Decision], Any]) -> Architecture:
-        """The architecture whose active decisions a function makes, in the order in which they become active.
-
-        Args:
-            decide: From an address and its decision to one of its values, in its own form; neither the value nor the
-                constraints are checked.
-        """
-        return self._variation.decided(decide)
-
     @cached_property
     def default(self) -> Architecture:
         """The architecture of every active decision's default; where the constraints refuse it, that of seed 0.
@@ -210,7 +146,7 @@ class Space:
                 cannot take its value, or the constraints refuse whatever else is decided.
         """
         fixed = Space.__new__(type(self))
-        fixed.__setstate__({**self.__getstate__(), "held": {**self.held, **self._variation.holdable(values)}})
+        fixed.__setstate__({**self.__getstate__(), "held": {**self.held, **self._holdable(values)}})
         if self.constraints:
             fixed.sample(0)
         return fixed
@@ -323,7 +259,7 @@ class Space:
         Raises:
             SpaceError: When the length is not `columns`, a number is not finite, or a constraint refuses the result.
         """
-        architecture = self._variation.restored(self._codes.decode(vector), None)
+        architecture = self._restored(self._codes.decode(vector), None)
         if not self._rules.allow(architecture):
             raise SpaceError(f"the vector decodes to {architecture!r}, which the constraints refuse")
         return architecture

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Any
 
-from archwright.spaces.decision import UNSET, Decision, Relaxed
+from archwright.spaces.decision import Decision, Relaxed
 from archwright.spaces.expression import Arithmetic, plain, whole
 from archwright.spaces.priors import ItemChances, Prior
 
@@ -23,13 +23,7 @@ class Subset(Decision):
     several = True
 
     def __init__(
-        self,
-        n: int,
-        k: int | tuple[int, int] | None = None,
-        name: str | None = None,
-        *,
-        default: Any = UNSET,
-        prior: Sequence[float] | None = None,
+        self, n: int, k: int | tuple[int, int] | None = None, name: str | None = None, **expectations: Any
     ) -> None:
         super().__init__(name)
         items = whole(n)
@@ -47,7 +41,7 @@ class Subset(Decision):
         is_most = low < high and 4 * self.size >= 2**items
         self._up_to = None if is_most else list(itertools.accumulate(self._ways()))
         self.columns = items
-        self.expect(default, prior)
+        self.expect(**expectations)
 
     def _ways(self) -> Iterator[int]:
         """How many subsets there are of each allowed number of items, the fewest first."""

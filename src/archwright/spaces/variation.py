@@ -16,32 +16,34 @@ __all__ = ["Variation"]
 
 _TRIES = 10_000
 
-Random_ = Random | int | None
-"""A generator, a seed, or None for one seeded by the system."""
-
 
 class Variation:
-    """Draws and varies the architectures of a plan. The methods are those of `Space`, which documents them.
+    """Draws and varies architectures; `Space` adds counting, codes and networks."""
 
-    Args:
-        plan: Says which decisions are active.
-        rules: The constraints, and what tells architectures apart.
-    """
+    plan: Plan
+    """Which decisions are active when."""
+    decisions: dict[str, Decision]
+    """Address to decision, all of them, in the order of the encoding."""
 
-    def __init__(self, plan: Plan, rules: Rules) -> None:
-        self.plan, self.rules = plan, rules
+    def _prepare(self, plan: Plan, rules: Rules) -> None:
+        self.plan, self._rules = plan, rules
         self.decisions = plan.everything()
         # What others are active depends on these alone.
         self._steering = {read[0] for branch in plan.branches for read in branch.reads}
         self._varying = {address for address, decision in self.decisions.items() if decision.size > 1}
 
     def decided(self, decide: Callable[[str, Decision], Any]) -> Architecture:
-        """The architecture whose active decisions a function makes."""
+        """The architecture whose active decisions a function makes, in the order in which they become active.
+
+        Args:
+            decide: From an address and its decision to one of its values, in its own form; neither the value nor the
+                constraints are checked.
+        """
         values: dict[str, Any] = {}
         self.plan.complete(values, decide)
         return Architecture._adopt(values)
 
-    def restored(self, wanted: dict[str, Any], random: Random | None) -> Architecture:
+    def _restored(self, wanted: dict[str, Any], random: Random | None) -> Architecture:
         """The architecture with the wanted values where active; the rest drawn, or the default."""
         if not self._steering and len(wanted) == len(self.decisions):
             return Architecture._adopt(wanted)
@@ -53,17 +55,21 @@ class Variation:
 
         return self.decided(decide)
 
-    def check_addresses(self, values: Mapping[str, Any]) -> None:
+    def _check_addresses(self, values: Mapping[str, Any]) -> None:
         """Raise a SpaceError when an address is none of the space."""
         if not values.keys() <= self.decisions.keys():
             odd = next(address for address in values if address not in self.decisions)
             raise SpaceError(f"no decision has the address {odd!r}.{did_you_mean(str(odd), self.decisions)}")
 
-    def validated(self, values: Mapping[str, Any]) -> Architecture:
-        """The architecture with these values, in the decisions' own form."""
+    def checked(self, values: Mapping[str, Any]) -> Architecture:
+        """As `architecture`, without asking the constraints.
+
+        Raises:
+            SpaceError: As `architecture`.
+        """
         if not isinstance(values, Mapping):
             raise SpaceError(f"expected an architecture, or a dict of address to value, got {values!r}")
-        self.check_addresses(values)
+        self._check_addresses(values)
 
         def given(address: str, decision: Decision) -> Any:
             if address not in values:
@@ -81,9 +87,9 @@ class Variation:
             )
         return made
 
-    def holdable(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def _holdable(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The values that decisions can be held at, in the decisions' own form."""
-        self.check_addresses(values)
+        self._check_addresses(values)
         held = {}
         for address, value in values.items():
             try:
@@ -101,23 +107,37 @@ class Variation:
             )
         return held
 
-    def sample(self, random: Random_) -> Architecture:
-        """Draw every active decision from its prior."""
+    def sample(self, random: Random | int | None = None) -> Architecture:
+        """A random architecture: every active decision is drawn on its own, from its prior, else uniformly.
+
+        Args:
+            random: A generator, a seed, or None for one seeded by the system.
+
+        Raises:
+            SpaceError: When the constraints refuse 10,000 samples in a row.
+        """
         random = _generator(random)
         for _ in range(_TRIES):
             architecture = self.decided(lambda _, decision: decision.sample(random))
-            if self.rules.allow(architecture):
+            if self._rules.allow(architecture):
                 return architecture
         raise SpaceError(
-            f"the constraints {', '.join(self.rules.names)} refused {_TRIES:,} random architectures "
+            f"the constraints {', '.join(self._rules.names)} refused {_TRIES:,} random architectures "
             "in a row; loosen them, or state them as decisions"
         )
 
-    def mutate(self, architecture: Architecture, random: Random_) -> Architecture:
-        """Change one active decision."""
+    def mutate(self, architecture: Architecture, random: Random | int | None = None) -> Architecture:
+        """The architecture with one active decision changed to a random other value.
+
+        Decisions that become active are drawn; those that become inactive are dropped. The result differs
+        from the argument in the canonical form.
+
+        Raises:
+            SpaceError: When 10,000 mutations in a row are refused, or nothing can change.
+        """
         random = _generator(random)
-        values, canonical = architecture._values, self.rules.canonical
-        self.check_addresses(values)
+        values, canonical = architecture._values, self._rules.canonical
+        self._check_addresses(values)
         addresses = [address for address in values if address in self._varying]
         if not addresses:
             raise SpaceError("this architecture cannot be mutated: no active decision has a second value")
@@ -126,43 +146,55 @@ class Variation:
             address = addresses[int(random.random() * len(addresses))]
             changed = self.decisions[address].mutate(values[address], random)
             mutant = self._changed(architecture, address, changed, random)
-            if canonical(mutant) != own and self.rules.allow(mutant):
+            if canonical(mutant) != own and self._rules.allow(mutant):
                 return mutant
         raise SpaceError(
             f"{_TRIES:,} mutations in a row were refused by the constraints or spelled the same network; loosen them"
         )
 
-    def crossover(self, first: Architecture, second: Architecture, random: Random_) -> Architecture:
-        """Take each decision from either parent."""
+    def crossover(
+        self, first: Architecture, second: Architecture, random: Random | int | None = None
+    ) -> Architecture:
+        """A child that takes each active decision from either parent with equal chance (uniform crossover).
+
+        A decision that only one parent has comes from it; one that neither has is drawn.
+
+        Raises:
+            SpaceError: When the constraints refuse 10,000 children in a row.
+        """
         random = _generator(random)
-        self.check_addresses(first._values)
-        self.check_addresses(second._values)
+        self._check_addresses(first._values)
+        self._check_addresses(second._values)
         for _ in range(_TRIES):
             wanted = dict(second._values)
             for address, value in first._values.items():
                 if address not in wanted or random.random() < 0.5:
                     wanted[address] = value
-            if self.rules.allow(child := self.restored(wanted, random)):
+            if self._rules.allow(child := self._restored(wanted, random)):
                 return child
         raise SpaceError(f"{_TRIES:,} children in a row were refused by the constraints; loosen them")
 
     def neighbors(self, architecture: Architecture) -> list[Architecture]:
-        """All that differ in one decision."""
-        self.check_addresses(architecture._values)
+        """All architectures that differ in one decision, in a fixed order, each canonical form once.
+
+        Integers move by one step, reals by a tenth of their scale, subsets by one item added, removed or
+        exchanged, all others to each other value. A decision that becomes active takes its default.
+        """
+        self._check_addresses(architecture._values)
         found: dict[Hashable, Architecture] = {}
-        own = self.rules.canonical(architecture)
+        own = self._rules.canonical(architecture)
         for address, value in architecture.items():
             for changed in self.decisions[address].neighbors(value):
                 neighbor = self._changed(architecture, address, changed, None)
-                canonical = self.rules.canonical(neighbor)
-                if canonical != own and canonical not in found and self.rules.allow(neighbor):
+                canonical = self._rules.canonical(neighbor)
+                if canonical != own and canonical not in found and self._rules.allow(neighbor):
                     found[canonical] = neighbor
         return list(found.values())
 
     def _changed(self, old: Architecture, address: str, value: Any, random: Random | None) -> Architecture:
         values = {**old._values, address: value}
-        return self.restored(values, random) if address in self._steering else Architecture._adopt(values)
+        return self._restored(values, random) if address in self._steering else Architecture._adopt(values)
 
 
-def _generator(random: Random_) -> Random:
+def _generator(random: Random | int | None) -> Random:
     return random if isinstance(random, Random) else Random(random)

@@ -11,6 +11,7 @@ from archwright.errors import SpaceError
 from archwright.spaces.nodes import Layer, layer
 from archwright.spaces.space import Space
 from archwright.spaces.zoo.blocks import Conv1dNormAct, ConvNormAct, LSTMNetwork
+from archwright.spaces.zoo.parts import pooled_head
 from archwright.spaces.zoo.shapes import AXES, check_shape, halvings, stem_stride
 
 __all__ = ["Learnable", "baseline"]
@@ -81,40 +82,41 @@ def baseline(task: Learnable | Sequence[int], outputs: int | None = None) -> Spa
 
 
 def _image(shape: tuple[int, ...], outputs: int) -> Layer:
-    channels, side = shape[0], min(shape[1:])
-    stride = stem_stride(side, 56)
-    pools = min(len(_IMAGE_WIDTHS) - 1, halvings(-(-side // stride), 4))
-    layers = []
-    for stage, width in enumerate(_IMAGE_WIDTHS[: pools + 1]):
-        if stage:
-            layers.append(layer(nn.MaxPool2d, 2))
-        strides = [stride] if stride > 1 and not stage else []
-        layers += [layer(ConvNormAct, channels, width, 3, *strides), layer(ConvNormAct, width, width, 3)]
-        channels = width
-    head = [layer(nn.AdaptiveAvgPool2d, 1), layer(nn.Flatten), layer(nn.Linear, channels, outputs)]
-    return layer(nn.Sequential, *layers, *head)
+    return _convolutions(
+        shape, _IMAGE_WIDTHS, 56, nn.MaxPool2d, [(ConvNormAct, 3)] * 2, outputs, nn.AdaptiveAvgPool2d
+    )
 
 
 def _sequence(shape: tuple[int, ...], outputs: int) -> Layer:
-    channels, length = shape
-    stride = stem_stride(length, 512)
-    pools = min(len(_SEQUENCE_WIDTHS) - 1, halvings(-(-length // stride), 4))
+    return _convolutions(
+        shape, _SEQUENCE_WIDTHS, 512, nn.MaxPool1d, [(Conv1dNormAct, 5)], outputs, nn.AdaptiveAvgPool1d
+    )
+
+
+def _convolutions(
+    shape: tuple[int, ...],
+    widths: Sequence[int],
+    longest: int,
+    pool: type[nn.Module],
+    blocks: Sequence[tuple[type[nn.Module], int]],
+    outputs: int,
+    global_pool: type[nn.Module],
+) -> Layer:
+    """Stages of blocks, each a convolution and the side of its kernel, with pooling between them."""
+    channels, side = shape[0], min(shape[1:])
+    stride = stem_stride(side, longest)
     layers = []
-    for stage, width in enumerate(_SEQUENCE_WIDTHS[: pools + 1]):
+    for stage, width in enumerate(widths[: halvings(-(-side // stride), 4) + 1]):
         if stage:
-            layers.append(layer(nn.MaxPool1d, 2))
-        strides = [stride] if stride > 1 and not stage else []
-        layers.append(layer(Conv1dNormAct, channels, width, 5, *strides))
-        channels = width
-    head = [layer(nn.AdaptiveAvgPool1d, 1), layer(nn.Flatten), layer(nn.Linear, channels, outputs)]
-    return layer(nn.Sequential, *layers, *head)
+            layers.append(layer(pool, 2))
+        for convolution, kernel_size in blocks:
+            strides = [stride] if stride > 1 and not layers else []
+            layers.append(layer(convolution, channels, width, kernel_size, *strides))
+            channels = width
+    return layer(nn.Sequential, *layers, *pooled_head(channels, outputs, pool=global_pool))
 
 
 def _vector(shape: tuple[int, ...], outputs: int) -> Layer:
-    hidden = [
-        layer(nn.Linear, shape[0], _HIDDEN),
-        layer(nn.ReLU),
-        layer(nn.Linear, _HIDDEN, _HIDDEN),
-        layer(nn.ReLU),
-    ]
-    return layer(nn.Sequential, *hidden, layer(nn.Linear, _HIDDEN, outputs))
+    first, second = layer(nn.Linear, shape[0], _HIDDEN), layer(nn.Linear, _HIDDEN, _HIDDEN)
+    last = layer(nn.Linear, _HIDDEN, outputs)
+    return layer(nn.Sequential, first, layer(nn.ReLU), second, layer(nn.ReLU), last)

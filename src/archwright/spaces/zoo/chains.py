@@ -25,6 +25,7 @@ from archwright.spaces.zoo.blocks import (
     SeparableConv,
     SeparableConv1d,
 )
+from archwright.spaces.zoo.parts import pooled_head
 from archwright.spaces.zoo.shapes import check_labels, check_numbers, check_shape, halvings, stem_stride
 
 __all__ = ["OPERATIONS", "chain", "conv1d"]
@@ -49,30 +50,14 @@ class _Kind:
     separable: Callable[..., nn.Module]
     max_pool: Callable[..., nn.Module]
     average_pool: Callable[..., nn.Module]
-    global_pool: Callable[..., nn.Module]
+    global_pool: type[nn.Module]
 
 
 _IMAGES = _Kind(
-    name="chain",
-    rank=3,
-    longest=56,
-    most_pools=3,
-    convolution=ConvNormAct,
-    separable=SeparableConv,
-    max_pool=nn.MaxPool2d,
-    average_pool=nn.AvgPool2d,
-    global_pool=nn.AdaptiveAvgPool2d,
+    "chain", 3, 56, 3, ConvNormAct, SeparableConv, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d
 )
 _SEQUENCES = _Kind(
-    name="conv1d",
-    rank=2,
-    longest=512,
-    most_pools=4,
-    convolution=Conv1dNormAct,
-    separable=SeparableConv1d,
-    max_pool=nn.MaxPool1d,
-    average_pool=nn.AvgPool1d,
-    global_pool=nn.AdaptiveAvgPool1d,
+    "conv1d", 2, 512, 4, Conv1dNormAct, SeparableConv1d, nn.MaxPool1d, nn.AvgPool1d, nn.AdaptiveAvgPool1d
 )
 
 
@@ -210,9 +195,7 @@ def _space(
     network = layer(
         nn.Sequential,
         layer(Chain, repeat(chain_layer, times, name="layers")),
-        layer(kind.global_pool, 1),
-        layer(nn.Flatten),
-        layer(nn.Linear, _last(times, widths), outputs),
+        *pooled_head(_last(times, widths), outputs, pool=kind.global_pool),
     )
     return Space(network, name=kind.name)
 

@@ -11,7 +11,9 @@ from torch import nn
 from archwright.errors import SpaceError, did_you_mean
 from archwright.spaces.expression import Expression
 from archwright.spaces.nodes import Layer, layer
+from archwright.spaces.scale import scalable
 from archwright.spaces.space import Space
+from archwright.spaces.zoo import parts
 from archwright.spaces.zoo.blocks import (
     CellNetwork,
     DartsDilatedConv,
@@ -23,7 +25,8 @@ from archwright.spaces.zoo.blocks import (
     Zero,
 )
 from archwright.spaces.zoo.cells import cell, cell_decisions
-from archwright.spaces.zoo.shapes import check_labels, check_shape, stem_stride
+from archwright.spaces.zoo.parts import pooled_head
+from archwright.spaces.zoo.shapes import check_labels, check_shape, check_widths
 
 __all__ = ["OPERATIONS", "cell_space", "darts_operation", "darts_space"]
 
@@ -39,7 +42,6 @@ OPERATIONS = (
 )
 """The eight operations of DARTS, by the paper's names."""
 
-_LARGEST_IMAGE = 56
 _STEM_MULTIPLIER = 3
 _STEMS = ("cifar", "imagenet")
 
@@ -90,16 +92,7 @@ def darts_space(
         SpaceError: When the shape is not that of an image, or an option is unknown or out of range.
     """
     return _cells_stacked(
-        "darts",
-        input_shape,
-        outputs,
-        cells=cells,
-        channels=channels,
-        nodes=nodes,
-        operations=operations,
-        pool_norm=pool_norm,
-        drop_path=drop_path,
-        stem=stem,
+        "darts", input_shape, outputs, cells, channels, nodes, operations, pool_norm, drop_path, stem
     )
 
 
@@ -131,32 +124,21 @@ def cell_space(
     Raises:
         SpaceError: When the shape is not that of an image, or an option is unknown or out of range.
     """
-    return _cells_stacked(
-        "cell",
-        input_shape,
-        outputs,
-        cells=cells,
-        channels=channels,
-        nodes=nodes,
-        operations=operations,
-        pool_norm=True,
-        drop_path=0.0,
-        stem="cifar",
-    )
+    return _cells_stacked("cell", input_shape, outputs, cells, channels, nodes, operations)
 
 
+@scalable
 def _cells_stacked(
     name: str,
     input_shape: Sequence[int],
     outputs: int,
-    *,
     cells: int,
     channels: int | Expression,
     nodes: int,
     operations: Sequence[str],
-    pool_norm: bool,
-    drop_path: float,
-    stem: str,
+    pool_norm: bool = True,
+    drop_path: float = 0.0,
+    stem: str = "cifar",
 ) -> Space:
     shape = check_shape(name, input_shape, outputs, [3])
     labels = check_labels(name, "operation", operations, OPERATIONS)
@@ -164,10 +146,7 @@ def _cells_stacked(
         raise SpaceError(
             f"the space {name!r}: expected at least 3 cells, so that both kinds occur, got {cells}"
         )
-    if isinstance(channels, int) and channels < 2:
-        raise SpaceError(f"the space {name!r}: expected at least 2 channels, got {channels}")
-    if not 0 <= drop_path < 1:
-        raise SpaceError(f"the space {name!r}: expected a probability drop_path in [0, 1), got {drop_path}")
+    check_widths(name, channels, "a probability drop_path", drop_path)
     check_labels(name, "stem", [stem], _STEMS)
     decisions = {kind: cell_decisions(kind, labels, nodes=nodes) for kind in ("normal", "reduction")}
 
@@ -184,52 +163,22 @@ def _cells_stacked(
         stack.append(cell(decisions["reduction" if reduces else "normal"], prepare, operation))
         before_channels, last_channels, reduced_before = last_channels, nodes * now, reduces
 
-    head = layer(
-        nn.Sequential,
-        layer(nn.AdaptiveAvgPool2d, 1),
-        layer(nn.Flatten),
-        layer(nn.Linear, last_channels, outputs),
-    )
-    scaled = partial(
-        _cells_stacked,
-        name,
-        shape,
-        outputs,
-        cells=cells,
-        channels=channels,
-        nodes=nodes,
-        operations=labels,
-        pool_norm=pool_norm,
-        drop_path=drop_path,
-        stem=stem,
-    )
+    head = layer(nn.Sequential, *pooled_head(last_channels, outputs))
     first_stem, *second_stem = _stems(stem, shape, stem_channels)
-    return Space(layer(CellNetwork, first_stem, stack, head, *second_stem), name=name, scaled=scaled)
+    return Space(layer(CellNetwork, first_stem, stack, head, *second_stem), name=name)
 
 
 def _stems(kind: str, shape: tuple[int, ...], channels: Any) -> list[Layer]:
     """The stem, and the second one where there is one."""
     if kind == "cifar":
-        stride = stem_stride(min(shape[1:]), _LARGEST_IMAGE)
-        kernel_size = max(3, 2 * stride - 1)
-        convolution = layer(nn.Conv2d, shape[0], channels, kernel_size, stride, kernel_size // 2, bias=False)
-        return [layer(nn.Sequential, convolution, layer(nn.BatchNorm2d, channels))]
-    half = channels // 2
-    first = layer(
-        nn.Sequential,
-        layer(nn.Conv2d, shape[0], half, 3, 2, 1, bias=False),
-        layer(nn.BatchNorm2d, half),
-        layer(nn.ReLU),
-        layer(nn.Conv2d, half, channels, 3, 2, 1, bias=False),
-        layer(nn.BatchNorm2d, channels),
-    )
-    second = layer(
-        nn.Sequential,
-        layer(nn.ReLU),
-        layer(nn.Conv2d, channels, channels, 3, 2, 1, bias=False),
-        layer(nn.BatchNorm2d, channels),
-    )
-    return [first, second]
+        return [layer(nn.Sequential, *parts.stem(shape, channels))]
+
+    def halving(before: Any, after: Any) -> list[Layer]:
+        return [layer(nn.Conv2d, before, after, 3, 2, 1, bias=False), layer(nn.BatchNorm2d, after)]
+
+    half, relu = channels // 2, layer(nn.ReLU)
+    first = layer(nn.Sequential, *halving(shape[0], half), relu, *halving(half, channels))
+    return [first, layer(nn.Sequential, relu, *halving(channels, channels))]
 
 
 def _edge(
@@ -259,11 +208,10 @@ def darts_operation(
     match label:
         case "none":
             return layer(Zero, stride)
-        case "max_pool_3x3":
+        case "max_pool_3x3" | "avg_pool_3x3":
             pool = layer(nn.MaxPool2d, 3, stride, 1)
-            return layer(PoolNorm, pool, channels) if pool_norm else pool
-        case "avg_pool_3x3":
-            pool = layer(nn.AvgPool2d, 3, stride, 1, count_include_pad=False)
+            if label == "avg_pool_3x3":
+                pool = layer(nn.AvgPool2d, 3, stride, 1, count_include_pad=False)
             return layer(PoolNorm, pool, channels) if pool_norm else pool
         case "skip_connect":
             return layer(nn.Identity) if stride == 1 else layer(FactorizedReduce, channels, channels)

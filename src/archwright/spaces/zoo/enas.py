@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 from torch import nn
@@ -11,6 +10,7 @@ from torch import nn
 from archwright.errors import SpaceError
 from archwright.spaces.decisions import categorical, subset
 from archwright.spaces.nodes import Layer, layer, switch, when
+from archwright.spaces.scale import scalable
 from archwright.spaces.space import Space
 from archwright.spaces.zoo.blocks import (
     ConvNormAct,
@@ -20,16 +20,16 @@ from archwright.spaces.zoo.blocks import (
     SkipNetwork,
     StateReduction,
 )
-from archwright.spaces.zoo.shapes import check_labels, check_numbers, check_shape, stem_stride
+from archwright.spaces.zoo.parts import pooled_head, stem
+from archwright.spaces.zoo.shapes import check_labels, check_numbers, check_shape, check_widths
 
 __all__ = ["OPERATIONS", "enas_space"]
 
 OPERATIONS = ("conv_3x3", "sep_conv_3x3", "conv_5x5", "sep_conv_5x5", "avg_pool_3x3", "max_pool_3x3")
 """The six operations of a layer, in the order of the published code."""
 
-_LARGEST_IMAGE = 56
 
-
+@scalable
 def enas_space(
     input_shape: Sequence[int],
     outputs: int,
@@ -72,47 +72,24 @@ def enas_space(
     shape = check_shape("enas", input_shape, outputs, [3])
     labels = check_labels("enas", "operation", operations, OPERATIONS)
     check_numbers("enas", "(layers, channels)", (layers, channels), ("layers", "channels"))
-    if layers < 3 or channels < 2:
+    if layers < 3:
         raise SpaceError(
-            f"the space 'enas': expected at least 3 layers, between which to reduce twice, and 2 channels, got "
-            f"layers={layers}, channels={channels}"
+            f"the space 'enas': expected at least 3 layers, between which to reduce twice, got layers={layers}"
         )
-    if not isinstance(dropout, int | float) or not 0 <= dropout < 1:
-        raise SpaceError(f"the space 'enas': expected a dropout in [0, 1), got {dropout!r}")
-    stride = stem_stride(min(shape[1:]), _LARGEST_IMAGE)
-    kernel_size = max(3, 2 * stride - 1)
-    stem = layer(
-        nn.Sequential,
-        layer(nn.Conv2d, shape[0], channels, kernel_size, stride, kernel_size // 2, bias=False),
-        layer(nn.BatchNorm2d, channels),
-    )
+    check_widths("enas", channels, "a dropout", dropout)
+    first = layer(nn.Sequential, *stem(shape, channels))
     stack: list[Layer] = []
     width = channels
     for position in range(layers):
         stack.append(_skip_layer(position, labels, width))
         if position + 1 in (layers // 3, 2 * (layers // 3)):
             before, width = width, 2 * width if doubling else width
-            states = position + 2
-            stack.append(
-                layer(
-                    StateReduction,
-                    [layer(FactorizedReduce, before, width, relu=False) for _ in range(states)],
-                )
-            )
+            reductions = [layer(FactorizedReduce, before, width, relu=False) for _ in range(position + 2)]
+            stack.append(layer(StateReduction, reductions))
     dropped = [layer(nn.Dropout, dropout)] if dropout else []
-    head = [layer(nn.AdaptiveAvgPool2d, 1), layer(nn.Flatten), *dropped, layer(nn.Linear, width, outputs)]
-    scaled = partial(
-        enas_space,
-        input_shape=shape,
-        outputs=outputs,
-        layers=layers,
-        channels=channels,
-        doubling=doubling,
-        operations=labels,
-        dropout=dropout,
-    )
-    network = layer(SkipNetwork, stem, stack, layer(nn.Sequential, *head))
-    return Space(network, name="enas", scaled=scaled)
+    head = pooled_head(width, outputs, *dropped)
+    network = layer(SkipNetwork, first, stack, layer(nn.Sequential, *head))
+    return Space(network, name="enas")
 
 
 def _skip_layer(position: int, labels: Sequence[str], channels: int) -> Layer:

@@ -103,13 +103,8 @@ def from_genotype(genotype: Genotype | str, space: str = "darts") -> Architectur
             f"no space with genotypes is called {space!r}.{did_you_mean(space, ['darts', 'nasnet'])}"
         )
     values: dict[str, Any] = {}
-    cells = zip(
-        _KINDS,
-        (genotype.normal, genotype.reduce),
-        (genotype.normal_concat, genotype.reduce_concat),
-        strict=True,
-    )
-    for kind, edges, concatenated in cells:
+    normal, reduction = (genotype.normal, genotype.normal_concat), (genotype.reduce, genotype.reduce_concat)
+    for kind, (edges, concatenated) in zip(_KINDS, (normal, reduction), strict=True):
         nodes = [edges[i : i + 2] for i in range(0, len(edges), 2)]
         for node, pair in enumerate(nodes):
             states = [state for _, state in pair]
@@ -260,28 +255,32 @@ def published(name: str, input_shape: Sequence[int], outputs: int) -> tuple[Spac
 
 
 def _darts(
-    normal: str,
-    reduce: str,
     paper: str,
     parameters: float | None,
-    imagenet_parameters: float | None,
-    imagenet_channels: int = 48,
+    imagenet: float | None,
+    normal: str,
+    reduce: str,
+    channels: int = 48,
 ) -> PublishedGenotype:
     nodes = tuple(range(_INPUTS, _INPUTS + 4))
-    return PublishedGenotype(
-        Genotype(_edges(normal), nodes, _edges(reduce), nodes),
-        paper,
-        "darts",
-        {"cells": 20, "channels": 36, "pool_norm": False},
-        parameters,
-        {"cells": 14, "channels": imagenet_channels, "pool_norm": False, "stem": "imagenet"},
-        imagenet_parameters,
-    )
+    genotype = Genotype(_edges(normal), nodes, _edges(reduce), nodes)
+    cifar = {"cells": 20, "channels": 36, "pool_norm": False}
+    large = {"cells": 14, "channels": channels, "pool_norm": False, "stem": "imagenet"}
+    return PublishedGenotype(genotype, paper, "darts", cifar, parameters, large, imagenet)
 
 
-def _nasnet(genotype: Genotype, paper: str, channels: int, parameters: float) -> PublishedGenotype:
-    concatenate = {"normal": genotype.normal_concat, "reduction": genotype.reduce_concat}
+def _nasnet(
+    paper: str,
+    parameters: float,
+    channels: int,
+    normal: str,
+    normal_concat: tuple[int, ...],
+    reduce: str,
+    reduce_concat: tuple[int, ...],
+) -> PublishedGenotype:
+    concatenate = {"normal": normal_concat, "reduction": reduce_concat}
     options = {"repeats": 6, "channels": channels, "concatenate": concatenate}
+    genotype = Genotype(_edges(normal), normal_concat, _edges(reduce), reduce_concat)
     return PublishedGenotype(genotype, paper, "nasnet", options, parameters)
 
 
@@ -291,86 +290,41 @@ def _edges(text: str) -> Edges:
     return tuple((_NAMES.get(label, label), int(state)) for label, state in pairs)
 
 
-_NAMES = {
-    "skip": "skip_connect",
-    "max3": "max_pool_3x3",
-    "avg3": "avg_pool_3x3",
-    "sep3": "sep_conv_3x3",
-    "sep5": "sep_conv_5x5",
-    "sep7": "sep_conv_7x7",
-    "dil3": "dil_conv_3x3",
-    "dil5": "dil_conv_5x5",
-    "1x7": "conv_1x7_7x1",
-}
+_LONG = (
+    "skip=skip_connect max3=max_pool_3x3 avg3=avg_pool_3x3 sep3=sep_conv_3x3 sep5=sep_conv_5x5 sep7=sep_conv_7x7 "
+    "dil3=dil_conv_3x3 dil5=dil_conv_5x5 1x7=conv_1x7_7x1"
+)
+_NAMES = dict(pair.split("=") for pair in _LONG.split())
 
 _LIU = "Liu et al. 2019, arXiv:1806.09055"
 _XU = "Xu et al. 2020, arXiv:1907.05737"
 
+# fmt: off
 GENOTYPES: dict[str, PublishedGenotype] = {
-    "DARTS_V1": _darts(
+    "DARTS_V1": _darts(f"{_LIU} (first order)", 3.3, None,
         "sep3 1, sep3 0, skip 0, sep3 1, skip 0, sep3 1, sep3 0, skip 2",
-        "max3 0, max3 1, skip 2, max3 0, max3 0, skip 2, skip 2, avg3 0",
-        f"{_LIU} (first order)",
-        3.3,
-        None,
-    ),
-    "DARTS_V2": _darts(
+        "max3 0, max3 1, skip 2, max3 0, max3 0, skip 2, skip 2, avg3 0"),
+    "DARTS_V2": _darts(f"{_LIU} (second order)", 3.3, 4.7,
         "sep3 0, sep3 1, sep3 0, sep3 1, sep3 1, skip 0, skip 0, dil3 2",
-        "max3 0, max3 1, skip 2, max3 1, max3 0, skip 2, skip 2, max3 1",
-        f"{_LIU} (second order)",
-        3.3,
-        4.7,
-    ),
-    "GDAS": _darts(
+        "max3 0, max3 1, skip 2, max3 1, max3 0, skip 2, skip 2, max3 1"),
+    "GDAS": _darts("Dong & Yang 2019, arXiv:1910.04465", 3.4, 5.3,
         "skip 0, skip 1, skip 0, sep5 2, sep3 3, skip 0, sep5 4, sep3 3",
-        "sep5 0, sep3 1, sep5 2, sep5 1, dil5 2, sep3 1, sep5 0, sep5 1",
-        "Dong & Yang 2019, arXiv:1910.04465",
-        3.4,
-        5.3,
-        imagenet_channels=50,
-    ),
-    "PDARTS": _darts(
+        "sep5 0, sep3 1, sep5 2, sep5 1, dil5 2, sep3 1, sep5 0, sep5 1", channels=50),
+    "PDARTS": _darts("Chen et al. 2019, arXiv:1904.12760", 3.4, 4.9,
         "skip 0, dil3 1, skip 0, sep3 1, sep3 1, sep3 3, sep3 0, dil5 4",
-        "avg3 0, sep5 1, sep3 0, dil5 2, max3 0, dil3 1, dil3 1, dil5 3",
-        "Chen et al. 2019, arXiv:1904.12760",
-        3.4,
-        4.9,
-    ),
-    "PCDARTS": _darts(
+        "avg3 0, sep5 1, sep3 0, dil5 2, max3 0, dil3 1, dil3 1, dil5 3"),
+    "PCDARTS": _darts(f"{_XU} (searched on CIFAR-10)", 3.6, 5.3,
         "sep3 1, skip 0, sep3 0, dil3 1, sep5 0, sep3 1, avg3 0, dil3 1",
-        "sep5 1, max3 0, sep5 1, sep5 2, sep3 0, sep3 3, sep3 1, sep3 2",
-        f"{_XU} (searched on CIFAR-10)",
-        3.6,
-        5.3,
-    ),
-    "PCDARTS_IMAGENET": _darts(
+        "sep5 1, max3 0, sep5 1, sep5 2, sep3 0, sep3 3, sep3 1, sep3 2"),
+    "PCDARTS_IMAGENET": _darts(f"{_XU} (searched on ImageNet)", None, 5.3,
         "skip 1, sep3 0, sep3 0, skip 1, sep3 1, sep3 3, sep3 1, dil5 4",
-        "sep3 0, skip 1, dil5 2, max3 1, sep3 2, sep3 1, sep5 0, sep3 3",
-        f"{_XU} (searched on ImageNet)",
-        None,
-        5.3,
-    ),
-    "NASNET_A": _nasnet(
-        Genotype(
-            _edges("sep5 1, sep3 0, sep5 0, sep3 0, avg3 1, skip 0, avg3 0, avg3 0, sep3 1, skip 1"),
-            (0, 2, 3, 4, 5, 6),
-            _edges("sep5 1, sep7 0, max3 1, sep7 0, avg3 1, sep5 0, skip 3, avg3 2, sep3 2, max3 1"),
-            (3, 4, 5, 6),
-        ),
-        "Zoph et al. 2018, arXiv:1707.07012 (6 @ 768)",
-        32,
-        3.3,
-    ),
-    "AMOEBANET_A": _nasnet(
-        Genotype(
-            _edges("avg3 1, max3 1, sep3 0, skip 0, skip 1, avg3 0, sep3 1, sep5 2, avg3 5, sep3 1"),
-            (0, 3, 4, 6),
-            _edges("sep3 0, avg3 1, max3 1, sep7 2, max3 0, max3 1, sep3 4, 1x7 1, avg3 0, sep7 1"),
-            (2, 3, 4, 5, 6),
-        ),
-        "Real et al. 2019, arXiv:1802.01548 (N=6, F=36)",
-        36,
-        3.2,
-    ),
+        "sep3 0, skip 1, dil5 2, max3 1, sep3 2, sep3 1, sep5 0, sep3 3"),
+    "NASNET_A": _nasnet("Zoph et al. 2018, arXiv:1707.07012 (6 @ 768)", 3.3, 32,
+        "sep5 1, sep3 0, sep5 0, sep3 0, avg3 1, skip 0, avg3 0, avg3 0, sep3 1, skip 1", (0, 2, 3, 4, 5, 6),
+        "sep5 1, sep7 0, max3 1, sep7 0, avg3 1, sep5 0, skip 3, avg3 2, sep3 2, max3 1", (3, 4, 5, 6)),
+    "AMOEBANET_A": _nasnet("Real et al. 2019, arXiv:1802.01548 (N=6, F=36)", 3.2, 36,
+        "avg3 1, max3 1, sep3 0, skip 0, skip 1, avg3 0, sep3 1, sep5 2, avg3 5, sep3 1", (0, 3, 4, 6),
+        "sep3 0, avg3 1, max3 1, sep7 2, max3 0, max3 1, sep3 4, 1x7 1, avg3 0, sep7 1", (2, 3, 4, 5, 6)),
 }
+# fmt: on
 """Name to published genotype."""

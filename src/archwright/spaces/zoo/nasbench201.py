@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from torch import nn
@@ -13,6 +12,7 @@ from archwright.errors import SpaceError, did_you_mean
 from archwright.spaces.architecture import Architecture
 from archwright.spaces.decisions import Categorical, categorical
 from archwright.spaces.nodes import Layer, layer, switch
+from archwright.spaces.scale import scalable
 from archwright.spaces.space import Space
 from archwright.spaces.zoo.blocks import (
     CellNode,
@@ -22,7 +22,8 @@ from archwright.spaces.zoo.blocks import (
     SummedCell,
     Zero,
 )
-from archwright.spaces.zoo.shapes import check_numbers, check_shape, stem_stride
+from archwright.spaces.zoo.parts import pooled_head, stem
+from archwright.spaces.zoo.shapes import check_numbers, check_shape
 
 __all__ = ["OPERATIONS", "from_string", "graph_string", "nasbench201_space", "to_string"]
 
@@ -32,10 +33,10 @@ OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_
 _NODES = (1, 2, 3)
 _EDGES = tuple((node, earlier) for node in _NODES for earlier in range(node))
 _STAGES = 3
-_LARGEST_IMAGE = 56
 _EXAMPLE = "|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|nor_conv_3x3~1|skip_connect~2|"
 
 
+@scalable
 def nasbench201_space(
     input_shape: Sequence[int],
     outputs: int,
@@ -72,36 +73,17 @@ def nasbench201_space(
     decisions = {
         (node, earlier): categorical(OPERATIONS, name=_address(node, earlier)) for node, earlier in _EDGES
     }
-    stride = stem_stride(min(shape[1:]), _LARGEST_IMAGE)
-    kernel_size = max(3, 2 * stride - 1)
-    body = [
-        layer(nn.Conv2d, shape[0], channels, kernel_size, stride, kernel_size // 2, bias=False),
-        layer(nn.BatchNorm2d, channels),
-    ]
+    body = stem(shape, channels)
     width = channels
     for stage in range(_STAGES):
         if stage:
             body.append(layer(ResidualReduction, width, 2 * width))
             width *= 2
         body += [_cell(decisions, width) for _ in range(cells)]
-    head = [
-        layer(nn.BatchNorm2d, width),
-        layer(nn.ReLU),
-        layer(nn.AdaptiveAvgPool2d, 1),
-        layer(nn.Flatten),
-        layer(nn.Linear, width, outputs),
-    ]
-    scaled = partial(
-        nasbench201_space,
-        input_shape=shape,
-        outputs=outputs,
-        channels=channels,
-        cells=cells,
-        unique=unique,
-    )
+    head = [layer(nn.BatchNorm2d, width), layer(nn.ReLU), *pooled_head(width, outputs)]
     network = layer(nn.Sequential, *body, *head)
     canonicalize = graph_string if unique else None
-    return Space(network, canonicalize=canonicalize, name="nasbench201", scaled=scaled)
+    return Space(network, canonicalize=canonicalize, name="nasbench201")
 
 
 def _cell(decisions: Mapping[tuple[int, int], Categorical], channels: int) -> Layer:

@@ -13,6 +13,7 @@ from archwright.errors import SpaceError, did_you_mean
 from archwright.spaces.decisions import Categorical, categorical
 from archwright.spaces.expression import Expression
 from archwright.spaces.nodes import Layer, layer, switch, when
+from archwright.spaces.scale import scalable
 from archwright.spaces.space import Space
 from archwright.spaces.zoo.blocks import (
     BottleneckConv,
@@ -25,7 +26,8 @@ from archwright.spaces.zoo.blocks import (
     NasnetCell,
     ReLUConvNorm,
 )
-from archwright.spaces.zoo.shapes import check_labels, check_numbers, check_shape, stem_stride
+from archwright.spaces.zoo.parts import pooled_head, stem
+from archwright.spaces.zoo.shapes import check_labels, check_numbers, check_shape, check_widths
 
 __all__ = ["COMBINATIONS", "OPERATIONS", "Concatenated", "nasnet_operation", "nasnet_space"]
 
@@ -53,11 +55,11 @@ Concatenated = str | Mapping[str, Sequence[int]]
 """Which states a cell's output is made of: "unused", "all", or numbers of states for "normal" and "reduction"."""
 
 _INPUTS = 2
-_LARGEST_IMAGE = 56
 _STEM_MULTIPLIER = 3
 _KINDS = ("normal", "reduction")
 
 
+@scalable
 def nasnet_space(
     input_shape: Sequence[int],
     outputs: int,
@@ -110,10 +112,7 @@ def nasnet_space(
     labels = check_labels("nasnet", "operation", operations, OPERATIONS)
     ways = check_labels("nasnet", "combination", combinations, COMBINATIONS)
     check_numbers("nasnet", "(repeats, blocks)", (repeats, blocks), ["repeats", "blocks"])
-    if isinstance(channels, int) and channels < 2:
-        raise SpaceError(f"the space 'nasnet': expected at least 2 channels, got {channels}")
-    if not 0 <= drop_path < 1:
-        raise SpaceError(f"the space 'nasnet': expected a probability drop_path in [0, 1), got {drop_path}")
+    check_widths("nasnet", channels, "a probability drop_path", drop_path)
     kinds = {kind: _decide(kind, labels, ways, blocks, concatenate) for kind in _KINDS}
 
     stem_channels = _STEM_MULTIPLIER * channels
@@ -130,33 +129,9 @@ def nasnet_space(
         stack.append(_cell(kind, prepare, operation, now, reduces))
         before_channels, last_channels, reduced_before = last_channels, now * kind.width, reduces
 
-    stride = stem_stride(min(shape[1:]), _LARGEST_IMAGE)
-    kernel_size = max(3, 2 * stride - 1)
-    stem = layer(
-        nn.Sequential,
-        layer(nn.Conv2d, shape[0], stem_channels, kernel_size, stride, kernel_size // 2, bias=False),
-        layer(nn.BatchNorm2d, stem_channels),
-    )
-    head = layer(
-        nn.Sequential,
-        layer(nn.ReLU),
-        layer(nn.AdaptiveAvgPool2d, 1),
-        layer(nn.Flatten),
-        layer(nn.Linear, last_channels, outputs),
-    )
-    scaled = partial(
-        nasnet_space,
-        shape,
-        outputs,
-        repeats=repeats,
-        channels=channels,
-        blocks=blocks,
-        operations=labels,
-        combinations=ways,
-        concatenate=concatenate,
-        drop_path=drop_path,
-    )
-    return Space(layer(CellNetwork, stem, stack, head), name="nasnet", scaled=scaled)
+    first_stem = layer(nn.Sequential, *stem(shape, stem_channels))
+    head = layer(nn.Sequential, layer(nn.ReLU), *pooled_head(last_channels, outputs))
+    return Space(layer(CellNetwork, first_stem, stack, head), name="nasnet")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from torch import nn
@@ -14,8 +13,10 @@ from archwright.errors import SpaceError, did_you_mean
 from archwright.spaces.architecture import Architecture
 from archwright.spaces.decisions import categorical
 from archwright.spaces.nodes import Layer, layer, switch
+from archwright.spaces.scale import scalable
 from archwright.spaces.space import Space
 from archwright.spaces.zoo.blocks import ConvNormReLU6, InvertedResidual
+from archwright.spaces.zoo.parts import pooled_head
 from archwright.spaces.zoo.shapes import check_numbers, check_shape, halvings
 
 __all__ = ["PUBLISHED", "PublishedNetwork", "proxyless_space", "published"]
@@ -25,6 +26,7 @@ _STRIDES = (2, 2, 2, 2, 1, 2, 1)
 _LAST = 1280
 
 
+@scalable
 def proxyless_space(
     input_shape: Sequence[int],
     outputs: int,
@@ -101,27 +103,8 @@ def proxyless_space(
             stack.append(_block(name, labels, now, after, 1 if block else stride, can_be_zero=block > 0))
             now = after
     end = _rounded(last * width) if width > 1 else last
-    head = [
-        layer(ConvNormReLU6, now, end, 1),
-        layer(nn.AdaptiveAvgPool2d, 1),
-        layer(nn.Flatten),
-        layer(nn.Linear, end, outputs),
-    ]
-    scaled = partial(
-        proxyless_space,
-        input_shape=shape,
-        outputs=outputs,
-        kernel_sizes=sides,
-        expansions=ratios,
-        stem=stem,
-        first=first,
-        widths=stages,
-        depths=blocks,
-        last=last,
-        width=width,
-        strides=strides,
-    )
-    return Space(layer(nn.Sequential, *stack, *head), name="proxyless", scaled=scaled)
+    head = [layer(ConvNormReLU6, now, end, 1), *pooled_head(end, outputs)]
+    return Space(layer(nn.Sequential, *stack, *head), name="proxyless")
 
 
 def _block(
@@ -178,13 +161,12 @@ class PublishedNetwork:
         return Architecture(values)
 
 
-_MOBILE = (
-    "k5e3 k3e3 zero zero",
-    "k7e3 k3e3 k5e3 k5e3",
-    "k7e6 k5e3 k5e3 k5e3",
-    "k5e6 k5e3 k5e3 k5e3",
-    "k7e6 k7e6 k7e3 k7e3",
-    "k7e6",
+def _stages(text: str) -> tuple[str, ...]:
+    return tuple(text.split(", "))
+
+
+_MOBILE = _stages(
+    "k5e3 k3e3 zero zero, k7e3 k3e3 k5e3 k5e3, k7e6 k5e3 k5e3 k5e3, k5e6 k5e3 k5e3 k5e3, k7e6 k7e6 k7e3 k7e3, k7e6"
 )
 
 PUBLISHED: dict[str, PublishedNetwork] = {
@@ -194,24 +176,16 @@ PUBLISHED: dict[str, PublishedNetwork] = {
     ),
     "proxyless_gpu": PublishedNetwork(
         {"stem": 40, "first": 24, "widths": (32, 56, 112, 128, 256, 432), "last": 1728},
-        (
-            "k5e3 zero zero zero",
-            "k7e3 zero zero k3e3",
-            "k7e6 zero zero k5e3",
-            "k5e6 zero k3e3 k5e3",
-            "k7e6 k7e6 k7e6 k5e6",
-            "k7e6",
+        _stages(
+            "k5e3 zero zero zero, k7e3 zero zero k3e3, k7e6 zero zero k5e3, k5e6 zero k3e3 k5e3, "
+            "k7e6 k7e6 k7e6 k5e6, k7e6"
         ),
     ),
     "proxyless_cpu": PublishedNetwork(
         {"stem": 40, "first": 24, "widths": (32, 48, 88, 104, 216, 360), "last": 1432},
-        (
-            "k3e6 k3e3 k3e3 k3e3",
-            "k3e6 k3e3 k3e3 k5e3",
-            "k3e6 zero zero k3e3",
-            "k5e6 k3e3 k3e3 k3e3",
-            "k5e6 k5e3 k5e3 k3e3",
-            "k5e6",
+        _stages(
+            "k3e6 k3e3 k3e3 k3e3, k3e6 k3e3 k3e3 k5e3, k3e6 zero zero k3e3, k5e6 k3e3 k3e3 k3e3, "
+            "k5e6 k5e3 k5e3 k3e3, k5e6"
         ),
     ),
 }

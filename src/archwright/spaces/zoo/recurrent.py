@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 from torch import nn
@@ -11,6 +10,7 @@ from torch import nn
 from archwright.errors import SpaceError, did_you_mean
 from archwright.spaces.architecture import Architecture
 from archwright.spaces.nodes import Layer, layer, switch, tied, when
+from archwright.spaces.scale import scalable
 from archwright.spaces.space import Space
 from archwright.spaces.zoo.blocks import (
     CellNode,
@@ -23,7 +23,7 @@ from archwright.spaces.zoo.blocks import (
     TiedDecoder,
 )
 from archwright.spaces.zoo.cells import CellDecisions, cell_decisions
-from archwright.spaces.zoo.shapes import check_labels, check_numbers, check_shape
+from archwright.spaces.zoo.shapes import check_labels, check_numbers, check_shape, check_widths
 
 __all__ = ["ACTIVATIONS", "PUBLISHED", "published", "recurrent_space"]
 
@@ -31,6 +31,7 @@ ACTIVATIONS = {"tanh": nn.Tanh, "relu": nn.ReLU, "sigmoid": nn.Sigmoid, "identit
 """Label to activation."""
 
 
+@scalable
 def recurrent_space(
     input_shape: Sequence[int],
     outputs: int,
@@ -68,11 +69,10 @@ def recurrent_space(
     Raises:
         SpaceError: When the shape is not that of a sequence of symbols, or an option is unknown or out of range.
     """
-    shape = check_shape("recurrent", input_shape, outputs, [1])
+    check_shape("recurrent", input_shape, outputs, [1])
     check_numbers("recurrent", "(nodes, hidden)", (nodes, hidden), ("nodes", "hidden"))
     labels = check_labels("recurrent", "activation", activations, ACTIVATIONS)
-    if not isinstance(dropout, int | float) or not 0 <= dropout < 1:
-        raise SpaceError(f"the space 'recurrent': expected a dropout in [0, 1), got {dropout!r}")
+    check_widths("recurrent", None, "a dropout", dropout)
     decisions = cell_decisions("cell", labels, nodes=nodes, inputs=1, edges=1)
     table = layer(SymbolEmbedding, outputs, hidden)
     embedding: Any = tied(table) if tie else table
@@ -80,18 +80,8 @@ def recurrent_space(
     if dropout:
         embedding = layer(nn.Sequential, embedding, layer(LockedDropout, dropout))
         decoder = layer(nn.Sequential, layer(LockedDropout, dropout), decoder)
-    scaled = partial(
-        recurrent_space,
-        input_shape=shape,
-        outputs=outputs,
-        nodes=nodes,
-        hidden=hidden,
-        activations=labels,
-        tie=tie,
-        dropout=dropout,
-    )
     network = layer(RecurrentNetwork, embedding, _cell(decisions, hidden), decoder, hidden)
-    return Space(network, name="recurrent", scaled=scaled)
+    return Space(network, name="recurrent")
 
 
 def _cell(decisions: CellDecisions, hidden: int) -> Layer:
@@ -106,27 +96,9 @@ def _cell(decisions: CellDecisions, hidden: int) -> Layer:
     return layer(RecurrentCell, layer(HighwayStart, hidden, hidden), nodes)
 
 
-PUBLISHED: dict[str, tuple[tuple[str, int], ...]] = {
-    "darts_v1": (
-        ("relu", 0),
-        ("relu", 1),
-        ("tanh", 2),
-        ("relu", 3),
-        ("relu", 4),
-        ("identity", 1),
-        ("relu", 5),
-        ("relu", 1),
-    ),
-    "darts_v2": (
-        ("sigmoid", 0),
-        ("relu", 1),
-        ("relu", 1),
-        ("identity", 1),
-        ("tanh", 2),
-        ("sigmoid", 5),
-        ("tanh", 3),
-        ("relu", 5),
-    ),
+PUBLISHED: dict[str, str] = {
+    "darts_v1": "relu 0, relu 1, tanh 2, relu 3, relu 4, identity 1, relu 5, relu 1",
+    "darts_v2": "sigmoid 0, relu 1, relu 1, identity 1, tanh 2, sigmoid 5, tanh 3, relu 5",
 }
 """The cells found by first- and second-order DARTS (Liu et al. 2019): each node's activation and the state it reads."""
 
@@ -143,7 +115,8 @@ def published(name: str) -> Architecture:
     if name not in PUBLISHED:
         raise SpaceError(f"no recurrent cell {name!r} was published.{did_you_mean(name, PUBLISHED)}")
     values: dict[str, Any] = {}
-    for node, (activation, state) in enumerate(PUBLISHED[name]):
-        values[f"cell.{node}.inputs"] = (state,)
+    for node, written in enumerate(PUBLISHED[name].split(", ")):
+        activation, state = written.split()
+        values[f"cell.{node}.inputs"] = (int(state),)
         values[f"cell.{node}.from_{state}"] = activation
     return Architecture(values)

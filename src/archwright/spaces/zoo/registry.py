@@ -33,68 +33,42 @@ class ZooSpace(Entry):
     symbols: bool | None = None
 
 
-_ZOO = "archwright.spaces.zoo"
+def _at(target: str, ranks: tuple[int, ...], summary: str, symbols: bool | None = None) -> ZooSpace:
+    return ZooSpace(f"archwright.spaces.zoo.{target}", summary, ranks, symbols)
 
+
+# fmt: off
 SPACES: Registry[Space, ZooSpace] = Registry(
     "space",
     "archwright.spaces",
     {
-        "chain": ZooSpace(
-            f"{_ZOO}.chains:chain",
-            "images: a chain of convolutions with decided operations, widths, pooling and skip connections",
-            (3,),
-        ),
-        "cell": ZooSpace(
-            f"{_ZOO}.darts:cell_space",
-            "images: a normal and a reduction cell on the DARTS operations, stacked",
-            (3,),
-        ),
-        "darts": ZooSpace(
-            f"{_ZOO}.darts:darts_space",
-            "images: the search network of DARTS, 8 cells with the operation none too",
-            (3,),
-        ),
-        "nasbench201": ZooSpace(
-            f"{_ZOO}.nasbench201:nasbench201_space",
-            "images: the cell of NAS-Bench-201, six edges with one of five operations each, in its exact network",
-            (3,),
-        ),
-        "enas": ZooSpace(
-            f"{_ZOO}.enas:enas_space",
-            "images: the macro space of ENAS, an operation and skip connections for every layer",
-            (3,),
-        ),
-        "proxyless": ZooSpace(
-            f"{_ZOO}.proxyless:proxyless_space",
-            "images: MobileNetV2 with decided kernels, widening and depth, as in ProxylessNAS",
-            (3,),
-        ),
-        "nasnet": ZooSpace(
-            f"{_ZOO}.nasnet:nasnet_space",
-            "images: a normal and a reduction cell of blocks with two decided inputs and operations, stacked",
-            (3,),
-        ),
-        "conv1d": ZooSpace(
-            f"{_ZOO}.chains:conv1d",
-            "sequences: a chain of 1-D convolutions with decided operations, widths, pooling and skip connections",
-            (2,),
-        ),
-        "recurrent": ZooSpace(
-            f"{_ZOO}.recurrent:recurrent_space",
+        "chain": _at("chains:chain", (3,),
+            "images: a chain of convolutions with decided operations, widths, pooling and skip connections"),
+        "cell": _at("darts:cell_space", (3,),
+            "images: a normal and a reduction cell on the DARTS operations, stacked"),
+        "darts": _at("darts:darts_space", (3,),
+            "images: the search network of DARTS, 8 cells with the operation none too"),
+        "nasbench201": _at("nasbench201:nasbench201_space", (3,),
+            "images: the cell of NAS-Bench-201, six edges with one of five operations each, in its exact network"),
+        "enas": _at("enas:enas_space", (3,),
+            "images: the macro space of ENAS, an operation and skip connections for every layer"),
+        "proxyless": _at("proxyless:proxyless_space", (3,),
+            "images: MobileNetV2 with decided kernels, widening and depth, as in ProxylessNAS"),
+        "nasnet": _at("nasnet:nasnet_space", (3,),
+            "images: a normal and a reduction cell of blocks with two decided inputs and operations, stacked"),
+        "conv1d": _at("chains:conv1d", (2,),
+            "sequences: a chain of 1-D convolutions with decided operations, widths, pooling and skip connections"),
+        "recurrent": _at("recurrent:recurrent_space", (1,),
             "text: a recurrent cell of decided wiring and activations, as in DARTS and ENAS, as a language model",
-            (1,),
-            symbols=True,
-        ),
-        "mlp": ZooSpace(
-            f"{_ZOO}.perceptrons:mlp",
-            "tables: multilayer perceptrons with decided widths, activation, normalisation, dropout and shortcuts",
-            (1, 2, 3),
-        ),
+            symbols=True),
+        "mlp": _at("perceptrons:mlp", (1, 2, 3),
+            "tables: multilayer perceptrons with decided widths, activation, normalisation, dropout and shortcuts"),
     },
     ZooSpace,
     positional=2,
     error=SpaceError,
 )
+# fmt: on
 """The spaces known by name: called with the shape of one input and the number of outputs."""
 
 _DEFAULTS = {1: "mlp", 2: "conv1d", 3: "chain"}

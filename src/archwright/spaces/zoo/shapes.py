@@ -6,7 +6,15 @@ from collections.abc import Iterable, Sequence
 
 from archwright.errors import SpaceError, did_you_mean
 
-__all__ = ["AXES", "check_labels", "check_numbers", "check_shape", "halvings", "stem_stride"]
+__all__ = [
+    "AXES",
+    "check_labels",
+    "check_numbers",
+    "check_shape",
+    "check_widths",
+    "halvings",
+    "stem_stride",
+]
 
 AXES = {1: "(features,)", 2: "(channels, length)", 3: "(channels, height, width)"}
 """Number of axes of an input to their names."""
@@ -89,6 +97,24 @@ def check_numbers(space: str, what: str, given: Sequence[int], parts: Sequence[s
             f"the space {space!r}: expected {what} to be {wanted}, whole numbers >= 1, got {given!r}"
         )
     return numbers
+
+
+def check_widths(space: str, channels: object, what: str, dropped: object) -> None:
+    """Refuse fewer than 2 channels, where they are a number, and a probability outside [0, 1).
+
+    Args:
+        space: Name of the space, for the error's text.
+        channels: A number, or an expression, which is not looked into.
+        what: What the probability is, such as "a dropout".
+        dropped: The probability.
+
+    Raises:
+        SpaceError: When one is out of range.
+    """
+    if isinstance(channels, int) and channels < 2:
+        raise SpaceError(f"the space {space!r}: expected at least 2 channels, got {channels}")
+    if not isinstance(dropped, int | float) or not 0 <= dropped < 1:
+        raise SpaceError(f"the space {space!r}: expected {what} in [0, 1), got {dropped!r}")
 
 
 def stem_stride(side: int, most: int) -> int:

@@ -41,15 +41,9 @@ class SeparableConv(nn.Sequential):
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int = 3) -> None:
+        padding = kernel_size // 2
         super().__init__(
-            nn.Conv2d(
-                in_channels,
-                in_channels,
-                kernel_size,
-                padding=kernel_size // 2,
-                groups=in_channels,
-                bias=False,
-            ),
+            nn.Conv2d(in_channels, in_channels, kernel_size, 1, padding, groups=in_channels, bias=False),
             nn.Conv2d(in_channels, out_channels, 1, bias=False),
             nn.BatchNorm2d(out_channels),
             nn.ReLU(),
@@ -88,15 +82,9 @@ class SeparableConv1d(nn.Sequential):
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int = 3) -> None:
+        padding = kernel_size // 2
         super().__init__(
-            nn.Conv1d(
-                in_channels,
-                in_channels,
-                kernel_size,
-                padding=kernel_size // 2,
-                groups=in_channels,
-                bias=False,
-            ),
+            nn.Conv1d(in_channels, in_channels, kernel_size, 1, padding, groups=in_channels, bias=False),
             nn.Conv1d(in_channels, out_channels, 1, bias=False),
             nn.BatchNorm1d(out_channels),
             nn.ReLU(),
