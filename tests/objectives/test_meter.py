@@ -115,5 +115,5 @@ def test_through_json_a_function_is_found_again_where_it_has_a_name() -> None:
     assert again.measure(NETWORK, INPUTS) == 5
     nameless = Objective.from_json(Objective("x", meter=lambda network: 1.0).to_json())
     assert nameless.has_meter
-    with pytest.raises(UsageError, match="give the objectives again"):
+    with pytest.raises(UsageError, match="define it in a file of its own"):
         nameless.load_meter()

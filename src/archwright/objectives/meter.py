@@ -112,7 +112,8 @@ def as_meter(given: Any) -> Meter:
     """
     if given == "":
         raise UsageError(
-            "the meter is a function of the process that began the run; give the objectives again"
+            "the meter was made in the script or notebook that began the run, and cannot be found from elsewhere; "
+            "define it in a file of its own and import it from there"
         )
     if isinstance(given, str):
         given = METERS.make(given) if given in METERS else load_object(given)

@@ -104,6 +104,8 @@ def _reference(meter: Meter | Callable[..., float] | str) -> str:
     made: Any = meter.function if isinstance(meter, FunctionMeter) else meter
     named = made if hasattr(made, "__qualname__") else type(made)
     reference = f"{named.__module__}:{named.__qualname__}"
+    if named.__module__ == "__main__":  # another process would have to run the script again
+        return ""
     try:
         found = load_object(reference)
     except UsageError:
