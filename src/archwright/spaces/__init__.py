@@ -36,47 +36,17 @@ from archwright.spaces.scale import scalable
 from archwright.spaces.search_space import SearchSpace
 from archwright.spaces.space import Space
 
+# fmt: off
 __all__ = [
     # What a space is written with
-    "boolean",
-    "categorical",
-    "choice",
-    "integer",
-    "layer",
-    "maximum",
-    "minimum",
-    "normal",
-    "real",
-    "repeat",
-    "subset",
-    "switch",
-    "tied",
-    "when",
+    "boolean", "categorical", "choice", "integer", "layer", "maximum", "minimum", "normal", "real",
+    "repeat", "subset", "switch", "tied", "when",
     # The space and its points
-    "Architecture",
-    "Graph",
-    "Node",
-    "SearchSpace",
-    "Space",
-    "scalable",
+    "Architecture", "Graph", "Node", "SearchSpace", "Space", "scalable",
     # An expression with all decisions made
-    "Call",
-    "resolve",
-    "walk_calls",
+    "Call", "resolve", "walk_calls",
     # The nodes themselves, for interpreters
-    "Arithmetic",
-    "Boolean",
-    "Categorical",
-    "Decision",
-    "Expression",
-    "Integer",
-    "Layer",
-    "Normal",
-    "Real",
-    "Relaxed",
-    "Repeat",
-    "Subset",
-    "Switch",
-    "Tied",
-    "When",
+    "Arithmetic", "Boolean", "Categorical", "Decision", "Expression", "Integer", "Layer", "Normal", "Real",
+    "Relaxed", "Repeat", "Subset", "Switch", "Tied", "When",
 ]
+# fmt: on

@@ -16,7 +16,7 @@ from archwright.spaces.nodes import Layer, Repeat, Switch, Tied, When
 from archwright.spaces.place import Place, arguments
 from archwright.spaces.values import decisions_of
 
-__all__ = ["Call", "Reader", "Resolvable", "resolve", "walk_calls"]
+__all__ = ["Call", "Reader", "Resolvable", "calls_in", "resolve", "walk_calls"]
 
 _LONGEST = 80
 """Characters of one plain argument in a call's text."""
@@ -63,22 +63,25 @@ def _brief(value: Any) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 
+def calls_in(value: Any) -> Iterator[Call]:
+    """The calls that stand in a value, without those in their arguments."""
+    if isinstance(value, Call):
+        yield value
+    elif isinstance(value, list | tuple | dict):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from calls_in(item)
+
+
 def walk_calls(value: Any) -> Iterator[Call]:
     """Every call in a tree, each once, a caller before the calls in its arguments."""
     seen: set[int] = set()
 
     def visit(node: Any) -> Iterator[Call]:
-        if isinstance(node, Call):
-            if id(node) not in seen:
-                seen.add(id(node))
-                yield node
-                yield from visit(node.args)
-                yield from visit(node.kwargs)
-        elif isinstance(node, list | tuple):
-            for item in node:
-                yield from visit(item)
-        elif isinstance(node, dict):
-            yield from visit(list(node.values()))
+        for call in calls_in(node):
+            if id(call) not in seen:
+                seen.add(id(call))
+                yield call
+                yield from visit([call.args, call.kwargs])
 
     return visit(value)
 

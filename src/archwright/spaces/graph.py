@@ -6,7 +6,7 @@ import itertools
 from dataclasses import dataclass
 from typing import Any
 
-from archwright.spaces.calls import Call, walk_calls
+from archwright.spaces.calls import calls_in, walk_calls
 
 __all__ = ["Graph", "Node"]
 
@@ -48,19 +48,8 @@ def graph_of(root: Any) -> Graph:
     contains: list[tuple[int, int]] = []
     follows: list[tuple[int, int]] = []
     for i, call in enumerate(calls):
-        inner = [number[id(argument)] for argument in _arguments([*call.args, *call.kwargs.values()])]
+        inner = [number[id(argument)] for argument in calls_in([call.args, call.kwargs])]
         contains += [(i, j) for j in inner]
         follows += itertools.pairwise(inner)
     nodes = tuple(Node(call.name, str(call), call.place) for call in calls)
     return Graph(nodes, tuple(contains), tuple(follows))
-
-
-def _arguments(value: Any) -> list[Call]:
-    """The calls in a list of arguments, without those inside them."""
-    if isinstance(value, Call):
-        return [value]
-    if isinstance(value, dict):
-        return _arguments(list(value.values()))
-    if isinstance(value, list | tuple):
-        return [call for item in value for call in _arguments(item)]
-    return []

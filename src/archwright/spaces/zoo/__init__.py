@@ -22,27 +22,12 @@ if TYPE_CHECKING:
     from archwright.spaces.zoo.proxyless import proxyless_space
     from archwright.spaces.zoo.recurrent import recurrent_space
 
+# fmt: off
 __all__ = [
-    "SPACES",
-    "CellDecisions",
-    "ZooSpace",
-    "baseline",
-    "cell",
-    "cell_decisions",
-    "cell_space",
-    "chain",
-    "conv1d",
-    "darts_operation",
-    "darts_space",
-    "default_space",
-    "enas_space",
-    "make_space",
-    "mlp",
-    "nasbench201_space",
-    "nasnet_operation",
-    "nasnet_space",
-    "proxyless_space",
-    "recurrent_space",
+    "SPACES", "CellDecisions", "ZooSpace", "baseline", "cell", "cell_decisions", "cell_space", "chain",
+    "conv1d", "darts_operation", "darts_space", "default_space", "enas_space", "make_space", "mlp",
+    "nasbench201_space", "nasnet_operation", "nasnet_space", "proxyless_space", "recurrent_space",
 ]
+# fmt: on
 
 __getattr__ = imported_on_use(__name__)

@@ -83,37 +83,31 @@ def baseline(task: Learnable | Sequence[int], outputs: int | None = None) -> Spa
 
 def _image(shape: tuple[int, ...], outputs: int) -> Layer:
     return _convolutions(
-        shape, _IMAGE_WIDTHS, 56, nn.MaxPool2d, [(ConvNormAct, 3)] * 2, outputs, nn.AdaptiveAvgPool2d
+        shape, outputs, 56, _IMAGE_WIDTHS, ConvNormAct, 3, 2, nn.MaxPool2d, nn.AdaptiveAvgPool2d
     )
 
 
 def _sequence(shape: tuple[int, ...], outputs: int) -> Layer:
     return _convolutions(
-        shape, _SEQUENCE_WIDTHS, 512, nn.MaxPool1d, [(Conv1dNormAct, 5)], outputs, nn.AdaptiveAvgPool1d
+        shape, outputs, 512, _SEQUENCE_WIDTHS, Conv1dNormAct, 5, 1, nn.MaxPool1d, nn.AdaptiveAvgPool1d
     )
 
 
 def _convolutions(
-    shape: tuple[int, ...],
-    widths: Sequence[int],
-    longest: int,
-    pool: type[nn.Module],
-    blocks: Sequence[tuple[type[nn.Module], int]],
-    outputs: int,
-    global_pool: type[nn.Module],
-) -> Layer:
-    """Stages of blocks, each a convolution and the side of its kernel, with pooling between them."""
+    shape: tuple[int, ...], outputs: int, longest: int, widths: Sequence[int], block: type[nn.Module], kernel_size: int,
+    blocks: int, pool: type[nn.Module], average: type[nn.Module],
+) -> Layer:  # fmt: skip
+    """Stages of blocks, with pooling between them while 4 pixels or steps are left."""
     channels, side = shape[0], min(shape[1:])
     stride = stem_stride(side, longest)
-    layers = []
+    layers: list[Layer] = []
     for stage, width in enumerate(widths[: halvings(-(-side // stride), 4) + 1]):
-        if stage:
-            layers.append(layer(pool, 2))
-        for convolution, kernel_size in blocks:
+        layers += [layer(pool, 2)] if stage else []
+        for _ in range(blocks):
             strides = [stride] if stride > 1 and not layers else []
-            layers.append(layer(convolution, channels, width, kernel_size, *strides))
+            layers.append(layer(block, channels, width, kernel_size, *strides))
             channels = width
-    return layer(nn.Sequential, *layers, *pooled_head(channels, outputs, pool=global_pool))
+    return layer(nn.Sequential, *layers, *pooled_head(channels, outputs, pool=average))
 
 
 def _vector(shape: tuple[int, ...], outputs: int) -> Layer:
