@@ -75,7 +75,7 @@ def _load_file(path: Path, reference: str) -> ModuleType:
     except ArchwrightError:
         del sys.modules[name]
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise UsageError(
             f"{reference}: {path} cannot be imported: {type(error).__name__}: {error}"
@@ -92,7 +92,7 @@ def _load_module(name: str, reference: str) -> ModuleType:
         return importlib.import_module(name)
     except ArchwrightError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UsageError(
             f"{reference}: the module {name!r} cannot be imported: {type(error).__name__}: {error}; for a file "
             "write file.py:object"
@@ -129,5 +129,5 @@ def call_found(function: Any, reference: str, *optional: Any) -> Any:
         return function(*optional[: len(needed)])
     except ArchwrightError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UsageError(f"{reference}: the function failed: {type(error).__name__}: {error}") from error

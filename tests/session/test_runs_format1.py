@@ -110,7 +110,7 @@ def test_the_winner_is_exported(command: Run, old: str) -> None:
             old, space=perceptron(), task=aw.tasks.diabetes(seed=3), onnx=False, to="net"
         )
         assert (folder / "model.py").exists()
-    code, _, errors = command("export", old, "--no-onnx", "--to", "exported", *TRUSTED)
+    code, _, errors = command("export", old, "--no-onnx", "--to", "exported", "--trust")
     if old == "from_python":
         assert code == 2
         assert "was begun from Python" in errors
@@ -120,9 +120,6 @@ def test_the_winner_is_exported(command: Run, old: str) -> None:
     else:
         assert code == 0, errors
         assert {"model.py", "weights.safetensors", "card.md"} <= {p.name for p in Path("exported").iterdir()}
-
-
-TRUSTED: tuple[str, ...] = ()
 
 
 def test_it_is_resumed_or_says_why_not(command: Run, old: str) -> None:

@@ -25,6 +25,7 @@ from archwright.cli.bench_table import (
 )
 from archwright.cli.exit_codes import INTERRUPTED
 from archwright.cli.options import AsJson
+from archwright.cli.streams import emit
 
 __all__ = ["bench", "bench_app"]
 
@@ -146,7 +147,7 @@ def bench(
     paths = write_results(comparison, folder)
     if as_json:
         told = summarize(comparison) | {"files": {name: str(path) for name, path in paths.items()}}
-        print(json.dumps(told, indent=2, allow_nan=False))
+        emit(json.dumps(told, indent=2, allow_nan=False))
     else:
         print(paths["summary.md"].read_text(encoding="utf-8"))
         print("\n".join(map(str, paths.values())))

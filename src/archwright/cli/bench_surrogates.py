@@ -22,6 +22,7 @@ from archwright.cli.bench_table import (
 )
 from archwright.cli.exit_codes import INTERRUPTED
 from archwright.cli.options import AsJson
+from archwright.cli.streams import emit
 
 if TYPE_CHECKING:
     from archwright.spaces import Space
@@ -104,7 +105,7 @@ def surrogates(
     paths = write_surrogates(comparison, folder)
     if as_json:
         told = summarize_surrogates(comparison) | {"files": {name: str(path) for name, path in paths.items()}}
-        print(json.dumps(told, indent=2, allow_nan=False))
+        emit(json.dumps(told, indent=2, allow_nan=False))
     else:
         print(paths["surrogates.md"].read_text(encoding="utf-8"))
         print("\n".join(map(str, paths.values())))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from archwright.cli.options import RunFolder, WithOnnx
+from archwright.cli.options import RunFolder, StoreURL, Trust, WithOnnx
 
 __all__ = ["export"]
 
@@ -23,9 +23,11 @@ def export(
         str | None,
         typer.Option(metavar="DIR", help="Where to; by default RUN/best, or RUN/trial-N with --trial."),
     ] = None,
+    store: StoreURL = None,
+    trust: Trust = False,
     onnx: WithOnnx = None,
 ) -> None:
     """Write a network as readable source, weights, ONNX and a model card, none of which needs Archwright."""
     from archwright.session import export_trial
 
-    print(export_trial(run, trial=trial, to=to, onnx=onnx))
+    print(export_trial(run, trial=trial, to=to, onnx=onnx, store=store, trust=trust))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archwright.cli.options import AsJson
+from archwright.cli.streams import emit
 
 if TYPE_CHECKING:
     from archwright.registry import Entry, Registry
@@ -95,7 +96,7 @@ def _print(rows: dict[str, str], as_json: bool) -> None:
     if as_json:
         import json
 
-        print(json.dumps(rows, indent=2))
+        emit(json.dumps(rows, indent=2))
         return
     from rich.console import Console
     from rich.table import Table
@@ -125,7 +126,7 @@ def _print_options(registry: Registry[Any, Entry], name: str, as_json: bool) -> 
     if as_json:
         import json
 
-        print(json.dumps(rows, indent=2, default=str))
+        emit(json.dumps(rows, indent=2, default=str))
         return
     print(f"{name}: {registry.summary(name)}")
     lines = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import traceback
 from collections.abc import Sequence
@@ -16,9 +17,22 @@ from archwright.cli.report import report
 from archwright.cli.resume import resume
 from archwright.cli.search import search
 from archwright.cli.show import show
-from archwright.errors import ArchwrightError
+from archwright.cli.streams import lasting_streams
+from archwright.errors import ArchwrightError, UsageError
 
 __all__ = ["app", "main"]
+
+_UNUSABLE = (
+    errno.EACCES,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EPERM,
+    errno.EROFS,
+)
+"""What is wrong with a path that a user gave."""
 
 app = typer.Typer(
     name="archwright",
@@ -58,20 +72,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
-    try:
-        app([word for word in words if word != "--debug"], prog_name="archwright", obj=words)
-    except KeyboardInterrupt:
-        print("\ninterrupted; `archwright resume RUN` goes on", file=sys.stderr)
-        sys.exit(INTERRUPTED)
-    except ArchwrightError as error:
-        _explain(error, debug)
-        sys.exit(error.exit_code)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
-    except Exception as error:
-        _explain(error, debug)
-        sys.exit(1)
+    with lasting_streams(reserve="--json" in words and not {"-h", "--help"} & {*words}):
+        try:
+            app([word for word in words if word != "--debug"], prog_name="archwright", obj=words)
+        except KeyboardInterrupt:
+            print("\ninterrupted; `archwright resume RUN` goes on", file=sys.stderr)
+            sys.exit(INTERRUPTED)
+        except ArchwrightError as error:
+            _explain(error, debug)
+            sys.exit(error.exit_code)
+        except OSError as error:
+            if error.filename is None or error.errno not in _UNUSABLE:
+                _explain(error, debug)
+                sys.exit(1)
+            _explain(
+                UsageError(f"{error.filename} cannot be used: {error.strerror}; give another path"), debug
+            )
+            sys.exit(UsageError.exit_code)
+        except Exception as error:
+            _explain(error, debug)
+            sys.exit(1)
 
 
 def _explain(error: Exception, debug: bool) -> None:

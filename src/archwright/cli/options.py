@@ -6,9 +6,16 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["AsJson", "RunFolder", "WithOnnx"]
+__all__ = ["AsJson", "RunFolder", "StoreURL", "Trust", "WithOnnx"]
 
 RunFolder = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, such as runs/digits.")]
+StoreURL = Annotated[
+    str | None,
+    typer.Option(
+        "--store", metavar="URL", help="The run's database, with its password; or give it by PGPASSWORD."
+    ),
+]
+Trust = Annotated[bool, typer.Option("--trust", help="Run the code that a run of somebody else names.")]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on standard output, and nothing else there.")
 ]

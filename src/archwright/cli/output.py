@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from archwright.cli.exit_codes import INTERRUPTED
+from archwright.cli.streams import emit
 from archwright.durations import duration
 
 if TYPE_CHECKING:
@@ -82,8 +83,7 @@ def _trial(trial: Trial) -> dict[str, Any]:
 
 def print_json(run: Run) -> None:
     """One JSON object on standard output; numbers that are not finite are null there."""
-    json.dump(_finite(as_dict(run)), sys.stdout, indent=2, allow_nan=False)
-    print()
+    emit(json.dumps(_finite(as_dict(run)), indent=2, allow_nan=False))
 
 
 def print_run(run: Run) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from archwright.cli.options import RunFolder
+from archwright.cli.options import RunFolder, StoreURL, Trust
 
 __all__ = ["report"]
 
@@ -18,6 +18,8 @@ def report(
     to: Annotated[
         str | None, typer.Option(metavar="FILE", help="Where to; by default RUN/report.html.")
     ] = None,
+    store: StoreURL = None,
+    trust: Trust = False,
 ) -> None:
     """Write one HTML page on a run, which needs no network; also while the run goes on."""
     from archwright.errors import ArchwrightError
@@ -25,9 +27,9 @@ def report(
     from archwright.reports import write_report
     from archwright.session import space_of
 
-    opened = open_run(run)
+    opened = open_run(run, store=store)
     try:
-        space = space_of(opened)
+        space = space_of(opened, trust=trust)
     except ArchwrightError as error:
         space = None
         print(f"the network is not drawn, since its space cannot be made again: {error}", file=sys.stderr)

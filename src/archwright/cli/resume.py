@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from archwright.cli.options import AsJson, RunFolder, WithOnnx
+from archwright.cli.options import AsJson, RunFolder, StoreURL, WithOnnx
 
 __all__ = ["resume"]
 
@@ -23,6 +23,11 @@ def resume(
         float | None, typer.Option(metavar="SCORE", help="Search on until the first objective is this good.")
     ] = None,
     workers: Annotated[int | None, typer.Option("--workers", "-w", help="Another number of workers.")] = None,
+    time_limit: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="Another limit for one trial of the search; 0 for none."),
+    ] = None,
+    store: StoreURL = None,
     onnx: WithOnnx = None,
     as_json: AsJson = False,
 ) -> None:
@@ -35,4 +40,5 @@ def resume(
     from archwright.session import resume as run_resume
 
     budget = None if trials is minutes is until is None else Budget(trials, minutes, until)
-    conclude(run_resume(run, budget=budget, workers=workers, onnx=onnx).run, as_json)
+    result = run_resume(run, budget=budget, workers=workers, time_limit=time_limit, store=store, onnx=onnx)
+    conclude(result.run, as_json)

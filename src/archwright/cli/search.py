@@ -126,6 +126,7 @@ def search(
     from archwright.cli.values import keyed
     from archwright.errors import UsageError
     from archwright.experiments import Budget
+    from archwright.experiments.store import without_secrets
     from archwright.learning import Recipe
     from archwright.objectives import parse_limit, parse_objective
     from archwright.session import search as run_search
@@ -140,8 +141,11 @@ def search(
     recipe = Recipe(seed=seed, **{name: value for name, value in given.items() if value is not None})
     of_table = {"target": target, "drop": drop, "kind": kind}
     task_options = {"seed": seed, **{name: value for name, value in of_table.items() if value}}
-    if memory_limit is not None and memory_limit <= 0:
+    if memory_limit is not None and not 0 < memory_limit < float("inf"):
         raise UsageError(f"--memory-limit: expected more than 0 GB, got {memory_limit:g}")
+    words = list(context.obj or [])
+    if store:  # its password must not be kept
+        words = [word.replace(store, without_secrets(store)) for word in words]
     result = run_search(
         space,
         task,
@@ -163,6 +167,6 @@ def search(
         out=out,
         onnx=onnx,
         task_options=task_options,
-        command=shlex.join(["archwright", *(context.obj or [])]),
+        command=shlex.join(["archwright", *words]),
     )
     conclude(result.run, as_json)

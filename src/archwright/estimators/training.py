@@ -135,16 +135,17 @@ class Training(Estimator):
             f"out of memory: {told}; use a smaller batch_size or fewer workers, or limit params or flops"
         )
 
-    def test(self, network: nn.Module) -> dict[str, float]:
+    def test(self, network: nn.Module, part: str = "test") -> dict[str, float]:
         """The task's metrics on the test data; nothing else reads them.
 
         Args:
             network: A network of `fit`. It is in evaluation mode and on the CPU afterwards.
+            part: Of the data; "validation" scores a network again.
         """
         fabric = self._fabric(0)
         with seeded(0, fabric.device, self.threads):
             _, module = prepare(network, fabric)
-            found = self.task.evaluate(module, Part("test"), evaluation_plan(fabric.device))
+            found = self.task.evaluate(module, Part(part), evaluation_plan(fabric.device))
             _release(network)
         return found
 

@@ -19,6 +19,7 @@ from archwright.experiments.executors import (
     ProcessesExecutor,
 )
 from archwright.experiments.experiment import Experiment
+from archwright.experiments.fingerprints import Fingerprints
 from archwright.experiments.interrupts import Interrupts
 from archwright.experiments.jobs import Job, Outcome
 from archwright.experiments.listener import Listener
@@ -41,6 +42,7 @@ __all__ = [
     "ExecutorConfig",
     "Experiment",
     "Failure",
+    "Fingerprints",
     "InlineExecutor",
     "Interrupts",
     "Job",

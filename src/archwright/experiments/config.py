@@ -16,10 +16,12 @@ import sqlalchemy
 from archwright.atomic_writing import replacing
 from archwright.errors import RunError
 from archwright.experiments.budget import Budget
+from archwright.experiments.fingerprints import Fingerprints, signature
 from archwright.experiments.format1 import task_entries, upgraded
 from archwright.experiments.records import decode, encode
 from archwright.learning import Recipe
 from archwright.objectives import Objective
+from archwright.references import is_object_reference
 from archwright.trials import FULL, Fidelity
 
 if TYPE_CHECKING:
@@ -188,6 +190,8 @@ class RunConfig:
         retrain: How many of the best are retrained.
         baseline: Whether a hand-made network is trained for comparison.
         store: URL of the store without secrets; None for the file in the run's folder.
+        sources: What the user's code and data were when the run began.
+        mark: Shows that this user wrote the references here; None where no key could be kept.
         command: The command line that began the run, None when Python did.
         created: Unix time in seconds.
         versions: Of Archwright, Python and the packages that matter.
@@ -211,10 +215,31 @@ class RunConfig:
     retrain: int = 3
     baseline: bool = True
     store: str | None = None
+    sources: Fingerprints = field(default_factory=Fingerprints)
+    mark: str | None = None
     command: str | None = None
     created: float = field(default_factory=time.time)
     versions: Mapping[str, str] = field(default_factory=lambda: versions())
     format: int = FORMAT
+
+    @property
+    def references(self) -> list[str]:
+        """What stands for the user's code and data."""
+        meters = [o.meter for o in self.objectives if isinstance(o.meter, str)]
+        return [r for r in (self.task.reference, self.space.reference, *meters) if r]
+
+    @property
+    def runs_code(self) -> list[str]:
+        """Those of the references that are run when they are resolved."""
+        return [reference for reference in self.references if is_object_reference(reference)]
+
+    def signature(self) -> str | None:
+        """The mark that the record would have, were it written here."""
+        return signature([self.name, self.references, encode(self.sources)])
+
+    def is_own(self) -> bool:
+        """Whether this user wrote the references on this machine."""
+        return self.mark is not None and self.mark == self.signature()
 
     def write(self, folder: Path) -> None:
         """Write `experiment.json`, all or nothing."""

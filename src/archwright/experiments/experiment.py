@@ -104,13 +104,14 @@ class Experiment:
         return loop.reason
 
     def run_all(self, stage: Stage, candidates: Mapping[int, Candidate]) -> list[Trial]:
-        """Run the given candidates as trials of a stage, under the given numbers; those that ended are kept.
+        """Run the given candidates as trials of a stage, under the given numbers; those that completed are kept.
 
         Returns:
             Those of them that ended; fewer than the candidates when interrupted.
         """
         before = {trial.number: trial for trial in self.store.trials(stage)}
-        ended = {number for number, trial in before.items() if trial.state is not TrialState.RUNNING}
+        again = (TrialState.RUNNING, TrialState.FAILED)  # what made one fail may have passed, as a full disk
+        ended = {number for number, trial in before.items() if trial.state not in again}
         self.listener.stage_started(stage, len(candidates), len(ended & candidates.keys()))
         left = [
             begun_again(before[number]) if number in before else Trial(number, candidate)

@@ -172,8 +172,11 @@ class Best:
 
 
 def begun_again(trial: Trial) -> Trial:
-    """The next attempt at a trial whose process was lost."""
-    return replace(trial, measurement=None, attempt=trial.attempt + 1)
+    """The next attempt at a trial whose process was lost, or that failed for what may have passed."""
+    attempt = trial.attempt + 1
+    return replace(
+        trial, state=TrialState.RUNNING, measurement=None, error=None, finished=None, attempt=attempt
+    )
 
 
 def spent_seconds(sessions: Sequence[float], trials: Sequence[Trial]) -> float:

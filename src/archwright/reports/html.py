@@ -16,7 +16,7 @@ from plotly.offline import get_plotlyjs
 
 from archwright.atomic_writing import replacing
 from archwright.durations import duration
-from archwright.errors import ArchwrightError
+from archwright.errors import ArchwrightError, UsageError
 from archwright.experiments.records import encode
 from archwright.reports.agreement import agreement
 from archwright.reports.drawing import draw_architecture
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["render_report", "write_report"]
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_PAGES = (".html", ".htm")
 _MOST_MESSAGES = 300
 _LONGEST_MESSAGE = 4_000
 
@@ -63,8 +64,18 @@ def write_report(run: Run, path: Path | str, space: Space | None = None) -> Path
 
     Returns:
         The path.
+
+    Raises:
+        UsageError: When the path is a folder, or a file of the run itself.
     """
-    path = Path(path)
+    path = Path(path).resolve()  # what a link points to is written, not the link
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; give a file, such as {path / 'report.html'}")
+    if path.is_relative_to(run.folder.resolve()) and path.exists() and path.suffix.lower() not in _PAGES:
+        raise UsageError(f"{path} is a file of the run itself; give another one")
+    if path.exists() and not path.is_file():  # a device or a pipe, which is written to and stays what it is
+        path.write_text(render_report(run, space), encoding="utf-8")
+        return path
     with replacing(path) as part:
         part.write_text(render_report(run, space), encoding="utf-8")
     return path

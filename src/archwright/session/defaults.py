@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,6 +21,9 @@ from archwright.experiments.executors import make_executor
 from archwright.objectives import Objective, parse_limit, parse_objective
 from archwright.spaces import Space
 from archwright.tasks import Task
+
+_BEGUN = re.compile(r"trials\.sqlite.*|experiment\.json\..*part")
+"""What a search leaves that was killed before it had written its record, and had run nothing."""
 
 __all__ = [
     "executor_for",
@@ -87,7 +91,7 @@ def new_folder(out: str | Path | None, name: str) -> Path:
         raise RunError(
             f"{folder} holds a run already: go on with it by `archwright resume {folder}`, or give another --out"
         )
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and not (folder.is_dir() and all(map(_BEGUN.fullmatch, os.listdir(folder)))):
         raise RunError(f"{folder} exists and is not an empty folder; give another --out")
     return folder
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from archwright.errors import RunError, UsageError
+from archwright.errors import ExportError, RunError, UsageError
 from archwright.experiments import (
     CheckpointFolder,
     Experiment,
@@ -12,23 +13,26 @@ from archwright.experiments import (
     Job,
     Outcome,
     Run,
+    RunConfig,
     Stage,
     Work,
     load_run,
     open_run,
     open_store,
-    resolve_space,
-    resolve_task,
 )
 from archwright.experiments.checkpoints import load_weights
 from archwright.experiments.work import Retraining
 from archwright.session.defaults import listener_for
+from archwright.session.sources import check_unchanged, restored
 from archwright.session.training import make_training
 from archwright.spaces import Space
 from archwright.tasks import Task
 from archwright.trials import FULL, Candidate, Trial
 
-__all__ = ["export_trial", "export_winner", "space_of"]
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["export_trial", "export_winner", "space_of", "unprintable"]
 
 
 def export_winner(run: Run, space: Space, task: Task, *, onnx: bool | None = None) -> Path:
@@ -49,6 +53,17 @@ def export_winner(run: Run, space: Space, task: Task, *, onnx: bool | None = Non
     return _write(run, run.winner, space, task, run.folder / "best", onnx)
 
 
+def unprintable(space: Space) -> list[str]:
+    """What of a space keeps its networks from being written as source, if anything; at most one text."""
+    from archwright.export import check_printable
+
+    try:
+        check_printable(space)
+    except ExportError as error:
+        return [f"the network that is found will be kept as weights only, not as source: {error}"]
+    return []
+
+
 def export_trial(
     run: str | Path,
     *,
@@ -58,6 +73,8 @@ def export_trial(
     task: Task | None = None,
     onnx: bool | None = None,
     progress: bool = True,
+    store: str | None = None,
+    trust: bool = False,
 ) -> Path:
     """Write a trial's network as source, weights, ONNX and a model card. A trial that was not retrained is now.
 
@@ -69,17 +86,20 @@ def export_trial(
         task: The task, where it was given as a Python object.
         onnx: Whether to export to ONNX too; None does so where the extra is installed.
         progress: Whether to show the progress of a retraining.
+        store: URL of the run's store, where the kept one, which has no password, does not serve.
+        trust: Whether code that the run names may be run wherever the run comes from.
 
     Returns:
         The folder.
 
     Raises:
-        RunError: When the run cannot be opened or has no winner.
-        UsageError: When there is no such trial, or its training fails.
+        RunError: When the run cannot be opened or has no winner, or code or data have changed since it began.
+        UsageError: When there is no such trial, its training fails, or the run names code that is not to be trusted.
         ExportError: When the printed network does not do what the trained one does.
     """
-    opened = open_run(run)
-    space, task = _space_and_task(opened, space, task)
+    opened = open_run(run, store=store)
+    space, task = restored(opened.folder, opened.config, space, task, trust=trust)
+    check_unchanged(opened.folder, opened.config, space, task)
     folder = Path(to) if to is not None else opened.folder / ("best" if trial is None else f"trial-{trial}")
     if trial is None:
         if opened.winner is None:
@@ -91,38 +111,32 @@ def export_trial(
         raise UsageError(f"{run} has no trial {trial}; its trials: {known}")
     trained = next((t for t in opened.retrained if t.number == trial and t.measurement), None)
     if trained is None:
-        opened, trained = _train(opened, found, space, task, progress)
+        opened, trained = _train(opened, found, space, task, progress, store)
     return _write(opened, trained, space, task, folder, onnx)
 
 
-def space_of(run: Run) -> Space | None:
-    """The space of a run, where it can be made again from its reference; None where Python gave an object."""
+def space_of(run: Run, *, trust: bool = False) -> Space | None:
+    """The space of a run, where it can be made again from its reference; None where Python gave an object.
+
+    Args:
+        run: The run.
+        trust: Whether code that it names may be run wherever it comes from.
+
+    Raises:
+        UsageError: When it names code that is not to be trusted.
+    """
     if run.config.space.reference is None or run.config.task.reference is None:
         return None
-    return _space_and_task(run, None, None)[0]
+    return restored(run.folder, run.config, None, None, trust=trust)[0]
 
 
-def _space_and_task(run: Run, space: Space | None, task: Task | None) -> tuple[Space, Task]:
-    config = run.config
-    for kind, given, known in (
-        ("task", task, config.task.reference),
-        ("space", space, config.space.reference),
-    ):
-        if given is None and known is None:
-            raise UsageError(
-                f"{run.folder} was begun from Python with a {kind} that has no name: give it, from Python, as "
-                f"{kind}={kind}"
-            )
-    if task is None:
-        task = resolve_task(str(config.task.reference), **config.task.options)
-    return space or resolve_space(str(config.space.reference), task), task
-
-
-def _train(run: Run, trial: Trial, space: Space, task: Task, progress: bool) -> tuple[Run, Trial]:
+def _train(
+    run: Run, trial: Trial, space: Space, task: Task, progress: bool, url: str | None
+) -> tuple[Run, Trial]:
     """Train a trial of the search from scratch, as one of the retrained."""
     training, folder = make_training(run.config, space, task), run.folder.resolve()
     step = Retraining(training, folder, Stage.RETRAIN, run.objectives)
-    with open_store(run.folder, run.config) as store:
+    with open_store(run.folder, run.config, url) as store:
         store.lock()
         executor: InlineExecutor[Job, Outcome] = InlineExecutor()
         experiment = Experiment(
@@ -155,6 +169,7 @@ def _write(run: Run, trial: Trial, space: Space, task: Task, folder: Path, onnx:
         )
     network = space.build(trial.architecture, task.example_arguments())
     load_weights(network, run.folder / trial.measurement.artifacts["weights"])
+    check_score(run.config, trial, network, space, task)
     exported = export_network(
         folder,
         space=space,
@@ -165,3 +180,29 @@ def _write(run: Run, trial: Trial, space: Space, task: Task, folder: Path, onnx:
         onnx=onnx,
     )
     return exported.folder
+
+
+def check_score(config: RunConfig, trial: Trial, network: nn.Module, space: Space, task: Task) -> None:
+    """Score a network on the validation data again.
+
+    Args:
+        config: The run's record.
+        trial: What was recorded of it.
+        network: The network as it is now.
+        space: Its space.
+        task: Its task.
+
+    Raises:
+        RunError: When it does not score what was recorded: it is another network, or the data are others.
+    """
+    found = make_training(config, space, task).test(network, "validation")
+    # Another device rounds otherwise; other code or data differ by more.
+    tolerance = 0.003 if config.device.precision.startswith(("32", "64")) else 0.05
+    for name in {"loss", task.metric} & trial.metrics.keys() & found.keys():
+        before, now = trial.metrics[name], found[name]
+        if not abs(now - before) <= tolerance * max(1.0, abs(before)):  # so that NaN is refused, too
+            raise RunError(
+                f"trial {trial.number} had the validation {name} {before:.6g}, but the network that is built now, with "
+                f"its weights, has {now:.6g}: code or data have changed since the run began; restore what it was made "
+                "with, or search anew with another --out"
+            )

@@ -5,31 +5,25 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from archwright.errors import RunError, UsageError
+from archwright.errors import UsageError
 from archwright.estimators.estimator import Estimator
 from archwright.experiments import (
     Budget,
     Listener,
     RunConfig,
-    SpaceConfig,
-    TaskConfig,
     open_store,
-    resolve_space,
-    resolve_task,
 )
-from archwright.experiments.records import encode
 from archwright.session.context import RunContext
 from archwright.session.defaults import executor_for, listener_for
 from archwright.session.result import Result
 from archwright.session.running import run_stages
+from archwright.session.sources import check_unchanged, restored
 from archwright.spaces import Space
 from archwright.strategies import STRATEGIES, Strategy
 from archwright.supernets import METHODS, OneShot
 from archwright.tasks import Task
 
 __all__ = ["resume"]
-
-_RESTORE = "restore what it was made with, or search anew with another --out"
 
 
 def resume(
@@ -41,6 +35,8 @@ def resume(
     estimator: Estimator | None = None,
     budget: Budget | None = None,
     workers: int | None = None,
+    time_limit: float | None = None,
+    store: str | None = None,
     onnx: bool | None = None,
     listener: Listener | None = None,
     progress: bool = True,
@@ -55,61 +51,36 @@ def resume(
         estimator: The estimator, where one was given.
         budget: A new budget, to search longer; None keeps the run's.
         workers: Another number of workers; None keeps the run's.
+        time_limit: Another number of seconds for one trial of the search, 0 for any; None keeps the run's.
+        store: URL of the run's store, where the kept one, which has no password, does not serve.
         onnx: As for `search`.
         listener: As for `search`.
         progress: As for `search`.
 
     Raises:
-        RunError: When the folder is no run's, of another version, corrupt, open in another process, or the space
-            or task has changed since.
+        RunError: When the folder is no run's, of another version, corrupt, open in another process, or space,
+            task, code or data have changed since.
         UsageError: When an object is needed that has no reference.
     """
     folder = Path(run)
     config = RunConfig.read(folder)
-    if task is None:
-        task = resolve_task(_again("task", config.task.reference, folder), **config.task.options)
-    now = replace(TaskConfig.of(task), reference=config.task.reference, options=config.task.options)
-    _must_match(config.task, now, "task", folder, config)
-    if space is None:
-        space = resolve_space(_again("space", config.space.reference, folder), task)
-    _must_match(
-        config.space,
-        replace(SpaceConfig.of(space), reference=config.space.reference),
-        "space",
-        folder,
-        config,
-    )
+    space, task = restored(folder, config, space, task, trust=True)
+    check_unchanged(folder, config, space, task)
     if strategy is None and config.strategy.name not in {**STRATEGIES, **METHODS}:
-        _again("strategy", None, folder)
-    if workers is not None:
-        config = replace(config, executor=replace(config.executor, workers=workers))
-    changed = replace(config, budget=budget or config.budget)
+        raise UsageError(
+            f"{folder} was begun from Python with a strategy that has no name: go on from Python, with "
+            f"aw.resume({str(folder)!r}, strategy=strategy)"
+        )
+    here = replace(config.executor, workers=workers or config.executor.workers)
+    if time_limit is not None:
+        here = replace(here, time_limit=time_limit or None)
+    changed = replace(config, budget=budget or config.budget, executor=here)
     context = RunContext.make(folder, changed, space, task, strategy, estimator, onnx=onnx)
-    executor = executor_for(config.executor)
-    with open_store(folder, config) as opened:
+    executor = executor_for(here)
+    with open_store(folder, config, store) as opened:
         opened.lock()  # before anything is written: another process may have the run
         if changed.budget != config.budget:
-            changed.write(folder)
             opened.put("search_ended", None)
+        if changed != config:
+            changed.write(folder)
         return run_stages(context, opened, executor, listener_for(listener, progress, config.objectives))
-
-
-def _again(kind: str, reference: str | None, folder: Path) -> str:
-    if reference is None:
-        raise UsageError(
-            f"{folder} was begun from Python with a {kind} that has no name: go on from Python, "
-            f"with aw.resume({str(folder)!r}, {kind}={kind})"
-        )
-    return reference
-
-
-def _must_match(before: object, now: object, kind: str, folder: Path, config: RunConfig) -> None:
-    if before == now:
-        return
-    old, new = encode(before), encode(now)
-    key = next((key for key in old if old[key] != new[key] and key != "digest"), None)
-    was = "its layers were others" if key is None else f"{key} was {old[key]!r}, now it is {new[key]!r}"
-    raise RunError(
-        f"{folder}: the {kind} has changed since the run began, by archwright {config.versions.get('archwright')}: "
-        f"{was}; {_RESTORE}"
-    )

@@ -20,11 +20,12 @@ def run_stages(
         context.open(store, executor, listener)
         store.put("state", "running")
         context.log(context.notes)
-        state = "failed"
+        state, time_limit = "failed", executor.time_limit
         try:
             executor.open(Work(steps, context.config.objectives), context.experiment.answer)
             with context.interrupts.watched(listener):
                 for stage in stages:
+                    executor.time_limit = time_limit if stage.is_limited else None
                     stage.run(context)
             state = "completed"
         except StoppedError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,9 +33,11 @@ from archwright.session.defaults import (
     objectives_for,
     space_for,
 )
+from archwright.session.exporting import unprintable
 from archwright.session.one_shot import default_budget
 from archwright.session.result import Result
 from archwright.session.running import run_stages
+from archwright.session.sources import fingerprints_of
 from archwright.spaces import Space
 from archwright.strategies import STRATEGIES, Strategy, fitting_strategy
 from archwright.supernets import METHODS, OneShot, make_method
@@ -162,13 +165,17 @@ def search(
         store=store and without_secrets(store),
         command=command and command.replace(store or command, without_secrets(store or command)),
     )
+    config = replace(config, sources=fingerprints_of(config, made_space, made_task))
+    config = replace(config, mark=config.signature())
     context = RunContext.make(folder, config, made_space, made_task, made, estimator, onnx=onnx, notes=notes)
+    if retrain > 0:
+        notes += unprintable(made_space)
     executor = executor_for(config.executor)
     executor.check(space=made_space, task=made_task, estimator=estimator)
     folder.mkdir(parents=True, exist_ok=True)
     opened = open_store(folder, config, store, create=True)
-    opened.lock()
     config.write(folder)
+    opened.lock()
     return run_stages(context, opened, executor, listener_for(listener, progress, chosen))
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
-from archwright.errors import SearchError
+from archwright.errors import ArchwrightWarning, ExportError, SearchError
 from archwright.experiments import Evaluation, Retraining, RunConfig, Stage
 from archwright.experiments.checkpoints import load_weights
 from archwright.experiments.one_shot import read_epochs
@@ -36,7 +37,13 @@ class StoppedError(Exception):
 
 
 class RunStage(ABC):
-    """One stage of a run. What it left is in the store, so that running it again does nothing again."""
+    """One stage of a run. What it left is in the store, so that running it again does nothing again.
+
+    Attributes:
+        is_limited: Whether the time limit for one trial holds for its jobs.
+    """
+
+    is_limited = False
 
     def steps(self, context: RunContext) -> Mapping[Stage, Step]:
         """What its jobs run, by what they are run for."""
@@ -80,6 +87,8 @@ class TrainSupernet(RunStage):
 
 class Search(RunStage):
     """Propose and measure candidates until the budget is spent."""
+
+    is_limited = True
 
     def steps(self, context: RunContext) -> Mapping[Stage, Step]:
         """Limits on what is read off a network first, then the estimate."""
@@ -163,7 +172,12 @@ class Export(RunStage):
 
     def run(self, context: RunContext) -> None:
         """Source, weights, ONNX and a model card."""
-        export_winner(context.run(), context.space, context.task, onnx=context.onnx)
+        try:
+            export_winner(context.run(), context.space, context.task, onnx=context.onnx)
+        except ExportError as error:  # hours of search are worth more than their source
+            text = f"the network could not be exported, its weights are in checkpoints/: {error}"
+            context.log([text])
+            warnings.warn(text, ArchwrightWarning, stacklevel=2)
 
 
 class Report(RunStage):

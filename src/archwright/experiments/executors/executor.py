@@ -103,9 +103,11 @@ class Executor(ABC, Generic[J, R]):
 
     Attributes:
         slots: How many jobs can run at once; no more are submitted than that.
+        time_limit: Seconds that a job may take, None for any time; may be changed between jobs.
     """
 
     slots: int
+    time_limit: float | None = None
 
     @abstractmethod
     def open(self, work: Work[J, R], handle: Handle[J] | None = None) -> None:

@@ -6,6 +6,8 @@ import contextlib
 import functools
 import hashlib
 import os
+import shutil
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -73,13 +75,15 @@ class Database:
         self._url = checked_url(url)
         self._file: Path | None = None
         self._lock: filelock.BaseFileLock | int | None = None
+        if self._is_sqlite and self._url.database not in (None, "", ":memory:"):
+            self._file = Path(str(self._url.database))
+            if not create and not self._file.is_file():
+                raise RunError(f"{self}: there is no such file, so the run cannot be opened")
+            if not create and not os.access(self._file.parent, os.W_OK):
+                self._file = self._copied(self._file)
         self._engine = sa.create_engine(self._url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
         if self._is_sqlite:
             sa.event.listen(self._engine, "connect", _set_up_sqlite)
-            if self._url.database not in (None, "", ":memory:"):
-                self._file = Path(str(self._url.database))
-                if not create and not self._file.is_file():
-                    raise RunError(f"{self}: there is no such file, so the run cannot be opened")
         self._connection: sa.Connection | None = None
         self._connect()
 
@@ -89,6 +93,15 @@ class Database:
 
     def __str__(self) -> str:
         return self._url.render_as_string(hide_password=True)
+
+    def _copied(self, file: Path) -> Path:
+        """A copy of a file whose folder is read only, where SQLite can write the log that it needs even to read."""
+        self._kept = tempfile.TemporaryDirectory(prefix="archwright-")
+        for part in file.parent.glob(f"{file.name}*"):
+            if part.suffix != ".lock":
+                shutil.copy(part, self._kept.name)
+        self._url = self._url.set(database=str(Path(self._kept.name, file.name)))
+        return Path(self._kept.name, file.name)
 
     @explained
     def _connect(self) -> None:

@@ -104,7 +104,9 @@ class SQLStore(Database, Store):
         start = self.insert(TRIALS)
         self._start = start.on_conflict_do_update(
             index_elements=list(key),
-            set_={"started": start.excluded.started, "attempt": start.excluded.attempt},
+            set_={
+                name: start.excluded[name] for name in ("state", "started", "attempt", "error", "finished")
+            },
         )
         self._finish = (
             sa.update(TRIALS)

@@ -49,7 +49,7 @@ class Store(ABC):
 
     @abstractmethod
     def start(self, trial: Trial, stage: Stage = Stage.SEARCH) -> None:
-        """Note that a trial has started. A running trial that is started again only gets a new time and attempt."""
+        """Note that a trial has started. One that is started again is running anew."""
 
     @abstractmethod
     def finish(self, trial: Trial, stage: Stage = Stage.SEARCH) -> None:
