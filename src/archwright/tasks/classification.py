@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -95,6 +95,11 @@ class Classification(Supervised):
             "f1": f1.mean().item(),
             "loss": functional.cross_entropy(outputs, targets, weight).item(),
         }
+
+    def describe(self) -> Mapping[str, Any]:
+        """What a report says of the task, in JSON's own types."""
+        weights = {} if self.class_weights is None else {"class_weights": self.class_weights.tolist()}
+        return {**super().describe(), **weights}
 
     def weight(self, batch: Any) -> Tensor | int:
         """The number of examples, or the sum of the weights of their classes."""

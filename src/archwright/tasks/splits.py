@@ -78,11 +78,11 @@ def _shares(counts: NDArray[Any], share: float, leave: int) -> NDArray[Any]:
 
 def divide(
     targets: Targets,
-    *,
     given_validation: int = 0,
     given_test: int = 0,
-    validation: float = 0.2,
-    test: float = 0.2,
+    *,
+    validation: Any = 0.2,
+    test: Any = 0.2,
     seed: int = 0,
     origin: str = "given",
 ) -> tuple[Parts, Split]:
@@ -94,8 +94,8 @@ def divide(
         targets: Of all examples, in that order.
         given_validation: Number of examples given for validation; 0 draws them from the pool.
         given_test: Number of examples given for test; 0 draws them from the pool.
-        validation: Share of the pool for validation, where none are given.
-        test: Share of the pool for test, where none are given.
+        validation: Share of the pool for validation; not looked at where some are given.
+        test: Share of the pool for test; not looked at where some are given.
         seed: Seed of the division.
         origin: Where given parts come from: "given", "official".
 

@@ -285,3 +285,22 @@ def test_what_is_no_symbol_is_refused(inputs, symbols, message):
 def test_an_unknown_word_on_the_data_is_refused():
     with pytest.raises(TypeError, match="colour"):
         from_arrays(rows(), LABELS, colour="red")
+
+
+@pytest.mark.parametrize("weights", ["balanced", [1.0, 2.0, 0.5, 1.0]])
+def test_classes_may_count_differently(weights):
+    labels = np.array([0, 0, 0, 0, 0, 1, 1, 2, 2, 3] * 10)
+    task = from_arrays(rows(100), labels, class_weights=weights)
+    counts = np.bincount([label.item() for _, label in task.train])
+    expected = len(task.train) / (4 * counts) if weights == "balanced" else weights
+    np.testing.assert_allclose(task.class_weights, expected, rtol=1e-6)
+    assert from_arrays(rows(100), labels).class_weights is None
+    assert task.describe()["class_weights"] == pytest.approx(list(expected))
+    assert "class_weights" not in from_arrays(rows(100), labels).describe()
+
+
+def test_weights_are_for_classes_alone():
+    with pytest.raises(TaskError, match="class_weights: a regression has no classes"):
+        from_arrays(rows(), rows()[:, 0], class_weights="balanced")
+    with pytest.raises(TaskError, match="class_weights: expected 4 numbers"):
+        from_arrays(rows(), LABELS, class_weights=[1.0, 2.0])

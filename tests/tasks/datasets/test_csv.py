@@ -227,3 +227,9 @@ def test_a_missing_file_is_named_with_one_like_it(tmp_path):
         from_csv(tmp_path / "good.csv", "color")
     with pytest.raises(TaskError, match="got a folder; for a folder of images use from_images"):
         from_csv(tmp_path, "color")
+
+
+def test_classes_may_count_differently(tmp_path):
+    task = from_csv(write(tmp_path, table()), "sold", drop=["color"], class_weights="balanced")
+    counts = np.bincount([int(label) for _, label in task.train])
+    np.testing.assert_allclose(task.class_weights, counts.sum() / (2 * counts), rtol=1e-6)

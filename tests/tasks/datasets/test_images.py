@@ -294,3 +294,9 @@ def test_pixels_are_standardised_by_training(tmp_path):
     pixels = torch.stack([pixels for pixels, _ in task.train])
     assert pixels.mean().item() == pytest.approx(0, abs=1e-5)
     assert pixels.std(correction=0).item() == pytest.approx(1, abs=1e-5)
+
+
+def test_classes_may_count_differently(tmp_path):
+    task = from_images(fill(tmp_path), class_weights="balanced")
+    counts = np.bincount([int(label) for _, label in task.train])
+    np.testing.assert_allclose(task.class_weights, counts.sum() / (2 * counts), rtol=1e-6)

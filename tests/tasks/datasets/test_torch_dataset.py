@@ -190,3 +190,9 @@ def test_items_may_be_symbols(in_memory):
     data[3] = (torch.tensor([0, 1, -2, 3, 4]), 3)
     with pytest.raises(TaskError, match="-2 as the smallest"):
         from_dataset(Listed(data), symbols=True, in_memory=in_memory)
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_classes_may_count_differently(in_memory):
+    task = from_dataset(Listed(items(labels=4)), in_memory=in_memory, class_weights=[1, 2, 3, 4])
+    assert task.class_weights.tolist() == [1, 2, 3, 4]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from numbers import Real
-from typing import Any, TypedDict, Unpack
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,14 +17,14 @@ from torch.utils.data import Dataset, TensorDataset
 
 from archwright.errors import ArchwrightWarning, TaskError
 from archwright.tasks.classification import Classification
-from archwright.tasks.preprocessing import Preprocessing, fit_inputs, fit_targets, row_moments
+from archwright.tasks.preprocessing import Preprocessing, Statistics, fit_inputs, fit_targets, row_moments
 from archwright.tasks.regression import Regression
 from archwright.tasks.splits import Parts, divide
 from archwright.tasks.targets import CLASSIFICATION, Classes, Targets, as_array, is_missing, read_targets
 from archwright.tasks.task import Split, Task
 from archwright.tasks.views import ImageDataset
 
-__all__ = ["Part", "Told", "count_symbols", "from_arrays", "join", "make_preprocessing", "make_task_of_parts"]
+__all__ = ["Part", "Told", "assemble", "count_symbols", "from_arrays", "join"]
 
 Part = tuple[Any, Any]
 """Inputs and targets of a part that is given."""
@@ -32,17 +32,10 @@ Part = tuple[Any, Any]
 DIMENSIONS = "(examples, features), (examples, channels, length) or (examples, channels, height, width)"
 
 
-class Told(TypedDict, total=False):
-    """What else is known of the data, for the model card and the report."""
-
-    features: Sequence[str]
-    target: str
-    note: str
-    origin: str
-
-
 @dataclass(frozen=True, slots=True)
-class _Told:
+class Told:
+    """What else is known of the data, for the model card and the report. See `from_arrays`."""
+
     features: Sequence[str] = ()
     target: str = ""
     note: str = ""
@@ -61,7 +54,8 @@ def from_arrays(
     name: str = "arrays",
     standardize: bool = True,
     symbols: bool | int = False,
-    **told: Unpack[Told],
+    class_weights: Sequence[float] | str | None = None,
+    **told: Any,
 ) -> Task:
     """A task from arrays, tensors, lists or frames.
 
@@ -85,14 +79,17 @@ def from_arrays(
         symbols: Inputs are numbers of symbols, such as the words of a text or categories, which a network looks
             up in an `nn.Embedding`: they stay whole numbers, of type int64. A number says how many there are;
             True takes the largest that occurs. The task's `preprocessing.symbols` has it.
+        class_weights: How much an example of each class counts in the loss: numbers in the order of the classes, or
+            "balanced", inverse to how often each stands in the training part.
         **told: `features`, names of the features; `target`, name of what is learned; `note`, what a raw input
             is: for the model card. `origin`, where given parts come from ("given", "official"), for the report.
 
     Raises:
         TaskError: When the data cannot be learned from as it stands: NaN, a masked or missing value, one class
-            only, a shape that is none of those above, symbols that are no whole numbers >= 0.
+            only, a shape that is none of those above, symbols that are no whole numbers >= 0, weights that
+            are not one per class.
     """
-    known_of = _Told(**told)
+    described = Told(**told)
     data, labels, given = join((inputs, targets), validation, test)
     if data.ndim == 4 and data.shape[-1] in (3, 4) and data.shape[1] > 4:
         warnings.warn(
@@ -102,38 +99,23 @@ def from_arrays(
             stacklevel=2,
         )
     known = read_targets(labels, kind, classes)
-    parts, split = divide(
-        known,
-        given_validation=given[0],
-        given_test=given[1],
-        validation=0.0 if isinstance(validation, tuple | list) else validation,
-        test=0.0 if isinstance(test, tuple | list) else test,
-        seed=seed,
-        origin=known_of.origin,
-    )
-    if known_of.features and len(known_of.features) != data.shape[1]:
-        raise TaskError(
-            f"features: expected {data.shape[1]} names, one a feature, got {len(known_of.features)}"
-        )
-    preprocessing = make_preprocessing(
-        data.shape[1:],
-        row_moments(data[parts.train]) if standardize else None,
-        known.values[parts.train],
-        known.kind,
-        features=tuple(map(str, known_of.features)),
-        target=known_of.target,
-        note=known_of.note,
-        symbols=count_symbols(data, symbols),
-    )
-    prepared = prepare_targets(known, preprocessing)
+    origin = described.origin
+    parts, split = divide(known, *given, validation=validation, test=test, seed=seed, origin=origin)
+    count = len(described.features)
+    if count not in (0, data.shape[1]):
+        raise TaskError(f"features: expected {data.shape[1]} names, one a feature, got {count}")
 
-    def part(rows: NDArray[Any]) -> Dataset[Any]:
+    def part(preprocessing: Preprocessing, prepared: Tensor, rows: NDArray[Any]) -> Dataset[Any]:
         chosen = torch.from_numpy(np.ascontiguousarray(data[rows]))
         if data.dtype == np.uint8 and data.ndim == 4 and not symbols:
-            return ImageDataset(chosen, prepared[rows], preprocessing)
-        return TensorDataset(_prepare(chosen, preprocessing), prepared[rows])
+            return ImageDataset(chosen, prepared, preprocessing)
+        return TensorDataset(_prepare(chosen, preprocessing), prepared)
 
-    return make_task_of_parts(name, part, parts, known, split, preprocessing)
+    moments = row_moments(data[parts.train]) if standardize else None
+    number = count_symbols(data, symbols)
+    return assemble(
+        name, known, parts, split, part, data.shape[1:], moments, number, described, class_weights
+    )
 
 
 def join(
@@ -232,42 +214,6 @@ def _numbers(data: NDArray[Any], what: str) -> NDArray[Any]:
     return np.array(flat, np.float64).reshape(data.shape)
 
 
-def make_preprocessing(
-    input_shape: tuple[int, ...],
-    moments: tuple[NDArray[Any], NDArray[Any]] | None,
-    targets: NDArray[Any],
-    kind: str,
-    *,
-    features: tuple[str, ...] = (),
-    target: str = "",
-    note: str = "",
-    symbols: int = 0,
-) -> Preprocessing:
-    """The preprocessing that fits the training part.
-
-    Args:
-        input_shape: Shape of one input.
-        moments: What `row_moments` says of the training inputs; None leaves inputs and targets as they are.
-        targets: Training targets: class indices of shape (N,), or numbers of shape (N, outputs).
-        kind: "classification" or "regression".
-        features: Names of the features.
-        target: Name of what is learned.
-        note: What a raw input is.
-        symbols: How many symbols inputs are numbers of, which are left as they are; 0 where they are amounts.
-    """
-    channels = 0 if symbols else input_shape[0]
-    inputs = ((0.0,) * channels, (1.0,) * channels)
-    if moments is not None and not symbols:
-        inputs = fit_inputs(*moments)
-    outputs: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
-    if kind != CLASSIFICATION:
-        columns = targets.shape[1]
-        outputs = ((0.0,) * columns, (1.0,) * columns) if moments is None else fit_targets(targets)
-    return Preprocessing(
-        tuple(input_shape), *inputs, *outputs, features=features, target=target, note=note, symbols=symbols
-    )
-
-
 def count_symbols(data: NDArray[Any], symbols: bool | int, what: str = "inputs") -> int:
     """How many symbols inputs are numbers of: as many as is said, or the largest and one; 0 where they are amounts.
 
@@ -289,49 +235,66 @@ def count_symbols(data: NDArray[Any], symbols: bool | int, what: str = "inputs")
     return count if symbols is True else symbols
 
 
-def prepare_targets(targets: Targets, preprocessing: Preprocessing) -> Tensor:
-    """Targets as the parts hold them: class indices, or standardised 32-bit floats of shape (N, outputs)."""
-    if targets.kind == CLASSIFICATION:
-        return torch.from_numpy(targets.values)
-    mean, std = np.array(preprocessing.target_mean), np.array(preprocessing.target_std)
-    return torch.from_numpy(((targets.values - mean) / std).astype(np.float32))
-
-
-def make_task_of_parts(
+def assemble(
     name: str,
-    part: Callable[[NDArray[Any]], Dataset[Any]],
-    parts: Parts,
     targets: Targets,
+    parts: Parts,
     split: Split,
-    preprocessing: Preprocessing,
+    part: Callable[[Preprocessing, Tensor, NDArray[Any]], Dataset[Any]],
+    shape: tuple[int, ...],
+    moments: tuple[NDArray[Any], NDArray[Any]] | None,
+    symbols: int,
+    told: Told,
+    class_weights: Sequence[float] | str | None = None,
 ) -> Task:
-    """The task of a kind.
+    """The task of divided data, prepared by the statistics of its training part.
 
     Args:
         name: What to call it.
-        part: Makes the dataset of given positions.
-        parts: Positions of the examples of each part.
         targets: Of all examples.
+        parts: Positions of the examples of each part.
         split: How they were divided.
-        preprocessing: How they are prepared.
+        part: Makes the dataset of a part from the preprocessing, the part's prepared targets and its positions.
+        shape: Shape of one input.
+        moments: What `row_moments` says of the training inputs; None leaves inputs and targets as they are.
+        symbols: How many symbols inputs are numbers of, which are left as they are; 0 where they are amounts.
+        told: What else is known of the data.
+        class_weights: As for `from_arrays`.
     """
-    train, validation, test = part(parts.train), part(parts.validation), part(parts.test)
-    task: Task
-    if targets.kind == CLASSIFICATION:
-        task = Classification(
-            name,
-            train=train,
-            validation=validation,
-            test=test,
-            classes=targets.classes,
-            split=split,
-            preprocessing=preprocessing,
-        )
-    else:
-        task = Regression(
-            name, train=train, validation=validation, test=test, split=split, preprocessing=preprocessing
-        )
-    task.has_symbols = preprocessing.symbols > 0
+    channels = 0 if symbols else shape[0]
+    statistics: Statistics = ((0.0,) * channels, (1.0,) * channels)
+    if moments is not None and not symbols:
+        statistics = fit_inputs(*moments)
+    of_targets: Statistics = ((), ())
+    values = torch.from_numpy(targets.values)
+    if targets.kind != CLASSIFICATION:
+        columns = targets.values.shape[1]
+        plain = ((0.0,) * columns, (1.0,) * columns)
+        of_targets = plain if moments is None else fit_targets(targets.values[parts.train])
+        mean, std = map(np.array, of_targets)
+        values = torch.from_numpy(((targets.values - mean) / std).astype(np.float32))
+    preprocessing = Preprocessing(
+        tuple(shape),
+        *statistics,
+        *of_targets,
+        features=tuple(map(str, told.features)),
+        target=told.target,
+        note=told.note,
+        symbols=symbols,
+    )
+    common: dict[str, Any] = {
+        which: part(preprocessing, values[rows], rows)
+        for which, rows in (("train", parts.train), ("validation", parts.validation), ("test", parts.test))
+    }
+    common |= {"split": split, "preprocessing": preprocessing}
+    if class_weights is not None and targets.kind != CLASSIFICATION:
+        raise TaskError(f"class_weights: a {targets.kind} has no classes; leave them out")
+    task: Task = (
+        Classification(name, classes=targets.classes, class_weights=class_weights, **common)
+        if targets.kind == CLASSIFICATION
+        else Regression(name, **common)
+    )
+    task.has_symbols = symbols > 0
     return task
 
 

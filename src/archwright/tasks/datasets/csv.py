@@ -36,6 +36,7 @@ def from_csv(
     seed: int = 0,
     name: str | None = None,
     standardize: bool = True,
+    class_weights: Sequence[float] | str | None = None,
 ) -> Task:
     """A task from a CSV file: a header, numeric columns, and one column to be predicted.
 
@@ -54,6 +55,7 @@ def from_csv(
         seed: Seed of the division.
         name: What to call the task; None takes the file's name.
         standardize: False leaves the numbers as they are.
+        class_weights: How much an example of each class counts in the loss, as for `from_arrays`.
 
     Raises:
         TaskError: When the file is no such table: a column that is not numeric, a missing value, an unknown
@@ -85,6 +87,7 @@ def from_csv(
         seed=seed,
         name=path.stem if name is None else name,
         standardize=standardize,
+        class_weights=class_weights,
         note=f"the columns of {path.name} in the order of `features`",
     )
 

@@ -58,6 +58,7 @@ def from_images(
     seed: int = 0,
     name: str | None = None,
     standardize: bool = True,
+    class_weights: Sequence[float] | str | None = None,
 ) -> Task:
     """A task from a folder with one subfolder a class, or with such folders under `train`, `val` and `test`.
 
@@ -77,6 +78,7 @@ def from_images(
         seed: Seed of the division.
         name: What to call the task; None takes the folder's name.
         standardize: False leaves pixels as the numbers they are.
+        class_weights: How much an example of each class counts in the loss, as for `from_arrays`.
 
     Raises:
         TaskError: When a class is empty, there are fewer than two, or a file cannot be read, or holds what would be
@@ -112,6 +114,7 @@ def from_images(
         seed=seed,
         name=folder.resolve().name if name is None else name,
         standardize=standardize,
+        class_weights=class_weights,
         note=f"{'RGB' if channels == 3 else 'grey'} pixels from 0 to {_DEEPEST if deep else 255}, "
         f"{'laid on white, ' if 'transparent' in kinds else ''}"
         f"resized to {height} x {width} (bilinear) where they are larger or smaller",

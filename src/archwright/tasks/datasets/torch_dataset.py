@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,13 @@ from torch.utils.data import ConcatDataset, Dataset, IterableDataset, TensorData
 
 from archwright.errors import TaskError
 from archwright.tasks.datasets.arrays import (
+    Told,
+    assemble,
     count_symbols,
     from_arrays,
-    make_preprocessing,
-    make_task_of_parts,
-    prepare_targets,
     read_inputs,
 )
-from archwright.tasks.preprocessing import row_moments
+from archwright.tasks.preprocessing import Preprocessing, row_moments
 from archwright.tasks.splits import divide
 from archwright.tasks.targets import Classes, as_array, read_targets
 from archwright.tasks.task import Task
@@ -40,6 +40,7 @@ def from_dataset(
     standardize: bool = True,
     in_memory: bool = False,
     symbols: bool | int = False,
+    class_weights: Sequence[float] | str | None = None,
     note: str = "",
 ) -> Task:
     """A task from a torch dataset whose items are (input, target).
@@ -61,6 +62,7 @@ def from_dataset(
         standardize: False leaves inputs and targets as they are.
         in_memory: Keep all items in memory, which is faster.
         symbols: Inputs are numbers of symbols and stay whole numbers; as for `from_arrays`.
+        class_weights: How much an example of each class counts in the loss, as for `from_arrays`.
         note: What a raw input is, for the model card.
 
     Raises:
@@ -83,33 +85,20 @@ def from_dataset(
             name=name,
             standardize=standardize,
             symbols=symbols,
+            class_weights=class_weights,
             note=note,
         )
     everything: Dataset[Any] = ConcatDataset([dataset, *given]) if given else dataset
     shape, means, squares, labels, count = _scan(everything, symbols)
     known = read_targets(labels, kind, classes)
-    parts, split = divide(
-        known,
-        given_validation=_length(validation) if isinstance(validation, Dataset) else 0,
-        given_test=_length(test) if isinstance(test, Dataset) else 0,
-        validation=0.0 if isinstance(validation, Dataset) else validation,
-        test=0.0 if isinstance(test, Dataset) else test,
-        seed=seed,
-    )
-    preprocessing = make_preprocessing(
-        shape,
-        (means[parts.train], squares[parts.train]) if standardize else None,
-        known.values[parts.train],
-        known.kind,
-        note=note,
-        symbols=count,
-    )
-    prepared = prepare_targets(known, preprocessing)
+    lengths = (_length(part) if isinstance(part, Dataset) else 0 for part in (validation, test))
+    parts, split = divide(known, *lengths, validation=validation, test=test, seed=seed)
 
-    def view(rows: NDArray[Any]) -> Dataset[Any]:
-        return PreparedDataset(everything, rows.tolist(), prepared[rows], preprocessing)
+    def view(preprocessing: Preprocessing, prepared: Tensor, rows: NDArray[Any]) -> Dataset[Any]:
+        return PreparedDataset(everything, rows.tolist(), prepared, preprocessing)
 
-    return make_task_of_parts(name, view, parts, known, split, preprocessing)
+    moments = (means[parts.train], squares[parts.train]) if standardize else None
+    return assemble(name, known, parts, split, view, shape, moments, count, Told(note=note), class_weights)
 
 
 def _check(dataset: Any) -> None:
