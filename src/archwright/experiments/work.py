@@ -227,7 +227,7 @@ class Retraining(_Metered):
         """Train a candidate; the measurement's artifact `weights` is the file, relative to the run's folder."""
         from archwright.experiments.checkpoints import save_weights
 
-        network, measurement = self.training.fit(job.candidate, seed=self.training.recipe.seed + 1)
+        network, measurement = self.training.fit(job.candidate, trial, seed=self.training.recipe.seed + 1)
         path = Path("checkpoints") / f"{self.stage}-{job.number}.safetensors"
         save_weights(network, self.folder / path)
         return replace(measurement, artifacts={**measurement.artifacts, "weights": path.as_posix()})
