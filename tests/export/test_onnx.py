@@ -63,7 +63,7 @@ def fake_export(monkeypatch):
     onnx = importlib.import_module("onnx")
 
     def write(nodes, shape):
-        def save(network, batch, outputs, path):
+        def save(network, batch, outputs, has_batch, path):
             one = onnx.TensorProto.FLOAT
             graph = onnx.helper.make_graph(
                 nodes,
@@ -106,7 +106,9 @@ def test_a_fixed_batch_is_noticed(tmp_path, fake_export):
 
 
 def test_a_file_that_onnxruntime_cannot_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "_save", lambda network, batch, outputs, path: path.write_bytes(b"nothing"))
+    monkeypatch.setattr(
+        module, "_save", lambda network, batch, outputs, has_batch, path: path.write_bytes(b"nothing")
+    )
     with pytest.raises(ExportError, match="onnxruntime cannot read"):
         save_onnx(Double(), torch.randn(2, 3), tmp_path / "model.onnx")
 

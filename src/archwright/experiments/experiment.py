@@ -136,7 +136,8 @@ class Experiment:
         return report.verdict
 
     def _run(self, stage: Stage, source: Source, best: Best, strategy: Strategy | None = None) -> None:
-        talks = Conversations(self.store, stage, self.pruner, self.checkpoints, self.checkpoint_bytes)
+        pruner = self.pruner if stage is Stage.SEARCH else NeverPruner()
+        talks = Conversations(self.store, stage, pruner, self.checkpoints, self.checkpoint_bytes)
         talks.sweep()
         self._conversations = talks
         running: dict[int, Trial] = {}

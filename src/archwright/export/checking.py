@@ -10,19 +10,21 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from torch import Tensor, nn
+import torch
+from torch import nn
 
 from archwright.errors import ExportError
 from archwright.export.comparing import difference, evaluating, outputs_of, random_batches
 from archwright.export.reading import files_named_in, files_read
 from archwright.export.source.origins import is_public
+from archwright.tasks.batches import moved
 
 __all__ = ["check_printed"]
 
 _TOLERANCE = 1e-5
 
 
-def check_printed(path: Path, network: nn.Module, example: Tensor) -> list[Path]:
+def check_printed(path: Path, network: nn.Module, example: Any) -> list[Path]:
     """Execute a printed module, load the weights beside it, and compare its outputs with a network's.
 
     The module is executed in a namespace of its own, in which it can import public packages only.
@@ -30,7 +32,7 @@ def check_printed(path: Path, network: nn.Module, example: Tensor) -> list[Path]
     Args:
         path: The module, with `weights.safetensors` beside it.
         network: The network it must equal.
-        example: A batch of inputs, shape (N, ...).
+        example: A batch of inputs, shape (N, ...), or a pair (args, kwargs).
 
     Returns:
         Files outside its folder that it reads, and so needs wherever it runs, in order; the folder, where it names
@@ -40,15 +42,16 @@ def check_printed(path: Path, network: nn.Module, example: Tensor) -> list[Path]
         ExportError: When it does not run, does not take the weights, or an output differs by more than 1e-5 (as a
             share of the largest output, where that is over 1).
     """
-    device = next((p.device for p in network.parameters()), example.device)
+    device = next((p.device for p in network.parameters()), torch.device("cpu"))
     with files_read() as read, _executed(path) as module:
         with _step("does not take the weights"):
             printed = module.load(path.with_name("weights.safetensors")).to(device)
         with evaluating(network), evaluating(printed):
-            for batch in [example, *random_batches(example, (1, 3))]:
-                expected = outputs_of(network, batch.to(device))
+            for made in [example, *random_batches(example, (1, 3))]:
+                batch = moved(made, device)
+                expected = outputs_of(network, batch)
                 with _step("does not run on an input"):
-                    given = outputs_of(printed, batch.to(device))
+                    given = outputs_of(printed, batch)
                 if (found := difference(expected, given)) > _TOLERANCE:
                     raise ExportError(
                         f"the printed network gives other outputs than the trained one (largest difference "

@@ -9,30 +9,53 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-__all__ = ["difference", "evaluating", "outputs_of", "random_batches"]
+from archwright.spaces.build import arguments_of
+from archwright.tasks.batches import tensors_in
+
+__all__ = ["difference", "evaluating", "has_rows", "outputs_of", "random_batches"]
 
 _SEED = 0
 
 
-def random_batches(example: Tensor, sizes: tuple[int, ...]) -> Iterator[Tensor]:
+def has_rows(example: Any) -> bool:
+    """True if a network is called with tensors of one length alone: an example is a row of each."""
+    args, kwargs = arguments_of(example)
+    tensors = list(tensors_in((args, kwargs)))
+    return bool(tensors) and all(tensor.ndim for tensor in tensors) and len({len(t) for t in tensors}) == 1
+
+
+def random_batches(example: Any, sizes: tuple[int, ...]) -> Iterator[Any]:
     """Random batches like an example.
 
     Args:
-        example: A batch, shape (N, ...), N at least 1.
+        example: A batch, shape (N, ...), N at least 1, or a pair (args, kwargs) of what a network is called with.
         sizes: How many inputs each batch has.
 
     Yields:
         Inputs of the example with normal noise of the same standard deviation added; whole numbers, which may be
-        indices, are only exchanged between the inputs.
+        indices, are only exchanged between the inputs. Where the arguments are not tensors of one length, such as a
+        graph's, they keep their length.
     """
     generator = torch.Generator().manual_seed(_SEED)
-    rows = example.detach().cpu()
+    length = len(next(tensors_in(arguments_of(example)))) if has_rows(example) else None
     for size in sizes:
-        batch = rows[torch.randint(len(rows), (size,), generator=generator)]
-        if rows.is_floating_point():
-            spread = float(rows.double().std(correction=0)) or 1.0
-            batch = batch + spread * torch.randn(batch.shape, generator=generator).to(rows.dtype)
-        yield batch
+        rows = None if length is None else torch.randint(length, (size,), generator=generator)
+        yield _changed(example, rows, generator)
+
+
+def _changed(value: Any, rows: Tensor | None, generator: torch.Generator) -> Any:
+    if isinstance(value, Tensor):
+        whole = value.detach().cpu()
+        batch = whole if rows is None else whole[rows]
+        if whole.is_floating_point():
+            spread = float(whole.double().std(correction=0)) or 1.0
+            batch = batch + spread * torch.randn(batch.shape, generator=generator).to(whole.dtype)
+        return batch
+    if isinstance(value, dict):
+        return {name: _changed(item, rows, generator) for name, item in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(_changed(item, rows, generator) for item in value)
+    return value
 
 
 @contextmanager
@@ -48,21 +71,17 @@ def evaluating(network: nn.Module) -> Iterator[None]:
             module.training = mode
 
 
-def outputs_of(network: Callable[..., Any], batch: Tensor) -> list[Tensor]:
-    """All tensors that a network gives for a batch, on the CPU; random numbers are the same in each call."""
+def outputs_of(network: Callable[..., Any], batch: Any) -> list[Tensor]:
+    """All tensors that a network gives for a batch, on the CPU; random numbers are the same in each call.
+
+    Args:
+        network: What is called.
+        batch: Its one argument, or a pair (args, kwargs).
+    """
+    args, kwargs = arguments_of(batch)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_SEED)
-        return [tensor.detach().cpu() for tensor in _tensors_in(network(batch))]
-
-
-def _tensors_in(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, dict):
-        yield from _tensors_in(list(value.values()))
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _tensors_in(item)
+        return [tensor.detach().cpu() for tensor in tensors_in(network(*args, **kwargs))]
 
 
 def difference(expected: list[Tensor], given: list[Tensor]) -> float:

@@ -10,8 +10,9 @@ import uuid
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from archwright.errors import ArchwrightWarning, ExportError
 from archwright.experiments.checkpoints import save_weights
@@ -59,7 +60,7 @@ def export_network(
     space: Space,
     architecture: Architecture,
     network: nn.Module,
-    example: Tensor,
+    example: Any,
     card: Card,
     onnx: bool | None = None,
 ) -> Exported:
@@ -74,7 +75,8 @@ def export_network(
         space: The space.
         architecture: The architecture in it.
         network: Its network, trained, on any device. Left as it is.
-        example: A batch of inputs, shape (N, ...), such as the network was trained on.
+        example: A batch of inputs, shape (N, ...), such as the network was trained on, or a pair (args, kwargs) of
+            what it is called with.
         card: What the model card tells.
         onnx: Whether to write ONNX. None does so where the extra is installed, and where torch cannot export the
             network it warns and writes the reason into the card.
@@ -110,7 +112,7 @@ def export_network(
     )
 
 
-def _write_onnx(network: nn.Module, example: Tensor, path: Path, wanted: bool | None) -> str | None:
+def _write_onnx(network: nn.Module, example: Any, path: Path, wanted: bool | None) -> str | None:
     """Write ONNX if it is wanted. Returns why there is none, or None where there is."""
     if wanted is False:
         return "it was not asked for"

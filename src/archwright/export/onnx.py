@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import inspect
 import io
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map
 
 from archwright.errors import ExportError, MissingExtraError
-from archwright.export.comparing import difference, evaluating, outputs_of, random_batches
+from archwright.export.comparing import difference, evaluating, has_rows, outputs_of, random_batches
+from archwright.spaces.build import arguments_of
+from archwright.tasks.batches import moved, tensors_in
 
 __all__ = ["has_onnx", "save_onnx"]
 
 _PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 _TOLERANCE = 1e-4
+
+Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 _BATCHES = (1, 2, 3, 8)
 
 
@@ -28,14 +35,16 @@ def has_onnx() -> bool:
     return all(importlib.util.find_spec(package) is not None for package in _PACKAGES)
 
 
-def save_onnx(network: nn.Module, example: Tensor, path: str | Path) -> None:
+def save_onnx(network: nn.Module, example: Any, path: str | Path) -> None:
     """Write a network as ONNX, for batches of any size, and check it with onnxruntime.
 
-    The file has one input, `input`, and outputs `output` (or `output_0`, `output_1`, ...).
+    The file has one input, `input`, or one for each tensor that the network is called with, named after its
+    parameters, and outputs `output` (or `output_0`, `output_1`, ...). Arguments that are not tensors, and tensors that
+    are not of one length, such as a graph's, keep the value or the size that they have in the example.
 
     Args:
         network: The network; exported in evaluation mode.
-        example: A batch of inputs, shape (N, ...).
+        example: A batch of inputs, shape (N, ...), or a pair (args, kwargs) of what the network is called with.
         path: The file. Networks of 2 GB and more cannot be one file of ONNX.
 
     Raises:
@@ -46,25 +55,30 @@ def save_onnx(network: nn.Module, example: Tensor, path: str | Path) -> None:
     for package in _PACKAGES:
         if importlib.util.find_spec(package) is None:
             raise MissingExtraError(package, "onnx", "export to ONNX")
-    device = next((p.device for p in network.parameters()), example.device)
+    device = next((p.device for p in network.parameters()), torch.device("cpu"))
     # torch.export takes a dimension of size 1 to be always 1, so it is shown a batch of two.
-    batch = example.to(device)[:1].repeat(2, *[1] * (example.dim() - 1))
+    two = next(random_batches(example, (2,)))
     with evaluating(network):
         with _quiet():
-            outputs = len(outputs_of(network, batch))
-            _save(network, batch, outputs, Path(path))
+            batch = moved(arguments_of(two), device)
+            _save(network, batch, len(outputs_of(network, batch)), has_rows(example), Path(path))
         _check(network, example, Path(path), device)
 
 
-def _save(network: nn.Module, batch: Tensor, outputs: int, path: Path) -> None:
+def _save(network: nn.Module, batch: Arguments, outputs: int, has_batch: bool, path: Path) -> None:
     names = ["output"] if outputs == 1 else [f"output_{i}" for i in range(outputs)]
+    args, kwargs = batch
+    # By name, so that positional and keyword arguments are told apart in what torch is told of them.
+    named = inspect.signature(network.forward).bind(*args, **kwargs).arguments
+    sizes = {0: torch.export.Dim("batch", min=1)} if has_batch else None
     try:
         program = torch.onnx.export(
             network,
-            (batch,),
+            args,
+            kwargs=kwargs or None,
             dynamo=True,
-            dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
-            input_names=["input"],
+            dynamic_shapes=tree_map(lambda leaf: sizes if isinstance(leaf, Tensor) else None, dict(named)),
+            input_names=_input_names(named),
             output_names=names,
             verbose=False,
         )
@@ -74,25 +88,42 @@ def _save(network: nn.Module, batch: Tensor, outputs: int, path: Path) -> None:
         raise ExportError(f"torch cannot export this network to ONNX: {_reason(error)}") from error
 
 
-def _check(network: nn.Module, example: Tensor, path: Path, device: torch.device) -> None:
+def _input_names(named: Mapping[str, Any]) -> list[str]:
+    """A name for each tensor: "input" for one, else its parameter's, with a number where that holds several."""
+    counts = {name: len(list(tensors_in(value))) for name, value in named.items()}
+    if sum(counts.values()) == 1:
+        return ["input"]
+    return [
+        name if count == 1 else f"{name}_{number}"
+        for name, count in counts.items()
+        for number in range(count)
+    ]
+
+
+def _check(network: nn.Module, example: Any, path: Path, device: torch.device) -> None:
     import onnxruntime
 
     try:
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     except Exception as error:
         raise ExportError(f"onnxruntime cannot read the exported network: {_reason(error)}") from error
-    for batch in random_batches(example, _BATCHES):
-        expected = outputs_of(network, batch.to(device))
+    names = [entry.name for entry in session.get_inputs()]
+    for size, batch in zip(_BATCHES, random_batches(example, _BATCHES), strict=True):
+        args, kwargs = arguments_of(batch)
+        expected = outputs_of(network, moved((args, kwargs), device))
+        named = inspect.signature(network.forward).bind(*args, **kwargs).arguments
+        tensors = dict(zip(_input_names(named), tensors_in(list(named.values())), strict=True))
         try:
-            given = [torch.from_numpy(output) for output in session.run(None, {"input": batch.numpy()})]
+            outputs = session.run(None, {name: tensors[name].numpy() for name in names})
+            given = [torch.from_numpy(output) for output in outputs]
         except Exception as error:
             raise ExportError(
-                f"the exported network does not run on a batch of {len(batch)} in onnxruntime: {_reason(error)}; a "
+                f"the exported network does not run on a batch of {size} in onnxruntime: {_reason(error)}; a "
                 "layer may have taken the size of the batch for a fixed number"
             ) from error
         if (found := difference(expected, given)) > _TOLERANCE:
             raise ExportError(
-                f"the exported network differs from torch on a batch of {len(batch)}: largest difference "
+                f"the exported network differs from torch on a batch of {size}: largest difference "
                 f"{found:.3g}, allowed {_TOLERANCE:g}; a layer may have taken the size of the batch for a fixed "
                 "number, or branch on its values"
             )

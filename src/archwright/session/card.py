@@ -32,7 +32,9 @@ def card_of(run: Run, trial: Trial) -> Card:
         data={
             "task": task.name,
             "kind": task.kind,
-            "one input": f"{task.input_type} of shape ({_listed(('batch', *(task.input_shape or ())))})",
+            "one input": f"{task.input_type} of shape ({_listed(('batch', *task.input_shape))})"
+            if task.input_shape
+            else "several arguments; the heading of `model.py` shows the call",
             "outputs": task.outputs,
             "classes": ", ".join(task.classes),
         },

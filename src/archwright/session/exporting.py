@@ -175,7 +175,7 @@ def _write(run: Run, trial: Trial, space: Space, task: Task, folder: Path, onnx:
         space=space,
         architecture=trial.architecture,
         network=network.eval(),
-        example=task.example_arguments()[0][0],
+        example=task.example_arguments(),
         card=card_of(run, trial),
         onnx=onnx,
     )

@@ -15,16 +15,17 @@ from archwright.export.source import template
 from archwright.export.source.definitions import Definition, in_order, reachable
 from archwright.export.source.expressions import Expressions, Variable
 from archwright.export.source.inline import Inliner
+from archwright.export.source.inputs import input_shape, input_text, usage
 from archwright.export.source.layout import Document, lay_out, names_in
 from archwright.export.source.rewriting import import_lines, names_for, text_of
 from archwright.spaces import Architecture, Call, Space, resolve
-from archwright.spaces.build import construct, dry_run
+from archwright.spaces.build import arguments_of, construct, dry_run
 from archwright.supernets.supernet import covering
 
 __all__ = ["check_printable", "print_source"]
 
 
-def print_source(space: Space, architecture: Architecture, example: Tensor | None = None) -> str:
+def print_source(space: Space, architecture: Architecture, example: Any = None) -> str:
     """Print the network of an architecture as a Python module.
 
     The module has `build()`, which makes the network with fresh weights, and `load(path)`, which makes it with
@@ -34,8 +35,8 @@ def print_source(space: Space, architecture: Architecture, example: Tensor | Non
     Args:
         space: The space.
         architecture: One of its architectures.
-        example: A batch of inputs, shape (N, ...): gives lazily sized modules their size, and the module the
-            shape of its input.
+        example: A batch of inputs, shape (N, ...), or a pair (args, kwargs) of what the network is called with: gives
+            lazily sized modules their size, and the module the shape of its input.
 
     Raises:
         ExportError: When something cannot be written as source: a lambda, a finished module, an object of a
@@ -56,8 +57,7 @@ def print_source(space: Space, architecture: Architecture, example: Tensor | Non
         }
         if example is not None and unsized:
             # Fresh weights are of the default type, whatever the trained ones are.
-            floating = example.is_floating_point()
-            dry_run(network, example.to(torch.get_default_dtype()) if floating else example, made)
+            dry_run(network, _of_default_type(arguments_of(example)), made)
     expressions = Expressions(root, made)
     # Lazy modules inside a user's own blocks keep their lazy form, so `build` sizes them by a run.
     left = unsized - {id(made[call]) for call in expressions.sized}
@@ -93,13 +93,13 @@ class _Build:
     Args:
         variables: Parts that are used more than once, each after those it uses itself.
         returned: The network.
-        example: A batch of inputs.
+        example: A batch of inputs, or a pair (args, kwargs).
         sizes: Whether the network must run once to size lazy modules.
     """
 
     variables: list[tuple[Variable, Document]]
     returned: Document
-    example: Tensor | None
+    example: Any
     sizes: bool
 
     def text(self, names: dict[Any, str]) -> str:
@@ -113,10 +113,15 @@ class _Build:
         if not self.sizes or self.example is None:
             put("    return ", self.returned)
             return "\n".join(lines)
+        if (zeros := input_text(self.example, is_random=False)) is None:
+            raise ExportError(
+                "the network has layers that take their size from the first input, and takes inputs that cannot be "
+                "written as source; give those layers their sizes, such as nn.Linear for nn.LazyLinear"
+            )
         put("    network = ", self.returned)
         lines += [
             "    with torch.no_grad():",
-            f"        network.eval()({_zeros(self.example)})  # sizes the lazy layers",
+            f"        network.eval()({zeros})  # sizes the lazy layers",
             "    return network.train()",
         ]
         return "\n".join(lines)
@@ -132,12 +137,14 @@ def _module(space: str | None, build: _Build, submodules: set[str]) -> str:
     for variable, _ in build.variables:
         names[variable] = _free(variable.wanted, set(names.values()))
     packages = list(dict.fromkeys(target.module.partition(".")[0] for target in imports))
-    shape = None if build.example is None else tuple(build.example.shape[1:])
+    shape = input_shape(build.example)
     used = [module for module in submodules if module.partition(".")[0] in packages]
     constants = [template.WEIGHTS] + ([f"INPUT_SHAPE = {shape}"] if shape is not None else [])
     blocks = [
         template.heading(
-            space, shape, [p for p in packages if p != "torch" and p not in sys.stdlib_module_names]
+            space,
+            usage(build.example),
+            [p for p in packages if p != "torch" and p not in sys.stdlib_module_names],
         ),
         "from __future__ import annotations",
         "\n".join(import_lines(imports, used, names)),
@@ -147,7 +154,7 @@ def _module(space: str | None, build: _Build, submodules: set[str]) -> str:
         *_spaced(definitions, names),
         build.text(names),
         template.LOADING,
-        template.summary(None if build.example is None else _random(build.example)),
+        template.summary(None if build.example is None else input_text(build.example, is_random=True)),
     ]
     return "\n\n".join(blocks) + "\n\n\n" + "\n\n\n".join(part.strip("\n") for part in parts) + "\n"
 
@@ -164,20 +171,15 @@ def _spaced(definitions: list[Definition], names: dict[Any, str]) -> list[str]:
     return parts
 
 
-def _zeros(example: Tensor) -> str:
-    """An expression for an input like an example; whole numbers are 0, which a table of any size has."""
-    return "torch.zeros(1, *INPUT_SHAPE" + (
-        ")" if example.is_floating_point() else f", dtype={example.dtype})"
-    )
-
-
-def _random(example: Tensor) -> str:
-    """An expression for a random input like an example, where that has floating point numbers."""
-    if not example.is_floating_point():
-        return _zeros(example)
-    return "torch.randn(1, *INPUT_SHAPE" + (
-        ")" if example.dtype == torch.float32 else f", dtype={example.dtype})"
-    )
+def _of_default_type(value: Any) -> Any:
+    """Floating-point tensors in a structure as torch's default type."""
+    if isinstance(value, Tensor):
+        return value.to(torch.get_default_dtype()) if value.is_floating_point() else value
+    if isinstance(value, dict):
+        return {name: _of_default_type(item) for name, item in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(_of_default_type(item) for item in value)
+    return value
 
 
 def _free(wanted: str, taken: set[str]) -> str:

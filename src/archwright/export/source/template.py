@@ -19,17 +19,16 @@ RESERVED = ("DTYPES", "INPUT_SHAPE", "WEIGHTS", "build", "load", "read", "summar
 """The names that the parts below define."""
 
 
-def heading(space: str | None, shape: tuple[int, ...] | None, packages: list[str]) -> str:
+def heading(space: str | None, usage: str, packages: list[str]) -> str:
     """The module's docstring.
 
     Args:
         space: The space's name.
-        shape: Shape of one input, without the batch, where it is known.
+        usage: How the network is called.
         packages: The packages that the module needs besides torch.
     """
     origin = f" in the search space {space}" if space else ""
     origin = origin.replace("\\", "\\\\").replace('"""', "'''")
-    batch = f"shape (N, {', '.join(map(str, shape))})" if shape else "a batch"
     needs = ", ".join(["torch", *packages])
     return f'''"""A network found by Archwright{origin}.
 
@@ -38,7 +37,7 @@ It is plain PyTorch and needs {needs} alone.
     from model import load
 
     network = load()  # with the weights beside this file, in evaluation mode
-    outputs = network(inputs)  # inputs: {batch}
+    {usage}
 
 `build()` makes the same network with fresh weights. `python model.py` prints its layers.
 """'''
