@@ -69,6 +69,21 @@ def search(
             help="An option of the strategy: population_size=20, or epochs=10 of a supernet.",
         ),
     ] = None,
+    fix: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ADDRESS=VALUE",
+            help="Hold a decision of the space at a value; may be given several times.",
+        ),
+    ] = None,
+    enqueue: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE|default",
+            help="Try the architectures of a JSON file first, or that of the decisions' defaults; may be given several "
+            "times.",
+        ),
+    ] = None,
     trials: Annotated[
         int | None,
         typer.Option(
@@ -151,6 +166,8 @@ def search(
         task,
         strategy=strategy,
         strategy_options=keyed(option or []),
+        fix=keyed(fix or [], "--fix", "width=32"),
+        enqueue=enqueue or [],
         objectives=[*map(parse_objective, objective or []), *map(parse_limit, limit or [])],
         budget=None if trials is minutes is until is None else Budget(trials, minutes, until),
         recipe=recipe,

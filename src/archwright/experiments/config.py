@@ -182,6 +182,8 @@ class RunConfig:
         pruner: What stops trials early, if anything.
         executor: Where they run.
         device: What networks are trained on.
+        held: Address to value of the decisions that are not searched.
+        enqueue: Architectures that are tried first.
         seed: Of the strategy and of the training.
         objectives: What is optimised and limited; the first decides what is best.
         budget: When the search stops.
@@ -207,6 +209,8 @@ class RunConfig:
     pruner: NamedConfig | None = None
     executor: ExecutorConfig = field(default_factory=ExecutorConfig)
     device: DeviceConfig = field(default_factory=DeviceConfig)
+    held: Mapping[str, Any] = field(default_factory=dict)
+    enqueue: tuple[Mapping[str, Any], ...] = ()
     seed: int = 0
     objectives: tuple[Objective, ...]
     budget: Budget = field(default_factory=Budget)

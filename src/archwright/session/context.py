@@ -25,7 +25,7 @@ from archwright.experiments import (
 from archwright.session.one_shot import OneShotSearch
 from archwright.session.training import hand_made, make_training
 from archwright.spaces import Space
-from archwright.strategies import Strategy, make_strategy
+from archwright.strategies import Proposals, Strategy, make_strategy
 from archwright.tasks import Task
 from archwright.trials import Trial
 
@@ -93,7 +93,9 @@ class RunContext:
 
         Raises:
             UsageError: When a device or a recipe does not fit, or a strategy is none.
+            SpaceError: When a decision cannot be held at its value.
         """
+        space = space.fix(config.held)
         training = make_training(config, space, task)
         one_shot: OneShotSearch | None = None
         if config.supernet is not None:
@@ -106,6 +108,8 @@ class RunContext:
             )
         if not isinstance(strategy, Strategy):
             raise UsageError(f"expected a strategy, a one-shot method or the name of one, got {strategy!r}")
+        if config.enqueue:
+            strategy = Proposals(space, map(space.architecture, config.enqueue), strategy)
         context = cls(folder, config, space, task, strategy, estimator or training, one_shot, **more)
         if config.baseline and config.retrain > 0:
             try:

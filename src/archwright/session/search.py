@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,7 @@ from archwright.session.one_shot import default_budget
 from archwright.session.result import Result
 from archwright.session.running import run_stages
 from archwright.session.sources import fingerprints_of
+from archwright.session.starting import held_values, starting_points
 from archwright.spaces import Space
 from archwright.strategies import STRATEGIES, Strategy, fitting_strategy
 from archwright.supernets import METHODS, OneShot, make_method
@@ -56,6 +57,8 @@ def search(
     *,
     strategy: Strategy | OneShot | str | None = None,
     strategy_options: dict[str, Any] | None = None,
+    fix: Mapping[str, Any] | None = None,
+    enqueue: Sequence[Mapping[str, Any] | str | Path] = (),
     objectives: Sequence[Objective | str] = (),
     budget: Budget | None = None,
     estimator: Estimator | None = None,
@@ -84,6 +87,9 @@ def search(
         task: A task, a built-in name, `file.py:object`, a CSV file or a folder of images.
         strategy: A strategy, a one-shot method, a built-in name, or None for one that fits space and budget.
         strategy_options: Options of a strategy given by name.
+        fix: Address to value of decisions that are held, so that only the others are searched.
+        enqueue: What is tried first: architectures, or some of their values, beside which the others are the
+            defaults; "default"; or JSON files with these, such as the `architecture.json` of an export.
         objectives: Objectives and limits, such as `["accuracy", "params<=50000"]`; the first one that is optimised
             decides what is best. Without one it is the task's metric.
         budget: When to stop; None means 50 trials, after a one-shot method as many as are retrained (of `enas` ten
@@ -125,10 +131,16 @@ def search(
     notes = []
     if space is None:
         notes.append(f"space: {space_reference}, picked for inputs of shape {made_task.input_shape}")
+    held = held_values(made_space, fix or {})
+    fixed = made_space.fix(held)
+    if held and isinstance(strategy, Strategy):
+        raise UsageError(
+            "fix: a strategy that is given as an object has its space: make it with space.fix({...}), and search that"
+        )
     options = dict(strategy_options or {})
     if strategy is None or strategy == "auto":
         trials = options.pop("trials", (budget or default_budget(None, retrain)).trials)
-        strategy, fitting, why = fitting_strategy(made_space, chosen, trials)
+        strategy, fitting, why = fitting_strategy(fixed, chosen, trials)
         options = {**fitting, **options}
         notes.append(f"strategy: {strategy}, picked since {why}")
     made, supernet = made_strategy(strategy, options, seed, fidelity, estimator)
@@ -155,6 +167,8 @@ def search(
         ),
         executor=ExecutorConfig(workers=workers, time_limit=time_limit, memory_limit=memory_limit),
         device=DeviceConfig(accelerator=accelerator, precision=precision),
+        held=held,
+        enqueue=starting_points(fixed, enqueue),
         seed=seed,
         objectives=chosen,
         budget=budget or default_budget(name, retrain, supernet.scored if supernet else None),

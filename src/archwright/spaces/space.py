@@ -145,6 +145,8 @@ class Space(Variation):
             SpaceError: When an address is unknown or can never be active together with the other values, a decision
                 cannot take its value, or the constraints refuse whatever else is decided.
         """
+        if not values:
+            return self
         fixed = Space.__new__(type(self))
         fixed.__setstate__({**self.__getstate__(), "held": {**self.held, **self._holdable(values)}})
         if self.constraints:
