@@ -14,7 +14,7 @@ import warnings
 
 import torch
 
-from archwright.supernets import METHODS, Supernet, make_method
+from archwright.supernets import METHODS, Supernet, make_method, train_epoch
 from archwright.testing.known_best import RULE, is_best, known_best_space, known_best_task
 
 TARGET = 0.9
@@ -26,9 +26,9 @@ def search(name: str, seed: int) -> bool:
     torch.manual_seed(seed)
     task = known_best_task(seed)
     method = make_method(name, seed=seed, **options)
-    method.setup(Supernet(known_best_space(), task.example_arguments()), task)
-    while method.done < method.epochs:
-        method.epoch()
+    trainer = method.trainer(Supernet(known_best_space(), task.example_arguments()), task, accelerator="cpu")
+    while trainer.epoch < method.epochs:
+        train_epoch(trainer)
     return is_best(method.derive(1)[0])
 
 

@@ -30,10 +30,10 @@ from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 from torch.utils.flop_counter import FlopCounterMode
 
+from archwright.learning import Trainer
 from archwright.spaces.zoo.darts import darts_space
 from archwright.supernets import Bilevel, Supernet, freeze_scales, make_method
-from archwright.supernets.fused import accelerate
-from archwright.supernets.methods.weights import WeightOptimizer
+from archwright.supernets.accelerators import accelerate
 from archwright.tasks import Classification
 from archwright.tasks.preprocessing import Preprocessing
 from archwright.tasks.task import Split
@@ -183,10 +183,9 @@ class Plain:
         self.weights.step()
 
 
-def method() -> Bilevel:
+def method() -> tuple[Bilevel, Trainer]:
     """DARTS on a supernet of the same shape; its data are never read."""
     supernet = Supernet(darts_space((3, SIZE, SIZE), CLASSES, cells=CELLS, channels=CHANNELS, nodes=NODES))
-    accelerate(supernet)
     data = TensorDataset(torch.zeros(4, 3, SIZE, SIZE), torch.zeros(4, dtype=torch.long))
     task = Classification(
         "noise",
@@ -199,9 +198,9 @@ def method() -> Bilevel:
     )
     darts = make_method("darts")
     assert isinstance(darts, Bilevel)
-    darts.setup(supernet, task)
+    trainer = darts.trainer(supernet, task, accelerator="cpu")
     supernet.train()
-    return darts
+    return darts, trainer
 
 
 def batch(size: int) -> tuple[Tensor, Tensor]:
@@ -210,14 +209,16 @@ def batch(size: int) -> tuple[Tensor, Tensor]:
     return images, torch.randint(CLASSES, (size,), generator=generator)
 
 
-def ours_step(darts: Bilevel, images: Tensor, targets: Tensor) -> None:
-    darts.architecture_step(images, targets, 0.0)
-    darts.weight_step(images, targets, 0.0)
+def ours_step(darts: Bilevel, trainer: Trainer, images: Tensor, targets: Tensor) -> None:
+    batches = [(images, targets)]
+    darts.architecture_step(trainer, batches, batches)
+    darts.supernet.set_gates(darts.policy.weight_gates(0.0))
+    darts.weight_step(trainer, batches)
 
 
 def copy_weights(darts: Bilevel, plain: PlainNetwork) -> None:
     """The plain network's weights and alpha become those of the supernet."""
-    theirs, own = list(plain.parameters()), darts.weights.parameters
+    theirs, own = list(plain.parameters()), darts.weights
     with torch.no_grad():
         for to, weight in zip(theirs, own, strict=True):
             to.copy_(weight)
@@ -241,7 +242,7 @@ def compare(darts: Bilevel, plain: PlainNetwork, images: Tensor, targets: Tensor
     for network, x, parameters in (
         (exact, images.double(), [*exact.alphas, *exact.parameters()]),
         (plain, images, [*plain.alphas, *plain.parameters()]),
-        (darts.supernet, images, [*alphas, *darts.weights.parameters]),
+        (darts.supernet, images, [*alphas, *darts.weights]),
     ):
         outputs = network(x)
         gradients = torch.autograd.grad(nn.functional.cross_entropy(outputs, targets), parameters)
@@ -262,12 +263,14 @@ def cpu_seconds(work: Callable[[], object]) -> float:
     return time.process_time() - begin
 
 
-def timed(darts: Bilevel, plain: Plain, images: Tensor, targets: Tensor, rounds: int) -> tuple[float, float]:
+def timed(
+    darts: Bilevel, trainer: Trainer, plain: Plain, images: Tensor, targets: Tensor, rounds: int
+) -> tuple[float, float]:
     """CPU seconds of a step of ours and of the plain side, in turn; the least of some rounds."""
-    ours_step(darts, images, targets)
+    ours_step(darts, trainer, images, targets)
     rows = [
         (
-            cpu_seconds(lambda: ours_step(darts, images, targets)),
+            cpu_seconds(lambda: ours_step(darts, trainer, images, targets)),
             cpu_seconds(lambda: plain.step(images, targets)),
         )
         for _ in range(rounds)
@@ -282,7 +285,7 @@ def peak(side: str, size: int) -> float:
     if side == "plain":
         Plain(PlainNetwork()).step(images, targets)
     else:
-        ours_step(method(), images, targets)
+        ours_step(*method(), images, targets)
     unit = 1 if sys.platform == "darwin" else 1024
     return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
 
@@ -305,33 +308,41 @@ def matrix_peak() -> float:
     return 2 * 1024**3 / min(cpu_seconds(lambda: torch.mm(a, b)) for _ in range(10))
 
 
+def step_of(network: nn.Module) -> Callable[[Tensor, Tensor], None]:
+    """A step of the weights that take part."""
+    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.SGD(parameters, lr=0.025, momentum=0.9, weight_decay=3e-4, foreach=True)
+
+    def step(images: Tensor, targets: Tensor) -> None:
+        nn.functional.cross_entropy(network(images), targets).backward()
+        nn.utils.clip_grad_norm_(parameters, 5.0)
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return step
+
+
 def one_path(size: int, paths: int) -> float:
     """A step of a path through the supernet beside one of the extracted network: the median ratio."""
     supernet = Supernet(darts_space((3, SIZE, SIZE), CLASSES, cells=CELLS, channels=CHANNELS, nodes=NODES))
-    accelerate(supernet)
+    accelerate(supernet, mixes=False)
     freeze_scales(supernet)
     images, targets = batch(size)
-    options = {
-        "learning_rate": 0.025,
-        "lowest": 0.001,
-        "momentum": 0.9,
-        "weight_decay": 3e-4,
-        "gradient_clip": 5.0,
-    }
-    shared = WeightOptimizer(supernet, epochs=1, **options)  # type: ignore[arg-type]
     ratios = []
+    shared = step_of(supernet)
     for seed in range(paths):
         architecture = supernet.space.sample(seed)
         alone = supernet.extract(architecture)
+        accelerate(alone, mixes=False)
         freeze_scales(alone)
-        own = WeightOptimizer(alone, epochs=1, **options)  # type: ignore[arg-type]
+        own = step_of(alone)
         supernet.set_gates(architecture)
 
         def path_step() -> None:
-            shared.step(nn.functional.cross_entropy(supernet(images), targets))
+            shared(images, targets)
 
-        def alone_step(network: nn.Module = alone, optimizer: WeightOptimizer = own) -> None:
-            optimizer.step(nn.functional.cross_entropy(network(images), targets))
+        def alone_step(own: Callable[[Tensor, Tensor], None] = own) -> None:
+            own(images, targets)
 
         path_step()
         alone_step()
@@ -360,10 +371,10 @@ def main() -> None:
         f"(target {TARGET_MEMORY:.0%})"
     )
 
-    darts, network = method(), PlainNetwork()
+    (darts, trainer), network = method(), PlainNetwork()
     copy_weights(darts, network)
     compare(darts, network, *batch(min(4, arguments.batch)))
-    own, theirs = timed(darts, Plain(network), images, targets, arguments.rounds)
+    own, theirs = timed(darts, trainer, Plain(network), images, targets, arguments.rounds)
     print(
         f"a step's CPU: plain {theirs:.2f} s, ours {own:.2f} s: {theirs / own:.2f} times less (target {TARGET_CPU})"
     )

@@ -70,7 +70,36 @@ def test_a_session_that_dies_anywhere_loses_no_epoch_and_adds_none(
         assert run(resumed, again) == f"{EPOCHS} epochs"
         assert told(again) == told(whole)
     assert next(resumed.proposals()) == next(straight.proposals())
-    assert resumed.method.done == EPOCHS
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 5])
+def test_an_interruption_in_mid_epoch_costs_nothing(
+    steps: int, make_store: Callable[..., SQLStore], tmp_path: Path
+) -> None:
+    """The session ends after the step in which it was asked to, and the next goes on with the next step."""
+    whole = make_store()
+    straight = training(tmp_path / "whole")
+    assert run(straight, whole) == f"{EPOCHS} epochs"
+
+    class Stopping(Listener):
+        def __init__(self, interrupts: Interrupts) -> None:
+            self.interrupts, self.seen = interrupts, 0
+
+        def step_done(self, stage: Any, step: int, steps_in_all: int) -> None:
+            self.seen += 1
+            self.interrupts.asked = self.seen == steps
+
+    with SQLStore(f"sqlite:///{tmp_path / 'stopped.sqlite'}", "toy", create=True) as store:
+        sessions = 0
+        ended = None
+        while ended is None:
+            interrupts = Interrupts()
+            resumed = training(tmp_path / "stopped")
+            ended = resumed.run(store, Stopping(interrupts), interrupts, None)
+            sessions += 1
+        assert sessions >= 2
+        assert told(store) == told(whole)
+    assert next(resumed.proposals()) == next(straight.proposals())
 
 
 def test_a_power_failure_may_take_the_last_facts_of_the_store(

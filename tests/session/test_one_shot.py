@@ -153,7 +153,7 @@ def test_budgets_follow_the_method(result: aw.Result) -> None:
 
 
 def state_of(folder: Path) -> dict[str, Any]:
-    state: dict[str, Any] = load_state(folder / CHECKPOINT)["method"]
+    state: dict[str, Any] = load_state(folder / CHECKPOINT)["trainer"]
     return state
 
 
@@ -222,7 +222,7 @@ def test_kill_minus_nine_and_resume_end_bit_for_bit_where_the_whole_run_ends(
     quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment}
     subprocess.run(command("whole"), check=True, **quiet)
     assert subprocess.run(command("killed"), check=False, **quiet).returncode == -signal.SIGKILL
-    assert state_of(tmp_path / "killed")["done"] == 2
+    assert state_of(tmp_path / "killed")["epoch"] == 2
     resume = [sys.executable, "-m", "archwright", "resume", str(tmp_path / "killed"), "--no-onnx", "--json"]
     printed = subprocess.run(resume, check=True, capture_output=True, text=True, env=environment).stdout
     assert json.loads(printed)["state"] == "completed"

@@ -4,10 +4,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils.data import TensorDataset
 
 import archwright as aw
-from archwright.supernets import Supernet
+from archwright.learning import Plan, Trainer
+from archwright.supernets import Supernet, train_epoch
 from archwright.supernets.curvature import largest_eigenvalue
 from archwright.supernets.methods.bilevel import Bilevel
 from archwright.supernets.methods.darts import Softmax
@@ -57,25 +59,28 @@ def test_flat_functions_have_eigenvalue_zero() -> None:
     assert vector.norm() == pytest.approx(1)
 
 
-def method_for(cells: aw.Space, images: Task, dtype: torch.dtype) -> Bilevel:
+def method_for(cells: aw.Space, images: Task, dtype: torch.dtype) -> tuple[Bilevel, Trainer]:
     torch.manual_seed(0)
     method = Bilevel(Softmax(), batch_size=16, eigenvalue=True)
-    method.setup(Supernet(cells, images.example_arguments()).to(dtype), images)
+    if dtype is torch.float64:
+        images.train = TensorDataset(images.train[:][0].double(), images.train[:][1])
+        images.criterion = lambda outputs, targets, _=0.0: nn.functional.cross_entropy(outputs, targets)  # type: ignore[attr-defined]
+    supernet = Supernet(cells, images.example_arguments() if dtype is torch.float32 else None)
+    trainer = method.trainer(supernet.to(dtype), images, accelerator="cpu")
     drawn = torch.Generator().manual_seed(1)
     for alpha in method.policy.parameters():
         alpha.data = torch.randn(alpha.shape, generator=drawn).to(dtype)
-    if dtype is torch.float64:
-        method.architecture_data.examples._tensors = (images.train[:][0].double(), images.train[:][1])
-    return method
+    return method, trainer
 
 
-def exact(method: Bilevel, images: Task) -> Tensor:
+def exact(method: Bilevel, trainer: Trainer) -> Tensor:
     """The Hessian by differentiating twice."""
-    data = method.architecture_data
-    inputs, targets = next(data.examples.batches([data.positions[:16]]))
+    plan = Plan(size=16, device=torch.device("cpu"), division=trainer.seeds.order)
+    batch = next(trainer.task.batches(method.parts["architecture"], plan))
     parameters = method.policy.parameters()
+    method.supernet.train()
     method.supernet.set_gates(method.policy.architecture_gates(0.0))
-    loss = images.loss(method.supernet(inputs).double(), (inputs, targets))
+    loss = trainer.task.loss(method.supernet(batch[0]).double(), batch)
     gradients = torch.autograd.grad(loss, parameters, create_graph=True)
     flat = torch.cat([gradient.flatten() for gradient in gradients])
     rows = [
@@ -86,28 +91,29 @@ def exact(method: Bilevel, images: Task) -> Tensor:
 
 
 def test_it_is_that_of_the_exact_hessian_over_alpha(cells: aw.Space, images: Task) -> None:
-    method = method_for(cells, images, torch.float64)
+    method, trainer = method_for(cells, images, torch.float64)
     before = {name: tensor.clone() for name, tensor in method.supernet.state_dict().items()}
     alphas = [alpha.detach().clone() for alpha in method.policy.parameters()]
     random = torch.get_rng_state()
-    found = [method.eigenvalue() for _ in range(4)][-1]
+    found = [method.eigenvalue(trainer) for _ in range(4)][-1]
     assert torch.equal(torch.get_rng_state(), random)
     assert all(map(torch.equal, alphas, method.policy.parameters()))
     for name, tensor in method.supernet.state_dict().items():
         assert torch.equal(tensor, before[name]), name
-    assert all(w.requires_grad for w in method.weights.parameters)
+    assert all(w.requires_grad for w in method.weights)
 
-    wanted = float(torch.linalg.eigvalsh(exact(method, images))[-1])
+    wanted = float(torch.linalg.eigvalsh(exact(method, trainer))[-1])
     assert wanted > 0.01
     assert found == pytest.approx(wanted, rel=1e-2)
 
 
 def test_single_precision_is_enough(cells: aw.Space, images: Task) -> None:
-    method = method_for(cells, images, torch.float32)
-    found = [method.eigenvalue() for _ in range(4)][-1]
-    assert found == pytest.approx(float(torch.linalg.eigvalsh(exact(method, images).double())[-1]), rel=2e-2)
+    method, trainer = method_for(cells, images, torch.float32)
+    found = [method.eigenvalue(trainer) for _ in range(4)][-1]
+    wanted = float(torch.linalg.eigvalsh(exact(method, trainer).double())[-1])
+    assert found == pytest.approx(wanted, rel=2e-2)
 
 
 def test_an_epoch_tells_it(cells: aw.Space, images: Task) -> None:
-    method = method_for(cells, images, torch.float32)
-    assert "eigenvalue" in method.epoch().metrics
+    _, trainer = method_for(cells, images, torch.float32)
+    assert "eigenvalue" in train_epoch(trainer).metrics

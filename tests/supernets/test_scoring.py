@@ -36,7 +36,7 @@ def test_the_metric_ranks_and_one_that_is_not_known_gives_way_to_the_loss(
 def test_proposals_of_random_paths_come_by_it(supernet: Supernet) -> None:
     task = known_best_task(0, examples=160)
     method = make_method("spos", epochs=1)
-    method.setup(supernet, task)
+    method.trainer(supernet, task, accelerator="cpu")
     costs = [shared_cost(supernet, architecture, task) for architecture in method.proposals()]
     assert costs == sorted(costs)
 

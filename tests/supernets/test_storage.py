@@ -11,7 +11,7 @@ import archwright as aw
 from archwright.errors import RunError
 from archwright.estimators import WeightSharing
 from archwright.experiments import load_object
-from archwright.supernets import Supernet, make_method, shared_score
+from archwright.supernets import Supernet, make_method, shared_score, train_epoch
 from archwright.supernets.methods.uniform import UniformSampling
 from archwright.supernets.storage import load_supernet, save_supernet
 from archwright.tasks import Task, make_task
@@ -36,9 +36,9 @@ def trained(task: Task) -> Supernet:
     torch.manual_seed(0)
     supernet = Supernet(small_space(), task.example_arguments())
     method = make_method("spos", epochs=4)
-    method.setup(supernet, task)
+    trainer = method.trainer(supernet, task, accelerator="cpu")
     for _ in range(4):
-        method.epoch()
+        train_epoch(trainer)
     return supernet
 
 
@@ -86,7 +86,7 @@ def test_shared_scores_tell_trained_weights_from_new_ones(trained: Supernet, tas
 
 def test_uniform_sampling_proposes_by_shared_scores(trained: Supernet, task: Task) -> None:
     method = UniformSampling(epochs=4, samples=6)
-    method.setup(trained, task)
+    method.trainer(trained, task, accelerator="cpu")
     proposed = method.derive(6)
     assert len(set(proposed)) == 6
     scores = [shared_score(trained, architecture, task)["accuracy"] for architecture in proposed]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -71,7 +72,7 @@ class ControllerTrainer(ABC):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from a state."""
         self.controller.load_state_dict(state["controller"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))  # it takes tensors over
         self.baseline = state["baseline"]
 
     def _descend(self, loss: Tensor) -> None:

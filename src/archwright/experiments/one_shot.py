@@ -1,4 +1,4 @@
-"""The stage before a one-shot search: training the supernet, one durable epoch after the other."""
+"""The stage before a one-shot search: training the supernet, so that it goes on in mid-epoch after any end."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from archwright.experiments.store import Stage, Store
 from archwright.spaces import Architecture, Space
 
 if TYPE_CHECKING:
+    from archwright.learning import Trainer
     from archwright.supernets import OneShot
     from archwright.tasks import Task
 
@@ -24,10 +25,12 @@ CHECKPOINT = Path("checkpoints") / "one_shot.pt"
 """Where the method's state is, and what its epochs left, relative to the run's folder."""
 SUPERNET = Path("checkpoints") / "supernet.pt"
 """Where the trained supernet is, for estimates by shared weights."""
+_PERIOD = 60.0
+"""Seconds between checkpoints in mid-epoch."""
 
 
 class SupernetTraining:
-    """Trains a supernet by a one-shot method and keeps its state after every epoch.
+    """Trains a supernet by a one-shot method and keeps its state, after every epoch and in its middle.
 
     Args:
         method: As it was made.
@@ -50,8 +53,10 @@ class SupernetTraining:
     ) -> None:
         self.method, self.space, self.task, self.folder = method, space, task, folder
         self.seed, self.accelerator = seed, accelerator
-        self._is_set_up = False
+        self._trainer: Trainer | None = None
         self._epochs: list[dict[str, Any]] = []
+        self._seconds = 0.0  # of the epoch that has begun
+        self._has_ended = False
 
     def check(self) -> None:
         """Refuse a space whose decisions the method cannot share.
@@ -82,41 +87,23 @@ class SupernetTraining:
         Raises:
             SearchError: When a loss is not finite.
         """
-        from archwright.supernets.monitors import watch
-        from archwright.supernets.storage import save_state, save_supernet
+        from archwright.supernets.storage import save_supernet
 
         if (reason := store.get("supernet_ended")) is not None:
+            self._has_ended = True
             return str(reason)
-        method = self._set_up()
-        listener.stage_started(Stage.SUPERNET, method.epochs, method.done, minutes)
-        method.on_step = lambda step, steps: listener.step_done(Stage.SUPERNET, step, steps)
-        entries = self._restored(store)
-        spent = sum(entry["seconds"] for entry in entries)
+        trainer = self._set_up()
+        for entry in self._epochs[len(read_epochs(store)) :]:  # what the store has lost of earlier sessions
+            store.put(_key(entry["epoch"]), entry)
+        listener.stage_started(Stage.SUPERNET, self.method.epochs, trainer.epoch, minutes)
         # All epochs may be done already: an earlier session can have ended just before it could say so.
-        ended = self._reason(spent, minutes) if method.done else None
-        while ended is None and not interrupts.asked:
-            begin = time.perf_counter()
-            trained = method.epoch()
-            metrics = {**trained.metrics, **watch(method, self.task)}
-            seconds = time.perf_counter() - begin
-            spent += seconds
-            entry = {
-                "epoch": method.done,
-                "seconds": seconds,
-                "metrics": metrics,
-                "probabilities": method.probabilities(),
-            }
-            entries.append(entry)
-            # In one file, so that whatever happens in between, neither is there without the other.
-            state = {"method": method.state_dict(), "epochs": json.dumps(entries)}
-            save_state(state, self.folder / CHECKPOINT)
-            store.put(_key(method.done), entry)
-            listener.epoch_finished(entry, method.epochs)
-            ended = self._reason(spent, minutes)
-        method.on_step = None
+        ended = self._reason(minutes) if trainer.epoch else None
+        if ended is None:
+            with trainer.randomness.drawing():
+                ended = self._train(trainer, store, listener, interrupts, minutes)
         listener.stage_finished(Stage.SUPERNET)
         if ended is not None:
-            save_supernet(method.supernet, self.folder / SUPERNET)
+            save_supernet(self.method.supernet, self.folder / SUPERNET)
             store.put("supernet_ended", ended)
             text = f"supernet trained: {ended}"
             store.say(text)
@@ -125,46 +112,122 @@ class SupernetTraining:
 
     def proposals(self) -> Iterator[Architecture]:
         """What the trained method proposes."""
-        return self._set_up().proposals()
+        self._set_up()
+        return self.method.proposals()
 
-    def _restored(self, store: Store) -> list[dict[str, Any]]:
-        """What the epochs of earlier sessions left; the store gets what it has lost of them."""
-        for entry in self._epochs[len(read_epochs(store)) :]:
-            store.put(_key(entry["epoch"]), entry)
-        return list(self._epochs)
+    def _train(
+        self,
+        trainer: Trainer,
+        store: Store,
+        listener: Listener,
+        interrupts: Interrupts,
+        minutes: float | None,
+    ) -> str | None:
+        """Train, and save after every epoch, every minute and before an interruption."""
+        from archwright.supernets.methods.one_shot import finite
+        from archwright.supernets.monitors import watch
 
-    def _reason(self, spent: float, minutes: float | None) -> str | None:
-        method = self.method
-        if method.done >= method.epochs:
-            return f"{method.epochs} epoch{'s' * (method.epochs != 1)}"
-        if (early := method.stops_early()) is not None:
-            return f"stopped after epoch {method.done} of {method.epochs}: {early}"
-        if minutes is not None and spent >= minutes * 60:
-            return f"{minutes:g} minutes, in epoch {method.done} of {method.epochs}"
+        now = saved = time.perf_counter()
+        for event in trainer.run():
+            if event.kind == "step":
+                listener.step_done(Stage.SUPERNET, event.step, event.steps)
+                before, now = now, time.perf_counter()
+                self._seconds += now - before
+                if interrupts.asked or now - saved > _PERIOD:
+                    self._save(trainer)
+                    saved = now
+                if interrupts.asked:
+                    return None
+                continue
+            metrics = {**finite(event.metrics, event.epoch), **watch(self.method, self.task)}
+            before, now = now, time.perf_counter()
+            entry = {
+                "epoch": event.epoch,
+                "seconds": self._seconds + now - before,
+                "metrics": metrics,
+                "probabilities": self.method.probabilities(),
+            }
+            self._epochs.append(entry)
+            self._seconds = 0.0
+            # In one file, so that whatever happens in between, neither is there without the other.
+            self._save(trainer)
+            saved = now
+            store.put(_key(event.epoch), entry)
+            listener.epoch_finished(entry, self.method.epochs)
+            ended = self._reason(minutes)
+            if ended is not None or interrupts.asked:
+                return ended
         return None
 
-    def _set_up(self) -> OneShot:
-        """The method with its supernet, at its last checkpoint where there is one."""
-        if not self._is_set_up:
+    def _save(self, trainer: Trainer) -> None:
+        from archwright.supernets.storage import save_state
+
+        epochs = json.dumps(self._epochs)
+        state = {"trainer": trainer.state_dict(), "epochs": epochs, "seconds": self._seconds}
+        save_state(state, self.folder / CHECKPOINT)
+
+    def _reason(self, minutes: float | None) -> str | None:
+        """Why the training is over, if it is."""
+        method, done = self.method, len(self._epochs)
+        if done >= method.epochs:
+            return f"{method.epochs} epoch{'s' * (method.epochs != 1)}"
+        if (early := method.stops_early()) is not None:
+            return f"stopped after epoch {done} of {method.epochs}: {early}"
+        spent = sum(entry["seconds"] for entry in self._epochs) + self._seconds
+        if minutes is not None and spent >= minutes * 60:
+            return f"{minutes:g} minutes, in epoch {done} of {method.epochs}"
+        return None
+
+    def _set_up(self) -> Trainer:
+        """The trainer with its supernet, at its last checkpoint where there is one."""
+        if self._trainer is None:
+            from archwright.learning import seeded
             from archwright.learning.devices import make_fabric
-            from archwright.learning.randomness import seeded
             from archwright.supernets import Supernet
             from archwright.supernets.storage import load_state
 
             device = make_fabric(self.accelerator, 1, "32-true").device
             with seeded(self.seed, device):
-                supernet = Supernet(self.space, self.task.example_arguments()).to(device)
-                self.method.setup(supernet, self.task)
+                supernet = Supernet(self.space, self.task.example_arguments())
+                trainer = self.method.trainer(supernet, self.task, accelerator=self.accelerator)
             if (self.folder / CHECKPOINT).exists():
                 state = load_state(self.folder / CHECKPOINT)
-                if not {"method", "epochs"} <= state.keys():
+                if {"method", "epochs"} <= state.keys():
+                    state = self._upgraded(state, trainer)
+                if not {"trainer", "epochs", "seconds"} <= state.keys():
                     raise RunError(
                         f"{self.folder / CHECKPOINT} is no checkpoint of this version's; search anew with another --out"
                     )
-                self.method.load_state_dict(state["method"])
-                self._epochs = json.loads(state["epochs"])
-            self._is_set_up = True
-        return self.method
+                trainer.load_state_dict(state["trainer"])
+                self._epochs, self._seconds = json.loads(state["epochs"]), state["seconds"]
+            self._trainer = trainer
+        return self._trainer
+
+    def _upgraded(self, old: dict[str, Any], trainer: Trainer) -> dict[str, Any]:
+        """A checkpoint of a training that ended in format 1 (Archwright 0.1), for what the method proposes.
+
+        Raises:
+            RunError: When the training had not ended: its streams of data cannot be told.
+        """
+        if not self._has_ended:
+            raise RunError(
+                f"{self.folder / CHECKPOINT} was written by Archwright 0.1.0 before the supernet was trained, and this "
+                "version cannot go on from there; search anew with another --out"
+            )
+        method = old["method"]
+        search = method.get("search", method)
+        drawn = {"generator": search["randomness"]["gates"], "sampler": search["randomness"]["sampler"]}
+        step: dict[str, Any] = {"early_stop": None, **search, **drawn}
+        if search is not method:
+            step = {"stage": method["stage"], "allowed": method["allowed"], "dropped": 0.0, "search": step}
+        optimizers = {name: search[name] for name in ("weights", "architecture") if name in search}
+        new = {
+            "epoch": method["done"],
+            "network": search["supernet"],
+            "optimizers": optimizers,
+            "method": step,
+        }
+        return {"trainer": {**trainer.state_dict(), **new}, "epochs": old["epochs"], "seconds": 0.0}
 
 
 def read_epochs(store: Store) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from archwright.tasks.task import Task
 if TYPE_CHECKING:
     from lightning_fabric.plugins import Precision
 
-__all__ = ["Gradients", "preserved"]
+__all__ = ["Gradients", "frozen", "preserved"]
 
 Loss = Callable[[Any, Any], Tensor]
 """From outputs and batch to a scalar."""
@@ -60,6 +60,7 @@ class Gradients:
         loss: Loss | None = None,
         parameters: Sequence[Tensor] | None = None,
         factor: float | None = None,
+        prepare: Callable[[], None] | None = None,
     ) -> Tensor:
         """Add the gradient of the mean loss of some micro-batches to `.grad`; `update` sums it over ranks.
 
@@ -70,12 +71,15 @@ class Gradients:
             loss: From outputs and batch to a scalar; None means the task's loss.
             parameters: Whose gradients; None means all.
             factor: What the loss is multiplied by, None for nothing: a term of a sum, say.
+            prepare: Called before each micro-batch: sets gates through which gradients flow, say.
 
         Returns:
             The mean loss over all ranks, before the factor, detached.
         """
         means = []
         for batch, share in zip(batches, self._shares(batches), strict=True):
+            if prepare is not None:
+                prepare()
             value = self.loss(batch, loss)
             value = value if share is None else value * share
             means.append(value.detach())
@@ -92,6 +96,7 @@ class Gradients:
         *,
         loss: Loss | None = None,
         draws: int | None = None,
+        prepare: Callable[[], None] | None = None,
     ) -> tuple[list[Tensor | None], Tensor]:
         """The gradient of the mean loss of some micro-batches; `.grad` is left alone.
 
@@ -103,6 +108,7 @@ class Gradients:
             loss: From outputs and batch to a scalar; None means the task's loss.
             draws: A seed of what layers draw at random. With one the look leaves no trace: buffers of the network,
                 such as the statistics of norms, and random numbers are as before, and the same seed gives the same.
+            prepare: Called before each micro-batch.
 
         Returns:
             A gradient for each parameter, None where it takes no part; and the mean loss, detached.
@@ -114,6 +120,8 @@ class Gradients:
                 stack.enter_context(forked_rng(self.network, draws))
                 stack.enter_context(preserved(list(self.network.buffers())))
             for batch, share in zip(batches, self._shares(batches), strict=True):
+                if prepare is not None:
+                    prepare()
                 value = self.loss(batch, loss)
                 value = value if share is None else value * share
                 means.append(value.detach())
@@ -138,7 +146,10 @@ class Gradients:
             with torch.no_grad():
                 for parameter, direction in zip(parameters, directions, strict=True):
                     if direction is not None:
-                        parameter.add_(direction * scale)
+                        if isinstance(scale, Tensor):
+                            parameter.add_(direction * scale)
+                        else:
+                            parameter.add_(direction, alpha=scale)
             yield
 
     def _shares(self, batches: Sequence[Any]) -> list[Tensor | float | None]:
@@ -152,6 +163,18 @@ class Gradients:
     def _total(self, means: Sequence[Tensor]) -> Tensor:
         total: Tensor = _sum(means)
         return total if self.ranks.count == 1 else torch.as_tensor(self.ranks.total(total)).to(total.dtype)
+
+
+@contextmanager
+def frozen(parameters: Sequence[Tensor]) -> Iterator[None]:
+    """While a block runs, no gradient of these parameters is worked out; they have gradients otherwise."""
+    for parameter in parameters:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in parameters:
+            parameter.requires_grad_(True)
 
 
 @contextmanager

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +22,7 @@ from archwright.learning.randomness import Randomness, Seeds
 from archwright.learning.ranks import ALONE, Ranks
 from archwright.learning.recipe import Recipe
 from archwright.learning.schedules import learning_rate_factor
-from archwright.tasks.batches import BatchStream, Part, Plan, evaluation_plan
+from archwright.tasks.batches import BatchStream, Part, Plan, evaluation_plan, moved
 from archwright.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Step(ABC):
     parts: Mapping[str, Part] = {"train": Part("train")}
     driver: str = "train"
     scheduled: tuple[str, ...] = ("weights",)
-    refuses: ClassVar[frozenset[str]] = frozenset()
+    refuses: frozenset[str] = frozenset()
 
     @abstractmethod
     def optimizers(self, network: nn.Module, recipe: Recipe) -> dict[str, Optimizer]:
@@ -69,6 +70,9 @@ class Step(ABC):
 
     def begin(self, trainer: Trainer) -> None:  # noqa: B027 - optional
         """Called before the first step of each epoch; may call `trainer.exchange`."""
+
+    def end(self, trainer: Trainer) -> None:  # noqa: B027 - optional
+        """Called after the last step of each epoch; may call `trainer.note`."""
 
     def length(self, trainer: Trainer) -> int:
         """Steps in an epoch: by default one for each batch of the driver, of which accumulation takes several."""
@@ -148,6 +152,8 @@ class Trainer(Gradients):
         streams: The data streams by name.
         epoch: Epochs that are done.
         updates: Steps that are done, over all epochs.
+        steps: Steps that are done in the present epoch.
+        origin: Epochs that were done when training last began anew, with another network.
         is_in_epoch: True between the first step of an epoch and its end.
 
     Raises:
@@ -173,9 +179,9 @@ class Trainer(Gradients):
         self.device = self.fabric.device
         self.randomness = randomness or Randomness(self.seeds.network, self.device)
         self.fraction, self.ranks = fraction, ranks
-        self.epoch = self.updates = self._step = 0
+        self.epoch = self.updates = self.steps = self.origin = 0
         self.is_in_epoch = False
-        self._notes: dict[str, tuple[Tensor, Tensor | float]] = {}
+        self._notes: dict[str, tuple[Tensor | float, Tensor | float]] = {}
         self._passes: dict[str, int] = {}
         self.precision = self.fabric.strategy.precision
         self._generator = torch.Generator().manual_seed(self.seeds.augmentation)
@@ -205,18 +211,19 @@ class Trainer(Gradients):
         until = self.recipe.epochs if until is None else until
         while self.epoch < until:
             if not self.is_in_epoch:
-                self._notes, self._step, self.is_in_epoch = {}, 0, True
-                self.streams[self.step.driver].start(self.epoch)
+                self._notes, self.steps, self.is_in_epoch = {}, 0, True
                 self.step.begin(self)
+                self.streams[self.step.driver].start(self.epoch - self.origin)
             self.network.train()
             steps = self.step.length(self)
             while self.step.take(self):
                 self.updates += 1
-                self._step += 1
-                yield Event("step", self.epoch + 1, self._step, steps)
+                self.steps += 1
+                yield Event("step", self.epoch + 1, self.steps, steps)
+            self.step.end(self)
             self.epoch += 1
             self.is_in_epoch = False
-            yield Event("epoch", self.epoch, self._step, steps, self._means())
+            yield Event("epoch", self.epoch, self.steps, steps, self._means())
 
     def pull(self, name: str) -> list[Any] | None:
         """The micro-batches of a step: `recipe.accumulation` of them, fewer where the epoch ends.
@@ -274,7 +281,7 @@ class Trainer(Gradients):
         self.precision.optimizer_step(optimizer)
         optimizer.zero_grad()
 
-    def note(self, name: str, value: Tensor, weight: Tensor | float | None = None) -> None:
+    def note(self, name: str, value: Tensor | float, weight: Tensor | float | None = None) -> None:
         """Keep a number for the epoch's mean. It is read at the end of the epoch only.
 
         Args:
@@ -282,7 +289,7 @@ class Trainer(Gradients):
             value: A scalar.
             weight: What it is a mean over; None counts each number once.
         """
-        value = value.detach()
+        value = value.detach() if isinstance(value, Tensor) else value
         term, weight = (value, 1) if weight is None else (value * weight, weight)
         before = self._notes.get(name)
         self._notes[name] = (term, weight) if before is None else (before[0] + term, before[1] + weight)
@@ -292,13 +299,13 @@ class Trainer(Gradients):
         return self.task.evaluate(self.module, Part(part), evaluation_plan(self.device))
 
     def exchange(self, network: nn.Module) -> None:
-        """Go on with another network: new optimizers, the same streams where they are. Called by a step."""
-        states = {name: stream.state_dict() for name, stream in self.streams.items()}
-        passes = dict(self._passes)
+        """Begin anew with another network, but for the epochs that are done: new optimizers, streams, random numbers.
+
+        Called by a step's `begin`.
+        """
+        self.origin = self.epoch
         self._install(network)
-        self._passes = passes
-        for name, stream in self.streams.items():
-            stream.load_state_dict(states[name])
+        self.randomness.reseed(self.seeds.network)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next step depends on besides the constructor's arguments and the data.
@@ -309,7 +316,8 @@ class Trainer(Gradients):
         return {
             "epoch": self.epoch,
             "updates": self.updates,
-            "step": self._step,
+            "step": self.steps,
+            "origin": self.origin,
             "is_in_epoch": self.is_in_epoch,
             "network": self.network.state_dict(),
             "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
@@ -330,14 +338,15 @@ class Trainer(Gradients):
             self._install(network)
         self.network.load_state_dict(state["network"])
         for name, optimizer in self.optimizers.items():
-            optimizer.load_state_dict(state["optimizers"][name])
+            optimizer.load_state_dict(copy.deepcopy(state["optimizers"][name]))  # it takes tensors over
         for name, stream in self.streams.items():
             stream.load_state_dict(state["streams"][name])
-        self.epoch, self.updates, self._step = state["epoch"], state["updates"], state["step"]
+        self.epoch, self.updates, self.steps = state["epoch"], state["updates"], state["step"]
+        self.origin = state["origin"]
         self.is_in_epoch = state["is_in_epoch"]
         self._passes = dict(state["passes"])
         self._notes = {
-            name: (total.to(self.device), weight) for name, (total, weight) in state["notes"].items()
+            name: (moved(total, self.device), weight) for name, (total, weight) in state["notes"].items()
         }
         draws = state["draws"][self.ranks.rank]
         self._generator.set_state(draws["augmentation"])

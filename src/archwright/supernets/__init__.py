@@ -3,7 +3,7 @@
 - `Supernet`: the network, its gates, `extract`. Its parts: `MixedSwitch`, `GatedEdge`, `Elastic`.
 - Gates: `OnePath`, `Mixture`.
 - `check`: what a method cannot share weights over, said before any training.
-- `METHODS`, `make_method`: the one-shot methods by name; `OneShot`, the seam they keep.
+- `METHODS`, `make_method`: the one-shot methods by name; `OneShot`, the seam they keep; `train_epoch` trains one.
 - `shared_score`: an architecture's score by shared weights; `recalibrate`, `freeze_scales`: batch norms.
 
 Names load when they are used, so that listing the methods needs no torch.
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from archwright.supernets.elastic import Elastic
     from archwright.supernets.gates import Gate, Gates, Mixture, OnePath
     from archwright.supernets.methods.bilevel import Bilevel
-    from archwright.supernets.methods.one_shot import OneShot
+    from archwright.supernets.methods.one_shot import OneShot, train_epoch
     from archwright.supernets.methods.policy import Policy
     from archwright.supernets.mixed import GatedEdge, MixedSwitch
     from archwright.supernets.norms import freeze_scales, recalibrate
@@ -49,6 +49,7 @@ __all__ = [
     "make_method",
     "recalibrate",
     "shared_score",
+    "train_epoch",
 ]
 
 __getattr__ = imported_on_use(__name__)

@@ -31,9 +31,11 @@ class AcceleratorEntry(Entry):
 
     Args:
         automatic: Whether it is tried where none is asked for by name.
+        mixtures: Whether it has something to do only where gates are mixtures.
     """
 
     automatic: bool = False
+    mixtures: bool = False
 
 
 ACCELERATORS: Registry[Accelerator, AcceleratorEntry] = Registry(
@@ -44,6 +46,7 @@ ACCELERATORS: Registry[Accelerator, AcceleratorEntry] = Registry(
             "archwright.supernets.fused:accelerate",
             "cells of mixed operations by compiled CPU kernels (extra: cpu)",
             automatic=True,
+            mixtures=True,
         ),
         "channels_last": AcceleratorEntry(
             f"{__name__}:use_channels_last", "convolutions with the channels last in memory", automatic=True
@@ -55,13 +58,16 @@ ACCELERATORS: Registry[Accelerator, AcceleratorEntry] = Registry(
 """Accelerators by name; the first of the automatic ones that finds something to do is used."""
 
 
-def accelerate(supernet: nn.Module, names: Sequence[str] | None = None) -> tuple[str, ...]:
+def accelerate(
+    supernet: nn.Module, names: Sequence[str] | None = None, *, mixes: bool = True
+) -> tuple[str, ...]:
     """Let a supernet run faster.
 
     Args:
         supernet: Changed in place, on its device.
         names: Accelerators, all of which are used; none for an empty sequence. None takes the first of the automatic
             ones that is installed and finds something to do.
+        mixes: Whether its gates will be mixtures.
 
     Returns:
         The names of those that found something to do.
@@ -73,7 +79,7 @@ def accelerate(supernet: nn.Module, names: Sequence[str] | None = None) -> tuple
     if names is not None:
         return tuple(name for name in names if ACCELERATORS.known(name).load()(supernet))
     for name, entry in ACCELERATORS.items():
-        if entry.automatic:
+        if entry.automatic and (mixes or not entry.mixtures):
             try:
                 found = entry.load()
             except MissingExtraError:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import nn
 
+from archwright.learning.gradients import preserved
 from archwright.learning.randomness import forked_rng
 from archwright.objectives import DIRECTIONS, Direction
 from archwright.spaces import Architecture, Decision
@@ -16,11 +18,10 @@ from archwright.supernets.mixed import MixedSwitch
 from archwright.supernets.norms import recalibrate
 from archwright.supernets.partial import divisor_of
 from archwright.supernets.supernet import Supernet
-from archwright.supernets.untouched import kept
 from archwright.tasks import Part, Plan, Task
 from archwright.tasks.batches import evaluation_plan
 
-__all__ = ["shared_cost", "shared_score"]
+__all__ = ["ranked_by_shared_weights", "shared_cost", "shared_score"]
 
 _BATCH = 64
 _BATCHES = 8
@@ -37,6 +38,14 @@ def shared_cost(supernet: Supernet, architecture: Architecture, task: Task) -> f
     if direction is None:
         return scores["loss"]
     return -scores[task.metric] if direction is Direction.MAXIMIZE else scores[task.metric]
+
+
+def ranked_by_shared_weights(
+    supernet: Supernet, architectures: Iterable[Architecture], task: Task
+) -> list[Architecture]:
+    """Architectures in the order of `shared_cost`, the best first; of equal ones the first."""
+    scored = [(shared_cost(supernet, a, task), number, a) for number, a in enumerate(architectures)]
+    return [architecture for _, _, architecture in sorted(scored, key=lambda entry: entry[:2])]
 
 
 def shared_score(supernet: Supernet, architecture: Architecture, task: Task) -> dict[str, float]:
@@ -94,5 +103,5 @@ def _score_partially(
         else:
             gates[address] = OnePath(value)
     plan = Plan(size=_PARTIAL_BATCH, device=device)
-    with supernet.on(gates), forked_rng(supernet, 0), kept(list(supernet.buffers())):
+    with supernet.on(gates), forked_rng(supernet, 0), preserved(list(supernet.buffers())):
         return task.evaluate(_AsTrained(supernet), Part("validation"), plan)

@@ -18,6 +18,7 @@ import torch
 from archwright.spaces import Space
 from archwright.spaces.zoo.darts import darts_space
 from archwright.supernets import METHODS, Supernet, make_method
+from archwright.supernets.methods.one_shot import train_epoch
 from archwright.tasks import Task, from_arrays
 from archwright.testing.known_best import RULE, known_best_space, known_best_task
 
@@ -93,8 +94,8 @@ def run(name: str) -> dict[str, Any]:
             torch.manual_seed(0)
             known = {o: value for o, value in options.items() if o in METHODS.options(method_name)}
             method = make_method(method_name, seed=1, **known)
-            method.setup(Supernet(space, task.example_arguments()), task)
-            epochs = [dict(method.epoch().metrics) for _ in range(method.epochs)]
+            trainer = method.trainer(Supernet(space, task.example_arguments()), task, accelerator="cpu")
+            epochs = [dict(train_epoch(trainer).metrics) for _ in range(method.epochs)]
             proposals = [architecture.to_json() for architecture in method.derive(4)]
             probabilities = {a: dict(labels) for a, labels in method.probabilities().items()}
             weights = {

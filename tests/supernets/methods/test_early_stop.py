@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 import archwright as aw
 from archwright.errors import UsageError
-from archwright.supernets import Supernet
+from archwright.supernets import Supernet, train_epoch
 from archwright.supernets.methods.bilevel import Bilevel
 from archwright.supernets.methods.darts import Softmax
+from archwright.supernets.methods.dropout import GateDropout
 from archwright.supernets.methods.early_stop import EigenvalueStop
 from archwright.tasks import Task
 
@@ -56,21 +57,23 @@ def test_a_curvature_that_is_not_positive_stops_nothing() -> None:
 def test_the_search_ends_with_the_alpha_of_the_last_good_epoch(cells: aw.Space, images: Task) -> None:
     torch.manual_seed(0)
     method = Bilevel(Softmax(), epochs=20, batch_size=45, early_stop=True, frozen_epochs=2)
-    method.setup(Supernet(cells.scale(cells=1), images.example_arguments()), images)
+    trainer = method.trainer(
+        Supernet(cells.scale(cells=1), images.example_arguments()), images, accelerator="cpu"
+    )
     kept = []
     for _ in range(10):
-        assert "eigenvalue" in method.epoch().metrics
+        assert "eigenvalue" in train_epoch(trainer).metrics
         kept.append(method.policy.state_dict())
     # As if the validation loss had been flat so far, but in the two epochs in which alpha stood still.
     state = method.state_dict()
     assert len(state["early_stop"]["values"]) == 8
     state["early_stop"]["values"] = [1e-9] * 8
-    method.load_state_dict(state)
+    method.load_state_dict(state, trainer.network)
     while method.stops_early() is None:
-        assert method.epoch().metrics["eigenvalue"] > 1e-6
+        assert train_epoch(trainer).metrics["eigenvalue"] > 1e-6
     # With the first curved epoch, the 11th, in its window, l(9) is compared with l(4), whose window begins at 2;
     # l(10) and l(5) are the first two that both are known.
-    assert method.done == 12
+    assert trainer.epoch == 12
     for address, alpha in method.policy.state_dict().items():
         assert torch.equal(alpha, kept[5 - 1][address])
     assert "alpha is that of epoch 5 again" in str(method.stops_early())
@@ -80,6 +83,8 @@ def test_gates_drawn_at_random_have_no_curvature() -> None:
     class Sampling(Softmax):  # type: ignore[misc]
         samples = True
 
-    for options in ({"second_order": True}, {"early_stop": True}, {"edge_dropout": 0.5}):
+    with pytest.raises(UsageError, match="gates that are not drawn at random"):
+        Bilevel(Sampling(), GateDropout(0.0, 0.5, 0))
+    for options in ({"second_order": True}, {"early_stop": True}):
         with pytest.raises(UsageError, match="gates that are not drawn at random"):
             Bilevel(Sampling(), **options)  # type: ignore[arg-type]

@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 
 from archwright.errors import UsageError
-from archwright.supernets import METHODS, make_method
-from archwright.supernets.methods.halves import split
+from archwright.supernets import METHODS, Supernet, make_method
 from archwright.supernets.methods.uniform import UniformSampling
-from archwright.testing.known_best import known_best_task
+from archwright.testing.known_best import known_best_space, known_best_task
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -46,15 +45,17 @@ def test_other_options_have_ranges_too(name: str, option: str, value: Any, told:
 
 
 @pytest.mark.parametrize("options", [{"momentum": 1.0}, {"weight_decay": -1e-4}, {"gradient_clip": 0.0}])
-def test_of_the_weights_optimiser(options: dict[str, float]) -> None:
+def test_of_the_weights_optimizer(options: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="0 <= momentum < 1, weight_decay >= 0 and gradient_clip > 0"):
-        UniformSampling(**options)  # type: ignore[arg-type]
+        UniformSampling(**options)
 
 
 def test_too_few_examples_for_two_parts_are_told_with_the_cure() -> None:
     task = known_best_task(0, examples=20)
-    with pytest.raises(UsageError, match=r"at least 2 training examples .*; change weight_share"):
-        split(task, 0.97, 0, "cpu", 4)  # type: ignore[arg-type]
+    method = make_method("darts", weight_share=0.97)
+    supernet = Supernet(known_best_space(), task.example_arguments())
+    with pytest.raises(UsageError, match=r"at least 2 examples .*weight_share"):
+        method.trainer(supernet, task, accelerator="cpu")
 
 
 @pytest.mark.parametrize("name", [name for name in METHODS if "frozen_epochs" in METHODS.options(name)])

@@ -9,10 +9,9 @@ import torch
 
 import archwright as aw
 from archwright.errors import BuildError, UsageError
-from archwright.supernets import Mixture, Supernet, make_method
+from archwright.supernets import Mixture, Supernet, make_method, train_epoch
 from archwright.supernets.methods.derivation import best_first
 from archwright.supernets.methods.pc_darts import PartialSoftmax
-from archwright.supernets.methods.randomness import Randomness
 from archwright.tasks import Task
 
 SMALL = {"epochs": 4, "batch_size": 16, "frozen_epochs": 1}
@@ -20,7 +19,7 @@ SMALL = {"epochs": 4, "batch_size": 16, "frozen_epochs": 1}
 
 def policy_for(space: aw.Space, seed: int = 0, divisor: int = 4) -> PartialSoftmax:
     policy = PartialSoftmax(divisor)
-    policy.setup(Supernet(space), Randomness(0))
+    policy.setup(Supernet(space), torch.Generator().manual_seed(0))
     drawn = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in policy.parameters():
@@ -73,22 +72,22 @@ def test_the_derived_edges_are_those_with_the_largest_product_of_alpha_and_beta(
 def test_alpha_and_beta_stand_still_while_they_are_frozen(cells: aw.Space, images: Task) -> None:
     torch.manual_seed(0)
     method = make_method("pcdarts", **SMALL)
-    method.setup(Supernet(cells, images.example_arguments()), images)
+    trainer = method.trainer(Supernet(cells, images.example_arguments()), images, accelerator="cpu")
     policy: Any = method.policy  # type: ignore[attr-defined]
     start = [parameter.detach().clone() for parameter in policy.parameters()]
-    first = method.epoch().metrics
+    first = train_epoch(trainer).metrics
     assert "architecture_loss" not in first
     assert all(map(torch.equal, start, policy.parameters()))
-    last = [method.epoch().metrics for _ in range(3)][-1]
+    last = [train_epoch(trainer).metrics for _ in range(3)][-1]
     assert not any(map(torch.equal, start, policy.parameters()))
     assert last["train_loss"] < first["train_loss"]
 
 
 def test_the_defaults_are_the_papers() -> None:
     method: Any = make_method("pcdarts")
-    assert (method.batch_size, method.epochs, method.frozen_epochs) == (256, 50, 15)
-    assert method._weights_options["learning_rate"] == 0.1
-    assert method._weights_options["lowest"] == 0.0
+    assert (method.recipe.batch_size, method.epochs, method.frozen_epochs) == (256, 50, 15)
+    assert method.recipe.learning_rate == 0.1
+    assert method.lowest_learning_rate == 0.0
     assert method._architecture_options["lr"] == 6e-4
     assert method.policy.partial.divisor == 4
 
@@ -96,17 +95,17 @@ def test_the_defaults_are_the_papers() -> None:
 def test_says_at_setup_what_does_not_fit(cells: aw.Space, images: Task) -> None:
     method = make_method("pcdarts", channel_divisor=16)
     with pytest.raises(BuildError, match="use a smaller channel_divisor"):
-        method.setup(Supernet(cells, images.example_arguments()), images)
+        method.trainer(Supernet(cells, images.example_arguments()), images, accelerator="cpu")
     width = aw.Space(aw.layer(torch.nn.Linear, 4, aw.integer(1, 3)))
     with pytest.raises(UsageError, match="this space has none; use darts"):
-        make_method("pcdarts").setup(Supernet(width), images)
+        make_method("pcdarts").trainer(Supernet(width), images, accelerator="cpu")
 
 
 def test_trying_the_example_changes_nothing(cells: aw.Space, images: Task) -> None:
     supernet = Supernet(cells, images.example_arguments())
     before = {name: tensor.clone() for name, tensor in supernet.state_dict().items()}
     gates = supernet.gates.get()
-    PartialSoftmax(4).setup(supernet, Randomness(0))
+    PartialSoftmax(4).setup(supernet, torch.Generator().manual_seed(0))
     assert all(torch.equal(tensor, before[name]) for name, tensor in supernet.state_dict().items())
     assert supernet.gates.get() == gates
     assert supernet.training

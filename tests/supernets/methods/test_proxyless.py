@@ -10,9 +10,8 @@ from torch import Tensor
 
 import archwright as aw
 from archwright.errors import SearchError, UsageError
-from archwright.supernets import Bilevel, Mixture, OnePath, Supernet, make_method
+from archwright.supernets import Bilevel, Mixture, OnePath, Supernet, make_method, train_epoch
 from archwright.supernets.methods.proxyless import BinaryGates, proxyless
-from archwright.supernets.methods.randomness import Randomness
 from archwright.tasks import Task
 
 FACTORS = (torch.tensor([1.0, -2.0, 3.0]), torch.tensor([0.5, 2.0, -1.0]))
@@ -20,7 +19,7 @@ FACTORS = (torch.tensor([1.0, -2.0, 3.0]), torch.tensor([0.5, 2.0, -1.0]))
 
 def policy_for(supernet: Supernet, **options: object) -> BinaryGates:
     policy = BinaryGates(**options)  # type: ignore[arg-type]
-    policy.setup(supernet, Randomness(3))
+    policy.setup(supernet, torch.Generator().manual_seed(3))
     with torch.no_grad():
         for alpha in policy.parameters():
             alpha.copy_(torch.tensor([0.2, -0.4, 0.5]))
@@ -135,13 +134,16 @@ def test_a_step_keeps_the_pairs_mass_and_moves_no_other_alpha(supernet: Supernet
 
 def test_weights_that_were_not_sampled_stay_as_they_are(nested: aw.Space, task: Task) -> None:
     """Neither decay nor momentum moves them, since their gradients are absent."""
-    method = proxyless(epochs=1, batch_size=16, learning_rate=0.5, weight_decay=0.1, momentum=0.9, seed=0)
+    method = proxyless(
+        epochs=2, frozen_epochs=1, batch_size=16, learning_rate=0.5, weight_decay=0.1, momentum=0.9, seed=0
+    )
     supernet = Supernet(nested, task.example_arguments())
-    method.setup(supernet, task)
+    trainer = method.trainer(supernet, task, accelerator="cpu")
     taken: set[str] = set()
     for _ in range(12):
         before = {name: tensor.detach().clone() for name, tensor in supernet.named_parameters()}
-        method.weight_step(*method.weight_data.next(), 0.0)
+        trainer.streams["weights"].start(0)
+        assert method.take(trainer)
         gate = supernet.gates.get()["outer"]
         assert isinstance(gate, OnePath)
         taken.add(gate.value)
@@ -159,11 +161,11 @@ def test_alpha_stands_still_in_the_warm_up_and_then_moves_every_fifth_step(
         "proxyless", seed=0, epochs=2, frozen_epochs=1, batch_size=10, architecture_learning_rate=0.1
     )
     assert isinstance(method, Bilevel)
-    method.setup(Supernet(nested, task.example_arguments()), task)
+    trainer = method.trainer(Supernet(nested, task.example_arguments()), task, accelerator="cpu")
     start = method.probabilities()
-    assert "architecture_loss" not in method.epoch().metrics
+    assert "architecture_loss" not in train_epoch(trainer).metrics
     assert method.probabilities() == start
-    assert "architecture_loss" in method.epoch().metrics
+    assert "architecture_loss" in train_epoch(trainer).metrics
     assert method.probabilities() != start
     assert nested.contains(method.derive(1)[0])
     assert method.every == 5
@@ -186,7 +188,7 @@ def test_costs_need_an_example(two_choices: aw.Space) -> None:
 @pytest.mark.parametrize("term", ["multiply", "add"])
 def test_the_latency_term(nested: aw.Space, task: Task, term: str) -> None:
     policy = BinaryGates(latency="flops", latency_term=term, latency_weight=0.3, reference=100.0)
-    policy.setup(Supernet(nested, task.example_arguments()), Randomness(0))
+    policy.setup(Supernet(nested, task.example_arguments()), torch.Generator().manual_seed(0))
     loss = torch.tensor(2.0)
     expected = policy.expected_cost()
     # Every part is a linear layer of 6 by 6 (72 FLOPs) or nothing, and the last has 36: by hand.
@@ -205,7 +207,7 @@ def test_the_expected_cost_moves_only_the_pair_along_its_gradient_at_fixed_mass(
     widths["none"] = aw.layer(torch.nn.Identity)
     space = aw.Space(aw.layer(torch.nn.Sequential, aw.choice(widths, name="op")))
     policy = BinaryGates(latency="flops", latency_term="add")
-    policy.setup(Supernet(space, torch.zeros(2, 6)), Randomness(0))
+    policy.setup(Supernet(space, torch.zeros(2, 6)), torch.Generator().manual_seed(0))
     (alpha,) = policy.parameters()
     with torch.no_grad():
         alpha.copy_(torch.tensor([0.1, 0.2, -0.3, 0.4]))
@@ -232,9 +234,9 @@ def test_the_latency_term_favours_what_is_cheap(nested: aw.Space, task: Task) ->
             "proxyless", seed=0, epochs=12, frozen_epochs=0, every=1, architecture_learning_rate=0.1,
             latency=latency, latency_term="add", latency_weight=20.0,
         )  # fmt: skip
-        method.setup(Supernet(nested, task.example_arguments()), task)
+        trainer = method.trainer(Supernet(nested, task.example_arguments()), task, accelerator="cpu")
         for _ in range(12):
-            method.epoch()
+            train_epoch(trainer)
         found[latency] = method.derive(1)[0]
     assert found["flops"]["outer"] == "deep"
     assert found["flops"]["outer.deep.inner"] == "two"
@@ -243,20 +245,20 @@ def test_the_latency_term_favours_what_is_cheap(nested: aw.Space, task: Task) ->
 def test_a_cost_whose_logarithm_is_negative_is_refused(nested: aw.Space, task: Task) -> None:
     policy = BinaryGates(latency="flops", reference=0.5)
     with pytest.raises(UsageError, match="latency_term='add'"):
-        policy.setup(Supernet(nested, task.example_arguments()), Randomness(0))
+        policy.setup(Supernet(nested, task.example_arguments()), torch.Generator().manual_seed(0))
     space = aw.Space(
         aw.layer(torch.nn.Sequential, aw.choice(aw.layer(torch.nn.Identity), aw.layer(torch.nn.ReLU)))
     )
     policy = BinaryGates(latency="flops", reference=5.0)
-    policy.setup(Supernet(space, task.example_arguments()), Randomness(0))
+    policy.setup(Supernet(space, task.example_arguments()), torch.Generator().manual_seed(0))
     with pytest.raises(SearchError, match="latency_term='add'"):
         policy.penalized(torch.tensor(1.0))
 
 
 def test_measured_costs_are_part_of_the_state(nested: aw.Space, task: Task) -> None:
     first, second = (BinaryGates(latency="measured", latency_term="add") for _ in range(2))
-    first.setup(Supernet(nested, task.example_arguments()), Randomness(0))
-    second.setup(Supernet(nested, task.example_arguments()), Randomness(0))
+    first.setup(Supernet(nested, task.example_arguments()), torch.Generator().manual_seed(0))
+    second.setup(Supernet(nested, task.example_arguments()), torch.Generator().manual_seed(0))
     second.load_state_dict(first.state_dict())
     assert second.expected_cost().item() == first.expected_cost().item() > 0
     assert second.reference == first.reference

@@ -4,56 +4,71 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call
+from torch.utils.data import TensorDataset
 
 import archwright as aw
-from archwright.supernets import Supernet, make_method
-from archwright.supernets.methods.bilevel import Bilevel
+from archwright.errors import UsageError
+from archwright.learning import Trainer
+from archwright.supernets import Supernet, make_method, train_epoch
+from archwright.supernets.methods.bilevel import Bilevel, mixture_search
 from archwright.supernets.methods.darts import Softmax
-from archwright.supernets.methods.second_order import unrolled_gradient
 from archwright.tasks import Task
 
 
-def prepared(cells: aw.Space, images: Task, **options: Any) -> Bilevel:
+def in_float64(images: Task) -> Task:
+    images.train = TensorDataset(images.train[:][0].double(), images.train[:][1])
+    images.criterion = lambda outputs, targets, _=0.0: nn.functional.cross_entropy(outputs, targets)  # type: ignore[attr-defined]
+    return images
+
+
+def prepared(cells: aw.Space, images: Task, **options: Any) -> tuple[Bilevel, Trainer]:
     """A method in float64 with alphas that matter and a gathered momentum."""
     torch.manual_seed(0)
-    method = Bilevel(Softmax(), second_order=True, batch_size=16, learning_rate=0.1, **options)
+    method = mixture_search(Softmax(), second_order=True, batch_size=16, learning_rate=0.1, **options)
     supernet = Supernet(cells, images.example_arguments()).double()
-    method.setup(supernet, images)
+    trainer = method.trainer(supernet, in_float64(images), accelerator="cpu")
     drawn = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for alpha in method.policy.parameters():
             alpha.data = torch.randn(alpha.shape, generator=drawn).double()
-    method.weights.begin(0)
-    for inputs, targets in [batch(method.weight_data) for _ in range(2)]:
-        method.weight_step(inputs, targets, 0.0)
-    return method
+    trainer.network.train()
+    for _ in range(2):
+        method.supernet.set_gates(method.policy.weight_gates(0.0))
+        method.weight_step(trainer, trainer.pull("weights") or [])
+    return method, trainer
 
 
-def batch(stream: Any) -> tuple[Tensor, Tensor]:
-    inputs, targets = stream.next()
-    return inputs.double(), targets
+def alphas_gradient(method: Bilevel, trainer: Trainer, training: Any, validation: Any) -> Tensor:
+    """That of a step of alpha."""
+    found: list[Any] = []
+    update, trainer.update = (
+        trainer.update,
+        lambda name, **_: found.extend(p.grad for p in method.policy.parameters()),
+    )  # type: ignore[method-assign]
+    method.architecture_step(trainer, validation, training)
+    trainer.update = update  # type: ignore[method-assign]
+    for parameter in method.policy.parameters():
+        parameter.grad = None
+    return flat(found)
 
 
-def exact(method: Bilevel, training: Any, validation: Any) -> list[Tensor]:
+def exact(method: Bilevel, trainer: Trainer, training: Any, validation: Any) -> Tensor:
     """By differentiating through the step."""
-    supernet, task = method.supernet, method.task
+    supernet, task = method.supernet, trainer.task
     names = {id(parameter): name for name, parameter in supernet.named_parameters()}
     supernet.set_gates(method.policy.architecture_gates(0.0))
     loss = task.loss(supernet(training[0]), training)
-    weights = method.weights.parameters
-    gradients = torch.autograd.grad(loss, weights, create_graph=True)
+    gradients = torch.autograd.grad(loss, method.weights, create_graph=True)
+    optimizer = trainer.optimizers["weights"]
     moved = {}
-    for w, g in zip(weights, gradients, strict=True):
-        gathered = method.weights.momentum_of(w)
-        assert gathered is not None
-        step = 0.9 * gathered + g + 3e-4 * w
-        moved[names[id(w)]] = w - method.weights.rate * step
+    for w, g in zip(method.weights, gradients, strict=True):
+        step = 0.9 * optimizer.state[w]["momentum_buffer"] + g + 3e-4 * w
+        moved[names[id(w)]] = w - method.learning_rate(trainer) * step
     supernet.set_gates(method.policy.architecture_gates(0.0))
     outputs = functional_call(supernet, moved, (validation[0],))
-    found = torch.autograd.grad(task.loss(outputs, validation), method.policy.parameters())
-    return list(found)
+    return flat(list(torch.autograd.grad(task.loss(outputs, validation), method.policy.parameters())))
 
 
 def flat(tensors: list[Any]) -> Tensor:
@@ -61,52 +76,69 @@ def flat(tensors: list[Any]) -> Tensor:
 
 
 def test_the_gradient_is_that_of_differentiating_through_the_step(cells: aw.Space, images: Task) -> None:
-    method = prepared(cells, images)
-    training, validation = batch(method.weight_data), batch(method.architecture_data)
-
-    def loss_on(batch: Any) -> Any:
-        def loss() -> Tensor:
-            method.supernet.set_gates(method.policy.architecture_gates(0.0))
-            return images.loss(method.supernet(batch[0]), batch)
-
-        return loss
-
-    parameters = method.policy.parameters()
-    found = flat(unrolled_gradient(method.weights, parameters, loss_on(training), loss_on(validation)))
-    first_order = flat(list(torch.autograd.grad(loss_on(validation)(), parameters)))
-    expected = flat(exact(method, training, validation))
+    method, trainer = prepared(cells, images)
+    training, validation = trainer.pull("weights") or [], trainer.pull("architecture") or []
+    found = alphas_gradient(method, trainer, training, validation)
+    method.second_order = False
+    first_order = alphas_gradient(method, trainer, training, validation)
+    expected = exact(method, trainer, training[0], validation[0])
     assert (found - expected).norm() < 1e-2 * expected.norm()
     # What second order adds is found too, not only the sum, in which it may be small.
     assert (first_order - expected).norm() > 5e-2 * expected.norm()
     assert (found - expected).norm() < 1e-2 * (first_order - expected).norm()
 
 
+@pytest.mark.parametrize("second_order", [False, True])
+def test_micro_batches_give_the_gradient_of_the_batch(
+    cells: aw.Space, images: Task, second_order: bool
+) -> None:
+    """With gates that have gradients, in a network whose norms do not look at the batch."""
+    method, trainer = prepared(cells, images)
+    method.second_order = second_order
+    for module in trainer.network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 0.0
+            module.forward = lambda x, m=module: x * 0.7  # type: ignore[method-assign,misc]
+    training, validation = trainer.pull("weights") or [], trainer.pull("architecture") or []
+    whole = alphas_gradient(method, trainer, training, validation)
+    halves = [
+        [(inputs[:6], targets[:6]), (inputs[6:], targets[6:])]
+        for ((inputs, targets),) in (training, validation)
+    ]
+    torch.testing.assert_close(alphas_gradient(method, trainer, *halves), whole, rtol=1e-6, atol=1e-9)
+
+
 def test_a_step_of_alpha_leaves_weights_statistics_and_gates_gradients_as_they_were(
     cells: aw.Space, images: Task
 ) -> None:
-    method = prepared(cells, images)
+    method, trainer = prepared(cells, images)
     before = {name: tensor.clone() for name, tensor in method.supernet.state_dict().items()}
     alphas = [alpha.detach().clone() for alpha in method.policy.parameters()]
-    method.architecture_step(*batch(method.architecture_data), 0.0, batch(method.weight_data))
+    method.architecture_step(trainer, trainer.pull("architecture") or [], trainer.pull("weights") or [])
     for name, tensor in method.supernet.state_dict().items():
         assert torch.equal(tensor, before[name]), name
-    assert all(w.requires_grad and w.grad is None for w in method.weights.parameters)
+    assert all(w.requires_grad and w.grad is None for w in method.weights)
     assert all(not torch.equal(old, new) for old, new in zip(alphas, method.policy.parameters(), strict=True))
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.4])
 def test_dropout_is_the_same_in_all_losses_of_a_step(cells: aw.Space, images: Task, dropout: float) -> None:
     """Otherwise the difference quotient of two losses that differ in what is dropped would be enormous."""
-    method = prepared(cells, images, operation_dropout=dropout)
-    gradients, loss = method._unrolled(batch(method.architecture_data), batch(method.weight_data), 0.0)
-    assert flat(gradients).norm() < 1.0
-    assert 0 < float(loss) < 5
+    method, trainer = prepared(cells, images, operation_dropout=dropout)
+    training, validation = trainer.pull("weights") or [], trainer.pull("architecture") or []
+    assert alphas_gradient(method, trainer, training, validation).norm() < 1.0
+
+
+def test_mixed_precision_is_refused(cells: aw.Space, images: Task) -> None:
+    method = make_method("darts2", precision="bf16-mixed")
+    with pytest.raises(UsageError, match="refuses autocast"):
+        method.trainer(Supernet(cells, images.example_arguments()), images, accelerator="cpu")
 
 
 def test_darts2_learns(cells: aw.Space, images: Task) -> None:
     torch.manual_seed(0)
     method = make_method("darts2", epochs=4, batch_size=16, learning_rate=0.05)
-    method.setup(Supernet(cells, images.example_arguments()), images)
-    losses = [method.epoch().metrics for _ in range(4)]
+    trainer = method.trainer(Supernet(cells, images.example_arguments()), images, accelerator="cpu")
+    losses = [train_epoch(trainer).metrics for _ in range(4)]
     assert losses[-1]["train_loss"] < losses[0]["train_loss"]
     assert losses[-1]["architecture_loss"] < losses[0]["architecture_loss"]

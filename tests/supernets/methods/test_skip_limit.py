@@ -12,14 +12,13 @@ from archwright.supernets import Supernet
 from archwright.supernets.methods.bilevel import Bilevel
 from archwright.supernets.methods.darts import Softmax
 from archwright.supernets.methods.derivation import skips, with_few_skips
-from archwright.supernets.methods.randomness import Randomness
 
 LABELS = ("none", "skip_connect", "avg_pool_3x3", "conv_3x3")
 
 
 def policy_for(space: aw.Space, seed: int, lift: float) -> Softmax:
     policy = Softmax()
-    policy.setup(Supernet(space), Randomness(0))
+    policy.setup(Supernet(space), torch.Generator().manual_seed(0))
     drawn = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for alpha in policy.parameters():

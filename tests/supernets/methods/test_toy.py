@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from archwright.supernets import METHODS, Supernet, make_method
+from archwright.supernets import METHODS, Supernet, make_method, train_epoch
 from archwright.testing.known_best import RULE, is_best, known_best_space, known_best_task
 
 SEEDS = 10
@@ -40,9 +40,11 @@ def test_it_is_found_on_nine_of_ten_seeds(name: str) -> None:
         torch.manual_seed(seed)
         task = known_best_task(seed)
         method = make_method(name, seed=seed, **options)
-        method.setup(Supernet(known_best_space(), task.example_arguments()), task)
-        while method.done < method.epochs:
-            method.epoch()
+        trainer = method.trainer(
+            Supernet(known_best_space(), task.example_arguments()), task, accelerator="cpu"
+        )
+        while trainer.epoch < method.epochs:
+            train_epoch(trainer)
         found += is_best(method.derive(1)[0])
         if found == SEEDS - 1 or seed - found == 1:
             break  # it is decided

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import archwright as aw
-from archwright.supernets import OnePath, Supernet, make_method, shared_score
+from archwright.supernets import OnePath, Supernet, make_method, shared_score, train_epoch
 from archwright.supernets.monitors import mean_entropy, watch
 from archwright.supernets.partial import PartialChannels
 from archwright.tasks import Task
@@ -16,8 +16,7 @@ from archwright.tasks import Task
 def made(name: str, space: aw.Space, task: Task, **options: Any) -> Any:
     torch.manual_seed(0)
     method = make_method(name, **{"epochs": 2, "batch_size": 16, **options})
-    method.setup(Supernet(space, task.example_arguments()), task)
-    return method
+    return method.trainer(Supernet(space, task.example_arguments()), task, accelerator="cpu")
 
 
 def test_entropy_is_the_mean_over_choices_alone() -> None:
@@ -44,8 +43,9 @@ def test_entropy_is_the_mean_over_choices_alone() -> None:
 def test_watching_gives_all_numbers_and_changes_nothing(
     cells: aw.Space, images: Task, name: str, options: dict[str, Any]
 ) -> None:
-    method = made(name, cells, images, **options)
-    method.epoch()
+    trainer = made(name, cells, images, **options)
+    method = trainer.step
+    train_epoch(trainer)
     before = {key: tensor.clone() for key, tensor in method.supernet.state_dict().items()}
     random = torch.get_rng_state()
     watched = watch(method, images)
@@ -62,22 +62,22 @@ def test_watching_gives_all_numbers_and_changes_nothing(
 
 
 def test_a_method_without_preferences_has_nothing_to_watch(cells: aw.Space, images: Task) -> None:
-    assert watch(made("spos", cells, images), images) == {}
+    assert watch(made("spos", cells, images).step, images) == {}
 
 
 def test_supernets_on_partial_channels_are_scored_as_they_are_trained(cells: aw.Space, images: Task) -> None:
-    method = made("pcdarts", cells, images, epochs=7, frozen_epochs=6, learning_rate=0.1)
+    trainer = made("pcdarts", cells, images, epochs=7, frozen_epochs=6, learning_rate=0.1)
     for _ in range(6):
-        method.epoch()
+        train_epoch(trainer)
     architecture = cells.sample(3)
-    scores = shared_score(method.supernet, architecture, images)
+    scores = shared_score(trainer.network, architecture, images)
     full = Supernet(cells, images.example_arguments())
-    full.load_state_dict(method.supernet.state_dict())
+    full.load_state_dict(trainer.network.state_dict())
     of_all_channels = shared_score(full, architecture, images)
     assert scores != of_all_channels
 
     # What full width would need lies beyond the corners: changing it changes nothing.
-    supernet: Supernet = method.supernet
+    supernet: Supernet = trainer.network
     with torch.no_grad():
         for name, parameter in supernet.named_parameters():
             if "options/conv_3x3/1/" in name or "conv_3x3.1.weight" in name:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, final
 
+import torch
 from torch import nn
 
 from archwright.supernets.gates import Gate, Mixture
-from archwright.supernets.methods.bilevel import Bilevel
+from archwright.supernets.methods.bilevel import Bilevel, mixture_search
 from archwright.supernets.methods.derivation import Preferences, Refused
 from archwright.supernets.methods.policy import Policy
-from archwright.supernets.methods.randomness import Randomness
 from archwright.supernets.methods.relaxation import Relaxation
 from archwright.supernets.supernet import Supernet
 
@@ -22,9 +22,9 @@ __all__ = ["Softmax", "darts", "darts2"]
 class Softmax(Policy):
     """All values of every decision at once, weighed by the softmax of alpha (eq. 2)."""
 
-    def setup(self, supernet: Supernet, randomness: Randomness) -> None:
+    def setup(self, supernet: Supernet, generator: torch.Generator) -> None:
         """Make alpha."""
-        self.relaxation = Relaxation(supernet, randomness)
+        self.relaxation = Relaxation(supernet, generator)
 
     def parameters(self) -> list[nn.Parameter]:
         """Alpha."""
@@ -68,9 +68,9 @@ def darts(**options: Any) -> Bilevel:
     """DARTS, first order. The defaults are the paper's.
 
     Args:
-        options: Of `Bilevel`.
+        options: Of `mixture_search`.
     """
-    return Bilevel(Softmax(), **options)
+    return mixture_search(Softmax(), **options)
 
 
 def darts2(*, second_order: bool = True, **options: Any) -> Bilevel:
@@ -78,6 +78,6 @@ def darts2(*, second_order: bool = True, **options: Any) -> Bilevel:
 
     Args:
         second_order: False for `darts`.
-        options: Of `Bilevel`.
+        options: Of `mixture_search`.
     """
-    return Bilevel(Softmax(), second_order=second_order, **options)
+    return mixture_search(Softmax(), second_order=second_order, **options)

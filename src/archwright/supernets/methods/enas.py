@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import itertools
 import math
-import time
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Any, final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from archwright.controllers import Controller, ControllerSample, Reinforce
 from archwright.errors import SearchError, UsageError
+from archwright.learning import Part, Recipe, Trainer
 from archwright.objectives import DIRECTIONS, Direction
 from archwright.spaces import Architecture
-from archwright.supernets.methods.halves import split
 from archwright.supernets.methods.one_shot import OneShot
-from archwright.supernets.methods.randomness import Randomness
-from archwright.supernets.methods.states import Stateful, restore, saved
-from archwright.supernets.methods.weights import WeightOptimizer, finite, weight_options
-from archwright.supernets.scoring import shared_cost
-from archwright.supernets.supernet import Supernet
-from archwright.tasks import Task
-from archwright.trials import Measurement
+from archwright.supernets.scoring import ranked_by_shared_weights
 
 __all__ = ["Enas", "warm_restarts"]
 
@@ -43,22 +37,19 @@ class Enas(OneShot):
 
     Args:
         epochs: Epochs of the search.
-        batch_size: Examples in a batch, of either part.
-        learning_rate: Of the weights; falls along a cosine and begins anew (Loshchilov & Hutter 2017,
+        learning_rate: Learning rate of the weights; falls along a cosine and begins anew (Loshchilov & Hutter 2017,
             arXiv:1608.03983).
         lowest_learning_rate: What it falls to.
         restart_epochs: Epochs until it first begins anew.
         restart_factor: How many times longer each turn is than the one before.
-        momentum: Of the weights' SGD.
-        weight_decay: Of the weights.
-        gradient_clip: Largest 2-norm of the weights' gradient.
-        controller_learning_rate: Of the controller's Adam.
+        weight_decay: L2 penalty of the weights.
+        controller_learning_rate: Learning rate of the controller's Adam.
         controller_steps: Steps of the controller in an epoch.
         controller_samples: Architectures in each of them.
-        entropy_weight: Of the entropy in the reward.
-        baseline_decay: Of the reward's moving average.
+        entropy_weight: Weight of the entropy in the reward.
+        baseline_decay: Decay of the reward's moving average.
         weight_share: Share of the training data that trains the weights; the rest trains the controller.
-        seed: Of everything random.
+        options: Of `OneShot`.
 
     Raises:
         UsageError: When an option is out of range.
@@ -66,143 +57,118 @@ class Enas(OneShot):
 
     mixes = False
     scored = 10  # section 2.3: some are drawn, and the one that is best on the shared weights is trained
+    driver = "weights"
 
     def __init__(
         self,
         *,
         epochs: int = 150,
-        batch_size: int = 64,
         learning_rate: float = 0.05,
         lowest_learning_rate: float = 5e-4,
         restart_epochs: int = 10,
         restart_factor: int = 2,
-        momentum: float = 0.9,
         weight_decay: float = 1e-4,
-        gradient_clip: float = 5.0,
         controller_learning_rate: float = 3.5e-3,
         controller_steps: int = 30,
         controller_samples: int = 10,
         entropy_weight: float = 1e-4,
         baseline_decay: float = 0.99,
         weight_share: float = 0.9,
-        seed: int = 0,
+        **options: Any,
     ) -> None:
+        super().__init__(
+            epochs=epochs,
+            learning_rate=learning_rate,
+            lowest_learning_rate=lowest_learning_rate,
+            weight_decay=weight_decay,
+            **options,
+        )
         counts = {
-            "epochs": epochs,
             "restart_epochs": restart_epochs,
             "restart_factor": restart_factor,
             "controller_steps": controller_steps,
             "controller_samples": controller_samples,
         }
-        if min(counts.values()) < 1 or batch_size < 2 or not 0 < weight_share < 1:
+        if min(counts.values()) < 1 or not 0 < weight_share < 1:
             shown = ", ".join(f"{name}={value}" for name, value in counts.items())
             raise UsageError(
-                "expected counts >= 1, batch_size >= 2 and 0 < weight_share < 1, got "
-                f"{shown}, batch_size={batch_size}, weight_share={weight_share}"
+                f"expected counts >= 1 and 0 < weight_share < 1, got {shown}, weight_share={weight_share}"
             )
-        self.epochs, self.done = epochs, 0
-        self.batch_size, self.weight_share, self.seed = batch_size, weight_share, seed
+        self.parts = {
+            "weights": Part("train", 0.0, weight_share),
+            "controller": Part("train", weight_share, 1.0),
+        }
         self.restart_epochs, self.restart_factor = restart_epochs, restart_factor
         self.controller_steps, self.controller_samples = controller_steps, controller_samples
-        self._weights_options = weight_options(
-            learning_rate=learning_rate,
-            lowest=lowest_learning_rate,
-            momentum=momentum,
-            weight_decay=weight_decay,
-            gradient_clip=gradient_clip,
-        )
         self._controller_options = {
             "learning_rate": controller_learning_rate,
             "baseline_decay": baseline_decay,
             "entropy_weight": entropy_weight,
         }
 
-    def setup(self, supernet: Supernet, task: Task) -> None:
-        """Take a new supernet and the data, and make the controller."""
-        self.supernet, self.task = supernet, task
-        self.randomness = Randomness(self.seed)
-        device = next(supernet.parameters()).device
-        self.weight_data, self.controller_data = split(
-            task, self.weight_share, self.randomness.order, device, self.batch_size
-        )
+    def optimizers(self, network: nn.Module, recipe: Recipe) -> dict[str, Optimizer]:
+        """Those of the weights; the controller is made, too."""
+        made = super().optimizers(network, recipe)
         self.controller = Controller(
-            supernet.space, decides=supernet.decisions, generator=self.randomness.gates
+            self.supernet.space, decides=self.supernet.decisions, generator=self.generator
         )
         self.reinforce = Reinforce(self.controller, **self._controller_options)
-        self.weights = WeightOptimizer(supernet, epochs=self.epochs, **self._weights_options)
+        return made
 
-    def epoch(self) -> Measurement:
-        """A pass over the weights' part of the data, then the steps of the controller."""
-        begin = time.perf_counter()
-        options = self._weights_options
-        rate = warm_restarts(
-            self.done,
-            options["learning_rate"],
-            options["lowest"],
-            self.restart_epochs,
-            self.restart_factor,
-        )
-        self.weights.optimizer.param_groups[0]["lr"] = rate
-        total, rewards, entropies = 0.0, [], []
-        batches = len(self.weight_data)
-        steps = batches + self.controller_steps
-        self.supernet.train()
-        with self.randomness.drawing():
-            for step, (inputs, targets) in enumerate(self.weight_data.epoch()):
-                total += self.weight_step(inputs, targets)
-                self.stepped(step + 1, steps)
-            for step in range(self.controller_steps):
-                emissions = [self._emission(self.randomness.gates) for _ in range(self.controller_samples)]
-                found = [self.reward(e.architecture, *self.controller_data.next()) for e in emissions]
-                self.reinforce.step(emissions, found)
-                rewards += found
-                entropies += [emission.entropy.item() for emission in emissions]
-                self.stepped(batches + step + 1, steps)
-        self.done += 1
-        metrics = {
-            "train_loss": finite(total / batches, self.done),
-            "reward": sum(rewards) / len(rewards),
-            "controller_entropy": sum(entropies) / len(entropies),
-            "learning_rate": rate,
-        }
-        return Measurement(metrics, seconds=time.perf_counter() - begin)
+    def learning_rate(self, trainer: Trainer) -> float:
+        """See `warm_restarts`."""
+        highest, lowest = self.recipe.learning_rate, self.lowest_learning_rate
+        return warm_restarts(trainer.epoch, highest, lowest, self.restart_epochs, self.restart_factor)
 
-    def weight_step(self, inputs: Tensor, targets: Tensor) -> float:
-        """One step of the weights of one architecture; the controller stands still.
+    def length(self, trainer: Trainer) -> int:
+        """The batches of the weights, then the steps of the controller."""
+        return super().length(trainer) + self.controller_steps
 
-        Args:
-            inputs: Shape (N, ...).
-            targets: As the task has them.
+    def take(self, trainer: Trainer) -> bool:
+        """One step of the weights of one architecture; after the last of the epoch, one of the controller."""
+        batches = trainer.pull("weights")
+        if batches is not None:
+            with torch.no_grad():
+                self.supernet.set_gates(self._sample(self.generator).architecture)
+            self.weight_step(trainer, batches)
+        elif trainer.steps < self.length(trainer):
+            self.controller_step(trainer)
+        else:
+            return False
+        return True
 
-        Returns:
-            The loss before the step.
-        """
-        with torch.no_grad():
-            emission = self._emission(self.randomness.gates)
-        self.supernet.set_gates(emission.architecture)
-        loss = self.task.loss(self.supernet(inputs), (inputs, targets))
-        self.weights.step(loss)
-        return loss.item()
+    def controller_step(self, trainer: Trainer) -> None:
+        """One step of the controller; notes "reward" and "controller_entropy"."""
+        samples = [self._sample(self.generator) for _ in range(self.controller_samples)]
+        rewards = [self.reward(trainer, sample.architecture) for sample in samples]
+        self.reinforce.step(samples, rewards)
+        for sample, reward in zip(samples, rewards, strict=True):
+            trainer.note("reward", reward)
+            trainer.note("controller_entropy", sample.entropy)
 
     @torch.no_grad()
-    def reward(self, architecture: Architecture, inputs: Tensor, targets: Tensor) -> float:
-        """How good an architecture is on a batch, with the shared weights and the norms of the batch.
+    def reward(self, trainer: Trainer, architecture: Architecture) -> float:
+        """How good an architecture is on the controller's next batch, with the shared weights and that batch's norms.
 
         Raises:
             SearchError: When it is not finite.
         """
         self.supernet.set_gates(architecture)
-        metrics = self.task.measure(self.supernet(inputs), (inputs, targets))
-        metric = self.task.metric
-        if DIRECTIONS.get(metric) is Direction.MAXIMIZE:
-            found = metrics[metric]
-        elif metric == "perplexity":
-            found = _PERPLEXITY_REWARD / metrics[metric]
-        else:
-            found = -metrics["loss"]
+        task, batches = trainer.task, trainer.pull("controller")
+        assert batches is not None  # only the driver's epoch ends
+        found = 0.0
+        for batch in batches:
+            metrics = task.measure(task.forward(trainer.module, batch), batch)
+            if DIRECTIONS.get(task.metric) is Direction.MAXIMIZE:
+                one = metrics[task.metric]
+            elif task.metric == "perplexity":
+                one = _PERPLEXITY_REWARD / metrics[task.metric]
+            else:
+                one = -metrics["loss"]
+            found += one / len(batches)
         if not math.isfinite(found):
             raise SearchError(
-                f"the reward became {found} in epoch {self.done + 1}; use a smaller learning_rate (--option "
+                f"the reward became {found} in epoch {trainer.epoch + 1}; use a smaller learning_rate (--option "
                 "learning_rate=0.01)"
             )
         return found
@@ -214,7 +180,7 @@ class Enas(OneShot):
         while len(given) < self.supernet.space.size_bound:
             for _ in range(_TRIES):
                 with torch.no_grad():
-                    architecture = self._emission(generator).architecture
+                    architecture = self._sample(generator).architecture
                 if (canonical := self.supernet.space.canonical(architecture)) not in given:
                     given.add(canonical)
                     yield architecture
@@ -225,11 +191,7 @@ class Enas(OneShot):
     def derive(self, k: int) -> list[Architecture]:
         """The best by shared weights of ten times so many that the controller draws (section 2.3: 10 to 1)."""
         drawn = itertools.islice(self.proposals(), self.scored * k)
-        scored = [
-            (shared_cost(self.supernet, architecture, self.task), number, architecture)
-            for number, architecture in enumerate(drawn)
-        ]
-        return [architecture for _, _, architecture in sorted(scored, key=lambda entry: entry[:2])[:k]]
+        return ranked_by_shared_weights(self.supernet, drawn, self.task)[:k]
 
     def probabilities(self) -> dict[str, dict[str, float]]:
         """The mean of the controller's probabilities over the ones of 32 architectures where a decision is active."""
@@ -247,26 +209,15 @@ class Enas(OneShot):
         }
 
     def state_dict(self) -> dict[str, Any]:
-        """Weights, controller, both optimisers, both streams and the random state."""
-        return {"done": self.done, **saved(self._parts())}
+        """The controller, its optimizer and baseline, and where its random numbers are."""
+        return {**super().state_dict(), "reinforce": self.reinforce.state_dict()}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from a state, after `setup`."""
-        self.done = state["done"]
-        restore(self._parts(), state)
+    def load_state_dict(self, state: Mapping[str, Any], network: nn.Module) -> None:
+        """Go on from there."""
+        super().load_state_dict(state, network)
+        self.reinforce.load_state_dict(state["reinforce"])
 
-    def _parts(self) -> dict[str, Stateful]:
-        """What has a state of its own."""
-        return {
-            "supernet": self.supernet,
-            "reinforce": self.reinforce,
-            "weights": self.weights,
-            "weight_data": self.weight_data,
-            "controller_data": self.controller_data,
-            "randomness": self.randomness,
-        }
-
-    def _emission(self, generator: torch.Generator) -> ControllerSample:
+    def _sample(self, generator: torch.Generator) -> ControllerSample:
         """An architecture that the space's constraints allow.
 
         Raises:
@@ -274,9 +225,9 @@ class Enas(OneShot):
         """
         space = self.supernet.space
         for _ in range(_TRIES):
-            emission = self.controller.sample(generator)
-            if not space.constraints or space.contains(emission.architecture):
-                return emission
+            sample = self.controller.sample(generator)
+            if not space.constraints or space.contains(sample.architecture):
+                return sample
         raise SearchError(
             f"the space's constraints refused {_TRIES:,} architectures of the controller in a row; loosen them, or "
             "state them as decisions"
@@ -285,7 +236,7 @@ class Enas(OneShot):
     def _generator(self) -> torch.Generator:
         """One that draws what the method's own would, without moving it."""
         generator = torch.Generator()
-        generator.set_state(self.randomness.gates.get_state())
+        generator.set_state(self.generator.get_state())
         return generator
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, final
 
+import torch
 from torch import nn
 
 from archwright.errors import UsageError
@@ -13,7 +14,6 @@ from archwright.supernets.methods.bilevel import Bilevel
 from archwright.supernets.methods.derivation import Preferences
 from archwright.supernets.methods.gumbel import gumbel_one_hot, gumbel_subset
 from archwright.supernets.methods.policy import Policy
-from archwright.supernets.methods.randomness import Randomness
 from archwright.supernets.methods.relaxation import Relaxation
 from archwright.supernets.supernet import Supernet
 
@@ -59,10 +59,10 @@ class GumbelOneHot(Policy):
         self.epochs = epochs
         self.highest, self.lowest = highest_temperature, lowest_temperature
 
-    def setup(self, supernet: Supernet, randomness: Randomness) -> None:
+    def setup(self, supernet: Supernet, generator: torch.Generator) -> None:
         """Make alpha."""
-        self.relaxation = Relaxation(supernet, randomness)
-        self.generator = randomness.gates
+        self.relaxation = Relaxation(supernet, generator)
+        self.generator = generator
 
     def parameters(self) -> list[nn.Parameter]:
         """Alpha."""

@@ -3,55 +3,170 @@
 from __future__ import annotations
 
 import itertools
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+import math
+import time
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
+import numpy as np
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from archwright.errors import SearchError, UsageError
+from archwright.learning import Recipe, Seeds, Step, Trainer
+from archwright.learning.devices import make_fabric
 from archwright.spaces import Architecture
+from archwright.supernets.accelerators import accelerate
 from archwright.supernets.supernet import Supernet
 from archwright.tasks import Task
 from archwright.trials import Measurement
 
-__all__ = ["OneShot"]
+__all__ = ["OneShot", "finite", "method_seeds", "train_epoch"]
 
 
-class OneShot(ABC):
-    """Trains the shared weights epoch by epoch and derives architectures from them.
+class OneShot(Step):
+    """The step that trains the shared weights, its schedule, and the architectures that it derives from them.
 
-    The same arguments give the same numbers on the same CPU with one thread, whatever ran before in the process; a
-    state that was saved and loaded continues exactly.
+    `trainer` makes the loop that runs it. The same arguments give the same numbers on the same CPU with one thread,
+    whatever ran before in the process; a state that was saved and loaded goes on exactly, in mid-epoch too.
+
+    Args:
+        epochs: Epochs of the search.
+        batch_size: Examples in a batch, of every part of the data.
+        learning_rate: Learning rate of the weights in the first epoch; falls along half a cosine, epoch by epoch.
+        lowest_learning_rate: What it falls to.
+        momentum: Momentum of the SGD that trains the weights.
+        weight_decay: L2 penalty of the weights.
+        gradient_clip: Largest 2-norm of the weights' gradient.
+        augmentation: What is done to each input at random, as in `Recipe`.
+        accumulation: In how many micro-batches the examples of a step go through the supernet.
+        precision: Of the arithmetic, such as "bf16-mixed".
+        accelerators: Names in `ACCELERATORS`; None takes what is installed and has something to do.
+        seed: Of everything random.
 
     Attributes:
         mixes: Whether its gates are mixtures, so that options of a decision must give one shape.
         scored: How many of its proposals are scored by shared weights for each that is trained from scratch: 1 where
             their order is the method's own judgement.
-        epochs: How many epochs it has in all.
-        done: How many of them are done.
-        supernet: What it trains; a method with stages may replace it.
-        on_step: Called within an epoch with the steps done and the steps in all, for a display.
+        supernet: What it trains; a method with stages may exchange it.
+        task: What the supernet learns.
+        generator: Draws gates.
+
+    Raises:
+        UsageError: When an option is out of range.
     """
 
     mixes: ClassVar[bool]
     scored: ClassVar[int] = 1
-    epochs: int
-    done: int
+    refuses = frozenset({"ranks"})
     supernet: Supernet
-    on_step: Callable[[int, int], None] | None = None
+    task: Task
 
-    @abstractmethod
-    def setup(self, supernet: Supernet, task: Task) -> None:
-        """Take a new supernet, on its device, and the data. Called once, before everything else."""
+    def __init__(
+        self,
+        *,
+        epochs: int = 50,
+        batch_size: int = 64,
+        learning_rate: float = 0.025,
+        lowest_learning_rate: float = 0.001,
+        momentum: float = 0.9,
+        weight_decay: float = 3e-4,
+        gradient_clip: float = 5.0,
+        augmentation: str = "none",
+        accumulation: int = 1,
+        precision: str = "32-true",
+        accelerators: Sequence[str] | None = None,
+        seed: int = 0,
+    ) -> None:
+        if epochs < 1 or batch_size < 2:
+            raise UsageError(
+                f"expected epochs >= 1 and batch_size >= 2, got epochs={epochs}, batch_size={batch_size}"
+            )
+        if not (
+            learning_rate > 0
+            and lowest_learning_rate >= 0
+            and 0 <= momentum < 1
+            and weight_decay >= 0
+            and gradient_clip > 0
+        ):
+            raise UsageError(
+                "expected learning_rate > 0, lowest_learning_rate >= 0, 0 <= momentum < 1, weight_decay >= 0 and "
+                f"gradient_clip > 0, got learning_rate={learning_rate}, lowest_learning_rate={lowest_learning_rate}, "
+                f"momentum={momentum}, weight_decay={weight_decay}, gradient_clip={gradient_clip}"
+            )
+        self.lowest_learning_rate = lowest_learning_rate
+        self.precision = precision
+        self.accelerators = None if accelerators is None else tuple(accelerators)
+        self.seed = seed
+        self.recipe = Recipe(
+            epochs=epochs,
+            batch_size=batch_size,
+            optimizer="sgd",
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            decay_all=True,
+            momentum=momentum,
+            schedule="constant",
+            gradient_clip=gradient_clip,
+            augmentation=augmentation,
+            accumulation=accumulation,
+            seed=seed,
+        )
 
-    @abstractmethod
-    def epoch(self) -> Measurement:
-        """Train for one epoch.
+    @property
+    def epochs(self) -> int:
+        """Epochs of the search."""
+        return self.recipe.epochs
 
-        Returns:
-            "train_loss" of the shared weights, and what the method watches.
+    def trainer(self, supernet: Supernet, task: Task, *, accelerator: str = "auto") -> Trainer:
+        """The loop that trains a supernet by this method.
+
+        Args:
+            supernet: A new one; moved to the device and changed in place.
+            task: What to learn.
+            accelerator: "auto" (a GPU where there is one), "cpu", "cuda" or "mps".
 
         Raises:
-            SearchError: When a loss is not finite.
+            UsageError: When the method or the task cannot bear what the options ask.
         """
+        self.task = task
+        words = method_seeds(self.seed)
+        return Trainer(
+            task,
+            supernet,
+            self.recipe,
+            self,
+            seeds=Seeds(network=words[3], order=words[2], augmentation=words[4], fraction=words[5]),
+            fabric=make_fabric(accelerator, 1, self.precision),
+        )
+
+    def optimizers(self, network: nn.Module, recipe: Recipe) -> dict[str, Optimizer]:
+        """SGD on the shared weights. What took no part in a step is moved by neither momentum nor decay."""
+        assert isinstance(network, Supernet)
+        self.supernet = network
+        self.generator = torch.Generator().manual_seed(method_seeds(self.seed)[0])
+        accelerate(network, self.accelerators, mixes=self.mixes)
+        self.weights = [parameter for parameter in network.parameters() if parameter.requires_grad]
+        made = torch.optim.SGD(
+            self.weights,
+            lr=recipe.learning_rate,
+            momentum=recipe.momentum,
+            weight_decay=recipe.weight_decay,
+            foreach=True,
+        )
+        return {"weights": made}
+
+    def learning_rate(self, trainer: Trainer) -> float:
+        """Half a cosine over the epochs since the network was made."""
+        done, epochs, highest = trainer.epoch - trainer.origin, self.epochs, self.recipe.learning_rate
+        lowest = self.lowest_learning_rate
+        return lowest + (highest - lowest) * (1 + math.cos(math.pi * done / epochs)) / 2
+
+    def end(self, trainer: Trainer) -> None:
+        """Note the learning rate of the epoch."""
+        trainer.note("learning_rate", self.learning_rate(trainer))
 
     @abstractmethod
     def proposals(self) -> Iterator[Architecture]:
@@ -67,14 +182,6 @@ class OneShot(ABC):
         For a subset: the weight of each item. Empty for a method that learns no preference.
         """
 
-    @abstractmethod
-    def state_dict(self) -> dict[str, Any]:
-        """Everything that the next epoch depends on besides the constructor's arguments and the data."""
-
-    @abstractmethod
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from a state, after `setup`."""
-
     def derive(self, k: int) -> list[Architecture]:
         """The k architectures it thinks best, the best first."""
         return list(itertools.islice(self.proposals(), k))
@@ -83,7 +190,59 @@ class OneShot(ABC):
         """Why no further epoch should be trained, in words; None to go on."""
         return None
 
-    def stepped(self, step: int, steps: int) -> None:
-        """Tell who watches that a step of the epoch is done."""
-        if self.on_step is not None:
-            self.on_step(step, steps)
+    def state_dict(self) -> dict[str, Any]:
+        """Where the generator of the gates is."""
+        return {"generator": self.generator.get_state()}
+
+    def load_state_dict(self, state: Mapping[str, Any], network: nn.Module) -> None:
+        """Go on from there."""
+        self.generator.set_state(state["generator"])
+
+    def weight_step(self, trainer: Trainer, batches: Sequence[Any]) -> None:
+        """One step of the weights under the present gates; notes "train_loss"."""
+        loss = trainer.accumulate(batches)
+        trainer.update("weights")
+        trainer.note("train_loss", loss)
+
+
+def method_seeds(seed: int) -> list[int]:
+    """Seeds of gates, sampling, the order of the data, the layers' draws, augmentation and fraction, from one."""
+    return [int(word) for word in np.random.SeedSequence(seed).generate_state(6)]
+
+
+def train_epoch(trainer: Trainer, on_step: Callable[[int, int], None] | None = None) -> Measurement:
+    """Train a supernet to the end of the present epoch, or for the next one.
+
+    Args:
+        trainer: Of `OneShot.trainer`.
+        on_step: Called with the steps done in the epoch and the steps in all.
+
+    Returns:
+        "train_loss" of the shared weights, and what the method watches.
+
+    Raises:
+        SearchError: When a loss is not finite.
+    """
+    begin = time.perf_counter()
+    metrics: Mapping[str, float] = {}
+    with trainer.randomness.drawing():
+        for event in trainer.run(trainer.epoch + 1):
+            if event.kind == "step" and on_step is not None:
+                on_step(event.step, event.steps)
+            metrics = event.metrics
+    return Measurement(finite(metrics, trainer.epoch), seconds=time.perf_counter() - begin)
+
+
+def finite(metrics: Mapping[str, float], epoch: int) -> dict[str, float]:
+    """The metrics of an epoch.
+
+    Raises:
+        SearchError: When a loss is not finite.
+    """
+    for name, value in metrics.items():
+        if name.endswith("loss") and not math.isfinite(value):
+            raise SearchError(
+                f"the loss of the supernet became {value} in epoch {epoch}; use a smaller learning_rate (--option "
+                "learning_rate=0.01)"
+            )
+    return dict(metrics)

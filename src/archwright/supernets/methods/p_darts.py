@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,17 +10,18 @@ from typing import Any, final
 import numpy as np
 import torch
 from torch import nn
+from torch.optim import Optimizer
 
 from archwright.errors import ArchwrightWarning, SpaceError, UsageError
+from archwright.learning import Recipe, Trainer
 from archwright.spaces import Architecture, Decision
-from archwright.supernets.methods.bilevel import Bilevel
+from archwright.supernets.methods.bilevel import Bilevel, mixture_search
 from archwright.supernets.methods.darts import Softmax
 from archwright.supernets.methods.derivation import SKIP_OPERATIONS
 from archwright.supernets.methods.one_shot import OneShot
 from archwright.supernets.mixed import MixedSwitch, Mixer
 from archwright.supernets.supernet import Supernet
 from archwright.tasks import Task
-from archwright.trials import Measurement
 
 __all__ = ["PDarts", "SkipDropout", "skip_dropout"]
 
@@ -48,11 +48,10 @@ class PDarts(OneShot):
         skip_dropout: Of each stage: the probability with which the dropout of skip connections begins.
         frozen_epochs: Epochs at the beginning of each stage in which alpha stands still; None means two fifths.
         batch_size: Examples in a batch.
-        learning_rate: Of the weights in the first epoch of a stage; falls to 0 along a cosine.
-        architecture_learning_rate: Of alpha's Adam.
+        lowest_learning_rate: What the learning rate falls to in each stage, along a cosine.
+        architecture_learning_rate: Learning rate of alpha's Adam.
         skip_limit: Most skip connections in a derived normal cell; None is no limit.
-        seed: Of everything random.
-        options: The other options of `Bilevel`.
+        options: Of `mixture_search`.
 
     Attributes:
         stage: Number of the present stage, from 0.
@@ -63,6 +62,7 @@ class PDarts(OneShot):
     """
 
     mixes = True
+    driver = "weights"
 
     def __init__(
         self,
@@ -73,18 +73,11 @@ class PDarts(OneShot):
         skip_dropout: Sequence[float] = (0.1, 0.4, 0.7),
         frozen_epochs: int | None = None,
         batch_size: int = 96,
-        learning_rate: float = 0.025,
+        lowest_learning_rate: float = 0.0,
         architecture_learning_rate: float = 6e-4,
         skip_limit: int | None = 2,
-        seed: int = 0,
         **options: Any,
     ) -> None:
-        listed = {"cells": cells, "operations": operations, "skip_dropout": skip_dropout}
-        for name, given in listed.items():
-            if not isinstance(given, list | tuple) and not (name == "cells" and given is None):
-                raise UsageError(
-                    f"expected a list with a number a stage for {name}, such as [5, 3], got {given!r}"
-                )
         stages = len(operations) + 1
         lengths = {"skip_dropout": len(skip_dropout), "cells": stages if cells is None else len(cells)}
         for name, length in lengths.items():
@@ -100,45 +93,66 @@ class PDarts(OneShot):
             )
         if options.get("early_stop"):
             raise UsageError("P-DARTS stops no stage early: the next ones need it; leave early_stop out")
-        self.epochs, self.done, self.stage = epochs, 0, 0
-        self.operations, self.skip_dropout, self.seed = tuple(operations), tuple(skip_dropout), seed
-        self.cells = None if cells is None else tuple(cells)
-        ends = [epochs * stage // stages for stage in range(stages + 1)]
-        self.stage_epochs = tuple(end - begin for begin, end in itertools.pairwise(ends))
-        """Epochs of each stage."""
-        self._frozen_epochs = frozen_epochs
-        self._options = {
+        options = {
             "batch_size": batch_size,
-            "learning_rate": learning_rate,
-            "lowest_learning_rate": 0.0,
+            "lowest_learning_rate": lowest_learning_rate,
             "architecture_learning_rate": architecture_learning_rate,
             "skip_limit": skip_limit,
-            "seed": seed,
             **options,
         }
+        self._options, self._frozen_epochs = options, frozen_epochs
+        self.operations, self.skip_dropout = tuple(operations), tuple(skip_dropout)
+        self.cells = None if cells is None else tuple(cells)
+        self.ends = [epochs * stage // stages for stage in range(stages + 1)]
+        self.stage = 0
+        self._dropped = 0.0
         self.present = self._search()
+        first = self.present
+        super().__init__(seed=first.seed, precision=first.precision, accelerators=first.accelerators)
+        self.recipe = first.recipe.replace(epochs=epochs)
+        self.parts = self.present.parts
+        self.refuses = self.present.refuses
 
-    def setup(self, supernet: Supernet, task: Task) -> None:
-        """Take the space and the data, and make the first stage's supernet."""
-        self.task = task
+    def trainer(self, supernet: Supernet, task: Task, *, accelerator: str = "auto") -> Trainer:
+        """The loop; its first supernet is made from the space of the one that is given."""
         self._space, self._scale = supernet.space, supernet.scale
         self._example = task.example_arguments() if supernet.example is None else supernet.example
-        self._device = next(supernet.parameters()).device
-        self._enter(0, {})
+        return super().trainer(self._built({}), task, accelerator=accelerator)
 
-    def epoch(self) -> Measurement:
-        """One epoch of the present stage; where that is over, of the next."""
-        if self.present.done == self.present.epochs and self.stage + 1 < len(self.stage_epochs):
-            self._enter(self.stage + 1, strongest(self.present, self.operations[self.stage]))
-        within, present = self.present.done, self.present
-        probability = skip_dropout(
-            self.skip_dropout[self.stage], within, present.epochs, present.frozen_epochs
+    def optimizers(self, network: nn.Module, recipe: Recipe) -> dict[str, Optimizer]:
+        """Those of the present stage."""
+        made = self.present.optimizers(network, self.present.recipe)
+        self.supernet = self.present.supernet
+        return made
+
+    def begin(self, trainer: Trainer) -> None:
+        """Where a stage is over, begin the next: its supernet has new weights and alphas."""
+        if trainer.epoch == self.ends[self.stage + 1]:
+            allowed = strongest(self.present, self.operations[self.stage])
+            self.stage += 1
+            self.present = self._search()
+            trainer.exchange(self._built(allowed))
+        self._dropped = skip_dropout(
+            self.skip_dropout[self.stage],
+            trainer.epoch - trainer.origin,
+            self.present.epochs,
+            self.present.frozen_epochs,
         )
-        drop_skips(self.supernet, probability)
-        measured = present.epoch()
-        self.done += 1
-        metrics = {**measured.metrics, "stage": float(self.stage + 1), "skip_dropout": probability}
-        return Measurement(metrics, seconds=measured.seconds)
+        drop_skips(self.supernet, self._dropped)
+
+    def take(self, trainer: Trainer) -> bool:
+        """One step of the present stage."""
+        return self.present.take(trainer)
+
+    def learning_rate(self, trainer: Trainer) -> float:
+        """That of the present stage."""
+        return self.present.learning_rate(trainer)
+
+    def end(self, trainer: Trainer) -> None:
+        """What the present stage notes, the stage, and the dropout of skip connections."""
+        self.present.end(trainer)
+        trainer.note("stage", self.stage + 1)
+        trainer.note("skip_dropout", self._dropped)
 
     def proposals(self) -> Iterator[Architecture]:
         """Those of the present stage."""
@@ -148,53 +162,54 @@ class PDarts(OneShot):
         """Of the operations that are left."""
         return self.present.probabilities()
 
+    def rebuild(self, state: Mapping[str, Any], network: nn.Module) -> nn.Module:
+        """The supernet of the state's stage."""
+        if state["stage"] == self.stage == 0:
+            return network
+        self.stage = state["stage"]
+        self.present = self._search()
+        return self._built(state["allowed"])
+
     def state_dict(self) -> dict[str, Any]:
         """The stage, what it was built with, and the state of its search."""
         allowed = {address: list(labels) for address, labels in self.supernet.allowed.items()}
         return {
             "stage": self.stage,
             "allowed": allowed,
-            "done": self.done,
+            "dropped": self._dropped,
             "search": self.present.state_dict(),
         }
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Make the stage's supernet again and continue."""
-        self._enter(state["stage"], state["allowed"])
-        self.done = state["done"]
-        self.present.load_state_dict(state["search"])
-
-    def _enter(self, stage: int, allowed: Mapping[str, Sequence[Any]]) -> None:
-        """Begin a stage: its supernet, with new weights and alphas, that follow from the seed and the stage alone."""
-        self.stage = stage
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(np.random.SeedSequence([self.seed, stage]).generate_state(1)[0]))
-            self.supernet = self._built(allowed).to(self._device)
-        self.present = self._search()
-        self.present.setup(self.supernet, self.task)
-        self.present.on_step = self.stepped
+    def load_state_dict(self, state: Mapping[str, Any], network: nn.Module) -> None:
+        """Go on from there."""
+        self.present.load_state_dict(state["search"], network)
+        self._dropped = state["dropped"]
+        drop_skips(self.supernet, self._dropped)
 
     def _search(self) -> Bilevel:
         """That of the present stage."""
-        epochs = self.stage_epochs[self.stage]
+        epochs = self.ends[self.stage + 1] - self.ends[self.stage]
         frozen = round(_FROZEN * epochs) if self._frozen_epochs is None else self._frozen_epochs
-        return Bilevel(Softmax(), epochs=epochs, frozen_epochs=frozen, **self._options)
+        return mixture_search(Softmax(), epochs=epochs, frozen_epochs=frozen, **self._options)
 
     def _built(self, allowed: Mapping[str, Sequence[Any]]) -> Supernet:
+        """The present stage's supernet, with weights that follow from the seed and the stage alone."""
+        scale = None
         if self.cells is not None:
             scale = {**self._scale, "cells": self.cells[self.stage]}
             try:
                 self._space.scale(**scale)
             except SpaceError as error:
+                scale = None
                 if self.stage == 0:
                     warnings.warn(
                         f"P-DARTS: all stages have the depth of the space itself: {error}",
                         ArchwrightWarning,
                         stacklevel=4,
                     )
-            else:
-                return Supernet(self._space, self._example, allowed=allowed, scale=scale)
-        return Supernet(self._space, self._example, allowed=allowed)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(np.random.SeedSequence([self.seed, self.stage]).generate_state(1)[0]))
+            return Supernet(self._space, self._example, allowed=allowed, scale=scale)
 
 
 @final

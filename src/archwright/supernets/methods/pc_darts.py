@@ -11,10 +11,9 @@ from torch import nn
 from archwright.errors import UsageError
 from archwright.spaces.build import arguments_of
 from archwright.supernets.gates import Gate, Mixture
-from archwright.supernets.methods.bilevel import Bilevel
+from archwright.supernets.methods.bilevel import Bilevel, mixture_search
 from archwright.supernets.methods.derivation import Preferences, Refused
 from archwright.supernets.methods.policy import Policy
-from archwright.supernets.methods.randomness import Randomness
 from archwright.supernets.methods.relaxation import Relaxation
 from archwright.supernets.mixed import MixedSwitch
 from archwright.supernets.partial import PartialChannels
@@ -45,7 +44,7 @@ class PartialSoftmax(Policy):
     def __init__(self, channel_divisor: int = 4) -> None:
         self.partial = PartialChannels(channel_divisor)
 
-    def setup(self, supernet: Supernet, randomness: Randomness) -> None:
+    def setup(self, supernet: Supernet, generator: torch.Generator) -> None:
         """Make alpha and beta; the supernet computes its mixtures on a part of the channels from now on.
 
         Raises:
@@ -56,14 +55,14 @@ class PartialSoftmax(Policy):
             raise UsageError(
                 "partial channels need a choice between modules, and this space has none; use darts"
             )
-        self.relaxation = Relaxation(supernet, randomness)
+        self.relaxation = Relaxation(supernet, generator)
         device = next(supernet.parameters()).device
         self.betas: dict[str, nn.Parameter] = {}
         for address, items in supernet.edges.items():
             edges = len(supernet.space.decisions[address].relaxed().labels)
             # A node that reads all its states has nothing to decide, but edges to weigh.
             if len(items) == edges > 1:
-                drawn = torch.randn(edges, generator=randomness.gates)
+                drawn = torch.randn(edges, generator=generator)
                 self.betas[address] = nn.Parameter((_SCALE * drawn).to(device))
         self.partial.install(supernet)
         self._try(supernet)
@@ -157,9 +156,9 @@ def pc_darts(
         learning_rate: Learning rate of the weights in the first epoch; falls along a cosine.
         lowest_learning_rate: What it falls to.
         architecture_learning_rate: Learning rate of alpha's Adam.
-        options: Of `Bilevel`.
+        options: Of `mixture_search`.
     """
-    return Bilevel(
+    return mixture_search(
         PartialSoftmax(channel_divisor),
         epochs=epochs,
         frozen_epochs=round(_FROZEN * epochs) if frozen_epochs is None else frozen_epochs,

@@ -6,11 +6,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from archwright.supernets.gates import Gate
 from archwright.supernets.methods.derivation import Preferences, Refused
-from archwright.supernets.methods.randomness import Randomness
 from archwright.supernets.supernet import Supernet
 
 __all__ = ["Policy"]
@@ -26,8 +26,13 @@ class Policy(ABC):
     samples: bool = False
 
     @abstractmethod
-    def setup(self, supernet: Supernet, randomness: Randomness) -> None:
-        """Make the architecture parameters for a supernet, on its device."""
+    def setup(self, supernet: Supernet, generator: torch.Generator) -> None:
+        """Make the architecture parameters for a supernet, on its device.
+
+        Args:
+            supernet: A new one.
+            generator: Draws the first values, and gates; on the CPU. Its state is the caller's to keep.
+        """
 
     @abstractmethod
     def parameters(self) -> list[nn.Parameter]:

@@ -15,7 +15,6 @@ from archwright.supernets.methods.derivation import Preferences
 from archwright.supernets.methods.gumbel import bounded_items, gumbel_noise
 from archwright.supernets.methods.latency import METERS, CostTable, measure_costs
 from archwright.supernets.methods.policy import Policy
-from archwright.supernets.methods.randomness import Randomness
 from archwright.supernets.methods.relaxation import Relaxation
 from archwright.supernets.supernet import Supernet
 
@@ -86,14 +85,14 @@ class BinaryGates(Policy):
         self.reference = reference
         self.table: CostTable | None = None
 
-    def setup(self, supernet: Supernet, randomness: Randomness) -> None:
+    def setup(self, supernet: Supernet, generator: torch.Generator) -> None:
         """Make alpha, and measure the costs where they count.
 
         Raises:
             UsageError: When costs are wanted of a supernet that was made without an example.
         """
-        self.relaxation = Relaxation(supernet, randomness)
-        self.generator = randomness.gates
+        self.relaxation = Relaxation(supernet, generator)
+        self.generator = generator
         self._drawn: dict[str, tuple[int, ...]] = {}
         self._before: dict[str, Tensor] = {}
         if self.latency is None:

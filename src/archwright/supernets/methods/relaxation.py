@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from archwright.spaces import Decision
 from archwright.supernets.gates import Mixture
 from archwright.supernets.methods.derivation import ZERO_OPERATIONS, Preferences, Refused, ranked_subsets
-from archwright.supernets.methods.randomness import Randomness
 from archwright.supernets.supernet import Supernet
 
 __all__ = ["Relaxation"]
@@ -29,19 +28,19 @@ class Relaxation:
 
     Args:
         supernet: Its network's decisions that have more than one value are relaxed.
-        randomness: Draws the first values.
+        generator: Draws the first values; on the CPU.
 
     Attributes:
         alphas: Address to parameter, shape (values,) or (items,).
     """
 
-    def __init__(self, supernet: Supernet, randomness: Randomness) -> None:
+    def __init__(self, supernet: Supernet, generator: torch.Generator) -> None:
         self.supernet = supernet
         device = next((parameter.device for parameter in supernet.parameters()), torch.device("cpu"))
         self.alphas: dict[str, nn.Parameter] = {}
         for address, decision in supernet.decisions.items():
             if address not in self._edges():
-                drawn = torch.randn(len(decision.relaxed().labels), generator=randomness.gates)
+                drawn = torch.randn(len(decision.relaxed().labels), generator=generator)
                 self.alphas[address] = nn.Parameter((_SCALE * drawn).to(device))
 
     def labels(self, address: str) -> list[Any]:

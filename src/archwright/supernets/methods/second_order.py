@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from archwright.supernets.methods.weights import WeightOptimizer
-from archwright.supernets.untouched import kept, still
+from archwright.learning import Trainer
+from archwright.learning.gradients import frozen
 
 __all__ = ["unrolled_gradient"]
 
 _REACH = 0.01
 """The 2-norm of the step to either side by which the mixed derivative is approximated (section 2.3, footnote 2)."""
+_SMALLEST = 1e-30
 
 
 def unrolled_gradient(
-    weights: WeightOptimizer,
+    trainer: Trainer,
+    weights: Sequence[Tensor],
     alphas: Sequence[Tensor],
-    training_loss: Callable[[], Tensor],
-    validation_loss: Callable[[], Tensor],
+    training: Sequence[Any],
+    validation: Sequence[Any],
+    loss: Callable[[Any, Any], Tensor],
+    prepare: Callable[[], None],
 ) -> list[Tensor | None]:
     """The gradient of L_val(w'(alpha), alpha), where w' is one step of the weights away from w.
 
@@ -31,48 +36,61 @@ def unrolled_gradient(
 
     with w+- = w +- epsilon grad_w' L_val(w', alpha) and epsilon = 0.01 / |grad_w' L_val(w', alpha)|_2, the norm over
     all weights together (eq. 7 and 8). The step is that of the present learning rate, without clipping, as in the
-    paper. The weights are changed in place meanwhile, and are restored to the last bit.
+    paper. All losses are worked out with the same random numbers. The weights are changed in place meanwhile, and are
+    restored to the last bit.
 
     Args:
-        weights: The weights' optimiser: their learning rate, momentum and decay.
+        trainer: Its optimizer "weights" has the momentum.
+        weights: The shared weights.
         alphas: The architecture parameters.
-        training_loss: Works out L_train anew, at the present weights and alphas.
-        validation_loss: The same for L_val, and the penalties of alpha.
+        training: Micro-batches of L_train.
+        validation: Micro-batches of L_val.
+        loss: Of L_val, with the penalties of alpha.
+        prepare: Sets the gates anew, before each loss.
 
     Returns:
         A gradient for each of `alphas`, None where it takes no part.
     """
-    rate = weights.rate
-    gradients = torch.autograd.grad(training_loss(), weights.parameters, allow_unused=True)
-    moving = [(w, g) for w, g in zip(weights.parameters, gradients, strict=True) if g is not None]
+    seed = int(torch.randint(2**31, (1,)))
+    optimizer, rate = trainer.optimizers["weights"], trainer.step.learning_rate(trainer)
+    momentum, decay = optimizer.param_groups[0]["momentum"], optimizer.param_groups[0]["weight_decay"]
+
+    def gradients(
+        batches: Sequence[Any], parameters: Sequence[Tensor], **options: Any
+    ) -> list[Tensor | None]:
+        return trainer.gradients(batches, parameters, draws=seed, prepare=prepare, **options)[0]
+
+    found = gradients(training, weights)
+    moving = [(w, g) for w, g in zip(weights, found, strict=True) if g is not None]
     moved = [w for w, _ in moving]
-    with kept(moved) as before:
-        with torch.no_grad():
-            for w, gradient in moving:
-                step = gradient.add(w, alpha=weights.weight_decay)
-                if (gathered := weights.momentum_of(w)) is not None:
-                    step.add_(gathered, alpha=weights.momentum)
-                w.sub_(step, alpha=rate)
-        found = torch.autograd.grad(validation_loss(), [*alphas, *moved], allow_unused=True)
-        direct, directions = found[: len(alphas)], found[len(alphas) :]
-        norm = math.sqrt(sum(float(d.square().sum()) for d in directions if d is not None))
-        if norm == 0.0:
-            return list(direct)
-        reach = _REACH / norm
-        sides = []
-        with still(weights.parameters):
-            for sign in (1.0, -1.0):
-                with torch.no_grad():
-                    for w, start, direction in zip(moved, before, directions, strict=True):
-                        w.copy_(start)
-                        if direction is not None:
-                            w.add_(direction, alpha=sign * reach)
-                sides.append(torch.autograd.grad(training_loss(), alphas, allow_unused=True))
+    with torch.no_grad():
+        steps = []
+        for w, gradient in moving:
+            gathered = optimizer.state.get(w, {}).get("momentum_buffer")
+            step = gradient.add(w, alpha=decay)
+            steps.append(step if gathered is None else step.add_(gathered, alpha=momentum))
+    with trainer.moved(moved, steps, -rate):
+        found = gradients(validation, [*alphas, *moved], loss=loss)
+    direct, directions = found[: len(alphas)], found[len(alphas) :]
+    reach = _REACH / _norm(directions)
+    sides = []
+    with frozen(weights):
+        for sign in (1.0, -1.0):
+            with trainer.moved(moved, directions, sign * reach):
+                sides.append(gradients(training, alphas))
     total: list[Tensor | None] = []
     for own, ahead, behind in zip(direct, *sides, strict=True):
         if ahead is not None and behind is not None:
-            mixed = (ahead - behind).mul_(-rate / (2 * reach))
+            mixed = (ahead - behind) * (-rate / (2 * reach))
             total.append(mixed if own is None else own + mixed)
         else:
             total.append(own)
     return total
+
+
+def _norm(directions: Sequence[Tensor | None]) -> Tensor | float:
+    """The 2-norm of all together, above 0; no device but the CPU is waited for."""
+    squares = [direction.square().sum() for direction in directions if direction is not None]
+    if all(square.device.type == "cpu" for square in squares):
+        return max(math.sqrt(sum(square.item() for square in squares)), _SMALLEST)
+    return torch.stack(squares).sum().sqrt().clamp_min(_SMALLEST)
