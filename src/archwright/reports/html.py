@@ -51,7 +51,7 @@ _MOST_MESSAGES = 300
 _LONGEST_MESSAGE = 4_000
 
 
-def write_report(run: Run, path: Path | str, space: Space | None = None) -> Path:
+def write_report(run: Run, path: Path | str, space: Space | None = None, example: Any = None) -> Path:
     """Write the report of a run as one HTML page.
 
     The page opens from disk without network: scripts, styles and drawings are inside. It is written all at once, so
@@ -61,6 +61,8 @@ def write_report(run: Run, path: Path | str, space: Space | None = None) -> Path
         run: The run, in any state: running, stopped, failed or completed.
         path: The file to write; folders above it are made.
         space: The search space, for the drawing of the best architecture; without it the decisions are listed only.
+        example: What the network is called with, a batch of inputs or a pair (args, kwargs), to see what flows where;
+            None takes zeros of the recorded shape.
 
     Returns:
         The path.
@@ -77,11 +79,11 @@ def write_report(run: Run, path: Path | str, space: Space | None = None) -> Path
         path.write_text(render_report(run, space), encoding="utf-8")
         return path
     with replacing(path) as part:
-        part.write_text(render_report(run, space), encoding="utf-8")
+        part.write_text(render_report(run, space, example), encoding="utf-8")
     return path
 
 
-def render_report(run: Run, space: Space | None = None) -> str:
+def render_report(run: Run, space: Space | None = None, example: Any = None) -> str:
     """The report as text. See `write_report`."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
@@ -113,14 +115,14 @@ def render_report(run: Run, space: Space | None = None) -> str:
         data=_json_for_html({"figures": drawn, "dark": dark_of()}),
         figures=set(plots),
         notes={name: (figure.layout.meta or {}).get("note", "") for name, figure in plots.items()},
-        **_contents(run, space),
+        **_contents(run, space, example),
     )
 
 
-def _contents(run: Run, space: Space | None) -> dict[str, Any]:
+def _contents(run: Run, space: Space | None, example: Any) -> dict[str, Any]:
     """What the template shows besides the figures."""
     best = shown_trial(run)
-    drawing, drawing_note = _drawing(run, best, space)
+    drawing, drawing_note = _drawing(run, best, space, example)
     return {
         "headline": headline(run),
         "numbers": key_numbers(run),
@@ -153,7 +155,17 @@ def _contents(run: Run, space: Space | None) -> dict[str, Any]:
     }
 
 
-def _drawing(run: Run, best: Trial | None, space: Space | None) -> tuple[Markup | None, str]:
+def _zeros(run: Run) -> Any:
+    """Two inputs of the recorded shape, where there is one."""
+    import torch
+
+    shape = run.config.task.input_shape
+    if not shape:
+        return None
+    return torch.zeros(2, *shape, dtype=torch.int64 if run.config.task.input_type == "int64" else None)
+
+
+def _drawing(run: Run, best: Trial | None, space: Space | None, example: Any) -> tuple[Markup | None, str]:
     """The drawing of the best architecture, and what is to be said of it."""
     if best is None or space is None:
         return None, ""
@@ -164,6 +176,7 @@ def _drawing(run: Run, best: Trial | None, space: Space | None) -> tuple[Markup 
         drawn = draw_architecture(
             space,
             best.candidate.architecture,
+            example=_zeros(run) if example is None else example,
             input_text=" × ".join(map(str, shape)) if shape else "input",
             output_text=f"{outputs} {unit}" if outputs else "output",
         )

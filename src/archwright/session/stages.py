@@ -187,7 +187,8 @@ class Report(RunStage):
         """One page in the run's folder."""
         from archwright.reports import write_report
 
-        write_report(context.run(), context.folder / "report.html", space=context.space)
+        example = context.task.example_arguments()
+        write_report(context.run(), context.folder / "report.html", space=context.space, example=example)
 
 
 def _test(context: RunContext, space: Space, trial: Trial) -> dict[str, float]:

@@ -1,10 +1,14 @@
 """Networks to draw: a chain, a residual block, cells."""
 
 import pytest
+import torch
 from torch import nn
 
 import archwright.spaces as aw
 from archwright.spaces.zoo.blocks import Cell, CellNetwork, CellNode, Chain, ChainLayer
+
+IMAGES = torch.zeros(2, 1, 8, 8)
+COLOURS = torch.zeros(2, 3, 8, 8)
 
 
 class Residual(nn.Module):
@@ -13,6 +17,9 @@ class Residual(nn.Module):
     def __init__(self, body, shortcut):
         super().__init__()
         self.body, self.shortcut = body, shortcut
+
+    def forward(self, x):
+        return self.body(x) + self.shortcut(x)
 
 
 OPERATIONS = ("sep_conv_3x3", "skip_connect")
@@ -68,7 +75,7 @@ def residual_space(shortcut=nn.Identity):
     arguments = () if shortcut is nn.Identity else (width, width, 1)
     body = aw.layer(nn.Conv2d, width, width, 3, padding=1)
     block = aw.layer(Residual, body=body, shortcut=aw.layer(shortcut, *arguments))
-    return aw.Space(aw.layer(nn.Sequential, aw.layer(nn.Conv2d, 1, width, 3), block))
+    return aw.Space(aw.layer(nn.Sequential, aw.layer(nn.Conv2d, 1, width, 3, padding=1), block))
 
 
 @pytest.fixture(name="cells_space", scope="session")

@@ -1,19 +1,22 @@
-from collections import OrderedDict
-
+import torch
 from torch import nn
 
 import archwright.spaces as aw
-from archwright.reports.drawing.cells import cell_of, chain_of, flows, given, shortcut_of
+from archwright.reports.drawing.cells import cell_of
+from archwright.reports.drawing.flow import trace
+
+from .conftest import COLOURS, IMAGES
 
 
-def resolved(space):
-    return aw.resolve(space, space.sample(0))
+def cells_of(space, architecture, example):
+    root = aw.resolve(space, architecture)
+    flows = trace(root, example)
+    return [cell for call in aw.walk_calls(root) if (cell := cell_of(call, flows))]
 
 
-def test_a_cell_is_recognised_by_its_arguments(cells_space):
+def test_a_cell_is_recognised_by_its_data_flow(cells_space):
     architecture = cells_space.sample(0)
-    calls = list(aw.walk_calls(aw.resolve(cells_space, architecture)))
-    cells = [cell for call in calls if (cell := cell_of(call))]
+    cells = cells_of(cells_space, architecture, COLOURS)
     assert len(cells) == 8
     assert [cell.name for cell in cells] == [
         "normal",
@@ -42,55 +45,54 @@ def test_a_cell_is_recognised_by_its_arguments(cells_space):
 
 
 def test_cells_of_other_channels_are_alike_but_not_other_operations(cells_space):
-    calls = list(aw.walk_calls(aw.resolve(cells_space, cells_space.sample(0))))
-    cells = [cell for call in calls if (cell := cell_of(call))]
+    cells = cells_of(cells_space, cells_space.sample(0), COLOURS)
     assert cells[0].likeness == cells[7].likeness != cells[2].likeness
 
 
-def test_an_edge_from_a_later_state_makes_no_cell():
-    node = aw.layer(dict, edges={"2": aw.layer(nn.Identity)})
-    space = aw.Space(aw.layer(dict, prepare=[aw.layer(nn.Identity)], nodes=[node]))
-    assert cell_of(resolved(space)) is None
+class Mine(nn.Module):
+    """A graph as a user writes it: no names that mean anything, no part that prepares."""
+
+    def __init__(self, *parts):
+        super().__init__()
+        self.parts = nn.ModuleList(parts)
+
+    def forward(self, x):
+        seen = [x]
+        for part in self.parts:
+            seen.append(part(*seen))
+        return seen[-1]
 
 
-def test_an_operation_without_a_decided_label_is_told_by_its_call():
-    node = aw.layer(dict, edges={"0": aw.layer(nn.Conv2d, 8, 8, 3)})
-    space = aw.Space(aw.layer(dict, prepare=[aw.layer(nn.Identity)], nodes=[node]))
-    cell = cell_of(resolved(space))
-    assert (cell.name, cell.edges[0].text, cell.edges[0].decided) == ("", "Conv2d(8, 8, 3)", False)
+class Sum(nn.Module):
+    """Adds what its parts make of everything before."""
+
+    def __init__(self, *parts):
+        super().__init__()
+        self.parts = nn.ModuleList(parts)
+
+    def forward(self, *seen):
+        return sum(part(x) for part, x in zip(self.parts, seen, strict=True))
 
 
-def test_a_chain_tells_what_each_layer_reads(chain_space):
-    layers = chain_of(resolved(chain_space))
-    assert [skips for _, _, skips, _ in layers] == [(), (), (0,), (0, 1)]
-    assert [pool.name if pool else None for _, _, _, pool in layers] == [None, "MaxPool2d", None, None]
+def linear(name=None):
+    width = 4 if name is None else aw.categorical([4], name=name)
+    return aw.layer(nn.Linear, 4, width)
 
 
-def test_what_is_no_chain_is_none(residual_space, cells_space):
-    assert chain_of(resolved(residual_space())) is None
-    assert chain_of(resolved(cells_space)) is None
-    assert cell_of(resolved(residual_space())) is None
+def test_a_graph_of_a_users_own_classes_is_a_cell():
+    nodes = [aw.layer(Sum, *(linear() for _ in range(count))) for count in (1, 2, 3)]
+    space = aw.Space(aw.layer(Mine, *nodes))
+    (cell,) = cells_of(space, space.sample(0), torch.zeros(2, 4))
+    assert (len(cell.inputs), cell.nodes, cell.outputs) == (1, 3, (3,))
+    assert [(edge.start, edge.end) for edge in cell.edges] == [(0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3)]
+    assert {edge.text for edge in cell.edges} == {"Linear(4, 4)"}
+    assert not any(edge.decided for edge in cell.edges)
 
 
-def test_a_shortcut_goes_around_a_body(residual_space):
-    block = resolved(residual_space()).args[1]
-    body, shortcut = shortcut_of(block)
-    assert (body.name, shortcut.name) == ("Conv2d", "Identity")
-    assert shortcut_of(body) is None
-
-
-def test_only_a_known_order_flows(cells_space):
-    identity = aw.layer(nn.Identity)
-    assert flows(resolved(cells_space))
-    assert flows(resolved(aw.Space(aw.layer(nn.Sequential, identity))))
-    assert not flows(resolved(aw.Space(aw.layer(dict, left=identity, right=identity))))
-    assert not flows(resolved(aw.Space(aw.layer(dict, head=identity, stem=identity))))
-
-
-def test_arguments_are_named_by_the_signature():
-    call = resolved(aw.Space(aw.layer(nn.Conv2d, 1, 2, kernel_size=3)))
-    assert given(call) == {"in_channels": 1, "out_channels": 2, "kernel_size": 3}
-    assert given(resolved(aw.Space(aw.layer(OrderedDict, [1])))) == {"0": [1]}
+def test_chains_and_branches_of_one_state_are_no_cells(chain_space, residual_space):
+    assert cells_of(chain_space, chain_space.sample(0), IMAGES) == []
+    space = residual_space()
+    assert cells_of(space, space.sample(0), IMAGES) == []
 
 
 def test_a_cell_of_blocks_is_drawn_with_both_hands_and_its_output():
@@ -99,8 +101,7 @@ def test_a_cell_of_blocks_is_drawn_with_both_hands_and_its_output():
     space = nasnet_space((1, 8, 8), 3, repeats=1, channels=4, blocks=3, drop_path=0.1)
     for seed in range(4):
         architecture = space.sample(seed)
-        calls = list(aw.walk_calls(aw.resolve(space, architecture)))
-        cells = [cell for call in calls if (cell := cell_of(call))]
+        cells = [cell for cell in cells_of(space, architecture, IMAGES) if cell.nodes == 3]
         built = space.build(architecture).cells
         assert [cell.name for cell in cells] == ["normal", "reduction", "normal", "reduction", "normal"]
         for cell, made in zip(cells, built, strict=True):
@@ -109,9 +110,3 @@ def test_a_cell_of_blocks_is_drawn_with_both_hands_and_its_output():
             assert [edge.end for edge in cell.edges] == [2, 2, 3, 3, 4, 4]
             assert [edge.text for edge in cell.edges] == [architecture[f"{hand}_operation"] for hand in hands]
             assert cell.outputs == made.concatenate
-
-
-def test_an_output_of_no_state_makes_no_cell():
-    node = aw.layer(dict, edges={"0": aw.layer(nn.Identity)})
-    space = aw.Space(aw.layer(dict, prepare=[aw.layer(nn.Identity)], nodes=[node], concatenate=[2]))
-    assert cell_of(resolved(space)) is None

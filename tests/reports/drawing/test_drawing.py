@@ -6,11 +6,13 @@ from torch import nn
 import archwright.spaces as aw
 from archwright.reports import draw_architecture
 
+from .conftest import COLOURS, IMAGES
+
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def drawn(space, architecture=None, **options):
-    text = draw_architecture(space, architecture or space.sample(0), **options)
+def drawn(space, architecture=None, example=IMAGES, **options):
+    text = draw_architecture(space, architecture or space.sample(0), example=example, **options)
     root = ET.fromstring(text)
     words = [element.text for element in root.iter(f"{SVG}text")]
     return root, words, text
@@ -21,17 +23,27 @@ def test_the_drawing_says_what_the_network_is(residual_space):
     root, words, _ = drawn(
         space, space.architecture({"width": 8}), input_text="1 × 8 × 8", output_text="10 classes"
     )
-    assert {"Sequential", "Residual", "Conv2d", "1, 8, 3", "width = 8", "1 × 8 × 8", "10 classes"} <= set(
-        words
-    )
+    assert {
+        "Sequential",
+        "Residual",
+        "Conv2d",
+        "1, 8, 3, padding=1",
+        "width = 8",
+        "1 × 8 × 8",
+        "10 classes",
+    } <= set(words)
     assert root.get("role") == "img"
     assert root.find(f"{SVG}title").text == "Drawing of the architecture"
     assert "width = 8" in root.find(f"{SVG}desc").text
 
 
 def test_everything_is_inside_the_view(chain_space, residual_space, cells_space):
-    for space in (chain_space, residual_space(nn.Conv2d), cells_space):
-        root, _, _ = drawn(space)
+    for space, example in (
+        (chain_space, IMAGES),
+        (residual_space(nn.Conv2d), IMAGES),
+        (cells_space, COLOURS),
+    ):
+        root, _, _ = drawn(space, example=example)
         width, height = float(root.get("width")), float(root.get("height"))
 
         def visit(node, x=0.0, y=0.0, width=width, height=height):
@@ -51,7 +63,7 @@ def test_everything_is_inside_the_view(chain_space, residual_space, cells_space)
 
 
 def test_eight_cells_are_two_graphs(cells_space):
-    _, words, _ = drawn(cells_space)
+    _, words, _ = drawn(cells_space, example=COLOURS)
     assert words.count("cell k−2") == 2
     assert words.count("output") == 3
     assert "×2" in words

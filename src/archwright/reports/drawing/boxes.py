@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from archwright.reports.drawing.cells import Cell, cell_of, chain_of, flows, given, shortcut_of
+from archwright.reports.drawing.cells import Cell, cell_of
+from archwright.reports.drawing.flow import Flow
 from archwright.reports.wording import value_text
 from archwright.spaces import Call, walk_calls
 
-__all__ = ["Arc", "Box", "box_of"]
+__all__ = ["Arc", "Box", "Chain", "box_of", "chain_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,73 +89,130 @@ class Box:
         return (self.title, self.detail, self.label, decided, inner, self.arcs, self.count, self.tied)
 
 
-def box_of(call: Call) -> Box:
-    """The box of a call, with those of the calls in its arguments."""
-    return _Maker().box(call, "")
+def box_of(call: Call, flows: Mapping[int, Flow] | None = None) -> Box:
+    """The box of a call, with those of the calls in its arguments.
+
+    Args:
+        call: The call.
+        flows: What flows inside each call, see `trace`; without it only a Sequential is known to be in order.
+    """
+    return _Maker(flows or {}).box(call, "")
 
 
 class _Maker:
-    def __init__(self) -> None:
+    def __init__(self, flows: Mapping[int, Flow]) -> None:
+        self.flows = flows
         self.drawn: set[int] = set()
         self.told: set[str] = set()
 
-    def box(self, call: Call, label: str, besides: Mapping[str, Any] | None = None) -> Box:
+    def box(self, call: Call, label: str) -> Box:
         """A box. A decision is told at the first box where it enters, and not again."""
         tied = id(call) in self.drawn
         self.drawn.add(id(call))
-        decisions = {**(besides or {}), **call.decisions}
-        cell = cell_of(call)
+        decisions = dict(call.decisions)
+        cell = cell_of(call, self.flows)
         if cell is not None:
             for inner in walk_calls(call):
                 decisions.update(inner.decisions)
         decided = {address: value for address, value in decisions.items() if address not in self.told}
         self.told |= decided.keys()
-        children: list[Box] = []
-        arcs: list[Arc] = []
-        if cell is None and not tied:
-            children, arcs = self._inside(call)
-        chained = chain_of(call) is not None
+        inside = [] if cell is not None or tied else list(_inner_calls(call))
+        flow = self.flows.get(id(call))
+        chain = None if flow is None else chain_of(inside, flow)
+        if chain is not None:
+            inside = chain.calls
+        children = tuple(self.box(child, name) for name, child in inside)
+        arcs = chain.arcs if chain is not None else ()
+        if all(children[arc.end].cell for arc in arcs if arc.end < len(children)) and arcs[1:]:
+            arcs = ()  # each cell says which cells it reads
         return Box(
             title=call.name,
             detail=_plain_arguments(call),
             label=label,
             decided=decided,
             touched=bool(decisions),
-            children=tuple(children),
-            flows=flows(call) or chained or bool(arcs),
-            arcs=tuple(arcs),
+            children=children,
+            flows=chain is not None or (flow is None and _is_sequential(call)),
+            arcs=arcs,
             cell=cell,
             tied=tied,
             tooltip=f"{call}\nat {call.place}",
         )
 
-    def _inside(self, call: Call) -> tuple[list[Box], list[Arc]]:
-        if (layers := chain_of(call)) is not None:
-            return self._chain(layers)
-        if (parts := shortcut_of(call)) is not None:
-            body, shortcut = parts
-            label = "" if shortcut.name == "Identity" else str(shortcut)
-            return [self.box(body, "")], [Arc(-1, 1, label)]
-        return [self.box(child, name) for name, child in _inner_calls(call)], []
 
-    def _chain(
-        self, layers: list[tuple[Call, Call, tuple[int, ...], Call | None]]
-    ) -> tuple[list[Box], list[Arc]]:
-        children: list[Box] = []
-        arcs: list[Arc] = []
-        output_of: list[int] = []
-        for layer, operation, skips, pool in layers:
-            arcs += [Arc(output_of[skip], len(children)) for skip in skips if skip < len(output_of) - 1]
-            output_of.append(len(children))
-            children.append(self.box(operation, "", layer.decisions))
-            if pool is not None:
-                children.append(self.box(pool, "all outputs"))
-        return children, arcs
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Calls each of which reads the one before.
+
+    Args:
+        calls: In the order of the data, with the names of the arguments that they are given as.
+        arcs: What is read besides.
+    """
+
+    calls: list[tuple[str, Call]]
+    arcs: tuple[Arc, ...]
+
+
+def chain_of(inside: list[tuple[str, Call]], flow: Flow) -> Chain | None:
+    """The calls inside a call as a chain; None where their data flow has another form.
+
+    One that stands beside the others, as a shortcut does, is an arc that is labelled.
+
+    Args:
+        inside: The calls in the arguments.
+        flow: What flows inside.
+    """
+    names = {id(call): name for name, call in inside}
+    order = [call for call in flow.order if id(call) in names]
+    if not order:
+        return None
+    rest = [(name, call) for name, call in inside if id(call) not in {id(other) for other in order}]
+    arcs = _arcs(order, flow, None)
+    if arcs is not None:
+        return Chain([(names[id(call)], call) for call in order] + rest, arcs)
+    last_first = order[::-1]  # the shortcut is what a sum names last
+    for beside in sorted(last_first, key=lambda call: call.name != "Identity"):
+        left = [call for call in order if call is not beside]
+        if left and not rest and (arcs := _arcs(left, flow, beside)) is not None:
+            return Chain([(names[id(call)], call) for call in left], arcs)
+    return None
+
+
+def _arcs(order: list[Call], flow: Flow, beside: Call | None) -> tuple[Arc, ...] | None:
+    """What is read besides the one before, with one call taken as an arc; None where one reads not that one."""
+    place = {id(call): i for i, call in enumerate(order)}
+    arcs: list[Arc] = []
+    ends = [flow.reads[id(call)] for call in order] + [flow.gives]
+    for end, reads in enumerate(ends):
+        starts = {place.get(read, -1) for read in reads if beside is None or read != id(beside)}
+        if end - 1 not in starts:
+            return None
+        arcs += [Arc(start, end) for start in sorted(starts) if start != end - 1]
+        if beside is not None and id(beside) in reads:
+            sources = {place.get(read, -1) for read in flow.reads[id(beside)]}
+            text = "" if beside.name == "Identity" else str(beside)
+            arcs += [Arc(start, end, text) for start in sorted(sources)]
+    return tuple(arcs)
+
+
+def _is_sequential(call: Call) -> bool:
+    return any(base.__name__ == "Sequential" for base in getattr(call.fn, "__mro__", ()))
+
+
+def _given(call: Call) -> dict[str, Any]:
+    """A call's arguments by the names of the parameters; those without a name (`*args`) by their number."""
+    try:
+        parameters = inspect.signature(call.fn).parameters.values()
+    except (TypeError, ValueError):
+        parameters = ()  # type: ignore[assignment]
+    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    named = {names[i] if i < len(names) else str(i): value for i, value in enumerate(call.args)}
+    return {**named, **call.kwargs}
 
 
 def _inner_calls(call: Call) -> Iterator[tuple[str, Call]]:
     """The calls in the arguments, with the names of the arguments; a number is no name."""
-    for name, value in given(call).items():
+    for name, value in _given(call).items():
         yield from _calls_in(value, "" if name.isdigit() else name)
 
 

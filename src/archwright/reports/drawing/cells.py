@@ -1,40 +1,23 @@
-"""Parts of a network whose data flow is told by their arguments: cells, chains with skips, shortcuts.
+"""Cells: parts of a network in which several operations read several states, drawn as graphs.
 
-They are recognised by the form of the arguments, not by the class, so classes of a user's own are drawn alike:
-
-- a cell: `prepare=[call, ...]` (one an input) and `nodes=[call(edges={"0": call, ...}), ...]`, or `blocks` whose `left`
-  and `right` have such edges each, and perhaps `concatenate=[2, ...]`, the states that are its output;
-- a chain: calls that each have `operation=call`, perhaps `skips=(0, ...)`, the numbers of earlier ones that they read
-  besides the last, and `pool=call`;
-- a shortcut: `body=call, shortcut=call`;
-- calls in the order of the data: what a Sequential holds, and arguments named as in `IN_ORDER`.
+A cell is known by its data flow, whatever its class and its arguments are called. First come parts that prepare its
+inputs, then nodes. In a node every operation reads one state, that of an input or of an earlier node, and what they
+give is joined. Some node reads two different states; else it is no graph but a chain, or branches beside each other.
 """
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import Any
 
+from archwright.reports.drawing.flow import Flow, Source
 from archwright.reports.wording import value_text
 from archwright.spaces import Call, walk_calls
 
-__all__ = ["Cell", "Edge", "cell_of", "chain_of", "flows", "given", "shortcut_of"]
+__all__ = ["Cell", "Edge", "cell_of"]
 
-IN_ORDER = (
-    "stem",
-    "features",
-    "backbone",
-    "body",
-    "stages",
-    "blocks",
-    "cells",
-    "layers",
-    "neck",
-    "head",
-    "classifier",
-)
+Flows = Mapping[int, Flow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,97 +64,76 @@ class Cell:
         return (self.name, len(self.inputs), self.nodes, edges, self.outputs)
 
 
-def given(call: Call) -> dict[str, Any]:
-    """A call's arguments by the names of the parameters; those without a name (`*args`) by their number."""
-    named: dict[str, Any] = {}
-    names = _positional_names(call.fn)
-    for i, value in enumerate(call.args):
-        named[names[i] if i < len(names) else str(i)] = value
-    return {**named, **call.kwargs}
-
-
-def cell_of(call: Call) -> Cell | None:
-    """The cell that a call stands for, None where its arguments have another form."""
-    arguments = given(call)
-    prepare, nodes = arguments.get("prepare"), arguments.get("nodes", arguments.get("blocks"))
-    if not (_all_calls(prepare) and _all_calls(nodes)):
+def cell_of(call: Call, flows: Flows) -> Cell | None:
+    """The cell that a call stands for, None where its data flow has another form."""
+    flow = flows.get(id(call))
+    if flow is None:
         return None
-    edges = []
-    for k, node in enumerate(nodes):
-        reads = _reads(node)
-        if reads is None:
-            return None
-        for source, operation in reads:
-            start = int(source) if str(source).isdigit() else -1
-            if not 0 <= start < len(prepare) + k:
+    states: dict[Any, int] = {}
+    inputs: list[str] = []
+    nodes: list[Call] = []
+    edges: list[Edge] = []
+    for part in flow.order:
+        operations = _operations(part, flows)
+        reads = flow.reads[id(part)]
+        if operations is None:
+            if nodes and len(reads) == 1 and (read := next(iter(reads))) in states:
+                states[id(part)] = states[read]  # it brings a state to another size
+                continue
+            if nodes or not all(isinstance(read, Source) for read in reads):
                 return None
-            edges.append(
-                Edge(
-                    start,
-                    len(prepare) + k,
-                    _operation_text(operation),
-                    str(operation),
-                    bool(operation.decisions),
-                )
-            )
-    states = range(len(prepare) + len(nodes))
-    outputs = arguments.get("concatenate", states[len(prepare) :])
-    if not all(state in states for state in outputs):
+            states[id(part)] = len(inputs)
+            inputs.append(str(part))
+            continue
+        if not inputs:
+            outside = dict.fromkeys(read for read in reads if isinstance(read, Source))
+            states |= {read: number for number, read in enumerate(outside)}
+            inputs = ["nothing"] * len(outside)
+        number = len(inputs) + len(nodes)
+        for read, operation in operations:
+            if read not in states:
+                return None
+            edges.append(_edge(states[read], number, operation))
+        states[id(part)] = number
+        nodes.append(part)
+    if not any(len({edge.start for edge in edges if edge.end == node}) > 1 for node in states.values()):
         return None
-    addresses = [address for edge in nodes for inner in walk_calls(edge) for address in inner.decisions]
-    return Cell(_shared_name(addresses), tuple(map(str, prepare)), len(nodes), tuple(edges), tuple(outputs))
-
-
-def _reads(node: Call) -> list[tuple[Any, Call]] | None:
-    """What a node reads, as (state, operation): its `edges`, or those of its `left` and `right`; None without any."""
-    arguments = given(node)
-    hands = [arguments.get(side) for side in ("left", "right")]
-    holders = [given(hand) for hand in hands] if _all_calls(hands) else [arguments]
-    found: list[tuple[Any, Call]] = []
-    for holder in holders:
-        edges = holder.get("edges")
-        if not isinstance(edges, dict) or not _all_calls(list(edges.values())):
-            return None
-        found += edges.items()
-    return found
-
-
-def chain_of(call: Call) -> list[tuple[Call, Call, tuple[int, ...], Call | None]] | None:
-    """The layers of a chain as (layer, operation, earlier layers it reads besides the last, pooling).
-
-    None where the call is no chain.
-    """
-    layers = [value for argument in given(call).values() for value in _listed(argument)]
-    if not layers or not _all_calls(layers):
+    if not all(given in states for given in flow.gives):
         return None
-    found = []
-    for i, layer in enumerate(layers):
-        arguments = given(layer)
-        operation, skips, pool = arguments.get("operation"), arguments.get("skips", ()), arguments.get("pool")
-        numbers = isinstance(skips, tuple | list) and all(isinstance(s, int) and 0 <= s < i for s in skips)
-        if not isinstance(operation, Call) or not numbers or not (pool is None or isinstance(pool, Call)):
+    addresses = [address for node in nodes for inner in walk_calls(node) for address in inner.decisions]
+    outputs = tuple(sorted({states[given] for given in flow.gives}))
+    return Cell(_shared_name(addresses), tuple(inputs), len(nodes), tuple(edges), outputs)
+
+
+def _operations(node: Call, flows: Flows) -> list[tuple[Any, Call]] | None:
+    """What a node reads, as (state, operation), where each of its operations reads one state and all are joined."""
+    flow = flows.get(id(node))
+    if flow is None or not flow.order:
+        return None
+    found: dict[int, tuple[Any, Call]] = {}
+    for part in flow.order:
+        reads = flow.reads[id(part)]
+        (read,) = reads if len(reads) == 1 else (None,)
+        if isinstance(read, Source) and len(read.outside) == 1:
+            (state,) = read.outside
+            found[id(part)] = (state, _innermost(part, flows))
+        elif len(found) > 1 and reads == found.keys():
+            return list(found.values()) if flow.gives == {id(part)} else None  # it joins what the others gave
+        else:
             return None
-        found.append((layer, operation, tuple(skips), pool))
-    return found
+    return list(found.values()) if flow.gives == found.keys() else None
 
 
-def shortcut_of(call: Call) -> tuple[Call, Call] | None:
-    """Body and shortcut of a residual block; None where it is none."""
-    arguments = given(call)
-    body, shortcut = arguments.get("body"), arguments.get("shortcut")
-    return (body, shortcut) if isinstance(body, Call) and isinstance(shortcut, Call) else None
+def _innermost(part: Call, flows: Flows) -> Call:
+    """The operation itself, where a part holds nothing else."""
+    inside = flows.get(id(part))
+    if inside is None or len(inside.order) != 1 or any(isinstance(v, str) for v in part.decisions.values()):
+        return part
+    return _innermost(inside.order[0], flows)
 
 
-def flows(call: Call) -> bool:
-    """Whether the calls in its arguments are known to stand in the order of the data."""
-    if any(base.__name__ == "Sequential" for base in getattr(call.fn, "__mro__", ())):
-        return True
-    places = [
-        IN_ORDER.index(name) if name in IN_ORDER else -1
-        for name, value in given(call).items()
-        if next(walk_calls(value), None) is not None
-    ]
-    return len(places) > 1 and -1 not in places and places == sorted(places)
+def _edge(start: int, end: int, operation: Call) -> Edge:
+    return Edge(start, end, _operation_text(operation), str(operation), bool(operation.decisions))
 
 
 def _operation_text(operation: Call) -> str:
@@ -186,22 +148,3 @@ def _shared_name(addresses: list[str]) -> str:
     """The first part of the addresses, where all have the same and it is a word."""
     first = {address.split(".")[0] for address in addresses if "." in address}
     return first.pop() if len(first) == 1 and all("." in address for address in addresses) else ""
-
-
-def _all_calls(values: Any) -> TypeGuard[Sequence[Call]]:
-    return isinstance(values, list | tuple) and len(values) > 0 and all(isinstance(v, Call) for v in values)
-
-
-def _listed(value: Any) -> Iterator[Any]:
-    if isinstance(value, list | tuple):
-        yield from value
-    else:
-        yield value
-
-
-def _positional_names(fn: Any) -> list[str]:
-    try:
-        parameters = inspect.signature(fn).parameters.values()
-    except (TypeError, ValueError):
-        return []
-    return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from typing import Any
 
 from archwright.reports.drawing.boxes import Box, box_of
 from archwright.reports.drawing.cells import Cell
@@ -24,20 +25,23 @@ def draw_architecture(
     space: Space,
     architecture: Architecture,
     *,
+    example: Any = None,
     input_text: str = "input",
     output_text: str = "output",
     most: int = _MOST_BOXES,
 ) -> str:
     """Draw the network of an architecture.
 
-    Calls are boxes, nested as they stand in each other's arguments; arrows stand where the order of the
-    arguments is that of the data (a Sequential, a chain, arguments named stem, blocks, head). What decisions
-    selected is marked, with each decision told where it first enters. Runs of like parts are drawn once, with
-    their number; cells (`archwright.reports.drawing.cells`) are drawn once a kind, as graphs, below the network.
+    Calls are boxes, nested as they stand in each other's arguments; arrows show what flows where, as seen by running
+    the network once. What decisions selected is marked, with each decision told where it first enters. Runs of like
+    parts are drawn once, with their number; cells (`archwright.reports.drawing.cells`) are drawn once a kind, as
+    graphs, below the network.
 
     Args:
         space: The space of the architecture.
         architecture: What to draw.
+        example: A batch of inputs, shape (N, ...), or a pair (args, kwargs) of what the network is called with. Without
+            it the network is not run, and only what a Sequential holds is known to be in order.
         input_text: What goes in, such as "1 × 8 × 8".
         output_text: What comes out, such as "10 classes".
         most: How many boxes to draw at most, about; what is left out is counted in the drawing.
@@ -49,7 +53,12 @@ def draw_architecture(
     root = resolve(space, architecture)
     if not isinstance(root, Call):
         root = Call(type(root), [root], {}, "the root")
-    box = labelled_once(pruned(folded(box_of(root)), most))
+    flows = {}
+    if example is not None:
+        from archwright.reports.drawing.flow import trace  # loads torch
+
+        flows = trace(root, example)
+    box = labelled_once(pruned(folded(box_of(root, flows)), most))
     kinds = _kinds(box)
     network = _with_ends(
         place(box, {id(cell): name for cell, name in _named_cells(box, kinds)}), input_text, output_text
