@@ -33,7 +33,7 @@ class ZooSpace(Entry):
     symbols: bool | None = None
 
 
-def _at(target: str, ranks: tuple[int, ...], summary: str, symbols: bool | None = None) -> ZooSpace:
+def _at(target: str, ranks: tuple[int, ...], summary: str, symbols: bool = False) -> ZooSpace:
     return ZooSpace(f"archwright.spaces.zoo.{target}", summary, ranks, symbols)
 
 
