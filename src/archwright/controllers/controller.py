@@ -248,7 +248,7 @@ class Controller(nn.Module):
             chances[address] = p.detach()
             return self.values[address][position]
 
-        architecture = self.space.decided(decide)
+        architecture = self.space.complete(decide)
         nothing = torch.zeros(())
         return ControllerSample(
             architecture, sum(log_probabilities, nothing), sum(entropies, nothing), chances
@@ -325,7 +325,7 @@ class _Walk:
             position = self.positions[address] = controller._position(address, wanted[address])
             return controller.values[address][position]
 
-        self.architecture = controller.space.decided(decide)
+        self.architecture = controller.space.complete(decide)
 
 
 def _choosable(decision: Decision) -> list[Any]:

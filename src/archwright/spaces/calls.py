@@ -16,7 +16,7 @@ from archwright.spaces.nodes import Layer, Repeat, Switch, Tied, When
 from archwright.spaces.place import Place, arguments
 from archwright.spaces.values import decisions_of
 
-__all__ = ["Call", "Reader", "Resolvable", "calls_in", "resolve", "walk_calls"]
+__all__ = ["Call", "ExpressionReader", "Resolvable", "calls_in", "resolve", "walk_calls"]
 
 _LONGEST = 80
 """Characters of one plain argument in a call's text."""
@@ -31,7 +31,7 @@ class Call:
         args: Plain values, other calls, and lists, tuples and dicts of these.
         kwargs: The same by keyword.
         place: Where the layer stands, as a dotted path.
-        spot: Where it stands without names: the same in every architecture, and another for every other call.
+        structural_key: Where it stands without names: the same in every architecture, and another for every other call.
         decisions: Address to value of the decisions that led here or stand in the arguments.
     """
 
@@ -39,7 +39,7 @@ class Call:
     args: list[Any]
     kwargs: dict[str, Any]
     place: str
-    spot: tuple[Any, ...] = ()
+    structural_key: tuple[Any, ...] = ()
     decisions: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -90,10 +90,10 @@ class Resolvable(Protocol):
     """What the interpreters need of a space."""
 
     network: Any
-    reader: Reader
+    reader: ExpressionReader
 
-    def checked(self, values: Mapping[str, Any]) -> Architecture:
-        """The architecture with these values. See `Space.checked`."""
+    def validate(self, values: Mapping[str, Any]) -> Architecture:
+        """The architecture with these values. See `Space.validate`."""
 
 
 def resolve(
@@ -111,7 +111,7 @@ def resolve(
         SpaceError: When the architecture is none of the space (constraints aside).
         BuildError: When arithmetic fails, such as a division by zero, or the expression gives not one value.
     """
-    values = space.checked(architecture)
+    values = space.validate(architecture)
     expression = space.network if expression is None else expression
     found = _Resolver(space.reader, values).visit(expression, Place(prefix, prefix), _Trail({}, {}))
     if len(found) != 1:
@@ -119,7 +119,7 @@ def resolve(
     return found[0]
 
 
-class Reader:
+class ExpressionReader:
     """What the expressions of one space are worth and which decisions stand in them, worked out once a node.
 
     Args:
@@ -151,7 +151,7 @@ class _Trail:
 class _Resolver(Fold[_Trail, list[Any]]):
     """Gives the values that a node has for the place where it stands: one, none (when) or several (repeat)."""
 
-    def __init__(self, reader: Reader, architecture: Architecture) -> None:
+    def __init__(self, reader: ExpressionReader, architecture: Architecture) -> None:
         self.reader, self.architecture = reader, architecture
         self._tied: dict[int, list[Any]] = {}
 
@@ -203,7 +203,7 @@ class _Resolver(Fold[_Trail, list[Any]]):
     def call(self, node: Layer, place: Place, context: _Trail) -> list[Any]:
         """The call, with its arguments resolved."""
         place, trail = place.named(node.name), _Trail(context.led, {})
-        call = Call(node.fn, [], {}, str(place), place.spot)
+        call = Call(node.fn, [], {}, str(place), place.structural_key)
         for keyword, value, at in arguments(node, place):
             given = self.visit(value, at, trail)
             if keyword is None:

@@ -16,7 +16,7 @@ from archwright.errors import SpaceError
 from archwright.spaces.expression import Expression, caller
 from archwright.spaces.priors import Prior
 
-__all__ = ["UNSET", "Decision", "Relaxed", "told"]
+__all__ = ["UNSET", "Decision", "Relaxed", "error_prefix"]
 
 
 class _Unset(Enum):
@@ -27,7 +27,7 @@ UNSET: Any = _Unset.UNSET
 """Stands for "no default was given", where None may be one."""
 
 
-def told(kind: str, name: str | None) -> str:
+def error_prefix(kind: str, name: str | None) -> str:
     """How an error text about a node that is being written begins: the user's line, the kind and the name."""
     return f"{caller()}: {kind}{f' {name!r}' if name else ''}"
 
@@ -83,7 +83,7 @@ class Decision(Expression):
 
     def error(self, text: str) -> SpaceError:
         """An error about this decision while it is being written."""
-        return SpaceError(f"{told(type(self).__name__.lower(), self.name)}: {text}")
+        return SpaceError(f"{error_prefix(type(self).__name__.lower(), self.name)}: {text}")
 
     def expect(self, default: Any = UNSET, prior: Any = None) -> None:
         """Take over what the user expects of this decision, once it knows its values.

@@ -1,4 +1,4 @@
-"""A space told in numbers and words."""
+"""Descriptions of decisions, sizes and hashes."""
 
 from __future__ import annotations
 
@@ -33,6 +33,6 @@ def shown_size(size: float) -> str:
     return f"{size:,}" if size < 1e15 else f"about 1e{math.floor(math.log10(size))}"
 
 
-def short_hash(told: Any) -> str:
+def short_hash(value: Any) -> str:
     """16 hexadecimal digits that differ for another value of JSON's own types."""
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from archwright.errors import SpaceError
-from archwright.spaces.decision import UNSET, told
+from archwright.spaces.decision import UNSET, error_prefix
 from archwright.spaces.decisions import Categorical, Decision
 from archwright.spaces.expression import Expression, compile_value, holds_expression, is_numeric, whole
 from archwright.spaces.values import possible_values
@@ -42,7 +42,7 @@ class Layer(Expression):
         super().__init__(name)
         if isinstance(fn, Expression) or not callable(fn):
             raise SpaceError(
-                f"{told('layer', name)}: expected a class or function to call, got {fn!r}; to choose between "
+                f"{error_prefix('layer', name)}: expected a class or function to call, got {fn!r}; to choose between "
                 "classes use aw.choice({'a': aw.layer(A), 'b': aw.layer(B)})"
             )
         self.fn, self.args = fn, args
@@ -173,23 +173,23 @@ def switch(decision: Expression, options: Mapping[Any, Any], *, name: str | None
     """
     if not isinstance(decision, Expression):
         raise SpaceError(
-            f"{told('switch', name)}: expected a decision, got {decision!r}; make one with "
+            f"{error_prefix('switch', name)}: expected a decision, got {decision!r}; make one with "
             "aw.categorical([...])"
         )
     if not isinstance(options, Mapping):
         raise SpaceError(
-            f"{told('switch', name)}: expected a dict of value to option, got {options!r}; write {{value: "
+            f"{error_prefix('switch', name)}: expected a dict of value to option, got {options!r}; write {{value: "
             "option}}"
         )
-    own = {value: value for value in possible_values(decision, told("switch", name))}
+    own = {value: value for value in possible_values(decision, error_prefix("switch", name))}
     if missing := [value for value in own if value not in options]:
         raise SpaceError(
-            f"{told('switch', name)}: no option for the value{'s' * (len(missing) > 1)} "
+            f"{error_prefix('switch', name)}: no option for the value{'s' * (len(missing) > 1)} "
             f"{', '.join(map(repr, missing))} of {decision!r}; add {'them' if len(missing) > 1 else 'it'}"
         )
     if unknown := [value for value in options if value not in own]:
         raise SpaceError(
-            f"{told('switch', name)}: {', '.join(map(repr, unknown))} is never taken by {decision!r}; remove "
+            f"{error_prefix('switch', name)}: {', '.join(map(repr, unknown))} is never taken by {decision!r}; remove "
             "it, or add the label"
         )
     return Switch(decision, {own[value]: option for value, option in options.items()}, name)
@@ -208,13 +208,13 @@ def when(condition: Expression, body: Any, *, name: str | None = None) -> When:
     """
     if not isinstance(condition, Expression):
         raise SpaceError(
-            f"{told('when', name)}: expected a boolean decision or a comparison, got {condition!r} (`==` "
+            f"{error_prefix('when', name)}: expected a boolean decision or a comparison, got {condition!r} (`==` "
             "compares identity and gives a plain bool; write decision.equals(value))"
         )
-    odd = [v for v in possible_values(condition, told("when", name)) if not isinstance(v, bool)]
+    odd = [v for v in possible_values(condition, error_prefix("when", name)) if not isinstance(v, bool)]
     if odd:
         raise SpaceError(
-            f"{told('when', name)}: expected a condition that is true or false, but {condition!r} can be "
+            f"{error_prefix('when', name)}: expected a condition that is true or false, but {condition!r} can be "
             f"{odd[0]!r}; use aw.boolean(), a comparison, or .equals(value)"
         )
     return When(condition, body, name)
@@ -233,13 +233,15 @@ def repeat(body: Any, times: Any, *, name: str | None = None) -> Repeat:
     Raises:
         SpaceError: When times is or can be negative, no whole number, or has infinitely many values.
     """
-    values = possible_values(times, told("repeat", name)) if isinstance(times, Expression) else [times]
+    values = (
+        possible_values(times, error_prefix("repeat", name)) if isinstance(times, Expression) else [times]
+    )
     counts = []
     for value in values:
         count = whole(value)
         if count is None or count < 0:
             raise SpaceError(
-                f"{told('repeat', name)}: expected times to be a whole number >= 0, got {value!r}"
+                f"{error_prefix('repeat', name)}: expected times to be a whole number >= 0, got {value!r}"
                 + (f" from {times!r}; use aw.integer(low, high)" if isinstance(times, Expression) else "")
             )
         counts.append(count)
@@ -249,7 +251,7 @@ def repeat(body: Any, times: Any, *, name: str | None = None) -> Repeat:
     for i, made in enumerate(bodies):
         if is_function and made is None:
             raise SpaceError(
-                f"{told('repeat', name)}: the function {getattr(body, '__name__', repr(body))} returned None "
+                f"{error_prefix('repeat', name)}: the function {getattr(body, '__name__', repr(body))} returned None "
                 f"for position {i}; return an expression, such as aw.layer(...)"
             )
     return Repeat(bodies, times if isinstance(times, Expression) else most, fewest, name)
@@ -258,7 +260,9 @@ def repeat(body: Any, times: Any, *, name: str | None = None) -> Repeat:
 def tied(body: Expression, *, name: str | None = None) -> Tied:
     """Share weights: one object wherever this node stands (otherwise a layer is made anew at each place)."""
     if not isinstance(body, Expression):
-        raise SpaceError(f"{told('tied', name)}: expected an expression such as aw.layer(...), got {body!r}")
+        raise SpaceError(
+            f"{error_prefix('tied', name)}: expected an expression such as aw.layer(...), got {body!r}"
+        )
     return Tied(body, name)
 
 
@@ -280,13 +284,13 @@ def choice(
     """
     if not options or (len(options) == 1 and isinstance(options[0], Mapping) and not options[0]):
         raise SpaceError(
-            f"{told('choice', name)}: expected at least one option, got none; list what may be chosen"
+            f"{error_prefix('choice', name)}: expected at least one option, got none; list what may be chosen"
         )
     if len(options) == 1 and isinstance(options[0], Mapping):
         return _choice(options[0], options[0].values(), name, default, prior)
     if len(options) == 1 and isinstance(options[0], list | tuple | set | frozenset):
         raise SpaceError(
-            f"{told('choice', name)}: expected the options one by one, got {options[0]!r} as the only one; "
+            f"{error_prefix('choice', name)}: expected the options one by one, got {options[0]!r} as the only one; "
             "write aw.choice(*options), or aw.choice({'label': option, ...})"
         )
     if not any(holds_expression(option) or callable(option) for option in options):

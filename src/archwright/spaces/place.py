@@ -21,36 +21,36 @@ class Place:
         path: All segments down to here: argument names, positions, labels, names.
         scope: The segments that names are relative to: names, positions of repeats, labels of switches.
         own: The last segment where the parent gave it and a name may replace it; else empty.
-        spot: As `path` without any name, so that no two places have the same; a tied body begins its own.
+        structural_key: As `path` without any name, so that no two places have the same; a tied body begins its own.
     """
 
     path: tuple[str, ...] = ()
     scope: tuple[str, ...] = ()
     own: tuple[str, ...] = ()
-    spot: tuple[Any, ...] = ()
+    structural_key: tuple[Any, ...] = ()
 
     def argument(self, segment: str) -> Place:
         """The place of an argument, an item of a list or a value of a dict."""
-        return Place(self.path + self.own, self.scope, (segment,), (*self.spot, segment))
+        return Place(self.path + self.own, self.scope, (segment,), (*self.structural_key, segment))
 
     def part(self, position: Any) -> Place:
         """The place of a repeat's position or a switch's option: the segment cannot be renamed."""
         segments = (*self.own, str(position))
-        return Place((*self.path, *segments), (*self.scope, *segments), (), (*self.spot, position))
+        return Place((*self.path, *segments), (*self.scope, *segments), (), (*self.structural_key, position))
 
     def tied(self, node: Tied) -> Place:
-        """The place of a tied body: its spot is the same wherever it is met first."""
+        """The place of a tied body: its structural_key is the same wherever it is met first."""
         return Place(self.path, self.scope, self.own, (node,))
 
     def called(self, name: str | None) -> Place:
         """As `named`, but the name counts for the path alone, not for names inside."""
-        return self if name is None else Place((*self.path, name), self.scope, (), self.spot)
+        return self if name is None else Place((*self.path, name), self.scope, (), self.structural_key)
 
     def named(self, name: str | None) -> Place:
         """This place after the node that stands here gave its name."""
         if name is None:
             return self
-        return Place((*self.path, name), (*self.scope, name), (), self.spot)
+        return Place((*self.path, name), (*self.scope, name), (), self.structural_key)
 
     def __str__(self) -> str:
         return ".".join(self.path + self.own) or "the root"

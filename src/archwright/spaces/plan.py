@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from archwright.spaces.analysis import ConditionalTree, SpaceAnalysis
 from archwright.spaces.decision import Decision
 from archwright.spaces.expression import Arithmetic, Expression, children_of, compile_value, holds_expression
 from archwright.spaces.nodes import Switch
-from archwright.spaces.outline import Outline, Walk
 
 __all__ = ["Branch", "Plan", "Read", "compile_plan"]
 
@@ -49,12 +49,12 @@ class Plan:
             if plan is not None:
                 plan.complete(values, decide)
 
-    def everything(self) -> dict[str, Decision]:
+    def all_decisions(self) -> dict[str, Decision]:
         """Address to decision, all that can be active, in order."""
         found = dict(self.decisions)
         for branch in self.branches:
             for plan in branch.plans.values():
-                found |= plan.everything()
+                found |= plan.all_decisions()
         return found
 
     def hold(self, values: Mapping[str, Any]) -> Plan:
@@ -138,17 +138,17 @@ def _form(selector: Any, address: dict[int, str]) -> Any:
     return operation, repr(list(labels)), *(_form(child, address) for child in children_of(selector))
 
 
-def _link(outline: Outline, address: dict[int, str], known: frozenset[str]) -> Plan:
-    """The outline with addresses; a decision that is certainly decided before is dropped."""
-    plan = Plan({address[id(d)]: d for d in outline.decisions if address[id(d)] not in known})
+def _link(tree: ConditionalTree, address: dict[int, str], known: frozenset[str]) -> Plan:
+    """The tree with addresses; a decision that is certainly decided before is dropped."""
+    plan = Plan({address[id(d)]: d for d in tree.decisions if address[id(d)] not in known})
     known = known | plan.decisions.keys()
-    merged: dict[Any, tuple[Expression, dict[Any, Outline]]] = {}
-    for selector, outlines in outline.branches:
+    merged: dict[Any, tuple[Expression, dict[Any, ConditionalTree]]] = {}
+    for selector, trees in tree.branches:
         _, together = merged.setdefault(_form(selector, address), (selector, {}))
-        for key, inner in outlines.items():
-            together.setdefault(key, Outline()).extend(inner)
-    for selector, outlines in merged.values():
-        plans = {key: _link(inner, address, known) for key, inner in outlines.items()}
+        for key, inner in trees.items():
+            together.setdefault(key, ConditionalTree()).extend(inner)
+    for selector, trees in merged.values():
+        plans = {key: _link(inner, address, known) for key, inner in trees.items()}
         plans = {key: inner for key, inner in plans.items() if not inner.is_empty()}
         if plans:
             needs = tuple(dict.fromkeys(_reads(selector, address)))
@@ -157,7 +157,7 @@ def _link(outline: Outline, address: dict[int, str], known: frozenset[str]) -> P
 
 
 def compile_plan(roots: Mapping[str, Any]) -> tuple[Plan, dict[int, str], list[str]]:
-    """Walk a space's expressions.
+    """SpaceAnalysis a space's expressions.
 
     Args:
         roots: Prefix of the addresses ("" for the network) to expression.
@@ -168,6 +168,6 @@ def compile_plan(roots: Mapping[str, Any]) -> tuple[Plan, dict[int, str], list[s
     Raises:
         SpaceError: When a decision stands where it cannot, or two have one address.
     """
-    walk = Walk(roots)
-    addresses = walk.addresses()
-    return _link(walk.outline, addresses, frozenset()), addresses, walk.met
+    analysis = SpaceAnalysis(roots)
+    addresses = analysis.addresses()
+    return _link(analysis.tree, addresses, frozenset()), addresses, analysis.fingerprint

@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 
 from archwright.errors import SpaceError
 from archwright.spaces.architecture import Architecture
-from archwright.spaces.calls import Reader, resolve
-from archwright.spaces.codes import Codes
+from archwright.spaces.calls import ExpressionReader, resolve
+from archwright.spaces.constraints import SpaceConstraints
 from archwright.spaces.counting import count
-from archwright.spaces.decision import Decision, told
+from archwright.spaces.decision import Decision, error_prefix
 from archwright.spaces.description import described_decisions, printable_size, short_hash, shown_size
+from archwright.spaces.encoding import Encoding
+from archwright.spaces.enumerator import Enumerator
 from archwright.spaces.expression import Expression
 from archwright.spaces.graph import Graph, graph_of
-from archwright.spaces.odometer import Odometer
 from archwright.spaces.plan import compile_plan
-from archwright.spaces.rules import Rules
 from archwright.spaces.scale import rescale
 from archwright.spaces.variation import Variation
 
@@ -71,7 +71,7 @@ class Space(Variation):
     ) -> None:
         if not isinstance(network, Expression):
             raise SpaceError(
-                f"{told('Space', name)}: expected an expression for the network, such as aw.layer(...), got "
+                f"{error_prefix('Space', name)}: expected an expression for the network, such as aw.layer(...), got "
                 f"{network!r}"
             )
         self.network = network
@@ -86,17 +86,19 @@ class Space(Variation):
 
     def _compile(self) -> None:
         try:
-            plan, self._addresses, self._met = compile_plan({"": self.network, "training": self.training})
+            plan, self._addresses, self._fingerprint = compile_plan(
+                {"": self.network, "training": self.training}
+            )
         except RecursionError:
             raise SpaceError(
                 "the expression is nested too deeply to be walked; a list or dict that holds itself is, too"
             ) from None
         plan = plan.hold(self.held) if self.held else plan
-        self._prepare(plan, Rules(self.constraints, self.canonicalize))
-        self._codes = Codes(self.decisions)
-        self.columns = self._codes.columns
+        self._prepare(plan, SpaceConstraints(self.constraints, self.canonicalize))
+        self._encoding = Encoding(self.decisions)
+        self.columns = self._encoding.columns
         """The length of an encoding."""
-        self.reader = Reader(self._addresses)
+        self.reader = ExpressionReader(self._addresses)
         """What the interpreters work out the values of expressions with."""
 
     def __getstate__(self) -> dict[str, Any]:
@@ -119,7 +121,7 @@ class Space(Variation):
             SpaceError: When an address is unknown, missing or inactive, a value is not one the decision can
                 take, or a constraint does not hold.
         """
-        if broken := self._rules.broken(architecture := self.checked(values)):
+        if broken := self._constraints.broken(architecture := self.validate(values)):
             raise SpaceError(f"the constraint {broken} does not hold for {architecture!r}")
         return architecture
 
@@ -130,8 +132,8 @@ class Space(Variation):
         Raises:
             SpaceError: When the constraints refuse 10,000 samples in a row, too.
         """
-        made = self.decided(lambda _, decision: decision.default())
-        return made if self._rules.allow(made) else self.sample(0)
+        made = self.complete(lambda _, decision: decision.default())
+        return made if self._constraints.allow(made) else self.sample(0)
 
     def fix(self, values: Mapping[str, Any]) -> Space:
         """This space with decisions held: its architectures are those of this one that have the values.
@@ -183,7 +185,7 @@ class Space(Variation):
         Raises:
             SpaceError: When a real can be active.
         """
-        return self._rules.distinct(self.iterate())
+        return self._constraints.distinct(self.iterate())
 
     def iterate(
         self, *, resolution: int | None = None, after: Mapping[str, Any] | None = None
@@ -207,17 +209,17 @@ class Space(Variation):
                 return iter(decision.alternatives(resolution))
             return decision.values()
 
-        return self._rules.allowed(
-            map(Architecture._adopt, Odometer(self.plan, wheel=wheel, after=after)), _REFUSED
+        return self._constraints.allowed(
+            map(Architecture._adopt, Enumerator(self.plan, wheel=wheel, after=after)), _REFUSED
         )
 
     def contains(self, architecture: Mapping[str, Any]) -> bool:
         """Whether exactly the active decisions have values they can take, and the constraints hold."""
         try:
-            made = self.checked(architecture)
+            made = self.validate(architecture)
         except SpaceError:
             return False
-        return made == Architecture(architecture) and self._rules.allow(made)
+        return made == Architecture(architecture) and self._constraints.allow(made)
 
     def __contains__(self, architecture: object) -> bool:
         return isinstance(architecture, Mapping) and self.contains(architecture)
@@ -232,7 +234,7 @@ class Space(Variation):
         Raises:
             SpaceError: When the data is no architecture of this space.
         """
-        return self.checked(Architecture.from_json(data))
+        return self.validate(Architecture.from_json(data))
 
     def canonical(self, architecture: Architecture) -> Hashable:
         """What is equal for two spellings of the same network.
@@ -240,9 +242,9 @@ class Space(Variation):
         Raises:
             SpaceError: When the space's own `canonicalize` fails, or gives what cannot be hashed.
         """
-        return self._rules.canonical(architecture)
+        return self._constraints.canonical(architecture)
 
-    # Codes
+    # Encoding
 
     def encode(self, architecture: Architecture) -> NDArray[np.float64]:
         """The architecture as a vector of `columns` numbers; `decode` is its exact inverse.
@@ -253,7 +255,7 @@ class Space(Variation):
         Raises:
             SpaceError: When an address is none of this space, or a value has no code.
         """
-        return np.array(self._codes.encode(architecture._values))
+        return np.array(self._encoding.encode(architecture._values))
 
     def decode(self, vector: Sequence[float] | NDArray[np.float64]) -> Architecture:
         """The architecture whose encoding is nearest, decision by decision; any finite numbers have one.
@@ -261,8 +263,8 @@ class Space(Variation):
         Raises:
             SpaceError: When the length is not `columns`, a number is not finite, or a constraint refuses the result.
         """
-        architecture = self._restored(self._codes.decode(vector), None)
-        if not self._rules.allow(architecture):
+        architecture = self._restored(self._encoding.decode(vector), None)
+        if not self._constraints.allow(architecture):
             raise SpaceError(f"the vector decodes to {architecture!r}, which the constraints refuse")
         return architecture
 
@@ -319,7 +321,7 @@ class Space(Variation):
     @cached_property
     def digest(self) -> str:
         """A short hash of decisions, calls and arguments: differs when the space was changed meanwhile."""
-        return short_hash([described_decisions(self.decisions), self._met, self._rules.names])
+        return short_hash([described_decisions(self.decisions), self._fingerprint, self._constraints.names])
 
     def __repr__(self) -> str:
         size = shown_size(self.size_bound)

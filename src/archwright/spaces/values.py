@@ -31,12 +31,12 @@ def decisions_of(value: Any) -> list[Decision]:
     return list(found.values())
 
 
-def possible_values(expression: Expression, told: str) -> list[Any]:
+def possible_values(expression: Expression, prefix: str) -> list[Any]:
     """All values an expression can take, in order, each once.
 
     Args:
         expression: Decisions, arithmetic over them, or a switch between values.
-        told: How to begin an error text.
+        prefix: How to begin an error text.
 
     Raises:
         SpaceError: When there are infinitely many, more than 100,000 combinations, or the arithmetic fails.
@@ -46,17 +46,17 @@ def possible_values(expression: Expression, told: str) -> list[Any]:
         if decision.size == math.inf:
             shown = f"{decision!r}{f' (named {decision.name!r})' if decision.name else ''}"
             raise SpaceError(
-                f"{told}: {shown} has infinitely many values and cannot stand here; use aw.integer"
+                f"{prefix}: {shown} has infinitely many values and cannot stand here; use aw.integer"
             )
     asked = _asked(expression)
     if math.prod(_most_answers(d, asked.get(id(d))) for d in decisions) > _MOST:
         raise SpaceError(
-            f"{told}: {expression!r} has more than {_MOST:,} combinations; use fewer decisions, or values, here"
+            f"{prefix}: {expression!r} has more than {_MOST:,} combinations; use fewer decisions, or values, here"
         )
     try:
         value = compile_value(expression, id)
     except SpaceError as error:
-        raise SpaceError(f"{told}: {error}") from None
+        raise SpaceError(f"{prefix}: {error}") from None
     keys = [id(decision) for decision in decisions]
     wheels = [_answers(d, asked[id(d)]) if id(d) in asked else d.values() for d in decisions]
     found: dict[Any, None] = {}
@@ -67,7 +67,7 @@ def possible_values(expression: Expression, told: str) -> list[Any]:
             names = ", ".join(
                 f"{d.name or repr(d)}={v!r}" for d, v in zip(decisions, combination, strict=True)
             )
-            raise SpaceError(f"{told}: {expression!r} cannot be worked out for {names}: {error}") from error
+            raise SpaceError(f"{prefix}: {expression!r} cannot be worked out for {names}: {error}") from error
     return list(found)
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from archwright.errors import SpaceError, did_you_mean
 from archwright.spaces.architecture import Architecture
+from archwright.spaces.constraints import SpaceConstraints
 from archwright.spaces.decision import Decision
 from archwright.spaces.plan import Plan
-from archwright.spaces.rules import Rules
 
 __all__ = ["Variation"]
 
@@ -25,14 +25,14 @@ class Variation:
     decisions: dict[str, Decision]
     """Address to decision, all of them, in the order of the encoding."""
 
-    def _prepare(self, plan: Plan, rules: Rules) -> None:
-        self.plan, self._rules = plan, rules
-        self.decisions = plan.everything()
+    def _prepare(self, plan: Plan, constraints: SpaceConstraints) -> None:
+        self.plan, self._constraints = plan, constraints
+        self.decisions = plan.all_decisions()
         # What others are active depends on these alone.
         self._steering = {read[0] for branch in plan.branches for read in branch.reads}
         self._varying = {address for address, decision in self.decisions.items() if decision.size > 1}
 
-    def decided(self, decide: Callable[[str, Decision], Any]) -> Architecture:
+    def complete(self, decide: Callable[[str, Decision], Any]) -> Architecture:
         """The architecture whose active decisions a function makes, in the order in which they become active.
 
         Args:
@@ -53,7 +53,7 @@ class Variation:
                 return wanted[address]
             return decision.default() if random is None else decision.sample(random)
 
-        return self.decided(decide)
+        return self.complete(decide)
 
     def _check_addresses(self, values: Mapping[str, Any]) -> None:
         """Raise a SpaceError when an address is none of the space."""
@@ -61,7 +61,7 @@ class Variation:
             odd = next(address for address in values if address not in self.decisions)
             raise SpaceError(f"no decision has the address {odd!r}.{did_you_mean(str(odd), self.decisions)}")
 
-    def checked(self, values: Mapping[str, Any]) -> Architecture:
+    def validate(self, values: Mapping[str, Any]) -> Architecture:
         """As `architecture`, without asking the constraints.
 
         Raises:
@@ -79,7 +79,7 @@ class Variation:
             except ValueError:
                 raise SpaceError(f"{address!r} cannot be {values[address]!r}; it is {decision!r}") from None
 
-        made = self.decided(given)
+        made = self.complete(given)
         if extra := [address for address in values if address not in made]:
             raise SpaceError(
                 f"the decision {extra[0]!r} is not active in this architecture, since another decision "
@@ -118,11 +118,11 @@ class Variation:
         """
         random = _generator(random)
         for _ in range(_TRIES):
-            architecture = self.decided(lambda _, decision: decision.sample(random))
-            if self._rules.allow(architecture):
+            architecture = self.complete(lambda _, decision: decision.sample(random))
+            if self._constraints.allow(architecture):
                 return architecture
         raise SpaceError(
-            f"the constraints {', '.join(self._rules.names)} refused {_TRIES:,} random architectures "
+            f"the constraints {', '.join(self._constraints.names)} refused {_TRIES:,} random architectures "
             "in a row; loosen them, or state them as decisions"
         )
 
@@ -136,7 +136,7 @@ class Variation:
             SpaceError: When 10,000 mutations in a row are refused, or nothing can change.
         """
         random = _generator(random)
-        values, canonical = architecture._values, self._rules.canonical
+        values, canonical = architecture._values, self._constraints.canonical
         self._check_addresses(values)
         addresses = [address for address in values if address in self._varying]
         if not addresses:
@@ -146,7 +146,7 @@ class Variation:
             address = addresses[int(random.random() * len(addresses))]
             changed = self.decisions[address].mutate(values[address], random)
             mutant = self._changed(architecture, address, changed, random)
-            if canonical(mutant) != own and self._rules.allow(mutant):
+            if canonical(mutant) != own and self._constraints.allow(mutant):
                 return mutant
         raise SpaceError(
             f"{_TRIES:,} mutations in a row were refused by the constraints or spelled the same network; loosen them"
@@ -170,7 +170,7 @@ class Variation:
             for address, value in first._values.items():
                 if address not in wanted or random.random() < 0.5:
                     wanted[address] = value
-            if self._rules.allow(child := self._restored(wanted, random)):
+            if self._constraints.allow(child := self._restored(wanted, random)):
                 return child
         raise SpaceError(f"{_TRIES:,} children in a row were refused by the constraints; loosen them")
 
@@ -182,12 +182,12 @@ class Variation:
         """
         self._check_addresses(architecture._values)
         found: dict[Hashable, Architecture] = {}
-        own = self._rules.canonical(architecture)
+        own = self._constraints.canonical(architecture)
         for address, value in architecture.items():
             for changed in self.decisions[address].neighbors(value):
                 neighbor = self._changed(architecture, address, changed, None)
-                canonical = self._rules.canonical(neighbor)
-                if canonical != own and canonical not in found and self._rules.allow(neighbor):
+                canonical = self._constraints.canonical(neighbor)
+                if canonical != own and canonical not in found and self._constraints.allow(neighbor):
                     found[canonical] = neighbor
         return list(found.values())
 

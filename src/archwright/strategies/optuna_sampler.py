@@ -130,7 +130,7 @@ class OptunaSampler(Strategy):
 
         self._study.sampler = self._made(attempt)
         trial = self._study.ask()
-        architecture = self.space.decided(lambda address, decision: _suggest(trial, address, decision))
+        architecture = self.space.complete(lambda address, decision: _suggest(trial, address, decision))
         if not self.space.contains(architecture):
             self._study.tell(trial, state=optuna.trial.TrialState.FAIL)
             return None

@@ -257,7 +257,7 @@ def _active(space: Space, address: str, value: Any = None) -> Architecture | Non
 
     for _ in range(_TRIED):
         try:
-            architecture = space.decided(decide)
+            architecture = space.complete(decide)
         except SpaceError:
             return None
         if address in architecture:

@@ -30,7 +30,7 @@ class Interpreter(Fold[None, Part]):
         allowed: Address to the values that are built, for decisions of which not all are.
 
     Attributes:
-        made: The module of each call, by its spot.
+        made: The module of each call, by its structural key.
         edges: For each subset, item by item, the addresses of the decisions that select the operation on its edge.
     """
 
@@ -102,7 +102,7 @@ class Interpreter(Fold[None, Part]):
         if made is None or _is_lazy(made, parts):
             made = Elastic(node.fn, args, kwargs, self.gates, str(place))
         if isinstance(made, nn.Module):
-            self.made[place.spot] = made
+            self.made[place.structural_key] = made
         return made
 
     def switch(self, node: Switch, place: Place, context: None) -> Part:

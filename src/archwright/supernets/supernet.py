@@ -132,7 +132,7 @@ class Supernet(nn.Module):
             if isinstance(module, nn.Module):
                 calls_inside = walk_calls([*call.args, *call.kwargs.values()])
                 inner = [made[inside] for inside in calls_inside]
-                self._inherit(self._made[call.spot], module, _modules_of(inner))
+                self._inherit(self._made[call.structural_key], module, _modules_of(inner))
         return cast("nn.Module", network.to(device).train(self.training))
 
     def _inherit(self, source: nn.Module, module: nn.Module, inner: set[int]) -> None:
@@ -177,10 +177,10 @@ class Supernet(nn.Module):
 def _of_all_sizes(space: Space, allowed: Mapping[str, Sequence[Any]]) -> Iterator[Architecture]:
     yield from covering(space, allowed)
     for place in (0.0, 1.0):
-        yield space.decided(lambda _, decision, place=place: decision.decode([place] * decision.columns))  # type: ignore[misc]
+        yield space.complete(lambda _, decision, place=place: decision.decode([place] * decision.columns))  # type: ignore[misc]
     random = Random(0)
     for _ in range(_RANDOM):
-        yield space.decided(lambda _, decision: decision.uniform(random))
+        yield space.complete(lambda _, decision: decision.uniform(random))
 
 
 def covering(space: Space, allowed: Mapping[str, Sequence[Any]] | None = None) -> Iterator[Architecture]:
@@ -209,7 +209,7 @@ def covering(space: Space, allowed: Mapping[str, Sequence[Any]] | None = None) -
     turns = without_news = 0
     while without_news < 2 + max(turns // 2, widest):  # what is deep inside becomes active late
         before = len(taken)
-        architecture = space.decided(decide)
+        architecture = space.complete(decide)
         without_news = 0 if sum(count > 0 for count in taken.values()) > before else without_news + 1
         turns += 1
         if not without_news or turns == 1:

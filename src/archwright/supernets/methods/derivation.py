@@ -129,7 +129,7 @@ def _with_ranks(space: Space, preferences: Preferences, ranks: Mapping[str, int]
         ranked = preferences.get(address)
         return decision.default() if not ranked else ranked[ranks.get(address, 0)][0]
 
-    return space.decided(decide)
+    return space.complete(decide)
 
 
 def _score(architecture: Architecture, preferences: Preferences) -> float:

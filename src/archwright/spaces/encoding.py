@@ -9,10 +9,10 @@ from typing import Any
 from archwright.errors import SpaceError
 from archwright.spaces.decision import Decision
 
-__all__ = ["Codes"]
+__all__ = ["Encoding"]
 
 
-class Codes:
+class Encoding:
     """The encoding of a space: its decisions one after the other, `columns` numbers in all.
 
     Args:

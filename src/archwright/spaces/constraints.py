@@ -8,10 +8,10 @@ from typing import Any
 from archwright.errors import SpaceError
 from archwright.spaces.architecture import Architecture
 
-__all__ = ["Rules"]
+__all__ = ["SpaceConstraints"]
 
 
-class Rules:
+class SpaceConstraints:
     """The constraints and the canonical form of a space.
 
     Args:

@@ -11,18 +11,18 @@ from archwright.errors import SpaceError
 from archwright.spaces.decision import Decision
 from archwright.spaces.expression import Arithmetic, Expression, compile_value, is_numeric
 from archwright.spaces.fold import Fold
-from archwright.spaces.mistakes import check_called, check_plain
 from archwright.spaces.nodes import Layer, Repeat, Switch, Tied, When
 from archwright.spaces.place import Place, arguments
+from archwright.spaces.validation import check_called, check_plain
 
-__all__ = ["Outline", "Walk"]
+__all__ = ["ConditionalTree", "SpaceAnalysis"]
 
 _MOST = 100_000
 """Places of layers: more come only from layers nested in each other that stand in several places each."""
 
 
 @dataclass(slots=True)
-class Outline:
+class ConditionalTree:
     """What is decided at one level, before the addresses are known.
 
     Args:
@@ -31,19 +31,19 @@ class Outline:
     """
 
     decisions: list[Decision] = field(default_factory=list)
-    branches: list[tuple[Expression, dict[Any, Outline]]] = field(default_factory=list)
+    branches: list[tuple[Expression, dict[Any, ConditionalTree]]] = field(default_factory=list)
 
     def is_empty(self) -> bool:
         """Whether nothing is decided here."""
         return not self.decisions and not self.branches
 
-    def branch(self, selector: Expression, outlines: Mapping[Any, Outline]) -> None:
+    def branch(self, selector: Expression, trees: Mapping[Any, ConditionalTree]) -> None:
         """Add what depends on a selector."""
-        if filled := {value: outline for value, outline in outlines.items() if not outline.is_empty()}:
+        if filled := {value: tree for value, tree in trees.items() if not tree.is_empty()}:
             self.branches.append((selector, filled))
 
-    def extend(self, other: Outline) -> None:
-        """Add all of another outline."""
+    def extend(self, other: ConditionalTree) -> None:
+        """Add all of another tree."""
         self.decisions += other.decisions
         self.branches += other.branches
 
@@ -52,38 +52,38 @@ class _Level(NamedTuple):
     """Where a walk is.
 
     Args:
-        outline: Takes up what is decided.
+        tree: Takes up what is decided.
         holds: How many values the place can hold: "many" (a list), "optional" (a dict, a keyword) or "one".
     """
 
-    outline: Outline
+    tree: ConditionalTree
     holds: str = "one"
 
 
-class Walk(Fold[_Level, None]):
+class SpaceAnalysis(Fold[_Level, None]):
     """One walk over a space's expressions.
 
     Args:
         roots: Prefix of the addresses ("" for the network) to expression.
 
     Attributes:
-        outline: What is decided.
-        met: What was met, one text a node or plain value, in order: differs between spaces that differ.
+        tree: What is decided.
+        fingerprint: One text per node or plain value, in order: differs between spaces that differ.
 
     Raises:
         SpaceError: When something stands where it cannot. Names the place.
     """
 
     def __init__(self, roots: Mapping[str, Any]) -> None:
-        self.outline = Outline()
-        self.met: list[str] = []
+        self.tree = ConditionalTree()
+        self.fingerprint: list[str] = []
         self._decisions: dict[int, tuple[Decision, list[Place]]] = {}
         self._tied: dict[int, int] = {}
         self._layers = 0
         self._checked: set[int] = set()
         for prefix, node in roots.items():
             segments = (prefix,) if prefix else ()
-            self.visit(node, Place(segments, segments), _Level(self.outline))
+            self.visit(node, Place(segments, segments), _Level(self.tree))
 
     def addresses(self) -> dict[int, str]:
         """The address of each decision, by the `id` of its object.
@@ -113,31 +113,31 @@ class Walk(Fold[_Level, None]):
     def value(self, node: Decision | Arithmetic, place: Place, context: _Level) -> None:
         """A decision joins the level; arithmetic is checked."""
         if isinstance(node, Arithmetic):
-            self._arithmetic(node, place, context.outline)
+            self._arithmetic(node, place, context.tree)
             return
         _, places = self._decisions.setdefault(id(node), (node, []))
         places.append(place)
-        context.outline.decisions.append(node)
-        self.met.append(f"{place}: decision")
+        context.tree.decisions.append(node)
+        self.fingerprint.append(f"{place}: decision")
 
     def switch(self, node: Switch, place: Place, context: _Level) -> None:
         """Its options are branches of the level."""
-        self.visit(node.selector, place.called(node.name), _Level(context.outline))
-        self.met.append(f"{place}: switch")
+        self.visit(node.selector, place.called(node.name), _Level(context.tree))
+        self.fingerprint.append(f"{place}: switch")
         place, options = place.named(node.name), {}
         for label, option in node.options.items():
-            self.visit(option, place.part(label), inner := _Level(Outline(), context.holds))
-            options[label] = inner.outline
-        context.outline.branch(node.selector, options)
+            self.visit(option, place.part(label), inner := _Level(ConditionalTree(), context.holds))
+            options[label] = inner.tree
+        context.tree.branch(node.selector, options)
 
     def tied(self, node: Tied, place: Place, context: _Level) -> None:
         """Its body is decided wherever it stands."""
-        self.met.append(f"{place}: tied {self._tied.setdefault(id(node), len(self._tied))}")
-        self.visit(node.body, place.named(node.name), _Level(context.outline))
+        self.fingerprint.append(f"{place}: tied {self._tied.setdefault(id(node), len(self._tied))}")
+        self.visit(node.body, place.named(node.name), _Level(context.tree))
 
     def sequence(self, node: list[Any] | tuple[Any, ...], place: Place, context: _Level) -> None:
         """A list holds any number of values, a named tuple one for each name."""
-        inner = _Level(context.outline, "one" if hasattr(node, "_fields") else "many")
+        inner = _Level(context.tree, "one" if hasattr(node, "_fields") else "many")
         for i, item in enumerate(node):
             self.visit(item, place.argument(str(i)), inner)
 
@@ -148,12 +148,12 @@ class Walk(Fold[_Level, None]):
                 raise SpaceError(
                     f"{place}: a decision cannot be the key of a dict, got {key!r}; use aw.switch"
                 )
-            self.visit(item, place.argument(str(key)), _Level(context.outline, "optional"))
+            self.visit(item, place.argument(str(key)), _Level(context.tree, "optional"))
 
     def plain(self, node: Any, place: Place, context: _Level) -> None:
         """What else there is decides nothing."""
         check_plain(node, place)
-        self.met.append(f"{place}: {_shown(node)}")
+        self.fingerprint.append(f"{place}: {_shown(node)}")
 
     def call(self, node: Layer, place: Place, context: _Level) -> None:
         """Its arguments are of the same level."""
@@ -167,9 +167,9 @@ class Walk(Fold[_Level, None]):
         if id(node.fn) not in self._checked:
             check_called(node.fn, place)
             self._checked.add(id(node.fn))
-        self.met.append(f"{place}: {_shown(node.fn)}()")
+        self.fingerprint.append(f"{place}: {_shown(node.fn)}()")
         for keyword, value, at in arguments(node, place):
-            self.visit(value, at, _Level(context.outline, "many" if keyword is None else "optional"))
+            self.visit(value, at, _Level(context.tree, "many" if keyword is None else "optional"))
 
     def when(self, node: When, place: Place, context: _Level) -> None:
         """Its body is a branch of the level."""
@@ -179,10 +179,10 @@ class Walk(Fold[_Level, None]):
                 f"{place}: an optional part (when) cannot stand here, where exactly one value is needed; put "
                 "it into a list, a dict or a layer's arguments, or use aw.switch"
             )
-        self.visit(node.condition, place.argument("present"), _Level(context.outline))
-        self.met.append(f"{place}: when")
-        self.visit(node.body, place, inner := _Level(Outline(), context.holds))
-        context.outline.branch(node.condition, {True: inner.outline})
+        self.visit(node.condition, place.argument("present"), _Level(context.tree))
+        self.fingerprint.append(f"{place}: when")
+        self.visit(node.body, place, inner := _Level(ConditionalTree(), context.holds))
+        context.tree.branch(node.condition, {True: inner.tree})
 
     def repeat(self, node: Repeat, place: Place, context: _Level) -> None:
         """Bodies that are always there are of the same level, any other is a branch."""
@@ -192,23 +192,23 @@ class Walk(Fold[_Level, None]):
                 f"{place}: a repeat gives any number of values and cannot stand here; put it into a list or "
                 "among a layer's positional arguments"
             )
-        self.visit(node.times, place, _Level(context.outline))
-        self.met.append(f"{place}: repeat")
+        self.visit(node.times, place, _Level(context.tree))
+        self.fingerprint.append(f"{place}: repeat")
         for i, body in enumerate(node.bodies):
-            inner = context.outline if i < node.fewest else Outline()
+            inner = context.tree if i < node.fewest else ConditionalTree()
             self.visit(body, place.part(i), _Level(inner, "many"))
             if i >= node.fewest:
-                context.outline.branch(Arithmetic(">", node.times, i), {True: inner})
+                context.tree.branch(Arithmetic(">", node.times, i), {True: inner})
 
-    def _arithmetic(self, node: Arithmetic, place: Place, outline: Outline) -> None:
-        self.met.append(f"{place}: {node.operation}")
+    def _arithmetic(self, node: Arithmetic, place: Place, tree: ConditionalTree) -> None:
+        self.fingerprint.append(f"{place}: {node.operation}")
         for operand in node.operands:
             if node.needs_numbers and not is_numeric(operand):
                 raise SpaceError(
                     f"{place}: {node.operation!r} needs numbers, but {operand!r} is not always one; use "
                     ".equals(value) for labels, .has(item) for subsets"
                 )
-            self.visit(operand, place, _Level(outline))
+            self.visit(operand, place, _Level(tree))
         try:
             compile_value(node, id)
         except SpaceError as error:

@@ -9,12 +9,12 @@ from archwright.errors import UsageError
 from archwright.spaces.decision import Decision
 from archwright.spaces.plan import Plan
 
-__all__ = ["Odometer"]
+__all__ = ["Enumerator"]
 
 _END = object()
 
 
-class Odometer(Iterator[dict[str, Any]]):
+class Enumerator(Iterator[dict[str, Any]]):
     """Every complete set of values, in lexicographic order of the decisions' own order; each a new dict.
 
     The last decision turns fastest. It holds one iterator a decision, so it needs no memory in proportion to what it
