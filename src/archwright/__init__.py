@@ -39,48 +39,20 @@ if TYPE_CHECKING:
     )
     from archwright.trials import Candidate, Fidelity, LocalTrial, Measurement, Trial, TrialState
 
+# fmt: off
 __all__ = [
     # Writing a space
-    "Architecture",
-    "Space",
-    "boolean",
-    "categorical",
-    "choice",
-    "integer",
-    "layer",
-    "maximum",
-    "minimum",
-    "normal",
-    "real",
-    "repeat",
-    "subset",
-    "switch",
-    "tied",
-    "when",
+    "Architecture", "Space", "boolean", "categorical", "choice", "integer", "layer", "maximum", "minimum",
+    "normal", "real", "repeat", "subset", "switch", "tied", "when",
     # What to learn, and what it may cost
-    "FunctionMeter",
-    "Meter",
-    "Objective",
-    "tasks",
+    "FunctionMeter", "Meter", "Objective", "tasks",
     # Searching
-    "Budget",
-    "Fidelity",
-    "Recipe",
-    "Result",
-    "Run",
-    "Training",
-    "export_trial",
-    "open_run",
-    "resume",
+    "Budget", "Fidelity", "Recipe", "Result", "Run", "Training", "export_trial", "open_run", "resume",
     "search",
     # Records and errors
-    "ArchwrightError",
-    "Candidate",
-    "LocalTrial",
-    "Measurement",
-    "Trial",
-    "TrialState",
+    "ArchwrightError", "Candidate", "LocalTrial", "Measurement", "Trial", "TrialState",
 ]
+# fmt: on
 
 __getattr__ = imported_on_use(__name__)
 

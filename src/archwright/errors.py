@@ -5,21 +5,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+# fmt: off
 __all__ = [
-    "ArchwrightError",
-    "ArchwrightWarning",
-    "BuildError",
-    "ExportError",
-    "MissingExtraError",
-    "RunError",
-    "SearchError",
-    "SpaceError",
-    "SpaceExhaustedError",
-    "TaskError",
-    "TrialError",
-    "UsageError",
+    "ArchwrightError", "ArchwrightWarning", "BuildError", "ExportError", "MissingExtraError", "RunError",
+    "SearchError", "SpaceError", "SpaceExhaustedError", "TaskError", "TrialError", "UsageError",
     "did_you_mean",
 ]
+# fmt: on
 
 
 class ArchwrightError(Exception):

@@ -15,43 +15,20 @@ from archwright.benchmarks.surrogate_ranking import SurrogateComparison, network
 from archwright.benchmarks.surrogate_results import summarize_surrogates, write_surrogates
 from archwright.benchmarks.table import Table
 
+# fmt: off
 __all__ = [
     # What a table is, and by name
-    "TABLES",
-    "Table",
-    "load_table",
+    "TABLES", "Table", "load_table",
     # The published ones, and one's own
-    "hw_nasbench",
-    "nasbench101",
-    "nasbench101_space",
-    "nasbench201",
-    "nasbench_graph",
-    "nasbench_graph_space",
-    "read_columns",
+    "hw_nasbench", "nasbench101", "nasbench101_space", "nasbench201", "nasbench_graph",
+    "nasbench_graph_space", "read_columns",
     # How far a search is from the best
-    "Reference",
-    "Standing",
-    "Tracker",
-    "Truth",
-    "random_search_regret",
+    "Reference", "Standing", "Tracker", "Truth", "random_search_regret",
     # One search, and many
-    "Comparison",
-    "SearchRun",
-    "compare",
-    "search_table",
+    "Comparison", "SearchRun", "compare", "search_table",
     # What comes out
-    "Pair",
-    "Ranking",
-    "check_extra",
-    "holm",
-    "measure",
-    "rank_strategies",
-    "summarize",
-    "write_results",
+    "Pair", "Ranking", "check_extra", "holm", "measure", "rank_strategies", "summarize", "write_results",
     # Surrogates on a table
-    "SurrogateComparison",
-    "networks_of",
-    "rank_surrogates",
-    "summarize_surrogates",
-    "write_surrogates",
+    "SurrogateComparison", "networks_of", "rank_surrogates", "summarize_surrogates", "write_surrogates",
 ]
+# fmt: on

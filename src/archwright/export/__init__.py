@@ -6,14 +6,9 @@ from archwright.export.export import Exported, export_network
 from archwright.export.onnx import save_onnx
 from archwright.export.source import check_printable, print_source
 
+# fmt: off
 __all__ = [
-    "Card",
-    "Exported",
-    "check_printable",
-    "export_network",
-    "installed_versions",
-    "print_source",
-    "render_card",
-    "save_onnx",
-    "save_weights",
+    "Card", "Exported", "check_printable", "export_network", "installed_versions", "print_source",
+    "render_card", "save_onnx", "save_weights",
 ]
+# fmt: on

@@ -17,29 +17,14 @@ from archwright.objectives.pareto import (
     pareto_front,
 )
 
+# fmt: off
 __all__ = [
     # What is optimised, and what is limited
-    "DIRECTIONS",
-    "Direction",
-    "Objective",
-    "direction_of",
-    "parse_limit",
-    "parse_objective",
+    "DIRECTIONS", "Direction", "Objective", "direction_of", "parse_limit", "parse_objective",
     # What measures a network
-    "METERS",
-    "FunctionMeter",
-    "Meter",
-    "count_flops",
-    "count_params",
-    "measure_by",
-    "measure_cheap",
+    "METERS", "FunctionMeter", "Meter", "count_flops", "count_params", "measure_by", "measure_cheap",
     # Which trials are good
-    "best_trial",
-    "best_trials",
-    "expected_cost",
-    "hypervolume",
-    "is_feasible",
-    "objective_values",
-    "of_most_effort",
-    "pareto_front",
+    "best_trial", "best_trials", "expected_cost", "hypervolume", "is_feasible", "objective_values",
+    "of_most_effort", "pareto_front",
 ]
+# fmt: on

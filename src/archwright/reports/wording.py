@@ -8,18 +8,12 @@ from typing import Any
 
 from archwright.durations import duration
 
+# fmt: off
 __all__ = [
-    "MISSING",
-    "architecture_brief",
-    "capital",
-    "count_of",
-    "is_share",
-    "metric_name",
-    "metric_text",
-    "number_ranges",
-    "si_number",
-    "value_text",
+    "MISSING", "architecture_brief", "capital", "count_of", "is_share", "metric_name", "metric_text",
+    "number_ranges", "si_number", "value_text",
 ]
+# fmt: on
 
 MISSING = "–"
 """What stands where nothing was measured."""

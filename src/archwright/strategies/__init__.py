@@ -10,26 +10,16 @@ from archwright.strategies.ranking import Score, dominates, score, standings
 from archwright.strategies.registry import STRATEGIES, make_strategy
 from archwright.strategies.strategy import Strategy
 
+# fmt: off
 __all__ = [
     # By name
     "STRATEGIES",
     # The strategies
-    "Evolution",
-    "GridSearch",
-    "LocalSearch",
-    "MuPlusLambda",
-    "NSGA2",
-    "Portfolio",
-    "Proposals",
-    "RandomSearch",
-    "RegularizedEvolution",
+    "Evolution", "GridSearch", "LocalSearch", "MuPlusLambda", "NSGA2", "Portfolio", "Proposals",
+    "RandomSearch", "RegularizedEvolution",
     # Which trial is better
-    "Score",
-    "dominates",
+    "Score", "dominates",
     # The seam
-    "Strategy",
-    "fitting_strategy",
-    "make_strategy",
-    "score",
-    "standings",
+    "Strategy", "fitting_strategy", "make_strategy", "score", "standings",
 ]
+# fmt: on

@@ -28,28 +28,12 @@ if TYPE_CHECKING:
     from archwright.supernets.scoring import shared_score
     from archwright.supernets.supernet import Supernet, covering
 
+# fmt: off
 __all__ = [
-    "METHODS",
-    "Bilevel",
-    "Elastic",
-    "Gate",
-    "GatedEdge",
-    "Gates",
-    "Method",
-    "MixedSwitch",
-    "Mixture",
-    "OnePath",
-    "OneShot",
-    "Policy",
-    "Supernet",
-    "Unshared",
-    "check",
-    "covering",
-    "freeze_scales",
-    "make_method",
-    "recalibrate",
-    "shared_score",
-    "train_epoch",
+    "METHODS", "Bilevel", "Elastic", "Gate", "GatedEdge", "Gates", "Method", "MixedSwitch", "Mixture",
+    "OnePath", "OneShot", "Policy", "Supernet", "Unshared", "check", "covering", "freeze_scales",
+    "make_method", "recalibrate", "shared_score", "train_epoch",
 ]
+# fmt: on
 
 __getattr__ = imported_on_use(__name__)

@@ -26,19 +26,13 @@ if TYPE_CHECKING:
     from archwright.testing.toy_estimator import ToyEstimator
     from archwright.testing.toy_spaces import TOY_SPACES
 
+# fmt: off
 __all__ = [
-    "TOY_SPACES",
-    "EstimatorContract",
-    "ExecutorContract",
-    "IsolatedExecutorContract",
-    "NetworkSpaceContract",
-    "OneShotContract",
-    "SpaceContract",
-    "StoreContract",
-    "StrategyContract",
-    "StringSpace",
-    "ToyEstimator",
+    "TOY_SPACES", "EstimatorContract", "ExecutorContract", "IsolatedExecutorContract",
+    "NetworkSpaceContract", "OneShotContract", "SpaceContract", "StoreContract", "StrategyContract",
+    "StringSpace", "ToyEstimator",
 ]
+# fmt: on
 
 _TOYS = {"TOY_SPACES": "toy_spaces", "StringSpace": "string_space", "ToyEstimator": "toy_estimator"}
 _CONTRACTS = {

@@ -11,15 +11,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+# fmt: off
 __all__ = [
-    "attribute_of",
-    "global_names_of",
-    "is_installed",
-    "is_named",
-    "is_public",
-    "public_class_of",
+    "attribute_of", "global_names_of", "is_installed", "is_named", "is_public", "public_class_of",
     "public_name_of",
 ]
+# fmt: on
 
 _PACKAGE = __name__.partition(".")[0]
 _INSTALLED = {"site-packages", "dist-packages"}
