@@ -13,6 +13,8 @@ import torch
 
 from archwright.benchmarks import hw_nasbench, load_table, nasbench201
 from archwright.errors import TaskError, UsageError
+from archwright.estimators import ESTIMATORS
+from archwright.spaces.zoo import mlp, nasbench201_space
 from archwright.spaces.zoo.nasbench201 import from_string
 from archwright.trials import Candidate, Fidelity, LocalTrial
 
@@ -118,6 +120,18 @@ def test_cifar100_has_its_own_test_part(file: Path) -> None:
     row = table.rows[table.space.architecture(from_string(ONE))]
     assert row.metrics["accuracy"] == pytest.approx((0.69, 0.70))  # "x-valid" is the second evaluation
     assert row.metrics["test_accuracy"] == pytest.approx((0.68, 0.69))
+
+
+def test_the_table_is_an_estimator_by_name(file: Path) -> None:
+    options = {"table": "nas-bench-201:cifar10", "file": str(file)}
+    space = nasbench201_space((3, 8, 8), 10)
+    estimator = ESTIMATORS.make("tabular", space, None, options=options, recipe=None)
+    candidate = Candidate(space.architecture(from_string(ONE)))
+    assert estimator.estimate(candidate, LocalTrial()).metrics["accuracy"] == pytest.approx(0.905)
+    with pytest.raises(UsageError, match="is of another space than 'mlp'"):
+        ESTIMATORS.make("tabular", mlp((3,), 2), None, options=options)
+    with pytest.raises(UsageError, match="the estimator 'tabular' needs the option 'table'"):
+        ESTIMATORS.make("tabular", space, None)
 
 
 def test_what_is_missing_or_unknown_is_told(file: Path, tmp_path: Path) -> None:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archwright.benchmarks.table import Table
 from archwright.errors import UsageError, did_you_mean
-from archwright.estimators.tabular import Runs
+from archwright.estimators.tabular import Runs, TabularEstimator
 from archwright.registry import Entry, Registry
+from archwright.spaces import Space
 
-__all__ = ["COLUMNS", "TABLES", "load_table", "spelled"]
+if TYPE_CHECKING:
+    from archwright.tasks import Task
+
+__all__ = ["COLUMNS", "TABLES", "load_table", "spelled", "tabular"]
 
 _HERE = "archwright.benchmarks"
 
@@ -109,6 +113,36 @@ def load_table(
     if dataset:
         given["dataset"] = dataset
     return TABLES.make(name, **{"file": None, "runs": runs, **given})
+
+
+def tabular(
+    space: Space,
+    task: Task | None,
+    *,
+    table: str,
+    file: str | None = None,
+    runs: Runs = "mean",
+    seed: int = 0,
+) -> TabularEstimator:
+    """An estimator that looks a space's networks up in a table known by name.
+
+    Args:
+        space: The space that is searched; its decisions must be those of the table's own.
+        task: Not used: the table's networks were trained on its data set.
+        table: A name of `TABLES`, with a data set behind a colon.
+        file: The benchmark's official file, where it is not a package.
+        runs: "mean" of repeated runs, or one "drawn".
+        seed: Of the draws.
+
+    Raises:
+        UsageError: When there is no such table or file, or it is of another space.
+    """
+    loaded = load_table(table, files=[] if file is None else [file], runs=runs)
+    if set(space.decisions) != set(loaded.space.decisions):
+        raise UsageError(
+            f"the table {table!r} is of another space than {space.name!r}; search {loaded.space.name!r}"
+        )
+    return TabularEstimator(space, loaded.rows, epochs=loaded.epochs, runs=runs, seed=seed)
 
 
 def spelled(name: str) -> str:
