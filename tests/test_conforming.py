@@ -35,6 +35,8 @@ class Colour(StrEnum):
         ("here", str | Path, "here"),
         ([1, 2.0], Sequence[int], (1, 2)),
         ([1, 2], tuple[int, ...], (1, 2)),
+        ([1, "a"], tuple, (1, "a")),
+        ([], Sequence[int], ()),
         ([1, "a"], tuple[int, str], (1, "a")),
         ((1, 2), list[int], [1, 2]),
         ({"a": 1}, Mapping[str, float], {"a": 1.0}),
@@ -69,6 +71,8 @@ def test_a_value_that_fits_comes_as_the_type_asks(value: Any, wanted: Any, expec
         ({"a": "x"}, Mapping[str, float], "a number"),
         (3, Mapping[str, int], "a mapping of names to values"),
         (3, Colour, "'red'"),
+        (3, tuple, "a list"),
+        (3, list, "a list"),
         (3, T | None, None),
     ],
 )

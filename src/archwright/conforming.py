@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import types
 from collections.abc import Collection, Mapping
 from enum import Enum
@@ -29,96 +30,70 @@ def conform(value: Any, wanted: Any) -> Any:
     Raises:
         MismatchError: When the value is of another type.
     """
-    origin, inner = get_origin(wanted), get_args(wanted)
-    if origin is Annotated:
+    kind, inner = get_origin(wanted) or wanted, get_args(wanted)
+    if kind is Annotated:
         return conform(value, inner[0])
-    if origin in (Union, types.UnionType):
-        return _one_of(value, wanted, inner)
-    if origin is Literal:
-        fits = value in inner
-    elif wanted is None:
-        fits = value is None
-    elif wanted in (int, float):
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        fits = is_number and (wanted is float or float(value).is_integer())
-        value = wanted(value) if fits else value
-    else:
-        return _of_class(value, wanted, origin or wanted, inner)
-    if not fits:
-        raise MismatchError(_called(wanted))
-    return value
-
-
-def _one_of(value: Any, wanted: Any, members: tuple[Any, ...]) -> Any:
-    for member in members:  # a value that is of one of the types already stays as it is
-        if isinstance(member, type) and type(value) is member:
+    if kind in (Union, types.UnionType):
+        if any(type(value) is member for member in inner):
             return value
-    for member in members:
-        try:
-            return conform(value, member)
-        except MismatchError:
-            continue
+        for member in inner:
+            try:
+                return conform(value, member)
+            except MismatchError:
+                continue
+    elif kind is Literal:
+        if value in inner:
+            return value
+    elif kind in (int, float):
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if is_number and (kind is float or float(value).is_integer()):
+            return kind(value)
+    elif kind in (None, Any, object) or not isinstance(kind, type) or getattr(kind, "_is_protocol", False):
+        if kind is not None or value is None:
+            return value
+    elif (found := _of_class(value, kind, inner)) is not NotImplemented:
+        return found
     raise MismatchError(_called(wanted))
 
 
-def _of_class(value: Any, wanted: Any, kind: Any, inner: tuple[Any, ...]) -> Any:
-    if kind in (Any, object) or not isinstance(kind, type) or getattr(kind, "_is_protocol", False):
-        return value
-    if issubclass(kind, Enum) and not isinstance(value, kind):
-        try:
-            return kind(value)
-        except ValueError:
-            raise MismatchError(_called(wanted)) from None
+def _of_class(value: Any, kind: type, inner: tuple[Any, ...]) -> Any:
+    """The value as one of a class, `NotImplemented` where it is none."""
+    if issubclass(kind, Enum) and any(value == member.value for member in kind):
+        return kind(value)
     if issubclass(kind, Path) and isinstance(value, str):
         return kind(value)
-    if issubclass(kind, Mapping):
-        if isinstance(value, Mapping):
-            key, item = inner or (Any, Any)
-            return {conform(k, key): conform(v, item) for k, v in value.items()}
-    elif issubclass(kind, Collection) and not issubclass(kind, str | bytes):
-        if isinstance(value, Collection) and not isinstance(value, str | bytes | Mapping):
-            return _items(value, wanted, kind, inner)
-    elif isinstance(value, kind):
-        return value
-    raise MismatchError(_called(wanted))
+    if issubclass(kind, Mapping) and isinstance(value, Mapping):
+        key, item = inner or (Any, Any)
+        return {conform(k, key): conform(v, item) for k, v in value.items()}
+    if issubclass(kind, Collection) and not issubclass(kind, str | bytes | Mapping):
+        if not isinstance(value, Collection) or isinstance(value, str | bytes | Mapping):
+            return NotImplemented
+        each = list(inner) if kind is tuple and Ellipsis not in inner[-1:] else [*inner[:1]] * len(value)
+        if inner and len(each) != len(value):
+            return NotImplemented
+        items = [conform(item, one) for item, one in zip(value, each, strict=True)] if inner else value
+        return kind(items) if kind in (list, set, frozenset) else tuple(items)
+    return value if isinstance(value, kind) else NotImplemented
 
 
-def _items(value: Collection[Any], wanted: Any, kind: type, inner: tuple[Any, ...]) -> Any:
-    if kind is tuple and inner and inner[-1] is not Ellipsis:
-        if len(value) != len(inner):
-            raise MismatchError(_called(wanted))
-        return tuple(conform(item, one) for item, one in zip(value, inner, strict=True))
-    items = [conform(item, inner[0] if inner else Any) for item in value]
-    return kind(items) if kind in (list, set, frozenset) else tuple(items)
-
-
-_NAMES: dict[Any, str] = {
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    str: "a word",
-    None: "null",
-    type(None): "null",
-    Any: "anything",
-}
+_NAMES: dict[Any, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
+_NAMES |= {None: "null", type(None): "null", Any: "anything"}
 
 
 def _called(wanted: Any) -> str:
     """A type in plain words."""
-    origin, inner = get_origin(wanted), get_args(wanted)
+    kind, inner = get_origin(wanted) or wanted, get_args(wanted)
     if wanted in _NAMES:
         return _NAMES[wanted]
-    if origin in (Union, types.UnionType):
-        return " or ".join(_called(member) for member in inner)
-    if origin is Literal:
-        return " or ".join(map(repr, inner))
-    kind = origin or wanted
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return " or ".join(repr(member.value) for member in kind)
+    if kind in (Union, types.UnionType):
+        return " or ".join(map(_called, inner))
+    values = inner if kind is Literal else [m.value for m in kind] if isinstance(kind, type(Enum)) else []
+    if values:
+        return " or ".join(map(repr, values))
     if isinstance(kind, type) and issubclass(kind, Mapping):
         return "a mapping of names to values"
     if isinstance(kind, type) and issubclass(kind, Collection):
         if kind is tuple and inner and inner[-1] is not Ellipsis:
             return f"a list of {len(inner)} values: {', '.join(map(_called, inner))}"
         return "a list" + (f" of values, each {_called(inner[0])}" if inner else "")
-    return f"a value of the type {getattr(kind, '__name__', kind)}"
+    return f"a value of the type {inspect.formatannotation(wanted)}"

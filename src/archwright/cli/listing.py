@@ -58,10 +58,10 @@ def list_known(
         return
     rows = {name: _summary(registry, name) for name in registry}
     if kind == "objectives":
-        from archwright.objectives import DIRECTIONS, direction_of
+        from archwright.objectives import DIRECTIONS
 
         rows = {name: str(way) for name, way in DIRECTIONS.items()} | {
-            name: f"{direction_of(name)}, read off the network without training: {text}"
+            name: f"{_direction(name)}read off the network without training: {text}"
             for name, text in rows.items()
         }
     elif kind == "strategies":
@@ -89,6 +89,17 @@ def _summary(registry: Registry[Any, Entry], name: str) -> str:
         return registry.summary(name)
     except UsageError as error:
         return str(error)
+
+
+def _direction(meter: str) -> str:
+    """Which way a meter is better; nothing of one that cannot be loaded."""
+    from archwright.errors import UsageError
+    from archwright.objectives import direction_of
+
+    try:
+        return f"{direction_of(meter)}, "
+    except UsageError:
+        return ""
 
 
 def _print(rows: dict[str, str], as_json: bool) -> None:

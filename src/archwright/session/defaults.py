@@ -116,6 +116,6 @@ def listener_for(listener: Listener | None, progress: bool, objectives: Sequence
     """The given listener, or a progress display that shows the objectives and the number of parameters."""
     if listener is not None or not progress:
         return listener or Listener()
-    from archwright.experiments.progress import Progress
+    from archwright.session.progress import Progress
 
     return Progress(list(dict.fromkeys([*(objective.name for objective in objectives), "params"])))

@@ -9,7 +9,7 @@ from dataclasses import replace
 from rich.console import Console
 
 from archwright.experiments import Stage
-from archwright.experiments.progress import Progress
+from archwright.session.progress import Progress
 from archwright.spaces import Architecture
 from archwright.trials import Candidate, Measurement, Report, Trial, TrialState
 
