@@ -235,7 +235,7 @@ class Unreached(nn.Module):
 
 
 @pytest.mark.parametrize("lazy", [aw.layer(nn.LazyLinear, 3), aw.layer(nn.LazyBatchNorm1d, affine=False)])
-def test_a_lazy_module_that_is_never_reached(lazy: aw.Layer) -> None:
+def test_a_lazy_module_that_is_never_reached(lazy: aw.DeferredCall) -> None:
     space = aw.Space(aw.layer(nn.Sequential, aw.layer(Unreached, lazy)))
     with pytest.raises(BuildError, match=r"the lazy module '0.lazy' was not reached by the forward pass"):
         space.build(space.sample(0), example=torch.ones(2, 4))

@@ -50,9 +50,9 @@ VALUES = {
 }
 
 
-def root() -> aw.Call:
+def root() -> aw.ResolvedCall:
     call = aw.resolve(SPACE, SPACE.architecture(VALUES))
-    assert isinstance(call, aw.Call)
+    assert isinstance(call, aw.ResolvedCall)
     return call
 
 

@@ -71,7 +71,9 @@ def cells(operations: int, nodes: int, kinds: int, positions: int) -> aw.Space:
         }
         made.append((inputs, edges))
 
-    def cell(width: int, inputs: list[aw.Subset], edges: dict[tuple[int, int], aw.Categorical]) -> aw.Layer:
+    def cell(
+        width: int, inputs: list[aw.Subset], edges: dict[tuple[int, int], aw.Categorical]
+    ) -> aw.DeferredCall:
         return aw.layer(
             part,
             *(
@@ -98,7 +100,7 @@ def test_darts() -> None:
 def test_enas_macro() -> None:
     """Pham et al. 2018, arXiv:1802.03268: 12 layers of 6 operations with all skips are 1.6e29 networks."""
 
-    def block(i: int) -> aw.Layer:
+    def block(i: int) -> aw.DeferredCall:
         skips = [aw.when(aw.boolean(name=f"skip{j}"), aw.layer(part, j)) for j in range(i)]
         return aw.layer(part, aw.choice(*range(6), name="op"), skips)
 

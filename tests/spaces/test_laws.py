@@ -153,7 +153,7 @@ def inside(node: Any, found: dict[int, aw.Decision]) -> dict[int, aw.Decision]:
     if isinstance(node, aw.Decision):
         found[id(node)] = node
     parts: Any = ()
-    if isinstance(node, aw.Layer):
+    if isinstance(node, aw.DeferredCall):
         parts = [*node.args, *node.kwargs.values()]
     elif isinstance(node, aw.Switch):
         parts = [node.selector, *node.options.values()]
@@ -207,7 +207,7 @@ class Naive:
             return [self.values[id(node)]]
         if isinstance(node, aw.Arithmetic):
             return [OPERATORS[node.operation](*map(self.one, node.operands))]
-        if isinstance(node, aw.Layer):
+        if isinstance(node, aw.DeferredCall):
             given = {key: self.all(value) for key, value in node.kwargs.items()}
             args = tuple(value for argument in node.args for value in self.all(argument))
             return [(node.fn.__name__, args, {key: value[0] for key, value in given.items() if value})]
@@ -229,7 +229,7 @@ class Naive:
 
 def called(value: Any) -> Any:
     """A tree of calls as the naive interpreter tells it."""
-    if isinstance(value, aw.Call):
+    if isinstance(value, aw.ResolvedCall):
         arguments = tuple(map(called, value.args))
         return (value.name, arguments, {key: called(v) for key, v in value.kwargs.items()})
     if isinstance(value, list | tuple):

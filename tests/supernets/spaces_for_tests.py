@@ -43,7 +43,7 @@ class Sum(nn.Module):
         return total if self.bias is None else total + self.bias(x)
 
 
-def head(width: object) -> list[aw.spaces.Layer]:
+def head(width: object) -> list[aw.spaces.DeferredCall]:
     """From feature maps to three numbers."""
     return [aw.layer(nn.AdaptiveAvgPool2d, 1), aw.layer(nn.Flatten), aw.layer(nn.Linear, width, 3)]
 
@@ -106,7 +106,7 @@ def edges() -> aw.Space:
 
         return [aw.when(taken.has(i), mixed()) for i in range(3)]
 
-    def stage(width: int) -> aw.spaces.Layer:
+    def stage(width: int) -> aw.spaces.DeferredCall:
         bias = aw.when(biased, aw.layer(nn.Conv2d, width, width, 1))
         return aw.layer(Sum, *branches(width), bias=bias)
 
@@ -148,7 +148,7 @@ def sums() -> aw.Space:
     operations = [aw.categorical(["convolution", "pool", "none"], name=f"operation_{i}") for i in range(3)]
     taken = aw.subset(3, 2, name="taken")
 
-    def stage(width: int) -> aw.spaces.Layer:
+    def stage(width: int) -> aw.spaces.DeferredCall:
         def mixed(i: int) -> aw.spaces.Expression:
             return aw.switch(
                 operations[i],

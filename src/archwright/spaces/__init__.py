@@ -1,7 +1,7 @@
 """Search spaces: expressions of deferred calls and decisions, and what can be done with them; no torch."""
 
 from archwright.spaces.architecture import Architecture
-from archwright.spaces.calls import Call, resolve, walk_calls
+from archwright.spaces.calls import ResolvedCall, resolve, walk_calls
 from archwright.spaces.decision import Relaxed
 from archwright.spaces.decisions import (
     Boolean,
@@ -19,7 +19,7 @@ from archwright.spaces.decisions import (
 from archwright.spaces.expression import Arithmetic, Expression, maximum, minimum
 from archwright.spaces.graph import Graph, Node
 from archwright.spaces.nodes import (
-    Layer,
+    DeferredCall,
     Repeat,
     Switch,
     Tied,
@@ -44,9 +44,9 @@ __all__ = [
     # The space and its points
     "Architecture", "Graph", "Node", "SearchSpace", "Space", "scalable",
     # An expression with all decisions made
-    "Call", "resolve", "walk_calls",
+    "ResolvedCall", "resolve", "walk_calls",
     # The nodes themselves, for interpreters
-    "Arithmetic", "Boolean", "Categorical", "Decision", "Expression", "Integer", "Layer", "Normal", "Real",
+    "Arithmetic", "Boolean", "Categorical", "Decision", "Expression", "Integer", "DeferredCall", "Normal", "Real",
     "Relaxed", "Repeat", "Subset", "Switch", "Tied", "When",
 ]
 # fmt: on

@@ -11,7 +11,7 @@ from archwright.errors import SpaceError
 from archwright.spaces.decision import Decision
 from archwright.spaces.expression import Arithmetic, Expression, compile_value, is_numeric
 from archwright.spaces.fold import Fold
-from archwright.spaces.nodes import Layer, Repeat, Switch, Tied, When
+from archwright.spaces.nodes import DeferredCall, Repeat, Switch, Tied, When
 from archwright.spaces.place import Place, arguments
 from archwright.spaces.validation import check_called, check_plain
 
@@ -155,7 +155,7 @@ class SpaceAnalysis(Fold[_Level, None]):
         check_plain(node, place)
         self.fingerprint.append(f"{place}: {_shown(node)}")
 
-    def call(self, node: Layer, place: Place, context: _Level) -> None:
+    def call(self, node: DeferredCall, place: Place, context: _Level) -> None:
         """Its arguments are of the same level."""
         place = place.named(node.name)
         self._layers += 1

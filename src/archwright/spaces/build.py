@@ -8,7 +8,7 @@ from typing import Any
 
 from archwright.errors import BuildError
 from archwright.spaces.architecture import Architecture
-from archwright.spaces.calls import Call, Resolvable, resolve
+from archwright.spaces.calls import Resolvable, ResolvedCall, resolve
 from archwright.spaces.expression import rebuilt
 
 __all__ = ["arguments_of", "build", "construct", "dry_run", "first_of", "own_memory", "shapes_of"]
@@ -66,7 +66,7 @@ def own_memory(network: Any) -> None:
             tensor.data = tensor.data.clone()
 
 
-def construct(root: Any) -> tuple[Any, dict[Call, Any]]:
+def construct(root: Any) -> tuple[Any, dict[ResolvedCall, Any]]:
     """Make all calls of a tree, inner ones first.
 
     Returns:
@@ -75,10 +75,10 @@ def construct(root: Any) -> tuple[Any, dict[Call, Any]]:
     Raises:
         BuildError: When a call fails.
     """
-    made: dict[Call, Any] = {}
+    made: dict[ResolvedCall, Any] = {}
 
     def make(value: Any) -> Any:
-        if isinstance(value, Call):
+        if isinstance(value, ResolvedCall):
             if value not in made:
                 args, kwargs = make(value.args), make(value.kwargs)
                 try:
@@ -97,7 +97,7 @@ def construct(root: Any) -> tuple[Any, dict[Call, Any]]:
     return make(root), made
 
 
-def dry_run(network: Any, example: Any, made: dict[Call, Any]) -> None:
+def dry_run(network: Any, example: Any, made: dict[ResolvedCall, Any]) -> None:
     """Run a network once on an example, in evaluation mode: lazy modules take their size from it.
 
     Args:
@@ -146,7 +146,7 @@ def shapes_of(example: Any) -> str:
     return f"an input {told[0]}" if len(told) == 1 and not kwargs else f"the inputs {', '.join(told)}"
 
 
-def _culprit(error: BaseException, made: dict[Call, Any]) -> Call | None:
+def _culprit(error: BaseException, made: dict[ResolvedCall, Any]) -> ResolvedCall | None:
     """The call whose module was innermost when the error was raised."""
     by_module = {id(module): call for call, module in made.items()}
     found = None
@@ -155,7 +155,7 @@ def _culprit(error: BaseException, made: dict[Call, Any]) -> Call | None:
     return found
 
 
-def _told(call: Call) -> str:
+def _told(call: ResolvedCall) -> str:
     decided = ", ".join(f"{address}={value!r}" for address, value in call.decisions.items())
     return f"{call} at {call.place}{f' (decided: {decided})' if decided else ''}"
 

@@ -12,18 +12,18 @@ from archwright.spaces.architecture import Architecture
 from archwright.spaces.decision import Decision
 from archwright.spaces.expression import Arithmetic, Expression, Value, compile_value, rebuilt
 from archwright.spaces.fold import Fold
-from archwright.spaces.nodes import Layer, Repeat, Switch, Tied, When
+from archwright.spaces.nodes import DeferredCall, Repeat, Switch, Tied, When
 from archwright.spaces.place import Place, arguments
 from archwright.spaces.values import decisions_of
 
-__all__ = ["Call", "ExpressionReader", "Resolvable", "calls_in", "resolve", "walk_calls"]
+__all__ = ["ResolvedCall", "ExpressionReader", "Resolvable", "calls_in", "resolve", "walk_calls"]
 
 _LONGEST = 80
 """Characters of one plain argument in a call's text."""
 
 
 @dataclass(eq=False, slots=True)
-class Call:
+class ResolvedCall:
     """One call to be made: `fn(*args, **kwargs)`. Compared by identity: the same object twice is a tied one.
 
     Args:
@@ -53,7 +53,7 @@ class Call:
 
 
 def _brief(value: Any) -> str:
-    if isinstance(value, Call):
+    if isinstance(value, ResolvedCall):
         return f"{value.name}(...)"
     if isinstance(value, dict):
         return "{" + ", ".join(f"{k!r}: {_brief(v)}" for k, v in value.items()) + "}"
@@ -63,20 +63,20 @@ def _brief(value: Any) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 
-def calls_in(value: Any) -> Iterator[Call]:
+def calls_in(value: Any) -> Iterator[ResolvedCall]:
     """The calls that stand in a value, without those in their arguments."""
-    if isinstance(value, Call):
+    if isinstance(value, ResolvedCall):
         yield value
     elif isinstance(value, list | tuple | dict):
         for item in value.values() if isinstance(value, dict) else value:
             yield from calls_in(item)
 
 
-def walk_calls(value: Any) -> Iterator[Call]:
+def walk_calls(value: Any) -> Iterator[ResolvedCall]:
     """Every call in a tree, each once, a caller before the calls in its arguments."""
     seen: set[int] = set()
 
-    def visit(node: Any) -> Iterator[Call]:
+    def visit(node: Any) -> Iterator[ResolvedCall]:
         for call in calls_in(node):
             if id(call) not in seen:
                 seen.add(id(call))
@@ -99,7 +99,7 @@ class Resolvable(Protocol):
 def resolve(
     space: Resolvable, architecture: Mapping[str, Any], expression: Any = None, prefix: tuple[str, ...] = ()
 ) -> Any:
-    """The expression under an architecture: a `Call`, or whatever plain value the expression stands for.
+    """The expression under an architecture: a `ResolvedCall`, or whatever plain value the expression stands for.
 
     Args:
         space: The space, for the addresses of its decisions.
@@ -200,10 +200,10 @@ class _Resolver(Fold[_Trail, list[Any]]):
         """Itself."""
         return [node]
 
-    def call(self, node: Layer, place: Place, context: _Trail) -> list[Any]:
+    def call(self, node: DeferredCall, place: Place, context: _Trail) -> list[Any]:
         """The call, with its arguments resolved."""
         place, trail = place.named(node.name), _Trail(context.led, {})
-        call = Call(node.fn, [], {}, str(place), place.structural_key)
+        call = ResolvedCall(node.fn, [], {}, str(place), place.structural_key)
         for keyword, value, at in arguments(node, place):
             given = self.visit(value, at, trail)
             if keyword is None:

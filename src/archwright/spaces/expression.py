@@ -1,6 +1,6 @@
 """Expressions: what a search space is written with. Nothing is built when one is written.
 
-An expression is a tree of deferred calls (`Layer`), decisions (`Decision`) and users of decisions
+An expression is a tree of deferred calls (`DeferredCall`), decisions (`Decision`) and users of decisions
 (`Switch`, `When`, `Repeat`, `Tied`, arithmetic). Identity is sharing: one object in two places is one thing.
 """
 

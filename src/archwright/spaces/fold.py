@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from archwright.spaces.decision import Decision
 from archwright.spaces.expression import Arithmetic, Expression
-from archwright.spaces.nodes import Layer, Repeat, Switch, Tied, When
+from archwright.spaces.nodes import DeferredCall, Repeat, Switch, Tied, When
 from archwright.spaces.place import Place
 
 __all__ = ["Fold"]
@@ -39,7 +39,7 @@ class Fold(ABC, Generic[C, R]):
         """A decision, or what is worked out from decisions."""
 
     @abstractmethod
-    def call(self, node: Layer, place: Place, context: C) -> R:
+    def call(self, node: DeferredCall, place: Place, context: C) -> R:
         """A deferred call."""
 
     @abstractmethod

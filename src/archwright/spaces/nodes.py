@@ -12,7 +12,7 @@ from archwright.spaces.expression import Expression, compile_value, holds_expres
 from archwright.spaces.values import possible_values
 
 __all__ = [
-    "Layer",
+    "DeferredCall",
     "Repeat",
     "Switch",
     "Tied",
@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 
-class Layer(Expression):
+class DeferredCall(Expression):
     """A deferred call, evaluated anew at each place where it stands. See `layer`."""
 
     __slots__ = ("args", "fn", "kwargs")
@@ -56,6 +56,9 @@ class Layer(Expression):
     def __repr__(self) -> str:
         shown = [repr(a) for a in self.args] + [f"{k}={v!r}" for k, v in self.kwargs.items()]
         return f"{getattr(self.fn, '__name__', self.fn)}({', '.join(shown)})"
+
+
+Layer = DeferredCall  # the name that pickles of older spaces know
 
 
 class Switch(Expression):
@@ -145,7 +148,7 @@ class Tied(Expression):
         return f"tied({self.body!r})"
 
 
-def layer(fn: Callable[..., Any], /, *args: Any, name: str | None = None, **kwargs: Any) -> Layer:
+def layer(fn: Callable[..., Any], /, *args: Any, name: str | None = None, **kwargs: Any) -> DeferredCall:
     """Defer the call `fn(*args, **kwargs)` until an architecture is known.
 
     Args:
@@ -157,7 +160,7 @@ def layer(fn: Callable[..., Any], /, *args: Any, name: str | None = None, **kwar
     Raises:
         SpaceError: When fn cannot be called.
     """
-    return Layer(fn, args, kwargs, name)
+    return DeferredCall(fn, args, kwargs, name)
 
 
 def switch(decision: Expression, options: Mapping[Any, Any], *, name: str | None = None) -> Switch:
@@ -310,6 +313,6 @@ def _choice(
 
 def _label_of(option: Any) -> str | None:
     """The name of the class or function that an option is or calls, where it has one of its own."""
-    called = option.fn if isinstance(option, Layer) else option
+    called = option.fn if isinstance(option, DeferredCall) else option
     found = getattr(called, "__name__", None)
     return found if isinstance(found, str) and found.isidentifier() else None

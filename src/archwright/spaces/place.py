@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from archwright.spaces.nodes import Layer, Tied
+from archwright.spaces.nodes import DeferredCall, Tied
 
 __all__ = ["Place", "arguments"]
 
@@ -66,7 +66,7 @@ def _positional_names(fn: Callable[..., Any]) -> tuple[str, ...]:
     return tuple(p.name for p in parameters if p.kind in kinds)
 
 
-def arguments(node: Layer, place: Place) -> Iterator[tuple[str | None, Any, Place]]:
+def arguments(node: DeferredCall, place: Place) -> Iterator[tuple[str | None, Any, Place]]:
     """A layer's arguments as (keyword or None, value, place); a positional one is called by its parameter."""
     try:
         names = _positional_names(node.fn)

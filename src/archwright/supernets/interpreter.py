@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from archwright.errors import BuildError
-from archwright.spaces import Arithmetic, Decision, Layer, Repeat, Space, Switch, Tied, When
+from archwright.spaces import Arithmetic, Decision, DeferredCall, Repeat, Space, Switch, Tied, When
 from archwright.spaces.expression import children_of
 from archwright.spaces.fold import Fold
 from archwright.spaces.place import Place, arguments
@@ -81,11 +81,11 @@ class Interpreter(Fold[None, Part]):
         """Itself."""
         return Fixed(node)
 
-    def call(self, node: Layer, place: Place, context: None) -> Part:
+    def call(self, node: DeferredCall, place: Place, context: None) -> Part:
         """A module, or an elastic call where it depends on decisions."""
         return Fixed(self._call(node, place.named(node.name)))
 
-    def _call(self, node: Layer, place: Place) -> Any:
+    def _call(self, node: DeferredCall, place: Place) -> Any:
         args: list[Part] = []
         kwargs: dict[str, Part] = {}
         for keyword, value, at in arguments(node, place):
@@ -143,7 +143,7 @@ def _module(part: Part) -> nn.Module | None:
 
 def _builds(node: Any) -> bool:
     """Whether a call stands in a node."""
-    return isinstance(node, Layer) or any(map(_builds, children_of(node)))
+    return isinstance(node, DeferredCall) or any(map(_builds, children_of(node)))
 
 
 def _is_lazy(made: Any, parts: list[Part]) -> bool:

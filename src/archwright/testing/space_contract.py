@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from archwright.errors import SpaceError
-from archwright.spaces import Architecture, Call, Space, resolve
+from archwright.spaces import Architecture, ResolvedCall, Space, resolve
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -201,7 +201,7 @@ class SpaceContract:
         space = self.space()
         architecture = space.sample(seed)
         root = resolve(space, architecture)
-        assert isinstance(root, Call)
+        assert isinstance(root, ResolvedCall)
         assert len(space.graph(architecture).nodes) >= 1
         json.dumps(space.describe(), allow_nan=False)
 

@@ -14,7 +14,7 @@ from archwright.errors import ExportError
 from archwright.export.source.inline import Inliner
 from archwright.export.source.layout import Document, Group, Name, call_of
 from archwright.export.source.values import Values
-from archwright.spaces import Call, walk_calls
+from archwright.spaces import ResolvedCall, walk_calls
 
 __all__ = ["Expressions", "Variable"]
 
@@ -53,7 +53,9 @@ class Expressions:
         ExportError: When an argument cannot be written as source. Names the layer and the cure.
     """
 
-    def __init__(self, root: Call, made: Mapping[Call, Any], inliner: Inliner | None = None) -> None:
+    def __init__(
+        self, root: ResolvedCall, made: Mapping[ResolvedCall, Any], inliner: Inliner | None = None
+    ) -> None:
         self._made = made
         self.inliner = inliner or Inliner()
         self._values = Values(self.inliner.reference, self._other)
@@ -68,11 +70,11 @@ class Expressions:
         self.root = self._call(root)
 
     def _other(self, value: Any) -> Document | None:
-        if isinstance(value, Call):
+        if isinstance(value, ResolvedCall):
             return Name(self._variables[value]) if value in self._variables else self._call(value)
         return self.inliner.variable(value)
 
-    def _call(self, call: Call) -> Document:
+    def _call(self, call: ResolvedCall) -> Document:
         fn, args, kwargs = _direct(call)
         sized = _sized_class(fn, self._made.get(call))
         if sized is not None:
@@ -92,10 +94,10 @@ class Expressions:
             items.append(("**", Group("", "{", others, "}")))
         return call_of(head, items)
 
-    def _argument(self, call: Call, name: str, value: Any) -> Document:
+    def _argument(self, call: ResolvedCall, name: str, value: Any) -> Document:
         return self._placed(call, name, lambda: self._values.document(value))
 
-    def _placed(self, call: Call, argument: str | None, make: Callable[[], Document]) -> Document:
+    def _placed(self, call: ResolvedCall, argument: str | None, make: Callable[[], Document]) -> Document:
         try:
             return make()
         except _PlacedError:
@@ -105,7 +107,7 @@ class Expressions:
             raise _PlacedError(f"{part} at {call.place} cannot be printed: {error}") from error
 
 
-def _direct(call: Call) -> tuple[Callable[..., Any], list[Any], dict[str, Any]]:
+def _direct(call: ResolvedCall) -> tuple[Callable[..., Any], list[Any], dict[str, Any]]:
     """A call without the `functools.partial` around its function."""
     fn, args, kwargs = call.fn, list(call.args), dict(call.kwargs)
     while isinstance(fn, functools.partial):
@@ -139,21 +141,21 @@ def _sized_arguments(
     return [], {**sizes, **given, **defaults}
 
 
-def _calls_in(value: Any) -> Iterator[Call]:
+def _calls_in(value: Any) -> Iterator[ResolvedCall]:
     """The calls in a call's arguments, each as often as it stands there, without those inside them."""
-    parts = [*value.args, *value.kwargs.values()] if isinstance(value, Call) else value
+    parts = [*value.args, *value.kwargs.values()] if isinstance(value, ResolvedCall) else value
     for part in parts.values() if isinstance(parts, dict) else parts:
-        if isinstance(part, Call):
+        if isinstance(part, ResolvedCall):
             yield part
         elif isinstance(part, list | tuple | dict):
             yield from _calls_in(part)
 
 
-def _inner_first(root: Call) -> list[Call]:
+def _inner_first(root: ResolvedCall) -> list[ResolvedCall]:
     """All calls, each after those in its arguments."""
-    ordered: dict[Call, None] = {}
+    ordered: dict[ResolvedCall, None] = {}
 
-    def visit(call: Call) -> None:
+    def visit(call: ResolvedCall) -> None:
         if call not in ordered:
             for inner in _calls_in(call):
                 visit(inner)
@@ -163,6 +165,6 @@ def _inner_first(root: Call) -> list[Call]:
     return list(ordered)
 
 
-def _variable_name(call: Call) -> str:
+def _variable_name(call: ResolvedCall) -> str:
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", call.name).lower()
     return words if words.isidentifier() and not keyword.iskeyword(words) else "shared"

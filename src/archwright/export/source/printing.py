@@ -18,7 +18,7 @@ from archwright.export.source.inline import Inliner
 from archwright.export.source.inputs import input_shape, input_text, usage
 from archwright.export.source.layout import Document, lay_out, names_in
 from archwright.export.source.rewriting import import_lines, names_for, text_of
-from archwright.spaces import Architecture, Call, Space, resolve
+from archwright.spaces import Architecture, ResolvedCall, Space, resolve
 from archwright.spaces.build import arguments_of, construct, dry_run
 from archwright.supernets.supernet import covering
 
@@ -44,7 +44,7 @@ def print_source(space: Space, architecture: Architecture, example: Any = None) 
         BuildError: When the network cannot be built, or has lazy modules and does not run on the example.
     """
     root = resolve(space, architecture)
-    if not isinstance(root, Call):
+    if not isinstance(root, ResolvedCall):
         raise ExportError(f"expected the space's network to be an aw.layer, got {root!r}")
     with torch.random.fork_rng(devices=[]):
         network, made = construct(root)
@@ -80,7 +80,7 @@ def check_printable(space: Space) -> None:
             root = resolve(space, architecture)
         except SpaceError:  # a constraint keeps such values apart
             continue
-        if isinstance(root, Call):
+        if isinstance(root, ResolvedCall):
             expressions = Expressions(root, {}, inliner)
             build = _Build(expressions.variables, expressions.root, None, False)
             _module(space.name, build, expressions.inliner.submodules)

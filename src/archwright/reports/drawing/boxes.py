@@ -10,7 +10,7 @@ from typing import Any
 from archwright.reports.drawing.cells import Cell, cell_of
 from archwright.reports.drawing.flow import Flow
 from archwright.reports.wording import value_text
-from archwright.spaces import Call, walk_calls
+from archwright.spaces import ResolvedCall, walk_calls
 
 __all__ = ["Arc", "Box", "Chain", "box_of", "chain_of"]
 
@@ -89,7 +89,7 @@ class Box:
         return (self.title, self.detail, self.label, decided, inner, self.arcs, self.count, self.tied)
 
 
-def box_of(call: Call, flows: Mapping[int, Flow] | None = None) -> Box:
+def box_of(call: ResolvedCall, flows: Mapping[int, Flow] | None = None) -> Box:
     """The box of a call, with those of the calls in its arguments.
 
     Args:
@@ -105,7 +105,7 @@ class _Maker:
         self.drawn: set[int] = set()
         self.told: set[str] = set()
 
-    def box(self, call: Call, label: str) -> Box:
+    def box(self, call: ResolvedCall, label: str) -> Box:
         """A box. A decision is told at the first box where it enters, and not again."""
         tied = id(call) in self.drawn
         self.drawn.add(id(call))
@@ -149,11 +149,11 @@ class Chain:
         arcs: What is read besides.
     """
 
-    calls: list[tuple[str, Call]]
+    calls: list[tuple[str, ResolvedCall]]
     arcs: tuple[Arc, ...]
 
 
-def chain_of(inside: list[tuple[str, Call]], flow: Flow) -> Chain | None:
+def chain_of(inside: list[tuple[str, ResolvedCall]], flow: Flow) -> Chain | None:
     """The calls inside a call as a chain; None where their data flow has another form.
 
     One that stands beside the others, as a shortcut does, is an arc that is labelled.
@@ -178,7 +178,7 @@ def chain_of(inside: list[tuple[str, Call]], flow: Flow) -> Chain | None:
     return None
 
 
-def _arcs(order: list[Call], flow: Flow, beside: Call | None) -> tuple[Arc, ...] | None:
+def _arcs(order: list[ResolvedCall], flow: Flow, beside: ResolvedCall | None) -> tuple[Arc, ...] | None:
     """What is read besides the one before, with one call taken as an arc; None where one reads not that one."""
     place = {id(call): i for i, call in enumerate(order)}
     arcs: list[Arc] = []
@@ -195,11 +195,11 @@ def _arcs(order: list[Call], flow: Flow, beside: Call | None) -> tuple[Arc, ...]
     return tuple(arcs)
 
 
-def _is_sequential(call: Call) -> bool:
+def _is_sequential(call: ResolvedCall) -> bool:
     return any(base.__name__ == "Sequential" for base in getattr(call.fn, "__mro__", ()))
 
 
-def _given(call: Call) -> dict[str, Any]:
+def _given(call: ResolvedCall) -> dict[str, Any]:
     """A call's arguments by the names of the parameters; those without a name (`*args`) by their number."""
     try:
         parameters = inspect.signature(call.fn).parameters.values()
@@ -210,14 +210,14 @@ def _given(call: Call) -> dict[str, Any]:
     return {**named, **call.kwargs}
 
 
-def _inner_calls(call: Call) -> Iterator[tuple[str, Call]]:
+def _inner_calls(call: ResolvedCall) -> Iterator[tuple[str, ResolvedCall]]:
     """The calls in the arguments, with the names of the arguments; a number is no name."""
     for name, value in _given(call).items():
         yield from _calls_in(value, "" if name.isdigit() else name)
 
 
-def _calls_in(value: Any, name: str) -> Iterator[tuple[str, Call]]:
-    if isinstance(value, Call):
+def _calls_in(value: Any, name: str) -> Iterator[tuple[str, ResolvedCall]]:
+    if isinstance(value, ResolvedCall):
         yield name, value
     elif isinstance(value, dict):
         for key, item in value.items():
@@ -227,7 +227,7 @@ def _calls_in(value: Any, name: str) -> Iterator[tuple[str, Call]]:
             yield from _calls_in(item, name)
 
 
-def _plain_arguments(call: Call) -> str:
+def _plain_arguments(call: ResolvedCall) -> str:
     """The arguments that hold no calls, as they are written in Python."""
     shown = [_brief(value) for value in call.args if not _holds_call(value)]
     shown += [f"{name}={_brief(value)}" for name, value in call.kwargs.items() if not _holds_call(value)]

@@ -13,7 +13,7 @@ from typing import Any
 
 from archwright.reports.drawing.flow import Flow, Source
 from archwright.reports.wording import value_text
-from archwright.spaces import Call, walk_calls
+from archwright.spaces import ResolvedCall, walk_calls
 
 __all__ = ["Cell", "Edge", "cell_of"]
 
@@ -64,14 +64,14 @@ class Cell:
         return (self.name, len(self.inputs), self.nodes, edges, self.outputs)
 
 
-def cell_of(call: Call, flows: Flows) -> Cell | None:
+def cell_of(call: ResolvedCall, flows: Flows) -> Cell | None:
     """The cell that a call stands for, None where its data flow has another form."""
     flow = flows.get(id(call))
     if flow is None:
         return None
     states: dict[Any, int] = {}
     inputs: list[str] = []
-    nodes: list[Call] = []
+    nodes: list[ResolvedCall] = []
     edges: list[Edge] = []
     for part in flow.order:
         operations = _operations(part, flows)
@@ -105,12 +105,12 @@ def cell_of(call: Call, flows: Flows) -> Cell | None:
     return Cell(_shared_name(addresses), tuple(inputs), len(nodes), tuple(edges), outputs)
 
 
-def _operations(node: Call, flows: Flows) -> list[tuple[Any, Call]] | None:
+def _operations(node: ResolvedCall, flows: Flows) -> list[tuple[Any, ResolvedCall]] | None:
     """What a node reads, as (state, operation), where each of its operations reads one state and all are joined."""
     flow = flows.get(id(node))
     if flow is None or not flow.order:
         return None
-    found: dict[int, tuple[Any, Call]] = {}
+    found: dict[int, tuple[Any, ResolvedCall]] = {}
     for part in flow.order:
         reads = flow.reads[id(part)]
         (read,) = reads if len(reads) == 1 else (None,)
@@ -124,7 +124,7 @@ def _operations(node: Call, flows: Flows) -> list[tuple[Any, Call]] | None:
     return list(found.values()) if flow.gives == found.keys() else None
 
 
-def _innermost(part: Call, flows: Flows) -> Call:
+def _innermost(part: ResolvedCall, flows: Flows) -> ResolvedCall:
     """The operation itself, where a part holds nothing else."""
     inside = flows.get(id(part))
     if inside is None or len(inside.order) != 1 or any(isinstance(v, str) for v in part.decisions.values()):
@@ -132,11 +132,11 @@ def _innermost(part: Call, flows: Flows) -> Call:
     return _innermost(inside.order[0], flows)
 
 
-def _edge(start: int, end: int, operation: Call) -> Edge:
+def _edge(start: int, end: int, operation: ResolvedCall) -> Edge:
     return Edge(start, end, _operation_text(operation), str(operation), bool(operation.decisions))
 
 
-def _operation_text(operation: Call) -> str:
+def _operation_text(operation: ResolvedCall) -> str:
     labels = [value for value in operation.decisions.values() if isinstance(value, str)]
     if labels:
         return labels[-1]

@@ -12,7 +12,7 @@ from archwright.reports.drawing.render import Placed, arrow, pill, place
 from archwright.reports.drawing.shortening import folded, labelled_once, pruned
 from archwright.reports.palette import LIGHT
 from archwright.reports.wording import value_text
-from archwright.spaces import Architecture, Call, Space, resolve
+from archwright.spaces import Architecture, ResolvedCall, Space, resolve
 
 __all__ = ["draw_architecture"]
 
@@ -51,8 +51,8 @@ def draw_architecture(
         has them, and those of a light page otherwise.
     """
     root = resolve(space, architecture)
-    if not isinstance(root, Call):
-        root = Call(type(root), [root], {}, "the root")
+    if not isinstance(root, ResolvedCall):
+        root = ResolvedCall(type(root), [root], {}, "the root")
     flows = {}
     if example is not None:
         from archwright.reports.drawing.flow import trace  # loads torch

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from archwright.spaces import Call
+from archwright.spaces import ResolvedCall
 from archwright.spaces.build import arguments_of, construct, dry_run
 
 __all__ = ["Flow", "Source", "Sources", "trace"]
@@ -47,12 +47,12 @@ class Flow:
         gives: What the call's output is made of.
     """
 
-    order: list[Call] = field(default_factory=list)
+    order: list[ResolvedCall] = field(default_factory=list)
     reads: dict[int, Sources] = field(default_factory=dict)
     gives: Sources = frozenset()
 
 
-def trace(root: Call, example: Any) -> dict[int, Flow]:
+def trace(root: ResolvedCall, example: Any) -> dict[int, Flow]:
     """Run the network of a call and see what flows where.
 
     A module that is called several times inside one other is passed through: what it gives is from where its input is.
@@ -83,14 +83,14 @@ def trace(root: Call, example: Any) -> dict[int, Flow]:
 class _Frame:
     """A call that is running: its inputs with where they are from outside, and which of these it used so far."""
 
-    call: Call
+    call: ResolvedCall
     inputs: list[tuple[Tensor, Sources]]
     used: set[Any] = field(default_factory=set)
     ran: Counter[int] = field(default_factory=Counter)
 
 
 class _Tracer(TorchFunctionMode):
-    def __init__(self, made: dict[Call, Any], passed: set[int]) -> None:
+    def __init__(self, made: dict[ResolvedCall, Any], passed: set[int]) -> None:
         super().__init__()
         self.modules = {
             id(made[call]): (call, made[call]) for call in reversed(made) if isinstance(made[call], nn.Module)
@@ -135,7 +135,7 @@ class _Tracer(TorchFunctionMode):
         if self.frames:
             self.frames[-1].used |= _outside(sources)
 
-    def _entering(self, call: Call) -> Any:
+    def _entering(self, call: ResolvedCall) -> Any:
         def enter(module: nn.Module, args: Any, kwargs: Any) -> None:
             inputs = [(tensor, self._of(tensor)) for tensor in _tensors((args, kwargs))]
             self.frames.append(_Frame(call, inputs))
@@ -144,7 +144,7 @@ class _Tracer(TorchFunctionMode):
 
         return enter
 
-    def _leaving(self, call: Call) -> Any:
+    def _leaving(self, call: ResolvedCall) -> Any:
         def leave(module: nn.Module, args: Any, kwargs: Any, output: Any) -> Any:
             frame = self.frames.pop()
             given = list(_tensors(output))
@@ -168,7 +168,7 @@ class _Tracer(TorchFunctionMode):
 
         return leave
 
-    def _outside(self, call: Call, inside: Sources, outputs: int, all_inputs: Sources) -> Sources:
+    def _outside(self, call: ResolvedCall, inside: Sources, outputs: int, all_inputs: Sources) -> Sources:
         """Where something that a call gives is from, for the call around it."""
         if id(call) in self.passed:
             return all_inputs
@@ -176,7 +176,7 @@ class _Tracer(TorchFunctionMode):
             return _outside(inside)
         return frozenset({id(call)})
 
-    def _beside(self, call: Call, used: Sources) -> None:
+    def _beside(self, call: ResolvedCall, used: Sources) -> None:
         """Note in the call around what this one read."""
         if not self.frames:
             return

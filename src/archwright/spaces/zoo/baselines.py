@@ -8,7 +8,7 @@ from typing import Any, Protocol, cast
 from torch import nn
 
 from archwright.errors import SpaceError
-from archwright.spaces.nodes import Layer, layer
+from archwright.spaces.nodes import DeferredCall, layer
 from archwright.spaces.space import Space
 from archwright.spaces.zoo.blocks import Conv1dNormAct, ConvNormAct, LSTMNetwork
 from archwright.spaces.zoo.parts import pooled_head
@@ -81,13 +81,13 @@ def baseline(task: Learnable | Sequence[int], outputs: int | None = None) -> Spa
     return Space(network, name="baseline")
 
 
-def _image(shape: tuple[int, ...], outputs: int) -> Layer:
+def _image(shape: tuple[int, ...], outputs: int) -> DeferredCall:
     return _convolutions(
         shape, outputs, 56, _IMAGE_WIDTHS, ConvNormAct, 3, 2, nn.MaxPool2d, nn.AdaptiveAvgPool2d
     )
 
 
-def _sequence(shape: tuple[int, ...], outputs: int) -> Layer:
+def _sequence(shape: tuple[int, ...], outputs: int) -> DeferredCall:
     return _convolutions(
         shape, outputs, 512, _SEQUENCE_WIDTHS, Conv1dNormAct, 5, 1, nn.MaxPool1d, nn.AdaptiveAvgPool1d
     )
@@ -96,11 +96,11 @@ def _sequence(shape: tuple[int, ...], outputs: int) -> Layer:
 def _convolutions(
     shape: tuple[int, ...], outputs: int, longest: int, widths: Sequence[int], block: type[nn.Module], kernel_size: int,
     blocks: int, pool: type[nn.Module], average: type[nn.Module],
-) -> Layer:  # fmt: skip
+) -> DeferredCall:  # fmt: skip
     """Stages of blocks, with pooling between them while 4 pixels or steps are left."""
     channels, side = shape[0], min(shape[1:])
     stride = stem_stride(side, longest)
-    layers: list[Layer] = []
+    layers: list[DeferredCall] = []
     for stage, width in enumerate(widths[: halvings(-(-side // stride), 4) + 1]):
         layers += [layer(pool, 2)] if stage else []
         for _ in range(blocks):
@@ -110,7 +110,7 @@ def _convolutions(
     return layer(nn.Sequential, *layers, *pooled_head(channels, outputs, pool=average))
 
 
-def _vector(shape: tuple[int, ...], outputs: int) -> Layer:
+def _vector(shape: tuple[int, ...], outputs: int) -> DeferredCall:
     first, second = layer(nn.Linear, shape[0], _HIDDEN), layer(nn.Linear, _HIDDEN, _HIDDEN)
     last = layer(nn.Linear, _HIDDEN, outputs)
     return layer(nn.Sequential, first, layer(nn.ReLU), second, layer(nn.ReLU), last)

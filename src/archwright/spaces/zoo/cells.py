@@ -9,7 +9,7 @@ from typing import Any
 from archwright.errors import SpaceError
 from archwright.spaces.decisions import Categorical, Subset, categorical, subset
 from archwright.spaces.expression import Expression
-from archwright.spaces.nodes import Layer, layer, switch, when
+from archwright.spaces.nodes import DeferredCall, layer, switch, when
 from archwright.spaces.zoo.blocks import Cell, CellNode
 
 __all__ = ["CellDecisions", "cell", "cell_decisions"]
@@ -72,7 +72,7 @@ def cell_decisions(
 
 def cell(
     decisions: CellDecisions, prepare: Sequence[Any], operation: Callable[[str, int], Expression]
-) -> Layer:
+) -> DeferredCall:
     """A cell: each node sums the operations on its edges, and the cell concatenates its nodes' states.
 
     Every place of a cell has its own weights; the wiring is decided once for all that share `decisions`.

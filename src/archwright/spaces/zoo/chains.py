@@ -15,7 +15,7 @@ from torch import nn
 from archwright.errors import SpaceError
 from archwright.spaces.decisions import Integer, integer, subset
 from archwright.spaces.expression import Expression
-from archwright.spaces.nodes import Layer, choice, layer, repeat, switch, when
+from archwright.spaces.nodes import DeferredCall, choice, layer, repeat, switch, when
 from archwright.spaces.space import Space
 from archwright.spaces.zoo.blocks import (
     Chain,
@@ -172,7 +172,7 @@ def _space(
     widths = [integer(low * s, high * s, step=step * s, name=f"{i}.width") for i, s in enumerate(scales)]
     pool_after = [integer(2 * p, 2 * p + 1, name=f"pool_{p}") for p in range(pools)]
 
-    def chain_layer(i: int) -> Layer:
+    def chain_layer(i: int) -> DeferredCall:
         options: dict[str, Any] = {}
         if i == 0:
             kernel_size = choice(*sizes, name="kernel_size")
@@ -211,7 +211,7 @@ def _last(times: Integer, widths: list[Integer]) -> Expression:
 
 def _operation(
     kind: _Kind, label: str, in_channels: Expression, out_channels: Expression, kernel_sizes: Sequence[int]
-) -> Layer:
+) -> DeferredCall:
     if label == "conv":
         return layer(kind.convolution, in_channels, out_channels, choice(*kernel_sizes, name="kernel_size"))
     if label == "separable":

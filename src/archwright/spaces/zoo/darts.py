@@ -10,7 +10,7 @@ from torch import nn
 
 from archwright.errors import SpaceError, did_you_mean
 from archwright.spaces.expression import Expression
-from archwright.spaces.nodes import Layer, layer
+from archwright.spaces.nodes import DeferredCall, layer
 from archwright.spaces.scale import scalable
 from archwright.spaces.space import Space
 from archwright.spaces.zoo import parts
@@ -168,12 +168,12 @@ def _cells_stacked(
     return Space(layer(CellNetwork, first_stem, stack, head, *second_stem), name=name)
 
 
-def _stems(kind: str, shape: tuple[int, ...], channels: Any) -> list[Layer]:
+def _stems(kind: str, shape: tuple[int, ...], channels: Any) -> list[DeferredCall]:
     """The stem, and the second one where there is one."""
     if kind == "cifar":
         return [layer(nn.Sequential, *parts.stem(shape, channels))]
 
-    def halving(before: Any, after: Any) -> list[Layer]:
+    def halving(before: Any, after: Any) -> list[DeferredCall]:
         return [layer(nn.Conv2d, before, after, 3, 2, 1, bias=False), layer(nn.BatchNorm2d, after)]
 
     half, relu = channels // 2, layer(nn.ReLU)
@@ -183,7 +183,7 @@ def _stems(kind: str, shape: tuple[int, ...], channels: Any) -> list[Layer]:
 
 def _edge(
     channels: int | Expression, reduces: bool, pool_norm: bool, drop_path: float, label: str, state: int
-) -> Layer:
+) -> DeferredCall:
     stride = 2 if reduces and state < 2 else 1
     operation = darts_operation(label, channels, stride, pool_norm=pool_norm)
     if not drop_path or label == "none" or (label == "skip_connect" and stride == 1):
@@ -193,7 +193,7 @@ def _edge(
 
 def darts_operation(
     label: str, channels: int | Expression, stride: int = 1, *, pool_norm: bool = True
-) -> Layer:
+) -> DeferredCall:
     """The expression of one operation of DARTS.
 
     Args:

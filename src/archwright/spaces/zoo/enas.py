@@ -9,7 +9,7 @@ from torch import nn
 
 from archwright.errors import SpaceError
 from archwright.spaces.decisions import categorical, subset
-from archwright.spaces.nodes import Layer, layer, switch, when
+from archwright.spaces.nodes import DeferredCall, layer, switch, when
 from archwright.spaces.scale import scalable
 from archwright.spaces.space import Space
 from archwright.spaces.zoo.blocks import (
@@ -78,7 +78,7 @@ def enas_space(
         )
     check_widths("enas", channels, "a dropout", dropout)
     first = layer(nn.Sequential, *stem(shape, channels))
-    stack: list[Layer] = []
+    stack: list[DeferredCall] = []
     width = channels
     for position in range(layers):
         stack.append(_skip_layer(position, labels, width))
@@ -92,7 +92,7 @@ def enas_space(
     return Space(network, name="enas")
 
 
-def _skip_layer(position: int, labels: Sequence[str], channels: int) -> Layer:
+def _skip_layer(position: int, labels: Sequence[str], channels: int) -> DeferredCall:
     decision = categorical(labels, name=f"layers.{position}.operation")
     operation = switch(decision, {label: _operation(label, channels) for label in labels})
     skips: dict[str, Any] = {}
@@ -104,7 +104,7 @@ def _skip_layer(position: int, labels: Sequence[str], channels: int) -> Layer:
     return layer(SkipLayer, operation, skips, norm)
 
 
-def _operation(label: str, channels: int) -> Layer:
+def _operation(label: str, channels: int) -> DeferredCall:
     parts = {
         "conv_3x3": layer(ConvNormAct, channels, channels, 3),
         "sep_conv_3x3": layer(SeparableConv, channels, channels, 3),

@@ -11,7 +11,7 @@ from torch import nn
 from archwright.errors import SpaceError, did_you_mean
 from archwright.spaces.architecture import Architecture
 from archwright.spaces.decisions import Categorical, categorical
-from archwright.spaces.nodes import Layer, layer, switch
+from archwright.spaces.nodes import DeferredCall, layer, switch
 from archwright.spaces.scale import scalable
 from archwright.spaces.space import Space
 from archwright.spaces.zoo.blocks import (
@@ -86,7 +86,7 @@ def nasbench201_space(
     return Space(network, canonicalize=canonicalize, name="nasbench201")
 
 
-def _cell(decisions: Mapping[tuple[int, int], Categorical], channels: int) -> Layer:
+def _cell(decisions: Mapping[tuple[int, int], Categorical], channels: int) -> DeferredCall:
     nodes = []
     for node in _NODES:
         edges = {}
@@ -97,7 +97,7 @@ def _cell(decisions: Mapping[tuple[int, int], Categorical], channels: int) -> La
     return layer(SummedCell, nodes)
 
 
-def _operation(label: str, channels: int) -> Layer:
+def _operation(label: str, channels: int) -> DeferredCall:
     return {
         "none": layer(Zero),
         "skip_connect": layer(nn.Identity),

@@ -12,7 +12,7 @@ from torch import nn
 from archwright.errors import SpaceError, did_you_mean
 from archwright.spaces.decisions import Categorical, categorical
 from archwright.spaces.expression import Expression
-from archwright.spaces.nodes import Layer, layer, switch, when
+from archwright.spaces.nodes import DeferredCall, layer, switch, when
 from archwright.spaces.scale import scalable
 from archwright.spaces.space import Space
 from archwright.spaces.zoo.blocks import (
@@ -198,9 +198,13 @@ def _fixed(name: str, concatenate: Concatenated, known: range) -> tuple[int, ...
 
 
 def _cell(
-    kind: _Kind, prepare: list[Layer], operation: Callable[[str, int], Layer], channels: Any, reduces: bool
-) -> Layer:
-    def node(hand: _Hand) -> Layer:
+    kind: _Kind,
+    prepare: list[DeferredCall],
+    operation: Callable[[str, int], DeferredCall],
+    channels: Any,
+    reduces: bool,
+) -> DeferredCall:
+    def node(hand: _Hand) -> DeferredCall:
         options = {
             stride: switch(
                 hand.operation, {label: operation(label, stride) for label in hand.operation.labels}
@@ -231,14 +235,14 @@ def _cell(
     return layer(NasnetCell, prepare, made, concatenate, smaller)
 
 
-def _hand_operation(channels: int | Expression, drop_path: float, label: str, stride: int) -> Layer:
+def _hand_operation(channels: int | Expression, drop_path: float, label: str, stride: int) -> DeferredCall:
     operation = nasnet_operation(label, channels, stride)
     if not drop_path or label == "skip_connect":
         return operation
     return layer(nn.Sequential, operation, layer(DropPath, drop_path))
 
 
-def nasnet_operation(label: str, channels: int | Expression, stride: int = 1) -> Layer:
+def nasnet_operation(label: str, channels: int | Expression, stride: int = 1) -> DeferredCall:
     """The expression of one operation of NASNet.
 
     Args:

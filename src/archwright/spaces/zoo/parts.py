@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from archwright.spaces.nodes import Layer, layer
+from archwright.spaces.nodes import DeferredCall, layer
 from archwright.spaces.zoo.shapes import stem_stride
 
 __all__ = ["pooled_head", "stem"]
@@ -15,7 +15,7 @@ __all__ = ["pooled_head", "stem"]
 _LARGEST_IMAGE = 56
 
 
-def stem(shape: Sequence[int], channels: Any) -> list[Layer]:
+def stem(shape: Sequence[int], channels: Any) -> list[DeferredCall]:
     """A 3x3 convolution and its norm, with a stride and a larger kernel for images of more than 56 pixels.
 
     Args:
@@ -29,8 +29,8 @@ def stem(shape: Sequence[int], channels: Any) -> list[Layer]:
 
 
 def pooled_head(
-    channels: Any, outputs: int, *between: Layer, pool: type[nn.Module] = nn.AdaptiveAvgPool2d
-) -> list[Layer]:
+    channels: Any, outputs: int, *between: DeferredCall, pool: type[nn.Module] = nn.AdaptiveAvgPool2d
+) -> list[DeferredCall]:
     """A global average, then a linear layer.
 
     Args:

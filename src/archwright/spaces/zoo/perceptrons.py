@@ -9,7 +9,7 @@ from torch import nn
 
 from archwright.errors import SpaceError
 from archwright.spaces.decisions import boolean, categorical, integer
-from archwright.spaces.nodes import Layer, layer, repeat, switch
+from archwright.spaces.nodes import DeferredCall, layer, repeat, switch
 from archwright.spaces.space import Space
 from archwright.spaces.zoo.blocks import DenseBlock
 from archwright.spaces.zoo.shapes import AXES, check_labels, check_numbers, check_shape
@@ -72,7 +72,7 @@ def mlp(
     dropout = categorical(dropouts, name="dropout")
     features = math.prod(shape)
 
-    def hidden(i: int) -> Layer:
+    def hidden(i: int) -> DeferredCall:
         norms = {
             label: layer(NORMALIZATIONS[label]) if label == "none" else layer(NORMALIZATIONS[label], sizes[i])
             for label in normalizations

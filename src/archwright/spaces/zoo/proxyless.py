@@ -12,7 +12,7 @@ from torch import nn
 from archwright.errors import SpaceError, did_you_mean
 from archwright.spaces.architecture import Architecture
 from archwright.spaces.decisions import categorical
-from archwright.spaces.nodes import Layer, layer, switch
+from archwright.spaces.nodes import DeferredCall, layer, switch
 from archwright.spaces.scale import scalable
 from archwright.spaces.space import Space
 from archwright.spaces.zoo.blocks import ConvNormReLU6, InvertedResidual
@@ -112,13 +112,13 @@ def _block(
 ) -> Any:
     # The identity is zero beside a shortcut. The shortcut stands inside of the options, so that an exported network
     # has no trace of a block that is not there; for gates that sum to one both ways are the same.
-    options: dict[str, Layer] = {label: _inverted(label, before, after, stride) for label in labels}
+    options: dict[str, DeferredCall] = {label: _inverted(label, before, after, stride) for label in labels}
     if can_be_zero:
         options["zero"] = layer(nn.Identity)
     return switch(categorical(options, name=name), options)
 
 
-def _inverted(label: str, before: int, after: int, stride: int) -> Layer:
+def _inverted(label: str, before: int, after: int, stride: int) -> DeferredCall:
     kernel_size, expansion = map(int, re.findall(r"\d+", label))
     return layer(InvertedResidual, before, after, kernel_size, expansion, stride)
 

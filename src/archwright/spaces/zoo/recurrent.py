@@ -9,7 +9,7 @@ from torch import nn
 
 from archwright.errors import SpaceError, did_you_mean
 from archwright.spaces.architecture import Architecture
-from archwright.spaces.nodes import Layer, layer, switch, tied, when
+from archwright.spaces.nodes import DeferredCall, layer, switch, tied, when
 from archwright.spaces.scale import scalable
 from archwright.spaces.space import Space
 from archwright.spaces.zoo.blocks import (
@@ -84,7 +84,7 @@ def recurrent_space(
     return Space(network, name="recurrent")
 
 
-def _cell(decisions: CellDecisions, hidden: int) -> Layer:
+def _cell(decisions: CellDecisions, hidden: int) -> DeferredCall:
     nodes = []
     for chosen, choices in zip(decisions.inputs, decisions.operations, strict=True):
         linear = tied(layer(nn.Linear, hidden, 2 * hidden, bias=False))
