@@ -92,27 +92,31 @@ def compare(
         if "trials" in STRATEGIES.options(name):  # it picks by the budget
             given[name] = {"trials": evaluations, **given.get(name, {})}
     truth = Truth(table, objectives or table.objectives[:1], reference=reference)
-    settings = {
-        "archwright": version("archwright"),
-        "table": table.name,
-        "space": table.space.digest,
-        "networks": len(table.rows),
-        "runs": table.runs,
-        "objectives": [str(objective) for objective in truth.objectives],
-        "reference": truth.reference,
-        "evaluations": evaluations,
-    }
     used = {name: {**STRATEGIES.defaults(name), **given.get(name, {})} for name in chosen}
-    kept = FinishedRuns(Path(out), settings, used) if out is not None else None
+    kept = FinishedRuns(Path(out), _settings(truth, evaluations), used) if out is not None else None
+    search = partial(_search, truth, evaluations, given)
+    runs = _run_missing(search, chosen, seeds, jobs, kept, told)
+    return Comparison(truth, chosen, seeds, evaluations, runs, given)
+
+
+def _run_missing(
+    search: Callable[[tuple[str, int]], SearchRun],
+    strategies: Sequence[str],
+    seeds: int,
+    jobs: int,
+    kept: FinishedRuns | None,
+    told: Callable[[int, int, SearchRun | None], None] | None,
+) -> dict[tuple[str, int], SearchRun]:
+    """All searches: those that were kept, and the missing ones, which are kept as they finish."""
     runs: dict[tuple[str, int], SearchRun] = dict(kept.runs) if kept else {}
     # Seed by seed, so that an interrupted comparison has all strategies on the same seeds.
-    missing = [(name, seed) for seed in range(seeds) for name in chosen if (name, seed) not in runs]
-    total = len(chosen) * seeds
+    missing = [(name, seed) for seed in range(seeds) for name in strategies if (name, seed) not in runs]
+    total = len(strategies) * seeds
     done = total - len(missing)
     if told is not None:
         told(done, total, None)
     searches = run_jobs(
-        partial(_search, truth, evaluations, given),
+        search,
         missing,
         jobs,
         lambda job: f"the search by {job[0]!r} with seed {job[1]}",
@@ -126,7 +130,22 @@ def compare(
             done += 1
             if told is not None:
                 told(done, total, run)
-    return Comparison(truth, chosen, seeds, evaluations, runs, given)
+    return runs
+
+
+def _settings(truth: Truth, evaluations: int) -> dict[str, Any]:
+    """What all searches of a comparison have in common."""
+    table = truth.table
+    return {
+        "archwright": version("archwright"),
+        "table": table.name,
+        "space": table.space.digest,
+        "networks": len(table.rows),
+        "runs": table.runs,
+        "objectives": [str(objective) for objective in truth.objectives],
+        "reference": truth.reference,
+        "evaluations": evaluations,
+    }
 
 
 def _check(strategies: Sequence[str], options: Mapping[str, Any], **numbers: int) -> None:

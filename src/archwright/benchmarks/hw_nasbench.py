@@ -46,30 +46,11 @@ def hw_nasbench(
         UsageError: When the data set is unknown, or there is no such file, or it is another.
     """
     from archwright.spaces.zoo import nasbench201_space
-    from archwright.spaces.zoo.nasbench201 import from_string
-    from archwright.tasks.datasets.restricted_pickle import (
-        ARRAYS,
-        NUMBERS,
-        load_plain,
-    )  # the room loads torch
 
     if dataset not in DATASETS:
         raise UsageError(f"HW-NAS-Bench has no data set {dataset!r}.{did_you_mean(dataset, DATASETS)}")
     path = official_file(file, "HW-NAS-Bench", "HW-NAS-Bench-v1_0.pickle", WHERE)
-    with path.open("rb") as opened:
-        content = load_plain(opened, str(path), {**ARRAYS, **NUMBERS})
-    rows: dict[Hashable, Row] = {}
-    try:
-        found: dict[str, Any] = content["nasbench201"][dataset]
-        names = [name for name in found if name not in _NO_COSTS]
-        configs = found["config"]
-        for number, config in configs.items() if isinstance(configs, dict) else enumerate(configs):
-            costs = {name: (float(found[name][number]),) for name in names}
-            rows[Architecture(from_string(config["arch_str"]))] = Row(costs)
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise UsageError(
-            f"{path}: expected the official file of HW-NAS-Bench, got {type(error).__name__}: {error}"
-        ) from error
+    rows, names = _costs(path, dataset)
     objectives = [
         Objective(name, Direction.MAXIMIZE if name.endswith("intensity") else Direction.MINIMIZE)
         for name in names
@@ -92,3 +73,25 @@ def hw_nasbench(
         test=test,
         runs=runs,
     )
+
+
+def _costs(path: Path, dataset: str) -> tuple[dict[Hashable, Row], list[str]]:
+    """The costs of each cell, and their names."""
+    from archwright.spaces.zoo.nasbench201 import from_string
+    from archwright.tasks.datasets.restricted_pickle import ARRAYS, NUMBERS, load_plain  # loads torch
+
+    with path.open("rb") as opened:
+        content = load_plain(opened, str(path), {**ARRAYS, **NUMBERS})
+    rows: dict[Hashable, Row] = {}
+    try:
+        found: dict[str, Any] = content["nasbench201"][dataset]
+        names = [name for name in found if name not in _NO_COSTS]
+        configs = found["config"]
+        for number, config in configs.items() if isinstance(configs, dict) else enumerate(configs):
+            costs = {name: (float(found[name][number]),) for name in names}
+            rows[Architecture(from_string(config["arch_str"]))] = Row(costs)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"{path}: expected the official file of HW-NAS-Bench, got {type(error).__name__}: {error}"
+        ) from error
+    return rows, names

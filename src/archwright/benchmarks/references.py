@@ -80,7 +80,6 @@ def load_table(
     Raises:
         UsageError: When nothing is meant by the reference, a file is missing, or an argument does not fit it.
     """
-    name, _, dataset = reference.partition(":")
     if runs not in ("mean", "drawn"):
         raise UsageError(f"expected runs to be 'mean' or 'drawn', got {runs!r}")
     if Path(reference).suffix.lower() in _SUFFIXES:
@@ -102,6 +101,11 @@ def load_table(
         raise UsageError(
             f"{reference}: decisions, metrics, test, seconds and canonical go with a file of columns only"
         )
+    return _named_table(reference, files, runs)
+
+
+def _named_table(reference: str, files: Sequence[str | Path], runs: Runs) -> Table:
+    name, _, dataset = reference.partition(":")
     if name not in TABLES:
         raise UsageError(f"unknown table {reference!r}.{did_you_mean(name, [*TABLES, 'FILE'])}")
     known = inspect.signature(TABLES[name].load()).parameters

@@ -86,19 +86,9 @@ def rank_surrogates(
         KeyboardInterrupt: By Ctrl-C before the first seed was finished.
     """
     names, ascending = tuple(dict.fromkeys(surrogates)), tuple(sorted(set(sizes)))
-    if jobs < 1:
-        raise UsageError(f"expected jobs >= 1, got {jobs}")
-    if seeds < 1 or tested < 2 or not 1 <= k <= tested:
-        raise UsageError(
-            f"expected seeds >= 1, tested >= 2 and k from 1 to tested, got {seeds}, {tested} and {k}"
-        )
-    if not names:
-        raise UsageError(f"expected at least one surrogate of {', '.join(SURROGATES)}")
+    _check(names, seeds, tested, k, jobs)
     wanted = table.objectives[0] if objective is None else objective
     networks, positions = networks_of(table)
-    scale, _ = table.unit(wanted)
-    # Objective.loss is the smaller the better, a surrogate's score the larger the better.
-    scores = -wanted.loss(scale) * table.values([wanted.name])[positions, 0]
     total = len(names) * len(ascending) * seeds
     found: list[Ranking] = []
     if told is not None:
@@ -114,7 +104,7 @@ def rank_surrogates(
         compare_surrogates(
             table.space,
             networks,
-            scores,
+            _scores(table, wanted)[positions],
             surrogates=names,
             sizes=ascending,
             seeds=seeds,
@@ -124,22 +114,38 @@ def rank_surrogates(
             told=note,
         )
     except KeyboardInterrupt:
-        done = Counter(ranking.seed for ranking in found)
-        each = len(names) * len(ascending)
-        finished = next((seed for seed in range(seeds) if done[seed] < each), seeds)
+        finished = _finished(found, seeds, len(names) * len(ascending))
         if not finished:
             raise
+    left = min(tested, len(networks) - ascending[-1])
+    rankings = tuple(sorted((r for r in found if r.seed < finished), key=lambda r: r.seed))
     return SurrogateComparison(
-        table,
-        wanted,
-        names,
-        ascending,
-        finished,
-        min(tested, len(networks) - ascending[-1]),
-        k,
-        tuple(sorted((ranking for ranking in found if ranking.seed < finished), key=lambda r: r.seed)),
-        stopped=finished < seeds,
+        table, wanted, names, ascending, finished, left, k, rankings, stopped=finished < seeds
     )
+
+
+def _scores(table: Table, wanted: Objective) -> NDArray[np.float64]:
+    """What surrogates predict of each network: the larger the better, unlike `Objective.loss`."""
+    scale, _ = table.unit(wanted)
+    scores: NDArray[np.float64] = -wanted.loss(scale) * table.values([wanted.name])[:, 0]
+    return scores
+
+
+def _finished(found: Sequence[Ranking], seeds: int, each: int) -> int:
+    """How many seeds, from the first on, have all their rankings."""
+    done = Counter(ranking.seed for ranking in found)
+    return next((seed for seed in range(seeds) if done[seed] < each), seeds)
+
+
+def _check(names: Sequence[str], seeds: int, tested: int, k: int, jobs: int) -> None:
+    if jobs < 1:
+        raise UsageError(f"expected jobs >= 1, got {jobs}")
+    if seeds < 1 or tested < 2 or not 1 <= k <= tested:
+        raise UsageError(
+            f"expected seeds >= 1, tested >= 2 and k from 1 to tested, got {seeds}, {tested} and {k}"
+        )
+    if not names:
+        raise UsageError(f"expected at least one surrogate of {', '.join(SURROGATES)}")
 
 
 def _title(job: tuple[int, str, int]) -> str:

@@ -111,55 +111,27 @@ def pareto_figure(run: Run) -> go.Figure | None:
         return None
     x, y = found.x, found.y
     drawn: list[Position] = thinned(found.positions, lambda position: position.on_front)
-    on = sorted((p for p in drawn if p.on_front), key=lambda p: x.loss(p.x))
-    kept = [p for p in drawn if not p.on_front and p.keeps_limits]
-    over = [p for p in drawn if not p.on_front and not p.keeps_limits]
-    cross = {"symbol": "x-thin", "line": {"color": LIGHT["faint"], "width": 1}}
-    told = f", {BY_SHARED_WEIGHTS}" if is_by_shared_weights(run) else ""
     figure = go.Figure(layout={"template": "none"})
-    if kept:
-        figure.add_trace(_dots(kept, "one trial", dot_look(len(drawn)), told=told))
-    if over:
-        figure.add_trace(_dots(over, "over a limit", dot_look(len(drawn), **cross), told=told))
-    if found.joined and len(on) > 1:
-        figure.add_trace(_front_line(on))
-    if on:
-        figure.add_trace(_dots(on, "Pareto front", {"color": LIGHT["accent"], "size": 9}, told=told))
-    # A score of a trained network says nothing beside scores by shared weights, so those stand alone.
-    special = (
-        ()
-        if is_by_shared_weights(run)
-        else (
-            (run.winner, "chosen network, retrained", "good", "diamond"),
-            (run.baseline, "hand-made network", "warm", "square"),
-        )
-    )
-    shown = list(found.positions)
-    for trial, name, role, symbol in special:
-        for known, at_x, at_y in _placed([trial] if trial else [], x, y):
-            place = Position(known, at_x, at_y, on_front=False, keeps_limits=True)
-            shown.append(place)
-            figure.add_trace(_dots([place], name, {"color": LIGHT[role], "size": 11, "symbol": symbol}, name))
-    spread = min(p.x for p in shown) > 0 and max(p.x for p in shown) > 20 * min(p.x for p in shown)
+    _add_trials(figure, found, drawn, f", {BY_SHARED_WEIGHTS}" if is_by_shared_weights(run) else "")
+    shown = [*found.positions, *_add_retrained(figure, run, x, y)]
+    low, high = min(p.x for p in shown), max(p.x for p in shown)
+    spread = low > 0 and high > 20 * low
     for objective in run.objectives:
         if objective.name == x.name and (not spread or (objective.limit or 0) > 0):
             _add_limit(figure, objective, "x", log=spread)
         elif objective.name == y.name:
             _add_limit(figure, objective, "y", log=False)
-    focus = focused_range([p.y for p in shown], y)
+    heights = [p.y for p in shown]
+    focus = focused_range(heights, y)
     figure.update_layout(
         base_layout(
             height=440,
-            meta={
-                "note": drawing_notes(len(drawn), len(found.positions), outside([p.y for p in shown], focus))
-            },
+            meta={"note": drawing_notes(len(drawn), len(found.positions), outside(heights, focus))},
             xaxis={
                 "title": _axis_title(run, x) + (", log scale" if spread else ""),
                 "type": "log" if spread else "linear",
                 "tickformat": _tick_format(x),
-                "dtick": "D2"
-                if spread and max(p.x for p in shown) < 2000 * min(p.x for p in shown)
-                else None,
+                "dtick": "D2" if spread and high < 2000 * low else None,
             },
             yaxis={
                 "title": f"validation {_axis_title(run, y)}",
@@ -169,6 +141,41 @@ def pareto_figure(run: Run) -> go.Figure | None:
         )
     )
     return figure
+
+
+def _add_trials(figure: go.Figure, found: TradeOff, drawn: list[Position], told: str) -> None:
+    """The trials of the search, those over a limit as crosses, and the front."""
+    on = sorted((p for p in drawn if p.on_front), key=lambda p: found.x.loss(p.x))
+    kept = [p for p in drawn if not p.on_front and p.keeps_limits]
+    over = [p for p in drawn if not p.on_front and not p.keeps_limits]
+    cross = {"symbol": "x-thin", "line": {"color": LIGHT["faint"], "width": 1}}
+    if kept:
+        figure.add_trace(_dots(kept, "one trial", dot_look(len(drawn)), told=told))
+    if over:
+        figure.add_trace(_dots(over, "over a limit", dot_look(len(drawn), **cross), told=told))
+    if found.joined and len(on) > 1:
+        figure.add_trace(_front_line(on))
+    if on:
+        figure.add_trace(_dots(on, "Pareto front", {"color": LIGHT["accent"], "size": 9}, told=told))
+
+
+def _add_retrained(figure: go.Figure, run: Run, x: Objective, y: Objective) -> list[Position]:
+    """The chosen and the hand-made network; returns where they stand.
+
+    Beside scores by shared weights the score of a trained network says nothing, so there they are left out.
+    """
+    added: list[Position] = []
+    for trial, name, role, symbol in (
+        (run.winner, "chosen network, retrained", "good", "diamond"),
+        (run.baseline, "hand-made network", "warm", "square"),
+    ):
+        if trial is None or is_by_shared_weights(run):
+            continue
+        for known, at_x, at_y in _placed([trial], x, y):
+            place = Position(known, at_x, at_y, on_front=False, keeps_limits=True)
+            added.append(place)
+            figure.add_trace(_dots([place], name, {"color": LIGHT[role], "size": 11, "symbol": symbol}, name))
+    return added
 
 
 def _axis_title(run: Run, objective: Objective) -> str:

@@ -183,20 +183,7 @@ def _figure(family: Family) -> go.Figure:
             "nticks": 4,
             "showticklabels": column == 0,
         }
-        titles.append(
-            {
-                "text": escape(_ending(one.address)),
-                "hovertext": escape(one.address),
-                "x": left,
-                "y": top,
-                "xref": "paper",
-                "yref": "paper",
-                "xanchor": "left",
-                "yanchor": "bottom",
-                "showarrow": False,
-                "font": {"color": LIGHT["muted"], "size": 12},
-            }
-        )
+        titles.append(_title(one, left, top))
         for label in family.labels:
             if label in one.values:
                 figure.add_trace(_line(one, label, looks[label], suffix, label not in named))
@@ -218,6 +205,22 @@ def _figure(family: Family) -> go.Figure:
     shared = layout["xaxis"]
     figure.update_layout(layout | {name: {**shared, **axis} for name, axis in axes.items()})
     return figure
+
+
+def _title(one: Preference, left: float, top: float) -> dict[str, Any]:
+    """The annotation over a panel; positions in shares of the plot."""
+    return {
+        "text": escape(_ending(one.address)),
+        "hovertext": escape(one.address),
+        "x": left,
+        "y": top,
+        "xref": "paper",
+        "yref": "paper",
+        "xanchor": "left",
+        "yanchor": "bottom",
+        "showarrow": False,
+        "font": {"color": LIGHT["muted"], "size": 12},
+    }
 
 
 def _line(one: Preference, label: str, look: dict[str, Any], suffix: str, in_legend: bool) -> go.Scatter:

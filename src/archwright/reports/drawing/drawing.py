@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -64,7 +65,12 @@ def draw_architecture(
         place(box, {id(cell): name for cell, name in _named_cells(box, kinds)}), input_text, output_text
     )
     sections = [("", network)] + [(name, place_cell(cell)) for name, cell in kinds.values()]
+    decided = ", ".join(f"{address} = {value_text(value)}" for address, value in architecture.items())
+    return _svg(sections, escape(f"{root.name} with {box.calls:,} calls. {decided}"))
 
+
+def _svg(sections: Sequence[tuple[str, Placed]], description: str) -> str:
+    """The sections below one another, each under its title."""
     parts, y, width = [], _MARGIN, 0.0
     for title, drawn in sections:
         if title:
@@ -74,12 +80,10 @@ def draw_architecture(
         y += drawn.height + _SECTION_GAP
         width = max(width, drawn.width)
     width, height = width + 2 * _MARGIN + 4, y - _SECTION_GAP + _MARGIN + 4
-    decided = ", ".join(f"{address} = {value_text(value)}" for address, value in architecture.items())
-    told = escape(f"{root.name} with {box.calls:,} calls. {decided}")
     return (
         f'<svg class="architecture" xmlns="http://www.w3.org/2000/svg" role="img" '
         f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}">'
-        f"<title>Drawing of the architecture</title><desc>{told}</desc>"
+        f"<title>Drawing of the architecture</title><desc>{description}</desc>"
         f"<style>{_STYLE}</style>{''.join(parts)}</svg>"
     )
 
