@@ -25,6 +25,12 @@ def search(
     target: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="The column of the CSV to predict.")
     ] = None,
+    test_file: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="A CSV file of the same columns to test on, instead of a share of the rows."
+        ),
+    ] = None,
     drop: Annotated[
         list[str] | None,
         typer.Option(metavar="COLUMN", help="A column of the CSV to leave out; may be given several times."),
@@ -84,6 +90,18 @@ def search(
             "times.",
         ),
     ] = None,
+    estimator: Annotated[
+        str | None, typer.Option(help="What measures candidates (see `archwright list estimators`).")
+    ] = None,
+    estimator_option: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Of it.")] = None,
+    pruner: Annotated[
+        str | None, typer.Option(help="What stops trials early (see `archwright list pruners`).")
+    ] = None,
+    pruner_option: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Of it.")] = None,
+    executor: Annotated[
+        str | None, typer.Option(help="Where trials run (see `archwright list executors`).")
+    ] = None,
+    executor_option: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Of it.")] = None,
     trials: Annotated[
         int | None,
         typer.Option(
@@ -154,7 +172,7 @@ def search(
         "augmentation": augmentation,
     }
     recipe = Recipe(seed=seed, **{name: value for name, value in given.items() if value is not None})
-    of_table = {"target": target, "drop": drop, "kind": kind}
+    of_table = {"target": target, "drop": drop, "kind": kind, "test": test_file}
     task_options = {"seed": seed, **{name: value for name, value in of_table.items() if value}}
     if memory_limit is not None and not 0 < memory_limit < float("inf"):
         raise UsageError(f"--memory-limit: expected more than 0 GB, got {memory_limit:g}")
@@ -168,6 +186,12 @@ def search(
         strategy_options=keyed(option or []),
         fix=keyed(fix or [], "--fix", "width=32"),
         enqueue=enqueue or [],
+        estimator=estimator,
+        estimator_options=keyed(estimator_option or [], "--estimator-option"),
+        executor=executor,
+        executor_options=keyed(executor_option or [], "--executor-option"),
+        pruner=pruner,
+        pruner_options=keyed(pruner_option or [], "--pruner-option", "warmup_steps=3"),
         objectives=[*map(parse_objective, objective or []), *map(parse_limit, limit or [])],
         budget=None if trials is minutes is until is None else Budget(trials, minutes, until),
         recipe=recipe,

@@ -230,7 +230,9 @@ class RunConfig:
     def references(self) -> list[str]:
         """What stands for the user's code and data."""
         meters = [o.meter for o in self.objectives if isinstance(o.meter, str)]
-        return [r for r in (self.task.reference, self.space.reference, *meters) if r]
+        files = [self.task.options.get(part) for part in ("validation", "test")]
+        data = [name for name in files if isinstance(name, str)]
+        return [r for r in (self.task.reference, self.space.reference, *meters, *data) if r]
 
     @property
     def runs_code(self) -> list[str]:

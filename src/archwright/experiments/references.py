@@ -21,7 +21,7 @@ def resolve_task(reference: str, **options: Any) -> Task:
     Args:
         reference: A built-in name, `module:object` or `file.py:object` (a Task or a function that returns one), a
             CSV file, or a folder of images.
-        options: For what makes the task: `seed`; for a CSV file also `target`, `drop` and `kind`.
+        options: For what makes the task: `seed`; for a CSV file also `target`, `drop`, `kind` and `test`.
 
     Raises:
         TaskError: When the data cannot be learned from.
@@ -100,7 +100,8 @@ def resolve_space(reference: str, task: Task) -> Space:
 
 
 def _without_columns(options: dict[str, Any], reference: str) -> dict[str, Any]:
-    for name in ("target", "drop", "kind"):
+    for name in ("target", "drop", "kind", "test"):
         if options.get(name) is not None:
-            raise UsageError(f"{reference}: --{name} goes with a CSV file only; leave it out")
+            option = "test-file" if name == "test" else name
+            raise UsageError(f"{reference}: --{option} goes with a CSV file only; leave it out")
     return options

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
-from archwright.errors import SpaceError, UsageError
+from archwright.errors import SpaceError
 from archwright.estimators.estimator import Estimator
 from archwright.experiments import (
     CheckpointFolder,
@@ -23,9 +23,11 @@ from archwright.experiments import (
     load_run,
 )
 from archwright.session.one_shot import OneShotSearch
+from archwright.session.parts import made_estimator, made_pruner, made_strategy, with_starting_points
 from archwright.session.training import hand_made, make_training
 from archwright.spaces import Space
-from archwright.strategies import Proposals, Strategy, make_strategy
+from archwright.strategies import Strategy
+from archwright.strategies.pruners import Pruner
 from archwright.tasks import Task
 from archwright.trials import Trial
 
@@ -62,6 +64,7 @@ class RunContext:
     onnx: bool | None = None
     notes: list[str] = field(default_factory=list)
     hand_made: Space | None = None
+    pruner: Pruner | None = None
     interrupts: Interrupts = field(default_factory=Interrupts)
     retrained: list[Trial] = field(default_factory=list)
     compared: list[Trial] = field(default_factory=list)
@@ -76,9 +79,12 @@ class RunContext:
         config: RunConfig,
         space: Space,
         task: Task,
-        strategy: Strategy | OneShot | None,
-        estimator: Estimator | None,
-        **more: Any,
+        *,
+        strategy: Strategy | OneShot | str | None = None,
+        estimator: Estimator | str | None = None,
+        pruner: Pruner | str | None = None,
+        onnx: bool | None = None,
+        notes: Sequence[str] = (),
     ) -> RunContext:
         """Make what was not given as an object from its name.
 
@@ -88,29 +94,27 @@ class RunContext:
             space: What is searched.
             task: What is learned.
             strategy: A strategy or one-shot method; None makes that of the record.
-            estimator: None trains each candidate by the recipe; of a one-shot search it is the supernet.
-            more: Further fields.
+            estimator: What measures candidates; None makes that of the record. Of a one-shot search it is the supernet.
+            pruner: What stops trials early; None makes that of the record.
+            onnx: Whether to export to ONNX.
+            notes: What the log says first.
 
         Raises:
-            UsageError: When a device or a recipe does not fit, or a strategy is none.
+            UsageError: When a device, a recipe or a part does not fit, or an object is needed again.
             SpaceError: When a decision cannot be held at its value.
         """
         space = space.fix(config.held)
-        training = make_training(config, space, task)
+        make_training(config, space, task)  # refuses a recipe or a device that does not fit
         one_shot: OneShotSearch | None = None
         if config.supernet is not None:
             one_shot = OneShotSearch.make(config, space, task, folder, method=strategy)
-            strategy, estimator = one_shot.strategy, one_shot.estimator
-        elif strategy is None:
-            options = config.strategy.options
-            strategy = make_strategy(
-                config.strategy.name, space, config.objectives, seed=config.seed, **options
-            )
-        if not isinstance(strategy, Strategy):
-            raise UsageError(f"expected a strategy, a one-shot method or the name of one, got {strategy!r}")
-        if config.enqueue:
-            strategy = Proposals(space, map(space.architecture, config.enqueue), strategy)
-        context = cls(folder, config, space, task, strategy, estimator or training, one_shot, **more)
+            made, measure = one_shot.strategy, one_shot.estimator
+        else:
+            made = made_strategy(config, space, cast("Strategy | str | None", strategy))
+            measure = made_estimator(config, space, task, estimator)
+        made = with_starting_points(config, space, made)
+        context = cls(folder, config, space, task, made, measure, one_shot, onnx, list(notes))
+        context.pruner = made_pruner(config, pruner)
         if config.baseline and config.retrain > 0:
             try:
                 context.hand_made = hand_made(task)
@@ -132,6 +136,7 @@ class RunContext:
             listener=listener,
             interrupts=self.interrupts,
             checkpoints=CheckpointFolder(self.folder / "checkpoints"),
+            pruner=self.pruner,
         )
 
     def run(self) -> Run:

@@ -55,7 +55,12 @@ class OneShotSearch:
         from archwright.estimators.weight_sharing import WeightSharing
 
         name, accelerator = config.strategy.name, config.device.accelerator
-        if method is None:
+        if method is None or isinstance(method, str):
+            if name not in METHODS:
+                raise UsageError(
+                    f"{folder} was begun from Python with a one-shot method that has no name, {name}: go on from "
+                    f"Python, with aw.resume({str(folder)!r}, strategy=method)"
+                )
             method = make_method(name, seed=config.seed, **config.strategy.options)
         if not isinstance(method, OneShot):
             raise UsageError(f"expected a strategy, a one-shot method or the name of one, got {method!r}")

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from archwright.errors import UsageError
 from archwright.estimators.estimator import Estimator
 from archwright.experiments import (
     Budget,
+    Executor,
+    Job,
     Listener,
+    Outcome,
     RunConfig,
     open_store,
 )
@@ -19,8 +21,9 @@ from archwright.session.result import Result
 from archwright.session.running import run_stages
 from archwright.session.sources import check_unchanged, restored
 from archwright.spaces import Space
-from archwright.strategies import STRATEGIES, Strategy
-from archwright.supernets import METHODS, OneShot
+from archwright.strategies import Strategy
+from archwright.strategies.pruners import Pruner
+from archwright.supernets import OneShot
 from archwright.tasks import Task
 
 __all__ = ["resume"]
@@ -33,6 +36,8 @@ def resume(
     task: Task | None = None,
     strategy: Strategy | OneShot | None = None,
     estimator: Estimator | None = None,
+    executor: Executor[Job, Outcome] | None = None,
+    pruner: Pruner | None = None,
     budget: Budget | None = None,
     workers: int | None = None,
     time_limit: float | None = None,
@@ -48,7 +53,9 @@ def resume(
         space: The space, where it was given as a Python object.
         task: The task, where it was given as a Python object.
         strategy: A new strategy or one-shot method made like the first, where that was given as a Python object.
-        estimator: The estimator, where one was given.
+        estimator: The estimator, where that was given as a Python object.
+        executor: Where trials run; None takes what the record says.
+        pruner: The pruner, where that was given as a Python object.
         budget: A new budget, to search longer; None keeps the run's.
         workers: Another number of workers; None keeps the run's.
         time_limit: Another number of seconds for one trial of the search, 0 for any; None keeps the run's.
@@ -66,17 +73,14 @@ def resume(
     config = RunConfig.read(folder)
     space, task = restored(folder, config, space, task, trust=True)
     check_unchanged(folder, config, space, task)
-    if strategy is None and config.strategy.name not in {**STRATEGIES, **METHODS}:
-        raise UsageError(
-            f"{folder} was begun from Python with a strategy that has no name: go on from Python, with "
-            f"aw.resume({str(folder)!r}, strategy=strategy)"
-        )
     here = replace(config.executor, workers=workers or config.executor.workers)
     if time_limit is not None:
         here = replace(here, time_limit=time_limit or None)
     changed = replace(config, budget=budget or config.budget, executor=here)
-    context = RunContext.make(folder, changed, space, task, strategy, estimator, onnx=onnx)
-    executor = executor_for(here)
+    context = RunContext.make(
+        folder, changed, space, task, strategy=strategy, estimator=estimator, pruner=pruner, onnx=onnx
+    )
+    executor = executor or executor_for(here)
     with open_store(folder, config, store) as opened:
         opened.lock()  # before anything is written: another process may have the run
         if changed.budget != config.budget:

@@ -12,9 +12,12 @@ from archwright.estimators.estimator import Estimator
 from archwright.experiments import (
     Budget,
     DeviceConfig,
+    Executor,
     ExecutorConfig,
+    Job,
     Listener,
     NamedConfig,
+    Outcome,
     RunConfig,
     SpaceConfig,
     SupernetConfig,
@@ -35,12 +38,14 @@ from archwright.session.defaults import (
 )
 from archwright.session.exporting import unprintable
 from archwright.session.one_shot import default_budget
+from archwright.session.parts import TRAINING, check_measured, named
 from archwright.session.result import Result
 from archwright.session.running import run_stages
 from archwright.session.sources import fingerprints_of
 from archwright.session.starting import held_values, starting_points
 from archwright.spaces import Space
 from archwright.strategies import STRATEGIES, Strategy, fitting_strategy
+from archwright.strategies.pruners import Pruner
 from archwright.supernets import METHODS, OneShot, make_method
 from archwright.tasks import Task
 from archwright.trials import FULL, Fidelity
@@ -61,7 +66,12 @@ def search(
     enqueue: Sequence[Mapping[str, Any] | str | Path] = (),
     objectives: Sequence[Objective | str] = (),
     budget: Budget | None = None,
-    estimator: Estimator | None = None,
+    estimator: Estimator | str | None = None,
+    estimator_options: dict[str, Any] | None = None,
+    executor: Executor[Job, Outcome] | str | None = None,
+    executor_options: dict[str, Any] | None = None,
+    pruner: Pruner | str | None = None,
+    pruner_options: dict[str, Any] | None = None,
     recipe: Recipe | None = None,
     fidelity: Fidelity = FULL,
     retrain: int = 3,
@@ -95,7 +105,12 @@ def search(
         budget: When to stop; None means 50 trials, after a one-shot method as many as are retrained (of `enas` ten
             times as many), or 100 where a search follows on its shared weights. Its minutes hold for the training of a
             supernet too.
-        estimator: What measures candidates; None trains each from scratch by the recipe.
+        estimator: What measures candidates, or its name; None trains each from scratch by the recipe.
+        estimator_options: Options of an estimator given by name.
+        executor: Where trials run, or its name; None means this process for one worker, worker processes for more.
+        executor_options: Options of an executor given by name.
+        pruner: What stops trials early, or its name; None lets all run to their end.
+        pruner_options: Options of a pruner given by name.
         recipe: How networks are trained; None means the defaults with this seed.
         fidelity: Effort of the estimates in the search; retraining always has full effort.
         retrain: How many of the best are trained again from scratch; 0 leaves out all that follows the search.
@@ -125,7 +140,12 @@ def search(
 
     if retrain < 0:
         raise UsageError(f"expected retrain >= 0, got {retrain}")
-    made_task = resolve_task(task, **(task_options or {})) if isinstance(task, str) else task
+    if isinstance(executor, Executor) and (workers, time_limit, memory_limit) != (1, None, None):
+        raise UsageError("workers and limits go with an executor by name; one that is an object has its own")
+    task_options = dict(task_options or {})
+    if isinstance(file := task_options.get("test"), str):
+        task_options["test"] = str(Path(file).resolve())
+    made_task = resolve_task(task, **task_options) if isinstance(task, str) else task
     made_space, space_reference = space_for(space, made_task)
     chosen = objectives_for(objectives, made_task)
     notes = []
@@ -143,11 +163,13 @@ def search(
         strategy, fitting, why = fitting_strategy(fixed, chosen, trials)
         options = {**fitting, **options}
         notes.append(f"strategy: {strategy}, picked since {why}")
-    made, supernet = made_strategy(strategy, options, seed, fidelity, estimator)
+    method, supernet = method_of(strategy, options, seed, fidelity, estimator)
     if supernet is not None and precision != "32-true":
         notes.append(
             f"the supernet is trained in 32 bits; {precision} holds for the networks trained from scratch"
         )
+    if estimator in (None, "training"):
+        check_measured(chosen, made_space, made_task)
     name = strategy if isinstance(strategy, str) else type(strategy).__name__
     folder = new_folder(out, made_task.name)
     config = RunConfig(
@@ -158,14 +180,15 @@ def search(
         space=SpaceConfig.of(made_space, space_reference and absolute_reference(space_reference)),
         strategy=NamedConfig(name=name, options=options),
         supernet=supernet,
-        estimator=NamedConfig(
-            name="WeightSharing"
-            if supernet
-            else "Training"
-            if estimator is None
-            else type(estimator).__name__
+        estimator=named("WeightSharing" if supernet else estimator or TRAINING, estimator_options),
+        pruner=None if pruner is None else named(pruner, pruner_options),
+        executor=ExecutorConfig(
+            name=executor if isinstance(executor, str) else None,
+            options=executor_options or {},
+            workers=workers if isinstance(executor, str | None) else executor.slots,
+            time_limit=time_limit,
+            memory_limit=memory_limit,
         ),
-        executor=ExecutorConfig(workers=workers, time_limit=time_limit, memory_limit=memory_limit),
         device=DeviceConfig(accelerator=accelerator, precision=precision),
         held=held,
         enqueue=starting_points(fixed, enqueue),
@@ -181,38 +204,35 @@ def search(
     )
     config = replace(config, sources=fingerprints_of(config, made_space, made_task))
     config = replace(config, mark=config.signature())
-    context = RunContext.make(folder, config, made_space, made_task, made, estimator, onnx=onnx, notes=notes)
     if retrain > 0:
         notes += unprintable(made_space)
-    executor = executor_for(config.executor)
-    executor.check(space=made_space, task=made_task, estimator=estimator)
+    objects: dict[str, Any] = {"strategy": method or strategy, "estimator": estimator, "pruner": pruner}
+    context = RunContext.make(folder, config, made_space, made_task, **objects, onnx=onnx, notes=notes)
+    runs = executor_for(config.executor) if executor is None or isinstance(executor, str) else executor
+    runs.check(space=made_space, task=made_task, estimator=estimator)
     folder.mkdir(parents=True, exist_ok=True)
     opened = open_store(folder, config, store, create=True)
     config.write(folder)
     opened.lock()
-    return run_stages(context, opened, executor, listener_for(listener, progress, chosen))
+    return run_stages(context, opened, runs, listener_for(listener, progress, chosen))
 
 
-def made_strategy(
+def method_of(
     strategy: Strategy | OneShot | str,
     options: dict[str, Any],
     seed: int,
     fidelity: Fidelity,
-    estimator: Estimator | None,
-) -> tuple[Strategy | OneShot | None, SupernetConfig | None]:
-    """What proposes, where it need not wait for the run's record, and the record of its supernet, if it trains one.
+    estimator: object,
+) -> tuple[OneShot | None, SupernetConfig | None]:
+    """The one-shot method that a strategy is, and the record of its supernet; None where it is none.
 
     Raises:
         UsageError: When the name is unknown, or an argument does not go with a one-shot method.
     """
-    if isinstance(strategy, Strategy):
-        return strategy, None
-    if isinstance(strategy, str) and strategy not in METHODS:
-        if strategy not in STRATEGIES:
-            raise UsageError(
-                f"unknown strategy {strategy!r}.{did_you_mean(strategy, [*STRATEGIES, *METHODS])}"
-            )
+    if isinstance(strategy, Strategy) or (isinstance(strategy, str) and strategy in STRATEGIES):
         return None, None
+    if isinstance(strategy, str) and strategy not in METHODS:
+        raise UsageError(f"unknown strategy {strategy!r}.{did_you_mean(strategy, [*STRATEGIES, *METHODS])}")
     if fidelity != FULL:
         raise UsageError(
             "a one-shot method scores its trials without training them, so a shorter training in the search (--search-"

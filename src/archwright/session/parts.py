@@ -1,0 +1,143 @@
+"""What a search works with, made from names where no objects were given; and what of it is refused beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Mapping, Sequence
+from typing import Any, TypeVar
+
+from archwright.errors import ArchwrightError, UsageError
+from archwright.estimators import ESTIMATORS
+from archwright.estimators.estimator import Estimator
+from archwright.experiments import NamedConfig, RunConfig
+from archwright.objectives import Objective
+from archwright.session.training import make_training
+from archwright.spaces import Space
+from archwright.strategies import STRATEGIES, Proposals, Strategy, make_strategy
+from archwright.strategies.pruners import PRUNERS, Pruner, make_pruner
+from archwright.tasks import Task
+
+__all__ = [
+    "TRAINING",
+    "check_measured",
+    "made_estimator",
+    "made_pruner",
+    "made_strategy",
+    "named",
+    "with_starting_points",
+]
+
+T = TypeVar("T")
+
+TRAINING = "Training"
+"""What measures candidates where nothing else was asked for."""
+
+
+def named(given: object, options: Mapping[str, Any] | None = None) -> NamedConfig:
+    """The record of something that was given by name or as an object."""
+    if isinstance(given, str):
+        return NamedConfig(name=given, options=dict(options or {}))
+    if options:
+        raise UsageError(f"options go with a name; {given!r} has its own already")
+    return NamedConfig(name=type(given).__name__)
+
+
+def _made(
+    kind: str, given: T | str | None, known: NamedConfig, names: Container[str], make: Callable[[], T]
+) -> T:
+    """The object that was given, or one made by its recorded name."""
+    if given is not None and not isinstance(given, str):
+        return given
+    if isinstance(given, str) or known.name in names:
+        return make()  # an unknown name is refused with what is known
+    raise UsageError(
+        f"the run was begun from Python with a {kind} that has no name, {known.name}: go on from Python, with "
+        f"aw.resume(run, {kind}={kind})"
+    )
+
+
+def made_strategy(config: RunConfig, space: Space, given: Strategy | str | None) -> Strategy:
+    """What proposes candidates.
+
+    Raises:
+        UsageError: When it is no strategy, or was given as an object that is needed again.
+    """
+    name, options = config.strategy.name, config.strategy.options
+
+    def make() -> Strategy:
+        return make_strategy(name, space, config.objectives, seed=config.seed, **options)
+
+    made = _made("strategy", given, config.strategy, STRATEGIES, make)
+    if not isinstance(made, Strategy):
+        raise UsageError(f"expected a strategy, a one-shot method or the name of one, got {made!r}")
+    return made
+
+
+def with_starting_points(config: RunConfig, space: Space, strategy: Strategy) -> Strategy:
+    """A strategy before which the given architectures are proposed, where there are any.
+
+    Raises:
+        SpaceError: When one of them is not of the space.
+    """
+    if not config.enqueue:
+        return strategy
+    return Proposals(space, [space.architecture(values) for values in config.enqueue], strategy)
+
+
+def made_estimator(config: RunConfig, space: Space, task: Task, given: Estimator | str | None) -> Estimator:
+    """What measures candidates.
+
+    Raises:
+        UsageError: When the name or an option is unknown, or it was given as an object that is needed again.
+    """
+    known, device = config.estimator, config.device
+
+    def make() -> Estimator:
+        if known.name == TRAINING:
+            return make_training(config, space, task)
+        how = {"recipe": config.recipe, "accelerator": device.accelerator, "precision": device.precision}
+        return ESTIMATORS.make(known.name, space, task, options=known.options, **how)
+
+    return _made("estimator", given, known, {TRAINING, *ESTIMATORS}, make)
+
+
+def made_pruner(config: RunConfig, given: Pruner | str | None) -> Pruner | None:
+    """What stops trials early; None where nothing does.
+
+    Raises:
+        UsageError: When the name or an option is unknown, or it was given as an object that is needed again.
+    """
+    known = config.pruner
+    if known is None:
+        return None
+    return _made(
+        "pruner", given, known, PRUNERS, lambda: make_pruner(known.name, config.objectives, known.options)
+    )
+
+
+def check_measured(objectives: Sequence[Objective], space: Space, task: Task) -> None:
+    """Refuse an objective that nothing measures, before anything is trained.
+
+    What a task measures is seen from an untrained network on two examples. A task that judges whole parts at once, by
+    an `evaluate` of its own, is taken at its word.
+
+    Raises:
+        UsageError: Names the objective and what there is.
+    """
+    wanted = [
+        o.name for o in objectives if not o.has_meter and o.name not in ("seconds", "params", "flops", "loss")
+    ]
+    if not wanted or not type(task).evaluate.__module__.startswith("archwright.tasks"):
+        return
+    try:
+        batch = task.example()
+        network = space.build(space.sample(0), task.example_arguments()).eval()
+        measured = task.measure(task.forward(network, batch), batch)
+    except (ArchwrightError, ArithmeticError, LookupError, RuntimeError, TypeError, ValueError):
+        return  # what is wrong there is told by the trials
+    for name in wanted:
+        if name not in measured:
+            raise UsageError(
+                f"nothing measures the objective {name!r}: the task {task.name!r} gives {', '.join(sorted(measured))}, "
+                "and no meter has that name; give it a meter (file.py:function, or Objective(meter=...)), or take one "
+                "of `archwright list objectives`"
+            )
