@@ -291,3 +291,25 @@ def test_inputs_without_a_hand_made_network_are_searched_without_it(tmp_path: Pa
     assert result.run.baseline is None
     assert result.test is not None
     assert any("no hand-made network is compared with" in text for _, text in result.run.messages)
+
+
+def test_a_search_does_not_depend_on_the_global_state_of_torch(tmp_path: Path) -> None:
+    metrics = []
+    for number, dtype in enumerate((torch.float32, torch.float64)):
+        torch.set_default_dtype(dtype)
+        try:
+            result = aw.search(
+                small_space(),
+                "digits",
+                objectives=["accuracy", "params<=600"],
+                budget=aw.Budget(trials=1),
+                retrain=1,
+                out=tmp_path / str(number),
+                **QUICK,
+            )
+            assert torch.get_default_dtype() is dtype
+            assert all(p.dtype is torch.float32 for p in result.model().parameters())
+        finally:
+            torch.set_default_dtype(torch.float32)
+        metrics.append((result.trials[0].metrics, result.test))
+    assert metrics[0] == metrics[1]

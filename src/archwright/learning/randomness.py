@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Randomness", "Seeds", "forked_rng", "seeded"]
+__all__ = ["Randomness", "Seeds", "forked_rng", "neutral_torch", "seeded"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,26 +69,21 @@ class Randomness:
         if self.is_drawing:
             yield
             return
-        before, threads_before, dtype = self._captured(), torch.get_num_threads(), torch.get_default_dtype()
+        before, threads_before = self._captured(), torch.get_num_threads()
         try:
             self.is_drawing = True
             if threads is not None:
                 torch.set_num_threads(threads)
-            torch.set_default_dtype(torch.float32)
             if self._state is None:
                 self._seed()
             else:
                 self._install(self._state)
-            with ExitStack() as stack:
-                stack.enter_context(torch.enable_grad())
-                if torch.get_default_device().type != "cpu":
-                    stack.enter_context(torch.device("cpu"))
+            with neutral_torch():
                 yield
         finally:
             self._state = self._captured()
             self.is_drawing = False
             self._install(before)
-            torch.set_default_dtype(dtype)
             if threads is not None:
                 torch.set_num_threads(threads_before)
 
@@ -145,6 +140,21 @@ class Randomness:
         torch.set_rng_state(state["torch"])
         if (accelerator := self._accelerator()) is not None and "device" in state:
             accelerator.set_rng_state(state["device"].cpu(), self.device)
+
+
+@contextmanager
+def neutral_torch() -> Iterator[None]:
+    """While a block runs, torch defaults to 32 bits and the CPU, and gradients are recorded."""
+    dtype = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        with ExitStack() as stack:
+            stack.enter_context(torch.enable_grad())
+            if torch.get_default_device().type != "cpu":
+                stack.enter_context(torch.device("cpu"))
+            yield
+    finally:
+        torch.set_default_dtype(dtype)
 
 
 @contextmanager

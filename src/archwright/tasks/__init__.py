@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from archwright.tasks.datasets.text import from_text
     from archwright.tasks.datasets.torch_dataset import from_dataset
     from archwright.tasks.language import LANGUAGE_MODELLING, LanguageModelling
+    from archwright.tasks.multilabel import MultiLabel
     from archwright.tasks.preprocessing import Preprocessing
     from archwright.tasks.regression import Regression
     from archwright.tasks.supervised import Supervised
@@ -39,6 +40,7 @@ __all__ = [
     "DatasetStream",
     "ImageDataset",
     "LanguageModelling",
+    "MultiLabel",
     "Part",
     "Plan",
     "PreparedDataset",

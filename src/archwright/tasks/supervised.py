@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from archwright.errors import TaskError
 from archwright.tasks.batches import Part, Plan
-from archwright.tasks.targets import REGRESSION
+from archwright.tasks.targets import MULTILABEL, REGRESSION
 from archwright.tasks.task import Split, Task, Total, evaluating
 
 __all__ = ["Softened", "Supervised"]
@@ -183,7 +183,7 @@ class Supervised(Task):
     def _check(self, outputs: Any, targets: Tensor, when: str) -> None:
         expected = (len(targets), *self.output_shape)
         if isinstance(outputs, Tensor) and outputs.shape == expected:
-            if self.kind == REGRESSION and targets.shape != expected:
+            if self.kind in (REGRESSION, MULTILABEL) and targets.shape != expected:
                 raise TaskError(
                     f"task {self.name!r}: expected targets of shape {expected}, as the outputs are, got "
                     f"{tuple(targets.shape)}"

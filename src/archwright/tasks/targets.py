@@ -16,6 +16,7 @@ __all__ = [
     "CLASSIFICATION",
     "Classes",
     "KINDS",
+    "MULTILABEL",
     "REGRESSION",
     "Targets",
     "as_array",
@@ -24,7 +25,7 @@ __all__ = [
     "read_targets",
 ]
 
-CLASSIFICATION, REGRESSION = KINDS = ("classification", "regression")
+CLASSIFICATION, REGRESSION, MULTILABEL = KINDS = ("classification", "regression", "multilabel")
 
 _FLOATS = (float16, float32, float64)
 
@@ -44,9 +45,10 @@ class Targets:
     """Targets as a task keeps them.
 
     Args:
-        kind: "classification" or "regression".
-        values: Class indices of shape (N,) and type int64, or numbers of shape (N, outputs) and type float64.
-        classes: Names of the classes by index; empty for regression.
+        kind: One of `KINDS`.
+        values: Class indices of shape (N,) and type int64, or numbers of shape (N, outputs) and type float64, which are
+            0 and 1 where several labels may hold.
+        classes: Names of the classes, or labels, by index; empty for regression.
         numeric: Whether the labels were numbers before they were made class indices.
     """
 
@@ -64,7 +66,7 @@ def read_targets(raw: Any, kind: str | None = None, classes: Classes = ()) -> Ta
 
     Args:
         raw: An array, tensor, list or series: N labels, or numbers of shape (N,) or (N, outputs).
-        kind: "classification" or "regression"; None infers it.
+        kind: One of `KINDS`; None infers "classification" or "regression".
         classes: Names of the classes. Integer labels are positions in it; other labels are found in it by
             name; labels of neither form take the names in their sorted order. A dict gives the label of each
             name, so that classes which no example has can be left out: `{0: "cat", 2: "dog"}`.
@@ -78,6 +80,8 @@ def read_targets(raw: Any, kind: str | None = None, classes: Classes = ()) -> Ta
     values = _checked(as_array(raw, "targets"))
     if kind is None:
         kind = CLASSIFICATION if classes else _infer(values)
+    if kind == MULTILABEL:
+        return _sets(values, classes)
     return _labels(values, classes) if kind == CLASSIFICATION else _amounts(values, classes)
 
 
@@ -217,6 +221,22 @@ def _labels(values: NDArray[Any], classes: Classes) -> Targets:
         )
     positions = [by[label] for label in found] if by else _positions(distinct, found, names)
     return Targets(CLASSIFICATION, np.array(positions, np.int64)[indices], names, numeric)
+
+
+def _sets(values: NDArray[Any], classes: Classes) -> Targets:
+    """A row of 0 and 1 for each example, which says what labels hold."""
+    if values.ndim != 2 or values.dtype.kind not in "biuf" or not np.isin(values, (0, 1)).all():
+        raise TaskError(
+            "targets: expected a matrix of 0 and 1, shape (examples, labels) with at least 2 labels, got shape "
+            f"{values.shape} of type {values.dtype}; for one label each use kind='classification'"
+        )
+    names = tuple(map(str, classes.values() if isinstance(classes, Mapping) else classes))
+    names = names or tuple(map(str, range(values.shape[1])))
+    if len(names) != values.shape[1] or len(set(names)) < len(names):
+        raise TaskError(f"classes: expected {values.shape[1]} different names, one per label, got {names}")
+    if (values == values[0]).all():
+        raise TaskError("targets: every example has the same labels; there is nothing to learn")
+    return Targets(MULTILABEL, values.astype(np.float64), names)
 
 
 def _positions(distinct: NDArray[Any], found: tuple[str, ...], names: tuple[str, ...]) -> list[int]:

@@ -107,7 +107,9 @@ class Task(ABC):
 
     def finish(self, totals: Mapping[str, Total]) -> dict[str, float]:
         """From the totals of `metrics` over all batches to numbers: by default the means."""
-        return {name: float(total / weight) for name, (total, weight) in totals.items()}
+        return {
+            name: float(torch.as_tensor(total / weight).detach()) for name, (total, weight) in totals.items()
+        }
 
     def measure(self, outputs: Any, batch: Any) -> dict[str, float]:
         """The metrics of one batch as numbers, its loss among them."""

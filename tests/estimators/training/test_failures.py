@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from archwright.errors import TrialError, UsageError
+from archwright.errors import TaskError, TrialError, UsageError
 from archwright.estimators import Recipe, Training
 from archwright.spaces import Space, layer
 from archwright.tasks import from_text
@@ -235,3 +235,69 @@ class LastOfText(nn.Module):
 
     def forward(self, inputs):
         return self.embedding(inputs[:, -1])
+
+
+class TupleInTraining(nn.Linear):
+    """Gives an auxiliary output beside, as some published networks do, in training mode alone."""
+
+    def forward(self, inputs):
+        outputs = super().forward(inputs)
+        return (outputs, outputs) if self.training else outputs
+
+
+def test_a_network_that_gives_something_else_in_training_mode(train, blobs):
+    with pytest.raises(
+        TaskError, match=r"tensor of shape \(32, 3\) for 32 inputs, in training mode got tuple"
+    ):
+        train(blobs, TupleInTraining, 4, 3, epochs=1)
+
+
+class Complex(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(4, 3, dtype=torch.complex64))
+
+    def forward(self, inputs):
+        return (inputs.to(torch.complex64) @ self.weight).abs()
+
+
+class Sparse(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.table, self.head = nn.Embedding(7, 4, sparse=True), nn.Linear(4, 3)
+
+    def forward(self, inputs):
+        return self.head(self.table((inputs > 0).sum(1)))
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd"])
+def test_complex_weights_are_trained(train, blobs, optimizer):
+    _, measured = train(blobs, Complex, epochs=2, optimizer=optimizer)
+    assert measured.curve[1]["train_loss"] < measured.curve[0]["train_loss"]
+
+
+def test_sparse_gradients_are_trained_where_torch_can(train, blobs):
+    train(blobs, Sparse, epochs=1, optimizer="sgd", weight_decay=0.0, momentum=0.0)
+
+
+@pytest.mark.parametrize("state", ["dtype", "device", "grad"])
+def test_a_training_does_not_depend_on_the_global_state_of_torch(train, blobs, constant, state):
+    def metrics():
+        return train(blobs, constant, 4, 3, epochs=2)[1].metrics
+
+    expected = metrics()
+    if state == "grad":
+        with torch.no_grad():
+            assert metrics() == expected
+            assert not torch.is_grad_enabled()
+        return
+    change, before, other = {
+        "dtype": (torch.set_default_dtype, torch.float32, torch.float64),
+        "device": (torch.set_default_device, "cpu", "meta"),
+    }[state]
+    try:
+        change(other)
+        assert metrics() == expected
+        assert torch.empty(1).dtype == torch.float64 or torch.empty(1).device.type == "meta"
+    finally:
+        change(before)

@@ -17,10 +17,20 @@ from torch.utils.data import Dataset, TensorDataset
 
 from archwright.errors import ArchwrightWarning, TaskError
 from archwright.tasks.classification import Classification
+from archwright.tasks.multilabel import MultiLabel
 from archwright.tasks.preprocessing import Preprocessing, Statistics, fit_inputs, fit_targets, row_moments
 from archwright.tasks.regression import Regression
 from archwright.tasks.splits import Parts, divide
-from archwright.tasks.targets import CLASSIFICATION, Classes, Targets, as_array, is_missing, read_targets
+from archwright.tasks.targets import (
+    CLASSIFICATION,
+    MULTILABEL,
+    REGRESSION,
+    Classes,
+    Targets,
+    as_array,
+    is_missing,
+    read_targets,
+)
 from archwright.tasks.task import Split, Task
 from archwright.tasks.views import ImageDataset
 
@@ -68,7 +78,8 @@ def from_arrays(
         targets: N labels, or numbers of shape (N,) or (N, outputs).
         validation: Share of the examples for validation, or (inputs, targets) to use.
         test: Share of the examples for test, or (inputs, targets) to use.
-        kind: "classification" or "regression". None infers it: strings, booleans, integers with at most 20
+        kind: "classification", "regression", or "multilabel" for a matrix of 0 and 1 that says for each example
+            which of several labels hold. None infers one of the first two: strings, booleans, integers with at most 20
             different values and the integers 0 to k-1 with at least 10 examples each are labels; all else is
             amounts.
         classes: Names of the classes. Integer labels are positions in it; a dict gives the label of each name,
@@ -267,7 +278,9 @@ def assemble(
         statistics = fit_inputs(*moments)
     of_targets: Statistics = ((), ())
     values = torch.from_numpy(targets.values)
-    if targets.kind != CLASSIFICATION:
+    if targets.kind == MULTILABEL:
+        values = values.float()
+    if targets.kind == REGRESSION:
         columns = targets.values.shape[1]
         plain = ((0.0,) * columns, (1.0,) * columns)
         of_targets = plain if moments is None else fit_targets(targets.values[parts.train])
@@ -288,12 +301,14 @@ def assemble(
     }
     common |= {"split": split, "preprocessing": preprocessing}
     if class_weights is not None and targets.kind != CLASSIFICATION:
-        raise TaskError(f"class_weights: a {targets.kind} has no classes; leave them out")
-    task: Task = (
-        Classification(name, classes=targets.classes, class_weights=class_weights, **common)
-        if targets.kind == CLASSIFICATION
-        else Regression(name, **common)
-    )
+        raise TaskError(f"class_weights: a {targets.kind} has no classes to weigh; leave them out")
+    task: Task
+    if targets.kind == CLASSIFICATION:
+        task = Classification(name, classes=targets.classes, class_weights=class_weights, **common)
+    elif targets.kind == MULTILABEL:
+        task = MultiLabel(name, classes=targets.classes, **common)
+    else:
+        task = Regression(name, **common)
     task.has_symbols = symbols > 0
     return task
 

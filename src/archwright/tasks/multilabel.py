@@ -1,0 +1,84 @@
+"""Learning which of several labels hold, any number of them at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+from torch.nn import functional
+from torch.utils.data import Dataset
+
+from archwright.tasks.preprocessing import Preprocessing
+from archwright.tasks.supervised import Supervised
+from archwright.tasks.targets import MULTILABEL
+from archwright.tasks.task import Split
+
+__all__ = ["MultiLabel"]
+
+
+class MultiLabel(Supervised):
+    """Each of several labels holds for an input or does not; learned by binary cross-entropy.
+
+    A network gives one score (logit) per label; a label is predicted where its score is above 0. Metrics, larger is
+    better but for the loss:
+
+    - `micro_f1`: harmonic mean of precision and recall over all labels and examples together.
+    - `macro_f1`: the same for each label, then the mean over the labels that occur or are predicted.
+    - `exact_match`: share of the examples of which every label is right.
+    - `accuracy`: share of all labels of all examples that are right.
+    - `loss`: mean binary cross-entropy in nats.
+
+    A subclass may override `loss(outputs, batch)` and `metrics(outputs, batch)`.
+
+    Args:
+        name: What to call it.
+        train: Items are (input of `preprocessing.input_shape`, 0 or 1 for each label, shape (labels,), float32).
+        validation: The same.
+        test: The same.
+        classes: Names of the labels.
+        split: How the data was divided.
+        preprocessing: How raw inputs were prepared.
+    """
+
+    kind = MULTILABEL
+    metric = "micro_f1"
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        train: Dataset[Any],
+        validation: Dataset[Any],
+        test: Dataset[Any],
+        classes: tuple[str, ...],
+        split: Split,
+        preprocessing: Preprocessing,
+    ) -> None:
+        self.name = name
+        self.train, self.validation, self.test = train, validation, test
+        self.classes, self.outputs = classes, len(classes)
+        self.split, self.preprocessing = split, preprocessing
+        self.input_shape = preprocessing.input_shape
+
+    def criterion(self, outputs: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
+        """Mean binary cross-entropy in nats; smoothing draws each target towards a half."""
+        wanted = targets.float()
+        if smoothing:
+            wanted = wanted * (1 - smoothing) + smoothing / 2
+        return functional.binary_cross_entropy_with_logits(outputs.float(), wanted)
+
+    def scores(self, outputs: Tensor, targets: Tensor) -> dict[str, float]:
+        """`micro_f1`, `macro_f1`, `exact_match`, `accuracy` and `loss` of a whole part."""
+        predicted, actual = outputs > 0, targets > 0.5
+        right = predicted == actual
+        hits = (predicted & actual).sum(dim=0).double()
+        wanted = (predicted.sum(dim=0) + actual.sum(dim=0)).double()
+        seen = wanted > 0
+        each = 2 * hits[seen] / wanted[seen]
+        return {
+            "micro_f1": (2 * hits.sum() / wanted.sum()).nan_to_num(0.0).item(),
+            "macro_f1": each.mean().item() if len(each) else 0.0,
+            "exact_match": right.all(dim=1).double().mean().item(),
+            "accuracy": right.double().mean().item(),
+            "loss": functional.binary_cross_entropy_with_logits(outputs.double(), targets.double()).item(),
+        }

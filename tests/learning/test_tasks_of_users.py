@@ -1,0 +1,148 @@
+"""A subclass of a ready-made task has a loss and metrics of its own; micro-batches weigh what the task counts."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from archwright.errors import TaskError, UsageError
+from archwright.learning import PlainStep, Recipe, Trainer
+from archwright.tasks import Classification, Part, Plan, Task, from_arrays
+from archwright.tasks.batches import evaluation_plan, moved
+
+
+@pytest.fixture
+def blobs():
+    drawn = torch.Generator().manual_seed(0)
+    labels = torch.arange(80) % 4
+    inputs = torch.randn(80, 3, generator=drawn) + labels[:, None]
+    return from_arrays(inputs.numpy(), labels.numpy(), kind="classification")
+
+
+class Focal(Classification):
+    """Has a loss of its own."""
+
+    def loss(self, outputs, batch):
+        chance = outputs.softmax(1)[torch.arange(len(outputs)), batch[1]]
+        return (-((1 - chance) ** 2) * chance.log()).mean()
+
+
+class TopTwo(Focal):
+    """Has metrics of its own too."""
+
+    def metrics(self, outputs, batch):
+        best = outputs.topk(2, dim=1).indices
+        return {"top_two": ((best == batch[1][:, None]).any(1).sum(), len(best))}
+
+
+def as_kind(task, kind):
+    task.__class__ = kind
+    return task
+
+
+def test_a_loss_of_its_own_is_trained_and_told(blobs):
+    plain = nn.Linear(3, 4)
+    outputs, batch = plain(blobs.train.tensors[0]), blobs.train.tensors
+    plan, part = evaluation_plan(torch.device("cpu")), Part("train")
+    before = blobs.evaluate(plain, part, plan)
+    task = as_kind(blobs, Focal)
+    after = task.evaluate(plain, part, plan)
+    assert after["loss"] == pytest.approx(task.loss(outputs, batch).item(), rel=1e-5)
+    assert {name: after[name] for name in before if name != "loss"} == {
+        name: before[name] for name in before if name != "loss"
+    }
+    trainer = Trainer(task, plain, Recipe(batch_size=16), PlainStep())
+    batches = trainer.pull("train")
+    assert trainer.accumulate(batches).item() == pytest.approx(
+        task.loss(plain(batches[0][0]), batches[0]).item()
+    )
+
+
+def test_metrics_of_its_own_take_the_place_of_the_ready_ones(blobs):
+    task, plain = as_kind(blobs, TopTwo), nn.Linear(3, 4)
+    found = task.evaluate(plain, Part("train"), Plan(size=7, device=torch.device("cpu"), least=1))
+    outputs, (_, targets) = plain(task.train.tensors[0]), task.train.tensors
+    best = outputs.topk(2, dim=1).indices
+    assert set(found) == {"loss", "top_two"}
+    assert found["top_two"] == pytest.approx((best == targets[:, None]).any(1).float().mean().item())
+    assert task.measure(outputs, task.train.tensors)["top_two"] == pytest.approx(found["top_two"])
+
+
+@pytest.mark.parametrize("changes", [{"label_smoothing": 0.1}, {"mixup": 0.2}])
+def test_a_loss_that_knows_nothing_of_soft_labels_is_not_given_any(blobs, changes):
+    with pytest.raises(UsageError, match=r"needs a task with a method soften\(batch.*use .*=0"):
+        Trainer(as_kind(blobs, Focal), nn.Linear(3, 4), Recipe(**changes), PlainStep())
+
+
+class Padded(Task):
+    """Sequences of different length; the loss is a mean over their steps."""
+
+    name = "padded"
+
+    def __init__(self):
+        drawn = torch.Generator().manual_seed(1)
+        lengths = torch.randint(1, 12, (40,), generator=drawn).tolist()
+        self.train = [(torch.randn(n, 2, generator=drawn), torch.randn(n, generator=drawn)) for n in lengths]
+        self.validation = self.test = self.train[:10]
+
+    def collate(self, items):
+        inputs, targets = zip(*items, strict=True)
+        pad = nn.utils.rnn.pad_sequence
+        return pad(list(inputs), batch_first=True), pad(
+            list(targets), batch_first=True, padding_value=torch.nan
+        )
+
+    def weight(self, batch):
+        return batch[1].isfinite().sum()
+
+    def loss(self, outputs, batch):
+        known = batch[1].isfinite()
+        return functional.mse_loss(outputs.squeeze(-1)[known], batch[1][known])
+
+
+def test_micro_batches_of_padded_sequences_weigh_their_steps():
+    task = Padded()
+    slopes = []
+    for accumulation in (1, 4):
+        torch.manual_seed(0)
+        network = nn.Linear(2, 1)
+        trainer = Trainer(task, network, Recipe(batch_size=16, accumulation=accumulation), PlainStep())
+        loss = trainer.accumulate(trainer.pull("train"))
+        slopes.append((loss, network.weight.grad, network.bias.grad))
+    torch.testing.assert_close(slopes[0], slopes[1])
+    whole = task.collate(task.train)
+    found = task.evaluate(network, Part("train"), Plan(size=3, device=torch.device("cpu"), least=1))
+    assert found == {"loss": pytest.approx(task.loss(network(whole[0]), whole).item(), rel=1e-5)}
+
+
+def test_class_weights_are_those_of_the_whole_batch():
+    drawn = torch.Generator().manual_seed(2)
+    labels = (torch.arange(90) % 9 == 0).long()
+    inputs = torch.randn(90, 3, generator=drawn)
+    task = from_arrays(inputs.numpy(), labels.numpy(), kind="classification", class_weights="balanced")
+    counts = torch.bincount(task.train.tensors[1]).float()
+    torch.testing.assert_close(task.class_weights, counts.sum() / (2 * counts))
+    slopes = []
+    for accumulation in (1, 3):
+        torch.manual_seed(0)
+        network = nn.Linear(3, 2)
+        trainer = Trainer(task, network, Recipe(batch_size=30, accumulation=accumulation), PlainStep())
+        trainer.accumulate(trainer.pull("train"))
+        slopes.append(network.weight.grad)
+    torch.testing.assert_close(slopes[0], slopes[1])
+    with pytest.raises(TaskError, match="expected 2 numbers >= 0"):
+        from_arrays(inputs.numpy(), labels.numpy(), kind="classification", class_weights=[1.0, 2.0, 3.0])
+
+
+def test_batches_of_any_structure_are_moved():
+    class Held:
+        def to(self, device):
+            return ("moved", str(device))
+
+    batch = {"a": [torch.ones(2), (Held(), "text")], "b": 3}
+    found = moved(batch, "cpu")
+    assert found["a"][1] == (("moved", "cpu"), "text")
+    assert found["b"] == 3
+    assert torch.equal(found["a"][0], torch.ones(2))
