@@ -92,11 +92,12 @@ class Halving(Strategy):
 
 def search(folder: Path, executor: str, strategy: str, seed: int, sleep: float) -> None:
     """A search, or the rest of one."""
-    path = folder / "trials.sqlite"
+    path, begun = folder / "trials.sqlite", folder / "experiment.json"
     made = Halving(SPACE, seed) if strategy == "halving" else make_strategy(strategy, SPACE, OBJECTIVES, seed)
     workers: Executor[Any, Any]
     workers = InlineExecutor() if executor == "inline" else ProcessesExecutor(2, threads=1)
-    with SQLStore(f"sqlite:///{path}", "run", create=not path.exists()) as store:
+    with SQLStore(f"sqlite:///{path}", "run", create=not begun.exists()) as store:
+        begun.touch()  # as a run does: from here on it is resumed
         store.lock()
         experiment = Experiment(
             store=store,
@@ -149,7 +150,7 @@ def workers_of(pid: int) -> list[int]:
 
 def recorded(folder: Path) -> tuple[dict[int, Trial], dict[int, list[Any]], list[Any]]:
     """Trials, reports and events as a reader sees them."""
-    if not (folder / "trials.sqlite").exists():
+    if not (folder / "experiment.json").exists():
         return {}, {}, []
     with SQLStore(f"sqlite:///{folder / 'trials.sqlite'}", "run", create=False) as store:
         return {t.number: t for t in store.trials()}, store.reports(), store.events()
@@ -187,12 +188,7 @@ def cell(executor: str, strategy: str, seed: int) -> dict[str, Any]:
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
                 counts["kills"] += 1
-            try:
-                trials, reports, events = recorded(folder)
-            except Exception:
-                if status is None and not known:
-                    continue  # killed before the run was in its database
-                raise
+            trials, reports, events = recorded(folder)
             counts["lost"] += sum(trials.get(n) != t for n, t in known.items())
             counts["lost"] += sum(len(reports.get(n, [])) < len(kept) for n, kept in rows.items())
             known = {n: t for n, t in trials.items() if t.state is not TrialState.RUNNING}

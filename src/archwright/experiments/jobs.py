@@ -114,7 +114,7 @@ class RunningTrial(TrialContext):
 
     @staticmethod
     def _checkpoint(job: Job, key: str | None) -> Checkpoint | None:
-        return None if key is None or job.checkpoints is None else Checkpoint(key, job.checkpoints)
+        return None if key is None or job.checkpoints is None else Checkpoint(key, job.checkpoints.load)
 
     def report(
         self, step: int, metrics: Mapping[str, float], state: Mapping[str, Any] | None = None

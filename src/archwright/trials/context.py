@@ -7,11 +7,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
 from archwright.errors import UsageError
 
-__all__ = ["Checkpoint", "CheckpointStorage", "LocalTrial", "Report", "TrialContext", "Verdict"]
+__all__ = ["Checkpoint", "LocalTrial", "Report", "TrialContext", "Verdict"]
 
 
 class Verdict(StrEnum):
@@ -41,27 +41,17 @@ class Report:
     checkpoint: str | None = None
 
 
-class CheckpointStorage(Protocol):
-    """Where states are kept by key."""
-
-    def save(self, key: str, state: Mapping[str, Any]) -> None:
-        """Keep a state, all at once or not at all."""
-
-    def load(self, key: str) -> dict[str, Any]:
-        """A state that was kept."""
-
-
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A saved state, named by its key in a storage.
+    """A saved state.
 
     Args:
-        key: Its name there.
-        storage: Holds it.
+        key: Its name in the storage of its run.
+        read: Reads it there.
     """
 
     key: str
-    storage: CheckpointStorage
+    read: Callable[[str], dict[str, Any]]
 
     def load(self) -> dict[str, Any]:
         """Read the state; tensors come back on the CPU.
@@ -69,7 +59,7 @@ class Checkpoint:
         Raises:
             RunError: When it is missing or corrupt.
         """
-        return self.storage.load(self.key)
+        return self.read(self.key)
 
 
 class TrialContext(ABC):
@@ -146,19 +136,6 @@ def plain_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
     return made
 
 
-class _Memory:
-    """States in memory, copied in and out."""
-
-    def __init__(self) -> None:
-        self._states: dict[str, dict[str, Any]] = {}
-
-    def save(self, key: str, state: Mapping[str, Any]) -> None:
-        self._states[key] = copy.deepcopy(dict(state))
-
-    def load(self, key: str) -> dict[str, Any]:
-        return copy.deepcopy(self._states[key])
-
-
 class LocalTrial(TrialContext):
     """A trial in memory, for using an estimator alone: keeps reports and checkpoints, and never stops.
 
@@ -181,7 +158,6 @@ class LocalTrial(TrialContext):
         self.number, self.parent, self.judge = number, parent, judge
         self.reports: dict[int, Report] = {}
         self.checkpoint: Checkpoint | None = None
-        self._storage = _Memory()
 
     def report(
         self, step: int, metrics: Mapping[str, float], state: Mapping[str, Any] | None = None
@@ -203,13 +179,12 @@ class LocalTrial(TrialContext):
         self._keep(step, state)
 
     def _keep(self, step: int, state: Mapping[str, Any]) -> None:
-        key = f"{self.number}-{self.attempt}-{step}"
-        self._storage.save(key, state)
-        self.checkpoint = Checkpoint(key, self._storage)
+        kept = copy.deepcopy(dict(state))
+        self.checkpoint = Checkpoint(f"{self.number}-{self.attempt}-{step}", lambda key: copy.deepcopy(kept))
 
     def again(self) -> LocalTrial:
         """The next attempt of this trial, with what this one left."""
         made = LocalTrial(self.number, parent=self.parent, judge=self.judge)
         made.attempt, made.own, made.last = self.attempt + 1, self.checkpoint, self.last
-        made.reports, made.checkpoint, made._storage = dict(self.reports), self.checkpoint, self._storage
+        made.reports, made.checkpoint = dict(self.reports), self.checkpoint
         return made

@@ -108,24 +108,11 @@ class SQLStore(Database, Store):
                 name: start.excluded[name] for name in ("state", "started", "attempt", "error", "finished")
             },
         )
+        ended = ["state", "metrics", "curve", "artifacts", "estimate_seconds", "error", "finished", "told"]
         self._finish = (
             sa.update(TRIALS)
             .where(*(TRIALS.c[column] == sa.bindparam(f"key_{column}") for column in key))
-            .values(
-                {
-                    column: sa.bindparam(column)
-                    for column in (
-                        "state",
-                        "metrics",
-                        "curve",
-                        "artifacts",
-                        "estimate_seconds",
-                        "error",
-                        "finished",
-                        "told",
-                    )
-                }
-            )
+            .values({column: sa.bindparam(column) for column in ended})
         )
         report = self.insert(REPORTS)
         # What was recorded stays; a row that only names a checkpoint has no verdict yet, and takes one.
@@ -137,6 +124,8 @@ class SQLStore(Database, Store):
         self._report = report.on_conflict_do_update(
             index_elements=["run", "stage", "number", "step"], set_=kept
         ).returning(REPORTS.c.verdict)
+        mine = [REPORTS.c[column] == sa.bindparam(column) for column in key]
+        self._reported = sa.select(REPORTS.c.step).where(*mine, REPORTS.c.verdict.is_not(None)).limit(1)
         fact = self.insert(FACTS)
         self._put = fact.on_conflict_do_update(
             index_elements=["run", "key"], set_={"value": fact.excluded.value}
@@ -188,24 +177,21 @@ class SQLStore(Database, Store):
         """One update."""
         measured = trial.measurement
         self._events += 1
-        done = self._live.execute(
-            self._finish,
-            {
-                "key_run": self._run,
-                "key_stage": stage.value,
-                "key_number": trial.number,
-                "state": trial.state.value,
-                "metrics": _text(dict(measured.metrics)) if measured else None,
-                "curve": _text([dict(point) for point in measured.curve])
-                if measured and measured.curve
-                else None,
-                "artifacts": _text(dict(measured.artifacts)) if measured and measured.artifacts else None,
-                "estimate_seconds": measured.seconds if measured else None,
-                "error": trial.error,
-                "finished": trial.finished,
-                "told": self._events,
-            },
-        )
+        values = {
+            **{f"key_{name}": value for name, value in self._key(trial.number, stage).items()},
+            "state": trial.state.value,
+            **dict.fromkeys(("metrics", "curve", "artifacts", "estimate_seconds")),
+            "error": trial.error,
+            "finished": trial.finished,
+            "told": self._events,
+        }
+        if measured is not None:
+            values |= {"metrics": _text(dict(measured.metrics)), "estimate_seconds": measured.seconds}
+            if measured.curve and not self._has_reported(trial.number, stage):
+                values["curve"] = _text([dict(point) for point in measured.curve])
+            if measured.artifacts:
+                values["artifacts"] = _text(dict(measured.artifacts))
+        done = self._live.execute(self._finish, values)
         if done.rowcount != 1:
             raise RunError(
                 f"trial {trial.number} ({stage}) is finished before it was started; start it first"
@@ -237,44 +223,25 @@ class SQLStore(Database, Store):
         with _without_collection():
             reports = self.reports(stage)
             for row in self._live.execute(query).all():
-                (
-                    number,
-                    state,
-                    architecture,
-                    fidelity,
-                    parent,
-                    metrics,
-                    curve,
-                    artifacts,
-                    seconds,
-                    error,
-                    *rest,
-                ) = row
-                started, finished, asked, told, attempt, inherit = rest
-                if fidelity not in fidelities:
-                    fidelities[fidelity] = Fidelity.from_json(orjson.loads(fidelity))
+                if row.fidelity not in fidelities:
+                    fidelities[row.fidelity] = Fidelity.from_json(orjson.loads(row.fidelity))
                 measurement = None
-                if metrics is not None:
+                if row.metrics is not None:
+                    curve = tuple(orjson.loads(row.curve)) if row.curve else ()
+                    artifacts = orjson.loads(row.artifacts) if row.artifacts else {}
                     measurement = Measurement(
-                        orjson.loads(metrics),
-                        tuple(orjson.loads(curve)) if curve else (),
-                        seconds,
-                        orjson.loads(artifacts) if artifacts else {},
+                        orjson.loads(row.metrics), curve, row.estimate_seconds, artifacts
                     )
-                candidate = Candidate(
-                    Architecture.from_json(orjson.loads(architecture)),
-                    fidelities[fidelity],
-                    parent,
-                    inherit or "nothing",
-                )
-                trial = Trial(
-                    number, candidate, _STATES[state], measurement, error, started, finished, attempt or 0
-                )
-                if number in reports:
-                    if candidate.continues and parent in reports:
-                        reports[number] = [*reports[parent], *reports[number]]
-                    trial = trial.with_curve(reports[number])
-                yield trial, asked, told
+                architecture = Architecture.from_json(orjson.loads(row.architecture))
+                inherit: Any = row.inherit or "nothing"
+                candidate = Candidate(architecture, fidelities[row.fidelity], row.parent, inherit)
+                ended = (row.error, row.started, row.finished, row.attempt or 0)
+                trial = Trial(row.number, candidate, _STATES[row.state], measurement, *ended)
+                if rows := reports.get(row.number):
+                    if candidate.continues and row.parent in reports:
+                        rows = reports[row.number] = [*reports[row.parent], *rows]
+                    trial = trial.with_curve(rows)
+                yield trial, row.asked, row.told
 
     @explained
     def report(self, number: int, report: Report, stage: Stage = Stage.SEARCH) -> Verdict | None:
@@ -321,6 +288,10 @@ class SQLStore(Database, Store):
         self._live.execute(sa.update(REPORTS).where(*rows, named).values(checkpoint=None))
         empty = (REPORTS.c.verdict.is_(None), REPORTS.c.checkpoint.is_(None))
         self._live.execute(sa.delete(REPORTS).where(*rows, *empty))
+
+    def _has_reported(self, number: int, stage: Stage) -> bool:
+        """Whether the trial's curve is in its reports, and need not be written twice."""
+        return self._live.execute(self._reported, self._key(number, stage)).first() is not None
 
     def _key(self, number: int, stage: Stage) -> dict[str, Any]:
         return {"run": self._run, "stage": stage.value, "number": number}
