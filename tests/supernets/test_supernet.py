@@ -335,3 +335,23 @@ def test_lazy_modules_are_sized_by_the_example() -> None:
     supernet = Supernet(space, torch.randn(2, *SHAPE))
     assert not any(isinstance(p, nn.UninitializedParameter) for p in supernet.parameters())
     assert_equal_to_extracted(supernet, space.sample(0), torch.randn(2, *SHAPE))
+
+
+def test_a_subset_may_select_an_option() -> None:
+    options = {(i,): aw.layer(nn.Linear, 3, 3) for i in range(2)}
+    space = aw.Space(aw.layer(nn.Sequential, aw.switch(aw.subset(2, 1, name="which"), options)))
+    supernet, x = Supernet(space), torch.randn(2, 3)
+    given = [outputs(supernet.extract(architecture), x, training=False) for architecture in space]
+    assert not torch.equal(*given)
+
+
+def test_of_a_held_decision_one_option_is_built() -> None:
+    width = aw.choice(
+        {"narrow": aw.layer(nn.Linear, 3, 5), "wide": aw.layer(nn.Linear, 3, 500)}, name="width"
+    )
+    operation = aw.choice({"relu": aw.layer(nn.ReLU), "tanh": aw.layer(nn.Tanh)}, name="operation")
+    space = aw.Space(aw.layer(nn.Sequential, width, operation)).fix({"width": "narrow"})
+    supernet = Supernet(space)
+    assert sum(parameter.numel() for parameter in supernet.parameters()) == 20
+    assert list(supernet.decisions) == ["operation"]
+    assert [type(supernet.extract(architecture)[1]) for architecture in space] == [nn.ReLU, nn.Tanh]

@@ -114,7 +114,7 @@ class Interpreter(Fold[None, Part]):
         labels = list(node.options)
         if isinstance(node.selector, Decision):
             address = self.space.address_of(node.selector)
-            allowed = self.allowed.get(address) or self.space.decisions[address].relaxed().labels
+            allowed = self.allowed.get(address) or self.space.decisions[address].held or labels
             labels = [label for label in labels if label in allowed]
         options = {label: self.visit(node.options[label], place.part(label), None) for label in labels}
         modules = {label: module for label, part in options.items() if (module := _module(part)) is not None}

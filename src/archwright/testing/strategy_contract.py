@@ -176,6 +176,16 @@ class StrategyContract:
             expected = _propose(kept, space, _mixed(space), most=6)
             assert _propose(resumed, space, _mixed(space), most=6) == expected
 
+    @pytest.mark.parametrize("name", ["subsets", "shared"])
+    def test_leaves_held_decisions_alone(self, name: str) -> None:
+        """Of a space with a decision held, it proposes every architecture that has the value."""
+        space = TOY_SPACES[name]()
+        address, value = next(iter(space.sample(3).items()))
+        fixed = space.fix({address: value})
+        proposed = _propose(self._made(fixed), fixed, _mixed(space))
+        _check(proposed, fixed)
+        assert all(candidate.architecture.get(address, value) == value for candidate in proposed)
+
     def test_searches_strings_or_says_that_it_needs_decisions(self) -> None:
         """It runs on any `SearchSpace` that has the verbs it declares, and refuses one that lacks some."""
         space = StringSpace()
