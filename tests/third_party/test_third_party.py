@@ -86,6 +86,17 @@ def test_a_search_of_nothing_but_another_package(tmp_path: Path) -> None:
         assert trial["state"] == ("completed" if width == 4 else "infeasible")
 
 
+def test_a_pruner_of_another_package_stops_trials(tmp_path: Path) -> None:
+    words = ["search", "seeds", "--space", "hedge", "--pruner", "frost", "--pruner-option", "step=2"]
+    quick = ["--trials", "2", "--epochs", "4", "--retrain", "0", "--device", "cpu", "--out", "run", "--json"]
+    ran = command(tmp_path, *words, *quick)
+    assert ran.returncode in (0, 1), (
+        ran.stderr
+    )  # nothing is completed, so there may be nothing to show as the best
+    shown = json.loads(command(tmp_path, "show", "run", "--json").stdout)
+    assert {trial["state"] for trial in shown["trials"]} == {"pruned"}
+
+
 def test_a_wrong_option_of_another_package_is_told(tmp_path: Path) -> None:
     ran = command(
         tmp_path, "search", "seeds", "--space", "hedge", "--strategy", "strider", "--option", "strid=3"
