@@ -13,8 +13,12 @@ from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from archwright.atomic_writing import replacing
 from archwright.errors import ExportError, RunError
+from archwright.experiments.executors.torch_state import TorchSettings
+from archwright.spaces import Space
+from archwright.tasks.task import Task
+from archwright.trials import Trial
 
-__all__ = ["load_weights", "save_weights"]
+__all__ = ["load_weights", "rebuilt", "save_weights"]
 
 
 def save_weights(network: nn.Module, path: str | Path) -> None:
@@ -85,6 +89,26 @@ def _alone(tensor: Tensor) -> Tensor:
     """The tensor on the CPU, in memory that no other shares."""
     tensor = tensor.detach().to("cpu", memory_format=torch.contiguous_format).contiguous()
     return tensor if tensor.untyped_storage().nbytes() == tensor.nbytes else tensor.clone()
+
+
+def rebuilt(space: Space, task: Task, trial: Trial, folder: Path) -> nn.Module:
+    """The network of a retrained trial with its weights, on the CPU, whatever torch's defaults are in this process.
+
+    Args:
+        space: Its space.
+        task: Its task.
+        trial: A trial that was retrained.
+        folder: The run's folder.
+
+    Raises:
+        RunError: When the trial has no weights, or they cannot be read.
+    """
+    if trial.measurement is None:
+        raise RunError(f"trial {trial.number} of {folder} has no weights; retrain it")
+    with TorchSettings.of_this_process().held():
+        network: nn.Module = space.build(trial.architecture, task.example_arguments())
+        load_weights(network, folder / trial.measurement.artifacts["weights"])
+    return network
 
 
 def load_weights(network: nn.Module, path: str | Path) -> None:

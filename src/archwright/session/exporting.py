@@ -20,7 +20,8 @@ from archwright.experiments import (
     open_run,
     open_store,
 )
-from archwright.experiments.checkpoints import load_weights
+from archwright.experiments.checkpoints import rebuilt
+from archwright.experiments.executors.torch_state import TorchSettings
 from archwright.experiments.work import Retraining
 from archwright.learning import neutral_torch
 from archwright.session.defaults import listener_for
@@ -163,24 +164,22 @@ def _write(run: Run, trial: Trial, space: Space, task: Task, folder: Path, onnx:
     from archwright.export import export_network
     from archwright.session.card import card_of
 
-    if trial.measurement is None:
-        raise RunError(f"trial {trial.number} of {run.folder} has no weights; retrain it")
     if onnx is None and task.has_symbols:
         onnx = (
             False  # a network that goes along a sequence is unrolled, which takes minutes: only where asked
         )
-    network = space.build(trial.architecture, task.example_arguments())
-    load_weights(network, run.folder / trial.measurement.artifacts["weights"])
+    network = rebuilt(space, task, trial, run.folder)
     check_score(run.config, trial, network, space, task)
-    exported = export_network(
-        folder,
-        space=space,
-        architecture=trial.architecture,
-        network=network.eval(),
-        example=task.example_arguments(),
-        card=card_of(run, trial),
-        onnx=onnx,
-    )
+    with TorchSettings.of_this_process().held():
+        exported = export_network(
+            folder,
+            space=space,
+            architecture=trial.architecture,
+            network=network.eval(),
+            example=task.example_arguments(),
+            card=card_of(run, trial),
+            onnx=onnx,
+        )
     return exported.folder
 
 

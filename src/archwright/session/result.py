@@ -101,7 +101,7 @@ class Result:
         Raises:
             SearchError: When that trial was not retrained.
         """
-        from archwright.experiments.checkpoints import load_weights
+        from archwright.experiments.checkpoints import rebuilt
 
         wanted = (
             self.run.winner
@@ -112,9 +112,7 @@ class Result:
             known = ", ".join(str(t.number) for t in self.run.retrained) or "none"
             asked = "there is no winner yet" if trial is None else f"trial {trial} was not retrained"
             raise SearchError(f"{asked}, so no weights are kept; retrained trials: {known}")
-        network = self.space.build(wanted.candidate.architecture, self.task.example_arguments())
-        load_weights(network, self.folder / wanted.measurement.artifacts["weights"])
-        return network.eval()
+        return rebuilt(self.space, self.task, wanted, self.folder).eval()
 
     def __repr__(self) -> str:
         best = self.run.winner or self.run.best

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from archwright.errors import ArchwrightWarning, ExportError, SearchError
 from archwright.experiments import Evaluation, Retraining, RunConfig, Stage
-from archwright.experiments.checkpoints import load_weights
+from archwright.experiments.checkpoints import rebuilt
 from archwright.experiments.one_shot import read_epochs
 from archwright.experiments.work import Step
 from archwright.objectives import best_trial, best_trials
@@ -192,8 +192,4 @@ class Report(RunStage):
 
 
 def _test(context: RunContext, space: Space, trial: Trial) -> dict[str, float]:
-    if trial.measurement is None:
-        raise SearchError(f"trial {trial.number} has no measurement")
-    network = space.build(trial.candidate.architecture, context.task.example_arguments())
-    load_weights(network, context.folder / trial.measurement.artifacts["weights"])
-    return context.training(space).test(network)
+    return context.training(space).test(rebuilt(space, context.task, trial, context.folder))
