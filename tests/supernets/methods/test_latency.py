@@ -11,6 +11,7 @@ from archwright.errors import UsageError
 from archwright.objectives import count_flops
 from archwright.spaces import Architecture, Subset
 from archwright.supernets import Supernet
+from archwright.supernets.methods import latency
 from archwright.supernets.methods.latency import METERS, CostTable, measure_costs
 
 
@@ -187,3 +188,13 @@ def test_too_many_combinations_are_refused() -> None:
     example = torch.zeros(2, 4)
     with pytest.raises(UsageError, match="256 combinations"):
         measure_costs(Supernet(space, example), example, METERS["flops"])
+
+
+def test_an_accelerator_has_computed_before_the_clock_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[str] = []
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+    monkeypatch.setattr(torch.accelerator, "synchronize", lambda: events.append("settled"))
+    monkeypatch.setattr(latency.time, "perf_counter", lambda: events.append("read") or 0.0)
+    METERS["measured"](lambda: events.append("run"))
+    timed = events[events.index("settled") :]
+    assert timed == ["settled", "read", "run", "settled", "read"] * (len(timed) // 5)

@@ -96,10 +96,18 @@ def _milliseconds(run: Run) -> float:
         run()
     seconds = []
     for _ in range(_RUNS):
+        _settle()
         begin = time.perf_counter()
         run()
+        _settle()
         seconds.append(time.perf_counter() - begin)
     return 1e3 * statistics.median(seconds)
+
+
+def _settle() -> None:
+    """Wait for an accelerator: a call returns before it has computed."""
+    if torch.accelerator.is_available():
+        torch.accelerator.synchronize()
 
 
 METERS: dict[str, Callable[[Run], float]] = {"flops": _flops, "measured": _milliseconds}
