@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from archwright.supernets.elastic import Elastic
     from archwright.supernets.gates import Gate, Gates, Mixture, OnePath
     from archwright.supernets.methods.bilevel import Bilevel
+    from archwright.supernets.methods.gate_sampler import GateSampler
     from archwright.supernets.methods.one_shot import OneShot, train_epoch
-    from archwright.supernets.methods.policy import Policy
     from archwright.supernets.mixed import GatedEdge, MixedSwitch
     from archwright.supernets.norms import freeze_scales, recalibrate
     from archwright.supernets.scoring import shared_score
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 # fmt: off
 __all__ = [
-    "METHODS", "Bilevel", "Elastic", "Gate", "GatedEdge", "Gates", "Method", "MixedSwitch", "Mixture",
-    "OnePath", "OneShot", "Policy", "Supernet", "Unshared", "check", "covering", "freeze_scales",
+    "METHODS", "Bilevel", "Elastic", "Gate", "GateSampler", "GatedEdge", "Gates", "Method", "MixedSwitch", "Mixture",
+    "OnePath", "OneShot", "Supernet", "Unshared", "check", "covering", "freeze_scales",
     "make_method", "recalibrate", "shared_score", "train_epoch",
 ]
 # fmt: on

@@ -123,7 +123,7 @@ def test_a_step_keeps_the_pairs_mass_and_moves_no_other_alpha(supernet: Supernet
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        policy.updated()
+        policy.after_step()
         for alpha, old, (pair, _) in zip(policy.parameters(), before, drawn_pairs(gates), strict=True):
             (other,) = {0, 1, 2} - set(pair)
             assert alpha[other] == old[other]
@@ -199,7 +199,7 @@ def test_the_latency_term(nested: aw.Space, task: Task, term: str) -> None:
         wanted = 0.2 * 2.0 * (math.log(by_hand) / math.log(100.0)) ** 0.3
     else:
         wanted = 2.0 + 0.3 * (by_hand - 100) / 100
-    assert float(policy.penalized(loss).detach()) == pytest.approx(wanted, rel=1e-5)
+    assert float(policy.add_penalty(loss).detach()) == pytest.approx(wanted, rel=1e-5)
 
 
 def test_the_expected_cost_moves_only_the_pair_along_its_gradient_at_fixed_mass() -> None:
@@ -252,7 +252,7 @@ def test_a_cost_whose_logarithm_is_negative_is_refused(nested: aw.Space, task: T
     policy = BinaryGates(latency="flops", reference=5.0)
     policy.setup(Supernet(space, task.example_arguments()), torch.Generator().manual_seed(0))
     with pytest.raises(SearchError, match="latency_term='add'"):
-        policy.penalized(torch.tensor(1.0))
+        policy.add_penalty(torch.tensor(1.0))
 
 
 def test_measured_costs_are_part_of_the_state(nested: aw.Space, task: Task) -> None:

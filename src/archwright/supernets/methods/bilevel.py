@@ -17,8 +17,8 @@ from archwright.supernets.curvature import largest_eigenvalue
 from archwright.supernets.methods.derivation import best_first, with_few_skips
 from archwright.supernets.methods.dropout import GateDropout
 from archwright.supernets.methods.early_stop import EigenvalueStop
+from archwright.supernets.methods.gate_sampler import GateSampler
 from archwright.supernets.methods.one_shot import OneShot
-from archwright.supernets.methods.policy import Policy
 from archwright.supernets.methods.second_order import unrolled_gradient
 from archwright.supernets.norms import freeze_scales
 
@@ -64,7 +64,7 @@ class Bilevel(OneShot):
 
     def __init__(
         self,
-        policy: Policy,
+        policy: GateSampler,
         dropout: GateDropout | None = None,
         /,
         *,
@@ -161,7 +161,7 @@ class Bilevel(OneShot):
         def penalized(outputs: Any, batch: Any) -> Tensor:
             loss = trainer.task.loss(outputs, batch)
             trainer.note("architecture_loss", loss, 1.0 / len(validation))
-            return self.policy.penalized(loss)
+            return self.policy.add_penalty(loss)
 
         prepare = self._gates_again(trainer)
         if self.second_order:
@@ -174,7 +174,7 @@ class Bilevel(OneShot):
             with frozen(self.weights):
                 trainer.accumulate(validation, loss=penalized, parameters=parameters, prepare=prepare)
         trainer.update("architecture", clip=False)
-        self.policy.updated()
+        self.policy.after_step()
 
     def end(self, trainer: Trainer) -> None:
         """Note what is watched; stop where the eigenvalue says so."""
@@ -223,7 +223,7 @@ class Bilevel(OneShot):
         space = self.supernet.space
         if self.skip_limit is None:
             return best_first(space, self.policy.preferences())
-        return with_few_skips(space, self.policy.preferences_without, self.skip_limit)
+        return with_few_skips(space, self.policy.preferences, self.skip_limit)
 
     def probabilities(self) -> dict[str, dict[str, float]]:
         """What alpha says."""
@@ -275,7 +275,7 @@ class Bilevel(OneShot):
 
 
 def mixture_search(
-    policy: Policy,
+    policy: GateSampler,
     *,
     operation_dropout: float = 0.0,
     edge_dropout: float = 0.0,

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, final
-
-import torch
-from torch import nn
 
 from archwright.errors import UsageError
 from archwright.supernets.gates import Gate, Mixture, OnePath
 from archwright.supernets.methods.bilevel import Bilevel
-from archwright.supernets.methods.derivation import Preferences
+from archwright.supernets.methods.gate_sampler import GateSampler
 from archwright.supernets.methods.gumbel import gumbel_one_hot, gumbel_subset
-from archwright.supernets.methods.policy import Policy
-from archwright.supernets.methods.relaxation import Relaxation
-from archwright.supernets.supernet import Supernet
 
 __all__ = ["GumbelOneHot", "gdas"]
 
 
 @final
-class GumbelOneHot(Policy):
+class GumbelOneHot(GateSampler):
     """One value of every decision, drawn by the Gumbel-max trick, with a gradient by the Gumbel-softmax.
 
     With g_i independent standard Gumbel numbers (eqs. 3 to 5)
@@ -59,15 +52,6 @@ class GumbelOneHot(Policy):
         self.epochs = epochs
         self.highest, self.lowest = highest_temperature, lowest_temperature
 
-    def setup(self, supernet: Supernet, generator: torch.Generator) -> None:
-        """Make alpha."""
-        self.relaxation = Relaxation(supernet, generator)
-        self.generator = generator
-
-    def parameters(self) -> list[nn.Parameter]:
-        """Alpha."""
-        return list(self.relaxation.alphas.values())
-
     def temperature(self, progress: float) -> float:
         """Tau in the epoch that begins when this share of the epochs is done."""
         share = min(1.0, progress * self.epochs / max(1, self.epochs - 1))
@@ -88,22 +72,6 @@ class GumbelOneHot(Policy):
     def architecture_gates(self, progress: float) -> dict[str, Gate]:
         """The drawn value of each decision, its weight 1 and with a gradient."""
         return dict(self._drawn(progress))
-
-    def preferences(self) -> Preferences:
-        """The strongest edges of each node, each with its best operation, as DARTS derives."""
-        return self.relaxation.preferences()
-
-    def probabilities(self) -> dict[str, dict[str, float]]:
-        """The softmax of alpha, with which each value is drawn."""
-        return self.relaxation.probabilities()
-
-    def state_dict(self) -> dict[str, Any]:
-        """Alpha."""
-        return self.relaxation.state_dict()
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over alpha."""
-        self.relaxation.load_state_dict(state)
 
     def _drawn(self, progress: float) -> dict[str, Mixture]:
         relaxation, tau = self.relaxation, self.temperature(progress)

@@ -13,8 +13,7 @@ from archwright.spaces.build import arguments_of
 from archwright.supernets.gates import Gate, Mixture
 from archwright.supernets.methods.bilevel import Bilevel, mixture_search
 from archwright.supernets.methods.derivation import Preferences, Refused
-from archwright.supernets.methods.policy import Policy
-from archwright.supernets.methods.relaxation import Relaxation
+from archwright.supernets.methods.gate_sampler import GateSampler
 from archwright.supernets.mixed import MixedSwitch
 from archwright.supernets.partial import PartialChannels
 from archwright.supernets.supernet import Supernet
@@ -27,7 +26,7 @@ _FROZEN = 0.3
 
 
 @final
-class PartialSoftmax(Policy):
+class PartialSoftmax(GateSampler):
     """All values of every decision at once, on a part of the channels, and every edge weighed by beta.
 
     With so few channels seen, the softmax of alpha changes a lot from batch to batch. The softmax of beta over the
@@ -55,7 +54,7 @@ class PartialSoftmax(Policy):
             raise UsageError(
                 "partial channels need a choice between modules, and this space has none; use darts"
             )
-        self.relaxation = Relaxation(supernet, generator)
+        super().setup(supernet, generator)
         device = next(supernet.parameters()).device
         self.betas: dict[str, nn.Parameter] = {}
         for address, items in supernet.edges.items():
@@ -71,20 +70,13 @@ class PartialSoftmax(Policy):
         """Alpha and beta."""
         return [*self.relaxation.alphas.values(), *self.betas.values()]
 
-    def weight_gates(self, progress: float) -> dict[str, Gate]:
-        """The mixture, alpha and beta held fixed."""
-        return {address: gate.detached() for address, gate in self._mixtures().items()}
-
     def architecture_gates(self, progress: float) -> dict[str, Gate]:
         """The mixture."""
-        return dict(self._mixtures())
+        betas = {address: Mixture.of_all(beta.softmax(0)) for address, beta in self.betas.items()}
+        return {**self.relaxation.mixtures(), **betas}
 
-    def preferences(self) -> Preferences:
-        """By the product of the weights of an operation and its edge."""
-        return self.preferences_without(())
-
-    def preferences_without(self, refused: Refused) -> Preferences:
-        """The same, where refused operations lend their edge no strength."""
+    def preferences(self, refused: Refused = ()) -> Preferences:
+        """By the product of the weights of an operation and its edge; what is refused lends its edge no strength."""
         return self.relaxation.preferences(self._strengths(refused), refused)
 
     def probabilities(self) -> dict[str, dict[str, float]]:
@@ -105,12 +97,6 @@ class PartialSoftmax(Policy):
         with torch.no_grad():
             for address, beta in self.betas.items():
                 beta.copy_(state["beta"][address])
-
-    def _mixtures(self) -> dict[str, Mixture]:
-        relaxation = self.relaxation
-        gates = {a: Mixture(relaxation.weights(a), relaxation.allowed(a)) for a in relaxation.choices()}
-        betas = {address: Mixture.of_all(beta.softmax(0)) for address, beta in self.betas.items()}
-        return {**gates, **relaxation.subset_gates(), **betas}
 
     def _strengths(self, refused: Refused) -> dict[str, list[float]]:
         """Of each edge into a node: the weight of its best operation times its own."""

@@ -6,16 +6,14 @@ from collections.abc import Mapping
 from typing import Any, final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from archwright.errors import SearchError, UsageError, did_you_mean
 from archwright.supernets.gates import Gate, Mixture, OnePath
 from archwright.supernets.methods.bilevel import Bilevel
-from archwright.supernets.methods.derivation import Preferences
+from archwright.supernets.methods.gate_sampler import GateSampler
 from archwright.supernets.methods.gumbel import bounded_items, gumbel_noise
 from archwright.supernets.methods.latency import METERS, CostTable, measure_costs
-from archwright.supernets.methods.policy import Policy
-from archwright.supernets.methods.relaxation import Relaxation
 from archwright.supernets.supernet import Supernet
 
 __all__ = ["BinaryGates", "proxyless"]
@@ -27,7 +25,7 @@ _WARM_UP = 0.25
 
 
 @final
-class BinaryGates(Policy):
+class BinaryGates(GateSampler):
     """Paths drawn from p = softmax(alpha): one in a step of the weights, two in a step of alpha.
 
     In a step of alpha two values are drawn without replacement; one of them, drawn by its share of the two, is active:
@@ -91,8 +89,7 @@ class BinaryGates(Policy):
         Raises:
             UsageError: When costs are wanted of a supernet that was made without an example.
         """
-        self.relaxation = Relaxation(supernet, generator)
-        self.generator = generator
+        super().setup(supernet, generator)
         self._drawn: dict[str, tuple[int, ...]] = {}
         self._before: dict[str, Tensor] = {}
         if self.latency is None:
@@ -112,10 +109,6 @@ class BinaryGates(Policy):
                 f"expected a reference > 1, whose logarithm divides that of the expected cost, got {self.reference}; "
                 "use latency_term='add'"
             )
-
-    def parameters(self) -> list[nn.Parameter]:
-        """Alpha."""
-        return list(self.relaxation.alphas.values())
 
     def weight_gates(self, progress: float) -> dict[str, Gate]:
         """One path: every value drawn from the softmax of alpha."""
@@ -148,7 +141,7 @@ class BinaryGates(Policy):
             gates[address] = Mixture(hard + (soft - soft.detach()), self._drawn[address])
         return gates
 
-    def penalized(self, loss: Tensor) -> Tensor:
+    def add_penalty(self, loss: Tensor) -> Tensor:
         """The loss with the term of the expected cost.
 
         Raises:
@@ -185,7 +178,7 @@ class BinaryGates(Policy):
             weights[address] = p
         return self.table.expected(weights)
 
-    def updated(self) -> None:
+    def after_step(self) -> None:
         """Let the drawn two keep their joint probability, and all other alphas be as they were."""
         with torch.no_grad():
             for address, alpha in self.relaxation.alphas.items():
@@ -195,14 +188,6 @@ class BinaryGates(Policy):
                 moved, before = alpha[drawn], self._before[address]
                 gained = moved.logsumexp(0) - before[drawn].logsumexp(0)
                 alpha.copy_(before.index_copy(0, drawn, moved - gained))
-
-    def preferences(self) -> Preferences:
-        """Every decision's values by the softmax of alpha."""
-        return self.relaxation.preferences()
-
-    def probabilities(self) -> dict[str, dict[str, float]]:
-        """The softmax of alpha."""
-        return self.relaxation.probabilities()
 
     def state_dict(self) -> dict[str, Any]:
         """Alpha and the costs."""

@@ -83,6 +83,11 @@ class Relaxation:
                 gates[address] = Mixture(own, tuple(decision.relaxed().labels))
         return gates
 
+    def mixtures(self) -> dict[str, Mixture]:
+        """The gates under which every allowed value of every decision is computed, with its weight."""
+        gates = {a: Mixture(self.weights(a), self.allowed(a)) for a in self.choices()}
+        return {**gates, **self.subset_gates()}
+
     def strengths(self, subset: str, refused: Refused = ()) -> list[float]:
         """How strong each item of a subset is: its own weight, or that of its best operation that is not zero.
 
