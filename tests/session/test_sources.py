@@ -216,3 +216,18 @@ def test_a_run_of_built_in_names_needs_no_trust(tmp_path: Path, monkeypatch: pyt
     )
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "elsewhere"))
     assert isinstance(space_of(aw.open_run(result.folder)), aw.Space)
+
+
+def test_a_built_in_name_stays_one_beside_a_folder_of_that_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("diabetes", "mlp"):
+        (tmp_path / name).mkdir()
+    config = aw.search(
+        "mlp", "diabetes", budget=aw.Budget(trials=1), retrain=0, out="run", **QUICK
+    ).run.config
+    assert (config.task.reference, config.space.reference) == ("diabetes", "mlp")
+    assert config.sources.data == {}
+    (tmp_path / "mlp" / "new").touch()
+    assert aw.resume("run", progress=False).state == "completed"

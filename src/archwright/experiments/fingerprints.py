@@ -45,7 +45,7 @@ class Fingerprints:
 
         Args:
             references: `file.py:object` and `module:object` stand for the file and the files beside it that it imports;
-                a path stands for data; a built-in name for nothing.
+                an absolute path stands for data; a built-in name for nothing.
             things: Classes and functions; those of installed packages stand for nothing.
         """
         code: dict[str, str] = {}
@@ -53,7 +53,7 @@ class Fingerprints:
         for reference in filter(None, references):
             if is_object_reference(reference):
                 code |= dict(_files(_source_of(reference.rpartition(":")[0])))
-            elif (path := Path(reference)).exists():
+            elif (path := Path(reference)).is_absolute() and path.exists():
                 data[str(path)] = _content(path)
         for thing in things:
             if not _is_installed(getattr(inspect.getmodule(thing), "__file__", None)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from archwright.experiments import (
 )
 from archwright.experiments.executors import make_executor
 from archwright.objectives import Objective, parse_limit, parse_objective
+from archwright.references import absolute_reference
 from archwright.spaces import Space
 from archwright.tasks import Task
 
@@ -27,6 +28,7 @@ _BEGUN = re.compile(r"trials\.sqlite.*|experiment\.json\..*part")
 
 __all__ = [
     "executor_for",
+    "lasting",
     "listener_for",
     "new_folder",
     "objectives_for",
@@ -46,6 +48,16 @@ def space_for(space: Space | str | None, task: Task) -> tuple[Space, str | None]
     else:
         name = space
     return resolve_space(name, task), name
+
+
+def lasting(reference: object, names: Container[str]) -> str | None:
+    """A reference that means the same from another working folder; None of an object that has none.
+
+    A built-in name stays one, though a folder be called so.
+    """
+    if not isinstance(reference, str):
+        return None
+    return reference if reference in names else absolute_reference(reference)
 
 
 def objectives_for(given: Sequence[Objective | str], task: Task) -> tuple[Objective, ...]:

@@ -27,10 +27,10 @@ from archwright.experiments import (
 )
 from archwright.experiments.store import without_secrets
 from archwright.objectives import Objective
-from archwright.references import absolute_reference
 from archwright.session.context import RunContext
 from archwright.session.defaults import (
     executor_for,
+    lasting,
     listener_for,
     new_folder,
     objectives_for,
@@ -44,10 +44,11 @@ from archwright.session.running import run_stages
 from archwright.session.sources import fingerprints_of
 from archwright.session.starting import held_values, starting_points
 from archwright.spaces import Space
+from archwright.spaces.zoo import SPACES
 from archwright.strategies import STRATEGIES, Strategy, fitting_strategy
 from archwright.strategies.pruners import Pruner
 from archwright.supernets import METHODS, OneShot, make_method
-from archwright.tasks import Task
+from archwright.tasks import TASKS, Task
 from archwright.trials import FULL, Fidelity
 
 if TYPE_CHECKING:
@@ -174,10 +175,8 @@ def search(
     folder = new_folder(out, made_task.name)
     config = RunConfig(
         name=folder.name,
-        task=TaskConfig.of(
-            made_task, absolute_reference(task) if isinstance(task, str) else None, task_options
-        ),
-        space=SpaceConfig.of(made_space, space_reference and absolute_reference(space_reference)),
+        task=TaskConfig.of(made_task, lasting(task, TASKS), task_options),
+        space=SpaceConfig.of(made_space, lasting(space_reference, SPACES)),
         strategy=NamedConfig(name=name, options=options),
         supernet=supernet,
         estimator=named("WeightSharing" if supernet else estimator or TRAINING, estimator_options),
