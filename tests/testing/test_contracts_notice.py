@@ -18,11 +18,14 @@ from archwright.estimators.estimator import Estimator
 from archwright.experiments.executors import Channel, Ended, Executor, Failure, InlineExecutor
 from archwright.experiments.executors.executor import Handle, Work
 from archwright.experiments.store import SQLStore, Stage, Store
+from archwright.objectives import Objective
 from archwright.spaces import Architecture, Space
 from archwright.strategies import RandomSearch
+from archwright.strategies.pruners import Pruner
 from archwright.testing import (
     EstimatorContract,
     ExecutorContract,
+    PrunerContract,
     SpaceContract,
     StoreContract,
     StrategyContract,
@@ -366,6 +369,43 @@ def test_a_broken_estimator_is_noticed(broken: type[Estimator], test: str) -> No
     }
     with pytest.raises((AssertionError, TypeError)):
         getattr(type("Joined", (EstimatorContract,), members)(), test)()
+
+
+# Pruners
+
+
+class Tires(Pruner):
+    """Stops every third report that it sees."""
+
+    def __init__(self, objectives: Sequence[Objective]) -> None:
+        self.seen = 0
+
+    def judge(self, trial: Trial, curve: Sequence[Report], others: Any) -> Verdict:
+        self.seen += 1
+        return Verdict.STOP if self.seen % 3 == 0 else Verdict.GO_ON
+
+
+class Demanding(Tires):
+    def judge(self, trial: Trial, curve: Sequence[Report], others: Any) -> Verdict:
+        return Verdict.GO_ON if curve[-1].metrics["score"] > 0 else Verdict.STOP
+
+
+class Pessimist(Tires):
+    def judge(self, trial: Trial, curve: Sequence[Report], others: Any) -> Verdict:
+        return Verdict.STOP
+
+
+@pytest.mark.parametrize(
+    ("broken", "test"),
+    [
+        (Tires, "test_the_verdict_depends_on_what_is_given_alone"),
+        (Demanding, "test_the_verdict_depends_on_what_is_given_alone"),
+        (Pessimist, "test_a_first_trial_goes_on"),
+    ],
+)
+def test_a_broken_pruner_is_noticed(broken: type[Pruner], test: str) -> None:
+    with pytest.raises((AssertionError, KeyError)):
+        getattr(type("Joined", (PrunerContract,), {"make": broken})(), test)()
 
 
 # Stores

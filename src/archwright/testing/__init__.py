@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from archwright.testing.estimator_contract import EstimatorContract
     from archwright.testing.executor_contract import ExecutorContract, IsolatedExecutorContract
     from archwright.testing.one_shot_contract import OneShotContract
+    from archwright.testing.pruner_contract import PrunerContract
     from archwright.testing.space_contract import NetworkSpaceContract, SpaceContract
     from archwright.testing.store_contract import StoreContract
     from archwright.testing.strategy_contract import StrategyContract
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 # fmt: off
 __all__ = [
     "TOY_SPACES", "EstimatorContract", "ExecutorContract", "IsolatedExecutorContract",
-    "NetworkSpaceContract", "OneShotContract", "SpaceContract", "StoreContract", "StrategyContract",
-    "StringSpace", "ToyEstimator",
+    "NetworkSpaceContract", "OneShotContract", "PrunerContract", "SpaceContract", "StoreContract",
+    "StrategyContract", "StringSpace", "ToyEstimator",
 ]
 # fmt: on
 
@@ -41,6 +42,7 @@ _CONTRACTS = {
     "IsolatedExecutorContract": "executor_contract",
     "NetworkSpaceContract": "space_contract",
     "OneShotContract": "one_shot_contract",
+    "PrunerContract": "pruner_contract",
     "SpaceContract": "space_contract",
     "StoreContract": "store_contract",
     "StrategyContract": "strategy_contract",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from statistics import fmean, median
 
 import pytest
@@ -22,11 +23,24 @@ from archwright.strategies.pruners import (
     ThresholdPruner,
     make_pruner,
 )
+from archwright.testing import PrunerContract
 from archwright.trials import Candidate, Fidelity, Report, Trial, TrialState, Verdict
 
 LOSS = (Objective("loss"),)
 ACCURACY = (Objective("accuracy"),)
 RUNNING = Trial(99, Candidate(Architecture({})))
+
+
+class TestNever(PrunerContract):
+    make = NeverPruner
+
+
+class TestMedian(PrunerContract):
+    make = partial(MedianPruner, minimum_trials=1)
+
+
+class TestThreshold(PrunerContract):
+    make = partial(ThresholdPruner, below=-1.0, above=2.0)
 
 
 def curve(values: Sequence[float], name: str = "loss", first: int = 1) -> list[Report]:
