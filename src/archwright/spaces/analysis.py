@@ -1,4 +1,4 @@
-"""The walk over an expression: which decisions stand where, and what depends on them."""
+"""Analysis of an expression: which decisions stand where, and what depends on them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ConditionalTree:
     branches: list[tuple[Expression, dict[Any, ConditionalTree]]] = field(default_factory=list)
 
     def is_empty(self) -> bool:
-        """Whether nothing is decided here."""
+        """True if nothing is decided here."""
         return not self.decisions and not self.branches
 
     def branch(self, selector: Expression, trees: Mapping[Any, ConditionalTree]) -> None:
@@ -49,7 +49,7 @@ class ConditionalTree:
 
 
 class _Level(NamedTuple):
-    """Where a walk is.
+    """The context of a visit.
 
     Args:
         tree: Takes up what is decided.
@@ -151,7 +151,7 @@ class SpaceAnalysis(Fold[_Level, None]):
             self.visit(item, place.argument(str(key)), _Level(context.tree, "optional"))
 
     def plain(self, node: Any, place: Place, context: _Level) -> None:
-        """What else there is decides nothing."""
+        """Plain values decide nothing."""
         check_plain(node, place)
         self.fingerprint.append(f"{place}: {_shown(node)}")
 

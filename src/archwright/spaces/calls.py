@@ -87,7 +87,7 @@ def walk_calls(value: Any) -> Iterator[ResolvedCall]:
 
 
 class Resolvable(Protocol):
-    """What the interpreters need of a space."""
+    """The part of a space that interpreters need."""
 
     network: Any
     reader: ExpressionReader
@@ -120,7 +120,7 @@ def resolve(
 
 
 class ExpressionReader:
-    """What the expressions of one space are worth and which decisions stand in them, worked out once a node.
+    """Evaluates the expressions of one space; each is compiled once.
 
     Args:
         addresses: The address of each decision by the `id` of its object.
@@ -131,7 +131,7 @@ class ExpressionReader:
         self._known: dict[int, tuple[Any, Value, tuple[str, ...]]] = {}
 
     def __call__(self, node: Any) -> tuple[Value, tuple[str, ...]]:
-        """The function from an architecture's values to the node's value, and the addresses it looks at."""
+        """The function from an architecture's values to the node's value, and the addresses it reads."""
         known = self._known.get(id(node))
         if known is None or known[0] is not node:
             value = compile_value(node, lambda decision: self._addresses[id(decision)])
@@ -149,14 +149,14 @@ class _Trail:
 
 
 class _Resolver(Fold[_Trail, list[Any]]):
-    """Gives the values that a node has for the place where it stands: one, none (when) or several (repeat)."""
+    """Maps a node to its values: one, none (when) or several (repeat)."""
 
     def __init__(self, reader: ExpressionReader, architecture: Architecture) -> None:
         self.reader, self.architecture = reader, architecture
         self._tied: dict[int, list[Any]] = {}
 
     def value(self, node: Decision | Arithmetic, place: Place, context: _Trail) -> list[Any]:
-        """What it is worth."""
+        """Its value."""
         return [self._value(node, place, context)[0]]
 
     def switch(self, node: Switch, place: Place, context: _Trail) -> list[Any]:

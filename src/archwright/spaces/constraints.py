@@ -1,4 +1,4 @@
-"""What a space says of whole architectures: the user's constraints and canonical form, called with care."""
+"""The user's constraints on architectures and canonical form of them, with errors that name the function."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class SpaceConstraints:
         self.names = [_name_of(constraint) for constraint in self._constraints]
 
     def allow(self, architecture: Architecture) -> bool:
-        """Whether every constraint holds.
+        """True if every constraint holds.
 
         Raises:
             SpaceError: When one fails.
@@ -56,7 +56,7 @@ class SpaceConstraints:
         return None
 
     def canonical(self, architecture: Architecture) -> Hashable:
-        """What is equal for two spellings of one network; worked out once for an architecture object.
+        """Key that is equal for two spellings of one network, computed once per architecture object.
 
         Raises:
             SpaceError: When the function fails, or gives what cannot be hashed.
@@ -75,7 +75,7 @@ class SpaceConstraints:
         return canonical
 
     def allowed(self, architectures: Iterable[Architecture], most: int) -> Iterator[Architecture]:
-        """Those for which every constraint holds.
+        """Yield those that keep every constraint.
 
         Raises:
             SpaceError: When the constraints refuse `most` in a row.
@@ -92,7 +92,7 @@ class SpaceConstraints:
                 )
 
     def distinct(self, architectures: Iterable[Architecture]) -> Iterator[Architecture]:
-        """Each canonical form once.
+        """Yield each canonical form once.
 
         Args:
             architectures: Different ones.

@@ -32,7 +32,7 @@ class _InfiniteError(Exception):
 
 @dataclass(slots=True)
 class _State:
-    """What is still to be counted.
+    """What remains to be counted.
 
     Args:
         decisions: Open: active, with no value yet.
@@ -47,18 +47,18 @@ class _State:
     items: dict[str, dict[int, bool]] = field(default_factory=dict)
 
     def is_open(self, read: Read) -> bool:
-        """Whether a selector cannot read this yet."""
+        """True if a selector cannot read this yet."""
         address, item = read
         return address in self.decisions and (item is None or item not in self.items.get(address, {}))
 
     def rest(self, address: str) -> tuple[int, int, int]:
-        """Of an open subset: how many items are open, and the fewest and most of them that may be in it."""
+        """Number of undecided items, and the smallest and largest number of them that may still be chosen."""
         subset, items = self.decisions[address].relaxed(), self.items.get(address, {})
         inside, left = sum(items.values()), len(subset.labels) - len(items)
         return left, max(0, subset.fewest - inside), min(left, subset.most - inside)
 
     def ways(self, address: str) -> int:
-        """How many values an open decision can still take."""
+        """Number of values that an undecided decision can still take."""
         decision = self.decisions[address]
         if self.items.get(address):
             left, low, high = self.rest(address)
@@ -68,7 +68,7 @@ class _State:
         return int(decision.size)
 
     def key(self) -> Hashable:
-        """What is equal for two states that leave the same number of architectures."""
+        """Key that is equal for two states with the same number of architectures left."""
         known = []
         for address, item in frozenset().union(*(branch.reads for branch in self.branches)):
             if address in self.values:
@@ -121,7 +121,7 @@ def _count(state: _State, memo: dict[Hashable, int]) -> _Counting:
 
 
 def _split(state: _State, memo: dict[Hashable, int]) -> _Counting:
-    """Try what the first branch waits for: all values of a decision, or an item of a subset in and out."""
+    """Sum over what the first branch waits for: all values of a decision, or an item of a subset in and out."""
     address, item = next(read for read in state.branches[0].needs if state.is_open(read))
     items = {a: fixed for a, fixed in state.items.items() if a != address}
     fixed = state.items.get(address, {})
@@ -143,7 +143,7 @@ def _split(state: _State, memo: dict[Hashable, int]) -> _Counting:
 
 
 def _expand(state: _State) -> list[Branch]:
-    """Look into every branch whose selector can be read, adding what it decides; those that matter remain."""
+    """Follow every branch whose selector can be read, and add what it decides. Returns the branches left."""
     _settle(state)
     view = {**state.values, **{a: tuple(i for i in fixed if fixed[i]) for a, fixed in state.items.items()}}
     active = set(state.decisions).union(state.values)
@@ -168,7 +168,7 @@ def _expand(state: _State) -> list[Branch]:
 
 
 def _settle(state: _State) -> None:
-    """Decide what has one value."""
+    """Decide the decisions that have one value."""
     for address in [a for a, decision in state.decisions.items() if decision.size == 1]:
         state.values[address] = state.decisions.pop(address).default()
 

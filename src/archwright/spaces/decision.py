@@ -1,4 +1,4 @@
-"""What every decision can do."""
+"""The base class of decisions."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ UNSET: Any = _Unset.UNSET
 
 
 def error_prefix(kind: str, name: str | None) -> str:
-    """How an error text about a node that is being written begins: the user's line, the kind and the name."""
+    """Beginning of an error message about a node: the user's line, the kind and the name."""
     return f"{caller()}: {kind}{f' {name!r}' if name else ''}"
 
 
 @dataclass(frozen=True, slots=True)
 class Relaxed:
-    """What carries a weight when a decision is relaxed, and how a value is made of it.
+    """The labels that carry weights when a decision is relaxed, and how a value consists of them.
 
     Args:
         labels: The values, in order; the items where a value takes several of them.
@@ -86,7 +86,7 @@ class Decision(Expression):
         return SpaceError(f"{error_prefix(type(self).__name__.lower(), self.name)}: {text}")
 
     def expect(self, default: Any = UNSET, prior: Any = None) -> None:
-        """Take over what the user expects of this decision, once it knows its values.
+        """Set the default and the prior, once the values are known.
 
         Raises:
             SpaceError: When the default is none of its values, or the prior does not fit them.
@@ -102,7 +102,7 @@ class Decision(Expression):
 
     @property
     def numeric(self) -> bool:
-        """Whether every value is a number, so that arithmetic can take it."""
+        """True if every value is a number, so that arithmetic can take it."""
         return True
 
     def compile(self, key: Callable[[Any], Any]) -> Callable[[Mapping[Any, Any]], Any]:
@@ -110,7 +110,7 @@ class Decision(Expression):
         return operator.itemgetter(key(self))
 
     def contains(self, value: Any) -> bool:
-        """Whether the value equals one that this decision can take (so `1` is `True`, as for Python)."""
+        """True if the value equals one that this decision can take (so `1` is `True`, as for Python)."""
         try:
             return bool(self.coerce(value) == value)
         except ValueError:
@@ -147,7 +147,7 @@ class Decision(Expression):
         return list(itertools.islice(self.values(), limit))
 
     def relaxed(self) -> Relaxed:
-        """What carries a weight in a continuous relaxation: each value; of a subset each item.
+        """The labels that carry weights in a continuous relaxation: the values, of a subset the items.
 
         Raises:
             SpaceError: For a real, which has infinitely many values.
@@ -156,10 +156,10 @@ class Decision(Expression):
 
     @abstractmethod
     def coerce(self, value: Any) -> Any:
-        """A value in this decision's own form: numpy's number as Python's, a list as a tuple, a real rounded.
+        """Convert a value: a NumPy number to Python's, a list to a tuple, a real to 12 digits.
 
         Raises:
-            ValueError: When it is none that this decision can take.
+            ValueError: When this decision cannot take the value.
         """
 
     @abstractmethod
@@ -200,10 +200,10 @@ class Decision(Expression):
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:
-        """Kind and values as a plain dict, for reports and to tell spaces apart."""
+        """Kind and values as a plain dict, for reports and for the digest."""
 
     def expected(self) -> dict[str, Any]:
-        """What `describe` tells besides of a default, a prior and a held value; nothing where there is none."""
+        """The default, prior and held value for `describe`, where there are any."""
         known = {"default": self._default} if self._default is not UNSET else {}
         known |= {"prior": self.prior.describe()} if self.prior is not None else {}
         known |= {"held": self.held[0]} if self.held is not None else {}
@@ -211,7 +211,7 @@ class Decision(Expression):
 
 
 class _Held(Decision):
-    """What a decision does that has one value left."""
+    """A decision that is held at one value."""
 
     __slots__ = ()
 

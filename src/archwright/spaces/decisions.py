@@ -64,7 +64,7 @@ class Categorical(Decision):
 
     @property
     def numeric(self) -> bool:
-        """Whether every label is a number."""
+        """True if every label is a number."""
         return all(isinstance(label, int | float) for label in self.labels)
 
     def coerce(self, value: Any) -> Any:

@@ -17,7 +17,7 @@ _END = object()
 class Enumerator(Iterator[dict[str, Any]]):
     """Every complete set of values, in lexicographic order of the decisions' own order; each a new dict.
 
-    The last decision turns fastest. It holds one iterator a decision, so it needs no memory in proportion to what it
+    The last decision turns fastest. It holds one iterator per decision, so it needs no memory in proportion to what it
     lists, and begins after any given values at once.
 
     Args:

@@ -95,7 +95,7 @@ class Expression:
 
     @property
     def numeric(self) -> bool:
-        """Whether the value is always a number, so that arithmetic can take it."""
+        """True if the value is always a number, so that arithmetic can take it."""
         return False
 
     def compile(self, key: Callable[[Any], Any]) -> Value:
@@ -132,22 +132,22 @@ class Expression:
         return Arithmetic("is in", self, tuple(values))
 
     def __bool__(self) -> NoReturn:
-        raise SpaceError(
-            f"{caller()}: a decision has no value while the space is written, so `if`, `and`, `or`, `not` "
-            "and `==` cannot look at it; use aw.when, aw.switch, `&`, `|`, `~` or .equals(value)"
+        raise _undecided(
+            "`if`, `and`, `or`, `not` and `==` cannot look at it; use aw.when, aw.switch, `&`, `|`, `~` or "
+            ".equals(value)"
         )
 
     def __iter__(self) -> NoReturn:
-        raise SpaceError(
-            f"{caller()}: a decision has no value while the space is written, so it cannot be iterated over; "
-            "use aw.repeat(body, times=decision)"
-        )
+        raise _undecided("it cannot be iterated over; use aw.repeat(body, times=decision)")
 
     def __index__(self) -> NoReturn:
-        raise SpaceError(
-            f"{caller()}: a decision has no value while the space is written, so range() and indexing cannot "
-            "take it; use aw.repeat(body, times=decision) or aw.switch"
+        raise _undecided(
+            "range() and indexing cannot take it; use aw.repeat(body, times=decision) or aw.switch"
         )
+
+
+def _undecided(so: str) -> SpaceError:
+    return SpaceError(f"{caller()}: a decision has no value while the space is written, so {so}")
 
 
 _OPERATORS: dict[str, Callable[..., Any]] = {
@@ -192,12 +192,12 @@ class Arithmetic(Expression):
 
     @property
     def needs_numbers(self) -> bool:
-        """Whether every operand must be a number."""
+        """True if every operand must be a number."""
         return self.operation not in _TAKES_ANY
 
     @property
     def numeric(self) -> bool:
-        """Whether the result is always a number; a condition counts as one."""
+        """True if the result is always a number; a condition counts as one."""
         return not self.needs_numbers or all(map(is_numeric, self.operands))
 
     def children(self) -> Iterator[Any]:
@@ -243,7 +243,7 @@ def _numbers(operation: str, values: list[Any]) -> list[Any]:
 
 
 def is_numeric(value: Any) -> bool:
-    """Whether a value, or what an expression stands for, is always a number."""
+    """True if a value, or what an expression stands for, is always a number."""
     return value.numeric if isinstance(value, Expression) else isinstance(value, int | float)
 
 
@@ -282,7 +282,7 @@ def children_of(value: Any) -> Iterator[Any]:
 
 
 def holds_expression(value: Any) -> bool:
-    """Whether a value is an expression, or a list, tuple or dict with one at any depth."""
+    """True if a value is an expression, or a list, tuple or dict with one at any depth."""
     return isinstance(value, Expression) or any(map(holds_expression, children_of(value)))
 
 

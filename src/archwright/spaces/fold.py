@@ -17,14 +17,14 @@ R = TypeVar("R")
 
 
 class Fold(ABC, Generic[C, R]):
-    """What becomes of each kind of node; `visit` finds the kind.
+    """Maps an expression to a result, with one method per kind of node.
 
-    Each method is given the node, the place where it stands before its own name is counted, and a context, which it
-    hands on to `visit` for what is inside.
+    Each method takes the node, its place (before the node's own name is added) and a context, and calls `visit` for
+    what is inside.
     """
 
     def visit(self, node: Any, place: Place, context: C) -> R:
-        """What becomes of a node, a container of nodes or a plain value."""
+        """Fold a node, a container of nodes or a plain value."""
         if isinstance(node, Expression):
             made: R = getattr(self, node.kind)(node, place, context)
             return made

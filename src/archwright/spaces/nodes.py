@@ -1,4 +1,4 @@
-"""What uses decisions: deferred calls, switches, optional parts, repeats, tied weights, and `choice`."""
+"""The nodes of an expression beside decisions: deferred calls, switches, optional parts, repeats, tied weights."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Switch(Expression):
 
     @property
     def numeric(self) -> bool:
-        """Whether every option is a number."""
+        """True if every option is a number."""
         return all(map(is_numeric, self.options.values()))
 
     def compile(self, key: Callable[[Any], Any]) -> Callable[[Mapping[Any, Any]], Any]:
@@ -122,7 +122,7 @@ class Repeat(Expression):
         self.bodies, self.times, self.fewest = bodies, times, fewest
 
     def children(self) -> Iterator[Any]:
-        """The number of times, then one body a position."""
+        """The number of times, then one body per position."""
         yield self.times
         yield from self.bodies
 

@@ -18,7 +18,7 @@ from archwright.spaces.nodes import Switch
 __all__ = ["Branch", "Plan", "Read", "compile_plan"]
 
 Read = tuple[str, int | None]
-"""What a selector looks at: an address and None for the value, or the item of a subset that is asked for."""
+"""What a selector reads: an address with None for its value, or with the item of a subset that it asks for."""
 
 
 @dataclass(slots=True)
@@ -78,7 +78,7 @@ class Plan:
         return found
 
     def is_empty(self) -> bool:
-        """Whether nothing is decided here."""
+        """True if nothing is decided here."""
         return not self.decisions and not self.branches
 
 
@@ -89,10 +89,10 @@ class Branch:
     Args:
         select: From the values to a key; a key without a plan means that nothing more is active.
         plans: Key to plan.
-        needs: What `select` looks at, each once, in order.
+        needs: What `select` reads, each once, in order.
 
     Attributes:
-        reads: What it and the branches inside look at.
+        reads: What it and the branches inside read.
         decides: The addresses that the plans may decide.
         mentions: The addresses of both.
     """
@@ -114,7 +114,7 @@ class Branch:
 
 
 def _reads(selector: Any, address: dict[int, str]) -> Iterator[Read]:
-    """What a selector looks at."""
+    """Yield what a selector reads."""
     if isinstance(selector, Decision):
         yield address[id(selector)], None
     elif isinstance(selector, Arithmetic) and selector.operation == "has":
@@ -126,7 +126,7 @@ def _reads(selector: Any, address: dict[int, str]) -> Iterator[Read]:
 
 
 def _form(selector: Any, address: dict[int, str]) -> Any:
-    """What is equal for two selectors that always select the same."""
+    """Key that is equal for two selectors that always select the same."""
     if isinstance(selector, Decision):
         return address[id(selector)]
     if not holds_expression(selector):
@@ -139,7 +139,7 @@ def _form(selector: Any, address: dict[int, str]) -> Any:
 
 
 def _link(tree: ConditionalTree, address: dict[int, str], known: frozenset[str]) -> Plan:
-    """The tree with addresses; a decision that is certainly decided before is dropped."""
+    """Compile a tree. A decision that is certainly decided before is dropped."""
     plan = Plan({address[id(d)]: d for d in tree.decisions if address[id(d)] not in known})
     known = known | plan.decisions.keys()
     merged: dict[Any, tuple[Expression, dict[Any, ConditionalTree]]] = {}

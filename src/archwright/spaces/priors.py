@@ -1,4 +1,4 @@
-"""What a decision is likely to be: how `sample` draws it where a user knows better than uniformly."""
+"""Prior distributions of decisions, which `sample` draws from."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Prior(ABC):
 
     @abstractmethod
     def describe(self) -> Any:
-        """It in JSON's own types, to tell spaces apart."""
+        """Parameters in JSON's types, for the digest."""
 
 
 @dataclass(frozen=True, slots=True)

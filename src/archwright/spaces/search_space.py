@@ -1,4 +1,4 @@
-"""The seam of search spaces: what strategies call of one."""
+"""The protocol of search spaces: what strategies call."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class SearchSpace(Protocol[P]):
         """The points one step away, in a fixed order, each canonical form once."""
 
     def canonical(self, point: P, /) -> Hashable:
-        """What is equal for two spellings of one point."""
+        """Key that is equal for two spellings of one point."""
 
     def to_json(self, point: P, /) -> Any:
         """The point in JSON's own types."""
@@ -56,4 +56,4 @@ class SearchSpace(Protocol[P]):
 
 
 LISTED = frozenset({"size_bound", "__iter__", "sample", "canonical", "to_json", "from_json"})
-"""What is needed to draw points, none twice, and to keep them in a state."""
+"""The methods needed to draw points, none twice, and to store them."""

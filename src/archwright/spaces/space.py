@@ -99,7 +99,7 @@ class Space(Variation):
         self.columns = self._encoding.columns
         """The length of an encoding."""
         self.reader = ExpressionReader(self._addresses)
-        """What the interpreters work out the values of expressions with."""
+        """Evaluates the expressions of this space."""
 
     def __getstate__(self) -> dict[str, Any]:
         keep = ("network", "training", "constraints", "canonicalize", "name", "scaled", "held")
@@ -214,7 +214,7 @@ class Space(Variation):
         )
 
     def contains(self, architecture: Mapping[str, Any]) -> bool:
-        """Whether exactly the active decisions have values they can take, and the constraints hold."""
+        """True if exactly the active decisions have values they can take, and the constraints hold."""
         try:
             made = self.validate(architecture)
         except SpaceError:
@@ -237,7 +237,7 @@ class Space(Variation):
         return self.validate(Architecture.from_json(data))
 
     def canonical(self, architecture: Architecture) -> Hashable:
-        """What is equal for two spellings of the same network.
+        """Key that is equal for two spellings of the same network.
 
         Raises:
             SpaceError: When the space's own `canonicalize` fails, or gives what cannot be hashed.

@@ -131,7 +131,7 @@ class Subset(Decision):
         return tuple(sorted(inside))
 
     def encode(self, value: Any) -> Sequence[float]:
-        """One number an item: 1 where it is in the subset, else 0."""
+        """One number per item: 1 where it is in the subset, else 0."""
         inside = set(value)
         return [float(i in inside) for i in range(self.n)]
 

@@ -1,4 +1,4 @@
-"""Mistakes in a space that would otherwise surface late, far from their cause."""
+"""Checks for mistakes that would otherwise surface late, far from their cause."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def check_called(fn: Any, place: object) -> None:
 
 
 def _surroundings(fn: FunctionType) -> dict[str, Any]:
-    """What a function uses from outside, by name: its closure, defaults and globals."""
+    """The names that a function takes from outside (closure, defaults and globals), with their values."""
     found: dict[str, Any] = dict(fn.__kwdefaults__ or {})
     names = fn.__code__.co_varnames[: fn.__code__.co_argcount]
     defaults = fn.__defaults__ or ()

@@ -1,4 +1,4 @@
-"""What an expression of decisions and numbers is worth, and could be worth."""
+"""The values that an expression of decisions and numbers can take."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def possible_values(expression: Expression, prefix: str) -> list[Any]:
 
 
 def _asked(expression: Expression) -> dict[int, list[Any]]:
-    """Of the decisions that an expression only puts questions to: the items or values asked for, by their `id`."""
+    """The items or values asked for, by the `id` of the decision, for decisions that are only asked questions."""
     items: dict[int, list[Any]] = {}
     whole: set[int] = set()
 

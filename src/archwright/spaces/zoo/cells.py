@@ -20,8 +20,8 @@ class CellDecisions:
     """What is decided about one kind of cell. Cells that are given the same object have the same wiring.
 
     Args:
-        inputs: One subset a node: the earlier states it reads.
-        operations: One tuple a node: the operation on the edge from each earlier state.
+        inputs: One subset per node: the earlier states it reads.
+        operations: One tuple per node: the operation on the edge from each earlier state.
     """
 
     inputs: tuple[Subset, ...]
@@ -79,7 +79,7 @@ def cell(
 
     Args:
         decisions: Its wiring, from `cell_decisions`.
-        prepare: One expression an input: a module that brings it to the cell's channels and size.
+        prepare: One expression per input: a module that brings it to the cell's channels and size.
         operation: From an operation's label and the number of the state it reads (inputs first) to the module's
             expression; all must give the same shape.
 

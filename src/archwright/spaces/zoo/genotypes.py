@@ -27,7 +27,7 @@ class Genotype:
     """A normal and a reduction cell as Liu et al. 2019, arXiv:1806.09055, write them. `str` gives Python's text of it.
 
     Args:
-        normal: (operation, state) for each edge of the normal cell, two a node. States 0 and 1 are the outputs of the
+        normal: (operation, state) for each edge of the normal cell, two per node. States 0 and 1 are the outputs of the
             cell before the last and of the last; state k + 2 is node k.
         normal_concat: The states that the cell's output is made of.
         reduce: As `normal`, for the reduction cell.

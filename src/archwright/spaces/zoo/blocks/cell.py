@@ -27,10 +27,10 @@ class CellNode(nn.Module):
 
 
 class Cell(nn.Module):
-    """A directed acyclic graph of operations. Its states are the prepared inputs, then one a node.
+    """A directed acyclic graph of operations. Its states are the prepared inputs, then one per node.
 
     Args:
-        prepare: One module an input: brings it to the cell's channels and size.
+        prepare: One module per input: brings it to the cell's channels and size.
         nodes: `CellNode` modules, first to last; node k may read the inputs and nodes 0 to k - 1.
     """
 

@@ -77,10 +77,10 @@ class CellBlock(nn.Module):
 
 
 class NasnetCell(nn.Module):
-    """A directed acyclic graph of blocks. Its states are the prepared inputs, then one a block.
+    """A directed acyclic graph of blocks. Its states are the prepared inputs, then one per block.
 
     Args:
-        prepare: One module an input: brings it to the cell's channels and size.
+        prepare: One module per input: brings it to the cell's channels and size.
         blocks: `CellBlock` modules, first to last; block k may read the inputs and blocks 0 to k - 1.
         concatenate: Numbers of the states that make the cell's output.
         reduce: Number of an input, as text, to the module that brings it to the size of the cell's output, for

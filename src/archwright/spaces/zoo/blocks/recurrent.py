@@ -21,7 +21,7 @@ __all__ = [
 
 
 class SymbolEmbedding(nn.Embedding):
-    """A table of one vector a symbol, with smaller values at first than torch's, so that it can serve as a decoder too.
+    """A table of one vector per symbol, with smaller initial values than torch's, so that it can be a decoder too.
 
     Args:
         symbols: Number of symbols.
