@@ -274,6 +274,6 @@ def test_layers_inside_layers_in_two_places_each() -> None:
 @pytest.mark.parametrize("network", [None, 3, [aw.layer(conv)], nn.ReLU, "layer"])
 def test_a_network_that_is_no_expression(network: Any) -> None:
     with pytest.raises(
-        SpaceError, match=r"test_outline.py:\d+: Space: expected an expression for the network"
+        SpaceError, match=r"test_analysis.py:\d+: Space: expected an expression for the network"
     ):
         aw.Space(network)
