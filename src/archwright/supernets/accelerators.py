@@ -31,7 +31,7 @@ class AcceleratorEntry(Entry):
 
     Args:
         automatic: Whether it is tried where none is asked for by name.
-        mixtures: Whether it has something to do only where gates are mixtures.
+        mixtures: Whether it pays only where mixtures are computed in full.
     """
 
     automatic: bool = False
@@ -67,7 +67,7 @@ def accelerate(
         supernet: Changed in place, on its device.
         names: Accelerators, all of which are used; none for an empty sequence. None takes the first of the automatic
             ones that is installed and finds something to do.
-        mixes: Whether its gates will be mixtures.
+        mixes: Whether its gates will be mixtures of which all is computed.
 
     Returns:
         The names of those that found something to do.

@@ -109,6 +109,7 @@ class Bilevel(OneShot):
                 "random; leave it out, or use darts, darts2 or pcdarts"
             )
         self.policy = policy
+        self.computes_all = not policy.samples
         self.parts = {
             "weights": Part("train", 0.0, weight_share),
             "architecture": Part("train", weight_share, 1.0),

@@ -48,6 +48,7 @@ class OneShot(Step):
 
     Attributes:
         mixes: Whether its gates are mixtures, so that options of a decision must give one shape.
+        computes_all: Whether every step computes all options of a mixture, where compiled kernels pay.
         scored: How many of its proposals are scored by shared weights for each that is trained from scratch: 1 where
             their order is the method's own judgement.
         supernet: What it trains; a method with stages may exchange it.
@@ -59,6 +60,7 @@ class OneShot(Step):
     """
 
     mixes: ClassVar[bool]
+    computes_all: bool = False
     scored: ClassVar[int] = 1
     refuses = frozenset({"ranks"})
     supernet: Supernet
@@ -147,7 +149,7 @@ class OneShot(Step):
         assert isinstance(network, Supernet)
         self.supernet = network
         self.generator = torch.Generator().manual_seed(method_seeds(self.seed)[0])
-        accelerate(network, self.accelerators, mixes=self.mixes)
+        accelerate(network, self.accelerators, mixes=self.computes_all)
         self.weights = [parameter for parameter in network.parameters() if parameter.requires_grad]
         made = torch.optim.SGD(
             self.weights,
