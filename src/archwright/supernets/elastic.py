@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from archwright.errors import BuildError
 from archwright.spaces import Decision
+from archwright.supernets.arguments import Argument, Value
 from archwright.supernets.gates import Gates, combinations
 from archwright.supernets.mixed import GatedEdge, add, scaled
-from archwright.supernets.parts import Part, Value
 from archwright.supernets.shared_weights import Own, SharedWeights, is_lazy, own_tensors
 
 __all__ = ["Elastic", "call"]
@@ -52,7 +52,12 @@ class Elastic(nn.Module):
     """
 
     def __init__(
-        self, fn: Callable[..., Any], args: list[Part], kwargs: Mapping[str, Part], gates: Gates, place: str
+        self,
+        fn: Callable[..., Any],
+        args: list[Argument],
+        kwargs: Mapping[str, Argument],
+        gates: Gates,
+        place: str,
     ) -> None:
         super().__init__()
         self.fn, self.args, self.kwargs = fn, args, dict(kwargs)
@@ -194,8 +199,8 @@ class Elastic(nn.Module):
                 yield {**largest, address: value}
 
     def _arguments(self, values: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-        args = [value for part in self.args for value in part.give(values)]
-        named = {keyword: part.give(values) for keyword, part in self.kwargs.items()}
+        args = [value for part in self.args for value in part.resolve(values)]
+        named = {keyword: part.resolve(values) for keyword, part in self.kwargs.items()}
         return args, {keyword: given[0] for keyword, given in named.items() if given}
 
     def _call(self, args: list[Any], kwargs: dict[str, Any]) -> nn.Module:
@@ -238,10 +243,10 @@ def call(fn: Callable[..., Any], args: list[Any], kwargs: Mapping[str, Any], pla
         raise BuildError(f"could not build {name}({shown}) at {place}, in a supernet: {reason}") from error
 
 
-def _values_in(part: Part) -> Iterator[Value]:
+def _values_in(part: Argument) -> Iterator[Value]:
     if isinstance(part, Value):
         yield part
-    for inner in part.inside():
+    for inner in part.inside:
         yield from _values_in(inner)
 
 
@@ -279,7 +284,7 @@ def _climbed(
 
 def _number(part: Value, values: Mapping[str, Any]) -> float:
     try:
-        value = part.give(values)[0]
+        value = part.resolve(values)[0]
     except (ArithmeticError, KeyError, TypeError, ValueError):  # a combination that the space need not have
         return -math.inf
     return float(value) if isinstance(value, int | float) else -math.inf

@@ -12,16 +12,16 @@ from archwright.spaces import Arithmetic, Decision, DeferredCall, Repeat, Space,
 from archwright.spaces.expression import children_of
 from archwright.spaces.fold import Fold
 from archwright.spaces.place import Place, arguments
+from archwright.supernets.arguments import Argument, Choice, DictArg, Edge, Fixed, ListArg, RepeatArg, Value
 from archwright.supernets.elastic import Elastic, call
 from archwright.supernets.gates import Gates, Selector
 from archwright.supernets.mixed import GatedEdge, MixedSwitch
-from archwright.supernets.parts import Bodies, Choice, Edge, Fixed, Items, Named, Part, Value
 from archwright.supernets.shared_weights import is_lazy, own_tensors
 
 __all__ = ["Interpreter"]
 
 
-class Interpreter(Fold[None, Part]):
+class Interpreter(Fold[None, Argument]):
     """One walk over a space's network.
 
     Args:
@@ -38,7 +38,7 @@ class Interpreter(Fold[None, Part]):
         self.space, self.gates, self.allowed = space, gates, allowed
         self.made: dict[tuple[Any, ...], nn.Module] = {}
         self.edges: dict[str, dict[int, dict[str, None]]] = {}
-        self._tied: dict[int, Part] = {}
+        self._tied: dict[int, Argument] = {}
 
     def network(self) -> nn.Module:
         """The module of the whole network.
@@ -51,43 +51,43 @@ class Interpreter(Fold[None, Part]):
             return part.value
         raise BuildError("expected the space's network to be a torch.nn.Module")
 
-    def value(self, node: Decision | Arithmetic, place: Place, context: None) -> Part:
+    def value(self, node: Decision | Arithmetic, place: Place, context: None) -> Argument:
         """Read when the network runs."""
         return Value(Selector(node, self.gates))
 
-    def repeat(self, node: Repeat, place: Place, context: None) -> Part:
+    def repeat(self, node: Repeat, place: Place, context: None) -> Argument:
         """All bodies are built."""
         place = place.named(node.name)
         bodies = [self.visit(body, place.part(i), None) for i, body in enumerate(node.bodies)]
-        return Bodies(Selector(node.times, self.gates), bodies)
+        return RepeatArg(Selector(node.times, self.gates), bodies)
 
-    def tied(self, node: Tied, place: Place, context: None) -> Part:
+    def tied(self, node: Tied, place: Place, context: None) -> Argument:
         """Built where it is met first."""
         if id(node) not in self._tied:
             self._tied[id(node)] = self.visit(node.body, place.named(node.name).tied(node), None)
         return self._tied[id(node)]
 
-    def sequence(self, node: list[Any] | tuple[Any, ...], place: Place, context: None) -> Part:
+    def sequence(self, node: list[Any] | tuple[Any, ...], place: Place, context: None) -> Argument:
         """Each item is built."""
-        return Items(node, [self.visit(item, place.argument(str(i)), None) for i, item in enumerate(node)])
+        return ListArg(node, [self.visit(item, place.argument(str(i)), None) for i, item in enumerate(node)])
 
-    def mapping(self, node: dict[Any, Any], place: Place, context: None) -> Part:
+    def mapping(self, node: dict[Any, Any], place: Place, context: None) -> Argument:
         """Each value is built."""
-        return Named(
+        return DictArg(
             node, {key: self.visit(item, place.argument(str(key)), None) for key, item in node.items()}
         )
 
-    def plain(self, node: Any, place: Place, context: None) -> Part:
+    def plain(self, node: Any, place: Place, context: None) -> Argument:
         """Itself."""
         return Fixed(node)
 
-    def call(self, node: DeferredCall, place: Place, context: None) -> Part:
+    def call(self, node: DeferredCall, place: Place, context: None) -> Argument:
         """A module, or an elastic call where it depends on decisions."""
         return Fixed(self._call(node, place.named(node.name)))
 
     def _call(self, node: DeferredCall, place: Place) -> Any:
-        args: list[Part] = []
-        kwargs: dict[str, Part] = {}
+        args: list[Argument] = []
+        kwargs: dict[str, Argument] = {}
         for keyword, value, at in arguments(node, place):
             part = self.visit(value, at, None)
             if keyword is None:
@@ -97,15 +97,15 @@ class Interpreter(Fold[None, Part]):
         parts = [*args, *kwargs.values()]
         made: Any = None
         if not any(part.depends for part in parts):
-            given = [value for part in args for value in part.give({})]
-            made = call(node.fn, given, {k: part.give({})[0] for k, part in kwargs.items()}, str(place))
+            given = [value for part in args for value in part.resolve({})]
+            made = call(node.fn, given, {k: part.resolve({})[0] for k, part in kwargs.items()}, str(place))
         if made is None or _is_lazy(made, parts):
             made = Elastic(node.fn, args, kwargs, self.gates, str(place))
         if isinstance(made, nn.Module):
             self.made[place.structural_key] = made
         return made
 
-    def switch(self, node: Switch, place: Place, context: None) -> Part:
+    def switch(self, node: Switch, place: Place, context: None) -> Argument:
         """All options are built."""
         place = place.named(node.name)
         selector = Selector(node.selector, self.gates)
@@ -122,7 +122,7 @@ class Interpreter(Fold[None, Part]):
             return Choice(selector, options)
         return Fixed(MixedSwitch(selector, modules, str(place)))
 
-    def when(self, node: When, place: Place, context: None) -> Part:
+    def when(self, node: When, place: Place, context: None) -> Argument:
         """The body is built, and gated."""
         place = place.named(node.name)
         selector = Selector(node.condition, self.gates)
@@ -136,7 +136,7 @@ class Interpreter(Fold[None, Part]):
         return Edge(GatedEdge(selector, module, str(place)))
 
 
-def _module(part: Part) -> nn.Module | None:
+def _module(part: Argument) -> nn.Module | None:
     """The one module that a part always is."""
     return part.value if isinstance(part, Fixed) and isinstance(part.value, nn.Module) else None
 
@@ -146,7 +146,7 @@ def _builds(node: Any) -> bool:
     return isinstance(node, DeferredCall) or any(map(_builds, children_of(node)))
 
 
-def _is_lazy(made: Any, parts: list[Part]) -> bool:
+def _is_lazy(made: Any, parts: list[Argument]) -> bool:
     """Whether a module has lazily sized weights of its own."""
     if not isinstance(made, nn.Module):
         return False
