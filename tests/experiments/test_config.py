@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -82,3 +83,27 @@ def test_a_wrong_value_in_a_folder_of_format_1_is_told(tmp_path: Path, entry: st
     (tmp_path / "experiment.json").write_text(json.dumps({**data, entry: value}))
     with pytest.raises(RunError):
         aw.open_run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "update trials set state = 'bogus' where number = 9",
+        "update trials set metrics = '[1]' where number = 9",
+        'update trials set metrics = \'{"r2": "high"}\' where number = 9',
+        "update facts set value = '\"x\"' where key = 'sessions'",
+        "update facts set value = '{' where key = 'test'",
+    ],
+)
+def test_a_wrong_value_in_the_database_is_told(tmp_path: Path, change: str) -> None:
+    import sqlite3
+
+    old = Path(__file__).parent.parent / "session" / "runs_format1" / "finished"
+    shutil.copytree(old, tmp_path / "run")
+    connection = sqlite3.connect(tmp_path / "run" / "trials.sqlite")
+    connection.execute(change)
+    connection.commit()
+    connection.close()
+    for opens in (lambda: aw.open_run(tmp_path / "run"), lambda: aw.resume(tmp_path / "run", progress=False)):
+        with pytest.raises(RunError, match=r"trials\.sqlite.*(corrupt|cannot be used)"):
+            opens()

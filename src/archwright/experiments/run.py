@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from archwright.errors import RunError
 from archwright.experiments.config import RunConfig
 from archwright.experiments.one_shot import read_epochs
 from archwright.experiments.sources import spent_seconds
@@ -100,7 +101,20 @@ def load_run(folder: Path, config: RunConfig, store: Store) -> Run:
         folder: The run's folder.
         config: Its record.
         store: Its store.
+
+    Raises:
+        RunError: When a value in the store is of another type than it should be.
     """
+    try:
+        return _loaded(folder, config, store)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise RunError(
+            f"the store {store} is corrupt: a value in it is not what it should be ({type(error).__name__}: {error}); "
+            "restore it from a copy, or search anew with another --out"
+        ) from error
+
+
+def _loaded(folder: Path, config: RunConfig, store: Store) -> Run:
     objectives = config.objectives
     trials, retrained = store.trials(), store.trials(Stage.RETRAIN)
     baseline = next(iter(store.trials(Stage.BASELINE)), None)

@@ -13,6 +13,7 @@ from archwright.experiments import (
     Listener,
     Outcome,
     RunConfig,
+    load_run,
     open_store,
 )
 from archwright.session.context import RunContext
@@ -83,6 +84,7 @@ def resume(
     executor = executor or executor_for(here)
     with open_store(folder, config, store) as opened:
         opened.lock()  # before anything is written: another process may have the run
+        load_run(folder, config, opened)  # refuses a store that is corrupt
         if changed.budget != config.budget:
             opened.put("search_ended", None)
         if changed != config:
