@@ -123,3 +123,14 @@ def test_a_run_in_a_folder_that_cannot_be_written_is_shown(
     assert ran.code == 0, ran.err
     assert json.loads(ran.out)["state"] == "completed"
     assert {path.name for path in finished_run.iterdir()} == before
+
+
+@pytest.mark.parametrize("closed", ["2>&-", "<&-", ">&- 2>&-"])
+def test_a_stream_that_was_closed_before_is_no_failure(
+    finished_run: Path, tmp_path: Path, closed: str
+) -> None:
+    (tmp_path / "run").symlink_to(finished_run)
+    line = f"{sys.executable} -m archwright show run --json {closed}"
+    ran = subprocess.run(["sh", "-c", line], cwd=tmp_path, capture_output=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert ">&- 2" in closed or json.loads(ran.stdout)["state"] == "completed"

@@ -29,14 +29,19 @@ def lasting_streams(*, reserve: bool) -> Iterator[None]:
             worker, goes to standard error.
     """
     before = sys.stdout, sys.stderr
-    for stream in before:
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:  # closed by who started the command
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, number)
+            setattr(sys, name, os.fdopen(nowhere, "w", encoding="utf-8"))
+    for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    output, errors = map(_Lasting, before)
+    output, errors = _Lasting(sys.stdout), _Lasting(sys.stderr)
     sys.stdout, sys.stderr = (errors if reserve else output), errors
     kept = None
     if reserve:
-        before[0].flush()
+        output.flush()
         kept = os.dup(1)
         os.dup2(2, 1)
         _reserved.append(_Lasting(os.fdopen(os.dup(kept), "w", encoding="utf-8")))
