@@ -1,9 +1,12 @@
-"""A no-op trial through the whole loop, inline and with 2 processes, beside Optuna 5 with SQLite.
+"""The loops: of trials, beside Optuna 5 with SQLite, and of training, beside another checkout.
 
 Both sides decide 20 categorical parameters with 5 options and write every transition of every trial into a SQLite
 file; the estimate is nothing. Prints the median milliseconds a trial takes, and the ratio of the rates.
 
-Usage: python benches/loop.py [--trials 2000] [--optuna-trials 200]
+With `--beside` the loop of training runs too: a small perceptron on the digits, batches of 32, one thread, here and in
+the other checkout, in processes that take turns. Prints the best milliseconds a step takes, and the ratio.
+
+Usage: python benches/loop.py [--trials 2000] [--optuna-trials 200] [--beside CHECKOUT]
 """
 
 from __future__ import annotations
@@ -11,6 +14,8 @@ from __future__ import annotations
 import argparse
 import itertools
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -97,12 +102,54 @@ def optuna_trial(trials: int) -> float:
     return 1000 * statistics.median(b - a for a, b in itertools.pairwise(blocks)) / 10
 
 
+TRAINING = """
+import sys, time
+sys.path.insert(0, sys.argv[1])
+time.perf_counter = time.process_time
+import torch, archwright as aw
+from torch import nn
+assert aw.__file__.startswith(sys.argv[1]), aw.__file__
+torch.set_num_threads(1)
+layers = aw.layer(nn.Flatten), aw.layer(nn.Linear, 64, 32), aw.layer(nn.ReLU), aw.layer(nn.Linear, 32, 10)
+space, task = aw.Space(aw.layer(nn.Sequential, *layers)), aw.tasks.digits()
+best = float("inf")
+for _ in range(6):
+    _, measured = aw.Training(space, task, aw.Recipe(epochs=10), accelerator="cpu").fit(aw.Candidate(space.sample(0)))
+    times = [entry["seconds"] for entry in measured.curve]
+    best = min(best, *(b - a for a, b in zip(times[:-1], times[1:])))
+print(1000 * best / 34)
+"""
+"""Milliseconds of the CPU for a step, validation included: an epoch has 34 steps. Runs in checkouts of any age."""
+
+
+def training_step(checkout: Path) -> float:
+    """Milliseconds of a training step in a checkout, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", TRAINING, str(checkout.resolve() / "src")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return float(done.stdout)
+
+
+def compare_training(other: Path) -> None:
+    """Both checkouts in turn, the best of five each."""
+    here = Path(__file__).parents[1]
+    found = [(training_step(here), training_step(other)) for _ in range(5)]
+    mine, theirs = (min(side) for side in zip(*found, strict=True))
+    print(f"a training step: {mine:.3f} ms here, {theirs:.3f} ms in {other}; ratio {mine / theirs:.3f}")
+
+
 def main() -> None:
     """Run all sides in turn."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=2_000)
     parser.add_argument("--optuna-trials", type=int, default=200)
+    parser.add_argument("--beside", type=Path, help="another checkout, whose loop of training runs too")
     arguments = parser.parse_args()
+    if arguments.beside is not None:
+        compare_training(arguments.beside)
     for strategy in ("random", "evolution"):
         inline = archwright_trial(InlineExecutor(), arguments.trials, strategy)
         print(f"archwright, {strategy}, inline:      {inline:8.2f} ms a trial")
