@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import Dataset, Subset, TensorDataset
 
-from archwright.tasks.batches import Examples, choose, divide
+from archwright.errors import UsageError
+from archwright.tasks.batches import DatasetStream, Part, Plan, choose, divide, share
 
 CPU = torch.device("cpu")
 
@@ -41,19 +42,48 @@ def test_division_loses_nothing_and_leaves_nobody_alone(length, batch_size):
 
 
 @pytest.mark.parametrize("kind", [TensorDataset, lambda *tensors: Listed(tensors)])
-def test_batches_in_any_order_and_in_order(kind):
+@pytest.mark.parametrize("seed", [None, 3])
+def test_a_stream_reads_every_example_once_an_epoch(kind, seed):
     inputs, targets = torch.randn(23, 3), torch.arange(23)
-    examples = Examples(kind(inputs, targets), CPU)
-    positions = divide(torch.randperm(23, generator=generator()), 4)
+    plan = Plan(size=4, device=CPU, seed=seed, least=1)
     state = torch.get_rng_state()
-    read = list(examples.batches(positions))
-    assert all(torch.equal(batch[1], chosen) for batch, chosen in zip(read, positions, strict=True))
-    assert all(torch.equal(batch[0], inputs[chosen]) for batch, chosen in zip(read, positions, strict=True))
-    in_order = list(examples.in_order(10))
-    assert [len(batch[0]) for batch in in_order] == [10, 10, 3]
-    assert torch.equal(torch.cat([batch[0] for batch in in_order]), inputs)
-    assert torch.equal(torch.cat([batch[1] for batch in in_order]), targets)
+    stream = DatasetStream(kind(inputs, targets), torch.arange(23), plan)
+    read = list(stream)
+    assert stream.length == len(read) == 6
+    order = torch.cat([batch[1] for batch in read])
+    assert torch.equal(torch.cat([batch[0] for batch in read]), inputs[order])
+    assert torch.equal(order.sort().values, targets)
+    assert torch.equal(order, targets) == (seed is None)
     assert torch.equal(torch.get_rng_state(), state)
+
+
+@given(st.integers(0, 4), st.integers(0, 6), st.integers(2, 9), st.integers(1, 3))
+def test_a_state_is_where_the_stream_goes_on(epoch, taken, size, ranks):
+    dataset = TensorDataset(torch.arange(31))
+    plans = [Plan(size=size, device=CPU, seed=5, rank=rank, ranks=ranks) for rank in range(ranks)]
+    streams = [DatasetStream(dataset, torch.arange(31), plan) for plan in plans]
+    for stream, plan in zip(streams, plans, strict=True):
+        stream.start(epoch)
+        for _ in range(min(taken, stream.length)):
+            next(stream)
+        again = DatasetStream(dataset, torch.arange(31), plan)
+        again.load_state_dict(stream.state_dict())
+        assert [batch[0].tolist() for batch in stream] == [batch[0].tolist() for batch in again]
+    # The pieces of all ranks are the epoch.
+    for stream in streams:
+        stream.start(epoch)
+    seen = torch.cat([batch[0] for stream in streams for batch in stream])
+    assert seen.sort().values.tolist() == list(range(31))
+
+
+@given(st.floats(0.2, 0.8), st.integers(0, 5))
+def test_shares_have_nothing_in_common(cut, seed):
+    positions = torch.arange(50)
+    low, high = (share(positions, part, seed) for part in (Part("train", 0, cut), Part("train", cut, 1)))
+    assert torch.equal(torch.cat([low, high]).sort().values, positions)
+    assert len(low) == round(cut * 50)
+    with pytest.raises(UsageError, match="at least 2 examples in each share"):
+        share(positions, Part("train", 0, 0.01), seed)
 
 
 def test_a_dataset_that_changes_its_items_is_read_item_by_item():
@@ -63,8 +93,8 @@ def test_a_dataset_that_changes_its_items_is_read_item_by_item():
             return 2 * inputs, targets
 
     inputs = torch.randn(4, 2)
-    examples = Examples(Doubled(inputs, torch.arange(4)), CPU)
-    assert torch.equal(next(examples.in_order(4))[0], 2 * inputs)
+    stream = DatasetStream(Doubled(inputs, torch.arange(4)), torch.arange(4), Plan(size=4, device=CPU))
+    assert torch.equal(next(stream)[0], 2 * inputs)
 
 
 LABELS = torch.tensor([0] * 10 + [1] * 30 + [2] * 60)[torch.randperm(100, generator=generator(3))]

@@ -3,7 +3,7 @@
 - `Recipe`: how a network is trained, one typed record.
 - `Trainer`: the loop; `Event`: what it tells.
 - `Step`: what one step does; `PlainStep`: the ordinary one. Supernet methods are further steps.
-- `Seeds`, `Randomness`, `seeded`: random numbers of a training of its own; `neutral_torch`: torch as it is by default.
+- `Seeds`, `Randomness`, `seeded`: random numbers of a training of its own.
 - `Part`, `Plan`, `BatchStream` come from `archwright.tasks`, which makes the batches.
 """
 
@@ -16,7 +16,7 @@ from archwright.learning.recipe import AUGMENTATIONS, OPTIMIZERS, SCHEDULES, Rec
 
 if TYPE_CHECKING:
     from archwright.learning.plain import PlainStep
-    from archwright.learning.randomness import Randomness, Seeds, neutral_torch, seeded
+    from archwright.learning.randomness import Randomness, Seeds, seeded
     from archwright.learning.trainer import Event, Step, Trainer
     from archwright.tasks.batches import BatchStream, Part, Plan
 
@@ -34,7 +34,6 @@ __all__ = [
     "Seeds",
     "Step",
     "Trainer",
-    "neutral_torch",
     "seeded",
 ]
 

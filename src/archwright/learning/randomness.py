@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Randomness", "Seeds", "forked_rng", "neutral_torch", "seeded"]
+__all__ = ["Randomness", "Seeds", "forked_rng", "seeded"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Randomness:
                 self._seed()
             else:
                 self._install(self._state)
-            with neutral_torch():
+            with _torch_defaults():
                 yield
         finally:
             self._state = self._captured()
@@ -143,7 +143,7 @@ class Randomness:
 
 
 @contextmanager
-def neutral_torch() -> Iterator[None]:
+def _torch_defaults() -> Iterator[None]:
     """While a block runs, torch defaults to 32 bits and the CPU, and gradients are recorded."""
     dtype = torch.get_default_dtype()
     torch.set_default_dtype(torch.float32)

@@ -23,7 +23,6 @@ from archwright.experiments import (
 from archwright.experiments.checkpoints import rebuilt
 from archwright.experiments.executors.torch_state import TorchSettings
 from archwright.experiments.work import Retraining
-from archwright.learning import neutral_torch
 from archwright.session.defaults import listener_for
 from archwright.session.sources import check_unchanged, restored
 from archwright.session.training import make_training
@@ -159,7 +158,6 @@ def _train(
         return load_run(run.folder, run.config, store), trained
 
 
-@neutral_torch()
 def _write(run: Run, trial: Trial, space: Space, task: Task, folder: Path, onnx: bool | None) -> Path:
     from archwright.export import export_network
     from archwright.session.card import card_of

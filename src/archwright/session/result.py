@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from archwright.errors import SearchError
 from archwright.experiments import Run
-from archwright.learning import neutral_torch
 from archwright.spaces import Space
 from archwright.tasks import Task
 from archwright.trials import Trial
@@ -91,7 +90,6 @@ class Result:
         ]
         return pd.DataFrame(rows)
 
-    @neutral_torch()
     def model(self, trial: int | None = None) -> nn.Module:
         """A plain network with its trained weights, in evaluation mode on the CPU.
 

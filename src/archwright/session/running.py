@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from archwright.experiments import Executor, Job, Listener, Outcome, Store, Work
-from archwright.learning import neutral_torch
 from archwright.session.context import RunContext
 from archwright.session.result import Result
 from archwright.session.stages import Report, StoppedError, stages_of
@@ -11,7 +10,6 @@ from archwright.session.stages import Report, StoppedError, stages_of
 __all__ = ["run_stages"]
 
 
-@neutral_torch()  # what a user has set holds for their own networks, and workers would not know of it
 def run_stages(
     context: RunContext, store: Store, executor: Executor[Job, Outcome], listener: Listener
 ) -> Result:

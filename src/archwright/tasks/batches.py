@@ -16,7 +16,6 @@ from archwright.errors import UsageError
 __all__ = [
     "BatchStream",
     "DatasetStream",
-    "Examples",
     "Part",
     "Plan",
     "choose",
@@ -117,6 +116,9 @@ class BatchStream(ABC):
 class DatasetStream(BatchStream):
     """Batches of a dataset.
 
+    A plain `TensorDataset` is indexed as a whole, without a call for each example; any other dataset is read by a
+    `DataLoader` in this process.
+
     Args:
         dataset: Items are what `collate` takes.
         positions: Of the examples that are read, shape (n,).
@@ -131,8 +133,9 @@ class DatasetStream(BatchStream):
         plan: Plan,
         collate: Callable[[list[Any]], Any] | None = None,
     ) -> None:
-        self.examples = Examples(dataset, plan.device, collate)
-        self.positions, self.plan = positions, plan
+        self.dataset, self.positions, self.plan, self.collate = dataset, positions, plan, collate
+        is_plain = type(dataset) is TensorDataset and collate is None
+        self._tensors: tuple[Tensor, ...] | None = dataset.tensors if is_plain else None  # type: ignore[attr-defined]
         self.length = len(self._divided(positions))
         self._generator = torch.Generator()
         self._epoch = -1
@@ -161,7 +164,22 @@ class DatasetStream(BatchStream):
             self._order = self._divided(self._ordered(epoch))
             self._epoch = epoch
         self._taken = taken
-        self._batches = self.examples.batches(self._order[taken:])
+        self._batches = self._read(self._order[taken:])
+
+    def _read(self, batches: Sequence[Tensor]) -> Iterator[Any]:
+        """The examples at these positions, batch by batch."""
+        if self._tensors is not None:
+            for positions in batches:
+                yield tuple([tensor[positions].to(self.plan.device) for tensor in self._tensors])
+            return
+        loader = DataLoader(
+            self.dataset,
+            batch_sampler=[positions.tolist() for positions in batches],
+            collate_fn=self.collate,
+            generator=torch.Generator(),  # so that it draws nothing from the global one
+        )
+        for batch in loader:
+            yield moved(tuple(batch) if isinstance(batch, list) else batch, self.plan.device)
 
     def _ordered(self, epoch: int) -> Tensor:
         """The order of an epoch: the generator's permutation of that number."""
@@ -179,51 +197,6 @@ class DatasetStream(BatchStream):
         rank, ranks = self.plan.rank, self.plan.ranks
         batches = divide(order, self.plan.size, self.plan.least * ranks)
         return batches if ranks == 1 else [batch[rank::ranks] for batch in batches]
-
-
-class Examples:
-    """A dataset that can be read in batches of any order.
-
-    A plain `TensorDataset` is indexed as a whole, without a call for each example; any other dataset is read by a
-    `DataLoader` in this process.
-
-    Args:
-        dataset: Items are tuples (input, target), or whatever `collate` takes.
-        device: Where the batches go.
-        collate: From a list of items to a batch; None stacks tensors, inside tuples and dicts too.
-    """
-
-    def __init__(
-        self, dataset: Dataset[Any], device: torch.device, collate: Callable[[list[Any]], Any] | None = None
-    ) -> None:
-        self.dataset, self.device, self.collate = dataset, device, collate
-        is_plain = type(dataset) is TensorDataset and collate is None
-        self._tensors: tuple[Tensor, ...] | None = dataset.tensors if is_plain else None  # type: ignore[attr-defined]
-
-    def __len__(self) -> int:
-        return len(self.dataset)  # type: ignore[arg-type]  # a task's datasets have a length
-
-    def batches(self, batches: Sequence[Tensor]) -> Iterator[Any]:
-        """The examples at these positions, batch by batch.
-
-        Args:
-            batches: Positions of the examples of each batch, shape (batch,).
-        """
-        if self._tensors is not None:
-            for positions in batches:
-                yield tuple([tensor[positions].to(self.device) for tensor in self._tensors])
-        else:
-            sampler = [positions.tolist() for positions in batches]
-            # With a generator of its own it draws nothing from the global one.
-            loader = DataLoader(
-                self.dataset, batch_sampler=sampler, collate_fn=self.collate, generator=torch.Generator()
-            )
-            for batch in loader:
-                yield moved(tuple(batch) if isinstance(batch, list) else batch, self.device)
-
-    def in_order(self, batch_size: int) -> Iterator[Any]:
-        """All examples from the first to the last."""
-        yield from self.batches(torch.split(torch.arange(len(self)), batch_size))
 
 
 def moved(batch: Any, device: torch.device | str) -> Any:
