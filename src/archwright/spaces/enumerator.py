@@ -63,20 +63,10 @@ class Enumerator(Iterator[dict[str, Any]]):
 
     def _filled(self, values: dict[str, Any]) -> dict[str, Any]:
         """With the first value of each active decision that has none."""
-
-        def first(address: str, decision: Decision) -> Any:
-            wheel = self._wheel(decision)
-            self._wheels.append((address, wheel))
-            return next(wheel)
-
-        self._plan.complete(values, first)
-        self._values = values
-        return values
+        return self._complete(values, lambda _, wheel: next(wheel))
 
     def _turn_to(self, given: Mapping[str, Any]) -> None:
-        def same(address: str, decision: Decision) -> Any:
-            wheel = self._wheel(decision)
-            self._wheels.append((address, wheel))
+        def same(address: str, wheel: Iterator[Any]) -> Any:
             if address in given and given[address] in wheel:
                 return given[address]
             raise UsageError(
@@ -84,4 +74,15 @@ class Enumerator(Iterator[dict[str, Any]]):
                 f"{given.get(address)!r}; use the space and resolution that the grid was begun with"
             )
 
-        self._plan.complete(self._values, same)
+        self._complete({}, same)
+
+    def _complete(
+        self, values: dict[str, Any], choose: Callable[[str, Iterator[Any]], Any]
+    ) -> dict[str, Any]:
+        def decide(address: str, decision: Decision) -> Any:
+            self._wheels.append((address, self._wheel(decision)))
+            return choose(*self._wheels[-1])
+
+        self._plan.complete(values, decide)
+        self._values = values
+        return values

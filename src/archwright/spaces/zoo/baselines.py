@@ -11,7 +11,7 @@ from archwright.errors import SpaceError
 from archwright.spaces.nodes import DeferredCall, layer
 from archwright.spaces.space import Space
 from archwright.spaces.zoo.blocks import Conv1dNormAct, ConvNormAct, LSTMNetwork
-from archwright.spaces.zoo.parts import pooled_head
+from archwright.spaces.zoo.parts import pooled_head, pooling
 from archwright.spaces.zoo.shapes import AXES, check_shape, halvings, stem_stride
 
 __all__ = ["Learnable", "baseline"]
@@ -82,32 +82,27 @@ def baseline(task: Learnable | Sequence[int], outputs: int | None = None) -> Spa
 
 
 def _image(shape: tuple[int, ...], outputs: int) -> DeferredCall:
-    return _convolutions(
-        shape, outputs, 56, _IMAGE_WIDTHS, ConvNormAct, 3, 2, nn.MaxPool2d, nn.AdaptiveAvgPool2d
-    )
+    return _convolutions(shape, outputs, 56, _IMAGE_WIDTHS, [(ConvNormAct, 3)] * 2)
 
 
 def _sequence(shape: tuple[int, ...], outputs: int) -> DeferredCall:
-    return _convolutions(
-        shape, outputs, 512, _SEQUENCE_WIDTHS, Conv1dNormAct, 5, 1, nn.MaxPool1d, nn.AdaptiveAvgPool1d
-    )
+    return _convolutions(shape, outputs, 512, _SEQUENCE_WIDTHS, [(Conv1dNormAct, 5)])
 
 
 def _convolutions(
-    shape: tuple[int, ...], outputs: int, longest: int, widths: Sequence[int], block: type[nn.Module], kernel_size: int,
-    blocks: int, pool: type[nn.Module], average: type[nn.Module],
-) -> DeferredCall:  # fmt: skip
+    shape: tuple[int, ...], outputs: int, longest: int, widths: Sequence[int], blocks: Sequence[Any]
+) -> DeferredCall:
     """Stages of blocks, with pooling between them while 4 pixels or steps are left."""
-    channels, side = shape[0], min(shape[1:])
+    channels, side, axes = shape[0], min(shape[1:]), len(shape) - 1
     stride = stem_stride(side, longest)
     layers: list[DeferredCall] = []
     for stage, width in enumerate(widths[: halvings(-(-side // stride), 4) + 1]):
-        layers += [layer(pool, 2)] if stage else []
-        for _ in range(blocks):
+        layers += [layer(pooling("Max", axes), 2)] if stage else []
+        for block, kernel_size in blocks:
             strides = [stride] if stride > 1 and not layers else []
             layers.append(layer(block, channels, width, kernel_size, *strides))
             channels = width
-    return layer(nn.Sequential, *layers, *pooled_head(channels, outputs, pool=average))
+    return layer(nn.Sequential, *layers, *pooled_head(channels, outputs, axes=axes))
 
 
 def _vector(shape: tuple[int, ...], outputs: int) -> DeferredCall:

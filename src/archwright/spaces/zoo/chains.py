@@ -25,7 +25,7 @@ from archwright.spaces.zoo.blocks import (
     SeparableConv,
     SeparableConv1d,
 )
-from archwright.spaces.zoo.parts import pooled_head
+from archwright.spaces.zoo.parts import pooled_head, pooling
 from archwright.spaces.zoo.shapes import check_labels, check_numbers, check_shape, halvings, stem_stride
 
 __all__ = ["OPERATIONS", "chain", "conv1d"]
@@ -48,17 +48,10 @@ class _Kind:
     most_pools: int
     convolution: Callable[..., nn.Module]
     separable: Callable[..., nn.Module]
-    max_pool: Callable[..., nn.Module]
-    average_pool: Callable[..., nn.Module]
-    global_pool: type[nn.Module]
 
 
-_IMAGES = _Kind(
-    "chain", 3, 56, 3, ConvNormAct, SeparableConv, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d
-)
-_SEQUENCES = _Kind(
-    "conv1d", 2, 512, 4, Conv1dNormAct, SeparableConv1d, nn.MaxPool1d, nn.AvgPool1d, nn.AdaptiveAvgPool1d
-)
+_IMAGES = _Kind("chain", 3, 56, 3, ConvNormAct, SeparableConv)
+_SEQUENCES = _Kind("conv1d", 2, 512, 4, Conv1dNormAct, SeparableConv1d)
 
 
 def chain(
@@ -189,13 +182,13 @@ def _space(
                 name="operation",
             )
         if i // 2 < pools:
-            options["pool"] = when(pool_after[i // 2].equals(i), layer(kind.max_pool, 2))
+            options["pool"] = when(pool_after[i // 2].equals(i), layer(pooling("Max", kind.rank - 1), 2))
         return layer(ChainLayer, operation, **options)
 
     network = layer(
         nn.Sequential,
         layer(Chain, repeat(chain_layer, times, name="layers")),
-        *pooled_head(_last(times, widths), outputs, pool=kind.global_pool),
+        *pooled_head(_last(times, widths), outputs, axes=kind.rank - 1),
     )
     return Space(network, name=kind.name)
 
@@ -218,5 +211,5 @@ def _operation(
         return layer(kind.separable, in_channels, out_channels, choice(*kernel_sizes, name="kernel_size"))
     if label == "dilated":
         return layer(kind.convolution, in_channels, out_channels, 3, dilation=2)
-    pool = kind.max_pool if label == "max_pool" else kind.average_pool
+    pool = pooling("Max" if label == "max_pool" else "Avg", kind.rank - 1)
     return layer(nn.Sequential, layer(pool, 3, 1, 1), layer(kind.convolution, in_channels, out_channels, 1))

@@ -10,7 +10,7 @@ from torch import nn
 from archwright.spaces.nodes import DeferredCall, layer
 from archwright.spaces.zoo.shapes import stem_stride
 
-__all__ = ["pooled_head", "stem"]
+__all__ = ["pooled_head", "pooling", "stem"]
 
 _LARGEST_IMAGE = 56
 
@@ -28,15 +28,24 @@ def stem(shape: Sequence[int], channels: Any) -> list[DeferredCall]:
     return [convolution, layer(nn.BatchNorm2d, channels)]
 
 
-def pooled_head(
-    channels: Any, outputs: int, *between: DeferredCall, pool: type[nn.Module] = nn.AdaptiveAvgPool2d
-) -> list[DeferredCall]:
+def pooling(kind: str, axes: int) -> type[nn.Module]:
+    """The class that pools over so many axes; the kind is "Max", "Avg" or "AdaptiveAvg"."""
+    found: type[nn.Module] = getattr(nn, f"{kind}Pool{axes}d")
+    return found
+
+
+def pooled_head(channels: Any, outputs: int, *between: DeferredCall, axes: int = 2) -> list[DeferredCall]:
     """A global average, then a linear layer.
 
     Args:
         channels: Of the input.
         outputs: Numbers that the network gives.
         between: What stands before the linear layer.
-        pool: Pools to a given size.
+        axes: 2 for images, 1 for sequences.
     """
-    return [layer(pool, 1), layer(nn.Flatten), *between, layer(nn.Linear, channels, outputs)]
+    return [
+        layer(pooling("AdaptiveAvg", axes), 1),
+        layer(nn.Flatten),
+        *between,
+        layer(nn.Linear, channels, outputs),
+    ]
