@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import os
 import sys
 import threading
@@ -29,16 +30,14 @@ def files_read() -> Iterator[set[Path]]:
     Python tells of what is opened by `open` and all that is built on it (`torch.load`, `numpy.load`, `pandas`, `PIL`),
     not of what a library in another language opens by itself.
     """
-    if not _listeners.hooked:
-        sys.addaudithook(_heard)  # cannot be taken away again
-        _listeners.hooked = True
+    _listen()
     opened: list[Any] = []
     found: set[Path] = set()
-    _listeners.of_thread[threading.get_ident()] = opened
+    _opened_by[threading.get_ident()] = opened
     try:
         yield found
     finally:
-        del _listeners.of_thread[threading.get_ident()]
+        del _opened_by[threading.get_ident()]
         found |= {path for path in map(_absolute, opened) if _is_own(path)}
 
 
@@ -52,17 +51,17 @@ def files_named_in(source: str) -> set[Path]:
     return {path for path in map(_absolute, texts) if _is_own(path)}
 
 
-class _Listeners:
-    def __init__(self) -> None:
-        self.hooked = False
-        self.of_thread: dict[int, list[Any]] = {}
+_opened_by: dict[int, list[Any]] = {}
+"""What the threads that listen have opened."""
 
 
-_listeners = _Listeners()
+@functools.cache
+def _listen() -> None:
+    sys.addaudithook(_heard)  # once: it cannot be taken away again
 
 
 def _heard(event: str, arguments: tuple[Any, ...]) -> None:
-    if event == "open" and (opened := _listeners.of_thread.get(threading.get_ident())) is not None:
+    if event == "open" and (opened := _opened_by.get(threading.get_ident())) is not None:
         path, _, flags = arguments
         if sys._getframe(1).f_code.co_filename == tokenize.__file__:
             return  # source that is looked up for a message or a trace

@@ -5,9 +5,7 @@ Krizhevsky 2009, "Learning multiple layers of features from tiny images".
 
 from __future__ import annotations
 
-import bz2
 import gzip
-import lzma
 import os
 import tarfile
 import zlib
@@ -142,7 +140,7 @@ def _open(given: str | Path | None, archive: str, folder: str, stack: ExitStack)
         if len(found) > _MOST:
             unpacked.refuse()
         members = {Path(member.name).name: member for member in found if member.isfile()}
-    except (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError) as error:
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise TaskError(f"{path}: expected {archive} of {PAGE}, but it cannot be read: {error}") from error
 
     def from_archive(name: str) -> dict[str, Any]:
@@ -157,16 +155,9 @@ def _open(given: str | Path | None, archive: str, folder: str, stack: ExitStack)
 def _unpacked(path: Path, stack: ExitStack) -> _Bounded:
     """The content of a file that may be compressed, within bounds: a small file can unpack to any size."""
     with path.open("rb") as file:
-        start = file.read(6)
-    openers: dict[bytes, Callable[..., Any]] = {
-        b"\x1f\x8b": gzip.open,
-        b"BZh": bz2.open,
-        b"\xfd7zXZ": lzma.open,
-    }
-    for magic, opener in openers.items():
-        if start.startswith(magic):
-            return _Bounded(stack.enter_context(opener(path, "rb")), path)
-    return _Bounded(stack.enter_context(path.open("rb")), path)
+        is_packed = file.read(2) == b"\x1f\x8b"
+    opener: Any = gzip.open if is_packed else open
+    return _Bounded(stack.enter_context(opener(path, "rb")), path)
 
 
 class _Bounded:
