@@ -43,10 +43,10 @@ def test_the_time_limit_does_not_break_off_what_answers_a_message() -> None:
     written: list[str] = []
 
     def handle(job: int, message: Any) -> None:
-        time.sleep(0.5)
+        time.sleep(2.5)
         written.append(message)
 
-    executor = InlineExecutor[int, Any](time_limit=0.2)
+    executor = InlineExecutor[int, Any](time_limit=2.0)
     executor.open(lambda job, channel: [channel.call("row"), channel.call("another")], handle)
     executor.submit(7)
     (ended,) = executor.wait(0.0)

@@ -25,7 +25,7 @@ def test_a_worker_that_is_not_heard_of_any_more_loses_its_job() -> None:
         time.sleep(1000 if job == 0 else 0)
         return job
 
-    executor = SocketExecutor(lease=3.0)
+    executor = SocketExecutor(lease=10.0)
     executor.open(work, lambda job, pid: os.kill(pid, signal.SIGSTOP) if job == 0 else None)
     try:
         executor.submit(0)
