@@ -12,9 +12,9 @@ from archwright.spaces import Subset
 from archwright.spaces.zoo.blocks import DartsSeparableConv, FactorizedReduce
 from archwright.spaces.zoo.darts import darts_space
 from archwright.spaces.zoo.nasbench201 import nasbench201_space
-from archwright.supernets import MixedSwitch, Mixture, Supernet
+from archwright.supernets import MixedOp, Mixture, Supernet
+from archwright.supernets.channel_slice import ChannelSlice
 from archwright.supernets.gates import Gate
-from archwright.supernets.narrow import Narrow
 from archwright.supernets.partial import PartialChannels
 from archwright.tasks import Task
 
@@ -47,7 +47,7 @@ def test_a_mixture_is_the_papers_on_a_quarter_of_the_channels(stride: int) -> No
     }
     supernet = Supernet(aw.Space(aw.layer(nn.Sequential, aw.choice(options, name="op"))))
     PartialChannels(4).install(supernet)
-    (switch,) = (module for module in supernet.modules() if isinstance(module, MixedSwitch))
+    (switch,) = (module for module in supernet.modules() if isinstance(module, MixedOp))
     x = torch.randn(3, 8, 7, 7)
     weights = torch.tensor([0.5, 0.2, 0.3])
     supernet.set_gates({"op": Mixture.of_all(weights)})
@@ -205,7 +205,7 @@ def test_a_divisor_of_one_is_refused() -> None:
 
 def test_a_shell_follows_its_modules_mode_and_weights() -> None:
     module = nn.Sequential(nn.Conv2d(8, 8, 3, groups=8), nn.ConvTranspose2d(8, 4, 2), nn.BatchNorm2d(4))
-    narrow = Narrow(module, 2)
+    narrow = ChannelSlice(module, 2)
     x = torch.randn(2, 4, 5, 5)
     module.eval()
     assert not narrow.module[2].training

@@ -19,7 +19,15 @@ from archwright.errors import BuildError, SpaceError
 from archwright.experiments import load_object
 from archwright.spaces.zoo import SPACES as ZOO
 from archwright.spaces.zoo import make_space
-from archwright.supernets import Elastic, GatedEdge, MixedSwitch, Mixture, OnePath, Supernet, covering
+from archwright.supernets import (
+    Elastic,
+    GatedEdge,
+    MixedOp,
+    Mixture,
+    OnePath,
+    Supernet,
+    covering_architectures,
+)
 
 HERE = Path(__file__).parent
 SHAPE, SPACES, Block, head = (
@@ -218,7 +226,7 @@ def test_each_primitive_is_one_class() -> None:
     kinds = {
         type(m) for m in Supernet(SPACES["edges"]()).modules() if "archwright.supernets" in type(m).__module__
     }
-    assert {MixedSwitch, GatedEdge, Elastic} <= kinds
+    assert {MixedOp, GatedEdge, Elastic} <= kinds
 
 
 def test_a_mixture_with_all_weight_on_one_value_is_that_path() -> None:
@@ -254,7 +262,7 @@ def test_a_shared_decision_has_one_gate_at_all_widths() -> None:
         sum(
             module.selector.reads == ("operation_0",)
             for module in supernet.modules()
-            if isinstance(module, MixedSwitch)
+            if isinstance(module, MixedOp)
         )
         == 2
     )
@@ -291,7 +299,7 @@ def test_what_is_no_gate_and_a_gate_that_is_missing_are_told() -> None:
 def test_only_allowed_values_are_built() -> None:
     space = SPACES["sums"]()
     supernet = Supernet(space, allowed={"operation_0": ["pool"]})
-    sizes = [len(m.options) for m in supernet.modules() if isinstance(m, MixedSwitch)]
+    sizes = [len(m.options) for m in supernet.modules() if isinstance(m, MixedOp)]
     assert sorted(sizes) == [1, 1, 3, 3, 3, 3]
     architecture = space.architecture({"taken": (0, 1), "operation_0": "convolution", "operation_1": "pool"})
     with supernet.on(architecture), pytest.raises(BuildError, match="built without the option 'convolution'"):
@@ -307,7 +315,7 @@ def test_an_edge_knows_the_decisions_that_select_its_operation() -> None:
 def test_covering_paths_reach_every_value(name: str) -> None:
     space = SPACES[name]()
     reached: dict[str, set[object]] = {address: set() for address in space.decisions}
-    for architecture in covering(space):
+    for architecture in covering_architectures(space):
         assert space.contains(architecture)
         for address, value in architecture.items():
             reached[address] |= set(value) if isinstance(value, tuple) else {value}

@@ -1,6 +1,6 @@
 """Weight sharing: one supernet that holds every architecture of a space, and the methods that search in it.
 
-- `Supernet`: the network, its gates, `extract`. Its parts: `MixedSwitch`, `GatedEdge`, `Elastic`.
+- `Supernet`: the network, its gates, `extract`. Its parts: `MixedOp`, `GatedEdge`, `Elastic`.
 - Gates: `OnePath`, `Mixture`.
 - `check`: what a method cannot share weights over, said before any training.
 - `METHODS`, `make_method`: the one-shot methods by name; `OneShot`, the seam they keep; `train_epoch` trains one.
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from archwright.supernets.methods.bilevel import Bilevel
     from archwright.supernets.methods.gate_sampler import GateSampler
     from archwright.supernets.methods.one_shot import OneShot, train_epoch
-    from archwright.supernets.mixed import GatedEdge, MixedSwitch
+    from archwright.supernets.mixed import GatedEdge, MixedOp
     from archwright.supernets.norms import freeze_scales, recalibrate
     from archwright.supernets.scoring import shared_score
-    from archwright.supernets.supernet import Supernet, covering
+    from archwright.supernets.supernet import Supernet, covering_architectures
 
 # fmt: off
 __all__ = [
-    "METHODS", "Bilevel", "Elastic", "Gate", "GateSampler", "GatedEdge", "Gates", "Method", "MixedSwitch", "Mixture",
-    "OnePath", "OneShot", "Supernet", "Unshared", "check", "covering", "freeze_scales",
+    "METHODS", "Bilevel", "Elastic", "Gate", "GateSampler", "GatedEdge", "Gates", "Method", "MixedOp", "Mixture",
+    "OnePath", "OneShot", "Supernet", "Unshared", "check", "covering_architectures", "freeze_scales",
     "make_method", "recalibrate", "shared_score", "train_epoch",
 ]
 # fmt: on

@@ -20,7 +20,7 @@ from archwright.supernets.gates import Gate, Mixture, OnePath
 from archwright.supernets.methods.one_shot import OneShot
 from archwright.supernets.methods.registry import METHODS
 from archwright.supernets.mixed import GatedEdge
-from archwright.supernets.supernet import Supernet, covering
+from archwright.supernets.supernet import Supernet, covering_architectures
 from archwright.tasks.batches import tensors_in
 
 __all__ = ["Unshared", "check"]
@@ -152,7 +152,7 @@ def _of_forms(supernet: Supernet) -> Iterator[Unshared]:
 
 def _of_paths(supernet: Supernet, example: Any) -> Iterator[Unshared]:
     """The first path of a few that does not run."""
-    for architecture in itertools.islice(covering(supernet.space), _PATHS):
+    for architecture in itertools.islice(covering_architectures(supernet.space), _PATHS):
         if (error := _failure(supernet, architecture, example)) is not None:
             told = ", ".join(f"{address}={value!r}" for address, value in architecture.items())
             yield Unshared(
@@ -171,7 +171,7 @@ def _can_be_mixed(supernet: Supernet, decisions: Mapping[str, Decision], example
     """
     conditions = [module.selector for module in supernet.modules() if isinstance(module, GatedEdge)]
     paths = 2 if all(selector.item is not None for selector in conditions) else _PATHS
-    for architecture in itertools.islice(covering(supernet.space), paths):
+    for architecture in itertools.islice(covering_architectures(supernet.space), paths):
         gates: dict[str, Gate] = {}
         for address, decision in supernet.decisions.items():
             value = architecture.get(address, decision.default())

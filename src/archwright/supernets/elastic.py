@@ -16,7 +16,7 @@ from archwright.spaces import Decision
 from archwright.supernets.arguments import Argument, Value
 from archwright.supernets.gates import Gates, combinations
 from archwright.supernets.mixed import GatedEdge, add, scaled
-from archwright.supernets.shared_weights import Own, SharedWeights, is_lazy, own_tensors
+from archwright.supernets.shared_weights import ParameterSlot, SharedWeights, is_lazy, own_tensors
 
 __all__ = ["Elastic", "call"]
 
@@ -30,7 +30,7 @@ _TRIED = 16
 class Elastic(nn.Module):
     """A call whose own arguments depend on decisions: width, kernel, depth, activation, absent edges.
 
-    Each form of the call is a shell that borrows its weights: the leading channels of the largest, and the centre of
+    Each form of the call is a subnet that borrows its weights: the leading channels of the largest, and the centre of
     a convolution's kernel (Cai et al. 2020, arXiv:1908.09791). So a convolution, a linear layer, a norm, and any class
     that is made of them, share the weights of all their widths and kernels, grouped and depthwise ones too. Modules
     among the arguments belong to all forms.
@@ -68,7 +68,7 @@ class Elastic(nn.Module):
         self.reads = tuple(dict.fromkeys(address for s in selectors for address in s.reads))
         """The addresses of the decisions that its own arguments depend on, absent edges aside."""
         self._numbers = [part for argument in arguments for part in _values_in(argument)]
-        self._shells: dict[Any, _Shell] = {}
+        self._subnets: dict[Any, _Subnet] = {}
         self.shared = SharedWeights()
         self.is_lazy = self.sizing = False
         self._widen()
@@ -99,20 +99,20 @@ class Elastic(nn.Module):
         args, kwargs = self._arguments(values)
         shapes = tuple(map(_shape, inputs)) if self.is_lazy else ()
         key = (_key(args), _key(kwargs), shapes)
-        shell = self._shells.pop(key, None)
-        if shell is None:
+        subnet = self._subnets.pop(key, None)
+        if subnet is None:
             # Unless the largest weights come from it, its values are not used, so it must not draw any.
             with nullcontext() if self.sizing else torch.random.fork_rng(devices=[]):
                 module = self._call(args, kwargs).to(self._device()).train(self.training)
                 if self.is_lazy:
                     self._sized(module, inputs, named or {})
-            shell = _Shell(module, self._inner)
-            if len(self._shells) >= _MOST:
-                self._shells.pop(next(iter(self._shells)))
-        self._shells[key] = shell  # the last one used stands last
-        for own in shell.own:
+            subnet = _Subnet(module, self._inner)
+            if len(self._subnets) >= _MOST:
+                self._subnets.pop(next(iter(self._subnets)))
+        self._subnets[key] = subnet  # the last one used stands last
+        for own in subnet.own:
             own.replace(self._part(own))
-        return shell.module
+        return subnet.module
 
     def inherit(self, module: nn.Module, inner: set[int]) -> None:
         """Give a plain module of one of the forms a copy of the weights.
@@ -128,19 +128,19 @@ class Elastic(nn.Module):
     def train(self, mode: bool = True) -> Elastic:
         """Set the mode, of all forms too."""
         super().train(mode)
-        for shell in self._shells.values():
-            shell.module.train(mode)
+        for subnet in self._subnets.values():
+            subnet.module.train(mode)
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_shells": {}}  # made again when they are wanted
+        return {**self.__dict__, "_subnets": {}}  # made again when they are wanted
 
     def _apply(self, *args: Any, **kwargs: Any) -> Elastic:
         super()._apply(*args, **kwargs)  # type: ignore[no-untyped-call]
-        self._shells.clear()  # their constants are where they were
+        self._subnets.clear()  # their constants are where they were
         return self
 
-    def _part(self, own: Own) -> Tensor:
+    def _part(self, own: ParameterSlot) -> Tensor:
         part = self.shared.part(own)
         if part is None:
             cure = "use its sized form" if self.is_lazy else "state the sizes by decisions of few values"
@@ -220,7 +220,7 @@ def _shape(value: Any) -> Any:
     return tuple(value.shape[1:]) if isinstance(value, Tensor) else None
 
 
-class _Shell:
+class _Subnet:
     """One form of a call: a module, and those of its weights that are borrowed."""
 
     def __init__(self, module: nn.Module, inner: set[int]) -> None:

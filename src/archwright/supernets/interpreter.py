@@ -15,7 +15,7 @@ from archwright.spaces.place import Place, arguments
 from archwright.supernets.arguments import Argument, Choice, DictArg, Edge, Fixed, ListArg, RepeatArg, Value
 from archwright.supernets.elastic import Elastic, call
 from archwright.supernets.gates import Gates, Selector
-from archwright.supernets.mixed import GatedEdge, MixedSwitch
+from archwright.supernets.mixed import GatedEdge, MixedOp
 from archwright.supernets.shared_weights import is_lazy, own_tensors
 
 __all__ = ["Interpreter"]
@@ -120,7 +120,7 @@ class Interpreter(Fold[None, Argument]):
         modules = {label: module for label, part in options.items() if (module := _module(part)) is not None}
         if len(modules) < len(options):
             return Choice(selector, options)
-        return Fixed(MixedSwitch(selector, modules, str(place)))
+        return Fixed(MixedOp(selector, modules, str(place)))
 
     def when(self, node: When, place: Place, context: None) -> Argument:
         """The body is built, and gated."""
@@ -130,7 +130,7 @@ class Interpreter(Fold[None, Argument]):
         module = _module(body)
         if module is None:
             return Choice(selector, {True: body})
-        if (item := selector.item) is not None and isinstance(module, MixedSwitch):
+        if (item := selector.item) is not None and isinstance(module, MixedOp):
             by_item = self.edges.setdefault(selector.reads[0], {})
             by_item.setdefault(item, {}).update(dict.fromkeys(module.selector.reads))
         return Edge(GatedEdge(selector, module, str(place)))

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from archwright.errors import BuildError
 from archwright.supernets.gates import Selector
 
-__all__ = ["GatedEdge", "MixedSwitch", "Mixer", "add", "scaled"]
+__all__ = ["GatedEdge", "MixedOp", "Mixer", "add", "scaled"]
 
 
-class MixedSwitch(nn.Module):
+class MixedOp(nn.Module):
     """All options of a switch; runs those that the gate of its decision computes, and sums them by their weights.
 
     Under one path it is the selected option. Under a mixture it is sum_k w_k * option_k(x), over the computed k
@@ -73,7 +73,7 @@ class Mixer(ABC):
     """Another way to compute a mixture; the switch keeps its options, their weights and its state as they are."""
 
     @abstractmethod
-    def mix(self, switch: MixedSwitch, *inputs: Any, **named: Any) -> Any:
+    def mix(self, switch: MixedOp, *inputs: Any, **named: Any) -> Any:
         """The output of a switch whose gate is a mixture."""
 
 

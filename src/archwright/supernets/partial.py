@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from archwright.errors import BuildError, UsageError
-from archwright.supernets.mixed import MixedSwitch, Mixer
-from archwright.supernets.narrow import Narrow
+from archwright.supernets.channel_slice import ChannelSlice
+from archwright.supernets.mixed import MixedOp, Mixer
 
 __all__ = ["PartialChannels", "divisor_of"]
 
@@ -19,8 +19,8 @@ class PartialChannels(Mixer):
     """Options see the first C / divisor channels; the others pass by, and all are shuffled (section 3.1).
 
     Where the options halve height and width, a max pooling does it for the channels that pass by. The options work
-    with the leading corner of each of their weights, see `Narrow`: so the state of the supernet, `extract` and one
-    path are what they are without partial channels.
+    with the leading corner of each of their weights, see `ChannelSlice`: so the state of the supernet, `extract` and
+    one path are what they are without partial channels.
 
     Args:
         divisor: One channel in so many is seen by the options, at least 2.
@@ -30,15 +30,15 @@ class PartialChannels(Mixer):
         if divisor < 2:
             raise UsageError(f"expected channel_divisor >= 2, got {divisor}; darts computes all channels")
         self.divisor = divisor
-        self._shells: dict[Any, Narrow] = {}
+        self._shells: dict[Any, ChannelSlice] = {}
 
     def install(self, supernet: nn.Module) -> None:
         """Let all switches of a supernet compute their mixtures so."""
         for module in supernet.modules():
-            if isinstance(module, MixedSwitch):
+            if isinstance(module, MixedOp):
                 module.mixer = PartialChannels(self.divisor)
 
-    def mix(self, switch: MixedSwitch, *inputs: Any, **named: Any) -> Tensor:
+    def mix(self, switch: MixedOp, *inputs: Any, **named: Any) -> Tensor:
         """The output of a switch, of shape (N, C, ...) for an input of shape (N, C, ...).
 
         Raises:
@@ -70,13 +70,13 @@ class PartialChannels(Mixer):
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_shells": {}}  # made again when they are wanted
 
-    def _shell(self, switch: MixedSwitch, value: Any) -> nn.Module:
+    def _shell(self, switch: MixedOp, value: Any) -> nn.Module:
         option = switch.option(value)
         if value not in self._shells or self._shells[value].source is not option:
-            self._shells[value] = Narrow(option, self.divisor)
+            self._shells[value] = ChannelSlice(option, self.divisor)
         return self._shells[value].module
 
-    def _sized(self, switch: MixedSwitch, passing: Tensor, like: Tensor) -> Tensor:
+    def _sized(self, switch: MixedOp, passing: Tensor, like: Tensor) -> Tensor:
         """The channels that pass by, at the size of those that were computed."""
         if passing.shape[2:] == like.shape[2:]:
             return passing
@@ -90,7 +90,7 @@ class PartialChannels(Mixer):
             switch, f"its options make {tuple(like.shape[2:])} of the size {tuple(passing.shape[2:])}"
         )
 
-    def _refused(self, switch: MixedSwitch, reason: str) -> BuildError:
+    def _refused(self, switch: MixedOp, reason: str) -> BuildError:
         return BuildError(
             f"{switch.place}: partial channels do not fit here, since one channel in {self.divisor} is computed and "
             f"{reason}; let the options keep the number of channels, a multiple of {self.divisor} wherever they split "
@@ -100,7 +100,7 @@ class PartialChannels(Mixer):
 
 def divisor_of(supernet: nn.Module) -> int | None:
     """What the channels of a supernet's mixtures are divided by; None where all are computed."""
-    mixers = (module.mixer for module in supernet.modules() if isinstance(module, MixedSwitch))
+    mixers = (module.mixer for module in supernet.modules() if isinstance(module, MixedOp))
     return next((mixer.divisor for mixer in mixers if isinstance(mixer, PartialChannels)), None)
 
 

@@ -14,7 +14,7 @@ from archwright.learning.randomness import forked_rng
 from archwright.objectives import DIRECTIONS, Direction
 from archwright.spaces import Architecture, Decision
 from archwright.supernets.gates import Gate, Mixture, OnePath
-from archwright.supernets.mixed import MixedSwitch
+from archwright.supernets.mixed import MixedOp
 from archwright.supernets.norms import recalibrate
 from archwright.supernets.partial import divisor_of
 from archwright.supernets.supernet import Supernet
@@ -92,7 +92,7 @@ def _score_partially(
     operations = {
         address
         for module in supernet.modules()
-        if isinstance(module, MixedSwitch) and isinstance(module.selector.expression, Decision)
+        if isinstance(module, MixedOp) and isinstance(module.selector.expression, Decision)
         for address in module.selector.reads
     }
     gates: dict[str, Gate] = {}

@@ -11,11 +11,11 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.parameter import UninitializedParameter
 
-__all__ = ["Own", "SharedWeights", "corner", "is_lazy", "own_tensors"]
+__all__ = ["ParameterSlot", "SharedWeights", "corner", "is_lazy", "own_tensors"]
 
 
 @dataclass(frozen=True, slots=True)
-class Own:
+class ParameterSlot:
     """A weight or norm statistic of a module.
 
     Args:
@@ -46,7 +46,7 @@ class Own:
         held[self.attribute] = tensor  # type: ignore[assignment]  # a view is no Parameter, and works as one
 
 
-def own_tensors(module: nn.Module, inner: set[int]) -> Iterator[Own]:
+def own_tensors(module: nn.Module, inner: set[int]) -> Iterator[ParameterSlot]:
     """The weights and norm statistics of a module.
 
     Args:
@@ -61,7 +61,7 @@ def own_tensors(module: nn.Module, inner: set[int]) -> Iterator[Own]:
         for attribute, tensor in [*owner._parameters.items(), *statistics.items()]:
             if tensor is not None:
                 name = first.setdefault(id(tensor), f"{path}.{attribute}" if path else attribute)
-                yield Own(owner, attribute, name, tensor)
+                yield ParameterSlot(owner, attribute, name, tensor)
 
 
 class SharedWeights(nn.Module):
@@ -76,7 +76,7 @@ class SharedWeights(nn.Module):
         self.of_norms: set[str] = set()
         """The names under which it holds scales and shifts of batch norms."""
 
-    def widen(self, own: Own) -> None:
+    def widen(self, own: ParameterSlot) -> None:
         """Make room for a weight of a form; the first one is taken as it is, with its values."""
         key = (own.name, own.tensor.dim())
         if key not in self._keys:
@@ -90,7 +90,7 @@ class SharedWeights(nn.Module):
             largest = own.tensor if own.tensor.numel() >= held.numel() else held
             self._hold(key, _grown(largest.detach(), shape), own)
 
-    def part(self, own: Own) -> Tensor | None:
+    def part(self, own: ParameterSlot) -> Tensor | None:
         """The view that a form's weight is of the largest; None where the largest is smaller, or not there."""
         name = self._keys.get((own.name, own.tensor.dim()))
         if name is None:
@@ -100,7 +100,7 @@ class SharedWeights(nn.Module):
             return None
         return corner(held, own.tensor.shape, own.is_kernel)
 
-    def _hold(self, key: tuple[str, int], tensor: Tensor, own: Own) -> None:
+    def _hold(self, key: tuple[str, int], tensor: Tensor, own: ParameterSlot) -> None:
         name = self._keys[key]
         if own.is_statistic:
             self.register_buffer(name, tensor)
@@ -143,6 +143,6 @@ def _grown(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
     return made
 
 
-def is_lazy(own: Own) -> bool:
+def is_lazy(own: ParameterSlot) -> bool:
     """Whether a weight has no size yet."""
     return isinstance(own.tensor, UninitializedParameter)

@@ -18,7 +18,7 @@ from archwright.supernets.elastic import Elastic
 from archwright.supernets.gates import Gate, Gates, OnePath
 from archwright.supernets.interpreter import Interpreter
 
-__all__ = ["Supernet", "covering"]
+__all__ = ["Supernet", "covering_architectures"]
 
 _MANY = 64
 _RANDOM = 32
@@ -28,7 +28,7 @@ class Supernet(nn.Module):
     """All architectures of a space in one module, with shared weights.
 
     What it computes is set by its gates, one for each decision: one value (one path), or a mixture of weighed values.
-    Calls whose own arguments depend on decisions are `Elastic`, switches between modules are `MixedSwitch`, optional
+    Calls whose own arguments depend on decisions are `Elastic`, switches between modules are `MixedOp`, optional
     modules are `GatedEdge`.
 
     Args:
@@ -82,7 +82,7 @@ class Supernet(nn.Module):
         """The network's decisions that have more than one value, by address."""
         self._made = interpreter.made
         self.example = example
-        self.set_gates(next(covering(space, self.allowed)))
+        self.set_gates(next(covering_architectures(space, self.allowed)))
         self._size()
         own_memory(self.network)
 
@@ -175,7 +175,7 @@ class Supernet(nn.Module):
 
 
 def _of_all_sizes(space: Space, allowed: Mapping[str, Sequence[Any]]) -> Iterator[Architecture]:
-    yield from covering(space, allowed)
+    yield from covering_architectures(space, allowed)
     for place in (0.0, 1.0):
         yield space.complete(lambda _, decision, place=place: decision.decode([place] * decision.columns))  # type: ignore[misc]
     random = Random(0)
@@ -183,7 +183,9 @@ def _of_all_sizes(space: Space, allowed: Mapping[str, Sequence[Any]]) -> Iterato
         yield space.complete(lambda _, decision: decision.uniform(random))
 
 
-def covering(space: Space, allowed: Mapping[str, Sequence[Any]] | None = None) -> Iterator[Architecture]:
+def covering_architectures(
+    space: Space, allowed: Mapping[str, Sequence[Any]] | None = None
+) -> Iterator[Architecture]:
     """Architectures in which, between them, every value of every decision is active, as far as each can be.
 
     Each takes the values that were taken least so far; of a subset as many items as it can hold. Of a decision with

@@ -10,7 +10,7 @@ import torch
 
 import archwright as aw
 from archwright.errors import ArchwrightWarning, UsageError
-from archwright.supernets import MixedSwitch, Mixture, Supernet, make_method, train_epoch
+from archwright.supernets import MixedOp, Mixture, Supernet, make_method, train_epoch
 from archwright.supernets.methods.p_darts import PDarts, SkipDropout, drop_skips, skip_dropout
 from archwright.supernets.storage import load_supernet, save_supernet
 from archwright.tasks import Task
@@ -49,7 +49,7 @@ def test_stages_deepen_the_network_and_keep_the_strongest_operations(cells: aw.S
                 before = seen[-1][address]
                 assert set(chances) == set(sorted(before, key=lambda label: -before[label])[:count])
         seen.append(probabilities)
-        switches = [m for m in method.supernet.modules() if isinstance(m, MixedSwitch)]
+        switches = [m for m in method.supernet.modules() if isinstance(m, MixedOp)]
         assert {len(switch.options) for switch in switches} == {count}
     assert trainer.epoch == method.epochs == 3
     for architecture in method.derive(3):
@@ -87,7 +87,7 @@ def test_the_dropout_falls_as_in_the_paper() -> None:
 
 def test_dropout_meets_skip_connections_of_a_mixture_in_training_alone(cells: aw.Space, images: Task) -> None:
     supernet = Supernet(cells, images.example_arguments())
-    switch = next(module for module in supernet.modules() if isinstance(module, MixedSwitch))
+    switch = next(module for module in supernet.modules() if isinstance(module, MixedOp))
     (address,) = switch.selector.reads
     drop_skips(supernet, 0.25)
     assert isinstance(switch.mixer, SkipDropout)

@@ -10,7 +10,7 @@ import torch
 import archwright as aw
 from archwright.errors import BuildError, UsageError
 from archwright.supernets import Mixture, Supernet, make_method, train_epoch
-from archwright.supernets.methods.derivation import best_first
+from archwright.supernets.methods.derivation import derive_ranked
 from archwright.supernets.methods.pc_darts import PartialSoftmax
 from archwright.tasks import Task
 
@@ -66,7 +66,7 @@ def test_the_derived_edges_are_those_with_the_largest_product_of_alpha_and_beta(
         assert chosen == expected[f"normal.{node}.inputs"]
         for state in chosen:
             expected[f"normal.{node}.from_{state}"] = best[state][1]
-    assert dict(next(best_first(cells, policy.preferences()))) == expected
+    assert dict(next(derive_ranked(cells, policy.preferences()))) == expected
 
 
 def test_alpha_and_beta_stand_still_while_they_are_frozen(cells: aw.Space, images: Task) -> None:

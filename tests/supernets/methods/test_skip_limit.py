@@ -11,7 +11,7 @@ from archwright.errors import SearchError, UsageError
 from archwright.supernets import Supernet
 from archwright.supernets.methods.bilevel import Bilevel
 from archwright.supernets.methods.darts import Softmax
-from archwright.supernets.methods.derivation import skips, with_few_skips
+from archwright.supernets.methods.derivation import limit_skips, skips
 
 LABELS = ("none", "skip_connect", "avg_pool_3x3", "conv_3x3")
 
@@ -54,13 +54,13 @@ def refined(policy: Softmax, limit: int) -> dict[str, str]:
 @pytest.mark.parametrize(("seed", "limit"), list(itertools.product(range(6), (0, 1, 2))))
 def test_the_best_one_is_found_by_the_papers_refinement(cells: aw.Space, seed: int, limit: int) -> None:
     policy = policy_for(cells, seed, lift=3.0)
-    found = next(with_few_skips(cells, policy.preferences, limit))
+    found = next(limit_skips(cells, policy.preferences, limit))
     assert {a: v for a, v in found.items() if ".from_" in a} == refined(policy, limit)
 
 
 def test_no_proposal_has_more_and_each_comes_once(cells: aw.Space) -> None:
     policy = policy_for(cells, 1, lift=4.0)
-    found = list(itertools.islice(with_few_skips(cells, policy.preferences, 1), 30))
+    found = list(itertools.islice(limit_skips(cells, policy.preferences, 1), 30))
     assert all(len(skips(architecture)) <= 1 for architecture in found)
     assert len(set(found)) == len(found)
 
@@ -77,10 +77,10 @@ def test_only_the_normal_cell_is_limited() -> None:
         }
 
     with_cells = space("normal.0", "reduction.0")
-    (best, *_) = with_few_skips(with_cells, preferring_skips(with_cells), 0)
+    (best, *_) = limit_skips(with_cells, preferring_skips(with_cells), 0)
     assert dict(best) == {"normal.0": "conv_3x3", "reduction.0": "skip_connect"}
     without = space("first", "second")
-    (best, *_) = with_few_skips(without, preferring_skips(without), 0)
+    (best, *_) = limit_skips(without, preferring_skips(without), 0)
     assert set(best.values()) == {"conv_3x3"}
 
 
@@ -88,7 +88,7 @@ def test_says_when_nothing_is_within_the_limit() -> None:
     space = aw.Space(aw.layer(dict, aw.choice("skip_connect", "conv", name="op")))
     only_skip = {"op": [("skip_connect", 0.0)]}
     with pytest.raises(SearchError, match="use a larger skip_limit"):
-        next(with_few_skips(space, lambda refused: only_skip, 0))
+        next(limit_skips(space, lambda refused: only_skip, 0))
 
 
 def test_a_negative_limit_is_refused() -> None:

@@ -20,7 +20,7 @@ from archwright.export.source.layout import Document, lay_out, names_in
 from archwright.export.source.rewriting import import_lines, names_for, text_of
 from archwright.spaces import Architecture, ResolvedCall, Space, resolve
 from archwright.spaces.build import arguments_of, construct, dry_run
-from archwright.supernets.supernet import covering
+from archwright.supernets.supernet import covering_architectures
 
 __all__ = ["check_printable", "print_source"]
 
@@ -75,7 +75,7 @@ def check_printable(space: Space) -> None:
         ExportError: When a part cannot be written as source, as `print_source` would say of a network that has it.
     """
     inliner = Inliner()
-    for architecture in covering(space):
+    for architecture in covering_architectures(space):
         try:
             root = resolve(space, architecture)
         except SpaceError:  # a constraint keeps such values apart

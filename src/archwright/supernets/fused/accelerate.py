@@ -12,7 +12,7 @@ from archwright.supernets.fused.cell import run_cell
 from archwright.supernets.fused.operations import Operation, recognise
 from archwright.supernets.fused.plan import Edge, Plan
 from archwright.supernets.fused.zoo_blocks import is_block, is_class_of_block
-from archwright.supernets.mixed import GatedEdge, MixedSwitch
+from archwright.supernets.mixed import GatedEdge, MixedOp
 
 __all__ = ["FusedCell", "accelerate"]
 
@@ -123,7 +123,7 @@ def _weighed(body: nn.Module) -> tuple[tuple[nn.Module, ...], Tensor, bool]:
         factor, body = body.weight(), body.body
     modules: tuple[nn.Module, ...] = (body,)
     weights, mixes = torch.ones(1), False
-    if type(body) is MixedSwitch and body.mixer is None:
+    if type(body) is MixedOp and body.mixer is None:
         chosen = body.selector.weighed()
         modules = tuple(body.option(value) for value, _ in chosen)
         given = [weight for _, weight in chosen]

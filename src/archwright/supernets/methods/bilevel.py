@@ -14,7 +14,7 @@ from archwright.learning import Part, Plan, Recipe, Trainer
 from archwright.learning.gradients import frozen, preserved
 from archwright.spaces import Architecture
 from archwright.supernets.curvature import largest_eigenvalue
-from archwright.supernets.methods.derivation import best_first, with_few_skips
+from archwright.supernets.methods.derivation import derive_ranked, limit_skips
 from archwright.supernets.methods.dropout import GateDropout
 from archwright.supernets.methods.early_stop import EigenvalueStop
 from archwright.supernets.methods.gate_sampler import GateSampler
@@ -223,8 +223,8 @@ class Bilevel(OneShot):
         """By the product of their values' probabilities; within the limit of skip connections."""
         space = self.supernet.space
         if self.skip_limit is None:
-            return best_first(space, self.policy.preferences())
-        return with_few_skips(space, self.policy.preferences, self.skip_limit)
+            return derive_ranked(space, self.policy.preferences())
+        return limit_skips(space, self.policy.preferences, self.skip_limit)
 
     def probabilities(self) -> dict[str, dict[str, float]]:
         """What alpha says."""

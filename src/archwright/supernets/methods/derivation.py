@@ -16,10 +16,10 @@ __all__ = [
     "ZERO_OPERATIONS",
     "Preferences",
     "Refused",
-    "best_first",
+    "derive_ranked",
     "ranked_subsets",
     "skips",
-    "with_few_skips",
+    "limit_skips",
 ]
 
 Preferences = Mapping[str, Sequence[tuple[Any, float]]]
@@ -40,7 +40,7 @@ _LISTED = 5_000
 _REFUSED = 10_000
 
 
-def best_first(space: Space, preferences: Preferences) -> Iterator[Architecture]:
+def derive_ranked(space: Space, preferences: Preferences) -> Iterator[Architecture]:
     """Architectures in the order of the sum of their active values' scores, the highest first.
 
     The first has the best value of every decision. A decision without preferences takes its first value. Exact
@@ -80,10 +80,10 @@ def skips(architecture: Mapping[str, Any]) -> list[str]:
     return [address for address, value in architecture.items() if _is_skip(value)]
 
 
-def with_few_skips(
+def limit_skips(
     space: Space, preferences: Callable[[Refused], Preferences], limit: int
 ) -> Iterator[Architecture]:
-    """As `best_first`, of the architectures with at most so many skip connections.
+    """As `derive_ranked`, of the architectures with at most so many skip connections.
 
     While the best one has more, the weakest of its skip connections is refused, and edges and operations are chosen
     anew (Chen et al. 2019, arXiv:1904.12760, section 3.3.2). They are counted in the normal cell, where the space has
@@ -101,7 +101,7 @@ def with_few_skips(
     refused: set[tuple[str, Any]] = set()
     while True:
         present = preferences(refused)
-        best = next(best_first(space, present), None)
+        best = next(derive_ranked(space, present), None)
         if best is None:
             return
         counted = [address for address in skips(best) if address.startswith(begin)]
@@ -115,7 +115,7 @@ def with_few_skips(
             )
         weakest = min(others, key=lambda address: present[address][0][1])
         refused.add((weakest, best[weakest]))
-    for architecture in best_first(space, present):
+    for architecture in derive_ranked(space, present):
         if len([address for address in skips(architecture) if address.startswith(begin)]) <= limit:
             yield architecture
 

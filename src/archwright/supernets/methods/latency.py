@@ -23,7 +23,7 @@ from archwright.spaces import Decision
 from archwright.spaces.build import first_of
 from archwright.supernets.elastic import Elastic
 from archwright.supernets.gates import Gate, Mixture, OnePath, Selector
-from archwright.supernets.mixed import GatedEdge, MixedSwitch
+from archwright.supernets.mixed import GatedEdge, MixedOp
 from archwright.supernets.supernet import Supernet
 from archwright.tasks.batches import moved
 
@@ -265,7 +265,7 @@ class _Running(nn.Module):
 
 def _reads(module: nn.Module) -> tuple[str, ...]:
     """The decisions that a part of a supernet looks at itself."""
-    if isinstance(module, MixedSwitch | GatedEdge):
+    if isinstance(module, MixedOp | GatedEdge):
         return module.selector.reads
     return module.reads if isinstance(module, Elastic) else ()
 

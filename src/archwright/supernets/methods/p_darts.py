@@ -19,7 +19,7 @@ from archwright.supernets.methods.bilevel import Bilevel, mixture_search
 from archwright.supernets.methods.darts import Softmax
 from archwright.supernets.methods.derivation import SKIP_OPERATIONS
 from archwright.supernets.methods.one_shot import OneShot
-from archwright.supernets.mixed import MixedSwitch, Mixer
+from archwright.supernets.mixed import MixedOp, Mixer
 from archwright.supernets.supernet import Supernet
 from archwright.tasks import Task
 
@@ -223,7 +223,7 @@ class SkipDropout(Mixer):
     def __init__(self, probability: float) -> None:
         self.probability = probability
 
-    def mix(self, switch: MixedSwitch, *inputs: Any, **named: Any) -> Any:
+    def mix(self, switch: MixedOp, *inputs: Any, **named: Any) -> Any:
         """The weighed sum, with dropout on skip connections that have no weights."""
 
         def output_of(value: Any) -> Any:
@@ -240,7 +240,7 @@ def drop_skips(supernet: nn.Module, probability: float) -> None:
     """Set the dropout of all skip connections of a supernet."""
     mixer = SkipDropout(probability) if probability > 0 else None
     for module in supernet.modules():
-        if isinstance(module, MixedSwitch):
+        if isinstance(module, MixedOp):
             module.mixer = mixer if any(label in SKIP_OPERATIONS for label in module.names) else None
 
 
@@ -274,7 +274,7 @@ def strongest(search: Bilevel, count: int) -> dict[str, tuple[Any, ...]]:
     probabilities = search.probabilities()
     found = {}
     for module in supernet.modules():
-        if isinstance(module, MixedSwitch) and isinstance(module.selector.expression, Decision):
+        if isinstance(module, MixedOp) and isinstance(module.selector.expression, Decision):
             (address,) = module.selector.reads
             decision = supernet.decisions.get(address)
             if decision is None or decision.several:

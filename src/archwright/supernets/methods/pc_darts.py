@@ -14,7 +14,7 @@ from archwright.supernets.gates import Gate, Mixture
 from archwright.supernets.methods.bilevel import Bilevel, mixture_search
 from archwright.supernets.methods.derivation import Preferences, Refused
 from archwright.supernets.methods.gate_sampler import GateSampler
-from archwright.supernets.mixed import MixedSwitch
+from archwright.supernets.mixed import MixedOp
 from archwright.supernets.partial import PartialChannels
 from archwright.supernets.supernet import Supernet
 from archwright.tasks.batches import moved
@@ -50,7 +50,7 @@ class PartialSoftmax(GateSampler):
             UsageError: When nothing is mixed in the space.
             BuildError: When a switch cannot work on a part of the channels, where the supernet has an example.
         """
-        if not any(isinstance(module, MixedSwitch) for module in supernet.modules()):
+        if not any(isinstance(module, MixedOp) for module in supernet.modules()):
             raise UsageError(
                 "partial channels need a choice between modules, and this space has none; use darts"
             )

@@ -13,13 +13,13 @@ from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from archwright.errors import BuildError
 from archwright.supernets.elastic import Elastic
-from archwright.supernets.mixed import MixedSwitch
+from archwright.supernets.mixed import MixedOp
 from archwright.supernets.shared_weights import corner
 
-__all__ = ["Narrow"]
+__all__ = ["ChannelSlice"]
 
 
-class Narrow:
+class ChannelSlice:
     """A shell of a module in which all numbers of channels are divided, with weights that are views of the module's.
 
     Torch's convolutions, linear layers and norms are divided, so are classes made of them, elastic calls and switches
@@ -67,7 +67,7 @@ class Narrow:
         shell.__dict__ = {**module.__dict__, "_modules": {}, "_parameters": {}, "_buffers": {}}
         self._made[id(module)] = shell
         shell.__dict__.update(self._divided(module))
-        if isinstance(module, MixedSwitch):
+        if isinstance(module, MixedOp):
             shell.__dict__["mixer"] = None  # the channels of what is inside were divided already
         own = {**module._parameters, **module._buffers}
         shapes = {
@@ -149,12 +149,12 @@ class _NarrowElastic(Elastic):
         self._shells = {}
         self._divisor = divisor
         self._form = source.form
-        self._narrow: dict[int, Narrow] = {}
+        self._narrow: dict[int, ChannelSlice] = {}
 
     def form(
         self, values: Mapping[str, Any], inputs: tuple[Any, ...] = (), named: Mapping[str, Any] | None = None
     ) -> nn.Module:
         module = self._form(values, inputs, named)
         if id(module) not in self._narrow:
-            self._narrow[id(module)] = Narrow(module, self._divisor)
+            self._narrow[id(module)] = ChannelSlice(module, self._divisor)
         return self._narrow[id(module)].module
