@@ -114,7 +114,7 @@ class Training(Estimator):
         devices = devices_of(self.devices, self.accelerator)
         try:
             follow = partial(_follow, self, candidate, seed)
-            places = [make_fabric(self.accelerator, device, self.precision).device for device in devices]
+            places = [self._fabric(rank).device for rank in range(len(devices))] if len(devices) > 1 else []
             with joined(len(devices), follow, places) as ranks:
                 return self._fit(candidate, trial or LocalTrial(), seed, ranks)
         except BuildError as error:

@@ -66,16 +66,13 @@ class Ranks:
         if self.count == 1 or not gradients:
             return list(gradients)
         has = torch.tensor([float(g is not None) for g in gradients], device=self.device)
-        flat = [torch.zeros_like(p) if g is None else g for g, p in zip(gradients, like, strict=True)]
-        for dtype in {tensor.dtype for tensor in flat}:
-            places = [place for place, tensor in enumerate(flat) if tensor.dtype == dtype]
-            joined = torch.cat([flat[place].reshape(-1) for place in places])
-            self._group.allreduce([joined]).wait()
-            pieces = torch.split(joined, [flat[place].numel() for place in places])
-            for place, piece in zip(places, pieces, strict=True):
-                flat[place] = piece.view_as(like[place])
-        self._group.allreduce([has]).wait()
-        return [tensor if some else None for tensor, some in zip(flat, has.tolist(), strict=True)]
+        sums = [
+            torch.zeros_like(p) if g is None else g.contiguous() for g, p in zip(gradients, like, strict=True)
+        ]
+        views = [torch.view_as_real(tensor) if tensor.is_complex() else tensor for tensor in sums]
+        for waiting in [self._group.allreduce([tensor]) for tensor in (*views, has)]:
+            waiting.wait()
+        return [tensor if some else None for tensor, some in zip(sums, has.tolist(), strict=True)]
 
     def share(self, value: Any) -> Any:
         """The first rank's value, on all ranks."""

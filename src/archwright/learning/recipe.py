@@ -81,29 +81,29 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        self._check_integer("epochs", low=1)
-        self._check_integer("batch_size", low=2)
+        self._check_number("epochs", 1, whole=True)
+        self._check_number("batch_size", 2, whole=True)
         self._check_name("optimizer", OPTIMIZERS)
-        self._check_number("learning_rate", low=0, is_low_allowed=False)
-        self._check_number("weight_decay", low=0)
-        self._check_number("momentum", low=0, below=1)
+        self._check_number("learning_rate", 0, above=True)
+        self._check_number("weight_decay", 0)
+        self._check_number("momentum", 0, 1)
         self._check_name("schedule", SCHEDULES)
-        self._check_number("warmup_epochs", low=0, below=self.epochs)
-        self._check_number("label_smoothing", low=0, below=1)
+        self._check_number("warmup_epochs", 0, self.epochs)
+        self._check_number("label_smoothing", 0, 1)
         if not isinstance(self.decay_all, bool):
             raise self._error("decay_all", "True or False")
         if self.gradient_clip is not None:
-            self._check_number("gradient_clip", low=0, is_low_allowed=False)
+            self._check_number("gradient_clip", 0, above=True)
         if self.early_stopping is not None:
-            self._check_integer("early_stopping", low=1)
+            self._check_number("early_stopping", 1, whole=True)
         self._check_augmentation()
-        self._check_number("mixup", low=0)
-        self._check_integer("accumulation", low=1)
+        self._check_number("mixup", 0)
+        self._check_number("accumulation", 1, whole=True)
         if self.batch_size % self.accumulation or self.batch_size // self.accumulation < 2:
             raise self._error(
                 "accumulation", f"a divisor of batch_size={self.batch_size} that leaves at least 2 examples"
             )
-        self._check_integer("seed", low=0, below=2**32)
+        self._check_number("seed", 0, 2**32, whole=True)
         if self.schedule == "one_cycle" and self.warmup_epochs:
             raise self._error("warmup_epochs", "0 with the schedule 'one_cycle', which has its own rise")
 
@@ -138,29 +138,16 @@ class Recipe:
                 raise UsageError(f"a recipe has no field {name!r}.{did_you_mean(name, known)}")
         return cls(**data)
 
-    def _check_integer(self, name: str, *, low: int, below: int | None = None) -> None:
-        value = getattr(self, name)
-        if (
-            not isinstance(value, int)
-            or isinstance(value, bool)
-            or value < low
-            or (below is not None and value >= below)
-        ):
-            raise self._error(name, f"an integer >= {low}" + ("" if below is None else f" and < {below}"))
-
     def _check_number(
-        self, name: str, *, low: float, below: float = math.inf, is_low_allowed: bool = True
+        self, name: str, low: float, below: float = math.inf, *, whole: bool = False, above: bool = False
     ) -> None:
+        """Check that a field is a number from `low`, or above it where `above` is set, and below `below`."""
         value = getattr(self, name)
-        if (
-            not isinstance(value, int | float)
-            or isinstance(value, bool)
-            or not (low <= value < below)
-            or (value == low and not is_low_allowed)
-        ):
-            sign = ">=" if is_low_allowed else ">"
+        is_number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
+        if not is_number or not low <= value < below or (above and value == low):
+            end = "" if below == math.inf else f" and < {below}"
             raise self._error(
-                name, f"a number {sign} {low}" + ("" if below == math.inf else f" and < {below}")
+                name, f"{'an integer' if whole else 'a number'} {'>' if above else '>='} {low}{end}"
             )
 
     def _check_name(self, name: str, known: tuple[str, ...]) -> None:
