@@ -36,8 +36,7 @@ def search(
         typer.Option(metavar="COLUMN", help="A column of the CSV to leave out; may be given several times."),
     ] = None,
     kind: Annotated[
-        str | None,
-        typer.Option(help="classification or regression, where the target column leaves it open."),
+        str | None, typer.Option(help="classification or regression, where the target column leaves it open.")
     ] = None,
     objective: Annotated[
         list[str] | None,
@@ -65,7 +64,7 @@ def search(
         str | None,
         typer.Option(
             help="A built-in name (see `archwright list strategies`), one-shot methods such as darts among them; by "
-            "default one that fits the space.",
+            "default one that fits the space."
         ),
     ] = None,
     option: Annotated[
@@ -113,15 +112,13 @@ def search(
     ] = None,
     minutes: Annotated[float | None, typer.Option("--minutes", "-m", help="Stop after so long.")] = None,
     until: Annotated[
-        float | None,
-        typer.Option(metavar="SCORE", help="Stop when the first objective is this good."),
+        float | None, typer.Option(metavar="SCORE", help="Stop when the first objective is this good.")
     ] = None,
     retrain: Annotated[int, typer.Option(metavar="K", help="Train the K best again from scratch.")] = 3,
     baseline: Annotated[bool, typer.Option(help="Train a hand-made network too, for comparison.")] = True,
     seed: Annotated[int, typer.Option(help="Of search, training and split.")] = 0,
     epochs: Annotated[
-        int | None,
-        typer.Option(help="Epochs of retraining, and of each trial unless --search-epochs."),
+        int | None, typer.Option(help="Epochs of retraining, and of each trial unless --search-epochs.")
     ] = None,
     search_epochs: Annotated[int | None, typer.Option(help="Epochs of each trial of the search.")] = None,
     search_fraction: Annotated[
@@ -133,15 +130,13 @@ def search(
     workers: Annotated[int, typer.Option("--workers", "-w", help="Trials at once, each in its process.")] = 1,
     time_limit: Annotated[float | None, typer.Option(metavar="SECONDS", help="For one trial.")] = None,
     memory_limit: Annotated[
-        float | None,
-        typer.Option(metavar="GB", help="For one trial, with several workers."),
+        float | None, typer.Option(metavar="GB", help="For one trial, with several workers.")
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, mps or auto.")] = "auto",
     precision: Annotated[str, typer.Option(help="32-true, bf16-mixed, 16-mixed, ...")] = "32-true",
     out: Annotated[str | None, typer.Option(help="The run's folder; by default runs/TASK.")] = None,
     store: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="A PostgreSQL database for the trials."),
+        str | None, typer.Option(metavar="URL", help="A PostgreSQL database for the trials.")
     ] = None,
     onnx: WithOnnx = None,
     as_json: AsJson = False,

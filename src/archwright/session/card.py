@@ -64,11 +64,7 @@ def card_of(run: Run, trial: Trial) -> Card:
         },
         params=_count(metrics, "params"),
         flops=_count(metrics, "flops"),
-        seeds={
-            "search": config.seed,
-            "training in the search": recipe.seed,
-            "retraining": recipe.seed + 1,
-        },
+        seeds={"search": config.seed, "training in the search": recipe.seed, "retraining": recipe.seed + 1},
         versions=config.versions,
         validation=_scores(metrics),
         test=(run.test or {}) if won else {},

@@ -9,14 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from archwright.errors import RunError, UsageError
-from archwright.experiments import (
-    Executor,
-    ExecutorConfig,
-    Job,
-    Listener,
-    Outcome,
-    resolve_space,
-)
+from archwright.experiments import Executor, ExecutorConfig, Job, Listener, Outcome, resolve_space
 from archwright.experiments.executors import make_executor
 from archwright.objectives import Objective, parse_limit, parse_objective
 from archwright.references import absolute_reference
@@ -26,14 +19,7 @@ from archwright.tasks import Task
 _BEGUN = re.compile(r"trials\.sqlite.*|experiment\.json\..*part")
 """What a search leaves that was killed before it had written its record, and had run nothing."""
 
-__all__ = [
-    "executor_for",
-    "lasting",
-    "listener_for",
-    "new_folder",
-    "objectives_for",
-    "space_for",
-]
+__all__ = ["executor_for", "lasting", "listener_for", "new_folder", "objectives_for", "space_for"]
 
 
 def space_for(space: Space | str | None, task: Task) -> tuple[Space, str | None]:

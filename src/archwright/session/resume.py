@@ -6,16 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from archwright.estimators.estimator import Estimator
-from archwright.experiments import (
-    Budget,
-    Executor,
-    Job,
-    Listener,
-    Outcome,
-    RunConfig,
-    load_run,
-    open_store,
-)
+from archwright.experiments import Budget, Executor, Job, Listener, Outcome, RunConfig, load_run, open_store
 from archwright.session.context import RunContext
 from archwright.session.defaults import executor_for, listener_for
 from archwright.session.result import Result
