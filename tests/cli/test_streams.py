@@ -95,6 +95,8 @@ def run_closed(folder: Path, words: list[str], which: str) -> subprocess.Complet
         ["report", "run", "--to", "file.csv/page.html"],
         ["report", "run", "--to", "y" * 300],
         ["export", "run", "--no-onnx", "--to", "file.csv/net"],
+        ["export", "run", "--no-onnx", "--to", "file.csv"],
+        ["export", "run", "--no-onnx", "--to", "run"],
     ],
 )
 def test_an_unusable_path_is_wrong_usage(

@@ -22,7 +22,7 @@ from archwright.export.onnx import has_onnx, save_onnx
 from archwright.export.source import print_source
 from archwright.spaces import Architecture, Space
 
-__all__ = ["Exported", "export_network"]
+__all__ = ["Exported", "export_network", "check_replaceable"]
 
 _FILES = {
     "model.py": "the network as source: `build()`, `load()`; as a script it prints its layers",
@@ -87,7 +87,7 @@ def export_network(
         MissingExtraError: When ONNX was asked for and its extra is not installed.
     """
     folder = Path(folder).absolute()
-    _check_replaceable(folder)
+    check_replaceable(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}")
     draft.mkdir()
@@ -157,8 +157,12 @@ def _write_card(card: Card, network: nn.Module, without_onnx: bool, draft: Path)
     (draft / "card.md").write_text(render_card(card, files), encoding="utf-8")
 
 
-def _check_replaceable(folder: Path) -> None:
-    """Never delete what was not written here."""
+def check_replaceable(folder: Path) -> None:
+    """Never delete what was not written here.
+
+    Raises:
+        ExportError: When the folder holds other files, or is a file.
+    """
     if not folder.exists():
         return
     known = {*_FILES, "__pycache__"}

@@ -98,10 +98,16 @@ def export_trial(
         UsageError: When there is no such trial, its training fails, or the run names code that is not to be trusted.
         ExportError: When the printed network does not do what the trained one does.
     """
+    from archwright.export.export import check_replaceable
+
     opened = open_run(run, store=store)
     space, task = restored(opened.folder, opened.config, space, task, trust=trust)
     check_unchanged(opened.folder, opened.config, space, task)
     folder = Path(to) if to is not None else opened.folder / ("best" if trial is None else f"trial-{trial}")
+    try:
+        check_replaceable(folder)  # before a trial is trained for it
+    except ExportError as error:
+        raise UsageError(str(error)) from None
     if trial is None:
         if opened.winner is None:
             return export_winner(opened, space, task, onnx=onnx)
