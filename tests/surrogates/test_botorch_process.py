@@ -41,7 +41,8 @@ def test_the_posterior_is_that_of_our_own_process(make: Callable[[], Space]) -> 
             level = isinstance(space.decisions[group.address], Categorical)
             unordered += [weight] * (1 if level else group.stop - group.start)
     # BoTorch standardises by n - 1, and takes the mean over the columns of [x ≠ y] / lengthscale.
-    signal = ours._signal * (cut - 1) / cut
+    _, signal = ours._posterior._white(ours._values)
+    signal *= (cut - 1) / cut
     lengthscales = {
         "categorical": [[1.0 / (len(unordered) * weight) for weight in unordered]],
         "matern": [[weight**-0.5 for weight in ordered]],

@@ -7,7 +7,7 @@ import numpy as np
 
 import archwright as aw
 from archwright.spaces.zoo.nasbench201 import nasbench201_space
-from archwright.strategies.bayesian import BayesianSearch
+from archwright.strategies.bayesian import bayesian_search
 from archwright.surrogates import Features, make_surrogate
 from archwright.surrogates.graph_counts import GraphCounts
 from archwright.testing import ToyEstimator
@@ -68,13 +68,13 @@ def test_features_have_them_as_two_more_groups() -> None:
 def test_a_search_that_compares_graphs_goes_on_from_its_state() -> None:
     space = cell()
     estimator = ToyEstimator(space)
-    first = BayesianSearch(space, ToyEstimator.objectives[:1], initial=3, graph=True)
+    first = bayesian_search(space, ToyEstimator.objectives[:1], initial=3, graph=True)
     for number in range(12):
         candidate = first.ask()
         first.tell(
             Trial(number, candidate, TrialState.COMPLETED, estimator.estimate(candidate, LocalTrial()))
         )
-    second = BayesianSearch(space, ToyEstimator.objectives[:1], initial=3, graph=True)
+    second = bayesian_search(space, ToyEstimator.objectives[:1], initial=3, graph=True)
     second.load_state_dict(first.state_dict())
     assert [first.ask() for _ in range(5)] == [second.ask() for _ in range(5)]
 

@@ -20,24 +20,24 @@ STRATEGIES = Registry[Strategy, Entry](
     {
         "auto": Entry(f"{_HERE}.portfolio:Portfolio", "the strategy that fits the space and the budget"),
         "bananas": Entry(
-            f"{_HERE}.bayesian:BANANAS",
+            f"{_HERE}.bayesian:bananas",
             "Thompson sampling under an ensemble of networks that read the architecture's paths",
         ),
         "bayesian": Entry(
-            f"{_HERE}.bayesian:BayesianSearch", "expected improvement under a Gaussian process"
+            f"{_HERE}.bayesian:bayesian_search", "expected improvement under a Gaussian process"
         ),
         "botorch": Entry(
-            f"{_HERE}.bayesian:BoTorchSearch", "expected improvement under a Gaussian process by BoTorch"
+            f"{_HERE}.bayesian:botorch_search", "expected improvement under a Gaussian process by BoTorch"
         ),
         "ehvi": Entry(
-            f"{_HERE}.bayesian:HypervolumeSearch",
+            f"{_HERE}.bayesian:hypervolume_search",
             "expected hypervolume improvement of several objectives, by BoTorch",
         ),
         "evolution": Entry(
             f"{_HERE}.evolution:RegularizedEvolution",
             "regularized (aging) evolution: mutates the winners of tournaments",
         ),
-        "forest": Entry(f"{_HERE}.bayesian:ForestSearch", "expected improvement under a random forest"),
+        "forest": Entry(f"{_HERE}.bayesian:forest_search", "expected improvement under a random forest"),
         "grid": Entry(f"{_HERE}.grid:GridSearch", "every architecture once, in order"),
         "local": Entry(
             f"{_HERE}.local_search:LocalSearch",

@@ -7,18 +7,19 @@ by `make_surrogate`.
 from archwright.surrogates.boosting import GradientBoosting
 from archwright.surrogates.features import Features, Group
 from archwright.surrogates.forest import RandomForest
-from archwright.surrogates.gaussian_process import GaussianProcess, Hyperparameters, fit_hyperparameters
+from archwright.surrogates.gaussian_process import GaussianProcess, fit_hyperparameters
 from archwright.surrogates.graph_counts import GraphCounts
 from archwright.surrogates.kernel import MixedKernel
 from archwright.surrogates.paths import Paths, paths_of
+from archwright.surrogates.posterior import Posterior, prior_hyperparameters
 from archwright.surrogates.rank_metrics import kendall, spearman, top_k_regret
-from archwright.surrogates.refitted import Refitted
 from archwright.surrogates.registry import SURROGATES, Ranking, compare_surrogates, make_surrogate
-from archwright.surrogates.surrogate import Surrogate
+from archwright.surrogates.surrogate import Prediction, Refitted, Surrogate
 
 __all__ = [
     # The seam, and by name
     "SURROGATES",
+    "Prediction",
     "Refitted",
     "Surrogate",
     "make_surrogate",
@@ -30,9 +31,10 @@ __all__ = [
     "paths_of",
     # The Gaussian process and its parts
     "GaussianProcess",
-    "Hyperparameters",
     "MixedKernel",
+    "Posterior",
     "fit_hyperparameters",
+    "prior_hyperparameters",
     # Trees
     "GradientBoosting",
     "RandomForest",

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from archwright.spaces import Architecture, Space
 from archwright.surrogates.features import Features
-from archwright.surrogates.refitted import Refitted
+from archwright.surrogates.surrogate import Prediction, Refitted, Vector, mean_and_spread
 
 __all__ = ["GradientBoosting"]
 
@@ -40,7 +39,7 @@ class GradientBoosting(Refitted):
         self.members, self.stages, self.depth, self.learning_rate = members, stages, depth, learning_rate
         self._features = Features(space)
 
-    def learn(self, architectures: Sequence[Architecture], values: NDArray[np.float64]) -> None:
+    def learn(self, architectures: Sequence[Architecture], values: Vector) -> None:
         """Boost each member on a bootstrap sample."""
         from sklearn.ensemble import GradientBoostingRegressor
 
@@ -58,10 +57,8 @@ class GradientBoosting(Refitted):
             )
             self._models.append(model.fit(rows[chosen], values[chosen]))
 
-    def expect(
-        self, architectures: Sequence[Architecture]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def expect(self, architectures: Sequence[Architecture]) -> Prediction:
         """Mean and deviation over the members; the deviation is at least 1e-3."""
         rows = self._features(architectures)
         votes = np.stack([model.predict(rows) for model in self._models])
-        return votes.mean(0), np.maximum(votes.std(0), 1e-3)
+        return mean_and_spread(votes)

@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from archwright.errors import ArchwrightWarning, MissingExtraError, UsageError
 from archwright.spaces import Architecture, Space
 from archwright.spaces.decisions import Categorical
 from archwright.surrogates.features import Features
-from archwright.surrogates.surrogate import Surrogate, checked_data
+from archwright.surrogates.surrogate import Prediction, Refitted, Vector
 
 try:
     from botorch import fit_gpytorch_mll, settings
@@ -33,13 +32,11 @@ except ModuleNotFoundError as error:
 
 __all__ = ["BoTorchProcess"]
 
-Matrix = NDArray[np.float64]
-
 _SPREAD = 1.5  # of the logarithms of lengthscales
 _LEAST_DEVIATION = 1e-6
 
 
-class BoTorchProcess(Surrogate):
+class BoTorchProcess(Refitted):
     """BoTorch's `SingleTaskGP` (Balandat et al. 2020, arXiv:1910.06403) on the decisions of a space.
 
     k(x, y) = s² exp(-mean_c [x_c ≠ y_c] / l_c) · M(Σ_o (x_o - y_o)² / l_o²): BoTorch's `CategoricalKernel` on what is
@@ -59,89 +56,65 @@ class BoTorchProcess(Surrogate):
         UsageError: When an option is out of range.
     """
 
+    standardizes = False  # BoTorch does
+
     def __init__(self, space: Space, *, seed: int = 0, steps: int = 50) -> None:
         if steps < 1:
             raise UsageError(f"botorch: expected steps >= 1, got {steps}")
-        self.space, self.seed, self.steps = space, seed, steps
+        super().__init__(space, seed=seed)
+        self.steps = steps
         self._features = Features(space)
         self._unordered, self._ordered = _columns(self._features)
-        self._model: SingleTaskGP | None = None
 
-    def fit(self, architectures: Sequence[Architecture], values: ArrayLike) -> None:
-        """Fit the hyperparameters and condition on the data. See `Surrogate.fit`."""
-        made = checked_data(architectures, values)
-        model, likelihood = self._conditioned(architectures, made)
-        drawn = torch.random.fork_rng(devices=[])
-        with drawn, warnings.catch_warnings():
+    def learn(self, architectures: Sequence[Architecture], values: Vector) -> None:
+        """Fit the hyperparameters and condition on the data."""
+        likelihood = self._conditioned(architectures, values)
+        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
             warnings.simplefilter("ignore", OptimizationWarning)  # another start follows
             torch.manual_seed(self.seed)
             try:
                 fit_gpytorch_mll(likelihood, optimizer_kwargs={"options": {"maxiter": self.steps}})
             except ModelFittingError:
                 warnings.warn(
-                    f"BoTorch could not fit the hyperparameters to {len(made)} values; they stay at their prior's mode",
+                    f"BoTorch could not fit the hyperparameters to {len(values)} values; they stay at their prior's "
+                    "mode",
                     ArchwrightWarning,
-                    stacklevel=2,
+                    stacklevel=3,
                 )
-        self._keep(model, architectures, made)
 
-    def predict(self, architectures: Sequence[Architecture]) -> tuple[Matrix, Matrix]:
-        """The posterior, without the measurements' noise. See `Surrogate.predict`."""
-        if self._model is None:
-            raise UsageError("the BoTorchProcess has learned nothing yet; call fit first")
+    @torch.no_grad()
+    def expect(self, architectures: Sequence[Architecture]) -> Prediction:
+        """The posterior, without the measurements' noise."""
         if not architectures:
             return np.zeros(0), np.zeros(0)
-        with torch.no_grad():
-            # One batch a row: of the joint covariance of all only the diagonal is wanted.
-            posterior = self._model.posterior(self._coded(architectures).unsqueeze(1))
-            mean, variance = posterior.mean.flatten(), posterior.variance.flatten()
-        least = _LEAST_DEVIATION * self._scale
-        return mean.numpy(), np.maximum(variance.clamp_min(0.0).sqrt().numpy(), least)
+        # One batch a row: of the joint covariance of all only the diagonal is wanted.
+        posterior = self._model.posterior(self._coded(architectures).unsqueeze(1))
+        mean, variance = posterior.mean.flatten(), posterior.variance.flatten()
+        return mean.numpy(), np.maximum(variance.clamp_min(0.0).sqrt().numpy(), self._least)
 
-    def state_dict(self) -> dict[str, Any]:
-        """The data and the hyperparameters."""
-        if self._model is None:
-            raise UsageError("the BoTorchProcess has learned nothing yet; call fit first")
-        return {
-            "architectures": [architecture.to_json() for architecture in self._architectures],
-            "values": self._values.tolist(),
-            "hyperparameters": {
-                name: parameter.tolist() for name, parameter in self._model.named_parameters()
-            },
-        }
+    def hyperparameters(self) -> dict[str, Any]:
+        """All parameters of the model."""
+        return {name: parameter.tolist() for name, parameter in self._model.named_parameters()}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Condition on the saved data.
-
-        Raises:
-            SpaceError: When an architecture is not of the space.
-        """
-        architectures = [self.space.architecture(data) for data in state["architectures"]]
-        values = np.array(state["values"], dtype=np.float64)
-        model, likelihood = self._conditioned(architectures, values)
-        with torch.no_grad():
-            for name, parameter in model.named_parameters():
-                parameter.copy_(torch.tensor(state["hyperparameters"][name], dtype=torch.float64))
+    @torch.no_grad()
+    def restore(self, architectures: Sequence[Architecture], values: Vector, hyperparameters: Any) -> None:
+        """Condition on the data."""
+        likelihood = self._conditioned(architectures, values)
+        for name, parameter in self._model.named_parameters():
+            parameter.copy_(torch.tensor(hyperparameters[name], dtype=torch.float64))
         likelihood.eval()
-        self._keep(model, architectures, values)
-
-    def _keep(self, model: SingleTaskGP, architectures: Sequence[Architecture], values: Matrix) -> None:
-        self._model, self._architectures, self._values = model, list(architectures), values
-        self._scale = float(values.std()) or 1.0
 
     def _conditioned(
-        self, architectures: Sequence[Architecture], values: Matrix
-    ) -> tuple[SingleTaskGP, ExactMarginalLogLikelihood]:
-        """A model that knows the data, with hyperparameters of the prior, and its likelihood."""
+        self, architectures: Sequence[Architecture], values: Vector
+    ) -> ExactMarginalLogLikelihood:
+        """Make a model that knows the data, with hyperparameters of the prior; returns its likelihood."""
+        coded, column = self._coded(architectures), torch.as_tensor(values)[:, None]
         with settings.validate_input_scaling(
             False
-        ):  # levels are no numbers of [0, 1], and few values vary by chance
-            model = SingleTaskGP(
-                self._coded(architectures),
-                torch.as_tensor(values)[:, None],
-                covar_module=self._kernel(),
-            )
-        return model, ExactMarginalLogLikelihood(model.likelihood, model)
+        ):  # levels are no numbers of [0, 1]; few values vary by chance
+            self._model = SingleTaskGP(coded, column, covar_module=self._kernel())
+        self._least = _LEAST_DEVIATION * (float(values.std()) or 1.0)
+        return ExactMarginalLogLikelihood(self._model.likelihood, self._model)
 
     def _kernel(self) -> Kernel:
         unordered, ordered = len(self._unordered), len(self._ordered)

@@ -8,14 +8,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from archwright.errors import UsageError
 from archwright.spaces import Architecture, Space
 from archwright.surrogates.features import Features
 from archwright.surrogates.paths import Paths
-from archwright.surrogates.refitted import Refitted
+from archwright.surrogates.surrogate import Prediction, Refitted, Vector, mean_and_spread
 
 __all__ = ["MLPEnsemble"]
 
@@ -66,7 +65,7 @@ class MLPEnsemble(Refitted):
         self._shapes: list[tuple[int, int, int]] = []
         self._weights = torch.zeros(0)
 
-    def learn(self, architectures: Sequence[Architecture], values: NDArray[np.float64]) -> None:
+    def learn(self, architectures: Sequence[Architecture], values: Vector) -> None:
         """Train from new weights."""
         if self._paths is not None:
             self._paths.learn(architectures)
@@ -97,13 +96,11 @@ class MLPEnsemble(Refitted):
             optimizer.step()
 
     @torch.no_grad()
-    def expect(
-        self, architectures: Sequence[Architecture]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def expect(self, architectures: Sequence[Architecture]) -> Prediction:
         """Mean and deviation over the members; the deviation is at least 1e-3."""
         rows = self._read(architectures)
         votes = self._forward(rows.expand(self.members, -1, -1)).double().numpy()
-        return votes.mean(0), np.maximum(votes.std(0), 1e-3)
+        return mean_and_spread(votes)
 
     def _read(self, architectures: Sequence[Architecture]) -> Tensor:
         rows = self._features(architectures)

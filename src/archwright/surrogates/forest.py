@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from archwright.spaces import Architecture, Space
 from archwright.surrogates.features import Features
-from archwright.surrogates.refitted import Refitted
+from archwright.surrogates.surrogate import Prediction, Refitted, Vector, mean_and_spread
 
 __all__ = ["RandomForest"]
 
@@ -31,7 +30,7 @@ class RandomForest(Refitted):
         self.trees, self.features = trees, features
         self._features = Features(space)
 
-    def learn(self, architectures: Sequence[Architecture], values: NDArray[np.float64]) -> None:
+    def learn(self, architectures: Sequence[Architecture], values: Vector) -> None:
         """Grow the trees."""
         from sklearn.ensemble import RandomForestRegressor
 
@@ -42,10 +41,8 @@ class RandomForest(Refitted):
         # Asked one by one, without the checks that would take longer than the trees.
         self._grown = [tree.tree_ for tree in forest.estimators_]
 
-    def expect(
-        self, architectures: Sequence[Architecture]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def expect(self, architectures: Sequence[Architecture]) -> Prediction:
         """Mean and deviation over the trees; the deviation is at least 1e-3."""
         rows = self._features(architectures).astype(np.float32)
         votes = np.stack([tree.predict(rows)[:, 0] for tree in self._grown])
-        return votes.mean(0), np.maximum(votes.std(0), 1e-3)
+        return mean_and_spread(votes)

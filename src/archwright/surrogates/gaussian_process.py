@@ -7,53 +7,27 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from archwright.errors import UsageError
 from archwright.spaces import Architecture, Space
 from archwright.surrogates.features import Features
 from archwright.surrogates.kernel import MixedKernel
-from archwright.surrogates.surrogate import Surrogate, checked_data
+from archwright.surrogates.posterior import NOISE_MEAN, Posterior, prior_hyperparameters
+from archwright.surrogates.surrogate import Prediction, Refitted, Vector
 
-__all__ = ["GaussianProcess", "Hyperparameters", "fit_hyperparameters"]
+__all__ = ["GaussianProcess", "fit_hyperparameters"]
 
 Matrix = NDArray[np.float64]
 
 _WEIGHT_SPREAD = 0.5
-_NOISE_MEAN, _NOISE_SPREAD = -3.0, 1.5
+_NOISE_SPREAD = 1.5
 _LOWEST, _HIGHEST = -9.0, 4.0
 _MOST_FITTED = 400
 
 
-class Hyperparameters:
-    """The kernel's weights and the noise.
-
-    Args:
-        log_weights: Shape (groups,).
-        log_noise: Logarithm of the noise's variance as a share of the signal's.
-    """
-
-    def __init__(self, log_weights: Matrix, log_noise: float) -> None:
-        self.log_weights, self.log_noise = log_weights, log_noise
-
-    @classmethod
-    def prior(cls, kernel: MixedKernel) -> Hyperparameters:
-        """Their most likely values before anything is known."""
-        return cls(kernel.prior_means(), _NOISE_MEAN)
-
-    def to_json(self) -> list[float]:
-        """The weights, then the noise."""
-        return [*self.log_weights.tolist(), self.log_noise]
-
-    @classmethod
-    def from_json(cls, data: Sequence[float]) -> Hyperparameters:
-        """The inverse of `to_json`."""
-        return cls(np.array(data[:-1], dtype=np.float64), float(data[-1]))
-
-
 def fit_hyperparameters(
-    kernel: MixedKernel, rows: Matrix, values: Matrix, start: Hyperparameters, *, steps: int = 20
-) -> Hyperparameters:
+    kernel: MixedKernel, rows: Matrix, values: Matrix, start: Matrix, *, steps: int = 20
+) -> Matrix:
     """The most likely hyperparameters after seeing data, by L-BFGS from a start (maximum a posteriori).
 
     The signal's variance s² is profiled out: at its best value yᵀK⁻¹y/n, the negative log likelihood is
@@ -91,7 +65,7 @@ def fit_hyperparameters(
         signal = max(float(values @ solved) / n, 1e-12)
         off_weights, off_noise = (
             (point[:-1] - means) / _WEIGHT_SPREAD,
-            (point[-1] - _NOISE_MEAN) / _NOISE_SPREAD,
+            (point[-1] - NOISE_MEAN) / _NOISE_SPREAD,
         )
         loss = 0.5 * n * math.log(signal) + float(np.log(factor.diagonal()).sum())
         loss += 0.5 * float(off_weights @ off_weights) + 0.5 * float(off_noise) ** 2
@@ -99,19 +73,13 @@ def fit_hyperparameters(
         weights = kernel.gradient(scaled, clean, outer) + off_weights / _WEIGHT_SPREAD
         return loss, np.append(weights, noise * outer.trace() + off_noise / _NOISE_SPREAD)
 
-    begin = np.append(start.log_weights, start.log_noise)
-    found = minimize(
-        posterior,
-        begin,
-        jac=True,
-        method="L-BFGS-B",
-        bounds=[(_LOWEST, _HIGHEST)] * len(begin),
-        options={"maxiter": steps},
-    )
-    return Hyperparameters(found.x[:-1].copy(), float(found.x[-1]))
+    bounds = [(_LOWEST, _HIGHEST)] * len(start)
+    found = minimize(posterior, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": steps})
+    made: Matrix = found.x
+    return made
 
 
-class GaussianProcess(Surrogate):
+class GaussianProcess(Refitted):
     """Exact regression under `MixedKernel`, with hyperparameters of maximum a posteriori.
 
     Args:
@@ -122,62 +90,28 @@ class GaussianProcess(Surrogate):
     """
 
     def __init__(self, space: Space, *, seed: int = 0, noise: bool = False, graph: bool = False) -> None:
-        self.space, self.seed, self.noise = space, seed, noise
+        super().__init__(space, seed=seed)
+        self.noise = noise
         self._features = Features(space, graph=graph)
         self._kernel = MixedKernel(self._features.groups)
-        self._architectures: list[Architecture] = []
 
-    def fit(self, architectures: Sequence[Architecture], values: ArrayLike) -> None:
-        """Fit the hyperparameters and condition on the data. See `Surrogate.fit`."""
-        made = checked_data(architectures, values)
-        mean, scale = float(made.mean()), float(made.std()) or 1.0
-        rows = self._features(architectures)
-        hyperparameters = fit_hyperparameters(
-            self._kernel, rows, (made - mean) / scale, Hyperparameters.prior(self._kernel), steps=50
-        )
-        self._condition(architectures, rows, made, hyperparameters)
+    def learn(self, architectures: Sequence[Architecture], values: Vector) -> None:
+        """Fit the hyperparameters and condition on the data."""
+        rows, prior = self._features(architectures), prior_hyperparameters(self._kernel)
+        fitted = fit_hyperparameters(self._kernel, rows, values, prior, steps=50)
+        self.restore(architectures, values, fitted)
 
-    def _condition(
-        self, architectures: Sequence[Architecture], rows: Matrix, values: Matrix, fitted: Hyperparameters
-    ) -> None:
-        from scipy.linalg import cho_factor, cho_solve
+    def expect(self, architectures: Sequence[Architecture]) -> Prediction:
+        """The posterior."""
+        noise = math.exp(self._fitted[-1]) if self.noise else 0.0
+        return self._posterior.predict_at(self._values, self._features(architectures), noise)
 
-        self._architectures, self._values, self._fitted = list(architectures), values, fitted
-        self._mean, self._scale = float(values.mean()), float(values.std()) or 1.0
-        self._scaled = self._kernel.scaled(rows, fitted.log_weights)
-        noisy = self._kernel.between(self._scaled, self._scaled)
-        noisy[np.diag_indices_from(noisy)] += math.exp(fitted.log_noise) + 1e-10
-        self._factor = cho_factor(noisy, lower=True)
-        standard = (values - self._mean) / self._scale
-        self._solved = cho_solve(self._factor, standard)
-        self._signal = max(float(standard @ self._solved) / len(values), 1e-12)
+    def hyperparameters(self) -> list[float]:
+        """The kernel's weights and the noise."""
+        made: list[float] = self._fitted.tolist()
+        return made
 
-    def predict(self, architectures: Sequence[Architecture]) -> tuple[Matrix, Matrix]:
-        """The posterior. See `Surrogate.predict`."""
-        from scipy.linalg import solve_triangular
-
-        if not self._architectures:
-            raise UsageError("the Gaussian process has learned nothing yet; call fit first")
-        rows = self._kernel.scaled(self._features(architectures), self._fitted.log_weights)
-        cross = self._kernel.between(self._scaled, rows)
-        solved = solve_triangular(self._factor[0], cross, lower=True)
-        noise = math.exp(self._fitted.log_noise) if self.noise else 0.0
-        variance = self._signal * np.maximum(1.0 + noise - np.einsum("ij,ij->j", solved, solved), 1e-12)
-        return self._mean + self._scale * (self._solved @ cross), self._scale * np.sqrt(variance)
-
-    def state_dict(self) -> dict[str, Any]:
-        """The data and the hyperparameters."""
-        if not self._architectures:
-            raise UsageError("the Gaussian process has learned nothing yet; call fit first")
-        return {
-            "architectures": [architecture.to_json() for architecture in self._architectures],
-            "values": self._values.tolist(),
-            "hyperparameters": self._fitted.to_json(),
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Condition on the saved data."""
-        architectures = [self.space.architecture(data) for data in state["architectures"]]
-        values = np.array(state["values"], dtype=np.float64)
-        fitted = Hyperparameters.from_json(state["hyperparameters"])
-        self._condition(architectures, self._features(architectures), values, fitted)
+    def restore(self, architectures: Sequence[Architecture], values: Vector, hyperparameters: Any) -> None:
+        """Condition on the data."""
+        self._values, self._fitted = values, np.asarray(hyperparameters, dtype=np.float64)
+        self._posterior = Posterior(self._kernel, self._fitted, self._features(architectures))

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+import itertools
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from archwright.errors import UsageError
 from archwright.spaces import Architecture, Space
 from archwright.spaces.graph import Graph, Node
-from archwright.surrogates.refitted import Refitted
+from archwright.surrogates.surrogate import Prediction, Refitted, Vector, mean_and_spread
 
 __all__ = ["GraphNetwork"]
 
@@ -76,13 +75,12 @@ class GraphNetwork(Refitted):
         self._arguments: dict[str, int] = {}
         self._networks: list[_Network] = []
 
-    def learn(self, architectures: Sequence[Architecture], values: NDArray[np.float64]) -> None:
+    def learn(self, architectures: Sequence[Architecture], values: Vector) -> None:
         """Train from new weights, in batches of 32."""
         graphs = [self._graph(architecture) for architecture in architectures]
         nodes = [node for graph in graphs for node in graph.nodes]
-        self._labels = {label: i + 1 for i, label in enumerate(dict.fromkeys(node.label for node in nodes))}
-        arguments = dict.fromkeys(argument for node in nodes for argument in _arguments(node))
-        self._arguments = {argument: i + 1 for i, argument in enumerate(arguments)}
+        self._labels = _numbered(node.label for node in nodes)
+        self._arguments = _numbered(argument for node in nodes for argument in _arguments(node))
         targets = torch.as_tensor(values, dtype=torch.float32)
         self._networks = []
         for member in range(self.members):
@@ -105,13 +103,11 @@ class GraphNetwork(Refitted):
             self._networks.append(network)
 
     @torch.no_grad()
-    def expect(
-        self, architectures: Sequence[Architecture]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def expect(self, architectures: Sequence[Architecture]) -> Prediction:
         """Mean and deviation over the members; the deviation is at least 1e-3."""
         batch = self._batch([self._graph(architecture) for architecture in architectures])
         votes = torch.stack([network(batch) for network in self._networks]).double().numpy()
-        return votes.mean(0), np.maximum(votes.std(0), 1e-3)
+        return mean_and_spread(votes)
 
     def _graph(self, architecture: Architecture) -> Graph:
         canonical = self.space.canonical(architecture)
@@ -120,33 +116,32 @@ class GraphNetwork(Refitted):
         return self._graphs[canonical]
 
     def _batch(self, graphs: Sequence[Graph]) -> _Batch:
-        labels = [self._labels.get(node.label, 0) for graph in graphs for node in graph.nodes]
-        arguments: list[int] = []
-        starts: list[int] = []
-        for graph in graphs:
-            for node in graph.nodes:
-                starts.append(len(arguments))
-                arguments += [self._arguments.get(argument, 0) for argument in _arguments(node)]
-        owner = [i for i, graph in enumerate(graphs) for _ in graph.nodes]
-        contains: list[tuple[int, int]] = []
-        follows: list[tuple[int, int]] = []
-        start = 0
-        for graph in graphs:
-            contains += [(start + i, start + j) for i, j in graph.contains]
-            follows += [(start + i, start + j) for i, j in graph.follows]
-            start += len(graph.nodes)
-        edges = []
-        for pairs in (contains, follows):
+        nodes = [node for graph in graphs for node in graph.nodes]
+        arguments = [[self._arguments.get(argument, 0) for argument in _arguments(node)] for node in nodes]
+        begins = list(itertools.accumulate((len(graph.nodes) for graph in graphs), initial=0))
+        edges: list[Tensor] = []
+        for kind in ("contains", "follows"):
+            pairs = [
+                (begin + i, begin + j)
+                for begin, graph in zip(begins, graphs, strict=False)
+                for i, j in getattr(graph, kind)
+            ]
             made = torch.tensor(pairs, dtype=torch.long).reshape(-1, 2).T
             edges += [made, made.flip(0)]
+        starts = list(itertools.accumulate(map(len, arguments), initial=0))[:-1]
         return _Batch(
-            torch.tensor(labels),
-            torch.tensor(arguments, dtype=torch.long),
+            torch.tensor([self._labels.get(node.label, 0) for node in nodes]),
+            torch.tensor(list(itertools.chain(*arguments)), dtype=torch.long),
             torch.tensor(starts),
             tuple(edges),
-            torch.tensor(owner),
+            torch.tensor([i for i, graph in enumerate(graphs) for _ in graph.nodes]),
             len(graphs),
         )
+
+
+def _numbered(words: Iterable[str]) -> dict[str, int]:
+    """The words by number from 1, in the order in which they first come."""
+    return {word: i + 1 for i, word in enumerate(dict.fromkeys(words))}
 
 
 def _arguments(node: Node) -> list[str]:

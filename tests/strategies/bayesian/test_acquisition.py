@@ -12,7 +12,7 @@ from archwright.strategies.bayesian.acquisition import (
     log_expected_hypervolume_improvement,
     log_expected_improvement,
 )
-from archwright.strategies.bayesian.boxes import improving_boxes, inferred_reference
+from archwright.strategies.bayesian.box_decomposition import improving_boxes, inferred_reference
 
 pytest.importorskip("botorch")
 

@@ -13,7 +13,7 @@ import pytest
 from archwright.errors import MissingExtraError, UsageError
 from archwright.objectives import Direction, Objective, hypervolume
 from archwright.strategies import NSGA2, RandomSearch, Strategy, make_strategy
-from archwright.strategies.bayesian import BoTorchSearch, GuidedSearch, HypervolumeSearch
+from archwright.strategies.bayesian import botorch_search, hypervolume_search, surrogate_search
 from archwright.surrogates import GaussianProcess
 from archwright.testing import StrategyContract, ToyEstimator
 from archwright.testing.toy_spaces import conditional, flat
@@ -30,15 +30,15 @@ CORNER = (0.0, 1.0)
 class TestHypervolumeWithALimit(StrategyContract):
     """On our own process, which is fitted sooner."""
 
-    make = partial(HypervolumeSearch, surrogate="gp", initial=3, every=15, mutants=10, samples=10)
+    make = partial(hypervolume_search, surrogate="gp", initial=3, every=15, mutants=10, samples=10)
     objectives = (SCORE, Objective("cost", Direction.MINIMIZE, limit=0.3))
 
 
 @pytest.mark.sampled(3)
 class TestBoTorchSearch(StrategyContract):
-    """Only the largest spaces come to the model, which takes its time; `GuidedSearch` is held to all of them."""
+    """Only the largest spaces come to the model, which takes its time; `surrogate_search` is held to all of them."""
 
-    make = partial(BoTorchSearch, initial=35, every=60, mutants=5, samples=5)
+    make = partial(botorch_search, initial=35, every=60, mutants=5, samples=5)
 
 
 def search(strategy: Strategy, trials: int, batch: int = 1) -> list[Trial]:
@@ -62,7 +62,7 @@ def test_covers_the_front_of_729_sooner_than_nsga2_and_chance(batch: int) -> Non
     space = flat(6, 3)
     estimator = ToyEstimator(space)
     true = hypervolume([[estimator.score(a), estimator.cost(a)] for a in space], TWO, CORNER)
-    found = volume(search(HypervolumeSearch(space, TWO, surrogate="gp"), 60, batch))
+    found = volume(search(hypervolume_search(space, TWO, surrogate="gp"), 60, batch))
     assert found > 0.88 * true
     for other in (NSGA2, RandomSearch):
         assert found > volume(search(other(space, TWO), 60, batch))
@@ -90,13 +90,13 @@ def test_goes_on_from_its_state(name: str, objectives: tuple[Objective, ...]) ->
 def test_botorch_comes_near_the_best_of_729() -> None:
     space = flat(6, 3)
     best = max(map(ToyEstimator(space).score, space))
-    done = search(BoTorchSearch(space, TWO[:1], every=8), 42)
+    done = search(botorch_search(space, TWO[:1], every=8), 42)
     assert max(trial.metrics["score"] for trial in done) > 0.9 * best
 
 
 def test_a_limit_is_a_constraint() -> None:
     objectives = (SCORE, Objective("cost", Direction.MINIMIZE, limit=0.3))
-    done = search(HypervolumeSearch(flat(6, 3), objectives, surrogate="gp"), 60)
+    done = search(hypervolume_search(flat(6, 3), objectives, surrogate="gp"), 60)
     assert np.mean([trial.metrics["cost"] <= 0.3 for trial in done[30:]]) > 0.8
 
 
@@ -104,7 +104,9 @@ def test_the_reference_point_says_what_counts() -> None:
     """With one that only accurate networks reach, more of them are tried."""
     tried = {}
     for reference in (None, (0.6, 1.0)):
-        done = search(HypervolumeSearch(flat(6, 3), TWO, surrogate="gp", reference=reference, initial=10), 50)
+        done = search(
+            hypervolume_search(flat(6, 3), TWO, surrogate="gp", reference=reference, initial=10), 50
+        )
         tried[reference] = np.mean([trial.metrics["score"] > 0.6 for trial in done[20:]])
     assert tried[0.6, 1.0] > tried[None]
 
@@ -112,7 +114,7 @@ def test_the_reference_point_says_what_counts() -> None:
 def test_what_runs_is_believed() -> None:
     """Of a batch none is chosen for the same growth of the hypervolume: it comes near what is asked one by one."""
     alone, together = (
-        volume(search(HypervolumeSearch(flat(6, 3), TWO, surrogate="gp", every=10), 40, batch))
+        volume(search(hypervolume_search(flat(6, 3), TWO, surrogate="gp", every=10), 40, batch))
         for batch in (1, 10)
     )
     assert together > 0.9 * alone
@@ -125,18 +127,18 @@ def test_what_runs_is_believed() -> None:
         ((SCORE, Objective("cost", Direction.MINIMIZE, 0.3, optimize=False)), None, "got 1: 'score'"),
         ((Objective("cost", Direction.MINIMIZE, 0.3, optimize=False),), None, "got limits alone"),
         (TWO, (0.5,), "a value each for score, cost; got .0.5,."),
-        (TWO, 0.5, "a value each for score, cost; got 0.5 for"),
-        (TWO, "ab", "a value each for score, cost; got 'ab' for"),
+        (TWO, 0.5, "a value each for score, cost; got 0.5"),
+        (TWO, "ab", "a value each for score, cost; got 'ab'"),
     ],
 )
 def test_what_cannot_be_is_refused(objectives: tuple[Objective, ...], reference: Any, told: str) -> None:
     with pytest.raises(UsageError, match=told):
-        HypervolumeSearch(flat(), objectives, reference=reference, surrogate="gp")
+        hypervolume_search(flat(), objectives, reference=reference, surrogate="gp")
 
 
 def test_a_reference_point_without_hypervolume_is_refused() -> None:
     with pytest.raises(UsageError, match="expected a reference point only for the hypervolume"):
-        GuidedSearch(
+        surrogate_search(
             flat(), TWO, surrogate=lambda space, seed: GaussianProcess(space, seed=seed), reference=(0.5, 0.5)
         )
 

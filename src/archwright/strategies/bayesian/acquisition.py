@@ -1,17 +1,111 @@
-"""How much an architecture promises."""
+"""How much a candidate is worth trying: acquisition functions, all in logarithms."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["log_expected_hypervolume_improvement", "log_expected_improvement", "log_probability_below"]
+from archwright.strategies.bayesian.box_decomposition import improving_boxes
+from archwright.strategies.bayesian.candidates import Candidates
+from archwright.strategies.bayesian.models import ConstrainedModel
+from archwright.strategies.bayesian.observations import Ask
+from archwright.strategies.bayesian.targets import HypervolumeTargets, Targets
+from archwright.surrogates import Prediction
+
+__all__ = [
+    "Acquisition",
+    "HypervolumeImprovement",
+    "constrained_improvement",
+    "expected_improvement",
+    "log_expected_hypervolume_improvement",
+    "log_expected_improvement",
+    "log_probability_below",
+    "thompson_sampling",
+]
 
 Vector = NDArray[np.float64]
 
+Acquisition = Callable[[ConstrainedModel, Candidates, Ask], Vector]
+"""The value of each candidate, shape (candidates,); the largest is tried."""
+
 _LOWEST = -1e12  # stands for minus infinity, at which there would be differences of infinities
+
+
+def expected_improvement(model: ConstrainedModel, candidates: Candidates, ask: Ask) -> Vector:
+    """Log expected improvement, times the probability that the limits are kept (Gardner et al. 2014)."""
+    return constrained_improvement(model.predict(candidates), model.targets, len(candidates))
+
+
+def constrained_improvement(
+    predictions: Sequence[Prediction | None], targets: Targets, count: int, *, optimistic: bool = False
+) -> Vector:
+    """Log expected improvement plus the log probability of each limit; what has no prediction counts for nothing.
+
+    Args:
+        predictions: One per column of the targets.
+        targets: Incumbent and limits.
+        count: Number of candidates.
+        optimistic: Whether deviations are upper bounds, and so is to be the value. The probability that a limit is kept
+            grows with the deviation only where the mean does not keep it; elsewhere it counts as 1.
+    """
+    loss, value = predictions[0], np.zeros(count)
+    if loss is not None and targets.incumbent is not None:
+        value += log_expected_improvement(*loss, targets.incumbent)
+    for found, limit in zip(predictions[1:], targets.limits, strict=True):
+        if found is not None:
+            kept = log_probability_below(*found, limit)
+            value += np.where(found[0] < limit, 0.0, kept) if optimistic else kept
+    return value
+
+
+def thompson_sampling(model: ConstrainedModel, candidates: Candidates, ask: Ask) -> Vector:
+    """Minus one independent draw of each candidate's loss; a limit that a draw is over costs more than any loss."""
+    drawn = np.random.default_rng(ask.random.getrandbits(63))
+    value = np.zeros(len(candidates))
+    for place, found in enumerate(model.predict(candidates)):
+        if found is not None:
+            draw = found[0] + found[1] * drawn.standard_normal(len(candidates))
+            value -= 100.0 * np.maximum(draw - model.targets.limits[place - 1], 0.0) if place else draw
+    return value
+
+
+class HypervolumeImprovement:
+    """Log expected hypervolume improvement, times the probability that the limits are kept.
+
+    What runs counts with what is expected of it (Kriging believer, Ginsbourger et al. 2010,
+    doi:10.1007/978-3-642-10701-6_6), so a batch spreads along the front.
+
+    Args:
+        targets: What the model's targets are made by; says the reference point.
+    """
+
+    def __init__(self, targets: HypervolumeTargets) -> None:
+        self.targets = targets
+
+    def __call__(self, model: ConstrainedModel, candidates: Candidates, ask: Ask) -> Vector:
+        """See `Acquisition`."""
+        count, targets, known = len(candidates), model.targets, ask.known
+        running = [
+            made for made, score in zip(known.architectures, known.scores, strict=True) if score is None
+        ]
+        predictions = model.predict(candidates.extended(running))
+        value, kept = np.zeros(count), np.ones(len(running), dtype=bool)
+        for found, limit in zip(predictions[targets.losses :], targets.limits, strict=True):
+            if found is not None:
+                value += log_probability_below(found[0][:count], found[1][:count], limit)
+                kept &= found[0][count:] <= limit
+        losses = [found for found in predictions[: targets.losses] if found is not None]
+        if len(losses) == targets.losses:
+            now = ask.now.losses[ask.now.feasible][:, self.targets.optimized]
+            means, deviations = (np.stack(parts, 1) for parts in zip(*losses, strict=True))
+            centre, scale = np.asarray(targets.scales).T
+            corner = (self.targets.reference_point(now) - centre) / scale
+            boxes = improving_boxes(np.vstack([(now - centre) / scale, means[count:][kept]]), corner)
+            value += log_expected_hypervolume_improvement(means[:count], deviations[:count], *boxes)
+        return value
 
 
 def log_expected_improvement(mean: Vector, deviation: Vector, best: float | Vector) -> Vector:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -12,26 +14,30 @@ from numpy.typing import NDArray
 
 from archwright.objectives import Objective, objective_values
 from archwright.spaces import Architecture, Space
-from archwright.strategies.ranking import Score, score
+from archwright.strategies.ranking import Score, score, standings
 from archwright.strategies.seen import Seen
 from archwright.trials import Trial
 
-__all__ = ["Known", "Observations"]
+__all__ = ["Ask", "Observations", "Snapshot"]
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Snapshot:
     """What is known of some rows.
 
     Args:
-        losses: Shape (rows, objectives): what is to be small; NaN where it is not known.
-        failed: Which failed; shape (rows,).
-        feasible: Which were measured and keep the limits; shape (rows,).
+        losses: Shape (rows, objectives); NaN where unknown.
+        failed: Which rows failed; shape (rows,).
+        feasible: Which rows were measured and keep the limits; shape (rows,).
     """
 
     losses: NDArray[np.float64]
     failed: NDArray[np.bool_]
     feasible: NDArray[np.bool_]
+
+    def __getitem__(self, rows: Sequence[int]) -> Snapshot:
+        """Some of the rows, in the order given."""
+        return Snapshot(self.losses[rows], self.failed[rows], self.feasible[rows])
 
 
 class Observations:
@@ -43,7 +49,7 @@ class Observations:
 
     Attributes:
         seen: The architectures, told apart by their canonical form; row i is the i-th that it noted.
-        architectures: One a row.
+        architectures: One per row.
         numbers: The trial of each row, None while it runs.
         scores: How each did, None while it runs.
         order: The rows that have ended, in the order in which they did.
@@ -56,32 +62,29 @@ class Observations:
         self.numbers: list[int | None] = []
         self.scores: list[Score | None] = []
         self.order: list[int] = []
-        self._losses = np.zeros((64, len(self.objectives)))
-        self._failed, self._feasible = np.zeros(64, dtype=bool), np.zeros(64, dtype=bool)
+        self._losses: list[list[float]] = []
         self._row: dict[Any, int] = {}
 
     def __len__(self) -> int:
         return len(self.architectures)
 
-    def propose(self, architecture: Architecture) -> bool:
-        """A row for an architecture; whether it was new."""
-        if not self.seen.add(architecture):
-            return False
-        self.note(architecture)
-        return True
+    @property
+    def told(self) -> int:
+        """Number of rows that have ended."""
+        return len(self.order)
+
+    def propose(self, architecture: Architecture) -> None:
+        """Add a row for an architecture, unless it has one."""
+        if self.seen.add(architecture):
+            self.note(architecture)
 
     def note(self, architecture: Architecture) -> None:
-        """A row for an architecture that `seen` has just noted."""
+        """Add a row for an architecture that `seen` has just noted."""
         self._row[self.space.canonical(architecture)] = len(self.architectures)
         self.architectures.append(architecture)
         self.numbers.append(None)
         self.scores.append(None)
-        count = len(self.architectures)
-        if count > len(self._losses):
-            self._losses = np.vstack([self._losses, np.zeros_like(self._losses)])
-            self._failed = np.append(self._failed, np.zeros_like(self._failed))
-            self._feasible = np.append(self._feasible, np.zeros_like(self._feasible))
-        self._losses[count - 1] = np.nan
+        self._losses.append([math.nan] * len(self.objectives))
 
     def tell(self, trial: Trial) -> None:
         """Enter a finished trial.
@@ -97,39 +100,29 @@ class Observations:
             for column, objective in enumerate(self.objectives):
                 if completed or objective.name in trial.metrics:
                     loss = objective.loss(objective_values(trial, [objective])[0])
-                    self._losses[row, column] = loss if math.isfinite(loss) else math.nan
+                    self._losses[row][column] = loss if math.isfinite(loss) else math.nan
         if self.scores[row] is None:
             self.order.append(row)
-        self._end(row, trial.number, found)
+        self.numbers[row], self.scores[row] = trial.number, found
 
-    @property
-    def told(self) -> int:
-        """How many rows have ended."""
-        return len(self.order)
-
-    def _end(self, row: int, number: int, found: Score) -> None:
-        self.numbers[row], self.scores[row] = number, found
-        self._failed[row], self._feasible[row] = found.failed, bool(found.losses)
-
-    def losses(self) -> NDArray[np.float64]:
-        """Shape (rows, objectives): what is to be small; NaN where it is not known."""
-        return self._losses[: len(self)]
-
-    def failed(self) -> NDArray[np.bool_]:
-        """Which rows failed; shape (rows,)."""
-        return self._failed[: len(self)]
-
-    def feasible(self) -> NDArray[np.bool_]:
-        """Which rows were measured and keep the limits; shape (rows,)."""
-        return self._feasible[: len(self)]
-
-    def at(self, rows: int, told: int) -> Known:
-        """What was known when there were so many rows, and so many had ended."""
-        losses, failed, feasible = self._losses[:rows], self._failed[:rows], self._feasible[:rows]
-        if later := [row for row in self.order[told:] if row < rows]:
-            losses, failed, feasible = losses.copy(), failed.copy(), feasible.copy()
+    def snapshot(self, rows: int | None = None, told: int | None = None) -> Snapshot:
+        """What was known when there were so many rows, and so many had ended; None: now."""
+        rows = len(self) if rows is None else rows
+        losses = np.array(self._losses[:rows], dtype=np.float64).reshape(rows, len(self.objectives))
+        failed = np.array([found is not None and found.failed for found in self.scores[:rows]], dtype=bool)
+        feasible = np.array(
+            [found is not None and found.losses != () for found in self.scores[:rows]], dtype=bool
+        )
+        if told is not None:
+            later = [row for row in self.order[told:] if row < rows]
             losses[later], failed[later], feasible[later] = math.nan, False, False
-        return Known(losses, failed, feasible)
+        return Snapshot(losses, failed, feasible)
+
+    def best(self, feasible: NDArray[np.bool_], most: int) -> list[int]:
+        """The best of the feasible rows, best first; of equals the earlier. Several objectives: by Pareto rank."""
+        rows = np.flatnonzero(feasible).tolist()
+        keys = standings([found for row in rows if (found := self.scores[row]) is not None])
+        return [row for _, row in sorted(zip(keys, rows, strict=True))[:most]]
 
     def to_json(self) -> dict[str, Any]:
         """All rows, in JSON's own types."""
@@ -137,9 +130,7 @@ class Observations:
             "seen": self.seen.to_json(),
             "numbers": list(self.numbers),
             "scores": [score and score.to_json() for score in self.scores],
-            "losses": [
-                [None if math.isnan(loss) else loss for loss in row] for row in self.losses().tolist()
-            ],
+            "losses": [[None if math.isnan(loss) else loss for loss in row] for row in self._losses],
             "order": list(self.order),
         }
 
@@ -155,10 +146,27 @@ class Observations:
         addresses = data["seen"]["addresses"]
         for which, *values in data["seen"]["values"]:
             made.note(space.architecture(dict(zip(addresses[which], values, strict=True))))
-        for row, (number, given) in enumerate(zip(data["numbers"], data["scores"], strict=True)):
-            if given is not None:
-                made._end(row, number, Score.from_json(given))
-        made.order = list(data["order"])
-        if data["losses"]:
-            made._losses[: len(made)] = np.array(data["losses"], dtype=np.float64)
+        made.numbers, made.order = list(data["numbers"]), list(data["order"])
+        made.scores = [given and Score.from_json(given) for given in data["scores"]]
+        made._losses = [[math.nan if loss is None else loss for loss in row] for row in data["losses"]]
         return made
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What one ask is answered by.
+
+    Args:
+        known: What is known.
+        number: How many were asked before.
+        random: Its random numbers.
+    """
+
+    known: Observations
+    number: int
+    random: Random
+
+    @cached_property
+    def now(self) -> Snapshot:
+        """What is known of all rows."""
+        return self.known.snapshot()

@@ -1,21 +1,149 @@
-"""Guided searches that have a name."""
+"""Surrogate searches that have a name: which model, which candidates, which acquisition function."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Literal
 
+from archwright.errors import UsageError
 from archwright.objectives import Objective
 from archwright.spaces import Space
-from archwright.strategies.bayesian.guided import GuidedSearch
-from archwright.surrogates import RandomForest, Surrogate, make_surrogate
+from archwright.strategies.bayesian.acquisition import (
+    Acquisition,
+    HypervolumeImprovement,
+    expected_improvement,
+    thompson_sampling,
+)
+from archwright.strategies.bayesian.candidates import Mutants, Surroundings
+from archwright.strategies.bayesian.models import RefittedModel
+from archwright.strategies.bayesian.process import PooledProcess
+from archwright.strategies.bayesian.search import SurrogateSearch
+from archwright.strategies.bayesian.targets import HypervolumeTargets, ScalarTargets, TargetMaker
+from archwright.surrogates import Features, Surrogate, make_surrogate
 
-__all__ = ["BANANAS", "ForestSearch"]
+__all__ = [
+    "bananas",
+    "bayesian_search",
+    "botorch_search",
+    "forest_search",
+    "hypervolume_search",
+    "surrogate_search",
+]
 
 
-class ForestSearch(GuidedSearch):
+def bayesian_search(
+    space: Space,
+    objectives: Sequence[Objective],
+    *,
+    seed: int = 0,
+    initial: int = 10,
+    candidates: int = 1000,
+    graph: bool = False,
+) -> SurrogateSearch:
+    """Expected improvement under a Gaussian process that is updated trial by trial.
+
+    The process compares architectures by `MixedKernel`: a Hamming kernel on categorical decisions, a Matérn kernel on
+    numbers, each decision with a weight of its own; an inactive decision is a level of its own. Candidates are all
+    architectures of a space of at most 60,000, else random ones, new ones at each fit, and the neighbours of the best.
+    Hyperparameters are fitted anew each time the number of trials has grown by a third, from where they were. At a
+    fit and at each new best the candidates are screened; of the 1,000 that promise most the posterior is then updated
+    row by row. Trials that still run count with what is expected of them (Kriging believer, Ginsbourger et al. 2010,
+    doi:10.1007/978-3-642-10701-6_6), so batches spread. A failed trial counts as the worst so far.
+
+    Limits are constraints: expected improvement is multiplied by the probability that each is kept, under a process of
+    its own (Gardner et al. 2014). Several objectives are scalarised by random weights, new ones at each ask (ParEGO:
+    Knowles 2006, doi:10.1109/TEVC.2005.851274).
+
+    Args:
+        space: What to search.
+        objectives: What is optimised, and the limits.
+        seed: Seed of all random numbers.
+        initial: How many random architectures to begin with, at least 2.
+        candidates: How many random architectures are compared where the space is too large for all, at least 1.
+        graph: Whether the process compares what the networks' graphs are made of, too (`GraphCounts`; after Ru et al.
+            2021, arXiv:2006.07556). It takes the graph of each candidate, a fraction of a millisecond or more.
+
+    Raises:
+        UsageError: When an option is out of range, or no objective is to be optimised.
+    """
+    if candidates < 1:
+        raise UsageError(f"expected candidates >= 1, got {candidates}")
+    SurrogateSearch.check_space(space)
+    around = Surroundings(space, Features(space, graph=graph), seed, candidates)
+    model = PooledProcess(around, ScalarTargets(objectives, seed))
+    parts = model, model.candidates, expected_improvement
+    return SurrogateSearch(space, objectives, *parts, seed=seed, initial=initial)
+
+
+def surrogate_search(
+    space: Space,
+    objectives: Sequence[Objective],
+    *,
+    surrogate: Callable[[Space, int], Surrogate],
+    acquisition: Literal["improvement", "thompson", "hypervolume"] = "improvement",
+    seed: int = 0,
+    initial: int = 10,
+    every: int = 5,
+    mutants: int = 100,
+    samples: int = 100,
+    reference: Sequence[float] | None = None,
+) -> SurrogateSearch:
+    """Any surrogate says which to try of mutants of the ten best and random architectures.
+
+    The surrogate learns anew when enough trials have ended since. Failed trials count as the worst so far. Each limit
+    has a surrogate of its own, whose probability that it is kept multiplies the expected improvement, or whose draw
+    must keep it. Several objectives are scalarised by random weights, new ones whenever it learns; or each has a
+    surrogate, and what counts is by how much the hypervolume is expected to grow.
+
+    For the hypervolume, trials that still run count with what is expected of them, so a batch spreads along the front.
+    Otherwise what runs is only not proposed again: among mutants and random architectures that keeps a batch apart.
+
+    Args:
+        space: What to search.
+        objectives: What is optimised, and the limits.
+        surrogate: Makes a surrogate of a space and a seed.
+        acquisition: "improvement", the expected one; "thompson", the best of one independent draw per candidate; or
+            "hypervolume", the expected improvement of several objectives' (Emmerich et al. 2011), which needs BoTorch.
+        seed: Seed of all random numbers.
+        initial: How many random architectures to begin with, at least 2.
+        every: How many trials end before the surrogate learns anew, at least 1.
+        mutants: How many candidates are mutants of the ten best.
+        samples: How many candidates are random; at least 1 of both together.
+        reference: From where hypervolume is measured: a value for each objective that is optimised. None infers it from
+            what is known.
+
+    Raises:
+        MissingExtraError: When BoTorch is needed and not installed.
+        UsageError: When an option is out of range, or no objective is to be optimised, or one for the hypervolume.
+    """
+    SurrogateSearch.check_space(space)
+    targets: TargetMaker = ScalarTargets(objectives, seed)
+    valued: Acquisition = expected_improvement
+    if acquisition == "hypervolume":
+        targets = HypervolumeTargets(objectives, reference)
+        valued = HypervolumeImprovement(targets)
+    elif reference is not None:
+        raise UsageError(f"expected a reference point only for the hypervolume, got {reference!r}")
+    elif acquisition == "thompson":
+        valued = thompson_sampling
+    surrogate(space, seed)  # what is missing or out of range is told now rather than at the first fit
+    believing = acquisition == "hypervolume"
+    model = RefittedModel(space, surrogate, targets, seed=seed, every=every, impute_pending=believing)
+    parts = model, Mutants(space, mutants, samples), valued
+    return SurrogateSearch(space, objectives, *parts, seed=seed, initial=initial)
+
+
+def forest_search(
+    space: Space,
+    objectives: Sequence[Objective],
+    *,
+    seed: int = 0,
+    initial: int = 10,
+    every: int = 5,
+    trees: int = 50,
+) -> SurrogateSearch:
     """Expected improvement under a random forest, as in SMAC (Hutter et al. 2011, doi:10.1007/978-3-642-25566-3_40).
-
-    A preset of `GuidedSearch`.
 
     Args:
         space: What to search.
@@ -28,28 +156,25 @@ class ForestSearch(GuidedSearch):
     Raises:
         UsageError: When an option is out of range, or no objective is to be optimised.
     """
-
-    def __init__(
-        self,
-        space: Space,
-        objectives: Sequence[Objective],
-        *,
-        seed: int = 0,
-        initial: int = 10,
-        every: int = 5,
-        trees: int = 50,
-    ) -> None:
-        def forest(space: Space, seed: int) -> Surrogate:
-            return RandomForest(space, seed=seed, trees=trees)
-
-        super().__init__(space, objectives, surrogate=forest, seed=seed, initial=initial, every=every)
+    forest = partial(make_surrogate, "forest", trees=trees)
+    return surrogate_search(space, objectives, surrogate=forest, seed=seed, initial=initial, every=every)
 
 
-class BANANAS(GuidedSearch):
+def bananas(
+    space: Space,
+    objectives: Sequence[Objective],
+    *,
+    seed: int = 0,
+    initial: int = 10,
+    every: int = 10,
+    networks: int = 5,
+    epochs: int = 100,
+    paths: bool = True,
+) -> SurrogateSearch:
     """Independent Thompson sampling under five networks, among mutants (White et al. 2021, arXiv:1910.11858).
 
     The networks read the path encoding of the architecture's graph beside its decisions, so that spellings of one cell
-    look alike. A preset of `GuidedSearch`.
+    look alike.
 
     Args:
         space: What to search.
@@ -64,30 +189,95 @@ class BANANAS(GuidedSearch):
     Raises:
         UsageError: When an option is out of range, or no objective is to be optimised.
     """
+    return surrogate_search(
+        space,
+        objectives,
+        surrogate=partial(make_surrogate, "ensemble", members=networks, epochs=epochs, paths=paths),
+        acquisition="thompson",
+        seed=seed,
+        initial=initial,
+        every=every,
+        samples=20,
+    )
 
-    def __init__(
-        self,
-        space: Space,
-        objectives: Sequence[Objective],
-        *,
-        seed: int = 0,
-        initial: int = 10,
-        every: int = 10,
-        networks: int = 5,
-        epochs: int = 100,
-        paths: bool = True,
-    ) -> None:
-        def ensemble(space: Space, seed: int) -> Surrogate:
-            return make_surrogate("ensemble", space, seed, members=networks, epochs=epochs, paths=paths)
 
-        super().__init__(
-            space,
-            objectives,
-            surrogate=ensemble,
-            acquisition="thompson",
-            seed=seed,
-            initial=initial,
-            every=every,
-            mutants=100,
-            samples=20,
-        )
+def botorch_search(
+    space: Space,
+    objectives: Sequence[Objective],
+    *,
+    seed: int = 0,
+    initial: int = 10,
+    every: int = 5,
+    mutants: int = 100,
+    samples: int = 100,
+) -> SurrogateSearch:
+    """Log expected improvement under BoTorch's Gaussian process (Balandat et al. 2020, arXiv:1910.06403).
+
+    Args:
+        space: What to search.
+        objectives: What is optimised, and the limits.
+        seed: Seed of all random numbers.
+        initial: How many random architectures to begin with, at least 2.
+        every: How many trials end before the process is fitted anew, at least 1.
+        mutants: How many candidates are mutants of the ten best.
+        samples: How many candidates are random; at least 1 of both together.
+
+    Raises:
+        MissingExtraError: When BoTorch is not installed.
+        UsageError: When an option is out of range, or no objective is to be optimised.
+    """
+    process = partial(make_surrogate, "botorch")
+    numbers: dict[str, Any] = {
+        "seed": seed,
+        "initial": initial,
+        "every": every,
+        "mutants": mutants,
+        "samples": samples,
+    }
+    return surrogate_search(space, objectives, surrogate=process, **numbers)
+
+
+def hypervolume_search(
+    space: Space,
+    objectives: Sequence[Objective],
+    *,
+    seed: int = 0,
+    initial: int = 10,
+    every: int = 5,
+    mutants: int = 100,
+    samples: int = 100,
+    reference: Sequence[float] | None = None,
+    surrogate: str = "botorch",
+) -> SurrogateSearch:
+    """Expected hypervolume improvement (EHVI), in logarithms (Ament et al. 2023, arXiv:2310.20708), on BoTorch's boxes.
+
+    Each objective has a surrogate of its own, by default BoTorch's Gaussian process, and so has each limit: the
+    probability that it is kept multiplies the improvement.
+
+    Args:
+        space: What to search.
+        objectives: What is optimised, at least two, and the limits.
+        seed: Seed of all random numbers.
+        initial: How many random architectures to begin with, at least 2.
+        every: How many trials end before the surrogates learn anew, at least 1.
+        mutants: How many candidates are mutants of the ten best.
+        samples: How many candidates are random; at least 1 of both together.
+        reference: From where hypervolume is measured: a value for each objective that is optimised. None infers it from
+            what is known.
+        surrogate: The name of any surrogate; see `archwright.surrogates.SURROGATES`.
+
+    Raises:
+        MissingExtraError: When BoTorch is not installed.
+        UsageError: When an option is out of range, or there are fewer than two objectives to be optimised.
+    """
+    named = partial(make_surrogate, surrogate)
+    numbers: dict[str, Any] = {
+        "seed": seed,
+        "initial": initial,
+        "every": every,
+        "mutants": mutants,
+        "samples": samples,
+    }
+    return surrogate_search(
+        space, objectives, surrogate=named, acquisition="hypervolume", reference=reference, **numbers
+    )

@@ -7,7 +7,7 @@ import pytest
 from archwright.errors import UsageError
 from archwright.objectives import Direction, Objective
 from archwright.strategies import Strategy
-from archwright.strategies.bayesian import BANANAS, ForestSearch, GuidedSearch
+from archwright.strategies.bayesian import bananas, forest_search, surrogate_search
 from archwright.surrogates import GaussianProcess, RandomForest
 from archwright.testing import StrategyContract, ToyEstimator
 from archwright.testing.toy_spaces import flat
@@ -17,9 +17,9 @@ SCORE = ToyEstimator.objectives[:1]
 
 
 @pytest.mark.sampled(3)
-class TestGuidedSearchWithALimit(StrategyContract):
+class TestSurrogateSearchWithALimit(StrategyContract):
     make = partial(
-        GuidedSearch,
+        surrogate_search,
         surrogate=lambda space, seed: RandomForest(space, seed=seed, trees=3),
         acquisition="thompson",
         initial=3,
@@ -32,7 +32,7 @@ class TestGuidedSearchWithALimit(StrategyContract):
 
 @pytest.mark.sampled(3)
 class TestForestSearch(StrategyContract):
-    make = partial(ForestSearch, initial=4, every=10, trees=4)
+    make = partial(forest_search, initial=4, every=10, trees=4)
 
 
 def best_of(strategy: Strategy, trials: int) -> float:
@@ -46,7 +46,7 @@ def best_of(strategy: Strategy, trials: int) -> float:
     return best
 
 
-@pytest.mark.parametrize("make", [ForestSearch, partial(BANANAS, epochs=30)])
+@pytest.mark.parametrize("make", [forest_search, partial(bananas, epochs=30)])
 def test_comes_near_the_best_of_6561(make: partial[Strategy]) -> None:
     space = flat(8, 3)
     best = max(map(ToyEstimator(space).score, space))
@@ -55,7 +55,7 @@ def test_comes_near_the_best_of_6561(make: partial[Strategy]) -> None:
 
 def test_bananas_goes_on_from_its_state() -> None:
     space = flat(5, 3)
-    first, second = (BANANAS(space, SCORE, initial=4, every=3, epochs=5) for _ in range(2))
+    first, second = (bananas(space, SCORE, initial=4, every=3, epochs=5) for _ in range(2))
     best_of(first, 12)
     second.load_state_dict(first.state_dict())
     assert [first.ask() for _ in range(3)] == [second.ask() for _ in range(3)]
@@ -63,16 +63,26 @@ def test_bananas_goes_on_from_its_state() -> None:
 
 def test_any_surrogate_will_do() -> None:
     space = flat(8, 3)
-    strategy = GuidedSearch(space, SCORE, surrogate=lambda space, seed: GaussianProcess(space, seed=seed))
+    strategy = surrogate_search(space, SCORE, surrogate=lambda space, seed: GaussianProcess(space, seed=seed))
     assert best_of(strategy, 40) > 0.7
 
 
-@pytest.mark.parametrize("options", [{"initial": 1}, {"every": 0}, {"mutants": 0, "samples": 0}])
-def test_options_are_checked(options: dict[str, int]) -> None:
-    with pytest.raises(UsageError, match="guided search: expected initial >= 2"):
-        GuidedSearch(flat(), SCORE, surrogate=lambda space, seed: RandomForest(space, seed=seed), **options)
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"initial": 1}, "initial >= 2, got 1"),
+        ({"every": 0}, "every >= 1, got 0"),
+        ({"mutants": 0, "samples": 0}, "not both 0, got 0 and 0"),
+        ({"mutants": -1}, "mutants and samples >= 0"),
+    ],
+)
+def test_options_are_checked(options: dict[str, int], told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        surrogate_search(
+            flat(), SCORE, surrogate=lambda space, seed: RandomForest(space, seed=seed), **options
+        )
 
 
 def test_limits_alone_are_refused() -> None:
     with pytest.raises(UsageError, match="expected an objective to optimise"):
-        ForestSearch(flat(), [Objective("params", limit=1.0, optimize=False)])
+        forest_search(flat(), [Objective("params", limit=1.0, optimize=False)])

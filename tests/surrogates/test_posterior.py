@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archwright.strategies.bayesian.posterior import Posterior
-from archwright.surrogates import Features, GaussianProcess, Hyperparameters, MixedKernel
+from archwright.surrogates import Features, GaussianProcess, MixedKernel, Posterior
 from archwright.testing.toy_spaces import conditional, flat, nested, reals, shared, subsets
 
 SPACES = {make.__name__: make for make in (conditional, flat, nested, reals, shared, subsets)}
@@ -22,7 +21,7 @@ def parts(name: str, seed: int, rows: int, pool: int):  # type: ignore[no-untype
     made = [space.sample(random) for _ in range(rows + pool)]
     drawn = np.random.default_rng(seed)
     weights = kernel.prior_means() + 0.5 * drawn.standard_normal(len(features.groups))
-    return space, kernel, Hyperparameters(weights, -3.0), made, features(made), drawn.standard_normal(rows)
+    return space, kernel, np.append(weights, -3.0), made, features(made), drawn.standard_normal(rows)
 
 
 @pytest.mark.parametrize("name", sorted(SPACES))
@@ -32,15 +31,15 @@ def test_is_the_exact_posterior_in_each_of_its_ways(name: str, seed: int) -> Non
     rows, pool = 12, 30
     _, kernel, fitted, _, features, values = parts(name, seed, rows, pool)
     posterior = Posterior(kernel, fitted, features[:5])
-    posterior.watch(features[rows:])
+    posterior.set_pool(features[rows:])
     for row in range(5, rows):
         posterior.add_row(features[row : row + 1])
     mean, deviation = posterior.predict(values)
 
     # By the textbook's formula.
-    scaled = kernel.scaled(features, fitted.log_weights)
+    scaled = kernel.scaled(features, fitted[:-1])
     full = kernel.between(scaled, scaled)
-    noise = np.exp(fitted.log_noise) + 1e-10
+    noise = np.exp(fitted[-1]) + 1e-10
     inverse = np.linalg.inv(
         full[:rows, :rows] + noise * np.eye(rows) - np.diag(np.diag(full[:rows, :rows]) - 1.0)
     )
@@ -50,11 +49,11 @@ def test_is_the_exact_posterior_in_each_of_its_ways(name: str, seed: int) -> Non
     np.testing.assert_allclose(mean, values @ inverse @ cross, atol=1e-6)
     np.testing.assert_allclose(deviation**2, signal * expected, rtol=1e-4, atol=1e-6)
 
-    looked = posterior.look(values, features[rows:])
+    looked = posterior.predict_at(values, features[rows:])
     np.testing.assert_allclose(looked[0], mean, atol=1e-8)
     np.testing.assert_allclose(looked[1], deviation, rtol=1e-4, atol=1e-6)
 
-    glanced = posterior.glance(values, features[rows:].astype(np.float32))
+    glanced = posterior.optimistic_bound(values, features[rows:].astype(np.float32))
     np.testing.assert_allclose(glanced[0], mean, atol=2e-3)
     assert (glanced[1] >= deviation - 2e-3).all()
 
@@ -63,9 +62,9 @@ def test_a_process_says_the_same_as_the_surrogate() -> None:
     space, kernel, _, made, features, values = parts(sorted(SPACES)[0], 3, 12, 30)
     surrogate = GaussianProcess(space)
     surrogate.fit(made[:12], values)
-    fitted = Hyperparameters.from_json(surrogate.state_dict()["hyperparameters"])
+    fitted = np.array(surrogate.state_dict()["hyperparameters"])
     posterior = Posterior(kernel, fitted, features[:12])
-    posterior.watch(features[12:])
+    posterior.set_pool(features[12:])
     mean, deviation = posterior.predict((values - values.mean()) / values.std())
     expected = surrogate.predict(made[12:])
     np.testing.assert_allclose(values.mean() + values.std() * mean, expected[0], atol=1e-6)

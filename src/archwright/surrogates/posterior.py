@@ -7,40 +7,51 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from archwright.surrogates import Hyperparameters, MixedKernel
+from archwright.surrogates.kernel import MixedKernel
 
-__all__ = ["Posterior"]
+__all__ = ["NOISE_MEAN", "Posterior", "prior_hyperparameters"]
 
 Matrix = NDArray[np.float64]
 
 _AT_ONCE = 2048
+
+NOISE_MEAN = -3.0
+"""A priori, of the logarithm of the noise's variance as a share of the signal's."""
+
+
+def prior_hyperparameters(kernel: MixedKernel) -> Matrix:
+    """Their most likely values before anything is known: the logarithms of the kernel's weights, then of the noise.
+
+    The noise's variance is a share of the signal's. Shape (groups + 1,).
+    """
+    return np.append(kernel.prior_means(), NOISE_MEAN)
 
 
 class Posterior:
     """The Cholesky factor L of the rows' kernel matrix, and V = L⁻¹ K(rows, pool), each grown by one row at a time.
 
     A new row costs O(rows² + rows · pool). Nothing here depends on the values that were measured, so that these may be
-    scaled, imputed and scalarised at will: `predict` and `look` take them. The order of all calls is the order in which
-    a saved search makes them again, so that its numbers are the same to the last bit.
+    scaled, imputed and scalarised at will: `predict` and `predict_at` take them. The order of all calls is the order in
+    which a saved search makes them again, so that its numbers are the same to the last bit.
 
     Args:
         kernel: The kernel.
-        hyperparameters: Its hyperparameters.
+        hyperparameters: Logarithms of its weights and of the noise, see `prior_hyperparameters`.
         rows: Shape (rows, columns): features of what is known.
     """
 
-    def __init__(self, kernel: MixedKernel, hyperparameters: Hyperparameters, rows: Matrix) -> None:
+    def __init__(self, kernel: MixedKernel, hyperparameters: Matrix, rows: Matrix) -> None:
         from scipy.linalg import cholesky
 
-        self._kernel, self._weights = kernel, hyperparameters.log_weights
-        self._diagonal = 1.0 + math.exp(hyperparameters.log_noise) + 1e-10
+        self._kernel, self._weights = kernel, hyperparameters[:-1]
+        self._diagonal = 1.0 + math.exp(hyperparameters[-1]) + 1e-10
         self._rows = kernel.scaled(rows, self._weights)
         self._count = len(rows)
         noisy = kernel.between(self._rows, self._rows)
         noisy[np.diag_indices_from(noisy)] = self._diagonal
-        self._factor = np.zeros((2 * self._count + 16,) * 2)
-        self._factor[: self._count, : self._count] = cholesky(noisy, lower=True, check_finite=False)
-        self.watch(rows[:0])
+        room = 2 * self._count + 16
+        self._factor = _grown(cholesky(noisy, lower=True, check_finite=False), room, room)
+        self.set_pool(rows[:0])
 
     @property
     def _lower(self) -> Matrix:
@@ -50,12 +61,7 @@ class Posterior:
     def _known(self) -> Matrix:
         return self._solved[: self._count]
 
-    @property
-    def width(self) -> int:
-        """How many candidates there are in the pool."""
-        return len(self._explained)
-
-    def watch(self, pool: Matrix) -> None:
+    def set_pool(self, pool: Matrix) -> None:
         """Let the pool be these candidates; shape (candidates, columns)."""
         from scipy.linalg import solve_triangular
 
@@ -73,7 +79,8 @@ class Posterior:
         scaled = self._kernel.scaled(row, self._weights)
         count = self._count
         if count == len(self._factor):
-            self._grow()
+            self._factor = _grown(self._factor, 2 * count, 2 * count)
+            self._solved = _grown(self._solved, 2 * count, self._solved.shape[1])
         below = solve_triangular(
             self._lower, self._kernel.between(self._rows, scaled)[:, 0], lower=True, check_finite=False
         )
@@ -85,13 +92,7 @@ class Posterior:
         self._rows = self._rows.joined(scaled)
         self._count += 1
 
-    def _grow(self) -> None:
-        factor, solved = np.zeros((2 * self._count,) * 2), np.zeros((2 * self._count, self._solved.shape[1]))
-        factor[: self._count, : self._count] = self._lower
-        solved[: self._count] = self._known
-        self._factor, self._solved = factor, solved
-
-    def believed(self, values: Matrix) -> Matrix:
+    def impute_pending(self, values: Matrix) -> Matrix:
         """The values with what is expected of the rows that have none (Kriging believer, Ginsbourger et al. 2010).
 
         Args:
@@ -120,24 +121,25 @@ class Posterior:
         white, signal = self._white(values)
         return white @ self._known, _deviation(signal, self._explained)
 
-    def look(self, values: Matrix, candidates: Matrix) -> tuple[Matrix, Matrix]:
+    def predict_at(self, values: Matrix, candidates: Matrix, noise: float = 0.0) -> tuple[Matrix, Matrix]:
         """Mean and standard deviation of others than the pool, each of the shape (candidates,).
 
         Args:
             values: As of `predict`.
             candidates: Shape (candidates, columns).
+            noise: Variance of a measurement, as a share of the signal's, to be predicted too.
         """
         from scipy.linalg import solve_triangular
 
         white, signal = self._white(values)
         cross = self._kernel.between(self._rows, self._kernel.scaled(candidates, self._weights))
         solved = solve_triangular(self._lower, cross, lower=True, overwrite_b=True, check_finite=False)
-        return white @ solved, _deviation(signal, np.einsum("ij,ij->j", solved, solved))
+        return white @ solved, _deviation(signal, np.einsum("ij,ij->j", solved, solved) - noise)
 
-    def glance(self, values: Matrix, candidates: NDArray[np.float32]) -> tuple[Matrix, Matrix]:
+    def optimistic_bound(self, values: Matrix, candidates: NDArray[np.float32]) -> tuple[Matrix, Matrix]:
         """The mean, and what the standard deviation is at most: that given the most similar row alone.
 
-        In single precision, and in a time that grows with rows · candidates, of `look` with rows² · candidates.
+        In single precision, and in a time that grows with rows · candidates, of `predict_at` with rows² · candidates.
 
         Args:
             values: As of `predict`.
@@ -165,4 +167,10 @@ class Posterior:
 
 def _deviation(signal: float, explained: Matrix) -> Matrix:
     made: Matrix = np.sqrt(signal * np.maximum(1.0 - explained, 1e-9))
+    return made
+
+
+def _grown(array: Matrix, rows: int, columns: int) -> Matrix:
+    made = np.zeros((rows, columns))
+    made[: array.shape[0], : array.shape[1]] = array
     return made
