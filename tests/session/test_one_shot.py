@@ -133,14 +133,14 @@ def test_a_method_given_as_an_object_scores_as_many_as_by_its_name(tmp_path: Pat
     method = make_method("enas", epochs=1, controller_steps=1, controller_samples=2)
     space = mixed_space()
     result = aw.search(space, "digits", strategy=method, retrain=0, out=tmp_path / "run", **QUICK)
-    assert result.run.config.budget.trials == Enas.scored
+    assert result.run.config.budget.trials == Enas.proposals_per_retrain
     assert len(result.trials) == space.size  # the controller drew each of its four
 
 
 def test_budgets_follow_the_method(result: aw.Result) -> None:
     assert default_budget("darts", 3, 1) == default_budget(None, 3, 1) == aw.Budget(trials=3)
     assert default_budget("darts", 0, 1) == aw.Budget(trials=1)
-    assert default_budget("enas", 2, Enas.scored) == aw.Budget(trials=20)
+    assert default_budget("enas", 2, Enas.proposals_per_retrain) == aw.Budget(trials=20)
     assert default_budget("spos", 3, 1) == aw.Budget(trials=100)
     assert default_budget("evolution", 3) == default_budget(None, 3) == aw.Budget(trials=50)
     config = RunConfig.read(result.folder)

@@ -85,11 +85,11 @@ def default_budget(name: str | None, retrain: int, scored: int | None = None) ->
     Args:
         name: Of the strategy or one-shot method, None where it was given as an object.
         retrain: How many are trained from scratch.
-        scored: A one-shot method's `OneShot.scored`; None for any other strategy.
+        scored: A one-shot method's `OneShot.proposals_per_retrain`; None for any other strategy.
     """
     if scored is None:
         return Budget(trials=50)
-    if name is not None and name in METHODS and METHODS[name].then:
+    if name is not None and name in METHODS and METHODS[name].follow_up_strategy:
         return Budget(trials=_SEARCHED)
     return Budget(trials=scored * max(1, retrain))
 
@@ -121,4 +121,4 @@ def after_training(config: RunConfig, spent: float) -> Budget:
 
 def _then(config: RunConfig) -> str | None:
     method = METHODS.get(config.strategy.name)
-    return None if method is None else method.then
+    return None if method is None else method.follow_up_strategy

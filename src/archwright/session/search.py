@@ -242,4 +242,4 @@ def method_of(
     method = make_method(strategy, seed=seed, **options) if isinstance(strategy, str) else strategy
     if not isinstance(method, OneShot):
         raise UsageError(f"expected a strategy, a one-shot method or the name of one, got {method!r}")
-    return method, SupernetConfig(epochs=method.epochs, scored=method.scored)
+    return method, SupernetConfig(epochs=method.epochs, scored=method.proposals_per_retrain)

@@ -146,7 +146,7 @@ class _NarrowElastic(Elastic):
         nn.Module.__init__(self)
         self.gates, self.reads, self.place = source.gates, source.reads, source.place
         self.training = source.training
-        self._shells = {}
+        self._subnets = {}
         self._divisor = divisor
         self._form = source.form
         self._narrow: dict[int, ChannelSlice] = {}

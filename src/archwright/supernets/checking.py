@@ -29,7 +29,7 @@ _MOST = 64
 """Values of one decision that a mixture holds: each is computed in every step."""
 _TRIED = 200
 _PATHS = 16
-_ONE_PATH = ", ".join(name for name, method in METHODS.items() if not method.mixes) or "spos"
+_ONE_PATH = ", ".join(name for name, method in METHODS.items() if not method.needs_mixture) or "spos"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +62,10 @@ def check(space: Space, method: str | OneShot | type[OneShot], example: Any = No
     Raises:
         UsageError: When no method has such a name.
     """
-    mixes = METHODS.known(method).mixes if isinstance(method, str) else method.mixes
+    needs_mixture = METHODS.known(method).needs_mixture if isinstance(method, str) else method.needs_mixture
     found = list(_of_training(space))
     decisions = {a: d for a, d in space.decisions.items() if d.size > 1 and not a.startswith("training.")}
-    if mixes:
+    if needs_mixture:
         found += [problem for a, d in decisions.items() for problem in _of_values(a, d)]
     if not decisions:
         found.append(
@@ -73,11 +73,11 @@ def check(space: Space, method: str | OneShot | type[OneShot], example: Any = No
         )
     with _alone():
         known = {problem.address for problem in found}
-        return found + list(_of_supernet(space, mixes, decisions, known, example))
+        return found + list(_of_supernet(space, needs_mixture, decisions, known, example))
 
 
 def _of_supernet(
-    space: Space, mixes: bool, decisions: Mapping[str, Decision], known: set[str], example: Any
+    space: Space, needs_mixture: bool, decisions: Mapping[str, Decision], known: set[str], example: Any
 ) -> Iterator[Unshared]:
     """What building the supernet and running it tells."""
     try:
@@ -89,11 +89,11 @@ def _of_supernet(
     if example is None:
         return
     problems = list(_of_paths(supernet, example))
-    if mixes:
+    if needs_mixture:
         problems += _of_forms(supernet)
     yield from problems
     mixed = {address: decision for address, decision in decisions.items() if address not in known}
-    if mixes and not problems and not _can_be_mixed(supernet, mixed, example):
+    if needs_mixture and not problems and not _can_be_mixed(supernet, mixed, example):
         for address, decision in mixed.items():
             yield from _of_mixture(supernet, address, decision, example)
 

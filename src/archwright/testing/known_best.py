@@ -20,7 +20,7 @@ RULE: dict[str, Any] = {
     "weight_share": 0.5,
     "architecture_learning_rate": 0.03,
     "frozen_epochs": 0,
-    "every": 1,
+    "weight_steps_per_architecture_step": 1,
     "controller_learning_rate": 3.5e-3,
     "controller_steps": 3,
     "controller_samples": 5,

@@ -27,6 +27,8 @@ from archwright.testing.known_best import RULE, known_best_space, known_best_tas
 HERE = Path(__file__).parent
 _IMAGES: dict[str, Any] = {"epochs": 3, "batch_size": 24, "architecture_learning_rate": 0.02}
 _KNOWN: dict[str, Any] = {**RULE, "epochs": 4}
+_EVERY = {"weight_steps_per_architecture_step": 1}
+
 OPERATIONS = ("none", "avg_pool_3x3", "skip_connect", "sep_conv_3x3")
 
 _CONTROLLER: dict[str, Any] = {"controller_steps": 3, "controller_samples": 4}
@@ -37,7 +39,7 @@ RUNS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "darts_dropout": (
         "darts",
         "images",
-        {**_IMAGES, "operation_dropout": 0.3, "edge_dropout": 0.3, "every": 2},
+        {**_IMAGES, "operation_dropout": 0.3, "edge_dropout": 0.3, "weight_steps_per_architecture_step": 2},
     ),
     "darts2": ("darts2", "images", {**_IMAGES, "skip_limit": 1}),
     "pcdarts": ("pcdarts", "images", {**_IMAGES, "frozen_epochs": 1}),
@@ -47,11 +49,21 @@ RUNS: dict[str, tuple[str, str, dict[str, Any]]] = {
         {**_IMAGES, "epochs": 4, "cells": None, "operations": (3,), "skip_dropout": (0.3, 0.5)},
     ),
     "gdas": ("gdas", "images", _IMAGES),
-    "proxyless": ("proxyless", "images", {**_IMAGES, "frozen_epochs": 1, "every": 2}),
+    "proxyless": (
+        "proxyless",
+        "images",
+        {**_IMAGES, "frozen_epochs": 1, "weight_steps_per_architecture_step": 2},
+    ),
     "proxyless_flops": (
         "proxyless",
         "images",
-        {**_IMAGES, "frozen_epochs": 0, "every": 1, "latency": "flops", "latency_term": "add"},
+        {
+            **_IMAGES,
+            "frozen_epochs": 0,
+            "weight_steps_per_architecture_step": 1,
+            "latency": "flops",
+            "latency_term": "add",
+        },
     ),
     "enas": ("enas", "images", {**_IMAGES, **_CONTROLLER}),
     "rsws": ("rsws", "images", _IMAGES),

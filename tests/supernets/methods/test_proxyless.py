@@ -168,7 +168,7 @@ def test_alpha_stands_still_in_the_warm_up_and_then_moves_every_fifth_step(
     assert "architecture_loss" in train_epoch(trainer).metrics
     assert method.probabilities() != start
     assert nested.contains(method.derive(1)[0])
-    assert method.every == 5
+    assert method.weight_steps_per_architecture_step == 5
 
 
 def test_unknown_options_are_refused() -> None:

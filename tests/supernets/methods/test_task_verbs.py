@@ -75,7 +75,7 @@ SMALL: dict[str, Any] = {
     "epochs": 2,
     "batch_size": 16,
     "frozen_epochs": 0,
-    "every": 1,
+    "weight_steps_per_architecture_step": 1,
     "cells": None,
     "operations": (2,),
     "skip_dropout": (0.1, 0.2),

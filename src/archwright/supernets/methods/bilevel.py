@@ -43,7 +43,7 @@ class Bilevel(OneShot):
         architecture_betas: Betas of alpha's Adam.
         architecture_weight_decay: L2 penalty of alpha.
         frozen_epochs: Epochs at the beginning in which alpha stands still, fewer than `epochs`.
-        every: Steps of the weights to one of alpha.
+        weight_steps_per_architecture_step: Steps of the weights to one of alpha.
         weight_share: Share of the training data that trains the weights; the rest trains alpha.
         second_order: Whether alpha's gradient goes through a step of the weights; such a step takes about three times
             as long, and is not made in mixed precision.
@@ -59,7 +59,7 @@ class Bilevel(OneShot):
             draws its gates at random.
     """
 
-    mixes = True
+    needs_mixture = True
     driver = "weights"
 
     def __init__(
@@ -72,7 +72,7 @@ class Bilevel(OneShot):
         architecture_betas: tuple[float, float] = (0.5, 0.999),
         architecture_weight_decay: float = 1e-3,
         frozen_epochs: int = 0,
-        every: int = 1,
+        weight_steps_per_architecture_step: int = 1,
         weight_share: float = 0.5,
         second_order: bool = False,
         skip_limit: int | None = None,
@@ -81,10 +81,10 @@ class Bilevel(OneShot):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        if every < 1 or not frozen_epochs >= 0 or not 0 < weight_share < 1:
+        if weight_steps_per_architecture_step < 1 or not frozen_epochs >= 0 or not 0 < weight_share < 1:
             raise UsageError(
-                "expected every >= 1, frozen_epochs >= 0 and 0 < weight_share < 1, got "
-                f"every={every}, frozen_epochs={frozen_epochs}, weight_share={weight_share}"
+                "expected weight_steps_per_architecture_step >= 1, frozen_epochs >= 0 and 0 < weight_share < 1, got "
+                f"{weight_steps_per_architecture_step}, {frozen_epochs} and {weight_share}"
             )
         if frozen_epochs >= self.epochs:
             raise UsageError(
@@ -114,7 +114,10 @@ class Bilevel(OneShot):
             "weights": Part("train", 0.0, weight_share),
             "architecture": Part("train", weight_share, 1.0),
         }
-        self.frozen_epochs, self.every = frozen_epochs, every
+        self.frozen_epochs, self.weight_steps_per_architecture_step = (
+            frozen_epochs,
+            weight_steps_per_architecture_step,
+        )
         self.second_order, self.skip_limit = second_order, skip_limit
         self.refuses = frozenset({"ranks", "autocast"} if second_order else {"ranks"})
         self.dropout = dropout or GateDropout(0.0, 0.0, self.seed)
@@ -140,7 +143,7 @@ class Bilevel(OneShot):
         batches = trainer.pull("weights")
         if batches is None:
             return False
-        if self._moves(trainer) and trainer.steps % self.every == 0:
+        if self._moves(trainer) and trainer.steps % self.weight_steps_per_architecture_step == 0:
             validation = trainer.pull("architecture")
             assert validation is not None  # only the driver's epoch ends
             self.architecture_step(trainer, validation, batches)

@@ -55,8 +55,10 @@ class Enas(OneShot):
         UsageError: When an option is out of range.
     """
 
-    mixes = False
-    scored = 10  # section 2.3: some are drawn, and the one that is best on the shared weights is trained
+    needs_mixture = False
+    proposals_per_retrain = (
+        10  # section 2.3: some are drawn, and the one that is best on the shared weights is trained
+    )
     driver = "weights"
 
     def __init__(
@@ -190,7 +192,7 @@ class Enas(OneShot):
 
     def derive(self, k: int) -> list[Architecture]:
         """The best by shared weights of ten times so many that the controller draws (section 2.3: 10 to 1)."""
-        drawn = itertools.islice(self.proposals(), self.scored * k)
+        drawn = itertools.islice(self.proposals(), self.proposals_per_retrain * k)
         return ranked_by_shared_weights(self.supernet, drawn, self.task)[:k]
 
     def probabilities(self) -> dict[str, dict[str, float]]:

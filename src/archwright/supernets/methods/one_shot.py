@@ -47,10 +47,10 @@ class OneShot(Step):
         seed: Of everything random.
 
     Attributes:
-        mixes: Whether its gates are mixtures, so that options of a decision must give one shape.
+        needs_mixture: Whether its gates are mixtures, so that options of a decision must give one shape.
         computes_all: Whether every step computes all options of a mixture, where compiled kernels pay.
-        scored: How many of its proposals are scored by shared weights for each that is trained from scratch: 1 where
-            their order is the method's own judgement.
+        proposals_per_retrain: How many of its proposals are scored by shared weights for each that is trained from
+            scratch: 1 where their order is the method's own judgement.
         supernet: What it trains; a method with stages may exchange it.
         task: What the supernet learns.
         generator: Draws gates.
@@ -59,9 +59,9 @@ class OneShot(Step):
         UsageError: When an option is out of range.
     """
 
-    mixes: ClassVar[bool]
+    needs_mixture: ClassVar[bool]
     computes_all: bool = False
-    scored: ClassVar[int] = 1
+    proposals_per_retrain: ClassVar[int] = 1
     refuses = frozenset({"ranks"})
     supernet: Supernet
     task: Task

@@ -61,7 +61,7 @@ class PDarts(OneShot):
         UsageError: When an option is out of range, or the stages do not agree in number.
     """
 
-    mixes = True
+    needs_mixture = True
     driver = "weights"
 
     def __init__(

@@ -225,7 +225,7 @@ def proxyless(
     *,
     epochs: int = 160,
     frozen_epochs: int | None = None,
-    every: int = 5,
+    weight_steps_per_architecture_step: int = 5,
     weight_share: float = 0.9,
     weight_decay: float = 4e-5,
     architecture_learning_rate: float = 1e-3,
@@ -243,7 +243,7 @@ def proxyless(
         epochs: Epochs of the search, with the warm-up.
         frozen_epochs: Epochs of the warm-up, in which the weights are trained along random paths; None means the
             paper's share, 40 of 160.
-        every: Steps of the weights to one of alpha.
+        weight_steps_per_architecture_step: Steps of the weights to one of alpha.
         weight_share: Share of the training data that trains the weights.
         weight_decay: Of the weights.
         architecture_learning_rate: Of alpha's Adam.
@@ -262,7 +262,7 @@ def proxyless(
         policy,
         epochs=epochs,
         frozen_epochs=round(_WARM_UP * epochs) if frozen_epochs is None else frozen_epochs,
-        every=every,
+        weight_steps_per_architecture_step=weight_steps_per_architecture_step,
         weight_share=weight_share,
         weight_decay=weight_decay,
         architecture_learning_rate=architecture_learning_rate,

@@ -20,15 +20,17 @@ class Method(Entry):
     Args:
         target: The function or class that makes it, as `module:name`.
         summary: What it does, in one line.
-        mixes: Whether its gates are mixtures, so that a decision's options must give one shape.
-        then: The strategy that searches on the trained supernet's scores; None means that the method itself proposes.
+        needs_mixture: Whether its gates are mixtures, so that a decision's options must give one shape.
+        follow_up_strategy: The strategy that searches on the trained supernet's scores; None means that the method
+            itself proposes.
     """
 
-    mixes: bool = False
-    then: str | None = None
+    needs_mixture: bool = False
+    follow_up_strategy: str | None = None
 
 
 _HERE = "archwright.supernets.methods"
+_RENAMED = {"every": "weight_steps_per_architecture_step"}
 
 METHODS: Registry[OneShot, Method] = Registry(
     "one-shot method",
@@ -37,17 +39,20 @@ METHODS: Registry[OneShot, Method] = Registry(
         "darts": Method(
             f"{_HERE}.darts:darts",
             "DARTS, first order: a softmax over all operations, trained by gradient descent",
-            mixes=True,
+            needs_mixture=True,
+            renamed=_RENAMED,
         ),
         "darts2": Method(
             f"{_HERE}.darts:darts2",
             "DARTS, second order: alpha's gradient goes through a step of the weights",
-            mixes=True,
+            needs_mixture=True,
+            renamed=_RENAMED,
         ),
         "pcdarts": Method(
             f"{_HERE}.pc_darts:pc_darts",
             "PC-DARTS: as DARTS on one channel in four, with weights of the edges",
-            mixes=True,
+            needs_mixture=True,
+            renamed=_RENAMED,
         ),
         "enas": Method(
             f"{_HERE}.enas:Enas", "ENAS: a recurrent controller learns by REINFORCE which paths are good"
@@ -55,25 +60,30 @@ METHODS: Registry[OneShot, Method] = Registry(
         "pdarts": Method(
             f"{_HERE}.p_darts:PDarts",
             "P-DARTS: DARTS in stages, each deeper and with fewer operations",
-            mixes=True,
+            needs_mixture=True,
+            renamed=_RENAMED,
         ),
         "gdas": Method(
-            f"{_HERE}.gdas:gdas", "GDAS: one operation an edge, drawn by the Gumbel-softmax", mixes=True
+            f"{_HERE}.gdas:gdas",
+            "GDAS: one operation an edge, drawn by the Gumbel-softmax",
+            needs_mixture=True,
+            renamed=_RENAMED,
         ),
         "proxyless": Method(
             f"{_HERE}.proxyless:proxyless",
             "ProxylessNAS: two paths in a step of alpha, one in a step of the weights; may weigh latency",
-            mixes=True,
+            needs_mixture=True,
+            renamed=_RENAMED,
         ),
         "rsws": Method(
             f"{_HERE}.uniform:rsws",
             "random search with weight sharing: random paths train the weights, then random architectures are scored",
-            then="random",
+            follow_up_strategy="random",
         ),
         "spos": Method(
             f"{_HERE}.uniform:UniformSampling",
             "single-path one-shot: random paths train the weights, then evolution searches on the shared weights",
-            then="evolution",
+            follow_up_strategy="evolution",
         ),
     },
     Method,

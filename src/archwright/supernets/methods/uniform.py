@@ -39,7 +39,7 @@ class UniformSampling(OneShot):
         UsageError: When an option is out of range.
     """
 
-    mixes = False
+    needs_mixture = False
 
     def __init__(self, *, epochs: int = 120, samples: int = 100, **options: Any) -> None:
         super().__init__(epochs=epochs, **options)
