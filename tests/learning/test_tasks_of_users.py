@@ -8,9 +8,12 @@ from torch import nn
 from torch.nn import functional
 
 from archwright.errors import TaskError, UsageError
+from archwright.estimators import Training
 from archwright.learning import PlainStep, Recipe, Trainer
-from archwright.tasks import Classification, Part, Plan, Task, from_arrays
+from archwright.spaces import Space, layer
+from archwright.tasks import BatchStream, Classification, Part, Plan, Task, from_arrays
 from archwright.tasks.batches import evaluation_plan, moved
+from archwright.trials import Candidate, LocalTrial
 
 
 @pytest.fixture
@@ -146,3 +149,56 @@ def test_batches_of_any_structure_are_moved():
     assert found["a"][1] == (("moved", "cpu"), "text")
     assert found["b"] == 3
     assert torch.equal(found["a"][0], torch.ones(2))
+
+
+class Episodes(BatchStream):
+    """Draws each batch anew from its number, as episodes of few-shot learning are."""
+
+    length = 5
+
+    def __init__(self, seed, size):
+        self.seed, self.size = seed, size
+        self.start(0)
+
+    def start(self, epoch):
+        self.epoch, self.taken = epoch, 0
+
+    def __next__(self):
+        if self.taken == self.length:
+            raise StopIteration
+        self.taken += 1
+        drawn = torch.Generator().manual_seed(self.seed * 1000 + self.epoch * 10 + self.taken)
+        inputs = torch.randn(self.size, 3, generator=drawn)
+        return inputs, inputs.sum(1, keepdim=True)
+
+    def state_dict(self):
+        return {"epoch": self.epoch, "taken": self.taken}
+
+    def load_state_dict(self, state):
+        self.epoch, self.taken = state["epoch"], state["taken"]
+
+
+class Drawn(Task):
+    """Has no datasets at all."""
+
+    name = "drawn"
+
+    def batches(self, part, plan, network=None):
+        return Episodes(plan.seed or 0, 8)
+
+    def loss(self, outputs, batch):
+        return functional.mse_loss(outputs, batch[1])
+
+    def example(self):
+        return next(Episodes(0, 2))
+
+
+def test_a_task_may_make_its_batches_itself():
+    space, task = Space(layer(nn.Linear, 3, 1)), Drawn()
+    training = Training(space, task, Recipe(epochs=4, learning_rate=0.1), checkpoint_seconds=0.0)
+    trial, candidate = LocalTrial(), Candidate(space.sample(0))
+    expected = training.fit(candidate, trial)[1]
+    assert expected.curve[-1]["loss"] < expected.curve[0]["loss"]
+    assert training.fit(candidate, trial.again())[1].metrics == expected.metrics
+    assert task.describe()["split"] == ""
+    assert list(trial.reports) == [5, 10, 15, 20]

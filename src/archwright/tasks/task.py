@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -258,8 +258,8 @@ class Task(ABC):
 
     def describe(self) -> Mapping[str, Any]:
         """What a report says of the task, in JSON's own types."""
-        counts = [len(part) for part in (self.train, self.validation, self.test)]  # type: ignore[arg-type]
-        told = self.split or "{} train, {} validation, {} test".format(*counts)
+        parts = {name: getattr(self, name, None) for name in ("train", "validation", "test")}
+        counts = [f"{len(part)} {name}" for name, part in parts.items() if isinstance(part, Sized)]
         return {
             "name": self.name,
             "kind": self.kind,
@@ -267,7 +267,7 @@ class Task(ABC):
             "input_shape": None if self.input_shape is None else list(self.input_shape),
             "outputs": self.outputs,
             "classes": list(self.classes),
-            "split": str(told),
+            "split": str(self.split or ", ".join(counts)),
             "preprocessing": self.preprocessing.to_json() if self.preprocessing else None,
             **({"input_type": "int64"} if self.has_symbols else {}),
         }
