@@ -43,8 +43,8 @@ def imported(folder: Path) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("folder", "extras"),
     [
-        ("src", ["onnx", "postgres", "bench", "optuna", "bayes", "testing"]),
-        ("tests", ["onnx", "postgres", "bench", "optuna", "bayes", "testing", "test"]),
+        ("src", ["onnx", "postgres", "bench", "optuna", "bayes", "cpu", "testing"]),
+        ("tests", ["onnx", "postgres", "bench", "optuna", "bayes", "cpu", "testing", "test"]),
         ("benches", ["bench", "optuna", "test"]),
     ],
 )
@@ -52,7 +52,7 @@ def test_every_imported_package_is_declared(project: dict[str, Any], folder: str
     optional = project["optional-dependencies"]
     declared = names(project["dependencies"] + [line for extra in extras for line in optional[extra]])
     distributions = packages_distributions()
-    beside = {path.stem for path in (ROOT / folder).rglob("*.py")}
+    beside = {folder, *(path.stem for path in (ROOT / folder).rglob("*.py"))}
     foreign = set(imported(ROOT / folder)) - set(sys.stdlib_module_names) - {"archwright"} - beside
     assert foreign, "no file was read"
     undeclared = {
