@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tests.experiments.conftest import run_search
-from tests.experiments.executors.socket_executor import SocketExecutor
-
 from archwright.experiments import Channel, InlineExecutor, SQLStore
 from archwright.testing import IsolatedExecutorContract
+
+from ..conftest import run_search
+from .socket_executor import SocketExecutor
 
 
 class TestSocketExecutor(IsolatedExecutorContract):
