@@ -98,30 +98,18 @@ class Bilevel(OneShot):
                 "expected architecture_learning_rate > 0 and architecture_weight_decay >= 0, got "
                 f"{architecture_learning_rate} and {architecture_weight_decay}"
             )
-        asked = {
-            "second_order": second_order,
-            "eigenvalue": eigenvalue or early_stop,
-            "operation_dropout or edge_dropout": dropout is not None and dropout.active,
-        }
-        if policy.samples and any(asked.values()):
-            raise UsageError(
-                f"{', '.join(name for name, is_on in asked.items() if is_on)}: needs gates that are not drawn at "
-                "random; leave it out, or use darts, darts2 or pcdarts"
-            )
-        self.policy = policy
-        self.computes_all = not policy.samples
+        self.dropout = dropout or GateDropout(0.0, 0.0, self.seed)
+        self.policy, self.computes_all = policy, not policy.samples
+        self.second_order, self.skip_limit = second_order, skip_limit
+        self.watches = eigenvalue or early_stop
+        self._check_gates()
         self.parts = {
             "weights": Part("train", 0.0, weight_share),
             "architecture": Part("train", weight_share, 1.0),
         }
-        self.frozen_epochs, self.weight_steps_per_architecture_step = (
-            frozen_epochs,
-            weight_steps_per_architecture_step,
-        )
-        self.second_order, self.skip_limit = second_order, skip_limit
+        self.frozen_epochs = frozen_epochs
+        self.weight_steps_per_architecture_step = weight_steps_per_architecture_step
         self.refuses = frozenset({"ranks", "autocast"} if second_order else {"ranks"})
-        self.dropout = dropout or GateDropout(0.0, 0.0, self.seed)
-        self.watches = eigenvalue or early_stop
         self.early_stop = EigenvalueStop() if early_stop else None
         self._eigenvector: Tensor | None = None
         self._architecture_options: dict[str, Any] = {
@@ -255,6 +243,19 @@ class Bilevel(OneShot):
         self._eigenvector = state["eigenvector"]
         if self.early_stop is not None:
             self.early_stop.load_state_dict(state["early_stop"])
+
+    def _check_gates(self) -> None:
+        """Refuse what needs a loss that is a fixed function of alpha where the policy draws its gates."""
+        asked = {
+            "second_order": self.second_order,
+            "eigenvalue": self.watches,
+            "operation_dropout or edge_dropout": self.dropout.active,
+        }
+        if self.policy.samples and any(asked.values()):
+            raise UsageError(
+                f"{', '.join(name for name, is_on in asked.items() if is_on)}: needs gates that are not drawn at "
+                "random; leave it out, or use darts, darts2 or pcdarts"
+            )
 
     def _progress(self, trainer: Trainer) -> float:
         """Share of the epochs that is done, in [0, 1)."""

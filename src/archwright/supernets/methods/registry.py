@@ -32,48 +32,35 @@ class Method(Entry):
 _HERE = "archwright.supernets.methods"
 _RENAMED = {"every": "weight_steps_per_architecture_step"}
 
+
+def _relaxed(target: str, summary: str) -> Method:
+    """A method that relaxes every decision to a mixture."""
+    return Method(f"{_HERE}.{target}", summary, needs_mixture=True, renamed=_RENAMED)
+
+
 METHODS: Registry[OneShot, Method] = Registry(
     "one-shot method",
     "archwright.methods",
     {
-        "darts": Method(
-            f"{_HERE}.darts:darts",
-            "DARTS, first order: a softmax over all operations, trained by gradient descent",
-            needs_mixture=True,
-            renamed=_RENAMED,
+        "darts": _relaxed(
+            "darts:darts", "DARTS, first order: a softmax over all operations, trained by gradient descent"
         ),
-        "darts2": Method(
-            f"{_HERE}.darts:darts2",
-            "DARTS, second order: alpha's gradient goes through a step of the weights",
-            needs_mixture=True,
-            renamed=_RENAMED,
+        "darts2": _relaxed(
+            "darts:darts2", "DARTS, second order: alpha's gradient goes through a step of the weights"
         ),
-        "pcdarts": Method(
-            f"{_HERE}.pc_darts:pc_darts",
-            "PC-DARTS: as DARTS on one channel in four, with weights of the edges",
-            needs_mixture=True,
-            renamed=_RENAMED,
+        "pcdarts": _relaxed(
+            "pc_darts:pc_darts", "PC-DARTS: as DARTS on one channel in four, with weights of the edges"
         ),
         "enas": Method(
             f"{_HERE}.enas:Enas", "ENAS: a recurrent controller learns by REINFORCE which paths are good"
         ),
-        "pdarts": Method(
-            f"{_HERE}.p_darts:PDarts",
-            "P-DARTS: DARTS in stages, each deeper and with fewer operations",
-            needs_mixture=True,
-            renamed=_RENAMED,
+        "pdarts": _relaxed(
+            "p_darts:PDarts", "P-DARTS: DARTS in stages, each deeper and with fewer operations"
         ),
-        "gdas": Method(
-            f"{_HERE}.gdas:gdas",
-            "GDAS: one operation an edge, drawn by the Gumbel-softmax",
-            needs_mixture=True,
-            renamed=_RENAMED,
-        ),
-        "proxyless": Method(
-            f"{_HERE}.proxyless:proxyless",
+        "gdas": _relaxed("gdas:gdas", "GDAS: one operation an edge, drawn by the Gumbel-softmax"),
+        "proxyless": _relaxed(
+            "proxyless:proxyless",
             "ProxylessNAS: two paths in a step of alpha, one in a step of the weights; may weigh latency",
-            needs_mixture=True,
-            renamed=_RENAMED,
         ),
         "rsws": Method(
             f"{_HERE}.uniform:rsws",

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
 from archwright.learning import Trainer
 from archwright.learning.gradients import frozen
@@ -36,8 +37,7 @@ def unrolled_gradient(
 
     with w+- = w +- epsilon grad_w' L_val(w', alpha) and epsilon = 0.01 / |grad_w' L_val(w', alpha)|_2, the norm over
     all weights together (eq. 7 and 8). The step is that of the present learning rate, without clipping, as in the
-    paper. All losses are worked out with the same random numbers. The weights are changed in place meanwhile, and are
-    restored to the last bit.
+    paper. All losses have the same random numbers. The weights are restored to the last bit.
 
     Args:
         trainer: Its optimizer "weights" has the momentum.
@@ -53,7 +53,6 @@ def unrolled_gradient(
     """
     seed = int(torch.randint(2**31, (1,)))
     optimizer, rate = trainer.optimizers["weights"], trainer.step.learning_rate(trainer)
-    momentum, decay = optimizer.param_groups[0]["momentum"], optimizer.param_groups[0]["weight_decay"]
 
     def gradients(
         batches: Sequence[Any], parameters: Sequence[Tensor], **options: Any
@@ -63,12 +62,7 @@ def unrolled_gradient(
     found = gradients(training, weights)
     moving = [(w, g) for w, g in zip(weights, found, strict=True) if g is not None]
     moved = [w for w, _ in moving]
-    with torch.no_grad():
-        steps = []
-        for w, gradient in moving:
-            gathered = optimizer.state.get(w, {}).get("momentum_buffer")
-            step = gradient.add(w, alpha=decay)
-            steps.append(step if gathered is None else step.add_(gathered, alpha=momentum))
+    steps = [_step_of(optimizer, w, gradient) for w, gradient in moving]
     with trainer.moved(moved, steps, -rate):
         found = gradients(validation, [*alphas, *moved], loss=loss)
     direct, directions = found[: len(alphas)], found[len(alphas) :]
@@ -86,6 +80,14 @@ def unrolled_gradient(
         else:
             total.append(own)
     return total
+
+
+@torch.no_grad()
+def _step_of(optimizer: Optimizer, weight: Tensor, gradient: Tensor) -> Tensor:
+    """M v + gradient + decay w."""
+    options, gathered = optimizer.param_groups[0], optimizer.state.get(weight, {}).get("momentum_buffer")
+    step = gradient.add(weight, alpha=options["weight_decay"])
+    return step if gathered is None else step.add_(gathered, alpha=options["momentum"])
 
 
 def _norm(directions: Sequence[Tensor | None]) -> Tensor | float:
