@@ -38,7 +38,7 @@ from archwright.experiments import (
     ProcessesExecutor,
     SQLStore,
     Stage,
-    Work,
+    TrialRunner,
 )
 from archwright.spaces import Space
 from archwright.strategies import Strategy, make_strategy
@@ -108,7 +108,7 @@ def search(folder: Path, executor: str, strategy: str, seed: int, sleep: float) 
         )
         estimator = ToyEstimator(SPACE, sleep=sleep, converses=True)
         evaluation = Evaluation(SPACE, estimator, OBJECTIVES, None)
-        workers.open(Work({Stage.SEARCH: evaluation}, OBJECTIVES), experiment.answer)
+        workers.open(TrialRunner({Stage.SEARCH: evaluation}, OBJECTIVES), experiment.answer)
         try:
             experiment.search(made, Budget(trials=TRIALS))
         finally:

@@ -30,12 +30,12 @@ from archwright.experiments import (
     Experiment,
     InlineExecutor,
     Job,
+    JobResult,
     Listener,
-    Outcome,
     ProcessesExecutor,
     SQLStore,
     Stage,
-    Work,
+    TrialRunner,
 )
 from archwright.objectives import Objective
 from archwright.spaces import Space, choice, layer
@@ -62,7 +62,7 @@ class Clock(Listener):
         self.times.append(time.perf_counter())
 
 
-def archwright_trial(executor: Executor[Job, Outcome], trials: int, strategy: str) -> float:
+def archwright_trial(executor: Executor[Job, JobResult], trials: int, strategy: str) -> float:
     """Median milliseconds a trial, over blocks of 50."""
     space = Space(layer(dict, **{f"d{i}": choice(*range(5), name=f"d{i}") for i in range(20)}))
     objectives = (Objective("accuracy"),)
@@ -73,7 +73,7 @@ def archwright_trial(executor: Executor[Job, Outcome], trials: int, strategy: st
     ):
         store.lock()
         experiment = Experiment(store=store, executor=executor, objectives=objectives, listener=clock)
-        work = Work({Stage.SEARCH: Evaluation(space, Nothing(), objectives, None)}, objectives)
+        work = TrialRunner({Stage.SEARCH: Evaluation(space, Nothing(), objectives, None)}, objectives)
         executor.open(work, experiment.answer)
         experiment.search(make_strategy(strategy, space, objectives, seed=0), Budget(trials=trials))
         executor.close()

@@ -20,11 +20,11 @@ from archwright.experiments import (
     Experiment,
     InlineExecutor,
     Job,
+    JobResult,
     Listener,
-    Outcome,
     SQLStore,
     Stage,
-    Work,
+    TrialRunner,
 )
 from archwright.objectives import Objective
 from archwright.spaces import Space, choice, integer, layer
@@ -81,7 +81,7 @@ def run_search(
     strategy: str | Strategy = "random",
     seed: int = 0,
     estimator: Estimator | None = None,
-    executor: Executor[Job, Outcome] | None = None,
+    executor: Executor[Job, JobResult] | None = None,
     objectives: tuple[Objective, ...] = ACCURACY,
     budget: Budget | None = None,
     space: Space | None = None,
@@ -103,7 +103,7 @@ def run_search(
         pruner=pruner,
         checkpoints=checkpoints,
     )
-    executor.open(Work({Stage.SEARCH: evaluation}, objectives), experiment.answer)
+    executor.open(TrialRunner({Stage.SEARCH: evaluation}, objectives), experiment.answer)
     try:
         return experiment.search(
             make_strategy(strategy, space, objectives, seed=seed) if isinstance(strategy, str) else strategy,

@@ -19,11 +19,11 @@ from archwright.experiments import (
     Experiment,
     InlineExecutor,
     Job,
-    Outcome,
+    JobResult,
     Retraining,
     SQLStore,
     Stage,
-    Work,
+    TrialRunner,
 )
 from archwright.objectives import Objective
 from archwright.spaces import Space, choice, layer
@@ -62,7 +62,7 @@ def searched(folder: Path) -> list[Any]:
     recipe = Recipe(epochs=4, batch_size=12, augmentation="noise", mixup=0.2, learning_rate=0.02)
     training = Training(space, task, recipe, accelerator="cpu", threads=1, checkpoint_seconds=0.0)
     path = folder / "trials.sqlite"
-    executor: InlineExecutor[Job, Outcome] = InlineExecutor()
+    executor: InlineExecutor[Job, JobResult] = InlineExecutor()
     with SQLStore(f"sqlite:///{path}", "run", create=not path.exists()) as store:
         store.lock()
         experiment = Experiment(
@@ -76,7 +76,7 @@ def searched(folder: Path) -> list[Any]:
             Stage.SEARCH: Evaluation(space, training, OBJECTIVES, task.example_arguments()),
             Stage.RETRAIN: Retraining(training, folder, Stage.RETRAIN),
         }
-        executor.open(Work(steps, OBJECTIVES), experiment.answer)
+        executor.open(TrialRunner(steps, OBJECTIVES), experiment.answer)
         strategy = make_strategy("evolution", space, OBJECTIVES, seed=0, population_size=4, tournament_size=2)
         experiment.search(strategy, Budget(trials=8), Fidelity(3))
         experiment.run_all(Stage.RETRAIN, {0: Candidate(store.trials()[0].architecture, FULL, 0)})

@@ -29,9 +29,9 @@ class Dying(SQLStore):
         super().__init__(url, "toy", create=True)
         self.key, self.written = key, written
 
-    def put(self, key: str, value: Any) -> None:
+    def set_fact(self, key: str, value: Any) -> None:
         if key != self.key or self.written:
-            super().put(key, value)
+            super().set_fact(key, value)
         if key == self.key:
             raise Died
 
@@ -110,7 +110,7 @@ def test_a_power_failure_may_take_the_last_facts_of_the_store(
     run(training(tmp_path), store)
     before = told(store)
     for key in ("supernet.epoch.2", "supernet.epoch.3", "supernet_ended"):
-        store.put(key, None)
+        store.set_fact(key, None)
     assert run(training(tmp_path), store) == f"{EPOCHS} epochs"
     assert told(store) == before
 
@@ -119,7 +119,7 @@ def test_no_epoch_is_trained_once_time_is_up(make_store: Callable[..., SQLStore]
     store = make_store()
     reason = run(training(tmp_path), store, minutes=1e-9)
     assert reason == f"1e-09 minutes, in epoch 1 of {EPOCHS}"
-    store.put("supernet_ended", None)
+    store.set_fact("supernet_ended", None)
     assert run(training(tmp_path), store, minutes=1e-9) == reason
     assert len(read_epochs(store)) == 1
 

@@ -9,7 +9,7 @@ def after(metric, scores):
     best, network = BestEpoch(metric), nn.Linear(1, 1)
     for epoch, entry in enumerate(scores, start=1):
         nn.init.constant_(network.weight, float(epoch))
-        best.see(epoch, entry, network)
+        best.update(epoch, entry, network)
     return best, network
 
 
@@ -42,9 +42,9 @@ def test_statistics_of_normalisation_come_back_too():
     best, network = BestEpoch("loss"), nn.BatchNorm1d(2)
     network.train()
     network(torch.randn(8, 2) + 5)
-    best.see(1, {"loss": 1.0}, network)
+    best.update(1, {"loss": 1.0}, network)
     kept = network.running_mean.clone()
     network(torch.randn(8, 2) - 5)
-    best.see(2, {"loss": 2.0}, network)
+    best.update(2, {"loss": 2.0}, network)
     best.restore(network)
     assert torch.equal(network.running_mean, kept)

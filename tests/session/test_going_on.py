@@ -172,7 +172,7 @@ def test_a_space_that_has_no_source_gives_weights_and_a_warning(tmp_path: Path) 
     heard: list[str] = []
 
     class Ears(aw.experiments.Listener):
-        def said(self, text: str) -> None:
+        def log(self, text: str) -> None:
             heard.append(text)
 
     with pytest.warns(aw.errors.ArchwrightWarning, match="its weights are in checkpoints/"):

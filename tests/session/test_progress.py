@@ -32,7 +32,7 @@ def shown(terminal: bool) -> str:
     progress.trial_finished(Stage.SEARCH, trial(3), first)
     best = trial(4, 0.75)
     progress.trial_finished(Stage.SEARCH, best, best)
-    progress.said("stopping")
+    progress.log("stopping")
     progress.stage_finished(Stage.SEARCH)
     return file.getvalue()
 

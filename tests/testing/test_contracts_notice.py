@@ -465,9 +465,9 @@ class ByNumber(SQLStore):
 
 
 class KeepsFirst(SQLStore):
-    def put(self, key: str, value: Any) -> None:
+    def set_fact(self, key: str, value: Any) -> None:
         if self.get(key) is None:
-            super().put(key, value)
+            super().set_fact(key, value)
 
 
 class TakesBack(SQLStore):

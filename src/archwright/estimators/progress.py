@@ -101,7 +101,7 @@ class TrialProgress:
             }
             self.curve.append(entry)
             if patience is not None:
-                self.best.see(event.epoch, self.scores, self.trainer.network)
+                self.best.update(event.epoch, self.scores, self.trainer.network)
         keeps = ranks.share(self._ends(event.epoch, Verdict.GO_ON) or self._is_due())
         verdict = self._report(self._state() if keeps else None)
         self.ended = self._ends(event.epoch, verdict)

@@ -21,22 +21,22 @@ from archwright.experiments.executors import (
 from archwright.experiments.experiment import Experiment
 from archwright.experiments.fingerprints import Fingerprints
 from archwright.experiments.interrupts import Interrupts
-from archwright.experiments.jobs import Job, Outcome
+from archwright.experiments.jobs import Job, JobResult
 from archwright.experiments.listener import Listener
 from archwright.experiments.one_shot import SupernetTraining
 from archwright.experiments.references import resolve_space, resolve_task
 from archwright.experiments.replay import Replay
 from archwright.experiments.run import Run, load_run, open_run, open_store
 from archwright.experiments.store import CheckpointFolder, SQLStore, Stage, Store
-from archwright.experiments.work import Evaluation, Retraining, Work
+from archwright.experiments.work import Evaluation, Retraining, TrialRunner
 from archwright.references import load_object
 
 # fmt: off
 __all__ = [
     "Budget", "CheckpointFolder", "Channel", "DeviceConfig", "Ended", "Evaluation", "Executor",
     "ExecutorConfig", "Experiment", "Failure", "Fingerprints", "InlineExecutor", "Interrupts", "Job",
-    "Listener", "NamedConfig", "Outcome", "ProcessesExecutor", "Replay", "Retraining", "Run", "RunConfig",
-    "SQLStore", "SpaceConfig", "Stage", "Store", "SupernetConfig", "SupernetTraining", "TaskConfig", "Work",
+    "Listener", "NamedConfig", "JobResult", "ProcessesExecutor", "Replay", "Retraining", "Run", "RunConfig",
+    "SQLStore", "SpaceConfig", "Stage", "Store", "SupernetConfig", "SupernetTraining", "TaskConfig", "TrialRunner",
     "load_object", "load_run", "open_run", "open_store", "resolve_space", "resolve_task",
 ]
 # fmt: on

@@ -11,7 +11,7 @@ from archwright.experiments.budget import Budget
 from archwright.experiments.conversations import Conversations
 from archwright.experiments.executors import Ended, Executor, Failure
 from archwright.experiments.interrupts import Interrupts
-from archwright.experiments.jobs import DiskFull, Job, Message, Outcome
+from archwright.experiments.jobs import DiskFull, Job, JobResult, Message
 from archwright.experiments.listener import Listener
 from archwright.experiments.replay import Replay
 from archwright.experiments.sources import Best, Listed, Search, Source, begun_again, spent_seconds, why_none
@@ -48,7 +48,7 @@ class Experiment:
         self,
         *,
         store: Store,
-        executor: Executor[Job, Outcome],
+        executor: Executor[Job, JobResult],
         objectives: Sequence[Objective],
         listener: Listener | None = None,
         interrupts: Interrupts | None = None,
@@ -87,7 +87,7 @@ class Experiment:
         if reason := self.store.get("search_ended"):
             return str(reason)
         sessions = [*self.store.get("sessions", []), time.time()]
-        self.store.put("sessions", sessions)
+        self.store.set_fact("sessions", sessions)
         best = Best(self.objectives)
         loop = Search(best, replay, budget, fidelity, trials, spent_seconds(sessions, trials))
         minutes = None if budget.minutes is None else max(0.0, budget.minutes - loop.seconds() / 60)
@@ -97,9 +97,9 @@ class Experiment:
         if loop.reason is None:
             return None
         if not loop.measured:
-            self.store.put("search_failed", loop.reason)
+            self.store.set_fact("search_failed", loop.reason)
             raise SearchError(f"no trial was completed: {loop.reason}{why_none(self.store.trials())}")
-        self.store.put("search_ended", loop.reason)
+        self.store.set_fact("search_ended", loop.reason)
         self._say(f"search ended: {loop.reason}")
         return loop.reason
 
@@ -149,11 +149,11 @@ class Experiment:
             self.listener.trial_started(stage, trial)
             return talks.started(trial)
 
-        def end(ended: Ended[Job, Outcome]) -> None:
+        def end(ended: Ended[Job, JobResult]) -> None:
             trial = self._finished(running.pop(ended.job.number), ended, talks)
             source.done(trial)
             talks.clean(set() if strategy is None else strategy.needed())
-            best.see(trial)
+            best.update(trial)
             self.listener.trial_finished(stage, trial, best.trial)
 
         while True:
@@ -181,7 +181,7 @@ class Experiment:
                     continue
                 end(ended)
 
-    def _measured_alone(self, jobs: Sequence[Job], end: Callable[[Ended[Job, Outcome]], None]) -> list[Job]:
+    def _measured_alone(self, jobs: Sequence[Job], end: Callable[[Ended[Job, JobResult]], None]) -> list[Job]:
         """Ask the meters that need the machine for themselves, one job after another; nothing else runs meanwhile.
 
         Returns:
@@ -200,7 +200,7 @@ class Experiment:
                 end(ended)
         return left
 
-    def _finished(self, trial: Trial, ended: Ended[Job, Outcome], talks: Conversations) -> Trial:
+    def _finished(self, trial: Trial, ended: Ended[Job, JobResult], talks: Conversations) -> Trial:
         """Record how a trial ended; without a result it has failed."""
         stage, number = ended.job.stage, trial.number
         outcome = ended.result or failed(ended.job, ended.failure or Failure("it gave no result"))
@@ -218,5 +218,5 @@ class Experiment:
         return trial
 
     def _say(self, text: str) -> None:
-        self.store.say(text)
-        self.listener.said(text)
+        self.store.log(text)
+        self.listener.log(text)

@@ -41,4 +41,4 @@ class Interrupts:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
-        self.listener.said("stopping after the running trials; Ctrl-C again stops at once")
+        self.listener.log("stopping after the running trials; Ctrl-C again stops at once")

@@ -13,7 +13,7 @@ from archwright.experiments.store.checkpoints import CheckpointFolder, disk_is_f
 from archwright.trials import Candidate, Checkpoint, Measurement, TrialContext, TrialState, Verdict
 from archwright.trials.context import checked_report
 
-__all__ = ["DiskFull", "Job", "Message", "Outcome", "RunningTrial"]
+__all__ = ["DiskFull", "Job", "Message", "JobResult", "RunningTrial"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class DiskFull:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class JobResult:
     """How a job ended.
 
     Args:

@@ -56,7 +56,7 @@ class Listener:
             best: The best of the stage so far.
         """
 
-    def said(self, text: str) -> None:
+    def log(self, text: str) -> None:
         """Something went to the run's log."""
 
     def stage_finished(self, stage: Stage) -> None:

@@ -94,7 +94,7 @@ class SupernetTraining:
             return str(reason)
         trainer = self._set_up()
         for entry in self._epochs[len(read_epochs(store)) :]:  # what the store has lost of earlier sessions
-            store.put(_key(entry["epoch"]), entry)
+            store.set_fact(_key(entry["epoch"]), entry)
         listener.stage_started(Stage.SUPERNET, self.method.epochs, trainer.epoch, minutes)
         # All epochs may be done already: an earlier session can have ended just before it could say so.
         ended = self._reason(minutes) if trainer.epoch else None
@@ -104,10 +104,10 @@ class SupernetTraining:
         listener.stage_finished(Stage.SUPERNET)
         if ended is not None:
             save_supernet(self.method.supernet, self.folder / SUPERNET)
-            store.put("supernet_ended", ended)
+            store.set_fact("supernet_ended", ended)
             text = f"supernet trained: {ended}"
-            store.say(text)
-            listener.said(text)
+            store.log(text)
+            listener.log(text)
         return ended
 
     def proposals(self) -> Iterator[Architecture]:
@@ -152,7 +152,7 @@ class SupernetTraining:
             # In one file, so that whatever happens in between, neither is there without the other.
             self._save(trainer)
             saved = now
-            store.put(_key(event.epoch), entry)
+            store.set_fact(_key(event.epoch), entry)
             listener.epoch_finished(entry, self.method.epochs)
             ended = self._reason(minutes)
             if ended is not None or interrupts.asked:

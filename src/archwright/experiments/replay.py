@@ -106,7 +106,7 @@ class Replay:
 
     def _save(self) -> None:
         begin = time.perf_counter()
-        self.store.put("strategy", {"events": self._events, "state": self.strategy.state_dict()})
+        self.store.set_fact("strategy", {"events": self._events, "state": self.strategy.state_dict()})
         self._pause = max(_FIRST_PAUSE, _SHARE * (time.perf_counter() - begin))
         self._asking = 0.0
 

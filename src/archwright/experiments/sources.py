@@ -67,7 +67,7 @@ class Search(Source):
         self.spent, self.began = spent, time.monotonic()
         self.reason: str | None = None
         for trial in trials:
-            best.see(trial)
+            best.update(trial)
         self._check()
 
     def seconds(self) -> float:
@@ -164,7 +164,7 @@ class Best:
         self.objectives = tuple(objectives)
         self.trial: Trial | None = None
 
-    def see(self, trial: Trial) -> None:
+    def update(self, trial: Trial) -> None:
         """Compare with one more."""
         if trial.is_measured:
             rivals = [trial] if self.trial is None else [self.trial, trial]

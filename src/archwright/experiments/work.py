@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from archwright.errors import TrialError, UsageError
 from archwright.estimators.estimator import Estimator
 from archwright.experiments.executors import Channel, Failure
-from archwright.experiments.jobs import DiskFull, Job, Outcome, RunningTrial
+from archwright.experiments.jobs import DiskFull, Job, JobResult, RunningTrial
 from archwright.experiments.store import Stage
 from archwright.experiments.store.checkpoints import disk_is_full
 from archwright.objectives import Objective, measure_by
@@ -23,11 +23,11 @@ from archwright.trials.context import plain_metrics
 if TYPE_CHECKING:
     from archwright.estimators.training import Training
 
-__all__ = ["Evaluation", "Infeasible", "Retraining", "Step", "Work", "failed", "plain"]
+__all__ = ["Evaluation", "Infeasible", "Retraining", "Measure", "TrialRunner", "failed", "plain"]
 
 _LONGEST_ERROR, _LONGEST_TRACE = 4_000, 40_000
 
-Step = Callable[[Job, TrialContext], Measurement]
+Measure = Callable[[Job, TrialContext], Measurement]
 """What measures a job of one stage. Raises `Infeasible`, or any error."""
 
 
@@ -39,7 +39,7 @@ class Infeasible(Exception):  # noqa: N818 - not an error: an answer
         self.measurement = measurement
 
 
-class Work:
+class TrialRunner:
     """Runs a job by the step of its stage.
 
     Args:
@@ -47,17 +47,17 @@ class Work:
         objectives: Whose metrics must be finite numbers.
     """
 
-    def __init__(self, steps: Mapping[Stage, Step], objectives: Sequence[Objective]) -> None:
+    def __init__(self, steps: Mapping[Stage, Measure], objectives: Sequence[Objective]) -> None:
         self.steps = dict(steps)
         self.objectives = tuple(objectives)
 
-    def __call__(self, job: Job, channel: Channel) -> Outcome:
+    def __call__(self, job: Job, channel: Channel) -> JobResult:
         """Run a job; whatever a user's code raises becomes an outcome."""
         trial = RunningTrial(job, channel)
         try:
             measurement = plain(self.steps[job.stage](job, trial))
         except Infeasible as infeasible:
-            return Outcome(job, TrialState.INFEASIBLE, plain(infeasible.measurement))
+            return JobResult(job, TrialState.INFEASIBLE, plain(infeasible.measurement))
         except Exception as error:
             if disk_is_full(error):
                 channel.call(DiskFull(str(error)))
@@ -68,7 +68,7 @@ class Work:
             metrics = {"seconds": measurement.seconds, **measurement.metrics}
             measurement = replace(measurement, metrics=metrics)
         if trial.stopped:
-            return Outcome(job, TrialState.PRUNED, _finite(measurement))
+            return JobResult(job, TrialState.PRUNED, _finite(measurement))
         for objective in () if job.alone else self.objectives:
             value = measurement.metrics.get(objective.name)
             if value is None or not math.isfinite(value):
@@ -78,14 +78,14 @@ class Work:
                     else f"is missing: got {', '.join(measurement.metrics)}"
                 )
                 told = f"the metric {objective.name!r} {found}"
-                return Outcome(job, TrialState.FAILED, _finite(measurement), told)
-        return Outcome(job, TrialState.COMPLETED, _finite(measurement))
+                return JobResult(job, TrialState.FAILED, _finite(measurement), told)
+        return JobResult(job, TrialState.COMPLETED, _finite(measurement))
 
 
-def failed(job: Job, failure: Failure) -> Outcome:
+def failed(job: Job, failure: Failure) -> JobResult:
     """The outcome of a job that ended without a measurement; of a very long text both ends are kept."""
     trace = failure.trace and _cut(failure.trace, _LONGEST_TRACE)
-    return Outcome(job, TrialState.FAILED, error=_cut(failure.error, _LONGEST_ERROR), trace=trace)
+    return JobResult(job, TrialState.FAILED, error=_cut(failure.error, _LONGEST_ERROR), trace=trace)
 
 
 def _cut(text: str, longest: int) -> str:

@@ -27,7 +27,7 @@ class BestEpoch:
         self.scores: dict[str, float] = {}
         self.weights: dict[str, Any] = {}
 
-    def see(self, epoch: int, scores: dict[str, float], network: nn.Module) -> None:
+    def update(self, epoch: int, scores: dict[str, float], network: nn.Module) -> None:
         """Take note of an epoch."""
         rank = tuple(objective.loss(scores[objective.name]) for objective in self.objectives)
         if self.rank is None or rank < self.rank:

@@ -15,8 +15,8 @@ from archwright.experiments import (
     Experiment,
     Interrupts,
     Job,
+    JobResult,
     Listener,
-    Outcome,
     Run,
     RunConfig,
     Store,
@@ -24,7 +24,7 @@ from archwright.experiments import (
 )
 from archwright.session.one_shot import OneShotSearch
 from archwright.session.parts import made_estimator, made_pruner, made_strategy, with_starting_points
-from archwright.session.training import hand_made, make_training
+from archwright.session.training import baseline_space, make_training
 from archwright.spaces import Space
 from archwright.strategies import Strategy
 from archwright.strategies.pruners import Pruner
@@ -63,7 +63,7 @@ class RunContext:
     one_shot: OneShotSearch | None = None
     onnx: bool | None = None
     notes: list[str] = field(default_factory=list)
-    hand_made: Space | None = None
+    baseline_space: Space | None = None
     pruner: Pruner | None = None
     interrupts: Interrupts = field(default_factory=Interrupts)
     retrained: list[Trial] = field(default_factory=list)
@@ -117,7 +117,7 @@ class RunContext:
         context.pruner = made_pruner(config, pruner)
         if config.baseline and config.retrain > 0:
             try:
-                context.hand_made = hand_made(task)
+                context.baseline_space = baseline_space(task)
             except SpaceError as error:
                 context.notes.append(f"no hand-made network is compared with: {error}")
         return context
@@ -126,7 +126,7 @@ class RunContext:
         """How networks of a space are trained at full fidelity."""
         return make_training(self.config, space or self.space, self.task)
 
-    def open(self, store: Store, executor: Executor[Job, Outcome], listener: Listener) -> None:
+    def open(self, store: Store, executor: Executor[Job, JobResult], listener: Listener) -> None:
         """Join them to the store and the executor, which the caller opens and closes."""
         self.store, self.executor, self.listener = store, executor, listener
         self.experiment = Experiment(
@@ -146,5 +146,5 @@ class RunContext:
     def log(self, texts: Sequence[str]) -> None:
         """Tell the run's log and the listener."""
         for text in texts:
-            self.store.say(text)
-            self.listener.said(text)
+            self.store.log(text)
+            self.listener.log(text)

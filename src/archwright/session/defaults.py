@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from archwright.errors import RunError, UsageError
-from archwright.experiments import Executor, ExecutorConfig, Job, Listener, Outcome, resolve_space
+from archwright.experiments import Executor, ExecutorConfig, Job, JobResult, Listener, resolve_space
 from archwright.experiments.executors import make_executor
 from archwright.objectives import Objective, parse_limit, parse_objective
 from archwright.references import absolute_reference
@@ -19,7 +19,7 @@ from archwright.tasks import Task
 _BEGUN = re.compile(r"trials\.sqlite.*|experiment\.json\..*part")
 """What a search leaves that was killed before it had written its record, and had run nothing."""
 
-__all__ = ["executor_for", "lasting", "listener_for", "new_folder", "objectives_for", "space_for"]
+__all__ = ["executor_for", "recorded_reference", "listener_for", "new_folder", "objectives_for", "space_for"]
 
 
 def space_for(space: Space | str | None, task: Task) -> tuple[Space, str | None]:
@@ -36,7 +36,7 @@ def space_for(space: Space | str | None, task: Task) -> tuple[Space, str | None]
     return resolve_space(name, task), name
 
 
-def lasting(reference: object, names: Container[str]) -> str | None:
+def recorded_reference(reference: object, names: Container[str]) -> str | None:
     """A reference that means the same from another working folder; None of an object that has none.
 
     A built-in name stays one, though a folder be called so.
@@ -94,13 +94,13 @@ def new_folder(out: str | Path | None, name: str) -> Path:
     return folder
 
 
-def executor_for(wanted: ExecutorConfig) -> Executor[Job, Outcome]:
+def executor_for(wanted: ExecutorConfig) -> Executor[Job, JobResult]:
     """By its name where one is given, else this process for one worker and worker processes for more.
 
     Raises:
         UsageError: When the name or an option is unknown, or a limit is asked that the executor does not have.
     """
-    made: Executor[Job, Outcome] = make_executor(
+    made: Executor[Job, JobResult] = make_executor(
         wanted.name,
         workers=wanted.workers,
         time_limit=wanted.time_limit,

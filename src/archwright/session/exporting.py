@@ -11,11 +11,11 @@ from archwright.experiments import (
     Experiment,
     InlineExecutor,
     Job,
-    Outcome,
+    JobResult,
     Run,
     RunConfig,
     Stage,
-    Work,
+    TrialRunner,
     load_run,
     open_run,
     open_store,
@@ -145,7 +145,7 @@ def _train(
     step = Retraining(training, folder, Stage.RETRAIN, run.objectives)
     with open_store(run.folder, run.config, url) as store:
         store.lock()
-        executor: InlineExecutor[Job, Outcome] = InlineExecutor()
+        executor: InlineExecutor[Job, JobResult] = InlineExecutor()
         experiment = Experiment(
             store=store,
             executor=executor,
@@ -153,7 +153,7 @@ def _train(
             listener=listener_for(None, progress, run.objectives),
             checkpoints=CheckpointFolder(run.folder / "checkpoints"),
         )
-        executor.open(Work({Stage.RETRAIN: step}, run.objectives), experiment.answer)
+        executor.open(TrialRunner({Stage.RETRAIN: step}, run.objectives), experiment.answer)
         try:
             wanted = {trial.number: Candidate(trial.candidate.architecture, FULL, trial.number)}
             (trained,) = experiment.run_all(Stage.RETRAIN, wanted)

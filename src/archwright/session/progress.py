@@ -117,7 +117,7 @@ class Progress(Listener):
             self._print(f"{self._done} done, {self._told(best)}")
         self._best = best
 
-    def said(self, text: str) -> None:
+    def log(self, text: str) -> None:
         """Print it."""
         self._print(text, style="dim")
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from archwright.estimators.estimator import Estimator
-from archwright.experiments import Budget, Executor, Job, Listener, Outcome, RunConfig, load_run, open_store
+from archwright.experiments import Budget, Executor, Job, JobResult, Listener, RunConfig, load_run, open_store
 from archwright.session.context import RunContext
 from archwright.session.defaults import executor_for, listener_for
 from archwright.session.result import Result
@@ -28,7 +28,7 @@ def resume(
     task: Task | None = None,
     strategy: Strategy | OneShot | None = None,
     estimator: Estimator | None = None,
-    executor: Executor[Job, Outcome] | None = None,
+    executor: Executor[Job, JobResult] | None = None,
     pruner: Pruner | None = None,
     budget: Budget | None = None,
     workers: int | None = None,
@@ -77,7 +77,7 @@ def resume(
         opened.lock()  # before anything is written: another process may have the run
         load_run(folder, config, opened)  # refuses a store that is corrupt
         if changed.budget != config.budget:
-            opened.put("search_ended", None)
+            opened.set_fact("search_ended", None)
         if changed != config:
             changed.write(folder)
         return run_stages(context, opened, executor, listener_for(listener, progress, config.objectives))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archwright.experiments import Executor, Job, Listener, Outcome, Store, Work
+from archwright.experiments import Executor, Job, JobResult, Listener, Store, TrialRunner
 from archwright.session.context import RunContext
 from archwright.session.result import Result
 from archwright.session.stages import Report, StoppedError, stages_of
@@ -11,18 +11,18 @@ __all__ = ["run_stages"]
 
 
 def run_stages(
-    context: RunContext, store: Store, executor: Executor[Job, Outcome], listener: Listener
+    context: RunContext, store: Store, executor: Executor[Job, JobResult], listener: Listener
 ) -> Result:
     """Run all stages that are still to be run, with the store locked and the run's folder in place."""
     stages = stages_of(context.config)
     steps = {kind: step for stage in stages for kind, step in stage.steps(context).items()}
     with store:
         context.open(store, executor, listener)
-        store.put("state", "running")
+        store.set_fact("state", "running")
         context.log(context.notes)
         state, time_limit = "failed", executor.time_limit
         try:
-            executor.open(Work(steps, context.config.objectives), context.experiment.answer)
+            executor.open(TrialRunner(steps, context.config.objectives), context.experiment.answer)
             with context.interrupts.watched(listener):
                 for stage in stages:
                     executor.time_limit = time_limit if stage.is_limited else None
@@ -36,6 +36,6 @@ def run_stages(
             raise
         finally:
             executor.close(now=state == "failed")
-            store.put("state", state)
+            store.set_fact("state", state)
             Report().run(context)
         return Result(context.run(), context.space, context.task)

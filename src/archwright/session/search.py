@@ -15,9 +15,9 @@ from archwright.experiments import (
     Executor,
     ExecutorConfig,
     Job,
+    JobResult,
     Listener,
     NamedConfig,
-    Outcome,
     RunConfig,
     SpaceConfig,
     SupernetConfig,
@@ -30,10 +30,10 @@ from archwright.objectives import Objective
 from archwright.session.context import RunContext
 from archwright.session.defaults import (
     executor_for,
-    lasting,
     listener_for,
     new_folder,
     objectives_for,
+    recorded_reference,
     space_for,
 )
 from archwright.session.exporting import unprintable
@@ -69,7 +69,7 @@ def search(
     budget: Budget | None = None,
     estimator: Estimator | str | None = None,
     estimator_options: dict[str, Any] | None = None,
-    executor: Executor[Job, Outcome] | str | None = None,
+    executor: Executor[Job, JobResult] | str | None = None,
     executor_options: dict[str, Any] | None = None,
     pruner: Pruner | str | None = None,
     pruner_options: dict[str, Any] | None = None,
@@ -175,8 +175,8 @@ def search(
     folder = new_folder(out, made_task.name)
     config = RunConfig(
         name=folder.name,
-        task=TaskConfig.of(made_task, lasting(task, TASKS), task_options),
-        space=SpaceConfig.of(made_space, lasting(space_reference, SPACES)),
+        task=TaskConfig.of(made_task, recorded_reference(task, TASKS), task_options),
+        space=SpaceConfig.of(made_space, recorded_reference(space_reference, SPACES)),
         strategy=NamedConfig(name=name, options=options),
         supernet=supernet,
         estimator=named("WeightSharing" if supernet else estimator or TRAINING, estimator_options),

@@ -10,7 +10,7 @@ from archwright.errors import ArchwrightWarning, ExportError, SearchError
 from archwright.experiments import Evaluation, Retraining, RunConfig, Stage
 from archwright.experiments.checkpoints import rebuilt
 from archwright.experiments.one_shot import read_epochs
-from archwright.experiments.work import Step
+from archwright.experiments.work import Measure
 from archwright.objectives import best_trial, best_trials
 from archwright.session.context import RunContext
 from archwright.session.exporting import export_winner
@@ -45,7 +45,7 @@ class RunStage(ABC):
 
     is_limited = False
 
-    def steps(self, context: RunContext) -> Mapping[Stage, Step]:
+    def steps(self, context: RunContext) -> Mapping[Stage, Measure]:
         """What its jobs run, by what they are run for."""
         return {}
 
@@ -90,7 +90,7 @@ class Search(RunStage):
 
     is_limited = True
 
-    def steps(self, context: RunContext) -> Mapping[Stage, Step]:
+    def steps(self, context: RunContext) -> Mapping[Stage, Measure]:
         """Limits on what is read off a network first, then the estimate."""
         objectives, example = context.config.objectives, context.task.example_arguments()
         return {Stage.SEARCH: Evaluation(context.space, context.estimator, objectives, example)}
@@ -104,7 +104,7 @@ class Search(RunStage):
 class Retrain(RunStage):
     """Train the best from scratch at full fidelity, and choose the winner by validation."""
 
-    def steps(self, context: RunContext) -> Mapping[Stage, Step]:
+    def steps(self, context: RunContext) -> Mapping[Stage, Measure]:
         """Training that keeps the weights."""
         folder = context.folder.resolve()
         return {
@@ -136,17 +136,17 @@ class Retrain(RunStage):
 class Compare(RunStage):
     """Train a hand-made network the same way."""
 
-    def steps(self, context: RunContext) -> Mapping[Stage, Step]:
+    def steps(self, context: RunContext) -> Mapping[Stage, Measure]:
         """Training that keeps the weights, of the space of that one network."""
-        if context.hand_made is None:
+        if context.baseline_space is None:
             return {}
-        training = context.training(context.hand_made)
+        training = context.training(context.baseline_space)
         folder, objectives = context.folder.resolve(), context.config.objectives
         return {Stage.BASELINE: Retraining(training, folder, Stage.BASELINE, objectives)}
 
     def run(self, context: RunContext) -> None:
         """Where there is one for the task's inputs."""
-        if context.hand_made is not None:
+        if context.baseline_space is not None:
             context.compared = context.experiment.run_all(Stage.BASELINE, {0: Candidate(Architecture({}))})
         if context.interrupts.asked:
             raise StoppedError
@@ -160,11 +160,11 @@ class Test(RunStage):
         store, objectives = context.store, context.config.objectives
         winner = best_trial(context.retrained, objectives)
         if winner is not None and store.get("winner") != winner.number:
-            store.put("test", _test(context, context.space, winner))
-            store.put("winner", winner.number)
+            store.set_fact("test", _test(context, context.space, winner))
+            store.set_fact("winner", winner.number)
         for compared in context.compared:
-            if context.hand_made and compared.measurement and store.get("baseline_test") is None:
-                store.put("baseline_test", _test(context, context.hand_made, compared))
+            if context.baseline_space and compared.measurement and store.get("baseline_test") is None:
+                store.set_fact("baseline_test", _test(context, context.baseline_space, compared))
 
 
 class Export(RunStage):

@@ -11,7 +11,7 @@ from archwright.tasks import Task
 if TYPE_CHECKING:
     from archwright.estimators.training import Training
 
-__all__ = ["hand_made", "make_training"]
+__all__ = ["baseline_space", "make_training"]
 
 
 def make_training(config: RunConfig, space: Space, task: Task) -> Training:
@@ -26,7 +26,7 @@ def make_training(config: RunConfig, space: Space, task: Task) -> Training:
     return Training(space, task, config.recipe, accelerator=device.accelerator, precision=device.precision)
 
 
-def hand_made(task: Task) -> Space:
+def baseline_space(task: Task) -> Space:
     """A space that holds one network, made by hand, to compare with.
 
     Raises:

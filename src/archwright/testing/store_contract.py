@@ -177,9 +177,9 @@ class StoreContract:
         with self._made(tmp_path) as store:
             assert store.get("state") is None
             assert store.get("state", 7) == 7
-            store.put("state", [1])
-            store.put("state", value)
-            store.put("other", None)
+            store.set_fact("state", [1])
+            store.set_fact("state", value)
+            store.set_fact("other", None)
         with self._opened(tmp_path) as store:
             assert store.get("state") == value
             assert store.get("other", 7) is None
@@ -190,7 +190,7 @@ class StoreContract:
         texts = ["first", "sécond\nline", "first"]
         with self._made(tmp_path) as store:
             for text in texts:
-                store.say(text)
+                store.log(text)
         with self._opened(tmp_path) as store:
             messages = store.messages()
         assert [text for _, text in messages] == texts
@@ -203,7 +203,7 @@ class StoreContract:
             self._opened(tmp_path / "none")
         self._made(tmp_path).close()
         with self._made(tmp_path) as store:  # made and never begun: its maker died
-            store.put("state", "running")
+            store.set_fact("state", "running")
         with pytest.raises(RunError):
             self._made(tmp_path)
 
@@ -325,7 +325,7 @@ def _write_for_ever(store: Store, sender: Connection) -> None:
         sender.send(("finish", number))
         store.report(0, Report(number, {"score": 0.5}, checkpoint=f"key {number}"), Stage.RETRAIN)
         sender.send(("report", number))
-        store.put("fact", number)
+        store.set_fact("fact", number)
         sender.send(("put", number))
         number += 1
 

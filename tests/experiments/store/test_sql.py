@@ -76,12 +76,12 @@ def test_finishing_what_was_not_started_is_refused(url: str) -> None:
 def test_facts_and_messages(url: str) -> None:
     with SQLStore(url, "run", create=True) as store:
         assert store.get("state", "none") == "none"
-        store.put("state", {"a": [1, None, "x"]})
-        store.put("state", "running")
+        store.set_fact("state", {"a": [1, None, "x"]})
+        store.set_fact("state", "running")
         assert store.get("state") == "running"
         before = time.time()
-        store.say("first")
-        store.say("second")
+        store.log("first")
+        store.log("second")
         assert [text for _, text in store.messages()] == ["first", "second"]
         assert before - 1 <= store.messages()[0][0] <= time.time() + 1
 
@@ -89,7 +89,7 @@ def test_facts_and_messages(url: str) -> None:
 def test_runs_in_one_database_are_apart(url: str) -> None:
     with SQLStore(url, "one", create=True) as one, SQLStore(url, "two", create=True) as two:
         one.start(TRIAL)
-        one.put("state", "running")
+        one.set_fact("state", "running")
         assert two.trials() == []
         assert two.get("state") is None
         one.lock()
@@ -100,7 +100,7 @@ def test_runs_in_one_database_are_apart(url: str) -> None:
 def test_a_run_is_made_once_and_opened_by_name(url: str) -> None:
     SQLStore(url, "run", create=True).close()
     with SQLStore(url, "run", create=True) as store:  # its maker died before anything was begun
-        store.put("state", "running")
+        store.set_fact("state", "running")
     with pytest.raises(RunError, match="already"):
         SQLStore(url, "run", create=True)
     with pytest.raises(RunError, match=r"no run 'other'; it has: run"):
@@ -270,9 +270,9 @@ def test_a_full_disk_is_named(tmp_path: Path) -> None:
         pages = store._live.exec_driver_sql("PRAGMA page_count").scalar()
         store._live.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
         with pytest.raises(RunError, match="the disk is full: make room"):
-            store.put("state", "x" * 100_000)
+            store.set_fact("state", "x" * 100_000)
         store._live.exec_driver_sql("PRAGMA max_page_count = 100000")
-        store.put("state", "x")
+        store.set_fact("state", "x")
         assert store.get("state") == "x"
 
 
@@ -324,4 +324,4 @@ def test_a_server_that_stays_away_is_named_with_the_reason(
         gone = sqlalchemy.create_engine(store._url.set(port=1), poolclass=sqlalchemy.NullPool)
         monkeypatch.setattr(store, "_engine", gone)
         with pytest.raises(RunError, match=r"terminating connection.*see that the server runs"):
-            store.put("a", 1)
+            store.set_fact("a", 1)

@@ -141,7 +141,7 @@ class SQLStore(Database, Store):
             )
         make_tables(self._live)
         self._look_at_tables()
-        self.put("owner", os.getpid())
+        self.set_fact("owner", os.getpid())
 
     @explained
     def is_locked(self) -> bool:
@@ -297,7 +297,7 @@ class SQLStore(Database, Store):
         return {"run": self._run, "stage": stage.value, "number": number}
 
     @explained
-    def put(self, key: str, value: Any) -> None:
+    def set_fact(self, key: str, value: Any) -> None:
         """One insert or update."""
         self._live.execute(self._put, {"run": self._run, "key": key, "value": json.dumps(value)})
 
@@ -309,7 +309,7 @@ class SQLStore(Database, Store):
         return default if text is None else json.loads(text)
 
     @explained
-    def say(self, text: str) -> None:
+    def log(self, text: str) -> None:
         """One insert."""
         self._live.execute(sa.insert(MESSAGES), {"run": self._run, "time": time.time(), "text": text})
 

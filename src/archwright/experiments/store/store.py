@@ -91,7 +91,7 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def put(self, key: str, value: Any) -> None:
+    def set_fact(self, key: str, value: Any) -> None:
         """Note a fact about the run, replacing an earlier one; value in JSON's own types."""
 
     @abstractmethod
@@ -99,7 +99,7 @@ class Store(ABC):
         """A fact about the run."""
 
     @abstractmethod
-    def say(self, text: str) -> None:
+    def log(self, text: str) -> None:
         """Append to the run's log, with the time."""
 
     @abstractmethod
