@@ -36,7 +36,7 @@ def main() -> None:
             given = {"surrogate": options.surrogate} if name == "ehvi" else {}
             search_table(truth, name, 0, 12, given)  # imports and caches
             runs = [search_table(truth, name, seed, options.trials, given) for seed in range(options.seeds)]
-            found = [run.standings([options.trials])[0] for run in runs]
+            found = [run.rank_keys([options.trials])[0] for run in runs]
             shares[name] = np.array([100.0 * (standing.hypervolume or 0.0) for standing in found if standing])
             seconds[name] = statistics.median(run.seconds for run in runs)
         first = shares[options.strategies[0]]

@@ -14,7 +14,7 @@ GUIDE = (Path(__file__).parents[2] / "docs" / "strategies.md").read_text(encodin
 
 def test_examples_run(capsys: pytest.CaptureFixture[str]) -> None:
     examples = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
-    assert len(examples) == 3
+    assert len(examples) == 4
     names: dict[str, object] = {"__name__": "guide"}
     for example in examples:
         exec(compile(example, "docs/strategies.md", "exec"), names)

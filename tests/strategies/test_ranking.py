@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from archwright.errors import UsageError
 from archwright.objectives import Direction, Objective
 from archwright.spaces import Architecture
-from archwright.strategies import Score, dominates, score, standings
+from archwright.strategies import Score, dominates, rank_keys, score
 from archwright.trials import Candidate, Measurement, Trial, TrialState
 
 ACCURACY = Objective("accuracy")
@@ -77,14 +77,14 @@ def test_a_score_survives_strict_json(known: Score) -> None:
 
 def test_order_of_feasible_infeasible_and_failed() -> None:
     scores = [Score(math.inf), Score(0.5), Score(0.0, (9.0,)), Score(0.1), Score(0.0, (-9.0,)), Score(0.5)]
-    keys = standings(scores)
+    keys = rank_keys(scores)
     assert sorted(range(6), key=keys.__getitem__) == [4, 2, 3, 1, 5, 0]
     assert keys[1] == keys[5]
 
 
 def test_nothing_feasible_and_nothing_at_all() -> None:
-    assert standings([]) == []
-    worse, better = standings([Score(math.inf), Score(0.5)])
+    assert rank_keys([]) == []
+    worse, better = rank_keys([Score(math.inf), Score(0.5)])
     assert better < worse
 
 
@@ -102,7 +102,7 @@ def beats(a: Score, b: Score) -> bool:
 
 @given(scores=st.lists(feasible | infeasible, max_size=12))
 def test_standings_agree_with_domination(scores: list[Score]) -> None:
-    keys = standings(scores)
+    keys = rank_keys(scores)
     assert len(keys) == len(scores)
     for a, key_of_a in zip(scores, keys, strict=True):
         for b, key_of_b in zip(scores, keys, strict=True):
@@ -115,14 +115,14 @@ def test_standings_agree_with_domination(scores: list[Score]) -> None:
 
 def test_of_one_rank_the_lonelier_comes_first() -> None:
     front = [(0.0, 10.0), (1.0, 9.0), (2.0, 8.0), (8.0, 1.0), (10.0, 0.0)]
-    keys = standings([Score(0.0, losses) for losses in front])
+    keys = rank_keys([Score(0.0, losses) for losses in front])
     assert [key[:2] for key in keys] == [(0.0, 0.0)] * 5
     distances = [-key[2] for key in keys]
     assert distances == pytest.approx([math.inf, 0.4, 1.5, 1.6, math.inf])
 
 
 def test_where_all_are_equal_none_is_lonely() -> None:
-    keys = standings([Score(0.0, (1.0, 2.0))] * 4)
+    keys = rank_keys([Score(0.0, (1.0, 2.0))] * 4)
     assert sorted(key[2] for key in keys) == [-math.inf, -math.inf, 0.0, 0.0]
 
 
@@ -140,7 +140,7 @@ def peeled(scores: list[Score]) -> list[int]:
 
 @given(scores=st.lists(feasible, max_size=15))
 def test_ranks_are_those_of_fronts_peeled_off(scores: list[Score]) -> None:
-    assert [key[1] for key in standings(scores)] == peeled(scores)
+    assert [key[1] for key in rank_keys(scores)] == peeled(scores)
 
 
 @given(
@@ -153,7 +153,7 @@ def test_crowding_is_the_gap_between_the_neighbours(losses: list[tuple[float, fl
     ups, downs = sorted(x for x, _ in losses), sorted({y for _, y in losses}, reverse=True)
     if len(downs) < len(ups):
         return
-    keys = standings([Score(0.0, pair) for pair in zip(ups, downs, strict=True)])
+    keys = rank_keys([Score(0.0, pair) for pair in zip(ups, downs, strict=True)])
     assert {key[1] for key in keys} == {0}
     assert -keys[0][2] == -keys[-1][2] == math.inf
     for i in range(1, len(ups) - 1):

@@ -11,7 +11,7 @@ from archwright.estimators.estimator import Estimator
 from archwright.experiments import Budget, RunConfig, SupernetTraining
 from archwright.experiments.one_shot import SUPERNET
 from archwright.spaces import Space
-from archwright.strategies import Proposals, Strategy, make_strategy
+from archwright.strategies import FixedStrategy, Strategy, make_strategy
 from archwright.supernets import METHODS, OneShot, make_method
 from archwright.tasks import Task
 
@@ -68,7 +68,7 @@ class OneShotSearch:
         training.check()
         then = _then(config)
         strategy = (
-            Proposals(space, training.proposals)
+            FixedStrategy(space, training.proposals)
             if then is None
             else make_strategy(then, space, config.objectives, seed=config.seed)
         )

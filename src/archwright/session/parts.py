@@ -12,7 +12,7 @@ from archwright.experiments import NamedConfig, RunConfig
 from archwright.objectives import Objective
 from archwright.session.training import make_training
 from archwright.spaces import Space
-from archwright.strategies import STRATEGIES, Proposals, Strategy, make_strategy
+from archwright.strategies import STRATEGIES, FixedStrategy, Strategy, make_strategy
 from archwright.strategies.pruners import PRUNERS, Pruner, make_pruner
 from archwright.tasks import Task
 
@@ -80,7 +80,7 @@ def with_starting_points(config: RunConfig, space: Space, strategy: Strategy) ->
     """
     if not config.enqueue:
         return strategy
-    return Proposals(space, [space.architecture(values) for values in config.enqueue], strategy)
+    return FixedStrategy(space, [space.architecture(values) for values in config.enqueue], strategy)
 
 
 def made_estimator(config: RunConfig, space: Space, task: Task, given: Estimator | str | None) -> Estimator:

@@ -8,7 +8,7 @@ from typing import Any
 from archwright.errors import SpaceExhaustedError, UsageError
 from archwright.objectives import Objective
 from archwright.spaces import Architecture, Space
-from archwright.strategies.seen import Seen
+from archwright.strategies.proposed_set import ProposedSet
 from archwright.strategies.strategy import Strategy
 from archwright.trials import Candidate, Trial
 
@@ -39,7 +39,7 @@ class GridSearch(Strategy):
             raise UsageError(f"grid: expected resolution >= 1, got {resolution}")
         self.space, self.objectives, self.resolution = space, tuple(objectives), resolution
         self._listing = space.iterate(resolution=resolution)
-        self._seen = None if space.canonicalize is None else Seen(space)
+        self._seen = None if space.canonicalize is None else ProposedSet(space)
         self._asked = 0
         self._last: dict[str, Any] | None = None
 

@@ -10,9 +10,9 @@ from archwright.objectives import Objective
 from archwright.spaces import SearchSpace
 from archwright.spaces.search_space import LISTED
 from archwright.strategies.evolution import Member
+from archwright.strategies.proposed_set import ProposedSet
 from archwright.strategies.randomness import random_for
 from archwright.strategies.ranking import Score, dominates, score
-from archwright.strategies.seen import Seen
 from archwright.strategies.strategy import Strategy
 from archwright.trials import Candidate, Trial
 
@@ -51,7 +51,7 @@ class LocalSearch(Strategy):
         if not any(objective.optimize for objective in objectives):
             raise UsageError("local search: expected an objective to optimise, got limits alone; add one")
         self.space, self.objectives, self.seed, self.initial = space, tuple(objectives), seed, initial
-        self._seen = Seen(space)
+        self._seen = ProposedSet(space)
         self._asked = 0
         self._climb: list[int] = []
         self._centre: Member | None = None

@@ -12,9 +12,9 @@ from archwright.errors import MissingExtraError, SpaceError, UsageError, did_you
 from archwright.objectives import Objective, objective_values
 from archwright.spaces import Architecture, Decision, Space
 from archwright.spaces.decisions import Integer, Real
+from archwright.strategies.proposed_set import ProposedSet
 from archwright.strategies.randomness import random_for
 from archwright.strategies.ranking import score
-from archwright.strategies.seen import Seen
 from archwright.strategies.strategy import Strategy
 from archwright.trials import Candidate, Trial
 
@@ -83,7 +83,7 @@ class OptunaSampler(Strategy):
     def _begin(self) -> None:
         import optuna
 
-        self._seen = Seen(self.space)
+        self._seen = ProposedSet(self.space)
         self._numbers: dict[Hashable, int] = {}
         verbosity = optuna.logging.get_verbosity()
         optuna.logging.set_verbosity(optuna.logging.WARNING)

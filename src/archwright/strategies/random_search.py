@@ -8,8 +8,8 @@ from typing import Any
 from archwright.objectives import Objective
 from archwright.spaces import SearchSpace
 from archwright.spaces.search_space import LISTED
+from archwright.strategies.proposed_set import ProposedSet
 from archwright.strategies.randomness import random_for
-from archwright.strategies.seen import Seen
 from archwright.strategies.strategy import Strategy
 from archwright.trials import Candidate, Trial
 
@@ -35,7 +35,7 @@ class RandomSearch(Strategy):
     ) -> None:
         self.check_space(space)
         self.space, self.objectives, self.seed = space, tuple(objectives), seed
-        self._seen = Seen(space)
+        self._seen = ProposedSet(space)
         self._asked = 0
 
     def ask(self, running: Sequence[Candidate] = ()) -> Candidate:

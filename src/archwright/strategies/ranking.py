@@ -14,7 +14,7 @@ from archwright.errors import UsageError
 from archwright.objectives import Objective, objective_values
 from archwright.trials import Trial, TrialState
 
-__all__ = ["Score", "dominates", "score", "standings"]
+__all__ = ["Score", "dominates", "score", "rank_keys"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def dominates(first: Score, second: Score) -> bool:
     return first.losses != second.losses and all(mine <= other for mine, other in pairs)
 
 
-def standings(scores: Sequence[Score]) -> list[tuple[float, ...]]:
+def rank_keys(scores: Sequence[Score]) -> list[tuple[float, ...]]:
     """A key a trial: the smaller is better.
 
     Constraint domination (Deb et al. 2002, doi:10.1109/4235.996017): a feasible trial comes before an

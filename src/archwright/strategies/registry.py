@@ -18,7 +18,7 @@ STRATEGIES = Registry[Strategy, Entry](
     "strategy",
     "archwright.strategies",
     {
-        "auto": Entry(f"{_HERE}.portfolio:Portfolio", "the strategy that fits the space and the budget"),
+        "auto": Entry(f"{_HERE}.auto:AutoStrategy", "the strategy that fits the space and the budget"),
         "bananas": Entry(
             f"{_HERE}.bayesian:bananas",
             "Thompson sampling under an ensemble of networks that read the architecture's paths",

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from archwright.errors import SpaceExhaustedError, UsageError
 from archwright.objectives import Objective
 from archwright.spaces import Space
-from archwright.strategies import Proposals, Strategy
+from archwright.strategies import FixedStrategy, Strategy
 from archwright.testing.string_space import StringSpace
 from archwright.testing.toy_estimator import ToyEstimator
 from archwright.testing.toy_spaces import TOY_SPACES
@@ -164,7 +164,7 @@ class StrategyContract:
         given = [space.default, space.sample(5), space.default]
 
         def made() -> Strategy:
-            return Proposals(space, given, self._made(space))
+            return FixedStrategy(space, given, self._made(space))
 
         proposed = _propose(made(), space, _mixed(space), batch=2)
         assert [candidate.architecture for candidate in proposed[:2]] == given[:2]

@@ -27,15 +27,15 @@ MEMBERS = [Member(i, SPACE.sample(i), Score(0.0, (float(i),))) for i in range(6)
 
 
 def test_a_large_tournament_selects_the_best() -> None:
-    standings = [(0.0, 3.0), (0.0, 1.0), (0.0, 2.0), (0.5, 0.0), (0.0, 9.0), (0.0, 4.0)]
+    rank_keys = [(0.0, 3.0), (0.0, 1.0), (0.0, 2.0), (0.5, 0.0), (0.0, 9.0), (0.0, 4.0)]
     random = Random(0)
-    assert {Tournament(200)(MEMBERS, standings, random).number for _ in range(20)} == {1}
+    assert {Tournament(200)(MEMBERS, rank_keys, random).number for _ in range(20)} == {1}
 
 
 def test_chances_in_a_tournament_of_two() -> None:
-    standings = [(0.0, float(i)) for i in range(6)]
+    rank_keys = [(0.0, float(i)) for i in range(6)]
     random = Random(0)
-    wins = Counter(Tournament(2)(MEMBERS, standings, random).number for _ in range(6000))
+    wins = Counter(Tournament(2)(MEMBERS, rank_keys, random).number for _ in range(6000))
     for place in range(6):  # drawn with replacement: 1 - (share not better or equal)^2, by differences
         expected = ((6 - place) ** 2 - (5 - place) ** 2) / 36
         assert wins[place] / 6000 == pytest.approx(expected, abs=0.03)

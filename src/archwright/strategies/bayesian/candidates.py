@@ -182,7 +182,7 @@ def _sampled(space: Space, random: Random, count: int) -> Forms:
             architecture = space.sample(random)
             found.setdefault(space.canonical(architecture), architecture)
     except SpaceError:
-        pass  # the constraints refuse nearly everything; whoever finds nothing here draws by `Seen`
+        pass  # the constraints refuse nearly everything; whoever finds nothing here draws by `ProposedSet`
     return found
 
 

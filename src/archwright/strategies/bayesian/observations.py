@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from archwright.objectives import Objective, objective_values
 from archwright.spaces import Architecture, Space
-from archwright.strategies.ranking import Score, score, standings
-from archwright.strategies.seen import Seen
+from archwright.strategies.proposed_set import ProposedSet
+from archwright.strategies.ranking import Score, rank_keys, score
 from archwright.trials import Trial
 
 __all__ = ["Ask", "Observations", "Snapshot"]
@@ -57,7 +57,7 @@ class Observations:
 
     def __init__(self, space: Space, objectives: Sequence[Objective]) -> None:
         self.space, self.objectives = space, tuple(objectives)
-        self.seen = Seen(space)
+        self.seen = ProposedSet(space)
         self.architectures: list[Architecture] = []
         self.numbers: list[int | None] = []
         self.scores: list[Score | None] = []
@@ -121,7 +121,7 @@ class Observations:
     def best(self, feasible: NDArray[np.bool_], most: int) -> list[int]:
         """The best of the feasible rows, best first; of equals the earlier. Several objectives: by Pareto rank."""
         rows = np.flatnonzero(feasible).tolist()
-        keys = standings([found for row in rows if (found := self.scores[row]) is not None])
+        keys = rank_keys([found for row in rows if (found := self.scores[row]) is not None])
         return [row for _, row in sorted(zip(keys, rows, strict=True))[:most]]
 
     def to_json(self) -> dict[str, Any]:

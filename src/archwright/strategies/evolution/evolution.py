@@ -11,9 +11,9 @@ from archwright.objectives import Objective
 from archwright.spaces import SearchSpace
 from archwright.spaces.search_space import LISTED
 from archwright.strategies.evolution.operators import Member, Selection, Survival, Variation
+from archwright.strategies.proposed_set import ProposedSet
 from archwright.strategies.randomness import random_for
-from archwright.strategies.ranking import score, standings
-from archwright.strategies.seen import Seen
+from archwright.strategies.ranking import rank_keys, score
 from archwright.strategies.strategy import Strategy
 from archwright.trials import Candidate, Trial
 
@@ -26,23 +26,23 @@ _CHILDREN_A_STEP = 4
 class Evolution(Strategy):
     """A population of trials: parents are selected, varied into children, and survivors are kept.
 
-    One child an ask, so any number of trials may run at once; a generation is over when `brood` of them have ended,
+    One child an ask, so any number of trials may run at once; a generation is over when `offspring_size` have ended,
     whichever these are. The first `initial` architectures are random. A
     child that was proposed before is bred anew, from the fifth time on with one more mutation every fourth
     time; after twenty, and when even the selected parent has failed, a random new architecture is taken.
 
     Args:
         space: What to search.
-        objectives: What is optimised, and the limits. See `archwright.strategies.ranking.standings`.
+        objectives: What is optimised, and the limits. See `archwright.strategies.ranking.rank_keys`.
         initial: How many random architectures to begin with, at least 1. As many trials join at once.
         selection: Who becomes a parent.
         variation: How a child comes about.
-        survival: Who stays when a brood has joined the population.
-        brood: How many trials end before they join the population, at least 1.
+        survival: Who stays when the offspring has joined the population.
+        offspring_size: How many trials end before they join the population, at least 1.
         seed: Seed of all random numbers.
 
     Raises:
-        UsageError: When initial < 1, brood < 1, or no objective is to be optimised.
+        UsageError: When initial < 1, offspring_size < 1, or no objective is to be optimised.
     """
 
     verbs = LISTED | {"mutate", "crossover"}
@@ -56,20 +56,20 @@ class Evolution(Strategy):
         selection: Selection,
         variation: Variation,
         survival: Survival,
-        brood: int = 1,
+        offspring_size: int = 1,
         seed: int = 0,
     ) -> None:
         self.check_space(space)
         if initial < 1:
             raise UsageError(f"evolution: expected at least 1 architecture to begin with, got {initial}")
-        if brood < 1:
-            raise UsageError(f"evolution: expected at least 1 trial in a brood, got {brood}")
+        if offspring_size < 1:
+            raise UsageError(f"evolution: expected offspring_size >= 1, got {offspring_size}")
         if not any(objective.optimize for objective in objectives):
             raise UsageError("evolution: expected an objective to optimise, got limits alone; add one")
         self.space, self.objectives, self.seed = space, tuple(objectives), seed
         self.initial, self.selection, self.variation, self.survival = initial, selection, variation, survival
-        self._seen = Seen(space)
-        self.brood = brood
+        self._seen = ProposedSet(space)
+        self.offspring_size = offspring_size
         self._asked = 0
         self._take_over([], [])
 
@@ -88,21 +88,21 @@ class Evolution(Strategy):
         return candidate
 
     def tell(self, trial: Trial) -> None:
-        """Let a finished trial into the brood, failed and infeasible ones too: they age the population."""
+        """Let a finished trial into the offspring, failed and infeasible ones too: they age the population."""
         architecture = trial.candidate.architecture
         member = Member(trial.number, architecture, score(trial, self.objectives))
         self._seen.add(architecture)
-        self._brood.append(member)
-        if len(self._brood) >= self.brood or len(self._members) < self.initial:
-            self._take_over(self.survival([*self._members, *self._brood]), [])
+        self._offspring.append(member)
+        if len(self._offspring) >= self.offspring_size or len(self._members) < self.initial:
+            self._take_over(self.survival([*self._members, *self._offspring]), [])
 
     def state_dict(self) -> dict[str, Any]:
-        """How many were asked, the architectures that are known, the population and the brood."""
+        """How many were asked, the architectures that are known, the population and the offspring."""
         return {
             "asked": self._asked,
             "seen": self._seen.to_json(),
             "population": [member.to_json(self.space) for member in self._members],
-            "brood": [member.to_json(self.space) for member in self._brood],
+            "brood": [member.to_json(self.space) for member in self._offspring],
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -118,15 +118,15 @@ class Evolution(Strategy):
             [Member.from_json(member, self.space) for member in state["brood"]],
         )
 
-    def _take_over(self, members: list[Member], brood: list[Member]) -> None:
-        self._members, self._brood = members, brood
-        self._standings: list[tuple[float, ...]] | None = None
+    def _take_over(self, members: list[Member], offspring: list[Member]) -> None:
+        self._members, self._offspring = members, offspring
+        self._rank_keys: list[tuple[float, ...]] | None = None
 
     def _child(self, random: Random) -> Candidate | None:
         """A new child; None when none is found, or the selected parent failed."""
-        if self._standings is None:
-            self._standings = standings([member.score for member in self._members])
-        ranked = self._standings
+        if self._rank_keys is None:
+            self._rank_keys = rank_keys([member.score for member in self._members])
+        ranked = self._rank_keys
 
         def select() -> Member:
             return self.selection(self._members, ranked, random)

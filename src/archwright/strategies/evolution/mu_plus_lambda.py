@@ -52,7 +52,7 @@ class MuPlusLambda(Evolution):
             space,
             objectives,
             initial=parents,
-            brood=children,
+            offspring_size=children,
             selection=Tournament(1),
             variation=Either(crossover, Crossover(), Mutation()),
             survival=Elitism(parents),

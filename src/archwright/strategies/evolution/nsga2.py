@@ -56,7 +56,7 @@ class NSGA2(Evolution):
             space,
             objectives,
             initial=population_size,
-            brood=population_size,
+            offspring_size=population_size,
             selection=Tournament(2),
             variation=Chain((Crossover(crossover), PointMutations(mutations))),
             survival=Elitism(population_size),

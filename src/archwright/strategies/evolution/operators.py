@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from archwright.spaces import SearchSpace
-from archwright.strategies.ranking import Score, standings
+from archwright.strategies.ranking import Score, rank_keys
 
 __all__ = [
     "Aging",
@@ -59,7 +59,7 @@ class Member:
 
 
 Selection = Callable[[Sequence[Member], Sequence[tuple[float, ...]], Random], Member]
-"""From the members and their standings (smaller is better) to one that becomes a parent."""
+"""From the members and their rank_keys (smaller is better) to one that becomes a parent."""
 
 Variation = Callable[[SearchSpace[Any], Any, Callable[[], Member], Random], Any]
 """Maps a parent to its child; the function gives further parents."""
@@ -79,14 +79,14 @@ class Tournament:
     size: int
 
     def __call__(
-        self, members: Sequence[Member], standings: Sequence[tuple[float, ...]], random: Random
+        self, members: Sequence[Member], rank_keys: Sequence[tuple[float, ...]], random: Random
     ) -> Member:
         """Select one."""
         count, draw = len(members), random.random
         best = int(draw() * count)
         for _ in range(self.size - 1):
             other = int(draw() * count)
-            if standings[other] < standings[best]:
+            if rank_keys[other] < rank_keys[best]:
                 best = other
         return members[best]
 
@@ -203,7 +203,7 @@ class Aging:
 
 @dataclass(frozen=True, slots=True)
 class Elitism:
-    """The best stay, by `archwright.strategies.ranking.standings`, however old they are.
+    """The best stay, by `archwright.strategies.ranking.rank_keys`, however old they are.
 
     Of equals the youngest, so that the population drifts over plateaus.
 
@@ -217,6 +217,6 @@ class Elitism:
         """The best `size`."""
         if len(members) <= self.size:
             return list(members)
-        ranked = standings([member.score for member in members])
+        ranked = rank_keys([member.score for member in members])
         kept = sorted(range(len(members)), key=lambda i: (ranked[i], -i))[: self.size]
         return [members[i] for i in sorted(kept)]

@@ -1,12 +1,12 @@
 """Reinforcement learning: a controller writes architectures and learns from how they did. Loads torch."""
 
-from archwright.strategies.reinforcement.controlled import Controlled, Sample
+from archwright.strategies.reinforcement.controller_strategy import ControllerStrategy, Sample
 from archwright.strategies.reinforcement.ppo import PPO
 from archwright.strategies.reinforcement.reinforce import REINFORCE
 
 __all__ = [
     # The loop that both share
-    "Controlled",
+    "ControllerStrategy",
     "Sample",
     # Ready to use
     "PPO",

@@ -8,17 +8,17 @@ from typing import final
 from archwright.controllers import Controller, ControllerTrainer, ProximalPolicy
 from archwright.objectives import Objective
 from archwright.spaces import Space
-from archwright.strategies.reinforcement.controlled import Controlled
+from archwright.strategies.reinforcement.controller_strategy import ControllerStrategy
 
 __all__ = ["PPO"]
 
 
 @final
-class PPO(Controlled):
+class PPO(ControllerStrategy):
     """A recurrent controller trained by proximal policy optimisation (Schulman et al. 2017, arXiv:1707.06347).
 
     As NASNet was found (Zoph et al. 2018, arXiv:1707.07012). Every batch is gone through several times, each time not
-    too far from the controller that wrote it: see `archwright.controllers.ProximalPolicy` and `Controlled`.
+    too far from the controller that wrote it: see `archwright.controllers.ProximalPolicy` and `ControllerStrategy`.
 
     Args:
         space: What to search.

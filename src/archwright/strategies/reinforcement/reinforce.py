@@ -8,14 +8,14 @@ from typing import final
 from archwright.controllers import Controller, ControllerTrainer, Reinforce
 from archwright.objectives import Objective
 from archwright.spaces import Space
-from archwright.strategies.reinforcement.controlled import Controlled
+from archwright.strategies.reinforcement.controller_strategy import ControllerStrategy
 
 __all__ = ["REINFORCE"]
 
 
 @final
-class REINFORCE(Controlled):
-    """A recurrent controller trained by REINFORCE (Zoph and Le 2017, arXiv:1611.01578). See `Controlled`.
+class REINFORCE(ControllerStrategy):
+    """A recurrent controller trained by REINFORCE (Zoph and Le 2017, arXiv:1611.01578). See `ControllerStrategy`.
 
     After every batch one step of Adam along the mean of (reward - baseline) grad log pi, where the baseline is a moving
     average of the rewards and the entropy counts as a part of the reward. See

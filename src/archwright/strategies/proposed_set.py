@@ -10,13 +10,13 @@ from typing import Any
 from archwright.errors import SpaceError, SpaceExhaustedError
 from archwright.spaces import SearchSpace
 
-__all__ = ["Seen"]
+__all__ = ["ProposedSet"]
 
 _DRAWS = 50
 _DRAWS_OF_INFINITE = 10_000
 
 
-class Seen:
+class ProposedSet:
     """The points of a search space proposed so far, told apart by their canonical form.
 
     What `draw` returns depends on what was proposed and on the generator alone, so a state that holds the

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from archwright.errors import SpaceError, SpaceExhaustedError
 from archwright.spaces import Space
-from archwright.strategies.seen import Seen
+from archwright.strategies.proposed_set import ProposedSet
 from archwright.testing import TOY_SPACES
 from archwright.testing.toy_spaces import flat, reals, spellings, subsets, uneven
 
 
-def draw_all(seen: Seen, seed: int = 0) -> int:
+def draw_all(seen: ProposedSet, seed: int = 0) -> int:
     """How many could be drawn before there was none."""
     random, count = Random(seed), 0
     try:
@@ -28,7 +28,7 @@ def draw_all(seen: Seen, seed: int = 0) -> int:
 
 def test_first_draws_are_uniform() -> None:
     space = flat(2, 3)
-    counts = Counter(Seen(space).draw(Random(seed)) for seed in range(1800))
+    counts = Counter(ProposedSet(space).draw(Random(seed)) for seed in range(1800))
     assert len(counts) == 9
     chi_square = sum((count - 200) ** 2 / 200 for count in counts.values())
     assert chi_square < 26.1  # the 99.9 % point for 8 degrees of freedom
@@ -36,7 +36,7 @@ def test_first_draws_are_uniform() -> None:
 
 def test_spellings_count_once() -> None:
     space = spellings()
-    seen = Seen(space)
+    seen = ProposedSet(space)
     assert seen.add(space.architecture({"d0": 1, "d1": 2, "d2": 3}))
     twin = space.architecture({"d0": 3, "d1": 1, "d2": 2})
     assert twin in seen
@@ -45,12 +45,12 @@ def test_spellings_count_once() -> None:
 
 
 def test_the_end_of_an_uneven_space_is_found() -> None:
-    seen = Seen(uneven())
+    seen = ProposedSet(uneven())
     assert draw_all(seen) == uneven().size == len(seen)
 
 
 def test_says_that_all_were_proposed() -> None:
-    seen = Seen(flat(2, 2))
+    seen = ProposedSet(flat(2, 2))
     draw_all(seen)
     with pytest.raises(
         SpaceExhaustedError, match="all 4 architectures of the space have been proposed; to go on"
@@ -60,7 +60,7 @@ def test_says_that_all_were_proposed() -> None:
 
 def test_few_networks_with_infinitely_many_spellings_end_too() -> None:
     space = Space(reals().network, canonicalize=lambda a: a["optimizer"])
-    seen = Seen(space)
+    seen = ProposedSet(space)
     assert draw_all(seen) == 2
     with pytest.raises(
         SpaceExhaustedError, match="10,000 random architectures in a row were spellings of the 2"
@@ -73,29 +73,29 @@ def test_what_sampling_cannot_find_is_listed() -> None:
     space = Space(flat(4, 15).network, constraints=[lambda a: dict(a) in allowed])
     with pytest.raises(SpaceError, match="refused"):
         space.sample(0)
-    assert draw_all(Seen(space)) == 2
+    assert draw_all(ProposedSet(space)) == 2
 
 
 def test_a_space_that_allows_nothing_is_an_error_not_an_end() -> None:
     space = Space(flat(2, 3).network, constraints=[lambda a: False])
     with pytest.raises(SpaceError, match="refused"):
-        Seen(space).draw(Random(0))
+        ProposedSet(space).draw(Random(0))
 
 
 def test_an_endless_space_that_allows_nothing_is_an_error_too() -> None:
     space = Space(reals().network, constraints=[lambda a: False])
     with pytest.raises(SpaceError, match="refused"):
-        Seen(space).draw(Random(0))
+        ProposedSet(space).draw(Random(0))
 
 
 @given(name=st.sampled_from(sorted(TOY_SPACES)), seed=st.integers(0, 99), count=st.integers(0, 20))
 def test_what_was_seen_survives_json(name: str, seed: int, count: int) -> None:
     space = TOY_SPACES[name]()
-    seen, random = Seen(space), Random(seed)
+    seen, random = ProposedSet(space), Random(seed)
     for _ in range(count):
         seen.add(space.sample(random))
     text = json.dumps(seen.to_json())
-    copy = Seen(space)
+    copy = ProposedSet(space)
     copy.add(space.sample(seed + 1))
     copy.load_json(json.loads(text))
     assert len(copy) == len(seen)
@@ -108,7 +108,7 @@ def test_what_was_seen_survives_json(name: str, seed: int, count: int) -> None:
         assert outcome(copy, other_random) == outcome(seen, random)
 
 
-def outcome(seen: Seen, random: Random) -> object:
+def outcome(seen: ProposedSet, random: Random) -> object:
     try:
         return seen.draw(random)
     except SpaceExhaustedError:
@@ -117,7 +117,7 @@ def outcome(seen: Seen, random: Random) -> object:
 
 def test_addresses_are_written_once() -> None:
     space = subsets()
-    seen = Seen(space)
+    seen = ProposedSet(space)
     draw_all(seen)
     data = seen.to_json()
     assert sorted(map(tuple, data["addresses"])) == [("chosen",), ("chosen", "extra")]

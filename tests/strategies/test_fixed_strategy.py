@@ -10,7 +10,7 @@ import pytest
 from archwright.errors import SpaceExhaustedError
 from archwright.objectives import Objective
 from archwright.spaces import Architecture, Space
-from archwright.strategies import Proposals, RandomSearch, Strategy, make_strategy
+from archwright.strategies import FixedStrategy, RandomSearch, Strategy, make_strategy
 from archwright.testing.toy_spaces import flat, spellings
 from archwright.trials import Candidate, Fidelity, Measurement, Trial, TrialState
 
@@ -44,7 +44,7 @@ class Repeating(Strategy):
 
 
 def test_alone_they_end() -> None:
-    strategy = Proposals(SPACE, [SPACE.sample(0), SPACE.sample(1)])
+    strategy = FixedStrategy(SPACE, [SPACE.sample(0), SPACE.sample(1)])
     assert [strategy.ask(), strategy.ask()] == [Candidate(SPACE.sample(0)), Candidate(SPACE.sample(1))]
     with pytest.raises(SpaceExhaustedError, match="all 2 proposals were tried"):
         strategy.ask()
@@ -55,14 +55,14 @@ def test_spellings_of_one_network_are_asked_for_once() -> None:
     turned = [
         space.architecture({"d0": a, "d1": b, "d2": c}) for a, b, c in ((1, 2, 3), (3, 2, 1), (0, 0, 0))
     ]
-    strategy = Proposals(space, turned)
+    strategy = FixedStrategy(space, turned)
     assert [strategy.ask(), strategy.ask()] == [Candidate(turned[0]), Candidate(turned[2])]
 
 
 def test_what_is_proposed_again_is_passed_over_but_not_a_new_look_at_it() -> None:
     given = SPACE.sample(0)
     inner = Repeating(given)
-    strategy = Proposals(SPACE, [given], inner)
+    strategy = FixedStrategy(SPACE, [given], inner)
     asked = [strategy.ask() for _ in range(4)]
     assert asked == [
         Candidate(given),
@@ -81,7 +81,7 @@ def test_the_source_is_not_called_before_it_is_needed() -> None:
         calls.append(1)
         yield from SPACE
 
-    strategy = Proposals(SPACE, source)
+    strategy = FixedStrategy(SPACE, source)
     strategy.load_state_dict(json.loads(json.dumps({"asked": 3, "then": None})))
     assert not calls
     assert strategy.ask() == Candidate(list(SPACE)[3])
@@ -92,7 +92,7 @@ def test_evolution_breeds_from_what_it_was_given() -> None:
     space: Space = flat(6, 3)
     best = space.architecture({f"d{i}": 2 for i in range(6)})
     inner = make_strategy("local", space, [Objective("score", "maximize")], seed=1, initial=1)
-    strategy = Proposals(space, [best], inner)
+    strategy = FixedStrategy(space, [best], inner)
     first = strategy.ask()
     assert first == Candidate(best)
     strategy.tell(Trial(0, first, TrialState.COMPLETED, Measurement({"score": 9.0})))
@@ -104,6 +104,6 @@ def test_evolution_breeds_from_what_it_was_given() -> None:
 
 
 def test_random_search_goes_on_behind_it() -> None:
-    strategy = Proposals(SPACE, [SPACE.default], RandomSearch(SPACE, seed=3))
+    strategy = FixedStrategy(SPACE, [SPACE.default], RandomSearch(SPACE, seed=3))
     proposed = [strategy.ask() for _ in range(9)]
     assert len({candidate.architecture for candidate in proposed if candidate}) == 9

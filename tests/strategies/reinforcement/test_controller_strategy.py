@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from archwright.spaces import Space
 from archwright.strategies import Score, Strategy
 from archwright.strategies.reinforcement import PPO, REINFORCE
-from archwright.strategies.reinforcement.controlled import Controlled, rewards_of
+from archwright.strategies.reinforcement.controller_strategy import ControllerStrategy, rewards_of
 from archwright.strategies.reinforcement.tensors import (
     optimizer_from_json,
     optimizer_to_json,
@@ -37,7 +37,7 @@ def search(strategy: Strategy, space: Space, trials: int) -> list[float]:
 
 
 @pytest.mark.parametrize("make", [partial(REINFORCE, learning_rate=0.03), partial(PPO, learning_rate=0.01)])
-def test_what_it_writes_gets_better(make: partial[Controlled]) -> None:
+def test_what_it_writes_gets_better(make: partial[ControllerStrategy]) -> None:
     space = flat(8, 4)
     scores = search(make(space, SCORE, hidden=16), space, 150)
     drawn = [ToyEstimator(space).score(space.sample(seed)) for seed in range(300)]

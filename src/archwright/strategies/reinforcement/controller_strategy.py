@@ -13,19 +13,19 @@ from archwright.controllers import Controller, ControllerTrainer
 from archwright.errors import UsageError
 from archwright.objectives import Objective
 from archwright.spaces import Architecture, Space
+from archwright.strategies.proposed_set import ProposedSet
 from archwright.strategies.randomness import random_for
-from archwright.strategies.ranking import Score, score, standings
+from archwright.strategies.ranking import Score, rank_keys, score
 from archwright.strategies.reinforcement.tensors import (
     optimizer_from_json,
     optimizer_to_json,
     tensor_from_json,
     tensor_to_json,
 )
-from archwright.strategies.seen import Seen
 from archwright.strategies.strategy import Strategy
 from archwright.trials import Candidate, Trial
 
-__all__ = ["Controlled", "Sample", "rewards_of"]
+__all__ = ["ControllerStrategy", "Sample", "rewards_of"]
 
 _DRAWS = 8
 
@@ -45,7 +45,7 @@ class Sample:
     trial: int = -1
 
 
-class Controlled(Strategy):
+class ControllerStrategy(Strategy):
     """A recurrent controller writes architectures decision by decision, and learns from them in batches.
 
     Whichever decisions are active are written, in the order in which they become so; the others are not there to be
@@ -58,7 +58,7 @@ class Controlled(Strategy):
 
     Args:
         space: What to search.
-        objectives: What is optimised, and the limits. See `archwright.strategies.ranking.standings`.
+        objectives: What is optimised, and the limits. See `archwright.strategies.ranking.rank_keys`.
         make_trainer: From the controller to what trains it.
         seed: Seed of all random numbers.
         batch_size: How many samples with a score are learned from at once, at least 1.
@@ -91,7 +91,7 @@ class Controlled(Strategy):
             space, hidden=hidden, generator=torch.Generator().manual_seed(_torch_seed(seed, -1))
         )
         self.trainer = make_trainer(self.controller)
-        self._seen = Seen(space)
+        self._seen = ProposedSet(space)
         self._asked = 0
         self._running: dict[Architecture, Sample] = {}
         self._batch: list[Sample] = []
@@ -185,7 +185,7 @@ def rewards_of(scores: Sequence[Score]) -> list[float]:
     Returns:
         For each a number from 0 for the worst to 1 for the best; 0.5 for a single one.
     """
-    keys = standings(scores)
+    keys = rank_keys(scores)
     ordered = sorted(keys)
     others = len(keys) - 1
     rewards = []

@@ -7,7 +7,7 @@ import pytest
 from archwright.errors import UsageError
 from archwright.objectives import Direction, Objective
 from archwright.strategies import STRATEGIES, make_strategy
-from archwright.strategies.portfolio import Portfolio, fitting_strategy
+from archwright.strategies.auto import AutoStrategy, fitting_strategy
 from archwright.testing import ToyEstimator
 from archwright.testing.toy_spaces import conditional, flat, reals
 
@@ -40,21 +40,21 @@ def test_picks_by_space_objectives_and_budget(space, objectives, trials, expecte
     assert set(options) <= set(STRATEGIES.options(name))
     assert why
     picked = make_strategy("auto", space, objectives, trials=trials)
-    assert isinstance(picked, Portfolio)
+    assert isinstance(picked, AutoStrategy)
     assert (picked.picked, picked.why) == (name, why)
 
 
 def test_proposes_what_the_picked_one_does_and_goes_on_from_a_state() -> None:
     space = flat(8, 3)
-    first, second = (Portfolio(space, SCORE, seed=2, trials=5000) for _ in range(2))
+    first, second = (AutoStrategy(space, SCORE, seed=2, trials=5000) for _ in range(2))
     named = make_strategy("evolution", space, SCORE, seed=2)
     assert [first.ask() for _ in range(5)] == [named.ask() for _ in range(5)]
     second.load_state_dict(first.state_dict())
     assert second.ask() == first.ask()
     with pytest.raises(UsageError, match="the saved search was by 'evolution', but 'bayesian' fits now"):
-        Portfolio(space, SCORE, trials=50).load_state_dict(first.state_dict())
+        AutoStrategy(space, SCORE, trials=50).load_state_dict(first.state_dict())
 
 
 def test_trials_are_checked() -> None:
     with pytest.raises(UsageError, match="auto: expected trials >= 1, got 0"):
-        partial(Portfolio, flat(), SCORE)(trials=0)
+        partial(AutoStrategy, flat(), SCORE)(trials=0)

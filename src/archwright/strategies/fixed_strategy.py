@@ -11,11 +11,11 @@ from archwright.spaces import SearchSpace
 from archwright.strategies.strategy import Strategy
 from archwright.trials import Candidate, Trial
 
-__all__ = ["Proposals"]
+__all__ = ["FixedStrategy"]
 
 
 @final
-class Proposals(Strategy):
+class FixedStrategy(Strategy):
     """Asks for given architectures in their order, each canonical form once, then for what another strategy proposes.
 
     The other strategy is told of all trials. What it proposes again of the given ones is passed over, unless it is to

@@ -12,7 +12,7 @@ from archwright.spaces import Space
 from archwright.strategies.strategy import Strategy
 from archwright.trials import Candidate, Trial
 
-__all__ = ["Portfolio", "fitting_strategy"]
+__all__ = ["AutoStrategy", "fitting_strategy"]
 
 _MODELLED = 1000
 _ON_THE_FRONT = 500
@@ -58,7 +58,7 @@ def fitting_strategy(
     )
 
 
-class Portfolio(Strategy):
+class AutoStrategy(Strategy):
     """Takes the strategy that fits the space, the objectives and the budget, and says which.
 
     Args:
