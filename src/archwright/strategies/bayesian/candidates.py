@@ -90,16 +90,19 @@ class Mutants:
     def __call__(self, ask: Ask) -> Candidates:
         """Those that were not proposed before. See `CandidateSource`."""
         known, random = ask.known, ask.random
-        found: dict[Hashable, tuple[Architecture, int | None]] = {}
+        found: Forms = {}
+        sources: list[int | None] = []
         if best := known.best(ask.now.feasible, _PARENTS) if self.mutants else []:
             parents = (best[int(random.random() * len(best))] for _ in range(self.mutants))
             pairs = ((known.architectures[row], row) for row in parents)
             for mutant, row in _mutants(self.space, random, pairs, 4):
-                found.setdefault(self.space.canonical(mutant), (mutant, row))
-        for form, architecture in _sampled(self.space, random, self.samples).items():
-            found.setdefault(form, (architecture, None))
-        fresh = [pair for pair in found.values() if pair[0] not in known.seen]
-        return Candidates([architecture for architecture, _ in fresh], [row for _, row in fresh])
+                found.setdefault(self.space.canonical(mutant), mutant)
+                sources += [row] * (len(found) - len(sources))
+        _sample(self.space, random, self.samples, found)
+        sources += [None] * (len(found) - len(sources))
+        fresh = [i for i, architecture in enumerate(found.values()) if architecture not in known.seen]
+        architectures = list(found.values())
+        return Candidates([architectures[i] for i in fresh], [sources[i] for i in fresh])
 
 
 class Surroundings:
@@ -144,7 +147,7 @@ class Surroundings:
             if block is None:
                 random = random_for(self.seed, draw)
                 block = self._described(
-                    _sampled(self.space, random, self.count)
+                    _sample(self.space, random, self.count, {})
                     if centre is None
                     else _around(self.space, random, centre)
                 )
@@ -174,9 +177,8 @@ def _joined(blocks: Mapping[tuple[int, int | None], tuple[Forms, Matrix]]) -> Ca
     return Candidates(list(architectures.values()), sources, np.vstack(rows), places)
 
 
-def _sampled(space: Space, random: Random, count: int) -> Forms:
-    """Random architectures, at most so many."""
-    found: Forms = {}
+def _sample(space: Space, random: Random, count: int, found: Forms) -> Forms:
+    """Add random architectures, at most so many, to those found."""
     try:
         for _ in range(count):
             architecture = space.sample(random)

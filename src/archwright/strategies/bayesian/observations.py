@@ -62,7 +62,8 @@ class Observations:
         self.numbers: list[int | None] = []
         self.scores: list[Score | None] = []
         self.order: list[int] = []
-        self._losses: list[list[float]] = []
+        # A row each: the losses, whether it failed, whether it is feasible. Grows by doubling, since each ask reads it.
+        self._table = np.zeros((64, len(self.objectives) + 2))
         self._row: dict[Any, int] = {}
 
     def __len__(self) -> int:
@@ -84,7 +85,9 @@ class Observations:
         self.architectures.append(architecture)
         self.numbers.append(None)
         self.scores.append(None)
-        self._losses.append([math.nan] * len(self.objectives))
+        if len(self) > len(self._table):
+            self._table = np.vstack([self._table, np.zeros_like(self._table)])
+        self._table[len(self) - 1, :-2] = math.nan
 
     def tell(self, trial: Trial) -> None:
         """Enter a finished trial.
@@ -100,23 +103,23 @@ class Observations:
             for column, objective in enumerate(self.objectives):
                 if completed or objective.name in trial.metrics:
                     loss = objective.loss(objective_values(trial, [objective])[0])
-                    self._losses[row][column] = loss if math.isfinite(loss) else math.nan
+                    self._table[row, column] = loss if math.isfinite(loss) else math.nan
         if self.scores[row] is None:
             self.order.append(row)
-        self.numbers[row], self.scores[row] = trial.number, found
+        self._end(row, trial.number, found)
+
+    def _end(self, row: int, number: int | None, found: Score) -> None:
+        self.numbers[row], self.scores[row] = number, found
+        self._table[row, -2:] = found.failed, bool(found.losses)
 
     def snapshot(self, rows: int | None = None, told: int | None = None) -> Snapshot:
         """What was known when there were so many rows, and so many had ended; None: now."""
         rows = len(self) if rows is None else rows
-        losses = np.array(self._losses[:rows], dtype=np.float64).reshape(rows, len(self.objectives))
-        failed = np.array([found is not None and found.failed for found in self.scores[:rows]], dtype=bool)
-        feasible = np.array(
-            [found is not None and found.losses != () for found in self.scores[:rows]], dtype=bool
-        )
+        table = self._table[:rows]
         if told is not None:
-            later = [row for row in self.order[told:] if row < rows]
-            losses[later], failed[later], feasible[later] = math.nan, False, False
-        return Snapshot(losses, failed, feasible)
+            table, later = table.copy(), [row for row in self.order[told:] if row < rows]
+            table[later, :-2], table[later, -2:] = math.nan, False
+        return Snapshot(table[:, :-2], table[:, -2] > 0.0, table[:, -1] > 0.0)
 
     def best(self, feasible: NDArray[np.bool_], most: int) -> list[int]:
         """The best of the feasible rows, best first; of equals the earlier. Several objectives: by Pareto rank."""
@@ -130,7 +133,10 @@ class Observations:
             "seen": self.seen.to_json(),
             "numbers": list(self.numbers),
             "scores": [score and score.to_json() for score in self.scores],
-            "losses": [[None if math.isnan(loss) else loss for loss in row] for row in self._losses],
+            "losses": [
+                [None if math.isnan(loss) else loss for loss in row]
+                for row in self.snapshot().losses.tolist()
+            ],
             "order": list(self.order),
         }
 
@@ -146,9 +152,12 @@ class Observations:
         addresses = data["seen"]["addresses"]
         for which, *values in data["seen"]["values"]:
             made.note(space.architecture(dict(zip(addresses[which], values, strict=True))))
-        made.numbers, made.order = list(data["numbers"]), list(data["order"])
-        made.scores = [given and Score.from_json(given) for given in data["scores"]]
-        made._losses = [[math.nan if loss is None else loss for loss in row] for row in data["losses"]]
+        for row, (number, given) in enumerate(zip(data["numbers"], data["scores"], strict=True)):
+            if given is not None:
+                made._end(row, number, Score.from_json(given))
+        made.order = list(data["order"])
+        if data["losses"]:
+            made._table[: len(made), :-2] = np.array(data["losses"], dtype=np.float64)
         return made
 
 

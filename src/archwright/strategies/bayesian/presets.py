@@ -20,7 +20,7 @@ from archwright.strategies.bayesian.models import RefittedModel
 from archwright.strategies.bayesian.process import PooledProcess
 from archwright.strategies.bayesian.search import SurrogateSearch
 from archwright.strategies.bayesian.targets import HypervolumeTargets, ScalarTargets, TargetMaker
-from archwright.surrogates import Features, Surrogate, make_surrogate
+from archwright.surrogates import Features, RandomForest, Surrogate, make_surrogate
 
 __all__ = [
     "bananas",
@@ -156,7 +156,10 @@ def forest_search(
     Raises:
         UsageError: When an option is out of range, or no objective is to be optimised.
     """
-    forest = partial(make_surrogate, "forest", trees=trees)
+
+    def forest(space: Space, seed: int) -> Surrogate:
+        return RandomForest(space, seed=seed, trees=trees)
+
     return surrogate_search(space, objectives, surrogate=forest, seed=seed, initial=initial, every=every)
 
 
