@@ -1,4 +1,4 @@
-"""What every test runs under: one thread for torch, no network, hypothesis profiles; which tests are slow."""
+"""What every test runs under: one thread for torch where the environment names no other number, no network, hypothesis profiles; which tests are slow."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # Set before torch is loaded, and inherited by worker processes: threads beyond the cores only wait.
-os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
 
 settings.register_profile(
     "local", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
