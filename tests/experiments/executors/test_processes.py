@@ -133,6 +133,24 @@ def test_closing_at_once_does_not_wait_for_a_job(executor: Processes) -> None:
     executor.close()
 
 
+def test_an_interrupt_while_workers_start_leaves_no_process_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[subprocess.Popen[bytes]] = []
+    start = subprocess.Popen
+
+    def interrupted(*given: Any, **options: Any) -> subprocess.Popen[bytes]:
+        begun.append(start(*given, **options))
+        signal.raise_signal(signal.SIGINT)
+        return begun[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", interrupted)
+    executor = Processes(2)
+    with pytest.raises(KeyboardInterrupt):
+        executor.open(work)
+    executor.close(now=True)
+    assert len(begun) == 1
+    assert begun[0].returncode is not None
+
+
 def test_workers_end_with_their_parent_and_scripts_need_no_guard() -> None:
     script = """
         import os, sys, time

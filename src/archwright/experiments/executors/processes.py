@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
 from typing import Any, Generic
 
 import cloudpickle
@@ -94,7 +95,8 @@ class ProcessesExecutor(Executor[J, R]):
         settings = TorchSettings.of_this_process()
         given = SetUp(_pickled("work", work), self.threads, self.memory_limit, settings, sys.argv)
         self._set_up = pickle.dumps(given)
-        self._workers = [_Worker(self._set_up, self.threads) for _ in range(self.slots)]
+        for i in range(self.slots):
+            self._start(i)
 
     def check(self, **things: object) -> None:
         """Refuse what cannot be pickled."""
@@ -122,25 +124,30 @@ class ProcessesExecutor(Executor[J, R]):
 
     def close(self, *, now: bool = False) -> None:
         """End the workers."""
-        workers, self._workers = self._workers, []
         self._jobs.clear()
-        for worker in workers:
+        for worker in self._workers:
             worker.end(kill=now)
-        for worker in workers:
-            worker.release()
+        while self._workers:  # after an interrupt in here, a second call goes on
+            self._workers[-1].release()
+            self._workers.pop()
 
     def _hand_out(self) -> None:
         for i, worker in enumerate(self._workers):
             if self._jobs and not worker.busy:
                 if worker.process.poll() is not None:  # it died while it was idle
-                    worker = self._replace(i)
+                    self._replace(i)
+                    worker = self._workers[i]
                 worker.take(self._jobs.popleft())
 
-    def _replace(self, i: int) -> _Worker[J]:
+    def _replace(self, i: int) -> None:
         self._workers[i].kill()
         self._workers[i].release()
-        self._workers[i] = _Worker(self._set_up, self.threads)
-        return self._workers[i]
+        self._start(i)
+
+    def _start(self, i: int) -> None:
+        """Put a new worker in a place. An interrupt waits until it is there: `close` has to know every process."""
+        with _interrupts_blocked():
+            self._workers[i : i + 1] = [_Worker(self._set_up, self.threads)]
 
     def _look(self, worker: _Worker[J]) -> Ended[J, R] | None:
         """Answer a worker's messages; what became of its job, if that has ended. A dead worker is replaced."""
@@ -213,8 +220,11 @@ class _Worker(Generic[J]):
 
     def end(self, *, kill: bool) -> None:
         """Ask an idle process to end; kill any other."""
+        if kill or self.job:  # nothing is read: an interrupt may have cut a message short
+            self.kill()
+            return
         self.arrived()
-        if kill or self.job or not self._ready:
+        if not self._ready:
             self.kill()
         else:
             self.send(None)
@@ -253,19 +263,24 @@ def _pickled(name: str, thing: object) -> bytes:
 
 
 def _started(theirs: socket.socket, threads: int) -> subprocess.Popen[bytes]:
-    """A new worker, out of reach of Ctrl-C in the terminal: what that means is this process's business."""
     environment = {**dict.fromkeys(_THREADS, str(threads)), **os.environ}
     flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
     arguments = [str(theirs.fileno()), str(os.getpid()), json.dumps(sys.path)]
+    with theirs:
+        return subprocess.Popen(
+            [sys.executable, *flags, "-c", _START, *arguments],
+            env=environment,
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+        )
+
+
+@contextlib.contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Ctrl-C waits while the block runs, and for ever in the processes begun in it: it is this process's business."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
-        with theirs:
-            return subprocess.Popen(
-                [sys.executable, *flags, "-c", _START, *arguments],
-                env=environment,
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-            )
+        yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
