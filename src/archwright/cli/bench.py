@@ -30,7 +30,6 @@ from archwright.cli.streams import emit
 __all__ = ["bench", "bench_app"]
 
 bench_app = typer.Typer(
-    help="Compare strategies on a table of trained networks.",
     invoke_without_command=True,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},

@@ -24,6 +24,7 @@ REGISTRIES = {
     "estimators": "archwright.estimators.registry:ESTIMATORS",
     "executors": "archwright.experiments.executors.registry:EXECUTORS",
     "pruners": "archwright.strategies.pruners.registry:PRUNERS",
+    "accelerators": "archwright.supernets.accelerators:ACCELERATORS",
     "surrogates": "archwright.surrogates.registry:SURROGATES",
     "meters": "archwright.objectives.meter:METERS",
     "objectives": "archwright.objectives.meter:METERS",

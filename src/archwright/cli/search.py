@@ -44,13 +44,18 @@ def search(
             "--objective",
             "-o",
             metavar="NAME",
-            help="What to optimise; may be given several times: accuracy, loss, params, flops, max:NAME, min:NAME. "
-            "By default the task's own metric.",
+            help="What to optimise; may be given several times: accuracy, loss, params, flops, max:NAME, min:NAME, "
+            "file.py:meter. By default the task's own metric.",
         ),
     ] = None,
     limit: Annotated[
         list[str] | None,
-        typer.Option("--limit", "-l", metavar="NAME<=N", help="What a network may cost: 'params<=50000'."),
+        typer.Option(
+            "--limit",
+            "-l",
+            metavar="NAME<=N",
+            help="What a network may cost: 'params<=50000'; may be given several times.",
+        ),
     ] = None,
     space: Annotated[
         str | None,
@@ -71,7 +76,8 @@ def search(
         list[str] | None,
         typer.Option(
             metavar="NAME=VALUE",
-            help="An option of the strategy: population_size=20, or epochs=10 of a supernet.",
+            help="An option of the strategy: population_size=20, or epochs=10 of a supernet; may be given several "
+            "times.",
         ),
     ] = None,
     fix: Annotated[
@@ -92,15 +98,21 @@ def search(
     estimator: Annotated[
         str | None, typer.Option(help="What measures candidates (see `archwright list estimators`).")
     ] = None,
-    estimator_option: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Of it.")] = None,
+    estimator_option: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="An option of the estimator.")
+    ] = None,
     pruner: Annotated[
         str | None, typer.Option(help="What stops trials early (see `archwright list pruners`).")
     ] = None,
-    pruner_option: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Of it.")] = None,
+    pruner_option: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="An option of the pruner.")
+    ] = None,
     executor: Annotated[
         str | None, typer.Option(help="Where trials run (see `archwright list executors`).")
     ] = None,
-    executor_option: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Of it.")] = None,
+    executor_option: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="An option of the executor.")
+    ] = None,
     trials: Annotated[
         int | None,
         typer.Option(

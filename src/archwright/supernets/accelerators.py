@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Any
 
 from archwright.errors import MissingExtraError
 from archwright.registry import Entry, Registry
+
+if TYPE_CHECKING:  # listing what there is loads no torch
+    from torch import nn
 
 __all__ = [
     "ACCELERATORS",
@@ -21,7 +21,7 @@ __all__ = [
     "use_channels_last",
 ]
 
-Accelerator = Callable[[nn.Module], bool]
+Accelerator = Callable[["nn.Module"], bool]
 """Changes a supernet in place; false where it found nothing to do. Parameters and their names stay as they are."""
 
 
@@ -54,6 +54,7 @@ ACCELERATORS: Registry[Accelerator, AcceleratorEntry] = Registry(
         "compile": AcceleratorEntry(f"{__name__}:compile_forward", "torch.compile"),
     },
     AcceleratorEntry,
+    positional=1,
 )
 """Accelerators by name; the first of the automatic ones that finds something to do is used."""
 
@@ -91,6 +92,9 @@ def accelerate(
 
 def use_channels_last(network: nn.Module) -> bool:
     """Keep images and the kernels of convolutions with the channels last in memory."""
+    import torch
+    from torch import nn
+
     if not any(isinstance(module, nn.Conv2d) for module in network.modules()):
         return False
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -105,7 +109,9 @@ def compile_forward(network: nn.Module) -> bool:
 
 
 def _channels_last(_: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    import torch
+
     return tuple(
-        x.contiguous(memory_format=torch.channels_last) if isinstance(x, Tensor) and x.dim() == 4 else x
+        x.contiguous(memory_format=torch.channels_last) if isinstance(x, torch.Tensor) and x.dim() == 4 else x
         for x in inputs
     )
