@@ -1,4 +1,4 @@
-"""What every test runs under: one thread for torch where the environment names no other number, no network, hypothesis profiles; which tests are slow."""
+"""What every test runs under: threads, no network, hypothesis profiles; which tests are slow."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-# Set before torch is loaded, and inherited by worker processes: threads beyond the cores only wait.
+# Set before torch is loaded, and inherited by worker processes: one thread unless the environment says otherwise.
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
