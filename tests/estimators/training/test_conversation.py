@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -153,7 +154,12 @@ def test_a_verdict_that_was_lost_with_its_attempt_still_holds(blobs):
     assert len(measured.curve) == 2
 
 
-def test_checkpoints_keep_their_distance_but_for_the_last(blobs):
+@pytest.mark.parametrize(("seconds", "expected"), [(7.0, [7, 14, 21, 28, 30]), (1e9, [30])])
+def test_checkpoints_keep_their_distance_but_for_the_last(blobs, monkeypatch, seconds, expected):
+    # A clock that ticks once a step, so that the load of the machine does not matter.
+    clock = SimpleNamespace(perf_counter=lambda: float(Killed.steps))
+    for module in ("training", "progress"):
+        monkeypatch.setattr(f"archwright.estimators.{module}.time", clock)
     kept = []
 
     class Counting(LocalTrial):
@@ -164,9 +170,9 @@ def test_checkpoints_keep_their_distance_but_for_the_last(blobs):
             kept.extend([step] if state is not None else [])
             return super().report(step, metrics)
 
-    training = training_of(blobs, 1e9)
+    training = training_of(blobs, seconds)
     training.fit(Candidate(training.space.sample(0)), Counting())
-    assert kept == [30]
+    assert kept == expected
 
 
 def test_replicates_draw_other_seeds(blobs):
