@@ -23,7 +23,7 @@ from archwright.learning.ranks import ALONE, Ranks
 from archwright.learning.recipe import Recipe
 from archwright.learning.schedules import learning_rate_factor
 from archwright.tasks.batches import BatchStream, Part, Plan, evaluation_plan, moved
-from archwright.tasks.task import Task
+from archwright.tasks.task import Task, Total, add
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -181,7 +181,7 @@ class Trainer(Gradients):
         self.fraction, self.ranks = fraction, ranks
         self.epoch = self.updates = self.steps = self.origin = 0
         self.is_in_epoch = False
-        self._notes: dict[str, tuple[Tensor | float, Tensor | float]] = {}
+        self._notes: dict[str, Total] = {}
         self._passes: dict[str, int] = {}
         self.precision = self.fabric.strategy.precision
         self._generator = torch.Generator().manual_seed(self.seeds.augmentation)
@@ -291,8 +291,7 @@ class Trainer(Gradients):
         """
         value = value.detach() if isinstance(value, Tensor) else value
         term, weight = (value, 1) if weight is None else (value * weight, weight)
-        before = self._notes.get(name)
-        self._notes[name] = (term, weight) if before is None else (before[0] + term, before[1] + weight)
+        add(self._notes, name, (term, weight))
 
     def evaluate(self, part: str = "validation") -> dict[str, float]:
         """The task's metrics on a part of the data; nothing is changed."""

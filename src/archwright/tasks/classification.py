@@ -12,10 +12,8 @@ from torch.utils.data import Dataset
 
 from archwright.errors import TaskError
 from archwright.tasks.batches import labels_of
-from archwright.tasks.preprocessing import Preprocessing
 from archwright.tasks.supervised import Softened, Supervised
 from archwright.tasks.targets import CLASSIFICATION
-from archwright.tasks.task import Split
 
 __all__ = ["Classification"]
 
@@ -36,15 +34,11 @@ class Classification(Supervised):
 
     Args:
         name: What to call it.
-        train: Items are (input of `preprocessing.input_shape`, class index).
-        validation: The same.
-        test: The same.
-        classes: Names of the classes.
-        split: How the data was divided.
-        preprocessing: How raw inputs were prepared.
         class_weights: How much an example of each class counts in the loss: one number per class; "balanced" for
             numbers inverse to how often a class stands in the training data, 1 on average over its examples; None
             for all the same.
+        data: `train`, `validation`, `test`, `split`, `preprocessing` and `classes` of `Supervised`; items are (input of
+            `preprocessing.input_shape`, class index).
 
     Raises:
         TaskError: When the weights do not fit the classes.
@@ -53,26 +47,9 @@ class Classification(Supervised):
     kind = CLASSIFICATION
     metric = "accuracy"
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        train: Dataset[Any],
-        validation: Dataset[Any],
-        test: Dataset[Any],
-        classes: tuple[str, ...],
-        split: Split,
-        preprocessing: Preprocessing,
-        class_weights: Sequence[float] | str | None = None,
-    ) -> None:
-        self.name = name
-        self.train, self.validation, self.test = train, validation, test
-        self.classes = classes
-        self.outputs = len(classes)
-        self.split = split
-        self.preprocessing = preprocessing
-        self.input_shape = preprocessing.input_shape
-        self.class_weights = _class_weights(class_weights, train, classes)
+    def __init__(self, name: str, *, class_weights: Sequence[float] | str | None = None, **data: Any) -> None:
+        super().__init__(name, **data)
+        self.class_weights = _class_weights(class_weights, self.train, self.classes)
 
     def criterion(self, outputs: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
         """Mean cross-entropy in nats, weighted by class where that was asked."""

@@ -10,11 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.utils.data import Dataset
 
 from archwright.errors import TaskError
 from archwright.tasks.supervised import Supervised
-from archwright.tasks.task import Split
 
 __all__ = ["LANGUAGE_MODELLING", "LanguageModelling"]
 
@@ -37,34 +35,18 @@ class LanguageModelling(Supervised):
 
     Args:
         name: What to call it.
-        train: Items are (window, the same one symbol later), both of type int64 and shape (steps,).
-        validation: The same.
-        test: The same.
         symbols: What the numbers stand for, in order; each is one character.
-        split: How the text was divided.
+        data: `train`, `validation`, `test` and `split` of `Supervised`; items are (window, the same one symbol later),
+            both of type int64 and shape (steps,).
     """
 
     kind = LANGUAGE_MODELLING
     metric = "perplexity"
     has_symbols = True
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        train: Dataset[Any],
-        validation: Dataset[Any],
-        test: Dataset[Any],
-        symbols: Sequence[str],
-        split: Split,
-    ) -> None:
-        self.name = name
-        self.train, self.validation, self.test = train, validation, test
+    def __init__(self, name: str, *, symbols: Sequence[str], **data: Any) -> None:
+        super().__init__(name, classes=[_NAMES.get(symbol, symbol) for symbol in symbols], **data)
         self.symbols = tuple(symbols)
-        self.classes = tuple(_NAMES.get(symbol, symbol) for symbol in self.symbols)
-        self.outputs = len(self.symbols)
-        self.split = split
-        self.input_shape = tuple(train[0][0].shape)
         self._numbers = {symbol: number for number, symbol in enumerate(self.symbols)}
 
     @property

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor
 from torch.nn import functional
-from torch.utils.data import Dataset
 
-from archwright.tasks.preprocessing import Preprocessing
 from archwright.tasks.supervised import Supervised
 from archwright.tasks.targets import MULTILABEL
-from archwright.tasks.task import Split
 
 __all__ = ["MultiLabel"]
 
@@ -30,35 +25,12 @@ class MultiLabel(Supervised):
 
     A subclass may override `loss(outputs, batch)` and `metrics(outputs, batch)`.
 
-    Args:
-        name: What to call it.
-        train: Items are (input of `preprocessing.input_shape`, 0 or 1 for each label, shape (labels,), float32).
-        validation: The same.
-        test: The same.
-        classes: Names of the labels.
-        split: How the data was divided.
-        preprocessing: How raw inputs were prepared.
+    Items are (input of `preprocessing.input_shape`, 0 or 1 for each label, shape (labels,), float32); `classes` are
+    the names of the labels.
     """
 
     kind = MULTILABEL
     metric = "micro_f1"
-
-    def __init__(
-        self,
-        name: str,
-        *,
-        train: Dataset[Any],
-        validation: Dataset[Any],
-        test: Dataset[Any],
-        classes: tuple[str, ...],
-        split: Split,
-        preprocessing: Preprocessing,
-    ) -> None:
-        self.name = name
-        self.train, self.validation, self.test = train, validation, test
-        self.classes, self.outputs = classes, len(classes)
-        self.split, self.preprocessing = split, preprocessing
-        self.input_shape = preprocessing.input_shape
 
     def criterion(self, outputs: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
         """Mean binary cross-entropy in nats; smoothing draws each target towards a half."""

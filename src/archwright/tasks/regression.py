@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.utils.data import Dataset
 
 from archwright.tasks.preprocessing import Preprocessing
 from archwright.tasks.supervised import Supervised
 from archwright.tasks.targets import REGRESSION
-from archwright.tasks.task import Split
 
 __all__ = ["Regression"]
 
@@ -31,35 +27,12 @@ class Regression(Supervised):
       missed.
     - `loss`: mean squared error of the standardised outputs.
 
-    Args:
-        name: What to call it.
-        train: Items are (input of `preprocessing.input_shape`, standardised targets of shape (outputs,)).
-        validation: The same.
-        test: The same.
-        split: How the data was divided.
-        preprocessing: How raw inputs and targets were prepared.
+    Items are (input of `preprocessing.input_shape`, standardised targets of shape (outputs,)); there are no `classes`.
     """
 
     kind = REGRESSION
     metric = "r2"
-
-    def __init__(
-        self,
-        name: str,
-        *,
-        train: Dataset[Any],
-        validation: Dataset[Any],
-        test: Dataset[Any],
-        split: Split,
-        preprocessing: Preprocessing,
-    ) -> None:
-        self.name = name
-        self.train, self.validation, self.test = train, validation, test
-        self.outputs = len(preprocessing.target_mean)
-        self.split = split
-        self.preprocessing = preprocessing
-        self._target_std = preprocessing.target_std
-        self.input_shape = preprocessing.input_shape
+    preprocessing: Preprocessing
 
     def criterion(self, outputs: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
         """Mean squared error in standardised units; `smoothing` is ignored."""
@@ -68,7 +41,7 @@ class Regression(Supervised):
     def scores(self, outputs: Tensor, targets: Tensor) -> dict[str, float]:
         """`r2`, `rmse`, `mae` and `mse` in the target's unit, and `loss` in standardised units."""
         outputs, targets = outputs.double(), targets.double()
-        std = torch.tensor(self._target_std, dtype=torch.float64)
+        std = torch.tensor(self.preprocessing.target_std, dtype=torch.float64)
         error = (outputs - targets) * std
         mse = error.square().mean(dim=0)
         variance = (targets * std).var(dim=0, correction=0)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.data import Dataset
 
 from archwright.errors import TaskError
 from archwright.tasks.batches import Part, Plan
+from archwright.tasks.preprocessing import Preprocessing
 from archwright.tasks.targets import MULTILABEL, REGRESSION
 from archwright.tasks.task import Split, Task, Total, evaluating
 
@@ -41,11 +43,37 @@ class Supervised(Task):
 
     A subclass gives `criterion` and `scores`. A subclass of a ready-made task may override `loss(outputs, batch)` and
     `metrics(outputs, batch)` alone; then the loss is its own, and so are the metrics.
+
+    Args:
+        name: What to call it.
+        train: Items are (input, target).
+        validation: The same.
+        test: The same.
+        split: How the data was divided.
+        preprocessing: How raw inputs and targets were prepared; None where inputs are symbols of a text.
+        classes: Names of the outputs; empty where they are amounts.
     """
 
     split: Split
     input_shape: tuple[int, ...]
     outputs: int
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        train: Dataset[Any],
+        validation: Dataset[Any],
+        test: Dataset[Any],
+        split: Split,
+        preprocessing: Preprocessing | None = None,
+        classes: Sequence[str] = (),
+    ) -> None:
+        self.name, self.split, self.preprocessing = name, split, preprocessing
+        self.train, self.validation, self.test = train, validation, test
+        self.classes = tuple(classes)
+        self.outputs = len(self.classes or (preprocessing.target_mean if preprocessing else ()))
+        self.input_shape = preprocessing.input_shape if preprocessing else tuple(train[0][0].shape)
 
     @property
     def output_shape(self) -> tuple[int, ...]:
@@ -123,10 +151,8 @@ class Supervised(Task):
                 given = self.forward(network, batch)
                 if self._has_own("loss"):
                     weight = self.weight(batch)
-                    losses, weights = (
-                        losses + float(self.loss(given, batch) * weight),
-                        weights + float(weight),
-                    )
+                    losses += float(self.loss(given, batch) * weight)
+                    weights += float(weight)
                 else:
                     self._check(given, batch[1], "")
                 outputs.append(given.float().cpu())

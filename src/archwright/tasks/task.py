@@ -16,7 +16,7 @@ from archwright.errors import SpaceError, TaskError
 from archwright.tasks.batches import BatchStream, DatasetStream, Part, Plan, choose, share, tensors_in
 from archwright.tasks.preprocessing import Preprocessing
 
-__all__ = ["Split", "Task", "evaluating"]
+__all__ = ["Split", "Task", "Total", "add", "evaluating"]
 
 Total = tuple[Tensor | float, Tensor | float]
 """A sum over examples, and what to divide it by for the mean."""
@@ -113,10 +113,7 @@ class Task(ABC):
 
     def measure(self, outputs: Any, batch: Any) -> dict[str, float]:
         """The metrics of one batch as numbers, its loss among them."""
-        weight = self.weight(batch)
-        return self.finish(
-            {"loss": (self.loss(outputs, batch) * weight, weight), **self.metrics(outputs, batch)}
-        )
+        return self.finish(self._totals(outputs, batch))
 
     def arguments(self, batch: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """How a network is called on a batch: positional and keyword arguments.
@@ -181,16 +178,8 @@ class Task(ABC):
         with evaluating(network):
             for batch in stream:
                 outputs = self.forward(network, batch)
-                weight = self.weight(batch)
-                found = {
-                    "loss": (self.loss(outputs, batch) * weight, weight),
-                    **self.metrics(outputs, batch),
-                }
-                for name, (total, divisor) in found.items():
-                    before = totals.get(name)
-                    totals[name] = (
-                        (total, divisor) if before is None else (before[0] + total, before[1] + divisor)
-                    )
+                for name, total in self._totals(outputs, batch).items():
+                    add(totals, name, total)
         return dict(self.finish(totals))
 
     def check(self, outputs: Any, batch: Any) -> None:
@@ -271,6 +260,16 @@ class Task(ABC):
             "preprocessing": self.preprocessing.to_json() if self.preprocessing else None,
             **({"input_type": "int64"} if self.has_symbols else {}),
         }
+
+    def _totals(self, outputs: Any, batch: Any) -> dict[str, Total]:
+        weight = self.weight(batch)
+        return {"loss": (self.loss(outputs, batch) * weight, weight), **self.metrics(outputs, batch)}
+
+
+def add(totals: dict[str, Total], name: str, total: Total) -> None:
+    """Add a sum, and what it is to be divided by, to those of a name."""
+    before = totals.get(name)
+    totals[name] = total if before is None else (before[0] + total[0], before[1] + total[1])
 
 
 @contextmanager
