@@ -17,7 +17,7 @@ from torch.utils.data import TensorDataset
 import archwright as aw
 from archwright.errors import RunError, SearchError, UsageError
 from archwright.experiments import load_object
-from archwright.spaces import choice, integer, layer
+from archwright.spaces import Space, choice, integer, layer
 
 HERE = Path(__file__).parent
 QUICK: dict[str, Any] = {"recipe": aw.Recipe(epochs=1), "progress": False, "onnx": False}
@@ -224,7 +224,7 @@ def test_code_that_ends_the_process_costs_its_trials(tmp_path: Path) -> None:
             raise KeyboardInterrupt
         return nn.Sequential(nn.Flatten(), nn.LazyLinear(10))
 
-    space = aw.Space(layer(body, choice("exit", "interrupt", "fine", name="kind")))
+    space = Space(layer(body, choice("exit", "interrupt", "fine", name="kind")))
     options: dict[str, Any] = {"strategy": "grid", "retrain": 0, **QUICK}
     result = aw.search(space, "digits", out=tmp_path / "run", **options)
     assert result.state == "completed"
@@ -232,6 +232,8 @@ def test_code_that_ends_the_process_costs_its_trials(tmp_path: Path) -> None:
     assert "sys.exit(0)" in str(errors["exit"])
     assert "KeyboardInterrupt" in str(errors["interrupt"])
     assert errors["fine"] is None
+    with pytest.raises(SearchError, match=r"no trial was completed.*sys\.exit\(0\)"):
+        aw.search(Space(layer(body, "exit")), "digits", out=tmp_path / "exits", **options)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections import OrderedDict
 from types import FunctionType, ModuleType
 from typing import Any
@@ -220,6 +221,25 @@ def test_an_error_inside_a_users_module_names_the_call_that_made_it() -> None:
 
     space = aw.Space(aw.layer(nn.Sequential, aw.layer(Broken, 5)))
     with pytest.raises(BuildError, match=r"in Broken\(5\) at 0: RuntimeError"):
+        space.build(space.sample(0), example=torch.ones(2, 4))
+
+
+class Exits(nn.Module):
+    """Ends the process where it is told to."""
+
+    def __init__(self, at_once: bool) -> None:
+        super().__init__()
+        if at_once:
+            sys.exit(0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        sys.exit("no more")
+
+
+@pytest.mark.parametrize(("at_once", "told"), [(True, r"sys\.exit\(0\)"), (False, r"sys\.exit\('no more'\)")])
+def test_a_users_code_cannot_end_the_process(at_once: bool, told: str) -> None:
+    space = aw.Space(aw.layer(nn.Sequential, aw.layer(Exits, at_once)))
+    with pytest.raises(BuildError, match=told):
         space.build(space.sample(0), example=torch.ones(2, 4))
 
 

@@ -83,7 +83,7 @@ def construct(root: Any) -> tuple[Any, dict[ResolvedCall, Any]]:
                 args, kwargs = make(value.args), make(value.kwargs)
                 try:
                     made[value] = value.fn(*args, **kwargs)
-                except Exception as error:
+                except (Exception, SystemExit) as error:
                     raise BuildError(f"could not build {_told(value)}: {_reason(error)}") from error
             return made[value]
         if isinstance(value, dict):
@@ -119,7 +119,7 @@ def dry_run(network: Any, example: Any, made: dict[ResolvedCall, Any]) -> None:
     try:
         with torch.no_grad():
             network(*args, **kwargs)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         told = _told(call) if (call := _culprit(error, made)) else type(network).__name__
         raise BuildError(
             f"the network does not run on {shapes_of(example)}: in {told}: {_reason(error)}"
@@ -161,4 +161,6 @@ def _told(call: ResolvedCall) -> str:
 
 
 def _reason(error: BaseException) -> str:
+    if isinstance(error, SystemExit):
+        return f"its code called sys.exit({'' if error.code is None else repr(error.code)})"
     return f"{type(error).__name__}: {error}".strip().rstrip(":")

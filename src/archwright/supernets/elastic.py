@@ -236,7 +236,7 @@ def call(fn: Callable[..., Any], args: list[Any], kwargs: Mapping[str, Any], pla
     """
     try:
         return fn(*args, **kwargs)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         shown = ", ".join([*map(_brief, args), *(f"{keyword}={_brief(v)}" for keyword, v in kwargs.items())])
         name = getattr(fn, "__name__", None) or type(fn).__name__
         reason = f"{type(error).__name__}: {error}".rstrip(": ")

@@ -163,7 +163,7 @@ class Supernet(nn.Module):
             try:
                 with torch.no_grad():
                     self.eval()(*args, **kwargs)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 raise BuildError(
                     f"the supernet does not run on {shapes_of(self.example)} as "
                     f"{architecture!r}: {type(error).__name__}: {error}"
