@@ -26,6 +26,13 @@ def test_every_kind_is_listed(archwright: Command, kind: str) -> None:
     assert {name.partition(":")[0] for name in shown} >= set(registry_of(kind).entries)
 
 
+@pytest.mark.parametrize("kind", ["strategies", "objectives", "tables"])
+def test_whatever_a_list_names_can_be_asked_for(archwright: Command, kind: str) -> None:
+    for name in json.loads(archwright("list", kind, "--json").out):
+        shown = archwright("list", kind, name)
+        assert (shown.code, shown.out.partition(":")[0]) == (0, name.partition(":")[0]), shown.err
+
+
 @pytest.mark.parametrize(("kind", "name"), NAMES)
 def test_every_name_has_a_line_and_options_with_types(archwright: Command, kind: str, name: str) -> None:
     entry = registry_of(kind)[name]

@@ -12,7 +12,9 @@ from archwright.cli.options import AsJson
 from archwright.cli.streams import emit
 
 if TYPE_CHECKING:
-    from archwright.registry import Entry, Registry
+    from collections.abc import Mapping
+
+    from archwright.registry import Entry, Option, Registry
 
 __all__ = ["REGISTRIES", "list_known", "registry_of"]
 
@@ -54,25 +56,33 @@ def list_known(
     if kind not in REGISTRIES:
         raise UsageError(f"there is no list of {kind!r}.{did_you_mean(kind, REGISTRIES)}")
     registry = registry_of(kind)
-    if name is not None:
-        _print_options(registry, name, as_json)
-        return
-    rows = {name: _summary(registry, name) for name in registry}
+    others: dict[str, str] = {}  # what goes by such a name and is in another registry, or in none
     if kind == "objectives":
         from archwright.objectives import DIRECTIONS
 
-        rows = {name: str(way) for name, way in DIRECTIONS.items()} | {
-            name: f"{_direction(name)}read off the network without training: {text}"
-            for name, text in rows.items()
-        }
+        others = {name: str(way) for name, way in DIRECTIONS.items() if name not in registry}
     elif kind == "strategies":
         methods = registry_of("methods")
-        rows |= {name: f"one-shot: {_summary(methods, name)}" for name in methods}
+        others = {name: f"one-shot: {_summary(methods, name)}" for name in methods}
+        registry = methods if name in others else registry
     elif kind == "tables":
         from archwright.benchmarks.references import COLUMNS, spelled
 
-        rows = {spelled(name): text for name, text in rows.items()} | COLUMNS
-    _print(rows, as_json)
+        others = COLUMNS
+    if name is None:
+        rows = {name: _summary(registry, name) for name in registry}
+        if kind == "objectives":
+            told = "read off the network without training"
+            rows = others | {name: f"{_direction(name)}{told}: {text}" for name, text in rows.items()}
+        elif kind == "tables":
+            rows = {spelled(name): text for name, text in rows.items()}
+        _print(rows | others, as_json)
+        return
+    name = name.partition(":")[0]
+    if name in registry or name not in others:
+        _print_options(name, registry.summary(name), registry.options(name), as_json)
+    else:
+        _print_options(name, others[name], {}, as_json)
 
 
 def registry_of(kind: str) -> Registry[Any, Entry]:
@@ -127,9 +137,9 @@ def _print(rows: dict[str, str], as_json: bool) -> None:
     console.print(table)
 
 
-def _print_options(registry: Registry[Any, Entry], name: str, as_json: bool) -> None:
+def _print_options(name: str, summary: str, options: Mapping[str, Option], as_json: bool) -> None:
     rows: dict[str, dict[str, Any]] = {}
-    for option, known in registry.options(name).items():
+    for option, known in options.items():
         required = known.default is inspect.Parameter.empty
         kind = inspect.formatannotation(known.type).replace("collections.abc.", "")
         rows[option] = {"type": kind, "required": required, "summary": known.summary}
@@ -140,7 +150,7 @@ def _print_options(registry: Registry[Any, Entry], name: str, as_json: bool) -> 
 
         emit(json.dumps(rows, indent=2, default=str))
         return
-    print(f"{name}: {registry.summary(name)}")
+    print(f"{name}: {summary}")
     lines = {
         f"  {option}={row.get('default', '')} ({row['type']})": str(row["summary"])
         for option, row in rows.items()

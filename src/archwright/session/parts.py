@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, TypeVar
 
-from archwright.errors import ArchwrightError, UsageError
+from archwright.errors import UsageError
 from archwright.estimators import ESTIMATORS
 from archwright.estimators.estimator import Estimator
 from archwright.experiments import NamedConfig, RunConfig
