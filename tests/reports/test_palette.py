@@ -1,11 +1,10 @@
-from archwright.reports.palette import DARK, LIGHT, SERIES, base_layout, dark_of, variables
+from archwright.reports.palette import DARK, LIGHT, base_layout, dark_of, variables
 
 
 def test_every_colour_has_its_counterpart():
     assert LIGHT.keys() == DARK.keys()
     assert len(set(LIGHT.values())) == len(LIGHT), "a figure's colours are exchanged by value"
     assert dark_of()[LIGHT["ink"]] == DARK["ink"]
-    assert set(SERIES) <= LIGHT.keys()
     assert "--ink: #" in variables(LIGHT)
 
 

@@ -45,4 +45,3 @@ def test_what_is_left_out_is_said():
 
 def test_many_dots_are_small():
     assert dot_look(1000)["size"] < dot_look(10)["size"]
-    assert dot_look(10, symbol="x-thin")["symbol"] == "x-thin"

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 
 from archwright.objectives import METERS
-from archwright.reports.palette import LIGHT, base_layout
+from archwright.reports.palette import LIGHT
+from archwright.reports.plots import dots, hover_text, plot, score_axis
 from archwright.reports.ranking import value_of
 from archwright.reports.supernet import BY_SHARED_WEIGHTS, is_by_shared_weights
-from archwright.reports.wording import architecture_brief, is_share, metric_name, metric_text
+from archwright.reports.wording import metric_name, metric_text
 from archwright.trials import Trial
 
 if TYPE_CHECKING:
@@ -111,42 +112,23 @@ def agreement_figure(run: Run) -> go.Figure | None:
         return None
     name = metric_name(found.metric)
     winner = run.winner.number if run.winner else None
-    figure = go.Figure(layout={"template": "none"})
+    traces = []
     for title, role, symbol, chosen in (
         ("retrained", "accent", "circle", False),
         ("chosen", "good", "diamond", True),
     ):
         places = [i for i, trial in enumerate(found.trials) if (trial.number == winner) is chosen]
         if places:
-            figure.add_trace(
-                go.Scatter(
-                    x=[found.shared[i] for i in places],
-                    y=[found.standalone[i] for i in places],
-                    mode="markers",
-                    name=title,
-                    marker={"color": LIGHT[role], "size": 11, "symbol": symbol},
-                    text=[_hover(found, i) for i in places],
-                    hovertemplate="%{text}<extra></extra>",
-                )
-            )
-    form = ".1%" if is_share(found.metric) else None
-    figure.update_layout(
-        base_layout(
-            height=380,
-            showlegend=winner is not None,
-            xaxis={
-                "title": escape(f"validation {name} {BY_SHARED_WEIGHTS}"),
-                "tickformat": form,
-                "range": _range(found.shared),
-            },
-            yaxis={
-                "title": escape(f"validation {name}, trained alone"),
-                "tickformat": form,
-                "range": _range(found.standalone),
-            },
-        )
+            x, y = [found.shared[i] for i in places], [found.standalone[i] for i in places]
+            look = {"color": LIGHT[role], "size": 11, "symbol": symbol}
+            traces.append(dots(x, y, [_told(found, i) for i in places], title, look))
+    shared, alone = f"validation {name} {BY_SHARED_WEIGHTS}", f"validation {name}, trained alone"
+    return plot(
+        traces,
+        showlegend=winner is not None,
+        xaxis=score_axis(found.metric, escape(shared), range=_range(found.shared)),
+        yaxis=score_axis(found.metric, escape(alone), range=_range(found.standalone)),
     )
-    return figure
 
 
 def _correlation(
@@ -167,12 +149,13 @@ def _correlation(
     return tau, rho, chance
 
 
-def _hover(found: Agreement, i: int) -> str:
+def _told(found: Agreement, i: int) -> str:
     trial, metric = found.trials[i], found.metric
-    return (
-        f"<b>trial {trial.number}</b><br>{BY_SHARED_WEIGHTS}: {metric_text(metric, found.shared[i])}<br>"
-        f"trained alone: {metric_text(metric, found.standalone[i])}<br>"
-        f"{escape(architecture_brief(trial.candidate.architecture, 90))}"
+    return hover_text(
+        trial,
+        f"<b>trial {trial.number}</b>",
+        f"{BY_SHARED_WEIGHTS}: {metric_text(metric, found.shared[i])}",
+        f"trained alone: {metric_text(metric, found.standalone[i])}",
     )
 
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 
 from archwright.objectives import METERS
-from archwright.reports.palette import LIGHT, SERIES, base_layout
+from archwright.reports.palette import LIGHT
+from archwright.reports.plots import epoch_axis, epoch_line, plot, score_axis
 from archwright.reports.ranking import first_objective, in_order
-from archwright.reports.wording import is_share, metric_name, metric_text
+from archwright.reports.wording import metric_name
 from archwright.trials import Trial
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Curve", "curve_figures", "top_curves"]
 
-_ROLES = tuple(role for role in SERIES if role != "warm")
+_ROLES = ("accent", "good", "violet", "teal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,8 @@ def curve_figures(run: Run, most: int = 5) -> dict[str, go.Figure]:
 
 def _figure(curves: list[Curve], name: str, title: str, parts: dict[str, str]) -> go.Figure:
     """One metric over epochs; `parts` maps the keys of the curves to the split they were measured on."""
-    figure = go.Figure(layout={"template": "none"})
+    traces = []
+    longest = 0.0
     for curve in curves:
         shown = False
         for metric, part in parts.items():
@@ -109,32 +111,21 @@ def _figure(curves: list[Curve], name: str, title: str, parts: dict[str, str]) -
             line = {"color": LIGHT[curve.role], "width": 2}
             if part == "training" and len(parts) > 1:
                 line |= {"width": 1.5, "dash": "dot"}
-            hover = (
-                f"<b>{escape(curve.name)}</b>, epoch %{{x}}<br>{part} {escape(metric_name(name))} %{{text}}"
-            )
-            figure.add_trace(
-                go.Scatter(
-                    x=epochs,
-                    y=values,
-                    mode="lines" if len(epochs) > 2 else "lines+markers",
-                    name=escape(curve.name),
+            hover = f"<b>{escape(curve.name)}</b>, epoch %{{x}}<br>{part} {escape(metric_name(name))}"
+            traces.append(
+                epoch_line(
+                    epochs,
+                    values,
+                    name,
+                    name=curve.name,
+                    hover=hover,
+                    line=line,
                     legendgroup=curve.name,
                     showlegend=not shown,
-                    line=line,
-                    text=[metric_text(name, value) for value in values],
-                    hovertemplate=f"{hover}<extra></extra>",
                 )
             )
-            shown = True
-    longest = max((x for trace in figure.data for x in trace.x), default=0.0)
-    figure.update_layout(
-        base_layout(
-            showlegend=True,
-            xaxis={"title": "epoch", "showgrid": False, "dtick": 1 if longest <= 10 else None},
-            yaxis={"title": title, "tickformat": ".1%" if is_share(name) else None},
-        )
-    )
-    return figure
+            longest, shown = max(longest, *epochs), True
+    return plot(traces, showlegend=True, xaxis=epoch_axis(longest), yaxis=score_axis(name, title))
 
 
 def _score_name(run: Run, curves: list[Curve]) -> str | None:

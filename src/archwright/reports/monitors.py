@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
 from archwright.objectives import METERS
-from archwright.reports.palette import LIGHT, base_layout
+from archwright.reports.palette import LIGHT
+from archwright.reports.plots import epoch_axis, epoch_line, plot, score_axis
 from archwright.reports.ranking import first_objective
 from archwright.reports.supernet import BY_SHARED_WEIGHTS
-from archwright.reports.wording import capital, is_share, metric_name, metric_text
+from archwright.reports.wording import capital, metric_name, metric_text
 from archwright.supernets.methods.derivation import SKIP_OPERATIONS
 
 if TYPE_CHECKING:
@@ -156,34 +156,21 @@ def _told(name: str) -> str:
 
 
 def _figure(shown: Sequence[Monitor], title: str, note: str) -> go.Figure:
-    figure = go.Figure(layout={"template": "none"})
+    traces = []
     for monitor, role in zip(shown, ("accent", "warm"), strict=False):
-        figure.add_trace(
-            go.Scatter(
-                x=list(monitor.epochs),
-                y=[value if math.isfinite(value) else None for value in monitor.values],
-                mode="lines" if len(monitor.epochs) > 2 else "lines+markers",
-                name=escape(monitor.title),
-                line={
-                    "color": LIGHT[role],
-                    "width": 2,
-                    "shape": "hv" if monitor.name == "skips" else "linear",
-                },
-                text=[metric_text(monitor.name, value) for value in monitor.values],
-                hovertemplate=f"epoch %{{x}}<br>{escape(capital(monitor.title))} %{{text}}<extra></extra>",
+        line = {"color": LIGHT[role], "width": 2, "shape": "hv" if monitor.name == "skips" else "linear"}
+        hover = f"epoch %{{x}}<br>{escape(capital(monitor.title))}"
+        traces.append(
+            epoch_line(
+                monitor.epochs, monitor.values, monitor.name, name=monitor.title, hover=hover, line=line
             )
         )
-    longest = max(monitor.epochs[-1] for monitor in shown)
-    axis: dict[str, Any] = {"tickformat": ".1%" if is_share(shown[0].name) else None}
-    if shown[0].name in ("skips", "entropy"):
-        axis["rangemode"] = "tozero"
-    figure.update_layout(
-        base_layout(
-            height=_HEIGHT,
-            meta={"note": note},
-            showlegend=len(shown) > 1,
-            xaxis={"title": "epoch", "showgrid": False, "dtick": 1 if longest <= 10 else None},
-            yaxis={"title": escape(title) if len(title) < 34 else "", **axis},
-        )
+    from_zero = {"rangemode": "tozero"} if shown[0].name in ("skips", "entropy") else {}
+    return plot(
+        traces,
+        height=_HEIGHT,
+        meta={"note": note},
+        showlegend=len(shown) > 1,
+        xaxis=epoch_axis(max(monitor.epochs[-1] for monitor in shown)),
+        yaxis=score_axis(shown[0].name, escape(title) if len(title) < 34 else "", **from_zero),
     )
-    return figure

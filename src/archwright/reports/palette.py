@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["DARK", "LIGHT", "SERIES", "base_layout", "dark_of", "variables"]
+__all__ = ["DARK", "LIGHT", "base_layout", "dark_of", "variables"]
 
 LIGHT = {
     "paper": "#faf9f5",
@@ -50,9 +50,6 @@ DARK = {
 }
 """The same roles on a dark page."""
 
-SERIES = ("accent", "warm", "good", "violet", "teal")
-"""The roles that tell curves apart, in order."""
-
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 
@@ -70,7 +67,7 @@ def base_layout(**changes: Any) -> dict[str, Any]:
     """The layout that all figures share: transparent, light grid, no frame, the legend above.
 
     Args:
-        changes: Top-level layout keys to add; `xaxis` and `yaxis` are merged with the shared axis.
+        changes: Top-level layout keys to add; axes (`xaxis`, `yaxis2`, ...) are merged with the shared one.
     """
     axis = {
         "gridcolor": LIGHT["line"],
@@ -106,7 +103,7 @@ def base_layout(**changes: Any) -> dict[str, Any]:
         },
     }
     for name, value in changes.items():
-        layout[name] = value if name not in ("xaxis", "yaxis") else _merged(axis, value)
+        layout[name] = _merged(axis, value) if name[1:].startswith("axis") else value
     return layout
 
 

@@ -12,11 +12,23 @@ import plotly.graph_objects as go
 
 from archwright.objectives import METERS, Direction, Objective
 from archwright.objectives.pareto import pareto_front
-from archwright.reports.palette import LIGHT, base_layout
-from archwright.reports.plots import dot_look, drawing_notes, focused_range, outside, thinned
+from archwright.reports.palette import LIGHT
+from archwright.reports.plots import (
+    CROSS,
+    dot_look,
+    dots,
+    drawing_notes,
+    focused_range,
+    hover_text,
+    outside,
+    plot,
+    score_axis,
+    stairs,
+    thinned,
+)
 from archwright.reports.ranking import comparable, completed, first_objective, keeps_limits, value_of
 from archwright.reports.supernet import BY_SHARED_WEIGHTS, is_by_shared_weights, searched_metric
-from archwright.reports.wording import architecture_brief, is_share, metric_name, metric_text
+from archwright.reports.wording import metric_name, metric_text
 from archwright.trials import Trial
 
 if TYPE_CHECKING:
@@ -111,71 +123,64 @@ def pareto_figure(run: Run) -> go.Figure | None:
         return None
     x, y = found.x, found.y
     drawn: list[Position] = thinned(found.positions, lambda position: position.on_front)
-    figure = go.Figure(layout={"template": "none"})
-    _add_trials(figure, found, drawn, f", {BY_SHARED_WEIGHTS}" if is_by_shared_weights(run) else "")
-    shown = [*found.positions, *_add_retrained(figure, run, x, y)]
+    # Beside scores by shared weights the score of a trained network says nothing.
+    later = [] if is_by_shared_weights(run) else _retrained(run, x, y)
+    shown = [*found.positions, *(place for _, place, _ in later)]
     low, high = min(p.x for p in shown), max(p.x for p in shown)
     spread = low > 0 and high > 20 * low
+    heights = [p.y for p in shown]
+    focus = focused_range(heights, y)
+    scale = {"type": "log" if spread else "linear", "dtick": "D2" if spread and high < 2000 * low else None}
+    told = f", {BY_SHARED_WEIGHTS}" if is_by_shared_weights(run) else ""
+    figure = plot(
+        _trials(found, drawn, told)
+        + [_dots([place], name, look | {"size": 11}, name) for name, place, look in later],
+        height=440,
+        meta={"note": drawing_notes(len(drawn), len(found.positions), outside(heights, focus))},
+        xaxis=_axis(x, _axis_title(run, x) + (", log scale" if spread else "")) | scale,
+        yaxis=_axis(y, f"validation {_axis_title(run, y)}") | {"range": focus},
+    )
     for objective in run.objectives:
         if objective.name == x.name and (not spread or (objective.limit or 0) > 0):
             _add_limit(figure, objective, "x", log=spread)
         elif objective.name == y.name:
             _add_limit(figure, objective, "y", log=False)
-    heights = [p.y for p in shown]
-    focus = focused_range(heights, y)
-    figure.update_layout(
-        base_layout(
-            height=440,
-            meta={"note": drawing_notes(len(drawn), len(found.positions), outside(heights, focus))},
-            xaxis={
-                "title": _axis_title(run, x) + (", log scale" if spread else ""),
-                "type": "log" if spread else "linear",
-                "tickformat": _tick_format(x),
-                "dtick": "D2" if spread and high < 2000 * low else None,
-            },
-            yaxis={
-                "title": f"validation {_axis_title(run, y)}",
-                "tickformat": _tick_format(y),
-                "range": focus,
-            },
-        )
-    )
     return figure
 
 
-def _add_trials(figure: go.Figure, found: TradeOff, drawn: list[Position], told: str) -> None:
+def _trials(found: TradeOff, drawn: list[Position], told: str) -> list[go.Scatter]:
     """The trials of the search, those over a limit as crosses, and the front."""
     on = sorted((p for p in drawn if p.on_front), key=lambda p: found.x.loss(p.x))
     kept = [p for p in drawn if not p.on_front and p.keeps_limits]
     over = [p for p in drawn if not p.on_front and not p.keeps_limits]
-    cross = {"symbol": "x-thin", "line": {"color": LIGHT["faint"], "width": 1}}
-    if kept:
-        figure.add_trace(_dots(kept, "one trial", dot_look(len(drawn)), told=told))
-    if over:
-        figure.add_trace(_dots(over, "over a limit", dot_look(len(drawn), **cross), told=told))
+    many = dot_look(len(drawn))
+    traces = [
+        _dots(places, name, look, told=told)
+        for places, name, look in (
+            (kept, "one trial", many),
+            (over, "over a limit", many | CROSS),
+            (on, "Pareto front", {"color": LIGHT["accent"], "size": 9}),
+        )
+        if places
+    ]
     if found.joined and len(on) > 1:
-        figure.add_trace(_front_line(on))
-    if on:
-        figure.add_trace(_dots(on, "Pareto front", {"color": LIGHT["accent"], "size": 9}, told=told))
+        # The edge of what was reached: from the cheapest on, the best score for at most that cost.
+        front = stairs([p.x for p in on], [p.y for p in on], "front", 1.5, showlegend=False)
+        traces.insert(-1, front)
+    return traces
 
 
-def _add_retrained(figure: go.Figure, run: Run, x: Objective, y: Objective) -> list[Position]:
-    """The chosen and the hand-made network; returns where they stand.
-
-    Beside scores by shared weights the score of a trained network says nothing, so there they are left out.
-    """
-    added: list[Position] = []
-    for trial, name, role, symbol in (
-        (run.winner, "chosen network, retrained", "good", "diamond"),
-        (run.baseline, "hand-made network", "warm", "square"),
-    ):
-        if trial is None or is_by_shared_weights(run):
-            continue
-        for known, at_x, at_y in _placed([trial], x, y):
-            place = Position(known, at_x, at_y, on_front=False, keeps_limits=True)
-            added.append(place)
-            figure.add_trace(_dots([place], name, {"color": LIGHT[role], "size": 11, "symbol": symbol}, name))
-    return added
+def _retrained(run: Run, x: Objective, y: Objective) -> list[tuple[str, Position, dict[str, Any]]]:
+    """The chosen and the hand-made network: name, place and look."""
+    return [
+        (name, Position(trial, at_x, at_y, on_front=False, keeps_limits=True), look)
+        for trial, name, look in (
+            (run.winner, "chosen network, retrained", {"color": LIGHT["good"], "symbol": "diamond"}),
+            (run.baseline, "hand-made network", {"color": LIGHT["warm"], "symbol": "square"}),
+        )
+        if trial is not None
+        for _, at_x, at_y in _placed([trial], x, y)
+    ]
 
 
 def _axis_title(run: Run, objective: Objective) -> str:
@@ -183,45 +188,20 @@ def _axis_title(run: Run, objective: Objective) -> str:
     return f"{searched_metric(run, objective.name)} ({better} is better)"
 
 
-def _tick_format(objective: Objective) -> str | None:
-    if is_share(objective.name):
-        return ".1%"
-    return "~s" if objective.has_meter else None
+def _axis(objective: Objective, title: str) -> dict[str, Any]:
+    return score_axis(objective.name, title, **({"tickformat": "~s"} if objective.has_meter else {}))
 
 
 def _dots(
     places: list[Position], name: str, look: dict[str, Any], title: str | None = None, told: str = ""
 ) -> go.Scatter:
-    return go.Scatter(
-        x=[place.x for place in places],
-        y=[place.y for place in places],
-        mode="markers",
-        name=name,
-        marker=look,
-        text=[_told(place.trial, title or f"trial {place.trial.number}{told}") for place in places],
-        hovertemplate="%{text}<extra></extra>",
-    )
+    texts = [_told(place.trial, title or f"trial {place.trial.number}{told}") for place in places]
+    return dots([place.x for place in places], [place.y for place in places], texts, name, look)
 
 
 def _told(trial: Trial, title: str) -> str:
-    metrics = [
-        f"{metric_name(name)} {metric_text(name, value)}" for name, value in list(trial.metrics.items())[:8]
-    ]
-    lines = [*metrics, architecture_brief(trial.candidate.architecture, 110)]
-    return "<br>".join([f"<b>{title}</b>", *map(escape, lines)])
-
-
-def _front_line(front: list[Position]) -> go.Scatter:
-    """The edge of what was reached: from the cheapest on, the best score for at most that cost."""
-    return go.Scatter(
-        x=[place.x for place in front],
-        y=[place.y for place in front],
-        mode="lines",
-        name="front",
-        showlegend=False,
-        line={"color": LIGHT["accent"], "width": 1.5, "shape": "hv"},
-        hoverinfo="skip",
-    )
+    metrics = [f"{metric_name(k)} {metric_text(k, value)}" for k, value in list(trial.metrics.items())[:8]]
+    return hover_text(trial, f"<b>{title}</b>", *map(escape, metrics), most=110)
 
 
 def _add_limit(figure: go.Figure, objective: Objective, axis: Literal["x", "y"], log: bool) -> None:

@@ -1,17 +1,99 @@
-"""What scatter plots share: how many dots to draw, how they look, and which part of an axis to show."""
+"""What the figures share: their layout, dots and lines, how many dots to draw, and which part of an axis to show."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
+from html import escape
 from typing import Any
 
-from archwright.objectives.objective import Objective
-from archwright.reports.palette import LIGHT
-from archwright.reports.wording import count_of
+import plotly.graph_objects as go
 
-__all__ = ["dot_look", "drawing_notes", "focused_range", "outside", "thinned"]
+from archwright.objectives.objective import Objective
+from archwright.reports.palette import LIGHT, base_layout
+from archwright.reports.wording import architecture_brief, count_of, is_share, metric_text
+from archwright.trials import Trial
+
+# fmt: off
+__all__ = [
+    "CROSS", "dot_look", "dots", "drawing_notes", "epoch_axis", "epoch_line", "focused_range", "hover_text", "outside",
+    "plot", "score_axis", "stairs", "thinned",
+]
+# fmt: on
 
 _DRAWN = 1500
+
+CROSS = {"symbol": "x-thin", "line": {"color": LIGHT["faint"], "width": 1}}
+"""How a trial looks that does not compete."""
+
+
+def plot(traces: Iterable[go.Scatter], **layout: Any) -> go.Figure:
+    """A figure in the style of the report. See `base_layout` for `layout`."""
+    figure = go.Figure(list(traces), layout={"template": "none"})
+    return figure.update_layout(base_layout(**layout))
+
+
+def score_axis(metric: str, title: str, **more: Any) -> dict[str, Any]:
+    """An axis of a metric; shares are read as percentages."""
+    return {"title": title, "tickformat": ".1%" if is_share(metric) else None, **more}
+
+
+def epoch_axis(longest: float) -> dict[str, Any]:
+    """The axis of epochs, up to a number."""
+    return {"title": "epoch", "showgrid": False, "dtick": 1 if longest <= 10 else None}
+
+
+def dots(
+    x: Sequence[float], y: Sequence[float], texts: Sequence[str], name: str, look: dict[str, Any]
+) -> go.Scatter:
+    """Dots with a text for each, which shows when the pointer is over it."""
+    return go.Scatter(
+        x=x, y=y, text=texts, name=name, marker=look, mode="markers", hovertemplate="%{text}<extra></extra>"
+    )
+
+
+def stairs(x: Sequence[float], y: Sequence[float], name: str, width: float, **more: Any) -> go.Scatter:
+    """A line that keeps its height up to the next point."""
+    line = {"color": LIGHT["accent"], "width": width, "shape": "hv"}
+    return go.Scatter(x=x, y=y, mode="lines", name=name, line=line, hoverinfo="skip", **more)
+
+
+def epoch_line(
+    epochs: Sequence[float],
+    values: Sequence[float | None],
+    metric: str,
+    *,
+    name: str,
+    hover: str,
+    line: dict[str, Any],
+    **more: Any,
+) -> go.Scatter:
+    """A metric over epochs, with gaps where it is missing or not finite.
+
+    Args:
+        epochs: The epochs.
+        values: The metric in each; None where it is missing.
+        metric: Its name.
+        name: What the legend calls it.
+        hover: What shows when the pointer is over a point, before the value; `%{x}` is the epoch.
+        line: How the line looks.
+        more: Further settings of `go.Scatter`.
+    """
+    return go.Scatter(
+        x=list(epochs),
+        y=[value if value is not None and math.isfinite(value) else None for value in values],
+        mode="lines" if len(epochs) > 2 else "lines+markers",
+        name=escape(name),
+        line=line,
+        text=[metric_text(metric, value) for value in values],
+        hovertemplate=f"{hover} %{{text}}<extra></extra>",
+        **more,
+    )
+
+
+def hover_text(trial: Trial, *lines: str, most: int = 90) -> str:
+    """Lines of HTML about a trial, then its architecture in at most so many characters."""
+    return "<br>".join([*lines, escape(architecture_brief(trial.candidate.architecture, most))])
 
 
 def thinned(points: Sequence[Any], keep: Callable[[Any], bool], most: int = _DRAWN) -> list[Any]:
@@ -41,13 +123,10 @@ def outside(values: Sequence[float], shown: tuple[float, float] | None) -> int:
     return 0 if shown is None else sum(not shown[0] <= value <= shown[1] for value in values)
 
 
-def dot_look(count: int, **look: Any) -> dict[str, Any]:
+def dot_look(count: int) -> dict[str, Any]:
     """How the many dots look: small and translucent where there are hundreds."""
-    return {
-        "color": LIGHT["faint"],
-        "size": 4 if count > 300 else 6,
-        "opacity": 0.55 if count > 300 else 1,
-    } | look
+    size, opacity = (4, 0.55) if count > 300 else (6, 1)
+    return {"color": LIGHT["faint"], "size": size, "opacity": opacity}
 
 
 def focused_range(values: Sequence[float], objective: Objective) -> tuple[float, float] | None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from archwright.reports.palette import LIGHT, base_layout
+from archwright.reports.palette import LIGHT
+from archwright.reports.plots import plot
 from archwright.reports.wording import count_of
 from archwright.supernets.methods.derivation import SKIP_OPERATIONS, ZERO_OPERATIONS
 
@@ -157,7 +158,7 @@ def _figure(family: Family) -> go.Figure:
     top_margin = 14 + 24 * (1 + sum(len(label) + 8 for label in family.labels) // 130)
     shown = _shown(members)
     last = max(one.epochs[-1] for one in members)
-    figure = go.Figure(layout={"template": "none"})
+    traces: list[go.Scatter] = []
     axes: dict[str, Any] = {}
     titles = []
     named: set[str] = set()
@@ -186,9 +187,10 @@ def _figure(family: Family) -> go.Figure:
         titles.append(_title(one, left, top))
         for label in family.labels:
             if label in one.values:
-                figure.add_trace(_line(one, label, looks[label], suffix, label not in named))
+                traces.append(_line(one, label, looks[label], suffix, label not in named))
                 named.add(label)
-    layout = base_layout(
+    return plot(
+        traces,
         height=top_margin + _BOTTOM + inner,
         margin={"l": 48, "r": 12, "t": top_margin, "b": _BOTTOM},
         meta={
@@ -200,11 +202,8 @@ def _figure(family: Family) -> go.Figure:
         },
         annotations=titles,
         showlegend=True,
-        xaxis={},
+        **axes,
     )
-    shared = layout["xaxis"]
-    figure.update_layout(layout | {name: {**shared, **axis} for name, axis in axes.items()})
-    return figure
 
 
 def _title(one: Preference, left: float, top: float) -> dict[str, Any]:

@@ -5,18 +5,29 @@ from __future__ import annotations
 import bisect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from html import escape
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import plotly.graph_objects as go
 
 from archwright.durations import duration
 from archwright.objectives.objective import Objective
-from archwright.reports.palette import LIGHT, base_layout
-from archwright.reports.plots import dot_look, drawing_notes, focused_range, outside, thinned
+from archwright.reports.palette import LIGHT
+from archwright.reports.plots import (
+    CROSS,
+    dot_look,
+    dots,
+    drawing_notes,
+    focused_range,
+    hover_text,
+    outside,
+    plot,
+    score_axis,
+    stairs,
+    thinned,
+)
 from archwright.reports.ranking import comparable, completed, first_objective, measured, value_of
 from archwright.reports.supernet import is_by_shared_weights, searched_metric
-from archwright.reports.wording import architecture_brief, is_share, metric_text
+from archwright.reports.wording import metric_text
 from archwright.trials import Trial
 
 if TYPE_CHECKING:
@@ -132,22 +143,41 @@ def trajectory_figure(run: Run, over: Literal["trials", "seconds"] = "trials") -
     trajectory = best_so_far(run, over)
     points, objective = trajectory.points, trajectory.objective
     drawn = thinned(points, lambda point: point.improves)
-    figure = go.Figure(layout={"template": "none"})
     unit, unit_name = _time_unit(points[-1].at if points else 0.0) if over == "seconds" else (1.0, "")
-    cross = {"symbol": "x-thin", "line": {"color": LIGHT["faint"], "width": 1}}
-    for name, chosen, look in (
-        ("one trial", [p for p in drawn if p.competes and not p.improves], {}),
-        ("over a limit or at lower fidelity", [p for p in drawn if not p.competes], cross),
-    ):
-        if chosen:
-            figure.add_trace(_dots(chosen, trajectory, name, dot_look(len(drawn), **look), unit))
+    end = points[-1].at / unit if points else 0.0
     improving = [point for point in points if point.improves]
-    if improving:
-        figure.add_trace(_line(improving, points[-1].at, unit))
-        figure.add_trace(
-            _dots(improving, trajectory, "an improvement", {"color": LIGHT["accent"], "size": 8}, unit)
+    many, bright = dot_look(len(drawn)), {"color": LIGHT["accent"], "size": 8}
+    traces = [
+        dots(
+            [point.at / unit for point in chosen],
+            [point.value for point in chosen],
+            [_told(point, trajectory) for point in chosen],
+            name,
+            look,
         )
+        for name, chosen, look in (
+            ("one trial", [p for p in drawn if p.competes and not p.improves], many),
+            ("over a limit or at lower fidelity", [p for p in drawn if not p.competes], many | CROSS),
+            ("an improvement", improving, bright),
+        )
+        if chosen
+    ]
+    if improving:
+        steps = [(point.at / unit, point.value) for point in improving] + [(end, improving[-1].value)]
+        traces.insert(-1, stairs([at for at, _ in steps], [best for _, best in steps], "best so far", 2.5))
     shown = [p.value for p in points] + ([trajectory.baseline] if trajectory.baseline is not None else [])
+    focus = focused_range(shown, objective)
+    figure = plot(
+        traces,
+        meta={"note": drawing_notes(len(drawn), len(points), outside(shown, focus))},
+        xaxis={
+            "title": "trial" if over == "trials" else f"searching time, {unit_name}",
+            "showgrid": False,
+            "dtick": 1 if over == "trials" and points and points[-1].at <= 10 else None,
+            "range": _whole_range(end),
+        },
+        yaxis=score_axis(objective.name, f"validation {trajectory.name}", range=focus),
+    )
     if trajectory.baseline is not None:
         figure.add_hline(
             y=trajectory.baseline,
@@ -161,23 +191,6 @@ def trajectory_figure(run: Run, over: Literal["trials", "seconds"] = "trials") -
                 "yanchor": "middle",
             },
         )
-    focus = focused_range(shown, objective)
-    figure.update_layout(
-        base_layout(
-            meta={"note": drawing_notes(len(drawn), len(points), outside(shown, focus))},
-            xaxis={
-                "title": "trial" if over == "trials" else f"searching time, {unit_name}",
-                "showgrid": False,
-                "dtick": 1 if over == "trials" and points and points[-1].at <= 10 else None,
-                "range": _whole_range(points[-1].at / unit if points else 0.0),
-            },
-            yaxis={
-                "title": f"validation {trajectory.name}",
-                "tickformat": ".1%" if is_share(objective.name) else None,
-                "range": focus,
-            },
-        )
-    )
     return figure
 
 
@@ -194,36 +207,7 @@ def _time_unit(longest: float) -> tuple[float, str]:
     return 1.0, "seconds"
 
 
-def _dots(
-    points: list[Point], trajectory: Trajectory, name: str, look: dict[str, Any], unit: float
-) -> go.Scatter:
-    return go.Scatter(
-        x=[point.at / unit for point in points],
-        y=[point.value for point in points],
-        mode="markers",
-        name=name,
-        marker=look,
-        text=[_told(point, trajectory) for point in points],
-        hovertemplate="%{text}<extra></extra>",
-    )
-
-
 def _told(point: Point, trajectory: Trajectory) -> str:
-    trial = point.trial
-    return (
-        f"<b>trial {trial.number}</b>: {trajectory.name} "
-        f"{metric_text(trajectory.objective.name, point.value)}, {duration(trial.seconds)}<br>"
-        f"{escape(architecture_brief(trial.candidate.architecture, 90))}"
-    )
-
-
-def _line(improving: list[Point], end: float, unit: float) -> go.Scatter:
-    at, best = [point.at / unit for point in improving], [point.value for point in improving]
-    return go.Scatter(
-        x=[*at, end / unit],
-        y=[*best, best[-1]],
-        mode="lines",
-        name="best so far",
-        line={"color": LIGHT["accent"], "width": 2.5, "shape": "hv"},
-        hoverinfo="skip",
-    )
+    trial, score = point.trial, metric_text(trajectory.objective.name, point.value)
+    told = f"<b>trial {trial.number}</b>: {trajectory.name} {score}, {duration(trial.seconds)}"
+    return hover_text(trial, told)
