@@ -2,13 +2,14 @@
 
 from archwright.benchmarks.columns import read_columns
 from archwright.benchmarks.comparison import Comparison, compare
+from archwright.benchmarks.files import check_extra
 from archwright.benchmarks.hw_nasbench import hw_nasbench
 from archwright.benchmarks.nasbench101 import nasbench101, nasbench101_space
 from archwright.benchmarks.nasbench201 import nasbench201
 from archwright.benchmarks.nasbench_graph import nasbench_graph, nasbench_graph_space
 from archwright.benchmarks.references import TABLES, load_table
 from archwright.benchmarks.regret import Reference, Standing, Tracker, Truth, random_search_regret
-from archwright.benchmarks.results import check_extra, measure, summarize, write_results
+from archwright.benchmarks.results import measure, summarize, write_results
 from archwright.benchmarks.runs import SearchRun, search_table
 from archwright.benchmarks.significance import Pair, Ranking, holm, rank_strategies
 from archwright.benchmarks.surrogate_ranking import SurrogateComparison, networks_of, rank_surrogates

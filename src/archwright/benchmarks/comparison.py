@@ -63,7 +63,7 @@ def compare(
     reference: Reference = "front",
     jobs: int = 1,
     out: str | Path | None = None,
-    told: Callable[[int, int, SearchRun | None], None] | None = None,
+    told: Callable[[int, int, SearchRun | None], None] = lambda *_: None,
 ) -> Comparison:
     """Search a table with each strategy from each seed.
 
@@ -105,7 +105,7 @@ def _run_missing(
     seeds: int,
     jobs: int,
     kept: FinishedRuns | None,
-    told: Callable[[int, int, SearchRun | None], None] | None,
+    told: Callable[[int, int, SearchRun | None], None],
 ) -> dict[tuple[str, int], SearchRun]:
     """All searches: those that were kept, and the missing ones, which are kept as they finish."""
     runs: dict[tuple[str, int], SearchRun] = dict(kept.runs) if kept else {}
@@ -113,8 +113,7 @@ def _run_missing(
     missing = [(name, seed) for seed in range(seeds) for name in strategies if (name, seed) not in runs]
     total = len(strategies) * seeds
     done = total - len(missing)
-    if told is not None:
-        told(done, total, None)
+    told(done, total, None)
     searches = run_jobs(
         search,
         missing,
@@ -128,8 +127,7 @@ def _run_missing(
             if kept is not None:
                 kept.add(run)
             done += 1
-            if told is not None:
-                told(done, total, run)
+            told(done, total, run)
     return runs
 
 

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from archwright.benchmarks.comparison import Comparison
+from archwright.benchmarks.files import (
+    cell,
+    check_extra,
+    draw_curves,
+    finish_figure,
+    markdown_table,
+    mean_and_error,
+    write_files,
+)
 from archwright.benchmarks.regret import Standing, random_search_regret
 from archwright.benchmarks.significance import Ranking, rank_strategies
-from archwright.errors import MissingExtraError
 
-__all__ = ["COLORS", "cell", "check_extra", "mean_and_error", "measure", "summarize", "write_results"]
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+__all__ = ["measure", "summarize", "write_results"]
 
 MEASURES: dict[str, Callable[[Standing], float | None]] = {
     "validation_regret": lambda standing: standing.validation_regret,
@@ -26,28 +37,12 @@ MEASURES: dict[str, Callable[[Standing], float | None]] = {
 """What is told of a search."""
 
 _SIGNIFICANT = 0.05
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999933")
-"""Of lines that the colour-blind tell apart (Okabe & Ito 2008)."""
 
 _TITLES = {
     "validation_regret": "validation regret",
     "test_regret": "test regret of the validation incumbent",
     "hypervolume": "hypervolume, share of the true front's",
 }
-
-
-def check_extra(name: str = "regret") -> None:
-    """Raise now, not after hours, where the packages that write the results are missing.
-
-    Args:
-        name: Of the tidy file and of the plot.
-
-    Raises:
-        MissingExtraError: Names the install line.
-    """
-    for package, purpose in (("pyarrow", f"{name}.parquet"), ("matplotlib", f"{name}.png")):
-        if importlib.util.find_spec(package) is None:
-            raise MissingExtraError(package, "bench", f"writing {purpose}")
 
 
 def measures_of(comparison: Comparison) -> list[str]:
@@ -139,14 +134,6 @@ def rank(comparison: Comparison) -> Ranking:
     return rank_strategies(comparison.strategies, np.where(np.isfinite(losses), losses, worst))
 
 
-def mean_and_error(values: NDArray[np.float64]) -> dict[str, float | None]:
-    """The mean over the seeds and its standard error; None where one is missing or there is only one seed."""
-    if not np.isfinite(values).all():
-        return {"mean": None, "standard_error": None}
-    error = float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else None
-    return {"mean": float(values.mean()), "standard_error": error}
-
-
 def write_results(comparison: Comparison, folder: str | Path) -> dict[str, Path]:
     """Write `regret.parquet`, `summary.md` and `regret.png`.
 
@@ -164,16 +151,11 @@ def write_results(comparison: Comparison, folder: str | Path) -> dict[str, Path]
         MissingExtraError: When pyarrow or matplotlib is not installed.
     """
     check_extra()
-    where = Path(folder)
-    where.mkdir(parents=True, exist_ok=True)
-    paths = {name: where / name for name in ("regret.parquet", "summary.md", "regret.png")}
-    _write_tidy(comparison, paths["regret.parquet"])
-    paths["summary.md"].write_text(_markdown(comparison, summarize(comparison)), encoding="utf-8")
-    _draw(comparison, paths["regret.png"])
-    return paths
+    text = _markdown(comparison, summarize(comparison))
+    return write_files(folder, "regret", _tidy(comparison), ("summary.md", text), _draw(comparison))
 
 
-def _write_tidy(comparison: Comparison, path: Path) -> None:
+def _tidy(comparison: Comparison) -> pd.DataFrame:
     import pandas as pd
 
     steps = list(range(1, comparison.evaluations + 1))
@@ -187,7 +169,7 @@ def _write_tidy(comparison: Comparison, path: Path) -> None:
     for name in MEASURES:  # measures give NaN where the table has no test values
         if name != "hypervolume" or name in there:
             columns[name] = measure(comparison, name, steps).reshape(-1)
-    pd.DataFrame(columns).to_parquet(path, index=False)
+    return pd.DataFrame(columns)
 
 
 def _markdown(comparison: Comparison, summary: dict[str, Any]) -> str:
@@ -199,18 +181,18 @@ def _markdown(comparison: Comparison, summary: dict[str, Any]) -> str:
         f"{', '.join(summary['objectives'])}. Mean ± standard error over the seeds; regrets in {summary['unit']}.",
     ]
     for told in measures_of(comparison):
-        lines += ["", f"## {_TITLES[told].capitalize()}", "", f"| strategy | {' | '.join(budgets)} |"]
-        lines += [f"|---|{'---:|' * len(budgets)}"]
         digits = 4 if told == "hypervolume" else 3
-        for name in summary["ranks"]:
-            cells = [cell(summary["results"][name][budget][told], digits) for budget in budgets]
-            lines.append(f"| {name} | {' | '.join(cells)} |")
+        rows = [
+            [name, *(cell(summary["results"][name][budget][told], digits) for budget in budgets)]
+            for name in summary["ranks"]
+        ]
         if told != "hypervolume" and summary["random_search"][budgets[0]][told] is not None:
-            cells = [f"{summary['random_search'][budget][told]:.3f}" for budget in budgets]
-            lines.append(f"| *random, in closed form* | {' | '.join(cells)} |")
-    lines += ["", f"## Ranks by {_TITLES[summary['ranked_by']]} at {comparison.evaluations}", ""]
-    lines += ["| strategy | mean rank | seconds a search |", "|---|---:|---:|"]
-    lines += [f"| {n} | {r:.2f} | {summary['seconds'][n]:.2f} |" for n, r in summary["ranks"].items()]
+            expected = [f"{summary['random_search'][budget][told]:.3f}" for budget in budgets]
+            rows.append(["*random, in closed form*", *expected])
+        lines += ["", f"## {_TITLES[told].capitalize()}", *markdown_table(["strategy", *budgets], rows)]
+    lines += ["", f"## Ranks by {_TITLES[summary['ranked_by']]} at {comparison.evaluations}"]
+    ranks = [[n, f"{r:.2f}", f"{summary['seconds'][n]:.2f}"] for n, r in summary["ranks"].items()]
+    lines += markdown_table(["strategy", "mean rank", "seconds a search"], ranks)
     if summary["pairs"]:
         lines += ["", "Wilcoxon signed-rank test over the seeds, two-sided, p after Holm's correction:", ""]
         lines += ["| better | worse | wins, ties, losses | p | |", "|---|---|---:|---:|---|"]
@@ -224,16 +206,7 @@ def _markdown(comparison: Comparison, summary: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def cell(value: dict[str, float | None], digits: int) -> str:
-    """What `mean_and_error` gave, in a table of the summary."""
-    mean, error = value["mean"], value["standard_error"]
-    if mean is None:
-        return "–"
-    return f"{mean:.{digits}f}" if error is None else f"{mean:.{digits}f} ± {error:.{digits}f}"
-
-
-def _draw(comparison: Comparison, path: Path) -> None:
-    """The mean over the seeds, with a band of two standard errors each way."""
+def _draw(comparison: Comparison) -> Figure:
     from matplotlib.figure import Figure
 
     there = measures_of(comparison)
@@ -243,16 +216,7 @@ def _draw(comparison: Comparison, path: Path) -> None:
         values = measure(comparison, told, steps)
         # Only from where every search has a network that counts.
         begin = int(np.argmax(np.isfinite(values).all(axis=(0, 1))))
-        for i, name in enumerate(comparison.strategies):
-            mean = values[i, :, begin:].mean(axis=0)
-            color = COLORS[i % len(COLORS)]
-            style = "-" if i < len(COLORS) else "--"
-            axes.plot(steps[begin:], mean, style, color=color, label=name, linewidth=1.6)
-            if comparison.seeds > 1:
-                error = values[i, :, begin:].std(axis=0, ddof=1) / math.sqrt(comparison.seeds)
-                axes.fill_between(
-                    steps[begin:], mean - 2 * error, mean + 2 * error, color=color, alpha=0.2, lw=0
-                )
+        draw_curves(axes, steps[begin:], values[:, :, begin:], comparison.strategies)
         axes.set_xlabel("evaluations of unseen networks")
         axes.set_ylabel("share" if told == "hypervolume" else comparison.truth.unit)
         axes.set_title(_TITLES[told])
@@ -262,7 +226,4 @@ def _draw(comparison: Comparison, path: Path) -> None:
             top = late.max() if np.isfinite(late).all() else 0.0
             if top > 0.0:
                 axes.set_ylim(0.0, 1.15 * top)
-        axes.grid(alpha=0.3)
-    figure.axes[0].legend(frameon=False)
-    figure.suptitle(f"{comparison.truth.table.name}, {comparison.seeds} seeds; bands: ± 2 standard errors")
-    figure.savefig(path, dpi=150)
+    return finish_figure(figure, comparison.truth.table.name, comparison.seeds)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
 import numpy as np
@@ -16,6 +18,7 @@ from archwright.errors import UsageError
 from archwright.objectives import Objective
 from archwright.spaces import Architecture
 from archwright.surrogates import SURROGATES, Ranking, compare_surrogates
+from archwright.surrogates.registry import RankingJob
 
 __all__ = ["SurrogateComparison", "networks_of", "rank_surrogates"]
 
@@ -64,7 +67,7 @@ def rank_surrogates(
     tested: int = 1000,
     k: int = 10,
     jobs: int = 1,
-    told: Callable[[int, int, Ranking | None], None] | None = None,
+    told: Callable[[int, int, Ranking | None], None] = lambda *_: None,
 ) -> SurrogateComparison:
     """Let surrogates learn from a few networks of a table and rank others. See `compare_surrogates`.
 
@@ -89,34 +92,23 @@ def rank_surrogates(
     _check(names, seeds, tested, k, jobs)
     wanted = table.objectives[0] if objective is None else objective
     networks, positions = networks_of(table)
-    total = len(names) * len(ascending) * seeds
+    each = len(names) * len(ascending)
     found: list[Ranking] = []
-    if told is not None:
-        told(0, total, None)
 
-    def note(ranking: Ranking) -> None:
-        found.append(ranking)
-        if told is not None:
-            told(len(found), total, ranking)
+    def run(rank: Callable[[RankingJob], Ranking], ranked: Sequence[RankingJob]) -> Iterator[Ranking]:
+        for ranking in run_jobs(rank, ranked, jobs, _title):
+            found.append(ranking)
+            told(len(found), each * seeds, ranking)
+            yield ranking
 
-    finished = seeds
-    try:
-        compare_surrogates(
-            table.space,
-            networks,
-            _scores(table, wanted)[positions],
-            surrogates=names,
-            sizes=ascending,
-            seeds=seeds,
-            tested=tested,
-            k=k,
-            run=lambda rank, ranked: run_jobs(rank, ranked, jobs, _title),
-            told=note,
-        )
-    except KeyboardInterrupt:
-        finished = _finished(found, seeds, len(names) * len(ascending))
-        if not finished:
-            raise
+    told(0, each * seeds, None)
+    scores = _scores(table, wanted)[positions]
+    compare = partial(compare_surrogates, surrogates=names, sizes=ascending, seeds=seeds, tested=tested, k=k)
+    with contextlib.suppress(KeyboardInterrupt):
+        compare(table.space, networks, scores, run=run)
+    finished = _finished(found, seeds, each)
+    if not finished:
+        raise KeyboardInterrupt
     left = min(tested, len(networks) - ascending[-1])
     rankings = tuple(sorted((r for r in found if r.seed < finished), key=lambda r: r.seed))
     return SurrogateComparison(

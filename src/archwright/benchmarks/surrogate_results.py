@@ -5,13 +5,24 @@ from __future__ import annotations
 import math
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from archwright.benchmarks.results import COLORS, cell, check_extra, mean_and_error
+from archwright.benchmarks.files import (
+    cell,
+    check_extra,
+    draw_curves,
+    finish_figure,
+    markdown_table,
+    mean_and_error,
+    write_files,
+)
 from archwright.benchmarks.surrogate_ranking import SurrogateComparison
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["summarize_surrogates", "write_surrogates"]
 
@@ -75,14 +86,9 @@ def write_surrogates(comparison: SurrogateComparison, folder: str | Path) -> dic
     check_extra("surrogates")
     import pandas as pd
 
-    where = Path(folder)
-    where.mkdir(parents=True, exist_ok=True)
-    paths = {name: where / name for name in ("surrogates.parquet", "surrogates.md", "surrogates.png")}
     tidy = pd.DataFrame([asdict(ranking) for ranking in comparison.rankings])
-    tidy.to_parquet(paths["surrogates.parquet"], index=False)
-    paths["surrogates.md"].write_text(_markdown(summarize_surrogates(comparison)), encoding="utf-8")
-    _draw(comparison, paths["surrogates.png"])
-    return paths
+    text = _markdown(summarize_surrogates(comparison))
+    return write_files(folder, "surrogates", tidy, ("surrogates.md", text), _draw(comparison))
 
 
 def _values(comparison: SurrogateComparison, metric: str, name: str, size: int) -> NDArray[np.float64]:
@@ -103,52 +109,34 @@ def _markdown(summary: dict[str, Any]) -> str:
         f"these are; {summary['seeds']} seeds. Mean ± standard error over the seeds.",
     ]
     for metric, title in _titles(summary["k"], summary["unit"]).items():
-        lines += [
-            "",
-            f"## {title}",
-            "",
-            f"| surrogate | {' | '.join(sizes)} |",
-            f"|---|{'---:|' * len(sizes)}",
+        rows = [
+            [name, *(cell(found[size][metric], _DIGITS) for size in sizes)] for name, found in results.items()
         ]
-        lines += [
-            f"| {name} | {' | '.join(cell(found[size][metric], _DIGITS) for size in sizes)} |"
-            for name, found in results.items()
-        ]
-    lines += ["", "## Seconds to learn and to predict, median", "", f"| surrogate | {' | '.join(sizes)} |"]
-    lines += [f"|---|{'---:|' * len(sizes)}"]
-    lines += [
-        f"| {name} | {' | '.join(format(found[size]['seconds'], '.2f') for size in sizes)} |"
-        for name, found in results.items()
-    ]
+        lines += ["", f"## {title}", *markdown_table(["surrogate", *sizes], rows)]
+    rows = [[name, *(f"{found[size]['seconds']:.2f}" for size in sizes)] for name, found in results.items()]
+    lines += ["", "## Seconds to learn and to predict, median", *markdown_table(["surrogate", *sizes], rows)]
     return "\n".join(lines) + "\n"
 
 
-def _draw(comparison: SurrogateComparison, path: Path) -> None:
-    """The mean over the seeds by the number of networks, with a band of two standard errors each way."""
+def _draw(comparison: SurrogateComparison) -> Figure:
+    """Each metric by the number of networks that were learned from."""
     from matplotlib.figure import Figure
 
     sizes = np.array(comparison.sizes)
     figure = Figure(figsize=(15.0, 4.2), layout="constrained")
     titles = _titles(comparison.k, comparison.table.unit(comparison.objective)[1])
     for axes, (metric, title) in zip(figure.subplots(1, len(titles)), titles.items(), strict=True):
-        for i, name in enumerate(comparison.surrogates):
-            values = np.stack([_values(comparison, metric, name, size) for size in comparison.sizes])
-            mean = values.mean(axis=1)
-            color, style = COLORS[i % len(COLORS)], "-o" if i < len(COLORS) else "--o"
-            axes.plot(sizes, mean, style, color=color, label=name, linewidth=1.6, markersize=4)
-            if comparison.seeds > 1:
-                error = values.std(axis=1, ddof=1) / math.sqrt(comparison.seeds)
-                axes.fill_between(sizes, mean - 2 * error, mean + 2 * error, color=color, alpha=0.15, lw=0)
+        values = [
+            [_values(comparison, metric, name, size) for size in comparison.sizes]
+            for name in comparison.surrogates
+        ]
+        draw_curves(axes, sizes, np.array(values).swapaxes(1, 2), comparison.surrogates, marker="o")
         axes.set_xscale("log")
         axes.set_xticks(sizes, [str(size) for size in comparison.sizes])
         axes.set_xticks([], minor=True)
         axes.set_xlabel("networks to learn from")
         axes.set_title(title)
-        axes.grid(alpha=0.3)
         if metric == "regret":
             axes.set_ylim(bottom=0.0)
-    figure.axes[0].legend(frameon=False)
-    figure.suptitle(
-        f"{comparison.table.name}, {comparison.objective.name}, {comparison.seeds} seeds; bands: ± 2 standard errors"
-    )
-    figure.savefig(path, dpi=150)
+    title = f"{comparison.table.name}, {comparison.objective.name}"
+    return finish_figure(figure, title, comparison.seeds)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, cast
 
 import typer
 
-from archwright.cli.bench_progress import Progress
+from archwright.cli.bench_progress import progress_of
 from archwright.cli.bench_surrogates import surrogates
 from archwright.cli.bench_table import (
     Canonical,
@@ -20,12 +20,13 @@ from archwright.cli.bench_table import (
     TableName,
     TestColumn,
     folder_of,
-    loaded_table,
+    given_table,
+    metric_columns,
+    print_results,
     words,
 )
 from archwright.cli.exit_codes import INTERRUPTED
 from archwright.cli.options import AsJson
-from archwright.cli.streams import emit
 
 __all__ = ["bench", "bench_app"]
 
@@ -107,27 +108,24 @@ def bench(
     if context.invoked_subcommand is not None:
         _refuse_options_before(context)
         return
-    import json
-
-    from archwright.benchmarks import check_extra, compare, summarize, write_results
+    from archwright.benchmarks import check_extra, compare, load_table, summarize, write_results
     from archwright.objectives import parse_limit
 
     objectives = objective or []
     check_extra()
-    loaded = loaded_table(
-        table,
-        command="bench",
-        file=file,
-        decision=decision,
-        metric=metric,
+    loaded = load_table(
+        given_table(table, "bench"),
+        files=file or [],
+        decisions=decision or [],
+        metrics=metric_columns(metric or []),
         objectives=objectives,
         test=test,
-        seconds=seconds,
+        seconds=words(seconds or ""),
         canonical=canonical,
         runs=cast("Literal['mean', 'drawn']", runs),
     )
     folder = out or folder_of(loaded)
-    with _going_on(folder), Progress("searches") as progress:
+    with _going_on(folder), progress_of("searches") as told:
         comparison = compare(
             loaded,
             words(strategies),
@@ -141,15 +139,9 @@ def bench(
             reference=cast("Literal['front', 'table']", reference),
             jobs=jobs,
             out=folder,
-            told=progress,
+            told=told,
         )
-    paths = write_results(comparison, folder)
-    if as_json:
-        told = summarize(comparison) | {"files": {name: str(path) for name, path in paths.items()}}
-        emit(json.dumps(told, indent=2, allow_nan=False))
-    else:
-        print(paths["summary.md"].read_text(encoding="utf-8"))
-        print("\n".join(map(str, paths.values())))
+    print_results(summarize(comparison), write_results(comparison, folder), as_json)
 
 
 @contextlib.contextmanager

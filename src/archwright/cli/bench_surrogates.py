@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from archwright.cli.bench_progress import Progress
+from archwright.cli.bench_progress import progress_of
 from archwright.cli.bench_table import (
     Canonical,
     DecisionColumns,
@@ -17,12 +17,13 @@ from archwright.cli.bench_table import (
     TableName,
     TestColumn,
     folder_of,
-    loaded_table,
+    given_table,
+    metric_columns,
+    print_results,
     words,
 )
 from archwright.cli.exit_codes import INTERRUPTED
 from archwright.cli.options import AsJson
-from archwright.cli.streams import emit
 
 if TYPE_CHECKING:
     from archwright.spaces import Space
@@ -72,25 +73,28 @@ def surrogates(
     Example:
       archwright bench surrogates --table nas-bench-graph:photo --surrogates gp,forest --sizes 25,50,100 --seeds 10
     """  # noqa: D301
-    import json
-
-    from archwright.benchmarks import check_extra, rank_surrogates, summarize_surrogates, write_surrogates
+    from archwright.benchmarks import (
+        check_extra,
+        load_table,
+        rank_surrogates,
+        summarize_surrogates,
+        write_surrogates,
+    )
 
     numbers = _sizes(sizes)
     check_extra("surrogates")
-    loaded = loaded_table(
-        table,
-        command="bench surrogates",
-        file=file,
-        decision=decision,
-        metric=metric,
+    loaded = load_table(
+        given_table(table, "bench surrogates"),
+        files=file or [],
+        decisions=decision or [],
+        metrics=metric_columns(metric or []),
         objectives=[] if objective is None else [objective],
         test=test,
-        seconds=seconds,
+        seconds=words(seconds or ""),
         canonical=canonical,
     )
     folder = out or folder_of(loaded)
-    with Progress("rankings") as progress:
+    with progress_of("rankings") as told:
         comparison = rank_surrogates(
             loaded,
             _all(loaded.space) if surrogates is None else words(surrogates),
@@ -100,15 +104,9 @@ def surrogates(
             tested=tested,
             k=k,
             jobs=jobs,
-            told=progress,
+            told=told,
         )
-    paths = write_surrogates(comparison, folder)
-    if as_json:
-        told = summarize_surrogates(comparison) | {"files": {name: str(path) for name, path in paths.items()}}
-        emit(json.dumps(told, indent=2, allow_nan=False))
-    else:
-        print(paths["surrogates.md"].read_text(encoding="utf-8"))
-        print("\n".join(map(str, paths.values())))
+    print_results(summarize_surrogates(comparison), write_surrogates(comparison, folder), as_json)
     if comparison.stopped:
         print(f"interrupted; {comparison.seeds} of {seeds} seeds are finished and written", file=sys.stderr)
         sys.exit(INTERRUPTED)

@@ -1,11 +1,14 @@
-"""The options that say which table a benchmark is on, and the table they mean."""
+"""What the benchmarks have in common: the options that say which table they are on, and how results are printed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Literal
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from archwright.cli.streams import emit
 
 if TYPE_CHECKING:
     from archwright.benchmarks import Table
@@ -19,7 +22,9 @@ __all__ = [
     "TableName",
     "TestColumn",
     "folder_of",
-    "loaded_table",
+    "given_table",
+    "metric_columns",
+    "print_results",
     "words",
 ]
 
@@ -67,52 +72,17 @@ Canonical = Annotated[
 ]
 
 
-def loaded_table(
-    table: str | None,
-    *,
-    command: str,
-    file: list[str] | None,
-    decision: list[str] | None,
-    metric: list[str] | None,
-    objectives: Sequence[str],
-    test: str | None,
-    seconds: str | None,
-    canonical: str | None,
-    runs: Literal["mean", "drawn"] = "mean",
-) -> Table:
-    """The table that the options mean.
-
-    Args:
-        table: As the option has it, and so the others.
-        command: What to call the command in an error.
-        file: Official files.
-        decision: Columns.
-        metric: `NAME=COLUMN,COLUMN`.
-        objectives: Of a file of columns: `max:NAME` and `min:NAME`.
-        test: Of a file of columns.
-        seconds: Columns.
-        canonical: `FILE.py:FUNCTION`.
-        runs: "mean" of repeated runs, or one "drawn".
+def given_table(table: str | None, command: str) -> str:
+    """What `--table` says, which has no default.
 
     Raises:
-        UsageError: When there is none, or an option does not fit.
+        UsageError: When it is not given.
     """
-    from archwright.benchmarks import load_table
     from archwright.errors import UsageError
 
     if table is None:
         raise UsageError(f"{command}: expected a table, such as --table nas-bench-graph:cora")
-    return load_table(
-        table,
-        files=file or [],
-        decisions=decision or [],
-        metrics=_columns(metric or []),
-        objectives=objectives,
-        test=test,
-        seconds=words(seconds or ""),
-        canonical=canonical,
-        runs=runs,
-    )
+    return table
 
 
 def folder_of(table: Table) -> str:
@@ -125,7 +95,12 @@ def words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
-def _columns(given: list[str]) -> dict[str, list[str]]:
+def metric_columns(given: list[str]) -> dict[str, list[str]]:
+    """From `["accuracy=run_1,run_2"]` to the columns of each metric.
+
+    Raises:
+        UsageError: When one has no `=`, or no name or columns beside it.
+    """
     from archwright.errors import UsageError
 
     found = {}
@@ -135,3 +110,19 @@ def _columns(given: list[str]) -> dict[str, list[str]]:
             raise UsageError(f"--metric {word!r}: expected NAME=COLUMN,COLUMN, such as accuracy=run_1,run_2")
         found[name.strip()] = words(columns)
     return found
+
+
+def print_results(summary: dict[str, Any], paths: dict[str, Path], as_json: bool) -> None:
+    """Print what came out, and where it is.
+
+    Args:
+        summary: The numbers.
+        paths: The files that were written.
+        as_json: Whether as one JSON object, else as the file of Markdown says it.
+    """
+    if as_json:
+        told = summary | {"files": {name: str(path) for name, path in paths.items()}}
+        emit(json.dumps(told, indent=2, allow_nan=False))
+    else:
+        print(next(p for p in paths.values() if p.suffix == ".md").read_text(encoding="utf-8"))
+        print("\n".join(map(str, paths.values())))

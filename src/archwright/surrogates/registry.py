@@ -92,7 +92,6 @@ def compare_surrogates(
     tested: int = 1000,
     k: int = 10,
     run: Callable[[Callable[[RankingJob], Ranking], Sequence[RankingJob]], Iterable[Ranking]] = map,
-    told: Callable[[Ranking], None] | None = None,
 ) -> list[Ranking]:
     """Train surrogates on few of many scored networks and let them rank others.
 
@@ -108,7 +107,6 @@ def compare_surrogates(
         tested: How many others are ranked; fewer where there are fewer.
         k: Of the top-k regret.
         run: Maps the jobs (seed, surrogate, size) to rankings, in any order: `map`, or several processes.
-        told: Called with each result as it comes.
 
     Raises:
         UsageError: When a name is unknown, or there are not enough networks.
@@ -122,12 +120,7 @@ def compare_surrogates(
         )
     scores = np.asarray(values, dtype=np.float64)
     rank = partial(_rank, space, architectures, scores, max(sizes), tested, k)
-    found = []
-    for ranking in run(rank, list(product(range(seeds), surrogates, sizes))):
-        found.append(ranking)
-        if told is not None:
-            told(ranking)
-    return found
+    return list(run(rank, list(product(range(seeds), surrogates, sizes))))
 
 
 def _rank(
