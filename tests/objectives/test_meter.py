@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from archwright.objectives import (
     Objective,
     direction_of,
     measure_by,
+    measure_cheap,
     parse_limit,
     parse_objective,
 )
@@ -117,3 +120,21 @@ def test_through_json_a_function_is_found_again_where_it_has_a_name() -> None:
     assert nameless.has_meter
     with pytest.raises(UsageError, match="define it in a file of its own"):
         nameless.load_meter()
+
+
+def test_every_network_is_counted():
+    network, example = nn.Linear(3, 5), torch.zeros(2, 3)
+    assert (
+        measure_cheap(network, example)
+        == measure_cheap(network, ((example,), {}))
+        == {"params": 20, "flops": 30}
+    )
+
+
+def test_the_room_loads_neither_torch_nor_moocore():
+    code = (
+        "import sys; import archwright.objectives as o; o.Objective('accuracy'); "
+        "print([name for name in ('torch', 'moocore', 'lightning_fabric') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

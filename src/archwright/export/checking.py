@@ -14,7 +14,8 @@ import torch
 from torch import nn
 
 from archwright.errors import ExportError
-from archwright.export.comparing import difference, evaluating, outputs_of, random_batches
+from archwright.evaluating import evaluating
+from archwright.export.comparing import difference, outputs_of, random_batches
 from archwright.export.reading import files_named_in, files_read
 from archwright.export.source.origins import is_public
 from archwright.tasks.batches import moved

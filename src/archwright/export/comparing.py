@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.utils._pytree import tree_map
 
 from archwright.spaces.build import arguments_of
 from archwright.tasks.batches import tensors_in
 
-__all__ = ["difference", "evaluating", "has_rows", "outputs_of", "random_batches"]
+__all__ = ["difference", "has_rows", "outputs_of", "random_batches"]
 
 _SEED = 0
 
@@ -40,35 +40,18 @@ def random_batches(example: Any, sizes: tuple[int, ...]) -> Iterator[Any]:
     length = len(next(tensors_in(arguments_of(example)))) if has_rows(example) else None
     for size in sizes:
         rows = None if length is None else torch.randint(length, (size,), generator=generator)
-        yield _changed(example, rows, generator)
+        yield tree_map(lambda value, rows=rows: _changed(value, rows, generator), example)
 
 
 def _changed(value: Any, rows: Tensor | None, generator: torch.Generator) -> Any:
-    if isinstance(value, Tensor):
-        whole = value.detach().cpu()
-        batch = whole if rows is None else whole[rows]
-        if whole.is_floating_point():
-            spread = float(whole.double().std(correction=0)) or 1.0
-            batch = batch + spread * torch.randn(batch.shape, generator=generator).to(whole.dtype)
-        return batch
-    if isinstance(value, dict):
-        return {name: _changed(item, rows, generator) for name, item in value.items()}
-    if type(value) in (list, tuple):
-        return type(value)(_changed(item, rows, generator) for item in value)
-    return value
-
-
-@contextmanager
-def evaluating(network: nn.Module) -> Iterator[None]:
-    """Evaluation mode without gradients inside the block; each module is as before after it."""
-    modes = [(module, module.training) for module in network.modules()]
-    network.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
+    if not isinstance(value, Tensor):
+        return value
+    whole = value.detach().cpu()
+    batch = whole if rows is None else whole[rows]
+    if whole.is_floating_point():
+        spread = float(whole.double().std(correction=0)) or 1.0
+        batch = batch + spread * torch.randn(batch.shape, generator=generator).to(whole.dtype)
+    return batch
 
 
 def outputs_of(network: Callable[..., Any], batch: Any) -> list[Tensor]:

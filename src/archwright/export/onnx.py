@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
 from archwright.errors import ExportError, MissingExtraError
-from archwright.export.comparing import difference, evaluating, has_rows, outputs_of, random_batches
+from archwright.evaluating import evaluating
+from archwright.export.comparing import difference, has_rows, outputs_of, random_batches
 from archwright.spaces.build import arguments_of
 from archwright.tasks.batches import moved, tensors_in
 

@@ -1,9 +1,8 @@
 """What a search optimises and what a network may cost. Importing this room loads no torch."""
 
-from archwright.objectives.cheap import measure_cheap
 from archwright.objectives.direction import DIRECTIONS, Direction
 from archwright.objectives.flops import count_flops
-from archwright.objectives.meter import METERS, FunctionMeter, Meter, direction_of, measure_by
+from archwright.objectives.meter import METERS, FunctionMeter, Meter, direction_of, measure_by, measure_cheap
 from archwright.objectives.objective import Objective, parse_limit, parse_objective
 from archwright.objectives.params import count_params
 from archwright.objectives.pareto import (

@@ -6,6 +6,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any, final
 
 from archwright.errors import UsageError
+from archwright.evaluating import evaluating
 from archwright.objectives.meter import Meter
 from archwright.spaces.build import arguments_of, first_of
 
@@ -58,14 +59,12 @@ def count_flops(network: nn.Module, example: Any) -> int:
     values = [*whole[0], *whole[1].values()]
     if values and all(hasattr(value, "ndim") and (not value.ndim or not len(value)) for value in values):
         raise UsageError(f"expected a batch of at least one example, got the shape {tuple(values[0].shape)}")
-    modes = [(module, module.training) for module in network.modules()]
     fast_path = torch.backends.mha.get_fastpath_enabled()
     try:
-        network.eval()
         # The fused paths hide their matrix products from the counter.
         torch.backends.mha.set_fastpath_enabled(False)
         # With gradients: without, the counter stumbles over a module that gives a view of its own parameter.
-        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
+        with evaluating(network), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
             # Only where there are several arguments may the first of each be no example.
             for last, (args, kwargs) in enumerate((first, whole)):
                 counter = FlopCounterMode(display=False, custom_mapping=_products())
@@ -78,8 +77,6 @@ def count_flops(network: nn.Module, example: Any) -> int:
                         raise
     finally:
         torch.backends.mha.set_fastpath_enabled(fast_path)
-        for module, training in modes:
-            module.training = training
     return int(counter.get_total_flops())
 
 

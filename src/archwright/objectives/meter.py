@@ -16,7 +16,7 @@ from archwright.spaces.build import arguments_of
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["METERS", "FunctionMeter", "Meter", "as_meter", "direction_of", "measure_by"]
+__all__ = ["METERS", "FunctionMeter", "Meter", "as_meter", "direction_of", "measure_by", "measure_cheap"]
 
 _CHEAP = 1.0
 
@@ -141,3 +141,17 @@ def measure_by(meters: Mapping[str, Meter], network: nn.Module, example: Any) ->
     found = {name: meter.measure(network, *args, **kwargs) for name, meter in meters.items()}
     # A count stays a whole number, in JSON too.
     return {name: value if isinstance(value, int) else float(value) for name, value in found.items()}
+
+
+def measure_cheap(network: nn.Module, example: Any) -> dict[str, float]:
+    """What the cheap ones of the built-in meters say of a network.
+
+    Args:
+        network: A network whose lazy modules, if any, already have their size.
+        example: A batch of inputs, shape (N, ...) with N >= 1, or a pair (args, kwargs) of what it is called with.
+
+    Returns:
+        "params", and "flops" for one example.
+    """
+    meters = {name: METERS.make(name) for name in METERS.entries}
+    return measure_by({name: meter for name, meter in meters.items() if meter.is_cheap}, network, example)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,45 +18,28 @@ from archwright.trials import TrialState
 if TYPE_CHECKING:
     from archwright.experiments import Run
 
-__all__ = ["CostLine", "cost_lines", "settings_groups", "size_text", "state_shares", "time_text"]
+__all__ = ["cost_lines", "settings_groups", "size_text", "state_shares", "time_text"]
 
 
-@dataclass(frozen=True, slots=True)
-class CostLine:
-    """One line of what a run cost.
-
-    Args:
-        label: What it is.
-        value: The amount.
-    """
-
-    label: str
-    value: str
-
-
-def cost_lines(run: Run) -> list[CostLine]:
-    """What the run cost, in seconds of wall time and of work."""
+def cost_lines(run: Run) -> list[tuple[str, str]]:
+    """What the run cost, wall time and work, as (label, amount)."""
     spent = dict.fromkeys(TrialState, 0.0)
     for trial in run.trials:
         spent[trial.state] += trial.seconds or 0.0
     done = sum(trial.state is TrialState.COMPLETED for trial in run.trials)
     after = [*run.retrained, *([run.baseline] if run.baseline else [])]
-    lines = [CostLine("wall time, all sessions", duration(run.seconds))]
+    lines = [("wall time, all sessions", duration(run.seconds))]
     if (progress := supernet_progress(run)) is not None:
         told = f"training the supernet, {count_of(progress.done, 'epoch')}"
-        lines.append(CostLine(told, duration(progress.seconds)))
-    lines.append(CostLine("work of completed trials", duration(spent[TrialState.COMPLETED])))
+        lines.append((told, duration(progress.seconds)))
+    lines.append(("work of completed trials", duration(spent[TrialState.COMPLETED])))
     if done:
-        lines.append(
-            CostLine("one completed trial, on average", duration(spent[TrialState.COMPLETED] / done))
-        )
+        lines.append(("one completed trial, on average", duration(spent[TrialState.COMPLETED] / done)))
     if spent[TrialState.FAILED]:
-        lines.append(CostLine("work lost in failed trials", duration(spent[TrialState.FAILED])))
+        lines.append(("work lost in failed trials", duration(spent[TrialState.FAILED])))
     if after:
-        lines.append(
-            CostLine("retraining and hand-made network", duration(sum(t.seconds or 0.0 for t in after)))
-        )
-    lines.append(CostLine("trials at once", str(run.config.executor.workers)))
+        lines.append(("retraining and hand-made network", duration(sum(t.seconds or 0.0 for t in after))))
+    lines.append(("trials at once", str(run.config.executor.workers)))
     return lines
 
 

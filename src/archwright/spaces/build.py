@@ -7,6 +7,7 @@ import traceback
 from typing import Any
 
 from archwright.errors import BuildError
+from archwright.evaluating import evaluating
 from archwright.spaces.architecture import Architecture
 from archwright.spaces.calls import Resolvable, ResolvedCall, resolve
 from archwright.spaces.expression import rebuilt
@@ -108,25 +109,19 @@ def dry_run(network: Any, example: Any, made: dict[ResolvedCall, Any]) -> None:
     Raises:
         BuildError: When the forward pass fails, or a lazy module was never reached.
     """
-    import torch
     from torch import nn
 
     if not isinstance(network, nn.Module):
         raise BuildError(f"expected the space to build a torch.nn.Module, got {type(network).__name__}")
-    modes = {module: module.training for module in network.modules()}
-    network.eval()
     args, kwargs = arguments_of(example)
     try:
-        with torch.no_grad():
+        with evaluating(network):
             network(*args, **kwargs)
     except (Exception, SystemExit) as error:
         told = _told(call) if (call := _culprit(error, made)) else type(network).__name__
         raise BuildError(
             f"the network does not run on {shapes_of(example)}: in {told}: {_reason(error)}"
         ) from error
-    finally:
-        for module, training in modes.items():
-            module.training = training
     for name, tensor in (*network.named_parameters(), *network.named_buffers()):
         if isinstance(tensor, nn.UninitializedParameter | nn.UninitializedBuffer):
             raise BuildError(

@@ -13,10 +13,11 @@ from torch.nn import functional
 from torch.utils.data import Dataset
 
 from archwright.errors import TaskError
+from archwright.evaluating import evaluating
 from archwright.tasks.batches import Part, Plan
 from archwright.tasks.preprocessing import Preprocessing
 from archwright.tasks.targets import MULTILABEL, REGRESSION
-from archwright.tasks.task import Split, Task, Total, evaluating
+from archwright.tasks.task import Split, Task, Total
 
 __all__ = ["Softened", "Supervised"]
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sized
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +12,11 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset, default_collate
 
 from archwright.errors import SpaceError, TaskError
+from archwright.evaluating import evaluating
 from archwright.tasks.batches import BatchStream, DatasetStream, Part, Plan, choose, share, tensors_in
 from archwright.tasks.preprocessing import Preprocessing
 
-__all__ = ["Split", "Task", "Total", "add", "evaluating"]
+__all__ = ["Split", "Task", "Total", "add"]
 
 Total = tuple[Tensor | float, Tensor | float]
 """A sum over examples, and what to divide it by for the mean."""
@@ -270,17 +270,3 @@ def add(totals: dict[str, Total], name: str, total: Total) -> None:
     """Add a sum, and what it is to be divided by, to those of a name."""
     before = totals.get(name)
     totals[name] = total if before is None else (before[0] + total[0], before[1] + total[1])
-
-
-@contextmanager
-def evaluating(network: nn.Module) -> Iterator[None]:
-    """Evaluation mode without gradients inside a block; the mode is as before afterwards."""
-    modes = [(module, module.training) for module in network.modules()]
-    network.eval()
-    try:
-        # Not inference_mode: what a module caches in it could not be used in training.
-        with torch.no_grad():
-            yield
-    finally:
-        for module, mode in modes:
-            module.training = mode

@@ -7,7 +7,7 @@ import inspect
 import keyword
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from archwright.errors import ExportError
@@ -15,6 +15,7 @@ from archwright.export.source.inline import Inliner
 from archwright.export.source.layout import Document, Group, Name, call_of
 from archwright.export.source.values import Values
 from archwright.spaces import ResolvedCall, walk_calls
+from archwright.spaces.calls import calls_in
 
 __all__ = ["Expressions", "Variable"]
 
@@ -62,7 +63,7 @@ class Expressions:
         self.sized = {
             call for call in walk_calls(root) if _sized_class(_direct(call)[0], made.get(call)) is not None
         }
-        times = Counter(inner for call in walk_calls(root) for inner in _calls_in(call))
+        times = Counter(inner for call in walk_calls(root) for inner in calls_in([call.args, call.kwargs]))
         self._variables = {
             call: Variable(_variable_name(call)) for call in _inner_first(root) if times[call] > 1
         }
@@ -141,23 +142,13 @@ def _sized_arguments(
     return [], {**sizes, **given, **defaults}
 
 
-def _calls_in(value: Any) -> Iterator[ResolvedCall]:
-    """The calls in a call's arguments, each as often as it stands there, without those inside them."""
-    parts = [*value.args, *value.kwargs.values()] if isinstance(value, ResolvedCall) else value
-    for part in parts.values() if isinstance(parts, dict) else parts:
-        if isinstance(part, ResolvedCall):
-            yield part
-        elif isinstance(part, list | tuple | dict):
-            yield from _calls_in(part)
-
-
 def _inner_first(root: ResolvedCall) -> list[ResolvedCall]:
     """All calls, each after those in its arguments."""
     ordered: dict[ResolvedCall, None] = {}
 
     def visit(call: ResolvedCall) -> None:
         if call not in ordered:
-            for inner in _calls_in(call):
+            for inner in calls_in([call.args, call.kwargs]):
                 visit(inner)
             ordered[call] = None
 

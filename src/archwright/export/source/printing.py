@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.lazy import LazyModuleMixin
+from torch.utils._pytree import tree_map
 
 from archwright.errors import ExportError, SpaceError
 from archwright.export.source import template
@@ -57,7 +58,7 @@ def print_source(space: Space, architecture: Architecture, example: Any = None) 
         }
         if example is not None and unsized:
             # Fresh weights are of the default type, whatever the trained ones are.
-            dry_run(network, _of_default_type(arguments_of(example)), made)
+            dry_run(network, tree_map(_of_default_type, arguments_of(example)), made)
     expressions = Expressions(root, made)
     # Lazy modules inside a user's own blocks keep their lazy form, so `build` sizes them by a run.
     left = unsized - {id(made[call]) for call in expressions.sized}
@@ -172,14 +173,9 @@ def _spaced(definitions: list[Definition], names: dict[Any, str]) -> list[str]:
 
 
 def _of_default_type(value: Any) -> Any:
-    """Floating-point tensors in a structure as torch's default type."""
-    if isinstance(value, Tensor):
-        return value.to(torch.get_default_dtype()) if value.is_floating_point() else value
-    if isinstance(value, dict):
-        return {name: _of_default_type(item) for name, item in value.items()}
-    if type(value) in (list, tuple):
-        return type(value)(_of_default_type(item) for item in value)
-    return value
+    """A floating-point tensor as torch's default type, anything else as it is."""
+    is_floating = isinstance(value, Tensor) and value.is_floating_point()
+    return value.to(torch.get_default_dtype()) if is_floating else value
 
 
 def _free(wanted: str, taken: set[str]) -> str:

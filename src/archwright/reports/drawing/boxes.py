@@ -12,7 +12,7 @@ from archwright.reports.drawing.flow import Flow
 from archwright.reports.wording import value_text
 from archwright.spaces import ResolvedCall, walk_calls
 
-__all__ = ["Arc", "Box", "Chain", "box_of", "chain_of"]
+__all__ = ["Arc", "Box", "box_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +118,9 @@ class _Maker:
         self.told |= decided.keys()
         inside = [] if cell is not None or tied else list(_inner_calls(call))
         flow = self.flows.get(id(call))
-        chain = None if flow is None else chain_of(inside, flow)
-        if chain is not None:
-            inside = chain.calls
+        chain = None if flow is None else _chain(inside, flow)
+        inside, arcs = chain or (inside, ())
         children = tuple(self.box(child, name) for name, child in inside)
-        arcs = chain.arcs if chain is not None else ()
         if all(children[arc.end].cell for arc in arcs if arc.end < len(children)) and arcs[1:]:
             arcs = ()  # each cell says which cells it reads
         return Box(
@@ -140,27 +138,19 @@ class _Maker:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
-    """Calls each of which reads the one before.
-
-    Args:
-        calls: In the order of the data, with the names of the arguments that they are given as.
-        arcs: What is read besides.
-    """
-
-    calls: list[tuple[str, ResolvedCall]]
-    arcs: tuple[Arc, ...]
-
-
-def chain_of(inside: list[tuple[str, ResolvedCall]], flow: Flow) -> Chain | None:
-    """The calls inside a call as a chain; None where their data flow has another form.
+def _chain(
+    inside: list[tuple[str, ResolvedCall]], flow: Flow
+) -> tuple[list[tuple[str, ResolvedCall]], tuple[Arc, ...]] | None:
+    """The calls inside a call in the order of the data, where each reads the one before, and what is read besides.
 
     One that stands beside the others, as a shortcut does, is an arc that is labelled.
 
     Args:
-        inside: The calls in the arguments.
+        inside: The calls in the arguments, with the names of the arguments.
         flow: What flows inside.
+
+    Returns:
+        The calls and the arcs; None where the data flow has another form.
     """
     names = {id(call): name for name, call in inside}
     order = [call for call in flow.order if id(call) in names]
@@ -169,12 +159,12 @@ def chain_of(inside: list[tuple[str, ResolvedCall]], flow: Flow) -> Chain | None
     rest = [(name, call) for name, call in inside if id(call) not in {id(other) for other in order}]
     arcs = _arcs(order, flow, None)
     if arcs is not None:
-        return Chain([(names[id(call)], call) for call in order] + rest, arcs)
+        return [(names[id(call)], call) for call in order] + rest, arcs
     last_first = order[::-1]  # the shortcut is what a sum names last
     for beside in sorted(last_first, key=lambda call: call.name != "Identity"):
         left = [call for call in order if call is not beside]
         if left and not rest and (arcs := _arcs(left, flow, beside)) is not None:
-            return Chain([(names[id(call)], call) for call in left], arcs)
+            return [(names[id(call)], call) for call in left], arcs
     return None
 
 

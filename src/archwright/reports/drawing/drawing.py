@@ -60,10 +60,10 @@ def draw_architecture(
 
         flows = trace(root, example)
     box = labelled_once(pruned(folded(box_of(root, flows)), most))
-    kinds = _kinds(box)
-    network = _with_ends(
-        place(box, {id(cell): name for cell, name in _named_cells(box, kinds)}), input_text, output_text
-    )
+    cells = _cells(box)
+    kinds = _kinds(cells)
+    names = {id(cell): kinds[cell.likeness][0] for cell in cells}
+    network = _with_ends(place(box, names), input_text, output_text)
     sections = [("", network)] + [(name, place_cell(cell)) for name, cell in kinds.values()]
     decided = ", ".join(f"{address} = {value_text(value)}" for address, value in architecture.items())
     return _svg(sections, escape(f"{root.name} with {box.calls:,} calls. {decided}"))
@@ -88,20 +88,16 @@ def _svg(sections: Sequence[tuple[str, Placed]], description: str) -> str:
     )
 
 
-def _kinds(box: Box) -> dict[object, tuple[str, Cell]]:
+def _kinds(cells: list[Cell]) -> dict[object, tuple[str, Cell]]:
     """Each kind of cell once, by its likeness, with its name."""
     kinds: dict[object, tuple[str, Cell]] = {}
-    for cell in _cells(box):
+    for cell in cells:
         if cell.likeness not in kinds:
             name = (
                 f"{cell.name} cell" if cell.name else f"cell {'ABCDEFGHIJKLMNOPQRSTUVWXYZ'[len(kinds) % 26]}"
             )
             kinds[cell.likeness] = (name, cell)
     return kinds
-
-
-def _named_cells(box: Box, kinds: dict[object, tuple[str, Cell]]) -> list[tuple[Cell, str]]:
-    return [(cell, kinds[cell.likeness][0]) for cell in _cells(box)]
 
 
 def _cells(box: Box) -> list[Cell]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,8 +12,10 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from archwright.evaluating import evaluating
 from archwright.spaces import ResolvedCall
 from archwright.spaces.build import arguments_of, construct, dry_run
+from archwright.tasks.batches import tensors_in
 
 __all__ = ["Flow", "Source", "Sources", "trace"]
 
@@ -104,23 +105,19 @@ class _Tracer(TorchFunctionMode):
     def run(self, network: nn.Module, example: Any) -> None:
         """Run the network with hooks on every module that a call made."""
         args, kwargs = arguments_of(example)
-        training = {module: module.training for module in network.modules()}
-        with ExitStack() as hooks, torch.no_grad(), self:
+        with evaluating(network), ExitStack() as hooks, self:
             for call, module in self.modules.values():
                 hooks.callback(
                     module.register_forward_pre_hook(self._entering(call), with_kwargs=True).remove
                 )
                 hooks.callback(module.register_forward_hook(self._leaving(call), with_kwargs=True).remove)
-            network.eval()
             network(*args, **kwargs)
-        for module, mode in training.items():
-            module.training = mode
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         found = func(*args, **(kwargs or {}))
-        made = list(_tensors(found))
+        made = list(tensors_in(found))
         if made:
-            sources = frozenset().union(*(self._of(tensor) for tensor in _tensors((args, kwargs))))
+            sources = frozenset().union(*(self._of(tensor) for tensor in tensors_in((args, kwargs))))
             self._use(sources)
             for tensor in made:
                 self.sources[tensor] = sources | {_COMPUTED}
@@ -137,7 +134,7 @@ class _Tracer(TorchFunctionMode):
 
     def _entering(self, call: ResolvedCall) -> Any:
         def enter(module: nn.Module, args: Any, kwargs: Any) -> None:
-            inputs = [(tensor, self._of(tensor)) for tensor in _tensors((args, kwargs))]
+            inputs = [(tensor, self._of(tensor)) for tensor in tensors_in((args, kwargs))]
             self.frames.append(_Frame(call, inputs))
             for tensor, outside in inputs:
                 self.sources[tensor] = frozenset({Source(outside - {_COMPUTED})})
@@ -147,7 +144,7 @@ class _Tracer(TorchFunctionMode):
     def _leaving(self, call: ResolvedCall) -> Any:
         def leave(module: nn.Module, args: Any, kwargs: Any, output: Any) -> Any:
             frame = self.frames.pop()
-            given = list(_tensors(output))
+            given = list(tensors_in(output))
             inside = [self._of(tensor) for tensor in given]
             if len(given) == 1:
                 frame.used |= _outside(inside[0])
@@ -201,13 +198,3 @@ def _is_handed_on(sources: Sources) -> bool:
 def _outside(sources: Sources) -> Sources:
     """Where the inputs among them are from, inside the call around."""
     return frozenset().union(*(source.outside for source in sources if isinstance(source, Source)))
-
-
-def _tensors(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, dict):
-        yield from _tensors(list(value.values()))
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _tensors(item)
