@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +16,7 @@ __all__ = ["Parts", "divide", "split_indices"]
 Indices = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """Positions of the examples of each part, ascending, shape (examples,).
 
     Args:
@@ -34,7 +32,7 @@ class Parts:
 
 def split_indices(
     groups: NDArray[Any], *, validation: float, test: float, seed: int, reserve: int = 1
-) -> tuple[Indices, Indices, Indices]:
+) -> Parts:
     """Divide examples at random, each group by itself.
 
     Each group gives each part its share in whole examples, and at least one. The shares are rounded so that
@@ -49,7 +47,7 @@ def split_indices(
         reserve: Examples of each group that stay for training, at least.
 
     Returns:
-        Positions of the examples for training, validation and test, ascending.
+        Positions of the examples of each part.
     """
     drawn = np.random.default_rng(seed)
     order = np.argsort(groups, kind="stable")
@@ -64,8 +62,7 @@ def split_indices(
         parts[2].append(shuffled[:tests])
         parts[1].append(shuffled[tests : tests + validations])
         parts[0].append(shuffled[tests + validations :])
-    train, validation_part, test_part = (np.sort(np.concatenate(part)).astype(np.int64) for part in parts)
-    return train, validation_part, test_part
+    return Parts(*(np.sort(np.concatenate(part)).astype(np.int64) for part in parts))
 
 
 def _shares(counts: NDArray[Any], share: float, leave: int) -> NDArray[Any]:
@@ -122,22 +119,14 @@ def divide(
     elif pool < drawn_parts + 2:
         raise TaskError(f"expected at least {drawn_parts + 2} examples to divide, got {pool}")
     groups = targets.values[:pool] if stratified else np.zeros(pool, np.int64)
-    train, validation_part, test_part = split_indices(
-        groups, validation=validation, test=test, seed=seed, reserve=1 if stratified else 2
-    )
+    parts = split_indices(groups, validation=validation, test=test, seed=seed, reserve=1 if stratified else 2)
     if given_validation:
-        validation_part = np.arange(pool, pool + given_validation)
+        parts = parts._replace(validation=np.arange(pool, pool + given_validation))
     if given_test:
-        test_part = np.arange(pool + given_validation, len(targets.values))
-    split = Split(
-        train=len(train),
-        validation=len(validation_part),
-        test=len(test_part),
-        seed=int(seed),
-        stratified=stratified,
-        source=_source(bool(given_validation), bool(given_test), origin),
-    )
-    return Parts(train, validation_part, test_part), split
+        parts = parts._replace(test=np.arange(pool + given_validation, len(targets.values)))
+    source = _source(bool(given_validation), bool(given_test), origin)
+    train, validated, tested = map(len, parts)
+    return parts, Split(train, validated, tested, int(seed), stratified, source)
 
 
 def _share(name: str, share: Any) -> float:

@@ -7,6 +7,7 @@ from typing import Any, final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -53,13 +54,13 @@ class PreparedDataset(Dataset[Item]):
 
     Args:
         source: Items are (input, target); the target is not used.
-        indices: Which of its items.
+        indices: Which of its items, shape (N,).
         targets: Their targets, shape (N,) or (N, outputs).
         preprocessing: How to standardise.
     """
 
     def __init__(
-        self, source: Dataset[Any], indices: Sequence[int], targets: Tensor, preprocessing: Preprocessing
+        self, source: Dataset[Any], indices: NDArray[Any], targets: Tensor, preprocessing: Preprocessing
     ) -> None:
         self.source = source
         self.indices = indices
@@ -70,7 +71,8 @@ class PreparedDataset(Dataset[Item]):
         return len(self.indices)
 
     def __getitem__(self, index: int) -> Item:
-        raw = self.source[self.indices[index]][0]
+        position = int(self.indices[index])
+        raw = self.source[position][0]
         if not isinstance(raw, Tensor):
-            raw = torch.from_numpy(np.ascontiguousarray(as_array(raw, f"item {self.indices[index]}")))
+            raw = torch.from_numpy(np.ascontiguousarray(as_array(raw, f"item {position}")))
         return self.preprocessing.prepare(raw), self.targets[index]

@@ -6,8 +6,9 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from numbers import Real
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from archwright.tasks.multilabel import MultiLabel
 from archwright.tasks.preprocessing import Preprocessing, Statistics, fit_inputs, fit_targets, row_moments
 from archwright.tasks.regression import Regression
 from archwright.tasks.splits import Parts, divide
+from archwright.tasks.supervised import Supervised
 from archwright.tasks.targets import (
     CLASSIFICATION,
     MULTILABEL,
@@ -34,7 +36,7 @@ from archwright.tasks.targets import (
 from archwright.tasks.task import Split, Task
 from archwright.tasks.views import ImageDataset
 
-__all__ = ["Part", "Told", "assemble", "count_symbols", "from_arrays", "join"]
+__all__ = ["Options", "Part", "TargetOptions", "Told", "assemble", "count_symbols", "from_arrays", "join"]
 
 Part = tuple[Any, Any]
 """Inputs and targets of a part that is given."""
@@ -50,6 +52,22 @@ class Told:
     target: str = ""
     note: str = ""
     origin: str = "given"
+
+
+class Options(TypedDict, total=False):
+    """What every source of data takes. See `from_arrays`."""
+
+    seed: int
+    standardize: bool
+    class_weights: Sequence[float] | str | None
+
+
+class TargetOptions(Options, total=False):
+    """What sources take besides whose targets may be of any kind. See `from_arrays`."""
+
+    kind: str | None
+    classes: Classes
+    symbols: bool | int
 
 
 def from_arrays(
@@ -96,37 +114,27 @@ def from_arrays(
             is: for the model card. `origin`, where given parts come from ("given", "official"), for the report.
 
     Raises:
-        TaskError: When the data cannot be learned from as it stands: NaN, a masked or missing value, one class
-            only, a shape that is none of those above, symbols that are no whole numbers >= 0, weights that
-            are not one per class.
+        TaskError: When the data cannot be learned from as it stands: NaN, a masked or missing value, one class only, a
+            shape that is none of those above, symbols that are no whole numbers >= 0, weights that do not fit.
     """
-    described = Told(**told)
+    known = Told(**told)
     data, labels, given = join((inputs, targets), validation, test)
-    if data.ndim == 4 and data.shape[-1] in (3, 4) and data.shape[1] > 4:
-        warnings.warn(
-            f"inputs of shape {data.shape} look like images with their channels last, and are taken as "
-            f"having {data.shape[1]} channels; if so, give inputs.transpose(0, 3, 1, 2)",
-            ArchwrightWarning,
-            stacklevel=2,
-        )
-    known = read_targets(labels, kind, classes)
-    origin = described.origin
-    parts, split = divide(known, *given, validation=validation, test=test, seed=seed, origin=origin)
-    count = len(described.features)
-    if count not in (0, data.shape[1]):
-        raise TaskError(f"features: expected {data.shape[1]} names, one a feature, got {count}")
-
-    def part(preprocessing: Preprocessing, prepared: Tensor, rows: NDArray[Any]) -> Dataset[Any]:
-        chosen = torch.from_numpy(np.ascontiguousarray(data[rows]))
-        if data.dtype == np.uint8 and data.ndim == 4 and not symbols:
-            return ImageDataset(chosen, prepared, preprocessing)
-        return TensorDataset(_prepare(chosen, preprocessing), prepared)
-
+    _warn_of_channels_last(data.shape)
+    read = read_targets(labels, kind, classes)
+    parts, split = divide(read, *given, validation=validation, test=test, seed=seed, origin=known.origin)
     moments = row_moments(data[parts.train]) if standardize else None
-    number = count_symbols(data, symbols)
-    return assemble(
-        name, known, parts, split, part, data.shape[1:], moments, number, described, class_weights
-    )
+    count, part = count_symbols(data, symbols), partial(_in_memory, data)
+    return assemble(name, read, parts, split, part, data.shape[1:], moments, count, known, class_weights)
+
+
+def _warn_of_channels_last(shape: tuple[int, ...]) -> None:
+    if len(shape) == 4 and shape[-1] in (3, 4) and shape[1] > 4:
+        warnings.warn(
+            f"inputs of shape {shape} look like images with their channels last, and are taken as having {shape[1]} "
+            "channels; if so, give inputs.transpose(0, 3, 1, 2)",
+            ArchwrightWarning,
+            stacklevel=3,
+        )
 
 
 def join(
@@ -251,7 +259,7 @@ def assemble(
     targets: Targets,
     parts: Parts,
     split: Split,
-    part: Callable[[Preprocessing, Tensor, NDArray[Any]], Dataset[Any]],
+    part: Callable[[NDArray[Any], Tensor, Preprocessing], Dataset[Any]],
     shape: tuple[int, ...],
     moments: tuple[NDArray[Any], NDArray[Any]] | None,
     symbols: int,
@@ -265,52 +273,65 @@ def assemble(
         targets: Of all examples.
         parts: Positions of the examples of each part.
         split: How they were divided.
-        part: Makes the dataset of a part from the preprocessing, the part's prepared targets and its positions.
+        part: Makes the dataset of a part from its positions, its prepared targets and the preprocessing.
         shape: Shape of one input.
         moments: What `row_moments` says of the training inputs; None leaves inputs and targets as they are.
         symbols: How many symbols inputs are numbers of, which are left as they are; 0 where they are amounts.
         told: What else is known of the data.
         class_weights: As for `from_arrays`.
     """
-    channels = 0 if symbols else shape[0]
-    statistics: Statistics = ((0.0,) * channels, (1.0,) * channels)
+    if len(told.features) not in (0, shape[0]):
+        raise TaskError(f"features: expected {shape[0]} names, one a feature, got {len(told.features)}")
+    values, weights = targets.values, {}
+    if class_weights is not None:
+        if targets.kind != CLASSIFICATION:
+            raise TaskError(f"class_weights: a {targets.kind} has no classes to weigh; leave them out")
+        weights = {"class_weights": class_weights}
+    of_inputs: Statistics = _unchanged(0 if symbols else shape[0])
+    of_targets: Statistics = _unchanged(0)
     if moments is not None and not symbols:
-        statistics = fit_inputs(*moments)
-    of_targets: Statistics = ((), ())
-    values = torch.from_numpy(targets.values)
-    if targets.kind == MULTILABEL:
-        values = values.float()
+        of_inputs = fit_inputs(*moments)
     if targets.kind == REGRESSION:
-        columns = targets.values.shape[1]
-        plain = ((0.0,) * columns, (1.0,) * columns)
-        of_targets = plain if moments is None else fit_targets(targets.values[parts.train])
+        of_targets = _unchanged(values.shape[1]) if moments is None else fit_targets(values[parts.train])
         mean, std = map(np.array, of_targets)
-        values = torch.from_numpy(((targets.values - mean) / std).astype(np.float32))
+        values = (values - mean) / std
+    prepared = torch.from_numpy(values if targets.kind == CLASSIFICATION else values.astype(np.float32))
     preprocessing = Preprocessing(
         tuple(shape),
-        *statistics,
+        *of_inputs,
         *of_targets,
         features=tuple(map(str, told.features)),
         target=told.target,
         note=told.note,
         symbols=symbols,
     )
-    common: dict[str, Any] = {
-        which: part(preprocessing, values[rows], rows)
-        for which, rows in (("train", parts.train), ("validation", parts.validation), ("test", parts.test))
-    }
-    common |= {"split": split, "preprocessing": preprocessing}
-    if class_weights is not None and targets.kind != CLASSIFICATION:
-        raise TaskError(f"class_weights: a {targets.kind} has no classes to weigh; leave them out")
-    task: Task
-    if targets.kind == CLASSIFICATION:
-        task = Classification(name, classes=targets.classes, class_weights=class_weights, **common)
-    elif targets.kind == MULTILABEL:
-        task = MultiLabel(name, classes=targets.classes, **common)
-    else:
-        task = Regression(name, **common)
+    datasets = {which: part(rows, prepared[rows], preprocessing) for which, rows in parts._asdict().items()}
+    common: dict[str, Any] = {**datasets, "split": split, "preprocessing": preprocessing, **weights}
+    task = TASK_OF[targets.kind](name, classes=targets.classes, **common)
     task.has_symbols = symbols > 0
     return task
+
+
+TASK_OF: dict[str, type[Supervised]] = {
+    CLASSIFICATION: Classification,
+    MULTILABEL: MultiLabel,
+    REGRESSION: Regression,
+}
+
+
+def _unchanged(count: int) -> Statistics:
+    """Statistics by which nothing is changed."""
+    return (0.0,) * count, (1.0,) * count
+
+
+def _in_memory(
+    data: NDArray[Any], rows: NDArray[Any], prepared: Tensor, preprocessing: Preprocessing
+) -> Dataset[Any]:
+    """Some of the examples: images of bytes stay bytes, all else is standardised now."""
+    chosen = torch.from_numpy(np.ascontiguousarray(data[rows]))
+    if data.dtype == np.uint8 and data.ndim == 4 and not preprocessing.symbols:
+        return ImageDataset(chosen, prepared, preprocessing)
+    return TensorDataset(_prepare(chosen, preprocessing), prepared)
 
 
 def _prepare(inputs: Tensor, preprocessing: Preprocessing) -> Tensor:

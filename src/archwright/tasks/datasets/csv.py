@@ -6,14 +6,14 @@ import csv
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from archwright.errors import TaskError, did_you_mean
-from archwright.tasks.datasets.arrays import from_arrays
-from archwright.tasks.targets import REGRESSION, Classes, looks_like_labels
+from archwright.tasks.datasets.arrays import TargetOptions, from_arrays
+from archwright.tasks.targets import REGRESSION, looks_like_labels
 from archwright.tasks.task import Task
 
 __all__ = ["from_csv"]
@@ -30,13 +30,9 @@ def from_csv(
     drop: Sequence[str] = (),
     validation: float | str | Path = 0.2,
     test: float | str | Path = 0.2,
-    kind: str | None = None,
-    classes: Classes = (),
     separator: str | None = None,
-    seed: int = 0,
     name: str | None = None,
-    standardize: bool = True,
-    class_weights: Sequence[float] | str | None = None,
+    **options: Unpack[TargetOptions],
 ) -> Task:
     """A task from a CSV file: a header, numeric columns, and one column to be predicted.
 
@@ -48,14 +44,10 @@ def from_csv(
         drop: Columns to leave out.
         validation: Share of the rows for validation, or a file of the same columns.
         test: Share of the rows for test, or a file of the same columns.
-        kind: "classification" or "regression"; None infers it.
-        classes: Names of the classes. Integer labels are positions in it; a dict gives the label of each name.
         separator: What stands between columns; None takes the one of `,`, `;`, tab and `|` that makes most of
             the header.
-        seed: Seed of the division.
         name: What to call the task; None takes the file's name.
-        standardize: False leaves the numbers as they are.
-        class_weights: How much an example of each class counts in the loss, as for `from_arrays`.
+        options: `kind`, `classes`, `seed`, `standardize` and `class_weights`, as for `from_arrays`.
 
     Raises:
         TaskError: When the file is no such table: a column that is not numeric, a missing value, an unknown
@@ -71,8 +63,9 @@ def from_csv(
             told = f"not both have {', '.join(differs)}" if differs else "they come in another order"
             raise TaskError(f"{file}: expected the same columns as {path.name}, but {told}")
     labels = [column for _, _, column in tables]
-    if kind != REGRESSION:
-        labels = _as_written(labels, files, target, separator, bool(kind or classes), bool(classes))
+    if (kind := options.get("kind")) != REGRESSION:
+        classes = bool(options.get("classes"))
+        labels = _as_written(labels, files, target, separator, bool(kind) or classes, classes)
     parts = iter([(numbers, column) for (_, numbers, _), column in zip(tables, labels, strict=True)])
     inputs, targets = next(parts)
     return from_arrays(
@@ -80,15 +73,11 @@ def from_csv(
         targets,
         validation=next(parts) if isinstance(validation, str | Path) else validation,
         test=next(parts) if isinstance(test, str | Path) else test,
-        kind=kind,
-        classes=classes,
         features=features,
         target=target,
-        seed=seed,
         name=path.stem if name is None else name,
-        standardize=standardize,
-        class_weights=class_weights,
         note=f"the columns of {path.name} in the order of `features`",
+        **options,
     )
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from archwright.errors import TaskError, did_you_mean
-from archwright.tasks.datasets.arrays import from_arrays
+from archwright.tasks.datasets.arrays import Options, from_arrays
 from archwright.tasks.task import Task
 
 __all__ = ["from_images"]
@@ -55,10 +56,8 @@ def from_images(
     color: bool | None = None,
     validation: float = 0.2,
     test: float = 0.2,
-    seed: int = 0,
     name: str | None = None,
-    standardize: bool = True,
-    class_weights: Sequence[float] | str | None = None,
+    **options: Unpack[Options],
 ) -> Task:
     """A task from a folder with one subfolder a class, or with such folders under `train`, `val` and `test`.
 
@@ -68,17 +67,14 @@ def from_images(
     of 16 bits, all pixels are numbers from 0 to 65535, else from 0 to 255.
 
     Args:
-        folder: The folder. Where it has nothing but folders named `train` and `test` or `val`, these are the
-            parts.
+        folder: Where it has nothing but folders named `train` and `test` or `val`, these are the parts.
         size: Height and width to resize to, proportions not kept; one number is both. None keeps the images'
             own where they share one of at most 64 x 64, and else resizes to 32 x 32.
         color: True loads three channels, False one; None loads three where any image has colours.
         validation: Share of the images for validation, where there is no folder of them.
         test: Share of the images for test, where there is no folder of them.
-        seed: Seed of the division.
         name: What to call the task; None takes the folder's name.
-        standardize: False leaves pixels as the numbers they are.
-        class_weights: How much an example of each class counts in the loss, as for `from_arrays`.
+        options: `seed`, `standardize` and `class_weights`, as for `from_arrays`.
 
     Raises:
         TaskError: When a class is empty, there are fewer than two, or a file cannot be read, or holds what would be
@@ -91,12 +87,7 @@ def from_images(
     deep = "deep" in kinds
     height, width = _size(size, shapes)
     channels = 3 if ("colourful" in kinds if color is None else color) else 1
-    needed = len(files) * channels * height * width * (4 if deep else 1)
-    if needed > MEMORY:
-        raise TaskError(
-            f"{folder}: {len(files)} images of {height} x {width} take {needed / 2**30:.0f} GiB, more than "
-            f"{MEMORY // 2**30}; use a smaller size=, or torchvision's ImageFolder with from_dataset"
-        )
+    _check_memory(folder, (len(files), channels, height, width), deep)
     pixels = _load([path for path, _ in files], height, width, channels, deep)
     parts: dict[str, Any] = {}
     start = 0
@@ -111,14 +102,12 @@ def from_images(
         test=parts.get("test", test),
         kind="classification",
         classes=sorted(set(targets.tolist())),
-        seed=seed,
         name=folder.resolve().name if name is None else name,
-        standardize=standardize,
-        class_weights=class_weights,
         note=f"{'RGB' if channels == 3 else 'grey'} pixels from 0 to {_DEEPEST if deep else 255}, "
         f"{'laid on white, ' if 'transparent' in kinds else ''}"
         f"resized to {height} x {width} (bilinear) where they are larger or smaller",
         origin="official",
+        **options,
     )
 
 
@@ -221,6 +210,15 @@ def _size(size: int | tuple[int, int] | None, found: set[tuple[int, int]]) -> tu
     if len(sides) != 2 or not all(type(side) is int and side >= 1 for side in sides):
         raise TaskError(f"size: expected a number of pixels >= 1, or (height, width), got {size!r}")
     return sides[0], sides[1]
+
+
+def _check_memory(folder: Path, shape: tuple[int, int, int, int], deep: bool) -> None:
+    needed = math.prod(shape) * (4 if deep else 1)
+    if needed > MEMORY:
+        raise TaskError(
+            f"{folder}: {shape[0]} images of {shape[2]} x {shape[3]} take {needed / 2**30:.0f} GiB, more than "
+            f"{MEMORY // 2**30}; use a smaller size=, or torchvision's ImageFolder with from_dataset"
+        )
 
 
 def _load(paths: Sequence[Path], height: int, width: int, channels: int, deep: bool) -> NDArray[Any]:
