@@ -92,8 +92,9 @@ def test_a_search_by_cost_alone_has_no_shared_weights_in_its_name(searched_run):
     assert "by shared weights" not in headline(run)
 
 
-def test_scores_of_a_given_supernet_are_named_too(digits):
-    run = replace(digits[0], config=replace(digits[0].config, estimator=NamedConfig(name="WeightSharing")))
+@pytest.mark.parametrize("name", ["WeightSharing", "weight_sharing"])
+def test_scores_of_a_given_supernet_are_named_too(digits, name):
+    run = replace(digits[0], config=replace(digits[0].config, estimator=NamedConfig(name=name)))
     assert searched_metric(run, "accuracy") == "accuracy by shared weights"
     assert not is_one_shot(run)
     assert supernet_progress(run) is None

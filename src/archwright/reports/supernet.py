@@ -53,7 +53,7 @@ def is_one_shot(run: Run) -> bool:
 
 def is_by_shared_weights(run: Run) -> bool:
     """Whether the scores of the search are by shared weights, of whatever supernet."""
-    return is_one_shot(run) or run.config.estimator.name == "WeightSharing"
+    return is_one_shot(run) or run.config.estimator.name in ("WeightSharing", "weight_sharing")
 
 
 def supernet_progress(run: Run) -> SupernetProgress | None:

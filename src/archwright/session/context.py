@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from archwright.errors import SpaceError
 from archwright.estimators.estimator import Estimator
@@ -23,7 +23,13 @@ from archwright.experiments import (
     load_run,
 )
 from archwright.session.one_shot import OneShotSearch
-from archwright.session.parts import made_estimator, made_pruner, made_strategy, with_starting_points
+from archwright.session.parts import (
+    GivenParts,
+    made_estimator,
+    made_pruner,
+    made_strategy,
+    with_starting_points,
+)
 from archwright.session.training import baseline_space, make_training
 from archwright.spaces import Space
 from archwright.strategies import Strategy
@@ -33,7 +39,6 @@ from archwright.trials import Trial
 
 if TYPE_CHECKING:
     from archwright.estimators.training import Training
-    from archwright.supernets import OneShot
 
 __all__ = ["RunContext"]
 
@@ -79,10 +84,8 @@ class RunContext:
         config: RunConfig,
         space: Space,
         task: Task,
+        given: GivenParts,
         *,
-        strategy: Strategy | OneShot | str | None = None,
-        estimator: Estimator | str | None = None,
-        pruner: Pruner | str | None = None,
         onnx: bool | None = None,
         notes: Sequence[str] = (),
     ) -> RunContext:
@@ -93,9 +96,7 @@ class RunContext:
             config: What it was asked to do.
             space: What is searched.
             task: What is learned.
-            strategy: A strategy or one-shot method; None makes that of the record.
-            estimator: What measures candidates; None makes that of the record. Of a one-shot search it is the supernet.
-            pruner: What stops trials early; None makes that of the record.
+            given: What the user gave of its parts.
             onnx: Whether to export to ONNX.
             notes: What the log says first.
 
@@ -107,14 +108,14 @@ class RunContext:
         make_training(config, space, task)  # refuses a recipe or a device that does not fit
         one_shot: OneShotSearch | None = None
         if config.supernet is not None:
-            one_shot = OneShotSearch.make(config, space, task, folder, method=strategy)
+            one_shot = OneShotSearch.make(config, space, task, folder, method=given.strategy)
             made, measure = one_shot.strategy, one_shot.estimator
         else:
-            made = made_strategy(config, space, cast("Strategy | str | None", strategy))
-            measure = made_estimator(config, space, task, estimator)
+            made = made_strategy(config, space, given.strategy)
+            measure = made_estimator(config, space, task, given.estimator)
         made = with_starting_points(config, space, made)
         context = cls(folder, config, space, task, made, measure, one_shot, onnx, list(notes))
-        context.pruner = made_pruner(config, pruner)
+        context.pruner = made_pruner(config, given.pruner)
         if config.baseline and config.retrain > 0:
             try:
                 context.baseline_space = baseline_space(task)

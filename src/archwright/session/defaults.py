@@ -1,4 +1,4 @@
-"""From what a user gave to what a search needs: the space, objectives, strategy, folder, executor."""
+"""From what a user gave to what a search needs: the space, objectives, folder, listener."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from archwright.errors import RunError, UsageError
-from archwright.experiments import Executor, ExecutorConfig, Job, JobResult, Listener, resolve_space
-from archwright.experiments.executors import make_executor
+from archwright.experiments import Listener, resolve_space
 from archwright.objectives import Objective, parse_limit, parse_objective
 from archwright.references import absolute_reference
 from archwright.spaces import Space
@@ -19,7 +18,7 @@ from archwright.tasks import Task
 _BEGUN = re.compile(r"trials\.sqlite.*|experiment\.json\..*part")
 """What a search leaves that was killed before it had written its record, and had run nothing."""
 
-__all__ = ["executor_for", "recorded_reference", "listener_for", "new_folder", "objectives_for", "space_for"]
+__all__ = ["recorded_reference", "listener_for", "new_folder", "objectives_for", "space_for"]
 
 
 def space_for(space: Space | str | None, task: Task) -> tuple[Space, str | None]:
@@ -92,22 +91,6 @@ def new_folder(out: str | Path | None, name: str) -> Path:
     if folder.exists() and not (folder.is_dir() and all(map(_BEGUN.fullmatch, os.listdir(folder)))):
         raise RunError(f"{folder} exists and is not an empty folder; give another --out")
     return folder
-
-
-def executor_for(wanted: ExecutorConfig) -> Executor[Job, JobResult]:
-    """By its name where one is given, else this process for one worker and worker processes for more.
-
-    Raises:
-        UsageError: When the name or an option is unknown, or a limit is asked that the executor does not have.
-    """
-    made: Executor[Job, JobResult] = make_executor(
-        wanted.name,
-        workers=wanted.workers,
-        time_limit=wanted.time_limit,
-        memory_limit=wanted.memory_limit,
-        options=wanted.options,
-    )
-    return made
 
 
 def listener_for(listener: Listener | None, progress: bool, objectives: Sequence[Objective] = ()) -> Listener:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from archwright.errors import UsageError
@@ -10,14 +12,14 @@ from archwright.estimators import ESTIMATORS
 from archwright.estimators.estimator import Estimator
 from archwright.experiments import NamedConfig, RunConfig
 from archwright.objectives import Objective
-from archwright.session.training import make_training
 from archwright.spaces import Space
 from archwright.strategies import STRATEGIES, FixedStrategy, Strategy, make_strategy
 from archwright.strategies.pruners import PRUNERS, Pruner, make_pruner
+from archwright.supernets import OneShot
 from archwright.tasks import Task
 
 __all__ = [
-    "TRAINING",
+    "GivenParts",
     "check_measured",
     "made_estimator",
     "made_pruner",
@@ -28,8 +30,20 @@ __all__ = [
 
 T = TypeVar("T")
 
-TRAINING = "Training"
-"""What measures candidates where nothing else was asked for."""
+
+@dataclass(frozen=True)
+class GivenParts:
+    """What a run works with, as the user gave it: an object, a name that its record has too, or None for the record's.
+
+    Args:
+        strategy: A strategy or one-shot method, which proposes candidates.
+        estimator: Measures candidates. Of a one-shot search it is the supernet.
+        pruner: Stops trials early.
+    """
+
+    strategy: Strategy | OneShot | str | None = None
+    estimator: Estimator | str | None = None
+    pruner: Pruner | str | None = None
 
 
 def named(given: object, options: Mapping[str, Any] | None = None) -> NamedConfig:
@@ -55,18 +69,15 @@ def _made(
     )
 
 
-def made_strategy(config: RunConfig, space: Space, given: Strategy | str | None) -> Strategy:
+def made_strategy(config: RunConfig, space: Space, given: Strategy | OneShot | str | None) -> Strategy:
     """What proposes candidates.
 
     Raises:
         UsageError: When it is no strategy, or was given as an object that is needed again.
     """
-    name, options = config.strategy.name, config.strategy.options
-
-    def make() -> Strategy:
-        return make_strategy(name, space, config.objectives, seed=config.seed, **options)
-
-    made = _made("strategy", given, config.strategy, STRATEGIES, make)
+    known = config.strategy
+    make = partial(make_strategy, known.name, space, config.objectives, seed=config.seed, **known.options)
+    made = _made("strategy", given, known, STRATEGIES, make)
     if not isinstance(made, Strategy):
         raise UsageError(f"expected a strategy, a one-shot method or the name of one, got {made!r}")
     return made
@@ -90,14 +101,9 @@ def made_estimator(config: RunConfig, space: Space, task: Task, given: Estimator
         UsageError: When the name or an option is unknown, or it was given as an object that is needed again.
     """
     known, device = config.estimator, config.device
-
-    def make() -> Estimator:
-        if known.name == TRAINING:
-            return make_training(config, space, task)
-        how = {"recipe": config.recipe, "accelerator": device.accelerator, "precision": device.precision}
-        return ESTIMATORS.make(known.name, space, task, options=known.options, **how)
-
-    return _made("estimator", given, known, {TRAINING, *ESTIMATORS}, make)
+    how = {"recipe": config.recipe, "accelerator": device.accelerator, "precision": device.precision}
+    make = partial(ESTIMATORS.make, known.name, space, task, options=known.options, **how)
+    return _made("estimator", given, known, ESTIMATORS, make)
 
 
 def made_pruner(config: RunConfig, given: Pruner | str | None) -> Pruner | None:
@@ -109,9 +115,8 @@ def made_pruner(config: RunConfig, given: Pruner | str | None) -> Pruner | None:
     known = config.pruner
     if known is None:
         return None
-    return _made(
-        "pruner", given, known, PRUNERS, lambda: make_pruner(known.name, config.objectives, known.options)
-    )
+    make = partial(make_pruner, known.name, config.objectives, known.options)
+    return _made("pruner", given, known, PRUNERS, make)
 
 
 def check_measured(objectives: Sequence[Objective], space: Space, task: Task) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from archwright.estimators.estimator import Estimator
 from archwright.experiments import Budget, Executor, Job, JobResult, Listener, RunConfig, load_run, open_store
+from archwright.experiments.executors import make_executor
 from archwright.session.context import RunContext
-from archwright.session.defaults import executor_for, listener_for
+from archwright.session.defaults import listener_for
+from archwright.session.parts import GivenParts
 from archwright.session.result import Result
 from archwright.session.running import run_stages
 from archwright.session.sources import check_unchanged, restored
@@ -69,10 +71,9 @@ def resume(
     if time_limit is not None:
         here = replace(here, time_limit=time_limit or None)
     changed = replace(config, budget=budget or config.budget, executor=here)
-    context = RunContext.make(
-        folder, changed, space, task, strategy=strategy, estimator=estimator, pruner=pruner, onnx=onnx
-    )
-    executor = executor or executor_for(here)
+    given = GivenParts(strategy, estimator, pruner)
+    context = RunContext.make(folder, changed, space, task, given, onnx=onnx)
+    executor = executor or make_executor(**vars(here))
     with open_store(folder, config, store) as opened:
         opened.lock()  # before anything is written: another process may have the run
         load_run(folder, config, opened)  # refuses a store that is corrupt

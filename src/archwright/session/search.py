@@ -25,11 +25,11 @@ from archwright.experiments import (
     open_store,
     resolve_task,
 )
+from archwright.experiments.executors import make_executor
 from archwright.experiments.store import without_secrets
 from archwright.objectives import Objective
 from archwright.session.context import RunContext
 from archwright.session.defaults import (
-    executor_for,
     listener_for,
     new_folder,
     objectives_for,
@@ -38,7 +38,7 @@ from archwright.session.defaults import (
 )
 from archwright.session.exporting import unprintable
 from archwright.session.one_shot import default_budget
-from archwright.session.parts import TRAINING, check_measured, named
+from archwright.session.parts import GivenParts, check_measured, named
 from archwright.session.result import Result
 from archwright.session.running import run_stages
 from archwright.session.sources import fingerprints_of
@@ -141,7 +141,8 @@ def search(
 
     if retrain < 0:
         raise UsageError(f"expected retrain >= 0, got {retrain}")
-    if isinstance(executor, Executor) and (workers, time_limit, memory_limit) != (1, None, None):
+    own_executor = executor if isinstance(executor, Executor) else None
+    if own_executor and (workers, time_limit, memory_limit) != (1, None, None):
         raise UsageError("workers and limits go with an executor by name; one that is an object has its own")
     task_options = dict(task_options or {})
     if isinstance(file := task_options.get("test"), str):
@@ -179,12 +180,12 @@ def search(
         space=SpaceConfig.of(made_space, recorded_reference(space_reference, SPACES)),
         strategy=NamedConfig(name=name, options=options),
         supernet=supernet,
-        estimator=named("WeightSharing" if supernet else estimator or TRAINING, estimator_options),
+        estimator=named("WeightSharing" if supernet else estimator or "Training", estimator_options),
         pruner=None if pruner is None else named(pruner, pruner_options),
         executor=ExecutorConfig(
             name=executor if isinstance(executor, str) else None,
             options=executor_options or {},
-            workers=workers if isinstance(executor, str | None) else executor.slots,
+            workers=own_executor.slots if own_executor else workers,
             time_limit=time_limit,
             memory_limit=memory_limit,
         ),
@@ -205,9 +206,9 @@ def search(
     config = replace(config, mark=config.signature())
     if retrain > 0:
         notes += unprintable(made_space)
-    objects: dict[str, Any] = {"strategy": method or strategy, "estimator": estimator, "pruner": pruner}
-    context = RunContext.make(folder, config, made_space, made_task, **objects, onnx=onnx, notes=notes)
-    runs = executor_for(config.executor) if executor is None or isinstance(executor, str) else executor
+    given = GivenParts(method or strategy, estimator, pruner)
+    context = RunContext.make(folder, config, made_space, made_task, given, onnx=onnx, notes=notes)
+    runs = own_executor or make_executor(**vars(config.executor))
     runs.check(space=made_space, task=made_task, estimator=estimator)
     folder.mkdir(parents=True, exist_ok=True)
     opened = open_store(folder, config, store, create=True)
