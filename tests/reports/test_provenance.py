@@ -1,3 +1,4 @@
+from archwright.durations import duration
 from archwright.reports.provenance import cost_lines, settings_groups, size_text, state_shares, time_text
 
 
@@ -17,6 +18,13 @@ def test_a_run_that_has_just_begun_costs_nothing_yet(a_run):
         "trials at once",
     ]
     assert state_shares(a_run(())) == []
+
+
+def test_the_work_of_pruned_trials_is_told(a_run, a_trial):
+    run = a_run(
+        [a_trial(0, accuracy=0.5, seconds=4.0), a_trial(1, state="pruned", accuracy=0.4, seconds=3.0)]
+    )
+    assert dict(cost_lines(run))["work of pruned trials"] == duration(3.0)
 
 
 def test_shares_add_up(digits):

@@ -97,3 +97,11 @@ def test_what_is_worse_is_said_to_be(a_run, a_trial):
         "worse",
     )
     assert numbers["parameters"].note == "3.0 times the hand-made 100"
+
+
+def test_pruned_trials_are_counted_apart(a_run, a_trial):
+    done, cut = a_trial(0, accuracy=0.5), a_trial(1, state="pruned", accuracy=0.4, seconds=3.0)
+    numbers = {n.label: n for n in key_numbers(a_run([done, cut]))}
+    assert (numbers["trials completed"].value, numbers["trials completed"].note) == ("1", "1 pruned")
+    without_score = a_trial(0, state="pruned", loss=2.0)
+    assert headline(a_run([without_score])) == "No network of 1 trial can be chosen: 1 pruned."

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from archwright.objectives import METERS
 from archwright.reports.palette import LIGHT
 from archwright.reports.plots import dots, hover_text, plot, score_axis
-from archwright.reports.ranking import value_of
+from archwright.reports.ranking import score_names, value_of
 from archwright.reports.supernet import BY_SHARED_WEIGHTS, is_by_shared_weights
 from archwright.reports.wording import metric_name, metric_text
 from archwright.trials import Trial
@@ -90,8 +89,7 @@ def agreement(run: Run) -> Agreement | None:
     if not is_by_shared_weights(run):
         return None
     searched = {trial.number: trial for trial in run.trials}
-    wanted = [o.name for o in run.objectives if o.optimize and o.name not in METERS and o.name != "seconds"]
-    for name in dict.fromkeys([*wanted, run.config.task.metric]):
+    for name in score_names(run):
         pairs = [
             (trial, before, after)
             for trial in run.retrained

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from archwright.objectives import METERS
 from archwright.reports.palette import LIGHT
 from archwright.reports.plots import epoch_axis, epoch_line, plot, score_axis
-from archwright.reports.ranking import first_objective, in_order
+from archwright.reports.ranking import in_order, score_names
 from archwright.reports.wording import metric_name
 from archwright.trials import Trial
 
@@ -132,5 +132,4 @@ def _score_name(run: Run, curves: list[Curve]) -> str | None:
     """The first objective that the curves hold, else another metric of theirs that is no loss; or None."""
     held = dict.fromkeys(name for curve in curves for name in curve.metrics)
     known = [name for name in held if name not in ("loss", "train_loss", "seconds", *METERS)]
-    wanted = [first_objective(run).name, *(objective.name for objective in run.objectives), *known]
-    return next((name for name in wanted if name in known), None)
+    return next((name for name in [*score_names(run), *known] if name in known), None)

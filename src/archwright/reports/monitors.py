@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from archwright.objectives import METERS
 from archwright.reports.palette import LIGHT
 from archwright.reports.plots import epoch_axis, epoch_line, plot, score_axis
-from archwright.reports.ranking import first_objective
+from archwright.reports.ranking import score_names
 from archwright.reports.supernet import BY_SHARED_WEIGHTS
 from archwright.reports.wording import capital, metric_name, metric_text
 from archwright.supernets.methods.derivation import SKIP_OPERATIONS
@@ -133,8 +132,7 @@ def collapse(run: Run) -> str | None:
 
 def _score(run: Run, known: dict[str, Monitor]) -> Monitor | None:
     """The derived network's score in the first objective that has one, else in the task's metric."""
-    wanted = [first_objective(run).name, *(o.name for o in run.objectives), run.config.task.metric]
-    names = [_DERIVED + name for name in wanted if name not in METERS]
+    names = [_DERIVED + name for name in score_names(run)]
     names += [name for name in known if name.startswith(_DERIVED)]
     return next((known[name] for name in names if name in known), None)
 

@@ -35,6 +35,8 @@ def cost_lines(run: Run) -> list[tuple[str, str]]:
     lines.append(("work of completed trials", duration(spent[TrialState.COMPLETED])))
     if done:
         lines.append(("one completed trial, on average", duration(spent[TrialState.COMPLETED] / done)))
+    if spent[TrialState.PRUNED]:
+        lines.append(("work of pruned trials", duration(spent[TrialState.PRUNED])))
     if spent[TrialState.FAILED]:
         lines.append(("work lost in failed trials", duration(spent[TrialState.FAILED])))
     if after:

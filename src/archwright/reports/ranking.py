@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from archwright.objectives.meter import METERS
 from archwright.objectives.objective import Objective
 from archwright.objectives.pareto import of_most_effort
 from archwright.trials import Trial
@@ -13,12 +14,22 @@ from archwright.trials import Trial
 if TYPE_CHECKING:
     from archwright.experiments import Run
 
-__all__ = ["comparable", "completed", "first_objective", "in_order", "keeps_limits", "measured", "value_of"]
+# fmt: off
+__all__ = [
+    "comparable", "completed", "first_objective", "in_order", "keeps_limits", "measured", "score_names", "value_of",
+]
+# fmt: on
 
 
 def first_objective(run: Run) -> Objective:
     """The objective by which the report ranks: the first that is optimised."""
     return next(objective for objective in run.objectives if objective.optimize)
+
+
+def score_names(run: Run) -> list[str]:
+    """The metrics that tell how good a network is, the objectives' first, then the task's; no costs."""
+    wanted = [first_objective(run).name, *(o.name for o in run.objectives), run.config.task.metric]
+    return [name for name in dict.fromkeys(wanted) if name not in METERS and name != "seconds"]
 
 
 def value_of(trial: Trial, name: str) -> float | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from archwright.durations import duration
 from archwright.objectives import Direction, direction_of
 from archwright.reports.failures import failure_groups
-from archwright.reports.ranking import completed, first_objective, value_of
+from archwright.reports.ranking import first_objective, value_of
 from archwright.reports.supernet import (
     BY_SHARED_WEIGHTS,
     is_by_shared_weights,
@@ -49,7 +49,7 @@ def shown_trial(run: Run) -> Trial | None:
 
 
 def trial_counts(run: Run) -> dict[str, int]:
-    """State to number of trials of the search, all four states, in the order of `TrialState`."""
+    """State to number of trials of the search, in the order of `TrialState`."""
     counts = Counter(trial.state for trial in run.trials)
     return {str(state): counts[state] for state in TrialState}
 
@@ -115,14 +115,19 @@ def _nothing(run: Run) -> str:
         return f"{every}; {'the reason' if ended == 1 else 'most often'}: {reason}."
     if counts["infeasible"] == ended:
         return f"{_all(ended)} over a limit before any training."
-    parts = [
-        f"{counts['completed']:,} completed outside the limits or without a score"
-        if counts["completed"]
-        else "",
-        f"{counts['failed']:,} failed" if counts["failed"] else "",
-        f"{counts['infeasible']:,} over a limit before any training" if counts["infeasible"] else "",
-    ]
-    return f"No network of {count_of(ended, 'trial')} can be chosen: {', '.join(filter(None, parts))}."
+    parts = _by_state(
+        counts,
+        completed="completed outside the limits or without a score",
+        pruned="pruned",
+        failed="failed",
+        infeasible="over a limit before any training",
+    )
+    return f"No network of {count_of(ended, 'trial')} can be chosen: {parts}."
+
+
+def _by_state(counts: Mapping[str, int], **told: str) -> str:
+    """How many trials are in some states, those without any left out."""
+    return ", ".join(f"{counts[state]:,} {words}" for state, words in told.items() if counts[state])
 
 
 def _training(run: Run) -> str | None:
@@ -172,14 +177,8 @@ def key_numbers(run: Run) -> list[KeyNumber]:
         note = f"{planned}{duration(progress.seconds)}"
         found.append(KeyNumber("supernet epochs", f"{progress.done:,}", note))
     counts = trial_counts(run)
-    others = [f"{counts['failed']:,} failed" if counts["failed"] else ""]
-    others.append(f"{counts['infeasible']:,} over a limit" if counts["infeasible"] else "")
-    others.append(f"{counts['running']:,} running" if counts["running"] else "")
-    found.append(
-        KeyNumber(
-            "trials completed", f"{len(completed(run)):,}", ", ".join(filter(None, others)) or "none failed"
-        )
-    )
+    others = _by_state(counts, pruned="pruned", failed="failed", infeasible="over a limit", running="running")
+    found.append(KeyNumber("trials completed", f"{counts['completed']:,}", others or "none failed"))
     after = "search and retraining" if run.retrained else "search"
     return [*found, KeyNumber("wall time", duration(run.seconds), after)]
 
