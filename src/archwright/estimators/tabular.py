@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from random import Random
 from statistics import fmean
-from typing import Any, Literal, final
+from typing import Literal, final
 
 from archwright.errors import TrialError, UsageError
 from archwright.estimators.estimator import Estimator
@@ -81,7 +81,6 @@ class TabularEstimator(Estimator):
         if runs not in ("mean", "drawn"):
             raise UsageError(f"tabular estimator: expected runs to be 'mean' or 'drawn', got {runs!r}")
         self.space, self.rows, self.epochs, self.runs, self.seed = space, rows, dict(epochs or {}), runs, seed
-        self._measured: dict[Hashable, Measurement] = {}
 
     def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
         """What the table says. See `Estimator.estimate`.
@@ -91,17 +90,7 @@ class TabularEstimator(Estimator):
             UsageError: When it does not have the fidelity.
         """
         canonical = self.space.canonical(candidate.architecture)
-        if candidate.effort == FULL:
-            measured = self._measured.get(canonical)
-            if measured is None:
-                measured = self._measured[canonical] = self._measure(self.rows, canonical, candidate)
-            return measured
-        return self._measure(self._rows_at(candidate.effort), canonical, candidate)
-
-    def _measure(
-        self, rows: Mapping[Hashable, Row], canonical: Hashable, candidate: Candidate
-    ) -> Measurement:
-        row = rows.get(canonical)
+        row = self._rows_at(candidate.effort).get(canonical)
         if row is None:
             raise TrialError(
                 f"the table has no {candidate.architecture!r}, with the canonical form {canonical!r}"
@@ -112,6 +101,8 @@ class TabularEstimator(Estimator):
         return row.run(Random(f"{self.seed}:{canonical!r}").randrange(row.runs))
 
     def _rows_at(self, fidelity: Fidelity) -> Mapping[Hashable, Row]:
+        if fidelity == FULL:
+            return self.rows
         if fidelity.data_fraction != 1.0 or fidelity.epochs not in self.epochs:
             known = ", ".join(map(str, sorted(self.epochs))) or "none but the full training"
             raise UsageError(
@@ -119,6 +110,3 @@ class TabularEstimator(Estimator):
                 f"{fidelity.data_fraction:g} of the data; epochs that it has: {known}"
             )
         return self.epochs[fidelity.epochs]
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_measured": {}}

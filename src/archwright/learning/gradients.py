@@ -77,11 +77,7 @@ class Gradients:
             The mean loss over all ranks, before the factor, detached.
         """
         means = []
-        for batch, share in zip(batches, self._shares(batches), strict=True):
-            if prepare is not None:
-                prepare()
-            value = self.loss(batch, loss)
-            value = value if share is None else value * share
+        for value in self._terms(batches, loss, prepare):
             means.append(value.detach())
             value = value if factor is None else factor * value
             self.precision.backward(
@@ -119,11 +115,7 @@ class Gradients:
             if draws is not None:
                 stack.enter_context(forked_rng(self.network, draws))
                 stack.enter_context(preserved(list(self.network.buffers())))
-            for batch, share in zip(batches, self._shares(batches), strict=True):
-                if prepare is not None:
-                    prepare()
-                value = self.loss(batch, loss)
-                value = value if share is None else value * share
+            for value in self._terms(batches, loss, prepare):
                 means.append(value.detach())
                 each = torch.autograd.grad(value, list(parameters), allow_unused=True)
                 found = [
@@ -152,13 +144,18 @@ class Gradients:
                             parameter.add_(direction, alpha=scale)
             yield
 
-    def _shares(self, batches: Sequence[Any]) -> list[Tensor | float | None]:
-        """What part of the mean each micro-batch is; None where there is one."""
-        if len(batches) == 1 and self.ranks.count == 1:
-            return [None]
-        weights = [self.task.weight(batch) for batch in batches]
-        total = self.ranks.total(_sum(weights))
-        return [weight / total for weight in weights]
+    def _terms(
+        self, batches: Sequence[Any], loss: Loss | None, prepare: Callable[[], None] | None
+    ) -> Iterator[Tensor]:
+        """What each micro-batch adds to the mean loss over all of them and all ranks."""
+        is_alone = len(batches) == 1 and self.ranks.count == 1
+        weights = [] if is_alone else [self.task.weight(batch) for batch in batches]
+        total = self.ranks.total(_sum(weights)) if weights else None
+        for number, batch in enumerate(batches):
+            if prepare is not None:
+                prepare()
+            value = self.loss(batch, loss)
+            yield value if total is None else value * (weights[number] / total)
 
     def _total(self, means: Sequence[Tensor]) -> Tensor:
         total: Tensor = _sum(means)

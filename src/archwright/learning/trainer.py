@@ -382,17 +382,14 @@ class Trainer(Gradients):
         return {name: float(total) / float(weight) for name, (total, weight) in self._notes.items()}
 
     def _check_step(self) -> None:
+        precision, count, ranks = self.precision.precision, self.recipe.accumulation, self.ranks.count
         asked = {
-            "autocast": f"the precision {self.precision.precision!r}"
-            if "mixed" in str(self.precision.precision)
-            else None,
-            "accumulation": f"accumulation={self.recipe.accumulation}"
-            if self.recipe.accumulation > 1
-            else None,
-            "ranks": f"{self.ranks.count} devices" if self.ranks.count > 1 else None,
+            "autocast": ("mixed" in str(precision), f"the precision {precision!r}"),
+            "accumulation": (count > 1, f"accumulation={count}"),
+            "ranks": (ranks > 1, f"{ranks} devices"),
         }
-        for what, told in asked.items():
-            if told is not None and what in self.step.refuses:
+        for what, (is_asked, told) in asked.items():
+            if is_asked and what in self.step.refuses:
                 raise UsageError(
                     f"{type(self.step).__name__} cannot be trained with {told}: it refuses {what}; leave it out"
                 )

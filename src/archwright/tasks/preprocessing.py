@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -115,16 +114,9 @@ class Preprocessing:
 
     def to_json(self) -> dict[str, Any]:
         """What a model card says of it, in JSON's own types."""
-        return {
-            "steps": self.steps(),
-            "note": self.note,
-            "features": list(self.features),
-            "target": self.target,
-            "input_mean": list(self.input_mean),
-            "input_std": list(self.input_std),
-            "target_mean": list(self.target_mean),
-            "target_std": list(self.target_std),
-        }
+        lists = ("features", "input_mean", "input_std", "target_mean", "target_std")
+        told = {name: list(getattr(self, name)) for name in lists}
+        return {"steps": self.steps(), "note": self.note, "target": self.target, **told}
 
 
 def row_moments(inputs: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -141,7 +133,8 @@ def row_moments(inputs: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
         return mean, np.zeros_like(mean)
     means, squares = [], []
     with np.errstate(over="ignore", invalid="ignore"):  # infinity is reported where the moments are used
-        for chunk in _chunks(inputs):
+        for start in range(0, len(inputs), CHUNK):
+            chunk = inputs[start : start + CHUNK]
             flat = chunk.astype(np.float64).reshape(len(chunk), chunk.shape[1], -1)
             means.append(flat.mean(axis=2))
             squares.append(flat.var(axis=2))
@@ -196,8 +189,3 @@ def _rounded(number: float, scale: float) -> float:
 
 def _listed(numbers: tuple[float, ...]) -> str:
     return ", ".join(map(str, numbers))
-
-
-def _chunks(inputs: NDArray[Any]) -> Iterator[NDArray[Any]]:
-    for start in range(0, len(inputs), CHUNK):
-        yield inputs[start : start + CHUNK]

@@ -119,18 +119,14 @@ class Supervised(Task):
     def metrics(self, outputs: Any, batch: Any) -> Mapping[str, Total]:
         """`scores` of one batch, each times the number of examples."""
         targets = batch[1].first if isinstance(batch[1], Softened) else batch[1]
-        self._check(outputs, targets, "")
-        return {
-            name: (value * len(targets), len(targets))
-            for name, value in self.scores(outputs.detach().cpu(), targets.cpu()).items()
-        }
+        scores, count = self._scored(outputs, targets), len(targets)
+        return {name: (value * count, count) for name, value in scores.items()}
 
     def measure(self, outputs: Any, batch: Any) -> dict[str, float]:
         """The metrics of one batch as numbers."""
         if self._has_own("loss") or self._has_own("metrics"):
             return super().measure(outputs, batch)
-        self._check(outputs, batch[1], "")
-        return self.scores(outputs.detach().cpu(), batch[1].cpu())
+        return self._scored(outputs, batch[1])
 
     def arguments(self, batch: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The inputs alone."""
@@ -155,7 +151,7 @@ class Supervised(Task):
                     losses += float(self.loss(given, batch) * weight)
                     weights += float(weight)
                 else:
-                    self._check(given, batch[1], "")
+                    self._check(given, batch[1])
                 outputs.append(given.float().cpu())
                 targets.append(batch[1].cpu())
         scores = dict(self.scores(torch.cat(outputs), torch.cat(targets)))
@@ -169,7 +165,7 @@ class Supervised(Task):
         """
         if self._has_own("loss"):
             return super().check(outputs, batch)
-        return self._check(outputs, batch[1], "")
+        return self._check(outputs, batch[1])
 
     def augment(self, batch: Any, change: Callable[[Tensor], Tensor]) -> Any:
         """The inputs changed."""
@@ -207,7 +203,11 @@ class Supervised(Task):
     def _has_own(self, verb: str) -> bool:
         return getattr(type(self), verb) is not getattr(Supervised, verb)
 
-    def _check(self, outputs: Any, targets: Tensor, when: str) -> None:
+    def _scored(self, outputs: Any, targets: Tensor) -> dict[str, float]:
+        self._check(outputs, targets)
+        return self.scores(outputs.detach().cpu(), targets.cpu())
+
+    def _check(self, outputs: Any, targets: Tensor, when: str = "") -> None:
         expected = (len(targets), *self.output_shape)
         if isinstance(outputs, Tensor) and outputs.shape == expected:
             if self.kind in (REGRESSION, MULTILABEL) and targets.shape != expected:
