@@ -74,7 +74,7 @@ def searched(folder: Path) -> list[Any]:
         )
         steps = {
             Stage.SEARCH: Evaluation(space, training, OBJECTIVES, task.example_arguments()),
-            Stage.RETRAIN: Retraining(training, folder, Stage.RETRAIN),
+            Stage.RETRAIN: Retraining(training, folder),
         }
         executor.open(TrialRunner(steps, OBJECTIVES), experiment.answer)
         strategy = make_strategy("evolution", space, OBJECTIVES, seed=0, population_size=4, tournament_size=2)

@@ -3,7 +3,6 @@
 from archwright.experiments.budget import Budget
 from archwright.experiments.config import (
     DeviceConfig,
-    ExecutorConfig,
     NamedConfig,
     RunConfig,
     SpaceConfig,
@@ -14,6 +13,7 @@ from archwright.experiments.executors import (
     Channel,
     Ended,
     Executor,
+    ExecutorConfig,
     Failure,
     InlineExecutor,
     ProcessesExecutor,

@@ -16,6 +16,7 @@ import sqlalchemy
 from archwright.atomic_writing import replacing
 from archwright.errors import RunError
 from archwright.experiments.budget import Budget
+from archwright.experiments.executors import ExecutorConfig
 from archwright.experiments.fingerprints import Fingerprints, signature
 from archwright.experiments.format1 import task_entries, upgraded
 from archwright.experiments.records import decode, encode
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DeviceConfig",
-    "ExecutorConfig",
     "NamedConfig",
     "RunConfig",
     "SpaceConfig",
@@ -134,25 +134,6 @@ class SupernetConfig:
 
     epochs: int | None = None
     scored: int = 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExecutorConfig:
-    """Where trials run.
-
-    Args:
-        name: Of the executor; None means this process for one worker, worker processes for more.
-        options: Of an executor given by name.
-        workers: Trials at once.
-        time_limit: Seconds for one trial of the search.
-        memory_limit: Bytes for one trial.
-    """
-
-    name: str | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
-    workers: int = 1
-    time_limit: float | None = None
-    memory_limit: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

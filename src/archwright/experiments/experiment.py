@@ -14,7 +14,7 @@ from archwright.experiments.interrupts import Interrupts
 from archwright.experiments.jobs import DiskFull, Job, JobResult, Message
 from archwright.experiments.listener import Listener
 from archwright.experiments.replay import Replay
-from archwright.experiments.sources import Best, Listed, Search, Source, begun_again, spent_seconds, why_none
+from archwright.experiments.sources import Listed, Search, Source, begun_again, spent_seconds, why_none
 from archwright.experiments.store import Stage, Store
 from archwright.experiments.store.checkpoints import CheckpointFolder
 from archwright.experiments.work import failed
@@ -88,11 +88,11 @@ class Experiment:
             return str(reason)
         sessions = [*self.store.get("sessions", []), time.time()]
         self.store.set_fact("sessions", sessions)
-        best = Best(self.objectives)
-        loop = Search(best, replay, budget, fidelity, trials, spent_seconds(sessions, trials))
+        spent = spent_seconds(sessions, trials)
+        loop = Search(self.objectives, replay, budget, fidelity, trials, spent)
         minutes = None if budget.minutes is None else max(0.0, budget.minutes - loop.seconds() / 60)
         self.listener.stage_started(Stage.SEARCH, budget.trials, loop.counted, minutes)
-        self._run(Stage.SEARCH, loop, best, strategy)
+        self._run(Stage.SEARCH, loop, strategy)
         self.listener.stage_finished(Stage.SEARCH)
         if loop.reason is None:
             return None
@@ -118,7 +118,7 @@ class Experiment:
             for number, candidate in candidates.items()
             if number not in ended
         ]
-        self._run(stage, Listed(left), Best(self.objectives))
+        self._run(stage, Listed(self.objectives, left))
         self.listener.stage_finished(stage)
         trials = self.store.trials(stage)
         return [t for t in trials if t.number in candidates and t.state is not TrialState.RUNNING]
@@ -135,7 +135,7 @@ class Experiment:
             self.listener.trial_reported(job.stage, job.number, report)
         return report.verdict
 
-    def _run(self, stage: Stage, source: Source, best: Best, strategy: Strategy | None = None) -> None:
+    def _run(self, stage: Stage, source: Source, strategy: Strategy | None = None) -> None:
         pruner = self.pruner if stage is Stage.SEARCH else NeverPruner()
         talks = Conversations(self.store, stage, pruner, self.checkpoints, self.checkpoint_bytes)
         talks.sweep()
@@ -153,8 +153,7 @@ class Experiment:
             trial = self._finished(running.pop(ended.job.number), ended, talks)
             source.done(trial)
             talks.clean(set() if strategy is None else strategy.needed())
-            best.update(trial)
-            self.listener.trial_finished(stage, trial, best.trial)
+            self.listener.trial_finished(stage, trial, source.best)
 
         while True:
             begun: list[Job] = []
@@ -189,10 +188,7 @@ class Experiment:
         """
         left = []
         for job in jobs:
-            self.executor.submit(replace(job, alone=True))
-            while not (found := self.executor.wait(0.5)):
-                pass
-            (ended,) = found
+            (ended,) = self.executor.run_all([replace(job, alone=True)])
             if ended.result is not None and ended.result.state is TrialState.COMPLETED:
                 assert ended.result.measurement is not None
                 left.append(replace(job, known=ended.result.measurement.metrics))
@@ -203,7 +199,7 @@ class Experiment:
     def _finished(self, trial: Trial, ended: Ended[Job, JobResult], talks: Conversations) -> Trial:
         """Record how a trial ended; without a result it has failed."""
         stage, number = ended.job.stage, trial.number
-        outcome = ended.result or failed(ended.job, ended.failure or Failure("it gave no result"))
+        outcome = ended.result or failed(ended.failure or Failure("it gave no result"))
         trial = replace(
             trial,
             state=outcome.state,

@@ -13,7 +13,7 @@ from archwright.experiments.store.checkpoints import CheckpointFolder, disk_is_f
 from archwright.trials import Candidate, Checkpoint, Measurement, TrialContext, TrialState, Verdict
 from archwright.trials.context import checked_report
 
-__all__ = ["DiskFull", "Job", "Message", "JobResult", "RunningTrial"]
+__all__ = ["DiskFull", "Job", "JobResult", "Message", "RunningTrial"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +81,12 @@ class JobResult:
     """How a job ended.
 
     Args:
-        job: The job.
         state: Completed, pruned, failed or infeasible.
         measurement: What was measured, if anything.
         error: Why it failed, in one paragraph.
         trace: The traceback of an error that nobody foresaw.
     """
 
-    job: Job
     state: TrialState
     measurement: Measurement | None = None
     error: str | None = None

@@ -14,14 +14,25 @@ from archwright.experiments.replay import Replay
 from archwright.objectives import Objective, best_trial
 from archwright.trials import Fidelity, Trial, TrialState
 
-__all__ = ["Best", "Listed", "Search", "Source", "begun_again", "spent_seconds", "why_none"]
+__all__ = ["Listed", "Search", "Source", "begun_again", "spent_seconds", "why_none"]
 
 _ALL_FAILED = 20
 _ALL_INFEASIBLE = 2_000
 
 
 class Source:
-    """Where a stage's trials come from."""
+    """Where a stage's trials come from.
+
+    Args:
+        objectives: What decides which is best.
+
+    Attributes:
+        best: The best trial so far, by the rule of `best_trial`.
+    """
+
+    def __init__(self, objectives: Sequence[Objective]) -> None:
+        self.objectives = tuple(objectives)
+        self.best: Trial | None = None
 
     def next(self) -> Trial | None:
         """The next trial to start, None when there is none now."""
@@ -29,12 +40,16 @@ class Source:
 
     def done(self, trial: Trial) -> None:
         """A trial ended."""
+        if trial.is_measured:
+            rivals = [trial] if self.best is None else [self.best, trial]
+            self.best = best_trial(rivals, self.objectives) or self.best
 
 
 class Listed(Source):
     """Given trials, one after another."""
 
-    def __init__(self, trials: Iterable[Trial]) -> None:
+    def __init__(self, objectives: Sequence[Objective], trials: Iterable[Trial]) -> None:
+        super().__init__(objectives)
         self.trials = iter(trials)
 
     def next(self) -> Trial | None:
@@ -47,14 +62,15 @@ class Search(Source):
 
     def __init__(
         self,
-        best: Best,
+        objectives: Sequence[Objective],
         replay: Replay,
         budget: Budget,
         fidelity: Fidelity,
         trials: list[Trial],
         spent: float,
     ) -> None:
-        self.best, self.replay, self.budget, self.fidelity = best, replay, budget, fidelity
+        super().__init__(objectives)
+        self.replay, self.budget, self.fidelity = replay, budget, fidelity
         self.number = len(trials)
         self.running = {t.number: t for t in trials if t.state is TrialState.RUNNING}
         self.again = deque(begun_again(t) for t in self.running.values())
@@ -67,7 +83,7 @@ class Search(Source):
         self.spent, self.began = spent, time.monotonic()
         self.reason: str | None = None
         for trial in trials:
-            best.update(trial)
+            super().done(trial)
         self._check()
 
     def seconds(self) -> float:
@@ -124,13 +140,13 @@ class Search(Source):
             self.infeasible_in_a_row = 0
             self.measured += trial.is_measured
         self._check()
+        super().done(trial)
 
     def _check(self) -> None:
         """Set the reason to stop, if there is one."""
-        budget, first = self.budget, self.best.objectives[0]
+        budget, first, best = self.budget, self.objectives[0], self.best
         if self.reason is not None:
             return
-        best = self.best.trial
         may_continue = self.replay.strategy.inherits
         if budget.trials is not None and self.counted >= budget.trials and not may_continue:
             self.reason = self._trials()
@@ -151,24 +167,6 @@ class Search(Source):
 
     def _trials(self) -> str:
         return f"{self.budget.trials} trial{'s' * (self.budget.trials != 1)}"
-
-
-class Best:
-    """The best trial so far, by the rule of `best_trial`.
-
-    Args:
-        objectives: What decides.
-    """
-
-    def __init__(self, objectives: Sequence[Objective]) -> None:
-        self.objectives = tuple(objectives)
-        self.trial: Trial | None = None
-
-    def update(self, trial: Trial) -> None:
-        """Compare with one more."""
-        if trial.is_measured:
-            rivals = [trial] if self.trial is None else [self.trial, trial]
-            self.trial = best_trial(rivals, self.objectives) or self.trial
 
 
 def begun_again(trial: Trial) -> Trial:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +22,7 @@ from archwright.trials.context import plain_metrics
 if TYPE_CHECKING:
     from archwright.estimators.training import Training
 
-__all__ = ["Evaluation", "Infeasible", "Retraining", "Measure", "TrialRunner", "failed", "plain"]
+__all__ = ["Evaluation", "Infeasible", "Measure", "Retraining", "TrialRunner", "failed", "plain"]
 
 _LONGEST_ERROR, _LONGEST_TRACE = 4_000, 40_000
 
@@ -57,18 +56,18 @@ class TrialRunner:
         try:
             measurement = plain(self.steps[job.stage](job, trial))
         except Infeasible as infeasible:
-            return JobResult(job, TrialState.INFEASIBLE, plain(infeasible.measurement))
+            return JobResult(TrialState.INFEASIBLE, plain(infeasible.measurement))
         except Exception as error:
             if disk_is_full(error):
                 channel.call(DiskFull(str(error)))
             failure = Failure.of(error)
             told = "out of memory" if isinstance(error, MemoryError) else failure.error
-            return failed(job, Failure(told, failure.trace))
+            return failed(Failure(told, failure.trace))
         if any(objective.name == "seconds" for objective in self.objectives):
             metrics = {"seconds": measurement.seconds, **measurement.metrics}
             measurement = replace(measurement, metrics=metrics)
         if trial.stopped:
-            return JobResult(job, TrialState.PRUNED, _finite(measurement))
+            return JobResult(TrialState.PRUNED, _finite(measurement))
         for objective in () if job.alone else self.objectives:
             value = measurement.metrics.get(objective.name)
             if value is None or not math.isfinite(value):
@@ -78,14 +77,14 @@ class TrialRunner:
                     else f"is missing: got {', '.join(measurement.metrics)}"
                 )
                 told = f"the metric {objective.name!r} {found}"
-                return JobResult(job, TrialState.FAILED, _finite(measurement), told)
-        return JobResult(job, TrialState.COMPLETED, _finite(measurement))
+                return JobResult(TrialState.FAILED, _finite(measurement), told)
+        return JobResult(TrialState.COMPLETED, _finite(measurement))
 
 
-def failed(job: Job, failure: Failure) -> JobResult:
+def failed(failure: Failure) -> JobResult:
     """The outcome of a job that ended without a measurement; of a very long text both ends are kept."""
     trace = failure.trace and _cut(failure.trace, _LONGEST_TRACE)
-    return JobResult(job, TrialState.FAILED, error=_cut(failure.error, _LONGEST_ERROR), trace=trace)
+    return JobResult(TrialState.FAILED, error=_cut(failure.error, _LONGEST_ERROR), trace=trace)
 
 
 def _cut(text: str, longest: int) -> str:
@@ -123,26 +122,30 @@ def _finite(measurement: Measurement) -> Measurement:
     )
 
 
-class _Metered(ABC):
-    """A step that joins what meters say of a network to what an estimate says.
+class Evaluation:
+    """The step of the search: joins what meters say of a network to what the estimator says.
 
     Cheap meters come first, then what has been measured while nothing else ran, then the estimate, then the rest.
 
     Args:
         space: Builds the networks that meters look at.
+        estimator: Measures the rest.
         objectives: Whose meters are asked.
         example: Arguments of a network for two examples, to size networks and call them with; None where there is no
             task.
     """
 
-    def __init__(self, space: Space, objectives: Sequence[Objective], example: Any) -> None:
-        self.space, self.objectives, self.example = space, tuple(objectives), example
+    def __init__(
+        self, space: Space, estimator: Estimator, objectives: Sequence[Objective], example: Any
+    ) -> None:
+        self.space, self.estimator = space, estimator
+        self.objectives, self.example = tuple(objectives), example
         meters = {o.name: meter for o in objectives if (meter := o.load_meter()) is not None}
         self.meters = dict(sorted(meters.items(), key=lambda entry: entry[1].seconds))
 
-    @abstractmethod
     def estimate(self, job: Job, trial: TrialContext) -> Measurement:
-        """What training, or whatever stands for it, says."""
+        """What the estimator says."""
+        return self.estimator.estimate(job.candidate, trial)
 
     def __call__(self, job: Job, trial: TrialContext) -> Measurement:
         """Measure a candidate; of a job that runs alone, only what needs the machine for itself.
@@ -184,50 +187,26 @@ class _Metered(ABC):
         return found
 
 
-class Evaluation(_Metered):
-    """The step of the search.
-
-    Args:
-        space: Builds the networks that meters look at.
-        estimator: Measures the rest.
-        objectives: What the search looks at.
-        example: Arguments of a network for two examples, to size and count networks with; None where there is no task.
-    """
-
-    def __init__(
-        self, space: Space, estimator: Estimator, objectives: Sequence[Objective], example: Any
-    ) -> None:
-        super().__init__(space, objectives, example)
-        self.estimator = estimator
-
-    def estimate(self, job: Job, trial: TrialContext) -> Measurement:
-        """What the estimator says."""
-        return self.estimator.estimate(job.candidate, trial)
-
-
-class Retraining(_Metered):
+class Retraining(Evaluation):
     """The step after the search: train from scratch at full fidelity and keep the weights.
 
     The seed is the recipe's plus one, so that a network is not chosen for the luck of its first seed again.
 
     Args:
         training: Trains.
-        folder: The run's folder.
-        stage: Part of the file's name: `checkpoints/retrain-0.safetensors`.
+        folder: The run's folder; weights go to `checkpoints/retrain-0.safetensors`, by stage and number.
         objectives: What the search looked at.
     """
 
-    def __init__(
-        self, training: Training, folder: Path, stage: Stage, objectives: Sequence[Objective] = ()
-    ) -> None:
-        super().__init__(training.space, objectives, training.task.example_arguments())
-        self.training, self.folder, self.stage = training, folder, stage
+    def __init__(self, training: Training, folder: Path, objectives: Sequence[Objective] = ()) -> None:
+        super().__init__(training.space, training, objectives, training.task.example_arguments())
+        self.training, self.folder = training, folder
 
     def estimate(self, job: Job, trial: TrialContext) -> Measurement:
         """Train a candidate; the measurement's artifact `weights` is the file, relative to the run's folder."""
         from archwright.experiments.checkpoints import save_weights
 
         network, measurement = self.training.fit(job.candidate, trial, seed=self.training.recipe.seed + 1)
-        path = Path("checkpoints") / f"{self.stage}-{job.number}.safetensors"
+        path = Path("checkpoints") / f"{job.stage}-{job.number}.safetensors"
         save_weights(network, self.folder / path)
         return replace(measurement, artifacts={**measurement.artifacts, "weights": path.as_posix()})

@@ -78,7 +78,7 @@ class Randomness:
                 self._seed()
             else:
                 self._install(self._state)
-            with _torch_defaults():
+            with torch_defaults():
                 yield
         finally:
             self._state = self._captured()
@@ -143,15 +143,19 @@ class Randomness:
 
 
 @contextmanager
-def _torch_defaults() -> Iterator[None]:
-    """While a block runs, torch defaults to 32 bits and the CPU, and gradients are recorded."""
+def torch_defaults() -> Iterator[None]:
+    """While a block runs, torch defaults to 32 bits and the CPU, gradients are recorded, and nothing is autocast."""
     dtype = torch.get_default_dtype()
     torch.set_default_dtype(torch.float32)
     try:
         with ExitStack() as stack:
+            stack.enter_context(torch.inference_mode(False))
             stack.enter_context(torch.enable_grad())
             if torch.get_default_device().type != "cpu":
                 stack.enter_context(torch.device("cpu"))
+            for device in ("cpu", "cuda"):
+                if torch.is_autocast_enabled(device):
+                    stack.enter_context(torch.autocast(device, enabled=False))
             yield
     finally:
         torch.set_default_dtype(dtype)

@@ -142,7 +142,7 @@ def _train(
 ) -> tuple[Run, Trial]:
     """Train a trial of the search from scratch, as one of the retrained."""
     training, folder = make_training(run.config, space, task), run.folder.resolve()
-    step = Retraining(training, folder, Stage.RETRAIN, run.objectives)
+    step = Retraining(training, folder, run.objectives)
     with open_store(run.folder, run.config, url) as store:
         store.lock()
         executor: InlineExecutor[Job, JobResult] = InlineExecutor()

@@ -73,7 +73,7 @@ def resume(
     changed = replace(config, budget=budget or config.budget, executor=here)
     given = GivenParts(strategy, estimator, pruner)
     context = RunContext.make(folder, changed, space, task, given, onnx=onnx)
-    executor = executor or make_executor(**vars(here))
+    executor = executor or make_executor(here)
     with open_store(folder, config, store) as opened:
         opened.lock()  # before anything is written: another process may have the run
         load_run(folder, config, opened)  # refuses a store that is corrupt

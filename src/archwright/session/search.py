@@ -208,7 +208,7 @@ def search(
         notes += unprintable(made_space)
     given = GivenParts(method or strategy, estimator, pruner)
     context = RunContext.make(folder, config, made_space, made_task, given, onnx=onnx, notes=notes)
-    runs = own_executor or make_executor(**vars(config.executor))
+    runs = own_executor or make_executor(config.executor)
     runs.check(space=made_space, task=made_task, estimator=estimator)
     folder.mkdir(parents=True, exist_ok=True)
     opened = open_store(folder, config, store, create=True)

@@ -107,9 +107,7 @@ class Retrain(RunStage):
     def steps(self, context: RunContext) -> Mapping[Stage, Measure]:
         """Training that keeps the weights."""
         folder = context.folder.resolve()
-        return {
-            Stage.RETRAIN: Retraining(context.training(), folder, Stage.RETRAIN, context.config.objectives)
-        }
+        return {Stage.RETRAIN: Retraining(context.training(), folder, context.config.objectives)}
 
     def run(self, context: RunContext) -> None:
         """Those that an earlier session trained are kept."""
@@ -142,7 +140,7 @@ class Compare(RunStage):
             return {}
         training = context.training(context.baseline_space)
         folder, objectives = context.folder.resolve(), context.config.objectives
-        return {Stage.BASELINE: Retraining(training, folder, Stage.BASELINE, objectives)}
+        return {Stage.BASELINE: Retraining(training, folder, objectives)}
 
     def run(self, context: RunContext) -> None:
         """Where there is one for the task's inputs."""

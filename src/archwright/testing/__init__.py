@@ -10,10 +10,12 @@ The contracts need pytest and hypothesis (`pip install 'archwright[testing]'`); 
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
+import pkgutil
 from typing import TYPE_CHECKING, Any
 
 from archwright.errors import MissingExtraError
+from archwright.lazy import imported_on_use
 
 if TYPE_CHECKING:
     from archwright.testing.estimator_contract import EstimatorContract
@@ -35,30 +37,16 @@ __all__ = [
 ]
 # fmt: on
 
-_TOYS = {"TOY_SPACES": "toy_spaces", "StringSpace": "string_space", "ToyEstimator": "toy_estimator"}
-_CONTRACTS = {
-    "EstimatorContract": "estimator_contract",
-    "ExecutorContract": "executor_contract",
-    "IsolatedExecutorContract": "executor_contract",
-    "NetworkSpaceContract": "space_contract",
-    "OneShotContract": "one_shot_contract",
-    "PrunerContract": "pruner_contract",
-    "SpaceContract": "space_contract",
-    "StoreContract": "store_contract",
-    "StrategyContract": "strategy_contract",
-}
+_imported = imported_on_use(__name__)
 
 
 def __getattr__(name: str) -> Any:
-    if name in _CONTRACTS:
+    if name in __all__ and name.endswith("Contract"):
         for package in ("pytest", "hypothesis"):
             if importlib.util.find_spec(package) is None:
                 raise MissingExtraError(package, "testing", "a contract test")
-        module = f"{__name__}.{_CONTRACTS[name]}"
         # So that a failing assertion shows its values, as those in test files do.
-        importlib.import_module("pytest").register_assert_rewrite(module)
-    elif name in _TOYS:
-        module = f"{__name__}.{_TOYS[name]}"
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(module), name)
+        rooms = (room.name for room in pkgutil.iter_modules(__path__))
+        contracts = [f"{__name__}.{room}" for room in rooms if room.endswith("_contract")]
+        importlib.import_module("pytest").register_assert_rewrite(*contracts)
+    return _imported(name)

@@ -142,18 +142,20 @@ def single() -> Space:
     return Space(aw.layer(Part, aw.choice("only", name="d")), name="single")
 
 
-TOY_SPACES: dict[str, Callable[[], Space]] = {
-    "flat": flat,
-    "conditional": conditional,
-    "nested": nested,
-    "shared": shared,
-    "subsets": subsets,
-    "reals": reals,
-    "constrained": constrained,
-    "isolated": isolated,
-    "spellings": spellings,
-    "uneven": uneven,
-    "tiny": tiny,
-    "single": single,
-}
+_MADE = (
+    flat,
+    conditional,
+    nested,
+    shared,
+    subsets,
+    reals,
+    constrained,
+    isolated,
+    spellings,
+    uneven,
+    tiny,
+    single,
+)
+
+TOY_SPACES: dict[str, Callable[..., Space]] = {make.__name__: make for make in _MADE}
 """All of them by name."""

@@ -3,13 +3,14 @@
 from archwright.experiments.executors.executor import Channel, Ended, Executor, Failure
 from archwright.experiments.executors.inline import InlineExecutor
 from archwright.experiments.executors.processes import ProcessesExecutor
-from archwright.experiments.executors.registry import EXECUTORS, make_executor
+from archwright.experiments.executors.registry import EXECUTORS, ExecutorConfig, make_executor
 
 __all__ = [
     "EXECUTORS",
     "Channel",
     "Ended",
     "Executor",
+    "ExecutorConfig",
     "Failure",
     "InlineExecutor",
     "ProcessesExecutor",

@@ -4,13 +4,34 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from archwright.errors import UsageError
 from archwright.experiments.executors.executor import Executor
 from archwright.registry import Entry, Registry
 
-__all__ = ["EXECUTORS", "make_executor"]
+__all__ = ["EXECUTORS", "ExecutorConfig", "make_executor"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExecutorConfig:
+    """Where trials run.
+
+    Args:
+        name: Of the executor; None means this process for one worker, worker processes for more.
+        options: Of an executor given by name.
+        workers: Trials at once.
+        time_limit: Seconds for one trial of the search.
+        memory_limit: Bytes for one trial.
+    """
+
+    name: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    workers: int = 1
+    time_limit: float | None = None
+    memory_limit: int | None = None
+
 
 _HERE = "archwright.experiments.executors"
 
@@ -29,39 +50,19 @@ EXECUTORS = Registry[Executor[Any, Any], Entry](
 """The executors known by name: called with `workers`, `time_limit` and `memory_limit`, where they take them."""
 
 
-def make_executor(
-    name: str | None = None,
-    *,
-    workers: int = 1,
-    time_limit: float | None = None,
-    memory_limit: int | None = None,
-    options: Mapping[str, Any] | None = None,
-) -> Executor[Any, Any]:
-    """Make an executor by its name.
-
-    Args:
-        name: A key of `EXECUTORS`; None takes `inline` for one worker and `processes` for more.
-        workers: How many jobs at once.
-        time_limit: Seconds that a job may take, None for any time.
-        memory_limit: Bytes that a job may take, None for any number.
-        options: The executor's own options, see `EXECUTORS.options(name)`.
+def make_executor(wanted: ExecutorConfig) -> Executor[Any, Any]:
+    """Make an executor: by its name where one is given, else `inline` for one worker and `processes` for more.
 
     Raises:
         UsageError: When the name or an option is unknown, or the executor has no such limit.
     """
-    name = name or ("inline" if workers == 1 else "processes")
+    name = wanted.name or ("inline" if wanted.workers == 1 else "processes")
     taken = inspect.signature(EXECUTORS.known(name).load()).parameters
-    asked = {
-        "workers": workers > 1,
-        "time_limit": time_limit is not None,
-        "memory_limit": memory_limit is not None,
-    }
-    for option, is_asked in asked.items():
-        if is_asked and option not in taken:
+    limits = {option: getattr(wanted, option) for option in EXECUTORS.supplied}
+    for option, limit in limits.items():
+        if option not in taken and limit != getattr(ExecutorConfig, option):
             raise UsageError(
                 f"the executor {name!r} has no {option}, which needs trials in processes of their own: take the "
                 "executor 'processes', which workers=2 or more means"
             )
-    return EXECUTORS.make(
-        name, options=options, workers=workers, time_limit=time_limit, memory_limit=memory_limit
-    )
+    return EXECUTORS.make(name, options=wanted.options, **limits)

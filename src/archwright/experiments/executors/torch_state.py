@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 __all__ = ["TorchSettings"]
 
@@ -53,27 +51,21 @@ class TorchSettings:
         if "torch" not in sys.modules and self == TorchSettings():  # a job that loads it finds it so
             yield
             return
-        torch: Any = importlib.import_module("torch")
-        before, dtype = self.of_this_process(), torch.get_default_dtype()
-        with ExitStack() as stack:
-            stack.enter_context(torch.inference_mode(False))
-            stack.enter_context(torch.enable_grad())
-            if torch.get_default_device().type != "cpu":
-                stack.enter_context(torch.device("cpu"))
-            for device in ("cpu", "cuda"):
-                if torch.is_autocast_enabled(device):
-                    stack.enter_context(torch.autocast(device, enabled=False))
-            torch.set_default_dtype(torch.float32)
-            self._apply(torch)
+        from archwright.learning.randomness import torch_defaults
+
+        before = self.of_this_process()
+        with torch_defaults():
+            self._apply()
             try:
                 yield
             finally:
-                torch.set_default_dtype(dtype)
-                before._apply(torch)
+                before._apply()
 
-    def _apply(self, torch: Any) -> None:
+    def _apply(self) -> None:
         if self == self.of_this_process():
             return
+        import torch
+
         torch.use_deterministic_algorithms(self.deterministic, warn_only=self.warn_only)
         torch.set_float32_matmul_precision(self.precision)
         for name, value in zip(_BACKEND, self.cudnn, strict=True):
