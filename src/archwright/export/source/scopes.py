@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -87,6 +87,10 @@ class _Visitor(ast.NodeVisitor):
             self._function(node)
         elif isinstance(node, _Comprehension):
             self._comprehension(node)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            self.uses.imports.append(node)
+        elif isinstance(node, ast.Global):
+            self.uses.declared.append(node)
         elif type(node).__name__ == "TypeAlias":  # `type Pair[T] = ...`, of Python 3.12
             self._generic(node, lambda: self.generic_visit(node))
         else:
@@ -137,23 +141,25 @@ class _Visitor(ast.NodeVisitor):
     def _body(self, node: _Function) -> None:
         self._arguments(node.args)
         self._annotated(node.returns)
-        module = {name for child in _own(node.body) if isinstance(child, ast.Global) for name in child.names}
-        bound = {name for child in _own(node.body) for name in _binds(child)} | _parameters(node.args)
-        outer = {name for child in _own(node.body) if isinstance(child, ast.Nonlocal) for name in child.names}
-        self._enter(_Scope("function", bound - module - outer, module))
+        own = list(_own(node.body))
+        module = {name for child in own if isinstance(child, ast.Global) for name in child.names}
+        outer = {name for child in own if isinstance(child, ast.Nonlocal) for name in child.names}
+        bound = _bound(node.body) | _parameters(node.args)
+        self._when_called(_Scope("function", bound - module - outer, module), node.body)
+
+    def _when_called(self, scope: _Scope, body: Iterable[ast.AST]) -> None:
+        """Visit what is not executed before a function is called."""
+        self._enter(scope)
         deferred, self.deferred = self.deferred, True
-        for statement in node.body:
-            self.visit(statement)
+        for part in body:
+            self.visit(part)
         self.deferred = deferred
         self.scopes.pop()
 
     def visit_Lambda(self, node: ast.Lambda) -> None:
         self._arguments(node.args)
-        self._enter(_Scope("function", _parameters(node.args) | set(_binds_in(node.body))))
-        deferred, self.deferred = self.deferred, True
-        self.visit(node.body)
-        self.deferred = deferred
-        self.scopes.pop()
+        bound = _parameters(node.args) | _bound([node.body])
+        self._when_called(_Scope("function", bound), [node.body])
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         for decorator in node.decorator_list:
@@ -166,7 +172,7 @@ class _Visitor(ast.NodeVisitor):
         self._enter(_Scope("class", set()))
         for statement in node.body:
             # A class body runs from top to bottom, and reads the module's name until it has its own.
-            own = {name for child in _own([statement]) for name in _binds(child)}
+            own = _bound([statement])
             if hasattr(statement, "body") and not isinstance(statement, _Function | ast.ClassDef):
                 self.scopes[-1].bound |= own
             self.visit(statement)
@@ -177,7 +183,7 @@ class _Visitor(ast.NodeVisitor):
     def _comprehension(self, node: _Comprehension) -> None:
         first, *others = node.generators
         self.visit(first.iter)
-        self._enter(_Scope("function", {name for g in node.generators for name in _binds_in(g.target)}))
+        self._enter(_Scope("function", _bound(g.target for g in node.generators)))
         for part in [first.target, *first.ifs, *others]:
             self.visit(part)
         for part in [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]:
@@ -234,34 +240,21 @@ class _Visitor(ast.NodeVisitor):
             return  # its strings are values, not types
         self.visit(node.slice)
 
-    # Statements that name the module otherwise
 
-    def visit_Global(self, node: ast.Global) -> None:
-        self.uses.declared.append(node)
-
-    def visit_Import(self, node: ast.Import) -> None:
-        self.uses.imports.append(node)
-
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
-        self.uses.imports.append(node)
-
-
-def _own(statements: list[ast.stmt]) -> Iterator[ast.AST]:
-    """All nodes of a scope, without those of the scopes inside it."""
-    for statement in statements:
-        yield from _own_of(statement)
+def _own(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """These nodes and all inside them that belong to the same scope."""
+    for node in nodes:
+        yield node
+        if isinstance(node, _Comprehension):
+            # `:=` in a comprehension binds outside it; its targets do not.
+            yield from (inner for inner in ast.walk(node) if isinstance(inner, ast.NamedExpr))
+        elif not isinstance(node, _Function | ast.ClassDef | ast.Lambda):
+            yield from _own(ast.iter_child_nodes(node))
 
 
-def _own_of(node: ast.AST) -> Iterator[ast.AST]:
-    yield node
-    if isinstance(node, _Function | ast.ClassDef | ast.Lambda):
-        return
-    if isinstance(node, _Comprehension):
-        # `:=` in a comprehension binds outside it; its targets do not.
-        yield from (inner for inner in ast.walk(node) if isinstance(inner, ast.NamedExpr))
-        return
-    for child in ast.iter_child_nodes(node):
-        yield from _own_of(child)
+def _bound(nodes: Iterable[ast.AST]) -> set[str]:
+    """The names that these nodes bind in their scope."""
+    return {name for child in _own(nodes) for name in _binds(child)}
 
 
 def _binds(node: ast.AST) -> Iterator[str]:
@@ -278,11 +271,6 @@ def _binds(node: ast.AST) -> Iterator[str]:
     elif isinstance(node, ast.Import | ast.ImportFrom):
         for alias in node.names:
             yield alias.asname or alias.name.partition(".")[0]
-
-
-def _binds_in(node: ast.expr) -> Iterator[str]:
-    for child in _own_of(node):
-        yield from _binds(child)
 
 
 def _all_arguments(arguments: ast.arguments) -> list[ast.arg]:
