@@ -55,6 +55,14 @@ def test_estimators_by_name(tmp_path: Path) -> None:
     assert not (tmp_path / "no").exists()
 
 
+@pytest.mark.parametrize("part", ["estimator", "pruner"])
+def test_what_is_no_such_part_is_refused_before_anything_is_written(tmp_path: Path, part: str) -> None:
+    strange: Any = {part: 3}
+    with pytest.raises(UsageError, match=f"expected an? {part} or the name of one, got 3"):
+        aw.search("mlp", "diabetes", out=tmp_path / "no", **strange, **QUICK)
+    assert not (tmp_path / "no").exists()
+
+
 def test_an_executor_is_taken_as_an_object(tmp_path: Path) -> None:
     class Noting(InlineExecutor[Any, Any]):
         jobs = 0

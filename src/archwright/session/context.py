@@ -26,6 +26,7 @@ from archwright.session.one_shot import OneShotSearch
 from archwright.session.parts import (
     GivenParts,
     made_estimator,
+    made_method,
     made_pruner,
     made_strategy,
     with_starting_points,
@@ -108,7 +109,7 @@ class RunContext:
         make_training(config, space, task)  # refuses a recipe or a device that does not fit
         one_shot: OneShotSearch | None = None
         if config.supernet is not None:
-            one_shot = OneShotSearch.make(config, space, task, folder, method=given.strategy)
+            one_shot = OneShotSearch.make(config, space, task, folder, made_method(config, given.strategy))
             made, measure = one_shot.strategy, one_shot.estimator
         else:
             made = made_strategy(config, space, given.strategy)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from archwright.errors import UsageError
 from archwright.estimators.estimator import Estimator
 from archwright.experiments import Budget, RunConfig, SupernetTraining
 from archwright.experiments.one_shot import SUPERNET
 from archwright.spaces import Space
 from archwright.strategies import FixedStrategy, Strategy, make_strategy
-from archwright.supernets import METHODS, OneShot, make_method
+from archwright.supernets import METHODS, OneShot
 from archwright.tasks import Task
 
 __all__ = ["OneShotSearch", "after_training", "default_budget", "training_minutes"]
@@ -38,7 +36,7 @@ class OneShotSearch:
 
     @classmethod
     def make(
-        cls, config: RunConfig, space: Space, task: Task, folder: Path, method: Any = None
+        cls, config: RunConfig, space: Space, task: Task, folder: Path, method: OneShot
     ) -> OneShotSearch:
         """From a run's record.
 
@@ -47,23 +45,14 @@ class OneShotSearch:
             space: The space.
             task: What to learn.
             folder: The run's folder.
-            method: A `OneShot`; None makes the one that the record names.
+            method: What trains the supernet.
 
         Raises:
-            UsageError: When the method is none, or cannot share the weights of some decision.
+            UsageError: When the method cannot share the weights of some decision.
         """
         from archwright.estimators.weight_sharing import WeightSharing
 
-        name, accelerator = config.strategy.name, config.device.accelerator
-        if method is None or isinstance(method, str):
-            if name not in METHODS:
-                raise UsageError(
-                    f"{folder} was begun from Python with a one-shot method that has no name, {name}: go on from "
-                    f"Python, with aw.resume({str(folder)!r}, strategy=method)"
-                )
-            method = make_method(name, seed=config.seed, **config.strategy.options)
-        if not isinstance(method, OneShot):
-            raise UsageError(f"expected a strategy, a one-shot method or the name of one, got {method!r}")
+        accelerator = config.device.accelerator
         training = SupernetTraining(method, space, task, folder, seed=config.seed, accelerator=accelerator)
         training.check()
         then = _then(config)

@@ -15,13 +15,14 @@ from archwright.objectives import Objective
 from archwright.spaces import Space
 from archwright.strategies import STRATEGIES, FixedStrategy, Strategy, make_strategy
 from archwright.strategies.pruners import PRUNERS, Pruner, make_pruner
-from archwright.supernets import OneShot
+from archwright.supernets import METHODS, OneShot, make_method
 from archwright.tasks import Task
 
 __all__ = [
     "GivenParts",
     "check_measured",
     "made_estimator",
+    "made_method",
     "made_pruner",
     "made_strategy",
     "named",
@@ -55,12 +56,31 @@ def named(given: object, options: Mapping[str, Any] | None = None) -> NamedConfi
     return NamedConfig(name=type(given).__name__)
 
 
+_WHAT = {
+    "strategy": "a strategy, a one-shot method or the name of one",
+    "estimator": "an estimator or the name of one",
+    "pruner": "a pruner or the name of one",
+}
+
+
 def _made(
-    kind: str, given: T | str | None, known: NamedConfig, names: Container[str], make: Callable[[], T]
+    kind: str,
+    wanted: type[Any],
+    given: object,
+    known: NamedConfig,
+    names: Container[str],
+    make: Callable[[], T],
 ) -> T:
-    """The object that was given, or one made by its recorded name."""
+    """The object that was given, or one made by its recorded name.
+
+    Raises:
+        UsageError: When it is of another type, its name is unknown, or an object without a name is needed again.
+    """
     if given is not None and not isinstance(given, str):
-        return given
+        if not isinstance(given, wanted):
+            raise UsageError(f"expected {_WHAT[kind]}, got {given!r}")
+        made: T = given
+        return made
     if isinstance(given, str) or known.name in names:
         return make()  # an unknown name is refused with what is known
     raise UsageError(
@@ -69,18 +89,18 @@ def _made(
     )
 
 
-def made_strategy(config: RunConfig, space: Space, given: Strategy | OneShot | str | None) -> Strategy:
-    """What proposes candidates.
-
-    Raises:
-        UsageError: When it is no strategy, or was given as an object that is needed again.
-    """
+def made_strategy(config: RunConfig, space: Space, given: object) -> Strategy:
+    """What proposes candidates. Raises as `_made` does."""
     known = config.strategy
     make = partial(make_strategy, known.name, space, config.objectives, seed=config.seed, **known.options)
-    made = _made("strategy", given, known, STRATEGIES, make)
-    if not isinstance(made, Strategy):
-        raise UsageError(f"expected a strategy, a one-shot method or the name of one, got {made!r}")
-    return made
+    return _made("strategy", Strategy, given, known, STRATEGIES, make)
+
+
+def made_method(config: RunConfig, given: object) -> OneShot:
+    """What trains a supernet. Raises as `_made` does."""
+    known = config.strategy
+    make = partial(make_method, known.name, seed=config.seed, **known.options)
+    return _made("strategy", OneShot, given, known, METHODS, make)
 
 
 def with_starting_points(config: RunConfig, space: Space, strategy: Strategy) -> Strategy:
@@ -94,29 +114,21 @@ def with_starting_points(config: RunConfig, space: Space, strategy: Strategy) ->
     return FixedStrategy(space, [space.architecture(values) for values in config.enqueue], strategy)
 
 
-def made_estimator(config: RunConfig, space: Space, task: Task, given: Estimator | str | None) -> Estimator:
-    """What measures candidates.
-
-    Raises:
-        UsageError: When the name or an option is unknown, or it was given as an object that is needed again.
-    """
+def made_estimator(config: RunConfig, space: Space, task: Task, given: object) -> Estimator:
+    """What measures candidates. Raises as `_made` does."""
     known, device = config.estimator, config.device
     how = {"recipe": config.recipe, "accelerator": device.accelerator, "precision": device.precision}
     make = partial(ESTIMATORS.make, known.name, space, task, options=known.options, **how)
-    return _made("estimator", given, known, ESTIMATORS, make)
+    return _made("estimator", Estimator, given, known, ESTIMATORS, make)
 
 
-def made_pruner(config: RunConfig, given: Pruner | str | None) -> Pruner | None:
-    """What stops trials early; None where nothing does.
-
-    Raises:
-        UsageError: When the name or an option is unknown, or it was given as an object that is needed again.
-    """
+def made_pruner(config: RunConfig, given: object) -> Pruner | None:
+    """What stops trials early; None where nothing does. Raises as `_made` does."""
     known = config.pruner
     if known is None:
         return None
     make = partial(make_pruner, known.name, config.objectives, known.options)
-    return _made("pruner", given, known, PRUNERS, make)
+    return _made("pruner", Pruner, given, known, PRUNERS, make)
 
 
 def check_measured(objectives: Sequence[Objective], space: Space, task: Task) -> None:
