@@ -14,14 +14,12 @@ if TYPE_CHECKING:
     from archwright.tasks.batches import BatchStream, DatasetStream, Part, Plan
     from archwright.tasks.classification import Classification
     from archwright.tasks.datasets.arrays import from_arrays
-    from archwright.tasks.datasets.breast_cancer import breast_cancer
     from archwright.tasks.datasets.characters import characters
     from archwright.tasks.datasets.cifar import cifar10, cifar100
     from archwright.tasks.datasets.csv import from_csv
-    from archwright.tasks.datasets.diabetes import diabetes
-    from archwright.tasks.datasets.digits import digits
     from archwright.tasks.datasets.images import from_images
     from archwright.tasks.datasets.mnist1d import mnist1d
+    from archwright.tasks.datasets.scikit_learn import breast_cancer, diabetes, digits
     from archwright.tasks.datasets.text import from_text
     from archwright.tasks.datasets.torch_dataset import from_dataset
     from archwright.tasks.language import LANGUAGE_MODELLING, LanguageModelling

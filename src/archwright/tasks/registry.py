@@ -19,15 +19,15 @@ TASKS: Registry[Task, Entry] = Registry(
     "archwright.tasks",
     {
         "digits": Entry(
-            f"{_HERE}.digits:digits",
+            f"{_HERE}.scikit_learn:digits",
             "handwritten digits, 1,797 grey images of 8 x 8 pixels in 10 classes; ships with scikit-learn",
         ),
         "breast_cancer": Entry(
-            f"{_HERE}.breast_cancer:breast_cancer",
+            f"{_HERE}.scikit_learn:breast_cancer",
             "malignant or benign tumours by 30 measures of cell nuclei, 569 patients; ships with scikit-learn",
         ),
         "diabetes": Entry(
-            f"{_HERE}.diabetes:diabetes",
+            f"{_HERE}.scikit_learn:diabetes",
             "progress of diabetes after one year (regression) by 10 measures, 442 patients; ships with scikit-learn",
         ),
         "mnist1d": Entry(

@@ -54,7 +54,8 @@ def cifar10(
         names = _strings(read("batches.meta"), "label_names", "batches.meta")
         batches = [_batch(read, f"data_batch_{i}", "labels", len(names)) for i in range(1, 6)]
         test = _batch(read, "test_batch", "labels", len(names))
-    return _task("cifar10", batches, test, names, validation, seed, standardize)
+    options = {"validation": validation, "seed": seed, "standardize": standardize}
+    return _task("cifar10", batches, test, names, **options)
 
 
 def cifar100(
@@ -86,33 +87,24 @@ def cifar100(
         names = _strings(read("meta"), f"{level}_label_names", "meta")
         train = _batch(read, "train", f"{level}_labels", len(names))
         test = _batch(read, "test", f"{level}_labels", len(names))
-    return _task("cifar100", [train], test, names, validation, seed, standardize)
+    options = {"validation": validation, "seed": seed, "standardize": standardize}
+    return _task("cifar100", [train], test, names, **options)
 
 
 Batch = tuple[NDArray[Any], NDArray[Any]]
 
 
-def _task(
-    name: str,
-    batches: list[Batch],
-    test: Batch,
-    classes: tuple[str, ...],
-    validation: float,
-    seed: int,
-    standardize: bool,
-) -> Task:
+def _task(name: str, batches: list[Batch], test: Batch, classes: tuple[str, ...], **options: Any) -> Task:
     return from_arrays(
         np.concatenate([images for images, _ in batches]),
         np.concatenate([labels for _, labels in batches]),
-        validation=validation,
         test=test,
         kind="classification",
         classes=classes,
-        seed=seed,
         name=name,
-        standardize=standardize,
         note=NOTE,
         origin="official",
+        **options,
     )
 
 
@@ -122,17 +114,23 @@ Read = Callable[[str], dict[str, Any]]
 def _open(given: str | Path | None, archive: str, folder: str, stack: ExitStack) -> Read:
     """A function that reads a file of the archive by its name."""
     path = _find(given, archive, folder)
-    if path.is_dir():
+    opened = _folder(path) if path.is_dir() else _archive(path, archive, stack)
 
-        def from_folder(name: str) -> dict[str, Any]:
-            if not (path / name).is_file():
-                raise TaskError(
-                    f"{path}: expected the file {name}, as in {archive} of {PAGE}, but it is missing"
-                )
-            with (path / name).open("rb") as file:
-                return _load(file, f"{path}: {name}")
+    def read(name: str) -> dict[str, Any]:
+        file = opened(name)
+        if file is None:
+            raise TaskError(f"{path}: expected the file {name}, as in {archive} of {PAGE}, but it is missing")
+        with file:
+            return _load(file, f"{path}: {name}")
 
-        return from_folder
+    return read
+
+
+def _folder(path: Path) -> Callable[[str], IO[bytes] | None]:
+    return lambda name: (path / name).open("rb") if (path / name).is_file() else None
+
+
+def _archive(path: Path, archive: str, stack: ExitStack) -> Callable[[str], IO[bytes] | None]:
     try:
         unpacked = _unpacked(path, stack)
         packed = stack.enter_context(tarfile.TarFile(fileobj=cast("IO[bytes]", unpacked)))
@@ -142,14 +140,7 @@ def _open(given: str | Path | None, archive: str, folder: str, stack: ExitStack)
         members = {Path(member.name).name: member for member in found if member.isfile()}
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise TaskError(f"{path}: expected {archive} of {PAGE}, but it cannot be read: {error}") from error
-
-    def from_archive(name: str) -> dict[str, Any]:
-        file = packed.extractfile(members[name]) if name in members else None
-        if file is None:
-            raise TaskError(f"{path}: expected the file {name}, as in {archive} of {PAGE}, but it is missing")
-        return _load(file, f"{path}: {name}")
-
-    return from_archive
+    return lambda name: packed.extractfile(members[name]) if name in members else None
 
 
 def _unpacked(path: Path, stack: ExitStack) -> _Bounded:
