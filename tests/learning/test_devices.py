@@ -60,6 +60,7 @@ def test_what_counts_as_out_of_memory():
     [
         ("cpu", 1, "fp16", "unknown precision 'fp16'. .*Known: .*bf16-mixed"),
         ("cuda0", 1, "32-true", "unknown accelerator 'cuda0'. Did you mean 'cuda'"),
+        ("tpu", 1, "32-true", "cannot train with accelerator='tpu'"),
         ("cpu", 1, "16-mixed", "precision='16-mixed'.*not supported on CPU"),
     ],
 )

@@ -16,7 +16,7 @@ from torch.utils.data import TensorDataset
 
 import archwright as aw
 from archwright.errors import RunError, SearchError, UsageError
-from archwright.experiments import load_object
+from archwright.experiments import InlineExecutor, load_object
 from archwright.spaces import Space, choice, integer, layer
 
 HERE = Path(__file__).parent
@@ -186,6 +186,14 @@ def test_a_space_that_never_runs_ends_the_search_with_the_reason(tmp_path: Path)
         ({"workers": 0}, "at least 1 worker"),
         ({"memory_limit": 10}, "workers=2"),
         ({"retrain": -1}, "retrain >= 0"),
+        (
+            {"pruner_options": {"warmup_steps": 1}},
+            "options warmup_steps go with a name: expected one, got None",
+        ),
+        (
+            {"executor": InlineExecutor(), "executor_options": {"threads": 1}},
+            "options threads go with a name",
+        ),
         ({"store": "mysql://a/b"}, "got mysql"),
         ({"task": "nowhere.csv"}, "--target"),
         ({"space": "nowhere.py:space"}, "no file nowhere.py"),

@@ -70,7 +70,14 @@ def make_fabric(accelerator: str, devices: int | list[int], precision: str) -> F
         with warnings.catch_warnings():
             warnings.filterwarnings("error", message=".*is not supported on CPU.*")
             return Fabric(accelerator=accelerator, devices=devices, precision=precision)  # type: ignore[arg-type]
-    except (RuntimeError, TypeError, ValueError, UserWarning, MisconfigurationException) as error:
+    except (
+        ImportError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+        UserWarning,
+        MisconfigurationException,
+    ) as error:
         raise UsageError(f"cannot train with {asked}: {error}") from error
 
 

@@ -52,7 +52,7 @@ def named(given: object, options: Mapping[str, Any] | None = None) -> NamedConfi
     if isinstance(given, str):
         return NamedConfig(name=given, options=dict(options or {}))
     if options:
-        raise UsageError(f"options go with a name; {given!r} has its own already")
+        raise UsageError(f"the options {', '.join(options)} go with a name: expected one, got {given!r}")
     return NamedConfig(name=type(given).__name__)
 
 

@@ -165,7 +165,7 @@ def search(
         strategy, fitting, why = fitting_strategy(fixed, chosen, trials)
         options = {**fitting, **options}
         notes.append(f"strategy: {strategy}, picked since {why}")
-    method, supernet = method_of(strategy, options, seed, fidelity, estimator)
+    method, supernet = method_of(strategy, options, seed, fidelity, estimator or estimator_options or None)
     if supernet is not None and precision != "32-true":
         notes.append(
             f"the supernet is trained in 32 bits; {precision} holds for the networks trained from scratch"
@@ -181,10 +181,10 @@ def search(
         strategy=NamedConfig(name=name, options=options),
         supernet=supernet,
         estimator=named("WeightSharing" if supernet else estimator or "Training", estimator_options),
-        pruner=None if pruner is None else named(pruner, pruner_options),
+        pruner=None if pruner is None and not pruner_options else named(pruner, pruner_options),
         executor=ExecutorConfig(
             name=executor if isinstance(executor, str) else None,
-            options=executor_options or {},
+            options=named(executor or "", executor_options).options,
             workers=own_executor.slots if own_executor else workers,
             time_limit=time_limit,
             memory_limit=memory_limit,

@@ -207,8 +207,8 @@ class Task(ABC):
         """
         if self.input_shape is None or self.outputs is None:
             raise SpaceError(
-                f"the task {self.name!r} does not say input_shape and outputs, so no built-in network fits it; give a "
-                "space of your own"
+                f"the task {self.name!r} does not say input_shape and outputs, so no built-in network fits it; give "
+                "both, or take a space of your own"
             )
         return self.input_shape, self.outputs
 
