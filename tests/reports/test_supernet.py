@@ -98,3 +98,10 @@ def test_scores_of_a_given_supernet_are_named_too(digits, name):
     assert searched_metric(run, "accuracy") == "accuracy by shared weights"
     assert not is_one_shot(run)
     assert supernet_progress(run) is None
+
+
+def test_what_a_meter_of_ones_own_measures_is_no_score_by_shared_weights(one_shot_run):
+    width = Objective("width", "minimize", meter=lambda network: 3.0)
+    run = one_shot_run(3, objectives=(Objective("accuracy"), width))
+    assert searched_metric(run, "width") == "width"
+    assert searched_metric(run, "accuracy") == "accuracy by shared weights"

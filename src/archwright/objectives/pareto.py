@@ -20,6 +20,7 @@ __all__ = [
     "expected_cost",
     "hypervolume",
     "is_feasible",
+    "measured_value",
     "objective_values",
     "of_most_effort",
     "pareto_front",
@@ -213,18 +214,26 @@ def hypervolume(points: ArrayLike, objectives: Sequence[Objective], reference: S
     return float(moocore.hypervolume(rows, ref=corner, maximise=maximize))
 
 
-def _value(trial: Trial, name: str) -> float:
+def measured_value(trial: Trial, name: str) -> float | None:
+    """A metric of a trial, None where it is missing.
+
+    "seconds" is the wall time of the estimate where no metric of that name was measured.
+    """
     measurement = trial.measurement
-    if measurement is not None:
-        if name in measurement.metrics:
-            return float(measurement.metrics[name])
-        if name == "seconds":
-            return measurement.seconds
-    known = measurement.metrics if measurement is not None else ()
-    raise UsageError(
-        f"the objective {name!r} was not measured by trial {trial.number}, which is {trial.state}."
-        f"{did_you_mean(name, known)}"
-    )
+    if measurement is None:
+        return None
+    value = measurement.metrics.get(name)
+    return measurement.seconds if value is None and name == "seconds" else value
+
+
+def _value(trial: Trial, name: str) -> float:
+    value = measured_value(trial, name)
+    if value is None:
+        raise UsageError(
+            f"the objective {name!r} was not measured by trial {trial.number}, which is {trial.state}."
+            f"{did_you_mean(name, trial.metrics)}"
+        )
+    return float(value)
 
 
 def _optimized(objectives: Sequence[Objective]) -> list[Objective]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from archwright.objectives.meter import METERS
 from archwright.objectives.objective import Objective
-from archwright.objectives.pareto import of_most_effort
+from archwright.objectives.pareto import measured_value, of_most_effort
 from archwright.trials import Trial
 
 if TYPE_CHECKING:
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 # fmt: off
 __all__ = [
-    "comparable", "completed", "first_objective", "in_order", "keeps_limits", "measured", "score_names", "value_of",
+    "comparable", "completed", "first_objective", "in_order", "is_cost", "keeps_limits", "measured", "score_names",
+    "value_of",
 ]
 # fmt: on
 
@@ -29,17 +30,18 @@ def first_objective(run: Run) -> Objective:
 def score_names(run: Run) -> list[str]:
     """The metrics that tell how good a network is, the objectives' first, then the task's; no costs."""
     wanted = [first_objective(run).name, *(o.name for o in run.objectives), run.config.task.metric]
-    return [name for name in dict.fromkeys(wanted) if name not in METERS and name != "seconds"]
+    return [name for name in dict.fromkeys(wanted) if not is_cost(run, name)]
+
+
+def is_cost(run: Run, name: str) -> bool:
+    """Whether a metric is read off the network or the clock, so that it says nothing of how good the network is."""
+    metered = (objective.name for objective in run.objectives if objective.has_meter)
+    return name in METERS or name == "seconds" or name in metered
 
 
 def value_of(trial: Trial, name: str) -> float | None:
-    """A metric of a trial, None where it is missing or not a finite number.
-
-    "seconds" is the wall time of the estimate where no metric of that name was measured.
-    """
-    value = trial.metrics.get(name)
-    if value is None and name == "seconds" and trial.measurement is not None:
-        value = trial.measurement.seconds
+    """A metric of a trial, None where it is missing or not a finite number. See `measured_value`."""
+    value = measured_value(trial, name)
     return value if value is not None and math.isfinite(value) else None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from archwright.objectives import METERS
+from archwright.reports.ranking import is_cost
 from archwright.reports.wording import count_of, metric_name
 
 if TYPE_CHECKING:
@@ -70,5 +70,5 @@ def searched_metric(run: Run, name: str) -> str:
 
     Costs such as "params" are read off the network, whatever its weights.
     """
-    known = name in METERS or name == "seconds" or not is_by_shared_weights(run)
-    return metric_name(name) if known else f"{metric_name(name)} {BY_SHARED_WEIGHTS}"
+    plain = is_cost(run, name) or not is_by_shared_weights(run)
+    return metric_name(name) if plain else f"{metric_name(name)} {BY_SHARED_WEIGHTS}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from archwright.durations import duration
 from archwright.objectives import METERS
-from archwright.reports.ranking import in_order, value_of
+from archwright.reports.ranking import in_order, is_cost, value_of
 from archwright.reports.supernet import searched_metric
 from archwright.reports.wording import (
     MISSING,
@@ -94,7 +94,7 @@ def retrained_table(run: Run) -> Table | None:
     baseline = [run.baseline] if run.baseline else []
     metrics = _metrics(run, [*run.retrained, *baseline])
     test = [name for name in (run.test or run.baseline_test or {}) if name not in METERS]
-    validation = [m if m in METERS or m == "seconds" else f"validation {metric_name(m)}" for m in metrics]
+    validation = [m if is_cost(run, m) else f"validation {metric_name(m)}" for m in metrics]
     columns = ["network", *map(metric_name, validation), *(f"test {metric_name(m)}" for m in test), "time"]
     rows = []
     winner = run.winner.number if run.winner else None
