@@ -25,7 +25,7 @@ __all__ = [
     "finish_figure",
     "markdown_table",
     "mean_and_error",
-    "write_files",
+    "write",
 ]
 
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999933")
@@ -97,7 +97,7 @@ def finish_figure(figure: Figure, title: str, seeds: int) -> Figure:
     return figure
 
 
-def write_files(
+def write(
     folder: str | Path, name: str, tidy: pd.DataFrame, summary: tuple[str, str], figure: Figure
 ) -> dict[str, Path]:
     """Write `NAME.parquet`, the summary and `NAME.png`; files of these names are replaced.

@@ -10,16 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from archwright.benchmarks import files
 from archwright.benchmarks.comparison import Comparison
-from archwright.benchmarks.files import (
-    cell,
-    check_extra,
-    draw_curves,
-    finish_figure,
-    markdown_table,
-    mean_and_error,
-    write_files,
-)
 from archwright.benchmarks.regret import Standing, random_search_regret
 from archwright.benchmarks.significance import Ranking, rank_strategies
 
@@ -90,7 +82,7 @@ def summarize(comparison: Comparison) -> dict[str, Any]:
         values = measure(comparison, told, budgets)
         for i, name in enumerate(comparison.strategies):
             for k, budget in enumerate(budgets):
-                results[name][str(budget)][told] = mean_and_error(values[i, :, k])
+                results[name][str(budget)][told] = files.mean_and_error(values[i, :, k])
     ranking = rank(comparison)
     expected = {
         str(budget): dict(
@@ -150,9 +142,9 @@ def write_results(comparison: Comparison, folder: str | Path) -> dict[str, Path]
     Raises:
         MissingExtraError: When pyarrow or matplotlib is not installed.
     """
-    check_extra()
+    files.check_extra()
     text = _markdown(comparison, summarize(comparison))
-    return write_files(folder, "regret", _tidy(comparison), ("summary.md", text), _draw(comparison))
+    return files.write(folder, "regret", _tidy(comparison), ("summary.md", text), _draw(comparison))
 
 
 def _tidy(comparison: Comparison) -> pd.DataFrame:
@@ -183,16 +175,16 @@ def _markdown(comparison: Comparison, summary: dict[str, Any]) -> str:
     for told in measures_of(comparison):
         digits = 4 if told == "hypervolume" else 3
         rows = [
-            [name, *(cell(summary["results"][name][budget][told], digits) for budget in budgets)]
+            [name, *(files.cell(summary["results"][name][budget][told], digits) for budget in budgets)]
             for name in summary["ranks"]
         ]
         if told != "hypervolume" and summary["random_search"][budgets[0]][told] is not None:
             expected = [f"{summary['random_search'][budget][told]:.3f}" for budget in budgets]
             rows.append(["*random, in closed form*", *expected])
-        lines += ["", f"## {_TITLES[told].capitalize()}", *markdown_table(["strategy", *budgets], rows)]
+        lines += ["", f"## {_TITLES[told].capitalize()}", *files.markdown_table(["strategy", *budgets], rows)]
     lines += ["", f"## Ranks by {_TITLES[summary['ranked_by']]} at {comparison.evaluations}"]
     ranks = [[n, f"{r:.2f}", f"{summary['seconds'][n]:.2f}"] for n, r in summary["ranks"].items()]
-    lines += markdown_table(["strategy", "mean rank", "seconds a search"], ranks)
+    lines += files.markdown_table(["strategy", "mean rank", "seconds a search"], ranks)
     if summary["pairs"]:
         lines += ["", "Wilcoxon signed-rank test over the seeds, two-sided, p after Holm's correction:", ""]
         lines += ["| better | worse | wins, ties, losses | p | |", "|---|---|---:|---:|---|"]
@@ -216,7 +208,7 @@ def _draw(comparison: Comparison) -> Figure:
         values = measure(comparison, told, steps)
         # Only from where every search has a network that counts.
         begin = int(np.argmax(np.isfinite(values).all(axis=(0, 1))))
-        draw_curves(axes, steps[begin:], values[:, :, begin:], comparison.strategies)
+        files.draw_curves(axes, steps[begin:], values[:, :, begin:], comparison.strategies)
         axes.set_xlabel("evaluations of unseen networks")
         axes.set_ylabel("share" if told == "hypervolume" else comparison.truth.unit)
         axes.set_title(_TITLES[told])
@@ -226,4 +218,4 @@ def _draw(comparison: Comparison) -> Figure:
             top = late.max() if np.isfinite(late).all() else 0.0
             if top > 0.0:
                 axes.set_ylim(0.0, 1.15 * top)
-    return finish_figure(figure, comparison.truth.table.name, comparison.seeds)
+    return files.finish_figure(figure, comparison.truth.table.name, comparison.seeds)

@@ -10,15 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archwright.benchmarks.files import (
-    cell,
-    check_extra,
-    draw_curves,
-    finish_figure,
-    markdown_table,
-    mean_and_error,
-    write_files,
-)
+from archwright.benchmarks import files
 from archwright.benchmarks.surrogate_ranking import SurrogateComparison
 
 if TYPE_CHECKING:
@@ -42,7 +34,10 @@ def summarize_surrogates(comparison: SurrogateComparison) -> dict[str, Any]:
     results: dict[str, dict[str, Any]] = {
         name: {
             str(size): {
-                **{metric: mean_and_error(_values(comparison, metric, name, size)) for metric in _TITLES},
+                **{
+                    metric: files.mean_and_error(_values(comparison, metric, name, size))
+                    for metric in _TITLES
+                },
                 # The first one pays for imports.
                 "seconds": float(np.median(_values(comparison, "seconds", name, size))),
             }
@@ -83,12 +78,12 @@ def write_surrogates(comparison: SurrogateComparison, folder: str | Path) -> dic
     Raises:
         MissingExtraError: When pyarrow or matplotlib is not installed.
     """
-    check_extra("surrogates")
+    files.check_extra("surrogates")
     import pandas as pd
 
     tidy = pd.DataFrame([asdict(ranking) for ranking in comparison.rankings])
     text = _markdown(summarize_surrogates(comparison))
-    return write_files(folder, "surrogates", tidy, ("surrogates.md", text), _draw(comparison))
+    return files.write(folder, "surrogates", tidy, ("surrogates.md", text), _draw(comparison))
 
 
 def _values(comparison: SurrogateComparison, metric: str, name: str, size: int) -> NDArray[np.float64]:
@@ -110,11 +105,16 @@ def _markdown(summary: dict[str, Any]) -> str:
     ]
     for metric, title in _titles(summary["k"], summary["unit"]).items():
         rows = [
-            [name, *(cell(found[size][metric], _DIGITS) for size in sizes)] for name, found in results.items()
+            [name, *(files.cell(found[size][metric], _DIGITS) for size in sizes)]
+            for name, found in results.items()
         ]
-        lines += ["", f"## {title}", *markdown_table(["surrogate", *sizes], rows)]
+        lines += ["", f"## {title}", *files.markdown_table(["surrogate", *sizes], rows)]
     rows = [[name, *(f"{found[size]['seconds']:.2f}" for size in sizes)] for name, found in results.items()]
-    lines += ["", "## Seconds to learn and to predict, median", *markdown_table(["surrogate", *sizes], rows)]
+    lines += [
+        "",
+        "## Seconds to learn and to predict, median",
+        *files.markdown_table(["surrogate", *sizes], rows),
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -130,7 +130,7 @@ def _draw(comparison: SurrogateComparison) -> Figure:
             [_values(comparison, metric, name, size) for size in comparison.sizes]
             for name in comparison.surrogates
         ]
-        draw_curves(axes, sizes, np.array(values).swapaxes(1, 2), comparison.surrogates, marker="o")
+        files.draw_curves(axes, sizes, np.array(values).swapaxes(1, 2), comparison.surrogates, marker="o")
         axes.set_xscale("log")
         axes.set_xticks(sizes, [str(size) for size in comparison.sizes])
         axes.set_xticks([], minor=True)
@@ -139,4 +139,4 @@ def _draw(comparison: SurrogateComparison) -> Figure:
         if metric == "regret":
             axes.set_ylim(bottom=0.0)
     title = f"{comparison.table.name}, {comparison.objective.name}"
-    return finish_figure(figure, title, comparison.seeds)
+    return files.finish_figure(figure, title, comparison.seeds)
