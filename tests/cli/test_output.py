@@ -30,7 +30,6 @@ def training(tmp_path: Path) -> Run:
     """A run in the middle of its supernet's training."""
     return Run(
         folder=tmp_path,
-        name="mine",
         state="running",
         config=RunConfig(
             name="mine",
@@ -40,7 +39,6 @@ def training(tmp_path: Path) -> Run:
             supernet=SupernetConfig(epochs=50),
             objectives=(Objective("accuracy"),),
         ),
-        objectives=(Objective("accuracy"),),
         trials=(),
         retrained=(),
         baseline=None,

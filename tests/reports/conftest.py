@@ -143,10 +143,8 @@ def a_run(trials=(), *, name="digits", state="completed", objectives=None, space
     }
     return Run(
         folder=Path("runs") / name,
-        name=name,
         state=state,
         config=decode(RunConfig, upgraded(settings)),
-        objectives=tuple(objectives),
         trials=tuple(trials),
         **(defaults | parts),
     )

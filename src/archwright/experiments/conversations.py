@@ -103,7 +103,8 @@ class Conversations:
             self._own[job.number][report.step] = report
         if message.key is not None:
             self._keys[job.number] = message.key
-            self._sweep(job, [message.key])
+            if self.checkpoints is not None:
+                self.checkpoints.keep_only([message.key], job.prefix)
         return report, is_new
 
     def _judged(self, number: int, report: Report) -> Verdict:
@@ -136,23 +137,19 @@ class Conversations:
         if self.checkpoints is not None:
             self.checkpoints.keep_only(self._keys.values(), f"{self.stage}-")
 
-    def _sweep(self, job: Job, keys: Collection[str]) -> None:
-        if self.checkpoints is not None:
-            self.checkpoints.keep_only(keys, job.prefix)
-
     def clean(self, needed: Collection[int] | None) -> None:
         """Delete the states of ended trials that nothing begins from any more.
 
         Args:
             needed: The trials that the strategy may still continue or take weights from; None where it does not say.
         """
-        if not self._keys:
+        if not self._keys or self.checkpoints is None:
             return
         kept = {*self._running, *(trial.candidate.parent for trial in self._running.values())}
         if needed is not None:
             kept |= set(needed)
         loose = [number for number in sorted(self._keys) if number not in kept]
-        if needed is None and self.checkpoints is not None:
+        if needed is None:
             sizes = {number: self.checkpoints.size(self._keys[number]) for number in self._keys}
             excess = sum(sizes.values()) - self.limit
             dropped = []
@@ -162,7 +159,7 @@ class Conversations:
                 excess -= sizes[number]
                 dropped.append(number)
             loose = dropped
-        if loose and self.checkpoints is not None:
+        if loose:
             self.store.drop_checkpoints(loose, self.stage)
             for number in loose:
                 del self._keys[number]

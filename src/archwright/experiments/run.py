@@ -23,10 +23,8 @@ class Run:
 
     Args:
         folder: The run's folder.
-        name: Its name.
         state: "running", "stopped" (can be resumed), "completed" or "failed".
         config: What it was asked to do.
-        objectives: What the search looks at; the first decides what is best.
         trials: The trials of the search, by number.
         retrained: The best of them trained from scratch at full fidelity, under the same numbers.
         baseline: The hand-made network trained the same way, where one was.
@@ -44,10 +42,8 @@ class Run:
     """
 
     folder: Path
-    name: str
     state: str
     config: RunConfig
-    objectives: tuple[Objective, ...]
     trials: tuple[Trial, ...]
     retrained: tuple[Trial, ...]
     baseline: Trial | None
@@ -61,6 +57,16 @@ class Run:
     messages: tuple[tuple[float, str], ...]
     epochs: tuple[dict[str, Any], ...] = ()
     supernet_ended: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.config.name
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """What the search looks at; the first decides what is best."""
+        return self.config.objectives
 
 
 def open_run(folder: Path | str, *, store: str | None = None) -> Run:
@@ -125,10 +131,8 @@ def _loaded(folder: Path, config: RunConfig, store: Store) -> Run:
     everything = [*trials, *retrained, *([baseline] if baseline else [])]
     return Run(
         folder=folder,
-        name=config.name,
         state=state,
         config=config,
-        objectives=objectives,
         trials=tuple(trials),
         retrained=tuple(retrained),
         baseline=baseline,
