@@ -120,7 +120,6 @@ class _Header:
     """Title, arguments, number and decisions of a box, in one row where they fit."""
 
     def __init__(self, box: Box, names: Mapping[int, str]) -> None:
-        self.box = box
         chips = [] if box.cell is not None else decision_texts(box.decided)
         prefix = common_prefix(chips)
         short = [text.removeprefix(f"{prefix}.") for text in chips]

@@ -41,18 +41,18 @@ def folded(box: Box) -> Box:
     return replace(box, children=tuple(short))
 
 
-def labelled_once(box: Box) -> Box:
-    """The box with the name of an argument only at the first of the children that are given in it."""
-    return _labelled_once(box, "")
+def labelled_once(box: Box, before: str = "") -> Box:
+    """The box with the name of an argument only at the first of the children that are given in it.
 
-
-def _labelled_once(box: Box, before: str) -> Box:
-    """`before` is the argument that the last box before this one's children was given in."""
+    Args:
+        box: The box.
+        before: The argument that the last box before its children was given in.
+    """
     children = []
     for child in box.children:
         is_group = not child.title
         last = child.children[-1].label if is_group and child.children else child.label
-        labelled = _labelled_once(child, before if is_group else "")
+        labelled = labelled_once(child, before if is_group else "")
         children.append(replace(labelled, label="") if child.label == before else labelled)
         before = last
     return replace(box, children=tuple(children))
