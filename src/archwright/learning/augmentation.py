@@ -10,29 +10,23 @@ from torch import Tensor
 
 from archwright.errors import UsageError
 
-__all__ = ["Augmentation", "check_augmentations", "flip", "noise", "shift"]
+__all__ = ["augment", "check_augmentations", "flip", "noise", "shift"]
 
 _LARGEST_SHIFT = 1 / 8
 _NOISE = 0.1
 
 
-class Augmentation:
-    """The random changes that a recipe asks for.
+def augment(inputs: Tensor, names: tuple[str, ...], generator: torch.Generator) -> Tensor:
+    """The inputs with the random changes that a recipe asks for, of the same shape.
 
     Args:
+        inputs: Shape (N, ...).
         names: Of `recipe.AUGMENTATIONS`, in the order in which they are done.
         generator: Where the randomness comes from, on the CPU.
     """
-
-    def __init__(self, names: tuple[str, ...], generator: torch.Generator) -> None:
-        self.names = names
-        self.generator = generator
-
-    def __call__(self, inputs: Tensor) -> Tensor:
-        """The changed inputs, of the same shape."""
-        for name in self.names:
-            inputs = _FUNCTIONS[name](inputs, self.generator)
-        return inputs
+    for name in names:
+        inputs = _FUNCTIONS[name](inputs, generator)
+    return inputs
 
 
 def check_augmentations(names: tuple[str, ...], input_shape: tuple[int, ...]) -> None:

@@ -6,6 +6,7 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from archwright.errors import UsageError
-from archwright.learning.augmentation import Augmentation
+from archwright.learning.augmentation import augment
 from archwright.learning.checks import check_recipe
 from archwright.learning.devices import make_fabric
 from archwright.learning.gradients import Gradients
@@ -185,7 +186,8 @@ class Trainer(Gradients):
         self._passes: dict[str, int] = {}
         self.precision = self.fabric.strategy.precision
         self._generator = torch.Generator().manual_seed(self.seeds.augmentation)
-        self._augmentation = Augmentation(recipe.augmentations, self._generator)
+        self._augment = partial(augment, names=recipe.augmentations, generator=self._generator)
+        self._augments = bool(recipe.augmentations)
         self._softens = recipe.label_smoothing > 0 or recipe.mixup > 0
         check_recipe(recipe, task)
         self._check_step()
@@ -247,8 +249,8 @@ class Trainer(Gradients):
                 self._passes[name] += 1
                 stream.start(self._passes[name])
                 continue
-            if self._augmentation.names:
-                batch = self.task.augment(batch, self._augmentation)
+            if self._augments:
+                batch = self.task.augment(batch, self._augment)
             if self._softens:
                 recipe = self.recipe
                 batch = self.task.soften(batch, recipe.label_smoothing, recipe.mixup, self._generator)
