@@ -93,9 +93,10 @@ def _load_module(name: str, reference: str) -> ModuleType:
     except ArchwrightError:
         raise
     except (Exception, SystemExit) as error:
+        is_missing = isinstance(error, ModuleNotFoundError) and f"{name}.".startswith(f"{error.name}.")
         raise UsageError(
-            f"{reference}: the module {name!r} cannot be imported: {type(error).__name__}: {error}; for a file "
-            "write file.py:object"
+            f"{reference}: the module {name!r} cannot be imported: {type(error).__name__}: {error}"
+            f"{'; for a file write file.py:object' if is_missing else ''}"
         ) from error
     finally:
         sys.path.remove("")

@@ -95,9 +95,13 @@ def test_a_file_that_cannot_be_imported_says_why(tmp_path: Path, content: str, t
         load_object(f"{tmp_path / 'broken_for_references.py'}:x")
 
 
-def test_modules_are_found_by_name(task: Task) -> None:
+def test_modules_are_found_by_name(task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_object("archwright.spaces:Space").__name__ == "Space"
-    with pytest.raises(UsageError, match="cannot be imported"):
+    with pytest.raises(UsageError, match=r"cannot be imported.*for a file write file.py:object"):
         load_object("no_such_module_here:x")
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "broken_inside.py").write_text("import nothing_of_this_name")
+    with pytest.raises(UsageError, match=r"No module named 'nothing_of_this_name'$"):
+        load_object("broken_inside:x")
     with pytest.raises(SpaceError):
         resolve_space("math:pi", task)

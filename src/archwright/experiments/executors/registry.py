@@ -54,12 +54,14 @@ def make_executor(wanted: ExecutorConfig) -> Executor[Any, Any]:
     """Make an executor: by its name where one is given, else `inline` for one worker and `processes` for more.
 
     Raises:
-        UsageError: When the name or an option is unknown, or the executor has no such limit.
+        UsageError: When the name or an option is unknown, a limit is not above 0, or the executor has no such limit.
     """
     name = wanted.name or ("inline" if wanted.workers == 1 else "processes")
     taken = inspect.signature(EXECUTORS.known(name).load()).parameters
     limits = {option: getattr(wanted, option) for option in EXECUTORS.supplied}
     for option, limit in limits.items():
+        if option != "workers" and limit is not None and not 0 < limit < float("inf"):
+            raise UsageError(f"expected {option} above 0, got {limit}")
         if option not in taken and limit != getattr(ExecutorConfig, option):
             raise UsageError(
                 f"the executor {name!r} has no {option}, which needs trials in processes of their own: take the "
