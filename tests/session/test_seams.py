@@ -192,6 +192,7 @@ def test_the_command_takes_names(command: Callable[..., int]) -> None:
     for wrong in (
         ["--pruner", "medain"],
         ["--fix", "depth"],
+        ["--fix", "depth=1", "--fix", "depth=2"],
         ["--enqueue", "none.json"],
         ["--estimator", "x"],
     ):

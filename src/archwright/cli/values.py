@@ -17,15 +17,18 @@ def keyed(
     """From `["population_size=20", "crossover=0.5"]` to a dict; numbers, true and false are read as such.
 
     Raises:
-        UsageError: When a word has no `=`.
+        UsageError: When a word has no `=`, or a name comes twice.
     """
     found: dict[str, Any] = {}
     for word in words:
         name, sign, text = word.partition("=")
-        if not sign or not name.strip():
+        name = name.strip()
+        if not sign or not name:
             raise UsageError(f"{option} {word!r}: expected NAME=VALUE, such as {example}")
+        if name in found:
+            raise UsageError(f"{option} {word!r}: {name} is given twice; give it once")
         try:
-            found[name.strip()] = json.loads(text)
+            found[name] = json.loads(text)
         except ValueError:
-            found[name.strip()] = text
+            found[name] = text
     return found
