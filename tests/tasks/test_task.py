@@ -9,6 +9,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from archwright import tasks
+from archwright.errors import TaskError
 from archwright.objectives.objective import DIRECTIONS
 
 DRAWN = np.random.default_rng(0)
@@ -72,6 +73,18 @@ def test_the_default_metric_is_measured_and_known(task):
     found = task.scores(torch.randn(len(targets), task.outputs), targets)
     assert task.metric in found
     assert set(found) <= set(DIRECTIONS)
+
+
+@pytest.mark.parametrize("given", [0.5, torch.tensor(0.5), "many"])
+def test_a_metric_that_is_no_sum_and_weight_is_told(given):
+    class Own(tasks.Classification):
+        def metrics(self, outputs, batch):
+            return {"hits": given}
+
+    own = vectors()
+    own.__class__ = Own
+    with pytest.raises(TaskError, match=r"a sum and what to divide it by for 'hits'.*got"):
+        own.measure(torch.zeros(2, 3), own.example())
 
 
 def test_it_survives_pickling(task):

@@ -263,7 +263,14 @@ class Task(ABC):
 
     def _totals(self, outputs: Any, batch: Any) -> dict[str, Total]:
         weight = self.weight(batch)
-        return {"loss": (self.loss(outputs, batch) * weight, weight), **self.metrics(outputs, batch)}
+        totals = {"loss": (self.loss(outputs, batch) * weight, weight), **self.metrics(outputs, batch)}
+        for name, total in totals.items():
+            if not isinstance(total, tuple | list) or len(total) != 2:
+                raise TaskError(
+                    f"task {self.name!r}: expected metrics() to give a sum and what to divide it by for {name!r}, such "
+                    f"as (hits.sum(), len(hits)), got {total!r}"
+                )
+        return totals
 
 
 def add(totals: dict[str, Total], name: str, total: Total) -> None:
