@@ -55,6 +55,7 @@ def test_a_record_comes_back_from_json(tmp_path: Path) -> None:
         ("seed", "x", "seed: expected a whole number, got 'x'"),
         ("baseline", "yes", "baseline: expected true or false"),
         ("budget", {"trials": -1}, "budget: .*at least 1 trial"),
+        ("budget", {"target": float("nan")}, "budget: .*got nan"),
         ("budget", {"trails": 1}, "budget: unknown entry 'trails'"),
         ("recipe", {"epochs": "many"}, "recipe: .*epochs"),
         ("task", {"reference": "digits"}, "task: the entry 'name' is missing"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from archwright.errors import UsageError
@@ -19,7 +20,7 @@ class Budget:
         target: Value of the first objective that is good enough.
 
     Raises:
-        UsageError: When a bound is not positive.
+        UsageError: When a bound is not positive, or is no number.
     """
 
     trials: int | None = None
@@ -31,3 +32,5 @@ class Budget:
             raise UsageError(f"budget: expected at least 1 trial, got {self.trials}")
         if self.minutes is not None and not self.minutes > 0:
             raise UsageError(f"budget: expected minutes > 0, got {self.minutes}")
+        if self.target is not None and math.isnan(self.target):
+            raise UsageError("budget: expected a number as target, got nan")

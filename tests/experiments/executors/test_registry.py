@@ -38,6 +38,7 @@ def test_a_name_and_its_options() -> None:
         ({"memory_limit": 2**30}, "no memory_limit.*workers=2 or more"),
         ({"name": "inline", "options": {"threads": 2}}, "no option 'threads'"),
         ({"workers": 0}, "at least 1 worker"),
+        ({"workers": 2, "options": {"threads": 0}}, "at least 1 thread in each worker, got 0"),
     ],
 )
 def test_wrong_use_is_told(given: dict[str, Any], message: str) -> None:

@@ -66,7 +66,7 @@ class ProcessesExecutor(Executor[J, R]):
             otherwise; None divides the processors among the workers.
 
     Raises:
-        UsageError: When workers < 1, or a memory limit is asked on another system than Linux.
+        UsageError: When workers or threads are < 1, or a memory limit is asked on another system than Linux.
     """
 
     def __init__(
@@ -79,6 +79,10 @@ class ProcessesExecutor(Executor[J, R]):
     ) -> None:
         if workers < 1:
             raise UsageError(f"expected at least 1 worker, got {workers}")
+        if threads is not None and threads < 1:
+            raise UsageError(
+                f"expected at least 1 thread in each worker, got {threads}; leave it out to share them"
+            )
         if memory_limit is not None and not sys.platform.startswith("linux"):
             raise UsageError("a memory limit for workers needs Linux; leave it out here")
         self.slots = workers
