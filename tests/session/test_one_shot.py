@@ -114,6 +114,7 @@ def test_what_cannot_be_shared_is_refused_before_anything_is_written(tmp_path: P
         ({"strategy_options": {"epochs": 0}}, "epochs >= 1"),
         ({"strategy_options": {"epochs": "x"}}, "option 'epochs'.*expected a whole number"),
         ({"strategy_options": {"epochs": 2.5}}, "option 'epochs'.*expected a whole number"),
+        ({"pruner": "median"}, "nothing for a pruner to stop"),
     ],
 )
 def test_what_does_not_fit_is_told(arguments: dict[str, Any], told: str, tmp_path: Path) -> None:

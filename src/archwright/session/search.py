@@ -165,10 +165,13 @@ def search(
         strategy, fitting, why = fitting_strategy(fixed, chosen, trials)
         options = {**fitting, **options}
         notes.append(f"strategy: {strategy}, picked since {why}")
-    method, supernet = method_of(strategy, options, seed, fidelity, estimator or estimator_options or None)
-    if supernet is not None and precision != "32-true":
+    method, supernet = method_of(
+        strategy, options, seed, fidelity, estimator or estimator_options or None, pruner
+    )
+    if supernet is not None and precision != "32-true" and "precision" not in options:
         notes.append(
-            f"the supernet is trained in 32 bits; {precision} holds for the networks trained from scratch"
+            f"the supernet is trained in 32 bits; {precision} holds for the networks trained from scratch; for both: "
+            f"--option precision={precision}"
         )
     if estimator in (None, "training"):
         check_measured(chosen, made_space, made_task)
@@ -223,6 +226,7 @@ def method_of(
     seed: int,
     fidelity: Fidelity,
     estimator: object,
+    pruner: object,
 ) -> tuple[OneShot | None, SupernetConfig | None]:
     """The one-shot method that a strategy is, and the record of its supernet; None where it is none.
 
@@ -240,6 +244,11 @@ def method_of(
         )
     if estimator is not None:
         raise UsageError("a one-shot method estimates by its supernet; give an estimator to another strategy")
+    if pruner not in (None, "never"):
+        raise UsageError(
+            "a one-shot method scores its trials without training them, so there is nothing for a pruner to stop; "
+            "leave --pruner out"
+        )
     method = make_method(strategy, seed=seed, **options) if isinstance(strategy, str) else strategy
     if not isinstance(method, OneShot):
         raise UsageError(f"expected a strategy, a one-shot method or the name of one, got {method!r}")

@@ -116,19 +116,7 @@ def nasnet_space(
     kinds = {kind: _decide(kind, labels, ways, blocks, concatenate) for kind in _KINDS}
 
     stem_channels = _STEM_MULTIPLIER * channels
-    before_channels, last_channels, now = stem_channels, stem_channels, channels
-    reduced_before = False
-    stack = []
-    for position in range(3 * repeats + 2):
-        reduces = position in (repeats, 2 * repeats + 1)
-        now = 2 * now if reduces else now
-        kind = kinds["reduction" if reduces else "normal"]
-        first = FactorizedReduce if reduced_before else ReLUConvNorm
-        prepare = [layer(first, before_channels, now), layer(ReLUConvNorm, last_channels, now)]
-        operation = partial(_hand_operation, now, drop_path)
-        stack.append(_cell(kind, prepare, operation, now, reduces))
-        before_channels, last_channels, reduced_before = last_channels, now * kind.width, reduces
-
+    stack, last_channels = _stack(kinds, repeats, channels, stem_channels, drop_path)
     first_stem = layer(nn.Sequential, *stem(shape, stem_channels))
     head = layer(nn.Sequential, layer(nn.ReLU), *pooled_head(last_channels, outputs))
     return Space(layer(CellNetwork, first_stem, stack, head), name="nasnet")
@@ -155,6 +143,29 @@ class _Kind:
     def width(self) -> Any:
         """Number of states in the cell's output."""
         return sum(self.outputs.values())
+
+
+def _stack(
+    kinds: Mapping[str, _Kind],
+    repeats: int,
+    channels: int | Expression,
+    stem_channels: int | Expression,
+    drop_path: float,
+) -> tuple[list[DeferredCall], int | Expression]:
+    """The cells from the first to the last, and the channels that the last one gives."""
+    before_channels, last_channels, now = stem_channels, stem_channels, channels
+    reduced_before = False
+    stack = []
+    for position in range(3 * repeats + 2):
+        reduces = position in (repeats, 2 * repeats + 1)
+        now = 2 * now if reduces else now
+        kind = kinds["reduction" if reduces else "normal"]
+        first = FactorizedReduce if reduced_before else ReLUConvNorm
+        prepare = [layer(first, before_channels, now), layer(ReLUConvNorm, last_channels, now)]
+        operation = partial(_hand_operation, now, drop_path)
+        stack.append(_cell(kind, prepare, operation, now, reduces))
+        before_channels, last_channels, reduced_before = last_channels, now * kind.width, reduces
+    return stack, last_channels
 
 
 def _decide(

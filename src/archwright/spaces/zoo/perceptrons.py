@@ -73,10 +73,8 @@ def mlp(
     features = math.prod(shape)
 
     def hidden(i: int) -> DeferredCall:
-        norms = {
-            label: layer(NORMALIZATIONS[label]) if label == "none" else layer(NORMALIZATIONS[label], sizes[i])
-            for label in normalizations
-        }
+        kinds = {label: NORMALIZATIONS[label] for label in normalizations}
+        norms = {n: layer(kind) if n == "none" else layer(kind, sizes[i]) for n, kind in kinds.items()}
         return layer(
             DenseBlock,
             sizes[i - 1] if i else features,

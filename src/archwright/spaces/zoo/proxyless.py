@@ -81,15 +81,7 @@ def proxyless_space(
     check_numbers("proxyless", "(stem, first, last)", (stem, first, last), ["channels"] * 3)
     if not isinstance(width, int | float) or isinstance(width, bool) or not 0 < width < float("inf"):
         raise SpaceError(f"the space 'proxyless': expected a width > 0, got {width!r}")
-    if strides is not None:
-        steps = check_numbers("proxyless", "strides", strides, ["stem", *["stage"] * len(stages)])
-    elif len(stages) == len(_STRIDES) - 1:
-        steps = _fitting_strides(min(shape[1:]))
-    else:
-        raise SpaceError(
-            f"the space 'proxyless': expected strides beside {len(stages)} widths, one for the stem and one for "
-            f"each stage; there is a default only for {len(_STRIDES) - 1} stages"
-        )
+    steps = _checked_strides(strides, len(stages), min(shape[1:]))
     labels = [f"mbconv_k{side}_e{ratio}" for side in sides for ratio in ratios]
     now = _rounded(first * width)
     stack = [
@@ -105,6 +97,18 @@ def proxyless_space(
     end = _rounded(last * width) if width > 1 else last
     head = [layer(ConvNormReLU6, now, end, 1), *pooled_head(end, outputs)]
     return Space(layer(nn.Sequential, *stack, *head), name="proxyless")
+
+
+def _checked_strides(strides: Sequence[int] | None, stages: int, side: int) -> Sequence[int]:
+    """The strides of the stem and of each stage, the published ones where none are given."""
+    if strides is not None:
+        return check_numbers("proxyless", "strides", strides, ["stem", *["stage"] * stages])
+    if stages == len(_STRIDES) - 1:
+        return _fitting_strides(side)
+    raise SpaceError(
+        f"the space 'proxyless': expected strides beside {stages} widths, one for the stem and one for "
+        f"each stage; there is a default only for {len(_STRIDES) - 1} stages"
+    )
 
 
 def _block(
