@@ -47,7 +47,7 @@ _START = (
     "from archwright.experiments.executors.worker import main; main(int(sys.argv[1]), int(sys.argv[2]))"
 )
 
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+_THREADS = ("OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 class ProcessesExecutor(Executor[J, R]):
@@ -267,7 +267,12 @@ def _pickled(name: str, thing: object) -> bytes:
 
 
 def _started(theirs: socket.socket, threads: int) -> subprocess.Popen[bytes]:
-    environment = {**dict.fromkeys(_THREADS, str(threads)), **os.environ}
+    # torch may be loaded by a later job only, and reads these then.
+    of_torch = {
+        "OMP_NUM_THREADS": str(threads),
+        "MKL_NUM_THREADS": str(threads),
+    }
+    environment = {**dict.fromkeys(_THREADS, str(threads)), **os.environ, **of_torch}
     flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
     arguments = [str(theirs.fileno()), str(os.getpid()), json.dumps(sys.path)]
     with theirs:
