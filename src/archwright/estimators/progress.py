@@ -11,6 +11,7 @@ from archwright.errors import TrialError
 from archwright.learning.best import BestEpoch
 from archwright.learning.trainer import Event, Trainer
 from archwright.trials import Candidate, TrialContext, Verdict
+from archwright.trials.context import plain_metrics
 
 __all__ = ["TrialProgress"]
 
@@ -50,7 +51,8 @@ class TrialProgress:
         Raises:
             TrialError: When the parent left none, or one of another network.
         """
-        ranks, own = self.trainer.ranks, self.trial.own is not None
+        ranks = self.trainer.ranks
+        own = ranks.share(self.trial.own is not None)  # the other processes have no trial to ask
         checkpoint = self.trial.own or (self.trial.parent if candidate.inherit != "nothing" else None)
         if ranks.is_first and candidate.inherit != "nothing" and checkpoint is None:
             raise TrialError(f"trial {candidate.parent} left no checkpoint that could be continued")
@@ -90,7 +92,7 @@ class TrialProgress:
         ranks, patience = self.trainer.ranks, self.trainer.recipe.early_stopping
         _check_finite("training", {"loss": event.metrics["train_loss"]}, event.epoch)
         if ranks.is_first:
-            self.scores = self.trainer.evaluate()
+            self.scores = plain_metrics(self.trainer.evaluate())  # a checkpoint holds plain numbers alone
             _check_finite("validation", self.scores, event.epoch)
             entry: dict[str, float] = {
                 "epoch": event.epoch,

@@ -125,7 +125,8 @@ class Conversations:
 
     def has_progressed(self, job: Job) -> bool:
         """Whether an attempt left a later state than it began with, from which another can go on."""
-        return self._keys.get(job.number) != job.own
+        key = self._keys.get(job.number)
+        return key is not None and (job.own is None or _step_of(key) > _step_of(job.own))
 
     def ended(self, trial: Trial) -> None:
         """Note how a trial ended."""
@@ -164,3 +165,8 @@ class Conversations:
             for number in loose:
                 del self._keys[number]
                 self.checkpoints.keep_only((), f"{self.stage}-{number}-")
+
+
+def _step_of(key: str) -> int:
+    """The step at which a checkpoint was saved: the last part of its key."""
+    return int(key.rpartition("-")[2])

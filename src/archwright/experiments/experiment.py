@@ -92,8 +92,10 @@ class Experiment:
         loop = Search(self.objectives, replay, budget, fidelity, trials, spent)
         minutes = None if budget.minutes is None else max(0.0, budget.minutes - loop.seconds() / 60)
         self.listener.stage_started(Stage.SEARCH, budget.trials, loop.counted, minutes)
-        self._run(Stage.SEARCH, loop, strategy)
-        self.listener.stage_finished(Stage.SEARCH)
+        try:
+            self._run(Stage.SEARCH, loop, strategy)
+        finally:
+            self.listener.stage_finished(Stage.SEARCH)
         if loop.reason is None:
             return None
         if not loop.measured:
@@ -118,8 +120,10 @@ class Experiment:
             for number, candidate in candidates.items()
             if number not in ended
         ]
-        self._run(stage, Listed(self.objectives, left))
-        self.listener.stage_finished(stage)
+        try:
+            self._run(stage, Listed(self.objectives, left))
+        finally:
+            self.listener.stage_finished(stage)
         trials = self.store.trials(stage)
         return [t for t in trials if t.number in candidates and t.state is not TrialState.RUNNING]
 

@@ -98,10 +98,12 @@ class SupernetTraining:
         listener.stage_started(Stage.SUPERNET, self.method.epochs, trainer.epoch, minutes)
         # All epochs may be done already: an earlier session can have ended just before it could say so.
         ended = self._reason(minutes) if trainer.epoch else None
-        if ended is None:
-            with trainer.randomness.drawing():
-                ended = self._train(trainer, store, listener, interrupts, minutes)
-        listener.stage_finished(Stage.SUPERNET)
+        try:
+            if ended is None:
+                with trainer.randomness.drawing():
+                    ended = self._train(trainer, store, listener, interrupts, minutes)
+        finally:
+            listener.stage_finished(Stage.SUPERNET)
         if ended is not None:
             save_supernet(self.method.supernet, self.folder / SUPERNET)
             store.set_fact("supernet_ended", ended)

@@ -88,6 +88,8 @@ def failed(failure: Failure) -> JobResult:
 
 
 def _cut(text: str, longest: int) -> str:
+    # Databases hold neither halves of surrogate pairs (file names that are no UTF-8) nor the character NUL.
+    text = text.encode(errors="backslashreplace").decode().replace("\0", "\\0")
     if len(text) <= longest:
         return text
     left_out = f" ... ({len(text) - longest:,} characters left out) ... "

@@ -116,7 +116,7 @@ def export_trial(
     if found is None:
         known = f"0 to {len(opened.trials) - 1}" if opened.trials else "none"
         raise UsageError(f"{run} has no trial {trial}; its trials: {known}")
-    trained = next((t for t in opened.retrained if t.number == trial and t.measurement), None)
+    trained = next((t for t in opened.retrained if t.number == trial and t.is_measured), None)
     if trained is None:
         opened, trained = _train(opened, found, space, task, progress, store)
     return _write(opened, trained, space, task, folder, onnx)
@@ -159,7 +159,7 @@ def _train(
             (trained,) = experiment.run_all(Stage.RETRAIN, wanted)
         finally:
             executor.close(now=True)
-        if trained.measurement is None:
+        if not trained.is_measured:
             raise UsageError(f"trial {trial.number} cannot be trained: {trained.error}")
         return load_run(run.folder, run.config, store), trained
 

@@ -106,7 +106,7 @@ class Result:
             if trial is None
             else next((t for t in self.run.retrained if t.number == trial), None)
         )
-        if wanted is None or wanted.measurement is None:
+        if wanted is None or not wanted.is_measured:
             known = ", ".join(str(t.number) for t in self.run.retrained) or "none"
             asked = "there is no winner yet" if trial is None else f"trial {trial} was not retrained"
             raise SearchError(f"{asked}, so no weights are kept; retrained trials: {known}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from archwright.experiments import Executor, Job, JobResult, Listener, Store, TrialRunner
 from archwright.session.context import RunContext
 from archwright.session.result import Result
@@ -30,12 +32,18 @@ def run_stages(
             state = "completed"
         except StoppedError:
             state = "stopped"
-        except KeyboardInterrupt:
-            state = "stopped"
+        except BaseException as error:
+            state = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
             executor.close(now=True)
+            with contextlib.suppress(
+                Exception
+            ):  # what is told is the first error, not that of a store that was lost
+                store.set_fact("state", state)
+                Report().run(context)
             raise
         finally:
-            executor.close(now=state == "failed")
-            store.set_fact("state", state)
-            Report().run(context)
+            executor.time_limit = time_limit
+        executor.close()
+        store.set_fact("state", state)
+        Report().run(context)
         return Result(context.run(), context.space, context.task)

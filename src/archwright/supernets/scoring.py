@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from archwright.learning.gradients import preserved
-from archwright.learning.randomness import forked_rng
+from archwright.learning.randomness import forked_rng, seeded
 from archwright.objectives import DIRECTIONS, Direction
 from archwright.spaces import Architecture, Decision
 from archwright.supernets.gates import Gate, Mixture, OnePath
@@ -67,10 +67,11 @@ def shared_score(supernet: Supernet, architecture: Architecture, task: Task) -> 
     if divisor_of(supernet) is not None:
         return _score_partially(supernet, architecture, task, device)
     network = supernet.extract(architecture)
-    # Drawn, always the same ones: data may stand in the order of their classes.
-    drawn = task.batches(Part("train"), Plan(size=_BATCH, device=device, seed=0), network)
-    recalibrate(network, itertools.islice(drawn, _BATCHES), task.forward)
-    return task.evaluate(network, Part("validation"), evaluation_plan(device))
+    with seeded(0, device):  # data may be changed at random when they are read
+        # Drawn, always the same ones: data may stand in the order of their classes.
+        drawn = task.batches(Part("train"), Plan(size=_BATCH, device=device, seed=0), network)
+        recalibrate(network, itertools.islice(drawn, _BATCHES), task.forward)
+        return task.evaluate(network, Part("validation"), evaluation_plan(device))
 
 
 class _AsTrained(nn.Module):

@@ -128,7 +128,10 @@ def plain_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
         try:
             if not isinstance(name, str) or isinstance(value, str | bytes):
                 raise TypeError
-            made[name] = value if type(value) in (int, float) else float(value)
+            is_plain = type(value) is float or (
+                type(value) is int and abs(value) < 2**63
+            )  # as JSON's and databases'
+            made[name] = value if is_plain else float(value)
         except (TypeError, ValueError, RuntimeError, OverflowError):
             raise UsageError(
                 f"expected metrics to be numbers by name, got {name!r}: {value!r:.200}"

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from archwright.errors import RunError
-from archwright.experiments.store.tables import checked_url
+from archwright.experiments.store.tables import checked_url, without_secrets
 
 __all__ = ["Database", "explained"]
 
@@ -76,7 +76,9 @@ class Database:
         self._file: Path | None = None
         self._lock: filelock.BaseFileLock | int | None = None
         if self._is_sqlite and self._url.database not in (None, "", ":memory:"):
-            self._file = Path(str(self._url.database))
+            self._file = Path(
+                str(self._url.database)
+            ).absolute()  # a user's code may change the working folder
             if not create and not self._file.is_file():
                 raise RunError(f"{self}: there is no such file, so the run cannot be opened")
             if not create and not os.access(self._file.parent, os.W_OK):
@@ -92,7 +94,7 @@ class Database:
         return self._url.get_backend_name() == "sqlite"
 
     def __str__(self) -> str:
-        return self._url.render_as_string(hide_password=True)
+        return without_secrets(self._url)
 
     def _copied(self, file: Path) -> Path:
         """A copy of a file whose folder is read only, where SQLite can write the log that it needs even to read."""
@@ -113,6 +115,8 @@ class Database:
         """The connection, to a file that is still the one that was opened."""
         if self._connection is None:
             raise RunError(f"{self} has been closed")
+        if self._connection.invalidated:  # an interrupt broke off what it did
+            self._connection.rollback()
         if self._file is not None and _identity(self._file) != self._identity:
             self._rescue(self._file)
         return self._connection
@@ -138,7 +142,7 @@ class Database:
                 if not isinstance(self._lock, int) or self._advisory(self._connection, self._lock):
                     return True
         if isinstance(self._lock, int) and self._connection is not None and not self._connection.closed:
-            self._lock = None
+            self.close()
             raise RunError(
                 f"the connection to {self} was lost, and another process has taken the run since: this one stops; "
                 "what it ended before is kept"

@@ -109,7 +109,7 @@ class Bilevel(OneShot):
         }
         self.frozen_epochs = frozen_epochs
         self.weight_steps_per_architecture_step = weight_steps_per_architecture_step
-        self.refuses = frozenset({"ranks", "autocast"} if second_order else {"ranks"})
+        self.refuses = frozenset({"ranks", "autocast"} if second_order or self.watches else {"ranks"})
         self.early_stop = EigenvalueStop() if early_stop else None
         self._eigenvector: Tensor | None = None
         self._architecture_options: dict[str, Any] = {
