@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 from cells_for_tests import distance
@@ -114,3 +118,37 @@ def test_an_operation_that_was_changed_is_seen_after_train() -> None:
                     module[0] = nn.MaxPool2d(5, module[0].stride, 2)
             supernet.train()
         assert distance(fused(images), plain(images)) < 1e-4
+
+
+_TWO_THREADS = """
+import sys
+import torch
+torch.set_num_threads(2)
+sys.path.insert(0, sys.argv[1])
+from test_accelerate import OPERATIONS, alphas_of, mixtures, supernets
+for _ in range(6):
+    _, fused = supernets(OPERATIONS[5:6], 2)
+    alphas = alphas_of(fused)
+    with fused.on(mixtures(fused, alphas)):
+        output = fused(torch.randn(3, 3, 10, 10))
+    output.square().sum().backward()
+print("done")
+"""
+
+
+def test_two_threads_leave_the_heap_whole() -> None:
+    """Torch's convolutions break it when the cells between them give channels-last tensors."""
+    here = str(Path(__file__).parent)
+    ran = subprocess.run([sys.executable, "-c", _TWO_THREADS, here], capture_output=True, text=True)
+    assert ran.stdout == "done\n", ran.stderr
+
+
+def test_cells_give_contiguous_tensors() -> None:
+    _, fused = supernets()
+    given: list[Tensor] = []
+    for module in fused.modules():
+        if isinstance(module, FusedCell):
+            module.register_forward_hook(lambda _, inputs, output: given.append(output))
+    with fused.on(mixtures(fused, alphas_of(fused))):
+        fused(torch.randn(3, 3, 10, 10))
+    assert [output.is_contiguous() for output in given] == [True] * 3

@@ -32,9 +32,16 @@ def to_blocked(x: Tensor) -> Tensor:
     return blocked.reshape(batch, height, width, blocks, LANES).permute(0, 3, 1, 2, 4).contiguous()
 
 
-def from_blocked(blocked: Tensor, channels: int) -> Tensor:
-    """From (N, B, H, W, LANES) to (N, C, H, W), in torch's channels-last format."""
-    return blocked.permute(0, 2, 3, 1, 4).flatten(3)[..., :channels].permute(0, 3, 1, 2)
+def from_blocked(blocked: Tensor, channels: int, into: Tensor | None = None) -> Tensor:
+    """From (N, B, H, W, LANES) to (N, C, H, W), into a tensor of that shape or a new contiguous one.
+
+    The channels-last format would save the copy, but torch's backward pass of convolutions on the CPU writes past its
+    buffers in that format with two or more threads (torch 2.x with oneDNN: a few channels, a kernel of 1x1).
+    """
+    batch, _, height, width, _ = blocked.shape
+    if into is None:
+        into = blocked.new_empty(batch, channels, height, width)
+    return into.copy_(blocked.permute(0, 2, 3, 1, 4).flatten(3)[..., :channels].permute(0, 3, 1, 2))
 
 
 def filled_up(values: Floats, channels: int) -> Tensor:

@@ -30,7 +30,7 @@ def run_cell(plan: Plan, states: Sequence[Tensor], weights: Sequence[Tensor]) ->
         weights: Those of each edge's operations, shape (operations,).
 
     Returns:
-        Shape (N, nodes * C, H, W), in torch's channels-last format.
+        Shape (N, nodes * C, H, W), contiguous.
     """
     output: Tensor = _Cell.apply(plan, *states, *weights, *plan.parameters)  # type: ignore[no-untyped-call]
     return output

@@ -132,17 +132,16 @@ class Forward:
             self._node(node)
 
     def output(self) -> Tensor:
-        """The nodes' states, concatenated, in torch's form."""
+        """The nodes' states, concatenated, contiguous: see `from_blocked`."""
         record = self.record
         nodes = list(zip(record.states, record.channels, strict=True))[self.plan.inputs :]
         batch, _, height, width, _ = self.kept[nodes[0][0]].shape
-        joined = torch.empty(batch, height, width, sum(channels for _, channels in nodes))
+        joined = torch.empty(batch, sum(channels for _, channels in nodes), height, width)
         begin = 0
         for number, channels in nodes:
-            image = from_blocked(self.kept[number], channels)
-            joined[..., begin : begin + channels] = image.permute(0, 2, 3, 1)
+            from_blocked(self.kept[number], channels, joined[:, begin : begin + channels])
             begin += channels
-        return joined.permute(0, 3, 1, 2)
+        return joined
 
     def _keep(self, tensor: Tensor) -> int:
         self.kept.append(tensor)
