@@ -36,7 +36,7 @@ def from_blocked(blocked: Tensor, channels: int, into: Tensor | None = None) -> 
     """From (N, B, H, W, LANES) to (N, C, H, W), into a tensor of that shape or a new contiguous one.
 
     The channels-last format would save the copy, but torch's backward pass of convolutions on the CPU writes past its
-    buffers in that format with two or more threads (torch 2.x with oneDNN: a few channels, a kernel of 1x1).
+    buffers in that format with two or more threads (torch 2.13: a kernel of 1x1 with a stride of two).
     """
     batch, _, height, width, _ = blocked.shape
     if into is None:
