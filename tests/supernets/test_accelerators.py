@@ -13,7 +13,7 @@ from torch import nn
 from archwright.errors import UsageError
 from archwright.spaces.zoo.darts import darts_space
 from archwright.supernets import Supernet
-from archwright.supernets.accelerators import ACCELERATORS, accelerate
+from archwright.supernets.accelerators import ACCELERATORS, accelerate, use_channels_last
 from archwright.supernets.fused import FusedCell
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -95,3 +95,11 @@ def test_by_name_and_not_at_all() -> None:
 def test_what_is_left_off_by_itself_is_known_by_name() -> None:
     assert not ACCELERATORS["compile"].automatic
     assert ACCELERATORS.summary("compile")
+
+
+def test_channels_last_is_for_one_thread_of_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    # With more threads torch's convolutions corrupt memory on channels-last tensors of few channels.
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    assert not use_channels_last(torch.nn.Conv2d(2, 2, 1))
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    assert use_channels_last(torch.nn.Conv2d(2, 2, 1))

@@ -91,10 +91,16 @@ def accelerate(
 
 
 def use_channels_last(network: nn.Module) -> bool:
-    """Keep images and the kernels of convolutions with the channels last in memory."""
+    """Keep images and the kernels of convolutions with the channels last in memory.
+
+    On a CPU with one thread only: with more, torch's convolutions corrupt memory on such tensors of few channels.
+    """
     import torch
     from torch import nn
 
+    on_cpu = all(parameter.device.type == "cpu" for parameter in network.parameters())
+    if on_cpu and torch.get_num_threads() > 1:
+        return False
     if not any(isinstance(module, nn.Conv2d) for module in network.modules()):
         return False
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
