@@ -117,6 +117,16 @@ class OneShotContract:
             again.load_state_dict(state)
             assert train_epoch(again).metrics == metrics
 
+    def test_a_method_that_was_used_begins_anew(self) -> None:
+        """A second search with the same object gives what the first gave."""
+        method: Any = type(self).make(3)
+        found = []
+        for _ in range(2):
+            trainer = self._trainer(method=method)
+            measured = [train_epoch(trainer).metrics for _ in range(trainer.recipe.epochs)]
+            found.append((measured, _listed(trainer.state_dict()), self._told(trainer)))
+        assert found[0] == found[1]
+
     def test_a_proposal_can_be_extracted(self) -> None:
         """The plain network gives what the supernet gives on that path."""
         method = self._trained()
@@ -128,8 +138,8 @@ class OneShotContract:
                 supernet.extract(architecture)(*args, **kwargs), supernet(*args, **kwargs)
             )
 
-    def _trainer(self, weights: int = 0) -> Trainer:
-        method: Any = type(self).make(3)
+    def _trainer(self, weights: int = 0, method: Any = None) -> Trainer:
+        method = type(self).make(3) if method is None else method
         task = type(self).make_task()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(weights)

@@ -21,8 +21,8 @@ OPTIONS: dict[str, Any] = {
 """As far as a method has them."""
 
 
-def contract_of(name: str) -> type[OneShotContract]:
-    options = {option: value for option, value in OPTIONS.items() if option in METHODS.options(name)}
+def contract_of(name: str, **more: Any) -> type[OneShotContract]:
+    options = more | {option: value for option, value in OPTIONS.items() if option in METHODS.options(name)}
     if name == "pdarts":
         options["epochs"] = 3
     members = {"make": staticmethod(lambda seed: make_method(name, seed=seed, **options))}
@@ -31,3 +31,6 @@ def contract_of(name: str) -> type[OneShotContract]:
 
 
 globals().update({f"Test{name.capitalize()}": contract_of(name) for name in METHODS})
+
+TestDartsWatched = contract_of("darts", early_stop=True, operation_dropout=0.3, edge_dropout=0.3)
+TestProxylessLatency = contract_of("proxyless", latency="flops")

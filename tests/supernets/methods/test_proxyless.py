@@ -262,3 +262,18 @@ def test_measured_costs_are_part_of_the_state(nested: aw.Space, task: Task) -> N
     second.load_state_dict(first.state_dict())
     assert second.expected_cost().item() == first.expected_cost().item() > 0
     assert second.reference == first.reference
+
+
+def test_a_cost_to_aim_at_that_was_not_given_is_that_of_the_present_space(
+    nested: aw.Space, task: Task
+) -> None:
+    policy = BinaryGates(latency="flops")
+    pair = aw.choice({"one": aw.layer(torch.nn.Linear, 6, 300), "two": aw.layer(torch.nn.Linear, 6, 300)})
+    wide = aw.Space(aw.layer(torch.nn.Sequential, pair, aw.layer(torch.nn.Linear, 300, 3)))
+    found = []
+    for space in (wide, nested):
+        policy.setup(Supernet(space, task.example_arguments()), torch.Generator())
+        found.append(policy.reference)
+    fresh = BinaryGates(latency="flops")
+    fresh.setup(Supernet(nested, task.example_arguments()), torch.Generator())
+    assert found[1] == fresh.reference != found[0]

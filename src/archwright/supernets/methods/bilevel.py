@@ -111,7 +111,6 @@ class Bilevel(OneShot):
         self.weight_steps_per_architecture_step = weight_steps_per_architecture_step
         self.refuses = frozenset({"ranks", "autocast"} if second_order or self.watches else {"ranks"})
         self.early_stop = EigenvalueStop() if early_stop else None
-        self._eigenvector: Tensor | None = None
         self._architecture_options: dict[str, Any] = {
             "lr": architecture_learning_rate,
             "betas": tuple(architecture_betas),
@@ -119,9 +118,13 @@ class Bilevel(OneShot):
         }
 
     def optimizers(self, network: nn.Module, recipe: Recipe) -> dict[str, Optimizer]:
-        """Those of the weights, and of the architecture parameters, which the policy makes."""
+        """Those of the weights, and of the architecture parameters, made by the policy; what is watched begins anew."""
         freeze_scales(network)
         made = super().optimizers(network, recipe)
+        self._eigenvector: Tensor | None = None
+        self.dropout.restart()
+        if self.early_stop is not None:
+            self.early_stop.restart()
         self.policy.setup(self.supernet, self.generator)
         architecture = torch.optim.Adam(self.policy.parameters(), **self._architecture_options)
         return {**made, "architecture": architecture}

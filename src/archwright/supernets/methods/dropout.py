@@ -36,7 +36,8 @@ class GateDropout:
                 f"operation_dropout={operations}, edge_dropout={edges}"
             )
         self.operations, self.edges = operations, edges
-        self.generator = torch.Generator().manual_seed(seed)
+        self.seed = seed
+        self.restart()
 
     @property
     def active(self) -> bool:
@@ -58,6 +59,10 @@ class GateDropout:
             else:
                 thinned[address] = gate
         return thinned
+
+    def restart(self) -> None:
+        """Begin anew, from the seed."""
+        self.generator = torch.Generator().manual_seed(self.seed)
 
     def get_state(self) -> Tensor:
         """Where its random numbers are."""

@@ -63,6 +63,9 @@ class PDarts(OneShot):
 
     needs_mixture = True
     driver = "weights"
+    stage: int
+    present: Bilevel
+    _dropped: float
 
     def __init__(
         self,
@@ -104,9 +107,7 @@ class PDarts(OneShot):
         self.operations, self.skip_dropout = tuple(operations), tuple(skip_dropout)
         self.cells = None if cells is None else tuple(cells)
         self.ends = [epochs * stage // stages for stage in range(stages + 1)]
-        self.stage = 0
-        self._dropped = 0.0
-        self.present = self._search()
+        self._restart()
         first = self.present
         super().__init__(seed=first.seed, precision=first.precision, accelerators=first.accelerators)
         self.recipe = first.recipe.replace(epochs=epochs)
@@ -115,6 +116,7 @@ class PDarts(OneShot):
 
     def trainer(self, supernet: Supernet, task: Task, *, accelerator: str = "auto") -> Trainer:
         """The loop; its first supernet is made from the space of the one that is given."""
+        self._restart()
         self._space, self._scale = supernet.space, supernet.scale
         self._example = task.example_arguments() if supernet.example is None else supernet.example
         return super().trainer(self._built({}), task, accelerator=accelerator)
@@ -185,6 +187,10 @@ class PDarts(OneShot):
         self.present.load_state_dict(state["search"], network)
         self._dropped = state["dropped"]
         drop_skips(self.supernet, self._dropped)
+
+    def _restart(self) -> None:
+        self.stage, self._dropped = 0, 0.0
+        self.present = self._search()
 
     def _search(self) -> Bilevel:
         """That of the present stage."""

@@ -80,8 +80,7 @@ class BinaryGates(GateSampler):
                 f"expected latency_weight >= 0 and reference > 0, got {latency_weight} and {reference}"
             )
         self.latency, self.latency_term, self.latency_weight = latency, latency_term, latency_weight
-        self.reference = reference
-        self.table: CostTable | None = None
+        self._asked = reference
 
     def setup(self, supernet: Supernet, generator: torch.Generator) -> None:
         """Make alpha, and measure the costs where they count.
@@ -92,6 +91,7 @@ class BinaryGates(GateSampler):
         super().setup(supernet, generator)
         self._drawn: dict[str, tuple[int, ...]] = {}
         self._before: dict[str, Tensor] = {}
+        self.reference, self.table = self._asked, None
         if self.latency is None:
             return
         if supernet.example is None:
