@@ -202,9 +202,10 @@ class BinaryGates(GateSampler):
 
     def _chances(self, address: str) -> Tensor:
         """The probabilities of a decision's values, on the CPU; none that is allowed is quite 0."""
-        chances = torch.zeros(len(self.relaxation.alphas[address]))
+        weights = self.relaxation.weights(address).detach().cpu()
+        chances = torch.zeros_like(weights)
         allowed = list(self.relaxation.allowed(address))
-        chances[allowed] = self.relaxation.weights(address).detach().cpu()[allowed].clamp(min=_LEAST)
+        chances[allowed] = weights[allowed].clamp(min=_LEAST)
         return chances
 
     def _pair(self, address: str) -> Tensor:
