@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from archwright.errors import TaskError, UsageError
+from archwright.errors import TaskError, TrialError, UsageError
 from archwright.estimators import Training
 from archwright.learning import PlainStep, Recipe, Trainer
 from archwright.spaces import Space, layer
@@ -202,3 +202,68 @@ def test_a_task_may_make_its_batches_itself():
     assert training.fit(candidate, trial.again())[1].metrics == expected.metrics
     assert task.describe()["split"] == ""
     assert list(trial.reports) == [5, 10, 15, 20]
+
+
+class Precise(Drawn):
+    """Joins totals of its own to one number, and says nothing of the loss."""
+
+    metric = "share"
+
+    def metrics(self, outputs, batch):
+        near = (outputs - batch[1]).abs() < 1
+        return {"near": (near.sum(), near.numel())}
+
+    def finish(self, totals):
+        near, count = totals["near"]
+        return {"share": float(near / count)}
+
+
+class Judged(Drawn):
+    """Is judged by an amount of its own alone."""
+
+    def evaluate(self, network, part, plan):
+        return {"reward": network(torch.ones(1, 3)).item()}
+
+
+class Bare(Classification):
+    """Has scores of its own without a loss."""
+
+    def scores(self, outputs, targets):
+        return {"accuracy": (outputs.argmax(1) == targets).float().mean().item()}
+
+
+def test_the_loss_is_told_where_finish_says_nothing_of_it():
+    space, task = Space(layer(nn.Linear, 3, 1)), Precise()
+    found = Training(space, task, Recipe(epochs=2, early_stopping=2)).estimate(
+        Candidate(space.sample(0)), LocalTrial()
+    )
+    assert {"loss", "share"} <= found.metrics.keys()
+    network, batch = nn.Linear(3, 1), task.example()
+    assert task.measure(network(batch[0]), batch)["loss"] == pytest.approx(
+        task.loss(network(batch[0]), batch).item()
+    )
+
+
+def test_scores_need_not_have_a_loss(blobs):
+    network = nn.Linear(3, 4)
+    expected = blobs.evaluate(network, Part("train"), evaluation_plan(torch.device("cpu")))
+    found = as_kind(blobs, Bare).evaluate(network, Part("train"), evaluation_plan(torch.device("cpu")))
+    assert found == {name: pytest.approx(expected[name], rel=1e-5) for name in ("loss", "accuracy")}
+
+
+def test_a_task_that_is_judged_otherwise_needs_no_loss_to_be_told_but_to_find_its_best_epoch():
+    space, task = Space(layer(nn.Linear, 3, 1)), Judged()
+    candidate = Candidate(space.sample(0))
+    found = Training(space, task, Recipe(epochs=2)).estimate(candidate, LocalTrial())
+    assert "reward" in found.metrics
+    assert "loss" not in found.metrics
+    with pytest.raises(TrialError, match="expected loss to tell the best epoch by, got reward"):
+        Training(space, task, Recipe(epochs=2, early_stopping=1)).estimate(candidate, LocalTrial())
+
+
+def test_metrics_that_lack_the_tasks_own_leave_the_best_epoch_to_the_loss(blobs):
+    space, task = Space(layer(nn.Linear, 3, 4)), as_kind(blobs, TopTwo)
+    found = Training(space, task, Recipe(epochs=3, early_stopping=2)).estimate(
+        Candidate(space.sample(0)), LocalTrial()
+    )
+    assert found.metrics["loss"] == min(entry["loss"] for entry in found.curve)

@@ -140,7 +140,7 @@ class TrialProgress:
 
 
 def _check_finite(part: str, scores: Mapping[str, float], epoch: int) -> None:
-    loss = scores["loss"]
+    loss = scores.get("loss", 0.0)  # a task with an evaluate() of its own may give none
     if not math.isfinite(loss):
         told = "NaN" if math.isnan(loss) else "infinite"
         raise TrialError(f"the {part} loss became {told} in epoch {epoch}; {_CURE}")

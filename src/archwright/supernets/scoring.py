@@ -31,10 +31,10 @@ _PARTIAL_BATCH = 256
 def shared_cost(supernet: Supernet, architecture: Architecture, task: Task) -> float:
     """What ranks architectures by `shared_score`, the best lowest: the task's metric, less what is to be large.
 
-    A metric of which it is not known which way is better gives way to the loss.
+    A metric that is not given, or of which it is not known which way is better, gives way to the loss.
     """
     scores = shared_score(supernet, architecture, task)
-    direction = DIRECTIONS.get(task.metric)
+    direction = DIRECTIONS.get(task.metric) if task.metric in scores else None
     if direction is None:
         return scores["loss"]
     return -scores[task.metric] if direction is Direction.MAXIMIZE else scores[task.metric]

@@ -93,7 +93,7 @@ class Supervised(Task):
 
     @abstractmethod
     def scores(self, outputs: Tensor, targets: Tensor) -> dict[str, float]:
-        """All metrics of a whole part at once, "loss" among them.
+        """All metrics of a whole part at once. Without "loss" among them, it is the `criterion` of the whole part.
 
         Args:
             outputs: What the network gave, shape (N, *output_shape), on the CPU.
@@ -154,7 +154,7 @@ class Supervised(Task):
                     self._check(given, batch[1])
                 outputs.append(given.float().cpu())
                 targets.append(batch[1].cpu())
-        scores = dict(self.scores(torch.cat(outputs), torch.cat(targets)))
+        scores = self._judged(torch.cat(outputs), torch.cat(targets))
         return {**scores, "loss": losses / weights} if weights else scores
 
     def check(self, outputs: Any, batch: Any) -> None:
@@ -205,7 +205,11 @@ class Supervised(Task):
 
     def _scored(self, outputs: Any, targets: Tensor) -> dict[str, float]:
         self._check(outputs, targets)
-        return self.scores(outputs.detach().cpu(), targets.cpu())
+        return self._judged(outputs.detach().cpu(), targets.cpu())
+
+    def _judged(self, outputs: Tensor, targets: Tensor) -> dict[str, float]:
+        scores = dict(self.scores(outputs, targets))
+        return scores if "loss" in scores else {"loss": float(self.criterion(outputs, targets)), **scores}
 
     def _check(self, outputs: Any, targets: Tensor, when: str = "") -> None:
         expected = (len(targets), *self.output_shape)

@@ -106,14 +106,17 @@ class Task(ABC):
         return {}
 
     def finish(self, totals: Mapping[str, Total]) -> dict[str, float]:
-        """From the totals of `metrics` over all batches to numbers: by default the means."""
+        """From the totals of `metrics` over all batches to numbers: by default the means.
+
+        The totals hold those of "loss" too; without a number for it in what is given, it is their mean.
+        """
         return {
             name: float(torch.as_tensor(total / weight).detach()) for name, (total, weight) in totals.items()
         }
 
     def measure(self, outputs: Any, batch: Any) -> dict[str, float]:
         """The metrics of one batch as numbers, its loss among them."""
-        return self.finish(self._totals(outputs, batch))
+        return self._finished(self._totals(outputs, batch))
 
     def arguments(self, batch: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """How a network is called on a batch: positional and keyword arguments.
@@ -180,7 +183,7 @@ class Task(ABC):
                 outputs = self.forward(network, batch)
                 for name, total in self._totals(outputs, batch).items():
                     add(totals, name, total)
-        return dict(self.finish(totals))
+        return self._finished(totals)
 
     def check(self, outputs: Any, batch: Any) -> None:
         """Check what a network gave for a batch, before it is trained.
@@ -260,6 +263,9 @@ class Task(ABC):
             "preprocessing": self.preprocessing.to_json() if self.preprocessing else None,
             **({"input_type": "int64"} if self.has_symbols else {}),
         }
+
+    def _finished(self, totals: Mapping[str, Total]) -> dict[str, float]:
+        return {**Task.finish(self, {"loss": totals["loss"]}), **self.finish(totals)}
 
     def _totals(self, outputs: Any, batch: Any) -> dict[str, Total]:
         weight = self.weight(batch)

@@ -115,3 +115,20 @@ def test_a_whole_search(tmp_path: Path) -> None:
     )
     assert set(result.test or {}) >= {"accuracy", "loss"}
     assert "train_loss" in result.run.epochs[-1]["metrics"]
+
+
+class Unmeasured(Matching):
+    """Does not give the metric that it names."""
+
+    def metrics(self, outputs: Any, batch: Any) -> dict[str, Any]:
+        return {}
+
+
+@pytest.mark.parametrize("name", ["enas", "rsws"])
+def test_without_its_metric_a_task_is_ranked_by_the_loss(name: str) -> None:
+    task = Unmeasured()
+    method = make_method(name, **{o: value for o, value in SMALL.items() if o in METHODS.options(name)})
+    trainer = method.trainer(Supernet(space(), task.example_arguments()), task, accelerator="cpu")
+    train_epoch(trainer)
+    (best,) = method.derive(1)
+    assert space().contains(best)

@@ -161,9 +161,9 @@ class Enas(OneShot):
         found = 0.0
         for batch in batches:
             metrics = task.measure(task.forward(trainer.module, batch), batch)
-            if DIRECTIONS.get(task.metric) is Direction.MAXIMIZE:
+            if task.metric in metrics and DIRECTIONS.get(task.metric) is Direction.MAXIMIZE:
                 one = metrics[task.metric]
-            elif task.metric == "perplexity":
+            elif task.metric == "perplexity" and "perplexity" in metrics:
                 one = _PERPLEXITY_REWARD / metrics[task.metric]
             else:
                 one = -metrics["loss"]
