@@ -16,6 +16,7 @@ from torch import nn
 
 import archwright as aw
 from archwright.errors import BuildError, SpaceError
+from archwright.evaluating import evaluating
 from archwright.experiments import load_object
 from archwright.spaces.zoo import SPACES as ZOO
 from archwright.spaces.zoo import make_space
@@ -220,6 +221,18 @@ def test_running_a_new_form_draws_no_random_numbers() -> None:
 
 
 # Gates
+
+
+def test_after_an_evaluation_the_forms_train_again() -> None:
+    space = SPACES["elastic layers"]()
+    supernet, architecture = Supernet(space), space.sample(0)
+    x = torch.randn(2, *SHAPE)
+    with supernet.on(architecture):
+        with evaluating(supernet):
+            supernet(x)
+        before = {name: tensor.clone() for name, tensor in supernet.named_buffers()}
+        supernet(x)
+    assert any(not torch.equal(tensor, before[name]) for name, tensor in supernet.named_buffers())
 
 
 def test_each_primitive_is_one_class() -> None:

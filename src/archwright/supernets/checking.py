@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -13,6 +12,8 @@ from typing import Any
 import torch
 
 from archwright.errors import ArchwrightError, SpaceError
+from archwright.evaluating import evaluating
+from archwright.learning.randomness import seeded
 from archwright.spaces import Architecture, Decision, Space
 from archwright.spaces.build import arguments_of
 from archwright.supernets.elastic import Elastic
@@ -71,7 +72,7 @@ def check(space: Space, method: str | OneShot | type[OneShot], example: Any = No
         found.append(
             Unshared("the network", "nothing in it is decided", "train it as it is, or let something vary")
         )
-    with _alone():
+    with seeded(0, threads=1):
         known = {problem.address for problem in found}
         return found + list(_of_supernet(space, needs_mixture, decisions, known, example))
 
@@ -96,18 +97,6 @@ def _of_supernet(
     if needs_mixture and not problems and not _can_be_mixed(supernet, mixed, example):
         for address, decision in mixed.items():
             yield from _of_mixture(supernet, address, decision, example)
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """Two examples keep one thread busy; random numbers are as before afterwards."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _of_training(space: Space) -> Iterator[Unshared]:
@@ -153,11 +142,13 @@ def _of_forms(supernet: Supernet) -> Iterator[Unshared]:
 def _of_paths(supernet: Supernet, example: Any) -> Iterator[Unshared]:
     """The first path of a few that does not run."""
     for architecture in itertools.islice(covering_architectures(supernet.space), _PATHS):
-        if (error := _failure(supernet, architecture, example)) is not None:
+        try:
+            _run(supernet, architecture, example)
+        except Exception as error:
             told = ", ".join(f"{address}={value!r}" for address, value in architecture.items())
             yield Unshared(
                 "the network",
-                f"the path {told} does not run: {error}",
+                f"the path {told} does not run: {_reason(error)}",
                 "build this architecture alone (space.build(architecture, example)): where that runs, a module there "
                 "looks into its parts, or takes its size from the first input it sees; use its sized form",
             )
@@ -190,12 +181,20 @@ def _only(decision: Decision, value: Any) -> Mixture:
 
 
 def _equal(supernet: Supernet, architecture: Architecture, gates: Mapping[str, Gate], example: Any) -> bool:
-    with torch.no_grad(), supernet.on(architecture):
-        args, kwargs = arguments_of(example)
-        alone = tensors_in(supernet.eval()(*args, **kwargs))
-    with torch.no_grad(), supernet.on(gates):
-        mixed = tensors_in(supernet(*args, **kwargs))
-    return all(torch.allclose(a, b, rtol=1e-3, atol=1e-4) for a, b in zip(alone, mixed, strict=True))
+    """Whether the supernet gives under some gates what it gives for one architecture."""
+    pairs = zip(_run(supernet, architecture, example), _run(supernet, gates, example), strict=True)
+    return all(torch.allclose(alone, mixed, rtol=1e-3, atol=1e-4) for alone, mixed in pairs)
+
+
+def _run(supernet: Supernet, gates: Architecture | Mapping[str, Gate], example: Any) -> list[torch.Tensor]:
+    """The tensors that the supernet gives under some gates."""
+    args, kwargs = arguments_of(example)
+    with evaluating(supernet), supernet.on(gates):
+        return list(tensors_in(supernet(*args, **kwargs)))
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, ArchwrightError) else f"{type(error).__name__}: {error}"
 
 
 def _of_mixture(supernet: Supernet, address: str, decision: Decision, example: Any) -> Iterator[Unshared]:
@@ -221,7 +220,7 @@ def _of_value(
     try:
         is_equal = _equal(supernet, architecture, gates, example)
     except Exception as error:
-        reason = str(error) if isinstance(error, ArchwrightError) else f"{type(error).__name__}: {error}"
+        reason = _reason(error)
         first = "let all its options give one shape, or " if "shape" in reason else ""
         yield Unshared(
             address, f"its values cannot be mixed: {reason}", f"{first}use a one-path method: {_ONE_PATH}"
@@ -234,18 +233,6 @@ def _of_value(
             "write aw.switch(decision, {True: body, False: aw.layer(nn.Identity)}), where the container does not sum "
             f"its parts, or use a one-path method: {_ONE_PATH}",
         )
-
-
-def _failure(supernet: Supernet, architecture: Architecture, example: Any) -> str | None:
-    try:
-        with torch.no_grad(), supernet.on(architecture):
-            args, kwargs = arguments_of(example)
-            supernet.eval()(*args, **kwargs)
-    except Exception as error:
-        return str(error) if isinstance(error, ArchwrightError) else f"{type(error).__name__}: {error}"
-    finally:
-        supernet.train()
-    return None
 
 
 def _active(space: Space, address: str, value: Any = None) -> Architecture | None:

@@ -10,13 +10,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from archwright.errors import BuildError
 from archwright.spaces import Decision
 from archwright.supernets.arguments import Argument, Value
 from archwright.supernets.gates import Gates, combinations
-from archwright.supernets.mixed import GatedEdge, add, scaled
-from archwright.supernets.shared_weights import ParameterSlot, SharedWeights, is_lazy, own_tensors
+from archwright.supernets.mixed import GatedEdge, weighed_sum
+from archwright.supernets.shared_weights import ParameterSlot, SharedWeights, own_tensors
 
 __all__ = ["Elastic", "call"]
 
@@ -68,7 +69,7 @@ class Elastic(nn.Module):
         self.reads = tuple(dict.fromkeys(address for s in selectors for address in s.reads))
         """The addresses of the decisions that its own arguments depend on, absent edges aside."""
         self._numbers = [part for argument in arguments for part in _values_in(argument)]
-        self._subnets: dict[Any, _Subnet] = {}
+        self._subnets: dict[Any, tuple[nn.Module, list[ParameterSlot]]] = {}
         self.shared = SharedWeights()
         self.is_lazy = self.sizing = False
         self._widen()
@@ -78,18 +79,16 @@ class Elastic(nn.Module):
         mixed = [address for address in self.reads if address in self.gates.mixtures]
         if not mixed:
             return self.form(self.gates.values, inputs, named)(*inputs, **named)
-        total: Any = None
-        for values, weight in combinations(self.gates, mixed):
-            output = self.form({**self.gates.values, **values}, inputs, named)(*inputs, **named)
-            if weight is not None:
-                output = scaled(output, weight)
-            total = output if total is None else add(total, output, self.place)
-        return total
+        forms = (
+            (self.form({**self.gates.values, **values}, inputs, named)(*inputs, **named), weight)
+            for values, weight in combinations(self.gates, mixed)
+        )
+        return weighed_sum(forms, self.place)
 
     def form(
         self, values: Mapping[str, Any], inputs: tuple[Any, ...] = (), named: Mapping[str, Any] | None = None
     ) -> nn.Module:
-        """The module of one form, with its weights in place until they next change.
+        """The module of one form, in the mode of the call, with its weights in place until they next change.
 
         Args:
             values: Address to value.
@@ -106,13 +105,16 @@ class Elastic(nn.Module):
                 module = self._call(args, kwargs).to(self._device()).train(self.training)
                 if self.is_lazy:
                     self._sized(module, inputs, named or {})
-            subnet = _Subnet(module, self._inner)
+            subnet = module, list(own_tensors(module, self._inner))
             if len(self._subnets) >= _MOST:
                 self._subnets.pop(next(iter(self._subnets)))
         self._subnets[key] = subnet  # the last one used stands last
-        for own in subnet.own:
+        module, borrowed = subnet
+        for own in borrowed:
             own.replace(self._part(own))
-        return subnet.module
+        if module.training != self.training:
+            module.train(self.training)
+        return module
 
     def inherit(self, module: nn.Module, inner: set[int]) -> None:
         """Give a plain module of one of the forms a copy of the weights.
@@ -124,13 +126,6 @@ class Elastic(nn.Module):
         with torch.no_grad():
             for own in own_tensors(module, inner):
                 own.tensor.copy_(self._part(own))
-
-    def train(self, mode: bool = True) -> Elastic:
-        """Set the mode, of all forms too."""
-        super().train(mode)
-        for subnet in self._subnets.values():
-            subnet.module.train(mode)
-        return self
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_subnets": {}}  # made again when they are wanted
@@ -178,7 +173,7 @@ class Elastic(nn.Module):
                 continue
             succeeded = True
             tensors = list(own_tensors(module, self._inner))
-            if any(map(is_lazy, tensors)):
+            if any(is_lazy(own.tensor) for own in tensors):
                 self.is_lazy = self.sizing = True
                 return
             for own in tensors:
@@ -218,14 +213,6 @@ def _shape(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return tuple(map(_shape, value))
     return tuple(value.shape[1:]) if isinstance(value, Tensor) else None
-
-
-class _Subnet:
-    """One form of a call: a module, and those of its weights that are borrowed."""
-
-    def __init__(self, module: nn.Module, inner: set[int]) -> None:
-        self.module = module
-        self.own = list(own_tensors(module, inner))
 
 
 def call(fn: Callable[..., Any], args: list[Any], kwargs: Mapping[str, Any], place: str) -> Any:

@@ -124,7 +124,10 @@ class Selector:
     def __init__(self, expression: Any, gates: Gates) -> None:
         self.expression = expression
         self.gates = gates
-        self._value, self.reads = _reader(expression, gates.space)
+        self._value: Callable[[Mapping[str, Any]], Any] = lambda values: expression
+        self.reads: tuple[str, ...] = ()
+        if isinstance(expression, Expression):
+            self._value, self.reads = gates.space.reader(expression)
         self._listed: list[Any] | None = None
         is_decision = isinstance(expression, Decision) and not expression.several
         self._decision = self.reads[0] if is_decision else None
@@ -200,9 +203,3 @@ def combinations(gates: Gates, mixed: list[str]) -> Iterator[tuple[dict[str, Any
         for _, factor in chosen:
             weight = factor if weight is None or factor is None else weight * factor
         yield dict(zip(mixed, (value for value, _ in chosen), strict=True)), weight
-
-
-def _reader(expression: Any, space: Space) -> tuple[Callable[[Mapping[str, Any]], Any], tuple[str, ...]]:
-    if isinstance(expression, Expression):
-        return space.reader(expression)
-    return (lambda values: expression), ()

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from archwright.errors import BuildError
 from archwright.spaces import Arithmetic, Decision, DeferredCall, Repeat, Space, Switch, Tied, When
@@ -16,7 +17,7 @@ from archwright.supernets.arguments import Argument, Choice, DictArg, Edge, Fixe
 from archwright.supernets.elastic import Elastic, call
 from archwright.supernets.gates import Gates, Selector
 from archwright.supernets.mixed import GatedEdge, MixedOp
-from archwright.supernets.shared_weights import is_lazy, own_tensors
+from archwright.supernets.shared_weights import own_tensors
 
 __all__ = ["Interpreter"]
 
@@ -46,10 +47,10 @@ class Interpreter(Fold[None, Argument]):
         Raises:
             BuildError: When the expression cannot be built with all its parts at once.
         """
-        part = self.visit(self.space.network, Place(), None)
-        if isinstance(part, Fixed) and isinstance(part.value, nn.Module):
-            return part.value
-        raise BuildError("expected the space's network to be a torch.nn.Module")
+        module = _module(self.visit(self.space.network, Place(), None))
+        if module is None:
+            raise BuildError("expected the space's network to be a torch.nn.Module")
+        return module
 
     def value(self, node: Decision | Arithmetic, place: Place, context: None) -> Argument:
         """Read when the network runs."""
@@ -151,4 +152,4 @@ def _is_lazy(made: Any, parts: list[Argument]) -> bool:
     if not isinstance(made, nn.Module):
         return False
     inner = {id(inside) for part in parts for module in part.modules() for inside in module.modules()}
-    return any(map(is_lazy, own_tensors(made, inner)))
+    return any(is_lazy(own.tensor) for own in own_tensors(made, inner))

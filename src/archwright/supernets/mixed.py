@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from archwright.errors import BuildError
 from archwright.supernets.gates import Selector
 
-__all__ = ["GatedEdge", "MixedOp", "Mixer", "add", "scaled"]
+__all__ = ["GatedEdge", "MixedOp", "Mixer", "scaled", "weighed_sum"]
 
 
 class MixedOp(nn.Module):
@@ -60,13 +60,8 @@ class MixedOp(nn.Module):
         Args:
             output_of: From a value to the output of its option.
         """
-        total: Any = None
-        for value, weight in self.selector.weighed():
-            output = output_of(value)
-            if weight is not None:
-                output = scaled(output, weight)
-            total = output if total is None else add(total, output, self.place)
-        return total
+        weighed = ((output_of(value), weight) for value, weight in self.selector.weighed())
+        return weighed_sum(weighed, self.place)
 
 
 class Mixer(ABC):
@@ -118,6 +113,19 @@ def module_names(values: Mapping[Any, Any]) -> dict[Any, str]:
     return names
 
 
+def weighed_sum(outputs: Iterable[tuple[Any, Tensor | None]], place: str) -> Any:
+    """The sum of outputs, each scaled by its weight where it has one.
+
+    Raises:
+        BuildError: When they differ in form or shape, or are neither tensors nor lists, tuples or dicts of these.
+    """
+    total: Any = None
+    for output, weight in outputs:
+        term = output if weight is None else scaled(output, weight)
+        total = term if total is None else _sum(total, term, place)
+    return total
+
+
 def scaled(output: Any, weight: Tensor) -> Any:
     """An output, or each tensor in a list, tuple or dict, times a scalar."""
     if isinstance(output, Tensor):
@@ -129,12 +137,7 @@ def scaled(output: Any, weight: Tensor) -> Any:
     raise BuildError(f"expected tensors to mix, got {type(output).__name__}; use a one-path method")
 
 
-def add(first: Any, second: Any, place: str) -> Any:
-    """The sum of two outputs of one form.
-
-    Raises:
-        BuildError: When they differ in form or shape.
-    """
+def _sum(first: Any, second: Any, place: str) -> Any:
     if isinstance(first, Tensor) and isinstance(second, Tensor):
         if first.shape != second.shape:
             raise BuildError(
@@ -143,9 +146,9 @@ def add(first: Any, second: Any, place: str) -> Any:
             )
         return first + second
     if isinstance(first, dict) and isinstance(second, dict) and first.keys() == second.keys():
-        return {key: add(item, second[key], place) for key, item in first.items()}
+        return {key: _sum(item, second[key], place) for key, item in first.items()}
     if isinstance(first, list | tuple) and isinstance(second, list | tuple) and len(first) == len(second):
-        return type(first)(add(a, b, place) for a, b in zip(first, second, strict=True))
+        return type(first)(_sum(a, b, place) for a, b in zip(first, second, strict=True))
     raise BuildError(
         f"{place}: options of a mixture must give outputs of one form, got {type(first).__name__} and "
         f"{type(second).__name__}"

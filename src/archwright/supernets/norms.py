@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 
+from archwright.evaluating import evaluating
 from archwright.supernets.shared_weights import SharedWeights
 
 __all__ = ["freeze_scales", "recalibrate"]
@@ -37,7 +37,6 @@ def freeze_scales(supernet: nn.Module) -> None:
                 tensor.requires_grad_(False)
 
 
-@torch.no_grad()
 def recalibrate(
     network: nn.Module, batches: Iterable[Any], forward: Callable[[nn.Module, Any], Any] | None = None
 ) -> None:
@@ -57,18 +56,15 @@ def recalibrate(
     ]
     if not norms:
         return
-    training = {module: module.training for module in network.modules()}
-    momenta = {norm: norm.momentum for norm in norms}
-    network.eval()  # dropout stays off
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # the plain mean over the batches
-        norm.training = True
-    try:
-        for batch in batches:
-            network(batch) if forward is None else forward(network, batch)
-    finally:
-        for norm in norms:
-            norm.momentum = momenta[norm]
-        for module, mode in training.items():
-            module.training = mode
+    momenta = [norm.momentum for norm in norms]
+    with evaluating(network):  # dropout stays off
+        try:
+            for norm in norms:
+                norm.reset_running_stats()
+                norm.momentum = None  # the plain mean over the batches
+                norm.training = True
+            for batch in batches:
+                network(batch) if forward is None else forward(network, batch)
+        finally:
+            for norm, momentum in zip(norms, momenta, strict=True):
+                norm.momentum = momentum

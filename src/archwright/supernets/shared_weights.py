@@ -9,9 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
-from torch.nn.parameter import UninitializedParameter
 
-__all__ = ["ParameterSlot", "SharedWeights", "corner", "is_lazy", "own_tensors"]
+__all__ = ["ParameterSlot", "SharedWeights", "corner", "own_tensors"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +140,3 @@ def _grown(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
         made.zero_()
     made[tuple(slice(0, length) for length in tensor.shape)] = tensor
     return made
-
-
-def is_lazy(own: ParameterSlot) -> bool:
-    """Whether a weight has no size yet."""
-    return isinstance(own.tensor, UninitializedParameter)

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from archwright.errors import BuildError
 from archwright.spaces import Architecture, Decision, Relaxed, Space, resolve, walk_calls
@@ -125,7 +126,7 @@ class Supernet(nn.Module):
         root = resolve(self.space, architecture)
         with torch.random.fork_rng(devices=[]):
             network, made = construct(root)
-        if self.example is not None and _has_lazy(network):
+        if self.example is not None and any(map(is_lazy, [*network.parameters(), *network.buffers()])):
             dry_run(network, self.example, made)
         device = next((tensor.device for tensor in self.parameters()), torch.device("cpu"))
         for call, module in made.items():
@@ -216,13 +217,6 @@ def covering_architectures(
         turns += 1
         if not without_news or turns == 1:
             yield architecture
-
-
-def _has_lazy(module: nn.Module) -> bool:
-    return any(
-        isinstance(tensor, nn.UninitializedParameter | nn.UninitializedBuffer)
-        for tensor in [*module.parameters(), *module.buffers()]
-    )
 
 
 def _modules_of(made: list[Any]) -> set[int]:

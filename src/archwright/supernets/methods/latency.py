@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from archwright.errors import UsageError
+from archwright.evaluating import evaluating
 from archwright.objectives import count_flops
 from archwright.spaces import Decision
 from archwright.spaces.build import first_of
@@ -114,7 +115,6 @@ METERS: dict[str, Callable[[Run], float]] = {"flops": _flops, "measured": _milli
 """What a cost can be: floating-point operations, or milliseconds on this machine, both for one example."""
 
 
-@torch.no_grad()
 def measure_costs(supernet: Supernet, example: Any, meter: Callable[[Run], float]) -> CostTable:
     """The cost of everything that a decision selects, in the place where it stands.
 
@@ -131,20 +131,11 @@ def measure_costs(supernet: Supernet, example: Any, meter: Callable[[Run], float
     Raises:
         UsageError: When a part depends on more than 256 combinations of values.
     """
-    modes = [(module, module.training) for module in supernet.modules()]
     device = next((tensor.device for tensor in supernet.parameters()), torch.device("cpu"))
-    before = supernet.gates.get()
+    args, kwargs = moved(first_of(example), device)
     survey = _Survey(supernet, meter)
-    try:
-        supernet.eval()
-        args, kwargs = moved(first_of(example), device)
-        with survey.listening():
-            survey.visit(lambda: supernet(*args, **kwargs), 0, (), {})
-    finally:
-        supernet.gates.set(before)
-        for module, mode in modes:
-            module.training = mode
-        supernet.train(supernet.training)
+    with evaluating(supernet), supernet.on(supernet.gates.get()), survey.listening():
+        survey.visit(lambda: supernet(*args, **kwargs), 0, (), {})
     return CostTable(survey.terms)
 
 

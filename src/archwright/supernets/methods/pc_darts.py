@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from archwright.errors import UsageError
+from archwright.evaluating import evaluating
 from archwright.spaces.build import arguments_of
 from archwright.supernets.gates import Gate, Mixture
 from archwright.supernets.methods.bilevel import Bilevel, mixture_search
@@ -111,14 +112,9 @@ class PartialSoftmax(GateSampler):
         """Run the example once, so that what does not fit is said before the training."""
         if supernet.example is None:
             return
-        device = next(supernet.parameters()).device
-        training = supernet.training
-        try:
-            with torch.no_grad(), supernet.on(self.architecture_gates(0.0)):
-                args, kwargs = moved(arguments_of(supernet.example), device)
-                supernet.eval()(*args, **kwargs)
-        finally:
-            supernet.train(training)
+        args, kwargs = moved(arguments_of(supernet.example), next(supernet.parameters()).device)
+        with evaluating(supernet), supernet.on(self.architecture_gates(0.0)):
+            supernet(*args, **kwargs)
 
 
 def pc_darts(

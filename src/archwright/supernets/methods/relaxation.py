@@ -99,16 +99,9 @@ class Relaxation:
             return [float(weight) for weight in self.weights(subset).detach()]
         found = []
         for _, addresses in sorted(self.supernet.edges[subset].items()):
+            known = [self._named(a, refused) for a in addresses]
             best = [
-                max(
-                    (
-                        p
-                        for label, p in self._named(a)
-                        if label not in ZERO_OPERATIONS and (a, label) not in refused
-                    ),
-                    default=0.0,
-                )
-                for a in addresses
+                max((p for label, p in pairs if label not in ZERO_OPERATIONS), default=0.0) for pairs in known
             ]
             found.append(math.prod(best))
         return found
@@ -129,14 +122,11 @@ class Relaxation:
         }
         found: dict[str, list[tuple[Any, float]]] = {}
         for address in self.choices():
-            scored = [
-                (label, math.log(max(p, 1e-12)))
-                for label, p in self._named(address)
-                if (address, label) not in refused
-            ]
+            named = self._named(address, refused)
             if address in droppable:
-                scored = [pair for pair in scored if pair[0] not in ZERO_OPERATIONS] or scored
-            found[address] = sorted(scored or self._everything(address), key=lambda pair: -pair[1])
+                named = [pair for pair in named if pair[0] not in ZERO_OPERATIONS] or named
+            scored = [(label, math.log(max(p, 1e-12))) for label, p in named or self._named(address)]
+            found[address] = sorted(scored, key=lambda pair: -pair[1])
         for address, decision in self.supernet.decisions.items():
             if decision.several:
                 own = (strengths or {}).get(address) or self.strengths(address, refused)
@@ -170,10 +160,8 @@ class Relaxation:
             if (subset := decisions.get(address)) is not None and len(items) == len(subset.relaxed().labels)
         }
 
-    def _named(self, address: str) -> list[tuple[Any, float]]:
-        weights = self.weights(address).detach().tolist()
-        labels = self.labels(address)
-        return [(labels[position], weights[position]) for position in self.allowed(address)]
-
-    def _everything(self, address: str) -> list[tuple[Any, float]]:
-        return [(label, math.log(max(p, 1e-12))) for label, p in self._named(address)]
+    def _named(self, address: str, refused: Refused = ()) -> list[tuple[Any, float]]:
+        """The allowed values of a decision with their weights, without those that are refused."""
+        labels, weights = self.labels(address), self.weights(address).detach().tolist()
+        pairs = [(labels[position], weights[position]) for position in self.allowed(address)]
+        return [(label, weight) for label, weight in pairs if (address, label) not in refused]

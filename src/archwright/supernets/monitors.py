@@ -1,16 +1,17 @@
 """What is watched while a supernet is trained, to see a search go wrong (Zela et al. 2020, arXiv:1909.09656).
 
-- `watch`: all that every method's epoch is watched by.
-- `mean_entropy`: how undecided a method still is.
-
 The eigenvalue of the validation Hessian is part of the epochs of `Bilevel`, as an option.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from statistics import fmean
+
+from archwright.spaces import Space
 from archwright.supernets.methods.derivation import skips
 from archwright.supernets.methods.one_shot import OneShot
-from archwright.supernets.monitors.entropy import mean_entropy
 from archwright.supernets.scoring import shared_score
 from archwright.tasks import Task
 
@@ -43,3 +44,23 @@ def watch(method: OneShot, task: Task) -> dict[str, float]:
         scores = shared_score(method.supernet, architecture, task)
         watched.update((f"derived_{name}", score) for name, score in scores.items())
     return watched
+
+
+def mean_entropy(space: Space, probabilities: Mapping[str, Mapping[str, float]]) -> float | None:
+    """The mean over decisions of -sum_k p_k ln p_k, in nats.
+
+    It falls from the logarithm of the number of values, where all are as likely, to 0, where all is decided.
+
+    Args:
+        space: Tells subsets apart, whose items have weights of their own, not probabilities of one choice.
+        probabilities: Address to the labels' probabilities.
+
+    Returns:
+        None where no decision chooses one value.
+    """
+    entropies = [
+        -sum(p * math.log(p) for p in labels.values() if p > 0)
+        for address, labels in probabilities.items()
+        if not space.decisions[address].several
+    ]
+    return fmean(entropies) if entropies else None
