@@ -63,6 +63,24 @@ def test_a_loss_of_its_own_is_trained_and_told(blobs):
     )
 
 
+class TopTwoToo(Focal):
+    """Adds a metric to the ready-made ones."""
+
+    def metrics(self, outputs, batch):
+        return {**super().metrics(outputs, batch), **TopTwo.metrics(self, outputs, batch)}
+
+
+@pytest.mark.parametrize("kind", [Focal, TopTwoToo])
+def test_a_batch_is_measured_by_the_loss_of_its_own(blobs, kind):
+    task, network = as_kind(blobs, kind), nn.Linear(3, 4)
+    batch = task.train.tensors
+    outputs = network(batch[0])
+    found = task.measure(outputs, batch)
+    assert found["loss"] == pytest.approx(task.loss(outputs, batch).item())
+    whole = task.evaluate(network, Part("train"), evaluation_plan(torch.device("cpu")))
+    assert found == pytest.approx(whole, rel=1e-5)
+
+
 def test_metrics_of_its_own_take_the_place_of_the_ready_ones(blobs):
     task, plain = as_kind(blobs, TopTwo), nn.Linear(3, 4)
     found = task.evaluate(plain, Part("train"), Plan(size=7, device=torch.device("cpu"), least=1))

@@ -117,10 +117,10 @@ class Supervised(Task):
         return soft.share * loss + (1 - soft.share) * self.criterion(outputs, soft.second, soft.smoothing)
 
     def metrics(self, outputs: Any, batch: Any) -> Mapping[str, Total]:
-        """`scores` of one batch, each times the number of examples."""
+        """`scores` of one batch but for the loss, each times the number of examples."""
         targets = batch[1].first if isinstance(batch[1], Softened) else batch[1]
         scores, count = self._scored(outputs, targets), len(targets)
-        return {name: (value * count, count) for name, value in scores.items()}
+        return {name: (value * count, count) for name, value in scores.items() if name != "loss"}
 
     def measure(self, outputs: Any, batch: Any) -> dict[str, float]:
         """The metrics of one batch as numbers."""
