@@ -157,6 +157,41 @@ def test_class_weights_are_those_of_the_whole_batch():
         from_arrays(inputs.numpy(), labels.numpy(), kind="classification", class_weights=[1.0, 2.0, 3.0])
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_micro_batches_whose_classes_all_weigh_nothing_add_nothing(smoothing):
+    labels = torch.arange(64) % 2
+    inputs = torch.randn(64, 3, generator=torch.Generator().manual_seed(2))
+    task = from_arrays(inputs.numpy(), labels.numpy(), kind="classification", class_weights=[1.0, 0.0])
+    recipe = Recipe(batch_size=4, accumulation=2, label_smoothing=smoothing)
+    trainer = Trainer(task, nn.Linear(3, 2), recipe, PlainStep())
+    counting, weightless = ((inputs[labels == label][:2], torch.full((2,), label)) for label in (0, 1))
+    if smoothing:
+        counting, weightless = (
+            task.soften(batch, smoothing, 0.0, torch.Generator()) for batch in (counting, weightless)
+        )
+    found = []
+    for batches in ([counting], [counting, weightless], [weightless], [weightless, weightless]):
+        loss = trainer.accumulate(batches)
+        found.append((loss, trainer.network.weight.grad.clone()))
+        trainer.optimizers["weights"].zero_grad()
+    torch.testing.assert_close(found[1], found[0])
+    assert found[3][0] == 0
+    assert not found[3][1].any()
+    assert all(slope.isfinite().all() for _, slope in found)
+    if not smoothing:
+        assert found[2][0] == 0
+
+
+def test_an_epoch_of_examples_that_weigh_nothing_is_one_of_no_loss():
+    labels, inputs = torch.arange(64) % 2, torch.randn(64, 3)
+    task = from_arrays(inputs.numpy(), labels.numpy(), kind="classification", class_weights=[0.0, 0.0])
+    space = Space(layer(nn.Linear, 3, 2))
+    found = Training(space, task, Recipe(epochs=1, batch_size=16)).estimate(
+        Candidate(space.sample(0)), LocalTrial()
+    )
+    assert found.metrics["loss"] == found.curve[0]["train_loss"] == 0
+
+
 def test_batches_of_any_structure_are_moved():
     class Held:
         def to(self, device):

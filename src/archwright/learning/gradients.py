@@ -151,6 +151,8 @@ class Gradients:
         is_alone = len(batches) == 1 and self.ranks.count == 1
         weights = [] if is_alone else [self.task.weight(batch) for batch in batches]
         total = self.ranks.total(_sum(weights)) if weights else None
+        if total is not None:
+            total = total + (total == 0)  # where nothing counts, the mean is 0
         for number, batch in enumerate(batches):
             if prepare is not None:
                 prepare()

@@ -381,7 +381,7 @@ class Trainer(Gradients):
         )
 
     def _means(self) -> dict[str, float]:
-        return {name: float(total) / float(weight) for name, (total, weight) in self._notes.items()}
+        return {name: float(total) / (float(weight) or 1.0) for name, (total, weight) in self._notes.items()}
 
     def _check_step(self) -> None:
         precision, count, ranks = self.precision.precision, self.recipe.accumulation, self.ranks.count

@@ -52,9 +52,8 @@ class Classification(Supervised):
         self.class_weights = _class_weights(class_weights, self.train, self.classes)
 
     def criterion(self, outputs: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
-        """Mean cross-entropy in nats, weighted by class where that was asked."""
-        weight = None if self.class_weights is None else self.class_weights.to(outputs.device)
-        return functional.cross_entropy(outputs.float(), targets, weight, label_smoothing=smoothing)
+        """Mean cross-entropy in nats, weighted by class where that was asked; finite where all weights are 0."""
+        return self._cross_entropy(outputs.float(), targets, smoothing)
 
     def scores(self, outputs: Tensor, targets: Tensor) -> dict[str, float]:
         """`accuracy`, `balanced_accuracy`, `f1` and `loss` of a whole part."""
@@ -65,12 +64,11 @@ class Classification(Supervised):
         recall = hits[actual > 0] / actual[actual > 0]
         seen = (actual + predicted) > 0
         f1 = 2 * hits[seen] / (actual + predicted)[seen]
-        weight = None if self.class_weights is None else self.class_weights.double()
         return {
             "accuracy": (hits.sum() / actual.sum()).item(),
             "balanced_accuracy": recall.mean().item(),
             "f1": f1.mean().item(),
-            "loss": functional.cross_entropy(outputs, targets, weight).item(),
+            "loss": self._cross_entropy(outputs, targets).item(),
         }
 
     def describe(self) -> Mapping[str, Any]:
@@ -84,6 +82,16 @@ class Classification(Supervised):
             return len(batch[0])
         targets = batch[1].first if isinstance(batch[1], Softened) else batch[1]
         return self.class_weights.to(targets.device)[targets].sum()
+
+    def _cross_entropy(self, outputs: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
+        if self.class_weights is None:
+            return functional.cross_entropy(outputs, targets, label_smoothing=smoothing)
+        weights = self.class_weights.to(outputs)
+        summed = functional.cross_entropy(
+            outputs, targets, weights, label_smoothing=smoothing, reduction="sum"
+        )
+        total = weights[targets].sum()
+        return summed / (total + (total == 0))
 
 
 def _class_weights(
