@@ -12,11 +12,10 @@ from enum import Enum
 from random import Random
 from typing import Any, ClassVar
 
-from archwright.errors import SpaceError
-from archwright.spaces.expression import Expression, caller
+from archwright.spaces.expression import Expression
 from archwright.spaces.priors import Prior
 
-__all__ = ["UNSET", "Decision", "Relaxed", "error_prefix"]
+__all__ = ["UNSET", "Decision", "Relaxed"]
 
 
 class _Unset(Enum):
@@ -25,11 +24,6 @@ class _Unset(Enum):
 
 UNSET: Any = _Unset.UNSET
 """Stands for "no default was given", where None may be one."""
-
-
-def error_prefix(kind: str, name: str | None) -> str:
-    """Beginning of an error message about a node: the user's line, the kind and the name."""
-    return f"{caller()}: {kind}{f' {name!r}' if name else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +74,6 @@ class Decision(Expression):
         self.prior: Prior | None = None
         self.held: tuple[Any] | None = None
         self._default = UNSET
-
-    def error(self, text: str) -> SpaceError:
-        """An error about this decision while it is being written."""
-        return SpaceError(f"{error_prefix(type(self).__name__.lower(), self.name)}: {text}")
 
     def expect(self, default: Any = UNSET, prior: Any = None) -> None:
         """Set the default and the prior, once the values are known.

@@ -10,7 +10,7 @@ from typing import Any
 from archwright.spaces.decision import UNSET, Decision
 from archwright.spaces.expression import Expression, plain
 from archwright.spaces.numbers import Integer, Real
-from archwright.spaces.priors import Normal, Prior, Weights
+from archwright.spaces.priors import Prior, Weights
 from archwright.spaces.subsets import Subset
 
 __all__ = [
@@ -29,11 +29,29 @@ __all__ = [
 
 
 class Categorical(Decision):
-    """One of several labels without an order. See `categorical`."""
+    """A decision for one of several labels.
+
+    Args:
+        labels: Strings, finite numbers, booleans or None, all different.
+        name: Its address, or the last part of it.
+        default: What it takes in `Space.default`; the first label when left out.
+        prior: Weights of the labels, in order or by label, that sampling follows; None means equal ones.
+
+    Raises:
+        SpaceError: When there is no label, one stands twice, or one is of another type; when the default is no label,
+            or the prior does not fit the labels.
+    """
 
     __slots__ = ("_codes", "_own", "labels")
 
-    def __init__(self, labels: Iterable[Any], name: str | None = None, **expectations: Any) -> None:
+    def __init__(
+        self,
+        labels: Iterable[Any],
+        *,
+        name: str | None = None,
+        default: Any = UNSET,
+        prior: Mapping[Any, float] | Sequence[float] | None = None,
+    ) -> None:
         super().__init__(name)
         if isinstance(labels, str | set | frozenset | Expression) or not isinstance(labels, Iterable):
             raise self.error(f"expected a list of labels, got {labels!r}")
@@ -60,7 +78,7 @@ class Categorical(Decision):
         self._codes = {
             label: tuple(float(i == j) for j in range(self.columns)) for i, label in enumerate(self.labels)
         }
-        self.expect(**expectations)
+        self.expect(default, prior)
 
     @property
     def numeric(self) -> bool:
@@ -112,49 +130,6 @@ class Categorical(Decision):
 
 
 class Boolean(Categorical):
-    """Yes or no. See `boolean`."""
-
-    __slots__ = ()
-
-    def __init__(self, name: str | None = None, **expectations: Any) -> None:
-        super().__init__((False, True), name, **expectations)
-
-    def describe(self) -> dict[str, Any]:
-        """Kind."""
-        return {"kind": "boolean", **self.expected()}
-
-    def __repr__(self) -> str:
-        return "boolean()"
-
-
-def categorical(
-    labels: Iterable[Any],
-    *,
-    name: str | None = None,
-    default: Any = UNSET,
-    prior: Mapping[Any, float] | Sequence[float] | None = None,
-) -> Categorical:
-    """A decision for one of several labels.
-
-    Args:
-        labels: Strings, finite numbers, booleans or None, all different.
-        name: Its address, or the last part of it.
-        default: What it takes in `Space.default`; the first label when left out.
-        prior: Weights of the labels, in order or by label, that sampling follows; None means equal ones.
-
-    Raises:
-        SpaceError: When there is no label, one stands twice, or one is of another type; when the default is no label,
-            or the prior does not fit the labels.
-    """
-    return Categorical(labels, name, default=default, prior=prior)
-
-
-def boolean(
-    *,
-    name: str | None = None,
-    default: Any = UNSET,
-    prior: Mapping[Any, float] | Sequence[float] | None = None,
-) -> Boolean:
     """A decision for yes or no; counts as 1 or 0 in arithmetic.
 
     Args:
@@ -165,84 +140,33 @@ def boolean(
     Raises:
         SpaceError: When the default is no boolean, or the prior is no pair of weights.
     """
-    return Boolean(name, default=default, prior=prior)
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        *,
+        name: str | None = None,
+        default: Any = UNSET,
+        prior: Mapping[Any, float] | Sequence[float] | None = None,
+    ) -> None:
+        super().__init__((False, True), name=name, default=default, prior=prior)
+
+    def describe(self) -> dict[str, Any]:
+        """Kind."""
+        return {"kind": "boolean", **self.expected()}
+
+    def __repr__(self) -> str:
+        return "boolean()"
 
 
-def integer(
-    low: int,
-    high: int,
-    *,
-    step: int = 1,
-    name: str | None = None,
-    default: Any = UNSET,
-    prior: Normal | Mapping[int, float] | Sequence[float] | None = None,
-) -> Integer:
-    """A decision for a whole number: low, low + step, ..., high, both ends included.
-
-    Args:
-        low: The first value.
-        high: The last.
-        step: The distance between two values.
-        name: Its address, or the last part of it.
-        default: What it takes in `Space.default`; low when left out.
-        prior: What sampling follows: `aw.normal(mean, deviation)`, or weights of the values, in order or by value;
-            None means equal ones.
-
-    Raises:
-        SpaceError: When low > high, step < 1, or high is not low plus a multiple of step; when the default is none
-            of the values, or the prior does not fit them.
-    """
-    return Integer(low, high, step, name, default=default, prior=prior)
-
-
-def real(
-    low: float,
-    high: float,
-    *,
-    log: bool = False,
-    name: str | None = None,
-    default: Any = UNSET,
-    prior: Normal | None = None,
-) -> Real:
-    """A decision for a real number in [low, high], uniform, or log-uniform with `log=True`.
-
-    Values carry 12 digits (counted from the first digit of the larger end, or of the value itself on a
-    logarithmic scale), so that encoding and decoding are exact inverses.
-
-    Args:
-        low: The lower end.
-        high: The upper end.
-        log: Whether its scale is logarithmic.
-        name: Its address, or the last part of it.
-        default: What it takes in `Space.default`; the middle of the scale when left out.
-        prior: What sampling follows: `aw.normal(mean, deviation)`; None means uniform.
-
-    Raises:
-        SpaceError: When low >= high, an end is not finite, log is asked with low <= 0, or the interval is too
-            narrow or too wide for 12 digits; when the default is outside, or the prior does not fit.
-    """
-    return Real(low, high, log, name, default=default, prior=prior)
-
-
-def subset(
-    n: int,
-    k: int | tuple[int, int] | None = None,
-    *,
-    name: str | None = None,
-    default: Any = UNSET,
-    prior: Sequence[float] | None = None,
-) -> Subset:
-    """A decision for a subset of the items 0 ... n-1; ask for one with `.has(item)`.
-
-    Args:
-        n: How many items there are.
-        k: How many are taken: exactly k, or (fewest, most); None allows any number.
-        name: Its address, or the last part of it.
-        default: The items that it takes in `Space.default`; the first ones, as few as are allowed, when left out.
-        prior: The chance of each item, given that as many are in as are allowed; None means that each subset is
-            equally likely.
-
-    Raises:
-        SpaceError: When n < 1 or k does not fit n; when the default is no such subset, or the prior allows none.
-    """
-    return Subset(n, k, name, default=default, prior=prior)
+boolean = Boolean
+"""Decide for yes or no. See `Boolean`."""
+categorical = Categorical
+"""Decide for one of several labels. See `Categorical`."""
+integer = Integer
+"""Decide for a whole number. See `Integer`."""
+real = Real
+"""Decide for a real number. See `Real`."""
+subset = Subset
+"""Decide for several of some items. See `Subset`."""

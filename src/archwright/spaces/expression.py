@@ -21,6 +21,7 @@ __all__ = [
     "caller",
     "children_of",
     "compile_value",
+    "error_prefix",
     "holds_expression",
     "is_numeric",
     "maximum",
@@ -44,6 +45,11 @@ def caller() -> str:
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
     return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
+
+
+def error_prefix(kind: str, name: str | None) -> str:
+    """Beginning of an error message about a node: the user's line, the kind and the name."""
+    return f"{caller()}: {kind}{f' {name!r}' if name else ''}"
 
 
 def plain(value: Any) -> Any:
@@ -88,6 +94,10 @@ class Expression:
         if name is not None and (not isinstance(name, str) or not name.strip()):
             raise SpaceError(f"{caller()}: expected a name that is a non-empty string, got {name!r}")
         self.name = name
+
+    def error(self, text: str) -> SpaceError:
+        """An error about this node while it is being written."""
+        return SpaceError(f"{error_prefix(type(self).__name__.lower(), self.name)}: {text}")
 
     def children(self) -> Iterator[Any]:
         """The values inside this node, expressions and plain ones."""

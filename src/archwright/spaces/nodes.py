@@ -6,9 +6,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from archwright.errors import SpaceError
-from archwright.spaces.decision import UNSET, error_prefix
+from archwright.spaces.decision import UNSET
 from archwright.spaces.decisions import Categorical, Decision
-from archwright.spaces.expression import Expression, compile_value, holds_expression, is_numeric, whole
+from archwright.spaces.expression import (
+    Expression,
+    compile_value,
+    error_prefix,
+    holds_expression,
+    is_numeric,
+    whole,
+)
 from archwright.spaces.values import possible_values
 
 __all__ = [
@@ -27,18 +34,22 @@ __all__ = [
 
 
 class DeferredCall(Expression):
-    """A deferred call, evaluated anew at each place where it stands. See `layer`."""
+    """Defer the call `fn(*args, **kwargs)` until an architecture is known. It is made anew at each place.
+
+    Args:
+        fn: Any callable: a class of torch or timm, your own class, a function that returns a module.
+        args: Arguments; expressions may stand anywhere in them, in nested lists, tuples and dicts too.
+        name: Its part of the addresses below it. To pass an argument called `name`, use `functools.partial`.
+        kwargs: Keyword arguments.
+
+    Raises:
+        SpaceError: When fn cannot be called.
+    """
 
     __slots__ = ("args", "fn", "kwargs")
     kind = "call"
 
-    def __init__(
-        self,
-        fn: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
-        name: str | None = None,
-    ) -> None:
+    def __init__(self, fn: Callable[..., Any], /, *args: Any, name: str | None = None, **kwargs: Any) -> None:
         super().__init__(name)
         if isinstance(fn, Expression) or not callable(fn):
             raise SpaceError(
@@ -46,7 +57,7 @@ class DeferredCall(Expression):
                 "classes use aw.choice({'a': aw.layer(A), 'b': aw.layer(B)})"
             )
         self.fn, self.args = fn, args
-        self.kwargs: Mapping[str, Any] = dict(kwargs)
+        self.kwargs: Mapping[str, Any] = kwargs
 
     def children(self) -> Iterator[Any]:
         """The arguments."""
@@ -62,15 +73,38 @@ Layer = DeferredCall  # the name that pickles of older spaces know
 
 
 class Switch(Expression):
-    """The option that an expression's value selects. See `switch`."""
+    """Select by a decision: the option at its value, and only decisions inside that option are active.
+
+    Args:
+        selector: A decision, or an expression with finitely many values.
+        options: Value to expression (or plain value); every value the decision can take must be there.
+        name: Its part of the addresses of the decisions inside the options.
+
+    Raises:
+        SpaceError: When a value has no option, an option no value, or the values are infinitely many.
+    """
 
     __slots__ = ("options", "selector")
     kind = "switch"
 
-    def __init__(self, selector: Expression, options: Mapping[Any, Any], name: str | None = None) -> None:
+    def __init__(self, selector: Expression, options: Mapping[Any, Any], *, name: str | None = None) -> None:
         super().__init__(name)
+        if not isinstance(selector, Expression):
+            raise self.error(f"expected a decision, got {selector!r}; make one with aw.categorical([...])")
+        if not isinstance(options, Mapping):
+            raise self.error(f"expected a dict of value to option, got {options!r}; write {{value: option}}")
+        own = {value: value for value in possible_values(selector, error_prefix("switch", name))}
+        if missing := [value for value in own if value not in options]:
+            raise self.error(
+                f"no option for the value{'s' * (len(missing) > 1)} {', '.join(map(repr, missing))} of {selector!r}; "
+                f"add {'them' if len(missing) > 1 else 'it'}"
+            )
+        if unknown := [value for value in options if value not in own]:
+            raise self.error(
+                f"{', '.join(map(repr, unknown))} is never taken by {selector!r}; remove it, or add the label"
+            )
         self.selector = selector
-        self.options: Mapping[Any, Any] = dict(options)
+        self.options: Mapping[Any, Any] = {own[value]: option for value, option in options.items()}
 
     def children(self) -> Iterator[Any]:
         """The selector, then the options."""
@@ -93,13 +127,33 @@ class Switch(Expression):
 
 
 class When(Expression):
-    """A part that is present or absent. See `when`."""
+    """A part that is there only where a condition holds: else its list, dict or call goes without.
+
+    Args:
+        condition: A boolean decision, a comparison, or `subset.has(item)`.
+        body: What is present or absent.
+        name: Its part of the addresses below it.
+
+    Raises:
+        SpaceError: When the condition can take other values than true and false.
+    """
 
     __slots__ = ("body", "condition")
     kind = "when"
 
-    def __init__(self, condition: Expression, body: Any, name: str | None = None) -> None:
+    def __init__(self, condition: Expression, body: Any, *, name: str | None = None) -> None:
         super().__init__(name)
+        if not isinstance(condition, Expression):
+            raise self.error(
+                f"expected a boolean decision or a comparison, got {condition!r} (`==` compares identity and gives a "
+                "plain bool; write decision.equals(value))"
+            )
+        odd = [v for v in possible_values(condition, error_prefix("when", name)) if not isinstance(v, bool)]
+        if odd:
+            raise self.error(
+                f"expected a condition that is true or false, but {condition!r} can be {odd[0]!r}; use aw.boolean(), "
+                "a comparison, or .equals(value)"
+            )
         self.condition, self.body = condition, body
 
     def children(self) -> Iterator[Any]:
@@ -112,14 +166,45 @@ class When(Expression):
 
 
 class Repeat(Expression):
-    """Bodies spliced into a list of arguments. See `repeat`."""
+    """A body several times over, spliced into the list of arguments where it stands.
+
+    Args:
+        body: A function of the position (from 0) that returns an expression, so that each position decides
+            for itself; or one expression, whose decisions all positions then share (its layers are still
+            separate).
+        times: A whole number or an expression with finitely many values, each >= 0.
+        name: Its part of the addresses: position 2 of `blocks` is `blocks.2`.
+
+    Attributes:
+        bodies: One body per position.
+        fewest: How many of them there always are.
+
+    Raises:
+        SpaceError: When times is or can be negative, no whole number, or has infinitely many values.
+    """
 
     __slots__ = ("bodies", "fewest", "times")
     kind = "repeat"
 
-    def __init__(self, bodies: tuple[Any, ...], times: Any, fewest: int, name: str | None = None) -> None:
+    def __init__(self, body: Any, times: Any, *, name: str | None = None) -> None:
         super().__init__(name)
-        self.bodies, self.times, self.fewest = bodies, times, fewest
+        is_decided = isinstance(times, Expression)
+        counts = []
+        for value in possible_values(times, error_prefix("repeat", name)) if is_decided else [times]:
+            count = whole(value)
+            if count is None or count < 0:
+                cure = f" from {times!r}; use aw.integer(low, high)" if is_decided else ""
+                raise self.error(f"expected times to be a whole number >= 0, got {value!r}{cure}")
+            counts.append(count)
+        self.times, self.fewest = times if is_decided else counts[0], min(counts)
+        is_function = not isinstance(body, Expression) and callable(body)
+        self.bodies = tuple(body(i) if is_function else body for i in range(max(counts)))
+        for i, made in enumerate(self.bodies):
+            if is_function and made is None:
+                raise self.error(
+                    f"the function {getattr(body, '__name__', repr(body))} returned None for position {i}; return an "
+                    "expression, such as aw.layer(...)"
+                )
 
     def children(self) -> Iterator[Any]:
         """The number of times, then one body per position."""
@@ -131,13 +216,15 @@ class Repeat(Expression):
 
 
 class Tied(Expression):
-    """One object, and so one set of weights, at every place where it stands. See `tied`."""
+    """Share weights: one object wherever this node stands (otherwise a layer is made anew at each place)."""
 
     __slots__ = ("body",)
     kind = "tied"
 
-    def __init__(self, body: Expression, name: str | None = None) -> None:
+    def __init__(self, body: Expression, *, name: str | None = None) -> None:
         super().__init__(name)
+        if not isinstance(body, Expression):
+            raise self.error(f"expected an expression such as aw.layer(...), got {body!r}")
         self.body = body
 
     def children(self) -> Iterator[Any]:
@@ -148,125 +235,16 @@ class Tied(Expression):
         return f"tied({self.body!r})"
 
 
-def layer(fn: Callable[..., Any], /, *args: Any, name: str | None = None, **kwargs: Any) -> DeferredCall:
-    """Defer the call `fn(*args, **kwargs)` until an architecture is known.
-
-    Args:
-        fn: Any callable: a class of torch or timm, your own class, a function that returns a module.
-        args: Arguments; expressions may stand anywhere in them, in nested lists, tuples and dicts too.
-        name: Its part of the addresses below it. To pass an argument called `name`, use `functools.partial`.
-        kwargs: Keyword arguments.
-
-    Raises:
-        SpaceError: When fn cannot be called.
-    """
-    return DeferredCall(fn, args, kwargs, name)
-
-
-def switch(decision: Expression, options: Mapping[Any, Any], *, name: str | None = None) -> Switch:
-    """Select by a decision: the option at its value, and only decisions inside that option are active.
-
-    Args:
-        decision: A decision, or an expression with finitely many values.
-        options: Value to expression (or plain value); every value the decision can take must be there.
-        name: Its part of the addresses of the decisions inside the options.
-
-    Raises:
-        SpaceError: When a value has no option, an option no value, or the values are infinitely many.
-    """
-    if not isinstance(decision, Expression):
-        raise SpaceError(
-            f"{error_prefix('switch', name)}: expected a decision, got {decision!r}; make one with "
-            "aw.categorical([...])"
-        )
-    if not isinstance(options, Mapping):
-        raise SpaceError(
-            f"{error_prefix('switch', name)}: expected a dict of value to option, got {options!r}; write {{value: "
-            "option}}"
-        )
-    own = {value: value for value in possible_values(decision, error_prefix("switch", name))}
-    if missing := [value for value in own if value not in options]:
-        raise SpaceError(
-            f"{error_prefix('switch', name)}: no option for the value{'s' * (len(missing) > 1)} "
-            f"{', '.join(map(repr, missing))} of {decision!r}; add {'them' if len(missing) > 1 else 'it'}"
-        )
-    if unknown := [value for value in options if value not in own]:
-        raise SpaceError(
-            f"{error_prefix('switch', name)}: {', '.join(map(repr, unknown))} is never taken by {decision!r}; remove "
-            "it, or add the label"
-        )
-    return Switch(decision, {own[value]: option for value, option in options.items()}, name)
-
-
-def when(condition: Expression, body: Any, *, name: str | None = None) -> When:
-    """A part that is there only where a condition holds: else its list, dict or call goes without.
-
-    Args:
-        condition: A boolean decision, a comparison, or `subset.has(item)`.
-        body: What is present or absent.
-        name: Its part of the addresses below it.
-
-    Raises:
-        SpaceError: When the condition can take other values than true and false.
-    """
-    if not isinstance(condition, Expression):
-        raise SpaceError(
-            f"{error_prefix('when', name)}: expected a boolean decision or a comparison, got {condition!r} (`==` "
-            "compares identity and gives a plain bool; write decision.equals(value))"
-        )
-    odd = [v for v in possible_values(condition, error_prefix("when", name)) if not isinstance(v, bool)]
-    if odd:
-        raise SpaceError(
-            f"{error_prefix('when', name)}: expected a condition that is true or false, but {condition!r} can be "
-            f"{odd[0]!r}; use aw.boolean(), a comparison, or .equals(value)"
-        )
-    return When(condition, body, name)
-
-
-def repeat(body: Any, times: Any, *, name: str | None = None) -> Repeat:
-    """A body several times over, spliced into the list of arguments where it stands.
-
-    Args:
-        body: A function of the position (from 0) that returns an expression, so that each position decides
-            for itself; or one expression, whose decisions all positions then share (its layers are still
-            separate).
-        times: A whole number or an expression with finitely many values, each >= 0.
-        name: Its part of the addresses: position 2 of `blocks` is `blocks.2`.
-
-    Raises:
-        SpaceError: When times is or can be negative, no whole number, or has infinitely many values.
-    """
-    values = (
-        possible_values(times, error_prefix("repeat", name)) if isinstance(times, Expression) else [times]
-    )
-    counts = []
-    for value in values:
-        count = whole(value)
-        if count is None or count < 0:
-            raise SpaceError(
-                f"{error_prefix('repeat', name)}: expected times to be a whole number >= 0, got {value!r}"
-                + (f" from {times!r}; use aw.integer(low, high)" if isinstance(times, Expression) else "")
-            )
-        counts.append(count)
-    fewest, most = min(counts), max(counts)
-    is_function = not isinstance(body, Expression) and callable(body)
-    bodies = tuple(body(i) if is_function else body for i in range(most))
-    for i, made in enumerate(bodies):
-        if is_function and made is None:
-            raise SpaceError(
-                f"{error_prefix('repeat', name)}: the function {getattr(body, '__name__', repr(body))} returned None "
-                f"for position {i}; return an expression, such as aw.layer(...)"
-            )
-    return Repeat(bodies, times if isinstance(times, Expression) else most, fewest, name)
-
-
-def tied(body: Expression, *, name: str | None = None) -> Tied:
-    """Share weights: one object wherever this node stands (otherwise a layer is made anew at each place)."""
-    if not isinstance(body, Expression):
-        raise SpaceError(
-            f"{error_prefix('tied', name)}: expected an expression such as aw.layer(...), got {body!r}"
-        )
-    return Tied(body, name)
+layer = DeferredCall
+"""Defer a call. See `DeferredCall`."""
+switch = Switch
+"""Select by a decision. See `Switch`."""
+when = When
+"""A part that is there only where a condition holds. See `When`."""
+repeat = Repeat
+"""A body several times over. See `Repeat`."""
+tied = Tied
+"""Share weights. See `Tied`."""
 
 
 def choice(
@@ -297,7 +275,7 @@ def choice(
             "write aw.choice(*options), or aw.choice({'label': option, ...})"
         )
     if not any(holds_expression(option) or callable(option) for option in options):
-        return Categorical(options, name, default=default, prior=prior)
+        return Categorical(options, name=name, default=default, prior=prior)
     labels: list[Any] = [_label_of(option) for option in options]
     if None in labels or len(set(labels)) < len(labels):
         labels = list(range(len(options)))
@@ -307,8 +285,8 @@ def choice(
 def _choice(
     labels: Iterable[Any], options: Iterable[Any], name: str | None, default: Any, prior: Any
 ) -> Switch:
-    decision = Categorical(labels, name, default=default, prior=prior)
-    return Switch(decision, dict(zip(decision.labels, options, strict=True)), name)
+    decision = Categorical(labels, name=name, default=default, prior=prior)
+    return Switch(decision, dict(zip(decision.labels, options, strict=True)), name=name)
 
 
 def _label_of(option: Any) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -36,12 +36,33 @@ class _Number(Decision):
 
 
 class Integer(_Number):
-    """A whole number from an evenly spaced range. See `integer`."""
+    """A decision for a whole number: low, low + step, ..., high, both ends included.
+
+    Args:
+        low: The first value.
+        high: The last.
+        step: The distance between two values.
+        name: Its address, or the last part of it.
+        default: What it takes in `Space.default`; low when left out.
+        prior: What sampling follows: `aw.normal(mean, deviation)`, or weights of the values, in order or by value;
+            None means equal ones.
+
+    Raises:
+        SpaceError: When low > high, step < 1, or high is not low plus a multiple of step; when the default is none
+            of the values, or the prior does not fit them.
+    """
 
     __slots__ = ("_range",)
 
     def __init__(
-        self, low: int, high: int, step: int = 1, name: str | None = None, **expectations: Any
+        self,
+        low: int,
+        high: int,
+        *,
+        step: int = 1,
+        name: str | None = None,
+        default: Any = UNSET,
+        prior: Normal | Mapping[int, float] | Sequence[float] | None = None,
     ) -> None:
         super().__init__(name)
         for label, value in (("low", low), ("high", high), ("step", step)):
@@ -64,7 +85,7 @@ class Integer(_Number):
         self._range = range(first, last + 1, by)
         self.size = len(self._range)
         self.columns = 1
-        self.expect(**expectations)
+        self.expect(default, prior)
 
     def coerce(self, value: Any) -> int:
         """The value as an int."""
@@ -124,12 +145,35 @@ class Integer(_Number):
 
 
 class Real(_Number):
-    """A real number in an interval, to 12 digits. See `real`."""
+    """A decision for a real number in [low, high], uniform, or log-uniform with `log=True`.
+
+    Values carry 12 digits (counted from the first digit of the larger end, or of the value itself on a
+    logarithmic scale), so that encoding and decoding are exact inverses.
+
+    Args:
+        low: The lower end.
+        high: The upper end.
+        log: Whether its scale is logarithmic.
+        name: Its address, or the last part of it.
+        default: What it takes in `Space.default`; the middle of the scale when left out.
+        prior: What sampling follows: `aw.normal(mean, deviation)`; None means uniform.
+
+    Raises:
+        SpaceError: When low >= high, an end is not finite, log is asked with low <= 0, or the interval is too
+            narrow or too wide for 12 digits; when the default is outside, or the prior does not fit.
+    """
 
     __slots__ = ("_decimals", "_start", "_width", "high", "log", "low")
 
     def __init__(
-        self, low: float, high: float, log: bool = False, name: str | None = None, **expectations: Any
+        self,
+        low: float,
+        high: float,
+        *,
+        log: bool = False,
+        name: str | None = None,
+        default: Any = UNSET,
+        prior: Normal | None = None,
     ) -> None:
         super().__init__(name)
         ends = plain(low), plain(high)
@@ -153,7 +197,7 @@ class Real(_Number):
             )
         self.size = math.inf
         self.columns = 1
-        self.expect(**expectations)
+        self.expect(default, prior)
 
     def _rounded(self, value: float) -> float:
         """As many digits as let a code and its value be exact inverses in floating point."""

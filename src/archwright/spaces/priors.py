@@ -29,21 +29,20 @@ class Prior(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Normal:
-    """A normal distribution, cut off at the ends of a decision. See `normal`."""
-
-    mean: float
-    deviation: float
-
-
-def normal(mean: float, deviation: float) -> Normal:
-    """A prior for a number: most likely near its mean.
+    """A prior for a number: most likely near its mean, cut off at the ends of the decision.
 
     Args:
         mean: A value of the decision.
         deviation: Standard deviation, more than 0, in the decision's own unit; for a real on a logarithmic scale that
             of the natural logarithm, so that 0.7 is about a factor of 2.
     """
-    return Normal(mean, deviation)
+
+    mean: float
+    deviation: float
+
+
+normal = Normal
+"""A prior for a number. See `Normal`."""
 
 
 class Weights(Prior):

@@ -15,11 +15,11 @@ from archwright.spaces.architecture import Architecture
 from archwright.spaces.calls import ExpressionReader, resolve
 from archwright.spaces.constraints import SpaceConstraints
 from archwright.spaces.counting import count
-from archwright.spaces.decision import Decision, error_prefix
+from archwright.spaces.decision import Decision
 from archwright.spaces.description import described_decisions, printable_size, short_hash, shown_size
 from archwright.spaces.encoding import Encoding
 from archwright.spaces.enumerator import Enumerator
-from archwright.spaces.expression import Expression
+from archwright.spaces.expression import Expression, error_prefix
 from archwright.spaces.graph import Graph, graph_of
 from archwright.spaces.plan import compile_plan
 from archwright.spaces.scale import rescale

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Any
 
-from archwright.spaces.decision import Decision, Relaxed
+from archwright.spaces.decision import UNSET, Decision, Relaxed
 from archwright.spaces.expression import Arithmetic, plain, whole
 from archwright.spaces.priors import ItemChances, Prior
 
@@ -17,13 +17,31 @@ __all__ = ["Subset"]
 
 
 class Subset(Decision):
-    """A set of indices, held as a sorted tuple. See `subset`."""
+    """A decision for a subset of the items 0 ... n-1; ask for one with `.has(item)`.
+
+    Args:
+        n: How many items there are.
+        k: How many are taken: exactly k, or (fewest, most); None allows any number.
+        name: Its address, or the last part of it.
+        default: The items that it takes in `Space.default`; the first ones, as few as are allowed, when left out.
+        prior: The chance of each item, given that as many are in as are allowed; None means that each subset is
+            equally likely.
+
+    Raises:
+        SpaceError: When n < 1 or k does not fit n; when the default is no such subset, or the prior allows none.
+    """
 
     __slots__ = ("_up_to", "high", "low", "n")
     several = True
 
     def __init__(
-        self, n: int, k: int | tuple[int, int] | None = None, name: str | None = None, **expectations: Any
+        self,
+        n: int,
+        k: int | tuple[int, int] | None = None,
+        *,
+        name: str | None = None,
+        default: Any = UNSET,
+        prior: Sequence[float] | None = None,
     ) -> None:
         super().__init__(name)
         items = whole(n)
@@ -41,7 +59,7 @@ class Subset(Decision):
         is_most = low < high and 4 * self.size >= 2**items
         self._up_to = None if is_most else list(itertools.accumulate(self._ways()))
         self.columns = items
-        self.expect(**expectations)
+        self.expect(default, prior)
 
     def _ways(self) -> Iterator[int]:
         """How many subsets there are of each allowed number of items, the fewest first."""
