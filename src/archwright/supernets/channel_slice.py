@@ -18,6 +18,15 @@ from archwright.supernets.shared_weights import corner
 
 __all__ = ["ChannelSlice"]
 
+# What says the channels of each of torch's modules that can be narrowed; norms over one axis and PReLU stand apart.
+_SIZES: tuple[tuple[type[nn.Module], tuple[str, ...]], ...] = (
+    (_ConvNd, ("in_channels", "out_channels")),
+    (nn.Linear, ("in_features", "out_features")),
+    (_NormBase, ("num_features",)),
+    (nn.GroupNorm, ("num_channels",)),
+    (nn.PReLU, ("num_parameters",)),
+)
+
 
 class ChannelSlice:
     """A shell of a module in which all numbers of channels are divided, with weights that are views of the module's.
@@ -71,67 +80,46 @@ class ChannelSlice:
             shell.__dict__["mixer"] = None  # the channels of what is inside were divided already
         own = {**module._parameters, **module._buffers}
         shapes = {
-            name: self._shape(module, shell, name) for name, tensor in own.items() if tensor is not None
+            name: torch.Size(self._shape(module, shell, tensor))
+            for name, tensor in own.items()
+            if tensor is not None and tensor.dim()
         }
-        self._pairs.append(
-            (module, shell, {name: torch.Size(shape) for name, shape in shapes.items() if shape})
-        )
+        self._pairs.append((module, shell, shapes))
         for name, child in module._modules.items():
             shell._modules[name] = None if child is None else self._narrowed(child)
         return shell
 
     def _divided(self, module: nn.Module) -> dict[str, Any]:
         """The attributes of a module of torch that say its channels, divided."""
-        if isinstance(module, _ConvNd):
-            made = {name: self._part(module, name) for name in ("in_channels", "out_channels")}
-            in_a_group = module.in_channels // module.groups
-            grouped = module.groups > 1
-            made["groups"] = max(1, made["in_channels"] // in_a_group) if grouped else 1
-            return made
-        if isinstance(module, nn.Linear):
-            return {name: self._part(module, name) for name in ("in_features", "out_features")}
-        if isinstance(module, _NormBase):
-            return {"num_features": self._part(module, "num_features")}
-        if isinstance(module, nn.GroupNorm):
-            channels = self._part(module, "num_channels")
-            whole = module.num_groups == module.num_channels
-            return {
-                "num_channels": channels,
-                "num_groups": channels if whole else math.gcd(module.num_groups, channels),
-            }
         if isinstance(module, nn.LayerNorm | nn.RMSNorm) and len(module.normalized_shape) == 1:
             return {"normalized_shape": (self._size(module, module.normalized_shape[0]),)}
-        if isinstance(module, nn.PReLU) and module.num_parameters > 1:
-            return {"num_parameters": self._part(module, "num_parameters")}
-        if any(tensor is not None for tensor in (*module._parameters.values(), *module._buffers.values())):
-            if isinstance(module, nn.PReLU):
-                return {}
-            raise BuildError(f"{type(module).__name__} has weights of its own, whose channels are not known")
-        return {}
-
-    def _shape(self, module: nn.Module, shell: Any, name: str) -> tuple[int, ...]:
-        """The shape of a narrowed weight; () where it has no channels."""
-        tensor = getattr(module, name)
-        if tensor.dim() == 0:
-            return ()
+        if isinstance(module, nn.PReLU) and module.num_parameters == 1:
+            return {}
+        names = next((names for kind, names in _SIZES if isinstance(module, kind)), None)
+        if names is None:
+            if any(
+                tensor is not None for tensor in [*module._parameters.values(), *module._buffers.values()]
+            ):
+                raise BuildError(
+                    f"{type(module).__name__} has weights of its own, whose channels are not known"
+                )
+            return {}
+        made = {name: self._size(module, getattr(module, name)) for name in names}
         if isinstance(module, _ConvNd):
-            if name == "bias":
-                return (shell.out_channels,)
+            made["groups"] = max(1, made["in_channels"] // (module.in_channels // module.groups))
+        if isinstance(module, nn.GroupNorm):
+            channels, groups = made["num_channels"], module.num_groups
+            made["num_groups"] = channels if groups == module.num_channels else math.gcd(groups, channels)
+        return made
+
+    def _shape(self, module: nn.Module, shell: Any, tensor: Tensor) -> tuple[int, ...]:
+        """The shape of a narrowed weight."""
+        if isinstance(module, _ConvNd) and tensor.dim() > 1:
             first, second = shell.out_channels, shell.in_channels // shell.groups
             if isinstance(module, _ConvTransposeNd):
                 first, second = shell.in_channels, shell.out_channels // shell.groups
             return (first, second, *tensor.shape[2:])
-        if isinstance(module, nn.Linear):
-            return (shell.out_features,) if name == "bias" else (shell.out_features, shell.in_features)
-        if isinstance(module, nn.PReLU):
-            return (shell.num_parameters,)
-        for attribute in ("num_features", "num_channels"):
-            if attribute in vars(shell):
-                return (vars(shell)[attribute],)
-        return tuple(shell.normalized_shape)
-
-    def _part(self, module: nn.Module, attribute: str) -> int:
-        return self._size(module, getattr(module, attribute))
+        return tuple(max(1, size // self.divisor) for size in tensor.shape)
 
     def _size(self, module: nn.Module, size: int) -> int:
         if size < self.divisor:

@@ -82,22 +82,8 @@ class OneShot(Step):
         accelerators: Sequence[str] | None = None,
         seed: int = 0,
     ) -> None:
-        if epochs < 1 or batch_size < 2:
-            raise UsageError(
-                f"expected epochs >= 1 and batch_size >= 2, got epochs={epochs}, batch_size={batch_size}"
-            )
-        if not (
-            learning_rate > 0
-            and lowest_learning_rate >= 0
-            and 0 <= momentum < 1
-            and weight_decay >= 0
-            and gradient_clip > 0
-        ):
-            raise UsageError(
-                "expected learning_rate > 0, lowest_learning_rate >= 0, 0 <= momentum < 1, weight_decay >= 0 and "
-                f"gradient_clip > 0, got learning_rate={learning_rate}, lowest_learning_rate={lowest_learning_rate}, "
-                f"momentum={momentum}, weight_decay={weight_decay}, gradient_clip={gradient_clip}"
-            )
+        if not lowest_learning_rate >= 0:
+            raise UsageError(f"expected lowest_learning_rate >= 0, got {lowest_learning_rate}")
         self.lowest_learning_rate = lowest_learning_rate
         self.precision = precision
         self.accelerators = None if accelerators is None else tuple(accelerators)
