@@ -5,26 +5,14 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, cast
+from typing import Any, Literal, cast
 
 import typer
 
 from archwright.cli.bench_progress import progress_of
 from archwright.cli.bench_surrogates import surrogates
-from archwright.cli.bench_table import (
-    Canonical,
-    DecisionColumns,
-    MetricColumns,
-    OfficialFiles,
-    SecondsColumns,
-    TableName,
-    TestColumn,
-    folder_of,
-    given_table,
-    metric_columns,
-    print_results,
-    words,
-)
+from archwright.cli.bench_table import GivenTable, folder_of, print_results, words
+from archwright.cli.described import described
 from archwright.cli.exit_codes import INTERRUPTED
 from archwright.cli.options import AsJson
 
@@ -42,58 +30,20 @@ bench_app.command(short_help="How well surrogates rank, by the number of network
 
 
 @bench_app.callback()
+@described
 def bench(
     context: typer.Context,
-    table: TableName = None,
-    strategies: Annotated[
-        str, typer.Option(metavar="A,B,C", help="See `archwright list strategies`.")
-    ] = "random,evolution",
-    trials: Annotated[
-        int, typer.Option("--trials", "-n", help="Evaluations of unseen networks in each search.")
-    ] = 300,
-    seeds: Annotated[int, typer.Option(help="Searches of each strategy.")] = 200,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", help="Processes at once.")] = 1,
-    out: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DIR", help="Where to; goes on with what is missing there.", show_default="bench/TABLE"
-        ),
-    ] = None,
-    objective: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--objective",
-            "-o",
-            metavar="NAME",
-            help="What to optimise, such as accuracy, latency or params; with several, the hypervolume is told too. By "
-            "default the table's first; of a file of columns max:NAME or min:NAME, the first metric first.",
-        ),
-    ] = None,
-    limit: Annotated[
-        list[str] | None,
-        typer.Option("--limit", "-l", metavar="NAME<=N", help="Only networks that keep it count."),
-    ] = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="STRATEGY.NAME=VALUE", help="An option of a strategy: evolution.population_size=50."
-        ),
-    ] = None,
-    reference: Annotated[
-        str,
-        typer.Option(
-            help="From where hypervolumes are measured: a tenth beyond the true front, or the worst of the table."
-        ),
-    ] = "front",
-    file: OfficialFiles = None,
-    decision: DecisionColumns = None,
-    metric: MetricColumns = None,
-    test: TestColumn = None,
-    seconds: SecondsColumns = None,
-    canonical: Canonical = None,
-    runs: Annotated[
-        str, typer.Option(help="Of a network trained several times: the mean of its runs, or one drawn.")
-    ] = "mean",
+    table: GivenTable,
+    strategies: str = "random,evolution",
+    trials: int = 300,
+    seeds: int = 200,
+    jobs: int = 1,
+    out: str | None = None,
+    objective: list[str] | None = None,
+    limit: list[str] | None = None,
+    option: list[str] | None = None,
+    reference: str = "front",
+    runs: str = "mean",
     as_json: AsJson = False,
 ) -> None:
     """Compare strategies on a table of trained networks: regret by evaluations, over many seeds.
@@ -104,26 +54,29 @@ def bench(
     Examples:
       archwright bench --table nas-bench-graph:cora --strategies random,evolution --seeds 200 --jobs 2
       archwright bench --table results.csv --objective max:accuracy --metric accuracy=run_1,run_2 --test test
+
+    Args:
+        strategies (A,B,C): See `archwright list strategies`.
+        trials (-n): Evaluations of unseen networks in each search.
+        seeds: Searches of each strategy.
+        jobs (-j): Processes at once.
+        out (DIR): Where to; goes on with what is missing there. By default bench/TABLE.
+        objective (-o NAME): What to optimise, such as accuracy, latency or params; with several, the hypervolume is
+            told too. By default the table's first; of a file of columns max:NAME or min:NAME, the first metric first.
+        limit (-l NAME<=N): Only networks that keep it count.
+        option (STRATEGY.NAME=VALUE): An option of a strategy: evolution.population_size=50.
+        reference: From where hypervolumes are measured: a tenth beyond the true front, or the worst of the table.
+        runs: Of a network trained several times: the mean of its runs, or one drawn.
     """  # noqa: D301
     if context.invoked_subcommand is not None:
         _refuse_options_before(context)
         return
-    from archwright.benchmarks import check_extra, compare, load_table, summarize, write_results
+    from archwright.benchmarks import check_extra, compare, summarize, write_results
     from archwright.objectives import parse_limit
 
     objectives = objective or []
     check_extra()
-    loaded = load_table(
-        given_table(table, "bench"),
-        files=file or [],
-        decisions=decision or [],
-        metrics=metric_columns(metric or []),
-        objectives=objectives,
-        test=test,
-        seconds=words(seconds or ""),
-        canonical=canonical,
-        runs=cast("Literal['mean', 'drawn']", runs),
-    )
+    loaded = table.load("bench", objectives, cast("Literal['mean', 'drawn']", runs))
     folder = out or folder_of(loaded)
     with _going_on(folder), progress_of("searches") as told:
         comparison = compare(

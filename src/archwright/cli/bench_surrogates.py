@@ -3,25 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from archwright.cli.bench_progress import progress_of
-from archwright.cli.bench_table import (
-    Canonical,
-    DecisionColumns,
-    MetricColumns,
-    OfficialFiles,
-    SecondsColumns,
-    TableName,
-    TestColumn,
-    folder_of,
-    given_table,
-    metric_columns,
-    print_results,
-    words,
-)
+from archwright.cli.bench_table import GivenTable, folder_of, print_results, words
+from archwright.cli.described import described
 from archwright.cli.exit_codes import INTERRUPTED
 from archwright.cli.options import AsJson
 
@@ -31,37 +17,17 @@ if TYPE_CHECKING:
 __all__ = ["surrogates"]
 
 
+@described
 def surrogates(
-    table: TableName = None,
-    surrogates: Annotated[
-        str | None, typer.Option(metavar="A,B,C", help="Which.", show_default="all")
-    ] = None,
-    sizes: Annotated[
-        str, typer.Option(metavar="N,N,N", help="Numbers of networks to learn from.")
-    ] = "25,50,100,200",
-    seeds: Annotated[int, typer.Option(help="How often networks are drawn.")] = 5,
-    tested: Annotated[int, typer.Option(help="How many other networks are ranked.")] = 1000,
-    k: Annotated[int, typer.Option("--k", help="Of the top-k regret.")] = 10,
-    objective: Annotated[
-        str | None,
-        typer.Option(
-            "--objective",
-            "-o",
-            metavar="NAME",
-            help="What is predicted, such as accuracy or latency; by default the table's first. Of a file of columns "
-            "max:NAME or min:NAME.",
-        ),
-    ] = None,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", help="Processes at once.")] = 1,
-    out: Annotated[
-        str | None, typer.Option(metavar="DIR", help="Where to.", show_default="bench/TABLE")
-    ] = None,
-    file: OfficialFiles = None,
-    decision: DecisionColumns = None,
-    metric: MetricColumns = None,
-    test: TestColumn = None,
-    seconds: SecondsColumns = None,
-    canonical: Canonical = None,
+    table: GivenTable,
+    surrogates: str | None = None,
+    sizes: str = "25,50,100,200",
+    seeds: int = 5,
+    tested: int = 1000,
+    k: int = 10,
+    objective: str | None = None,
+    jobs: int = 1,
+    out: str | None = None,
     as_json: AsJson = False,
 ) -> None:
     """How well surrogates rank networks that they have not seen, by the number of networks that they learn from.
@@ -72,10 +38,20 @@ def surrogates(
     \b
     Example:
       archwright bench surrogates --table nas-bench-graph:photo --surrogates gp,forest --sizes 25,50,100 --seeds 10
+
+    Args:
+        surrogates (A,B,C): Which; by default all.
+        sizes (N,N,N): Numbers of networks to learn from.
+        seeds: How often networks are drawn.
+        tested: How many other networks are ranked.
+        k (--k): Of the top-k regret.
+        objective (-o NAME): What is predicted, such as accuracy or latency; by default the table's first. Of a file of
+            columns max:NAME or min:NAME.
+        jobs (-j): Processes at once.
+        out (DIR): Where to; by default bench/TABLE.
     """  # noqa: D301
     from archwright.benchmarks import (
         check_extra,
-        load_table,
         rank_surrogates,
         summarize_surrogates,
         write_surrogates,
@@ -83,16 +59,7 @@ def surrogates(
 
     numbers = _sizes(sizes)
     check_extra("surrogates")
-    loaded = load_table(
-        given_table(table, "bench surrogates"),
-        files=file or [],
-        decisions=decision or [],
-        metrics=metric_columns(metric or []),
-        objectives=[] if objective is None else [objective],
-        test=test,
-        seconds=words(seconds or ""),
-        canonical=canonical,
-    )
+    loaded = table.load("bench surrogates", [] if objective is None else [objective])
     folder = out or folder_of(loaded)
     with progress_of("rankings") as told:
         comparison = rank_surrogates(

@@ -3,86 +3,68 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any, Literal
 
 from archwright.cli.streams import emit
 
 if TYPE_CHECKING:
     from archwright.benchmarks import Table
 
-__all__ = [
-    "Canonical",
-    "DecisionColumns",
-    "MetricColumns",
-    "OfficialFiles",
-    "SecondsColumns",
-    "TableName",
-    "TestColumn",
-    "folder_of",
-    "given_table",
-    "metric_columns",
-    "print_results",
-    "words",
-]
-
-TableName = Annotated[
-    str | None,
-    typer.Option(
-        "--table",
-        metavar="TABLE",
-        help="nas-bench-graph:DATASET; nas-bench-101, nas-bench-201:DATASET or hw-nas-bench:DATASET with --file; "
-        "or a CSV, JSON or Parquet file of decisions and metrics.",
-    ),
-]
-OfficialFiles = Annotated[
-    list[str] | None,
-    typer.Option("--file", metavar="FILE", help="The official file of the benchmark."),
-]
-DecisionColumns = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--decision",
-        metavar="COLUMN",
-        help="Of a file: a decision; by default all columns that are no metric.",
-    ),
-]
-MetricColumns = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--metric", metavar="NAME=COLUMN,COLUMN", help="Of a file: the columns that are the runs of a metric."
-    ),
-]
-TestColumn = Annotated[
-    str | None, typer.Option("--test", metavar="NAME", help="Of a file: the metric of the report.")
-]
-SecondsColumns = Annotated[
-    str | None,
-    typer.Option("--seconds", metavar="COLUMN,COLUMN", help="Of a file: what each run took to train."),
-]
-Canonical = Annotated[
-    str | None,
-    typer.Option(
-        "--canonical",
-        metavar="FILE.py:FUNCTION",
-        help="Of a file: what is equal for two spellings of one network.",
-    ),
-]
+__all__ = ["GivenTable", "folder_of", "print_results", "words"]
 
 
-def given_table(table: str | None, command: str) -> str:
-    """What `--table` says, which has no default.
+@dataclass(frozen=True)
+class GivenTable:
+    """Which table a benchmark is on.
 
-    Raises:
-        UsageError: When it is not given.
+    Args:
+        table (TABLE): nas-bench-graph:DATASET; nas-bench-101, nas-bench-201:DATASET or hw-nas-bench:DATASET with
+            --file; or a CSV, JSON or Parquet file of decisions and metrics.
+        file (FILE): The official file of the benchmark.
+        decision (COLUMN): Of a file: a decision; by default all columns that are no metric.
+        metric (NAME=COLUMN,COLUMN): Of a file: the columns that are the runs of a metric.
+        test (NAME): Of a file: the metric of the report.
+        seconds (COLUMN,COLUMN): Of a file: what each run took to train.
+        canonical (FILE.py:FUNCTION): Of a file: what is equal for two spellings of one network.
     """
-    from archwright.errors import UsageError
 
-    if table is None:
-        raise UsageError(f"{command}: expected a table, such as --table nas-bench-graph:cora")
-    return table
+    table: str | None = None
+    file: list[str] | None = None
+    decision: list[str] | None = None
+    metric: list[str] | None = None
+    test: str | None = None
+    seconds: str | None = None
+    canonical: str | None = None
+
+    def load(self, command: str, objectives: list[str], runs: Literal["mean", "drawn"] = "mean") -> Table:
+        """Read it.
+
+        Args:
+            command: Which asks, for the message where no table is given.
+            objectives: What is optimised or predicted, as the user wrote it.
+            runs: What is taken of a network that was trained several times.
+
+        Raises:
+            UsageError: When no table is given, or what is given does not fit.
+        """
+        from archwright.benchmarks import load_table
+        from archwright.errors import UsageError
+
+        if self.table is None:
+            raise UsageError(f"{command}: expected a table, such as --table nas-bench-graph:cora")
+        return load_table(
+            self.table,
+            files=self.file or [],
+            decisions=self.decision or [],
+            metrics=_metric_columns(self.metric or []),
+            objectives=objectives,
+            test=self.test,
+            seconds=words(self.seconds or ""),
+            canonical=self.canonical,
+            runs=runs,
+        )
 
 
 def folder_of(table: Table) -> str:
@@ -95,12 +77,8 @@ def words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
-def metric_columns(given: list[str]) -> dict[str, list[str]]:
-    """From `["accuracy=run_1,run_2"]` to the columns of each metric.
-
-    Raises:
-        UsageError: When one has no `=`, or no name or columns beside it.
-    """
+def _metric_columns(given: list[str]) -> dict[str, list[str]]:
+    """From `["accuracy=run_1,run_2"]` to the columns of each metric."""
     from archwright.errors import UsageError
 
     found = {}

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
+from archwright.cli.described import described
 from archwright.cli.options import RunFolder, StoreURL, Trust
 
 __all__ = ["report"]
 
 
+@described
 def report(
     run: RunFolder,
-    to: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Where to; by default RUN/report.html.")
-    ] = None,
+    to: str | None = None,
     store: StoreURL = None,
     trust: Trust = False,
 ) -> None:
-    """Write one HTML page on a run, which needs no network; also while the run goes on."""
+    """Write one HTML page on a run, which needs no network; also while the run goes on.
+
+    Args:
+        to (FILE): Where to; by default RUN/report.html.
+    """
     from archwright.errors import ArchwrightError
     from archwright.experiments import open_run
     from archwright.reports import write_report

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
+from archwright.cli.described import described
 from archwright.cli.options import AsJson, RunFolder, StoreURL, WithOnnx
 
 __all__ = ["resume"]
 
 
+@described
 def resume(
     run: RunFolder,
-    trials: Annotated[
-        int | None, typer.Option("--trials", "-n", help="Search on, up to so many trials.")
-    ] = None,
-    minutes: Annotated[
-        float | None, typer.Option("--minutes", "-m", help="Search on, up to so long in all.")
-    ] = None,
-    until: Annotated[
-        float | None, typer.Option(metavar="SCORE", help="Search on until the first objective is this good.")
-    ] = None,
-    workers: Annotated[int | None, typer.Option("--workers", "-w", help="Another number of workers.")] = None,
-    time_limit: Annotated[
-        float | None,
-        typer.Option(metavar="SECONDS", help="Another limit for one trial of the search; 0 for none."),
-    ] = None,
+    trials: int | None = None,
+    minutes: float | None = None,
+    until: float | None = None,
+    workers: int | None = None,
+    time_limit: float | None = None,
     store: StoreURL = None,
     onnx: WithOnnx = None,
     as_json: AsJson = False,
@@ -34,6 +23,13 @@ def resume(
     """Go on with a run that was stopped or killed; with a new budget, search longer.
 
     No completed trial is lost or counted twice; trials that were running are run again.
+
+    Args:
+        trials (-n): Search on, up to so many trials.
+        minutes (-m): Search on, up to so long in all.
+        until (SCORE): Search on until the first objective is this good.
+        workers (-w): Another number of workers.
+        time_limit (SECONDS): Another limit for one trial of the search; 0 for none.
     """
     from archwright.cli.output import conclude
     from archwright.experiments import Budget

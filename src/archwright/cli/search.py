@@ -3,153 +3,56 @@
 from __future__ import annotations
 
 import shlex
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
+from archwright.cli.described import described
 from archwright.cli.options import AsJson, WithOnnx
 
 __all__ = ["search"]
 
 
+@described
 def search(
     context: typer.Context,
-    task: Annotated[
-        str,
-        typer.Argument(
-            metavar="TASK",
-            help="A built-in name (see `archwright list tasks`), a CSV file with --target, a folder of images with one "
-            "subfolder a class, or file.py:object.",
-        ),
-    ],
-    target: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="The column of the CSV to predict.")
-    ] = None,
-    test_file: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE", help="A CSV file of the same columns to test on, instead of a share of the rows."
-        ),
-    ] = None,
-    drop: Annotated[
-        list[str] | None,
-        typer.Option(metavar="COLUMN", help="A column of the CSV to leave out; may be given several times."),
-    ] = None,
-    kind: Annotated[
-        str | None, typer.Option(help="classification or regression, where the target column leaves it open.")
-    ] = None,
-    objective: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--objective",
-            "-o",
-            metavar="NAME",
-            help="What to optimise; may be given several times: accuracy, loss, params, flops, max:NAME, min:NAME, "
-            "file.py:meter. By default the task's own metric.",
-        ),
-    ] = None,
-    limit: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--limit",
-            "-l",
-            metavar="NAME<=N",
-            help="What a network may cost: 'params<=50000'; may be given several times.",
-        ),
-    ] = None,
-    space: Annotated[
-        str | None,
-        typer.Option(
-            "--space",
-            "-s",
-            help="A built-in name (see `archwright list spaces`) or file.py:object; by default one that fits.",
-        ),
-    ] = None,
-    strategy: Annotated[
-        str | None,
-        typer.Option(
-            help="A built-in name (see `archwright list strategies`), one-shot methods such as darts among them; by "
-            "default one that fits the space."
-        ),
-    ] = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=VALUE",
-            help="An option of the strategy: population_size=20, or epochs=10 of a supernet; may be given several "
-            "times.",
-        ),
-    ] = None,
-    fix: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="ADDRESS=VALUE",
-            help="Hold a decision of the space at a value; may be given several times.",
-        ),
-    ] = None,
-    enqueue: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FILE|default",
-            help="Try the architectures of a JSON file first, or that of the decisions' defaults; may be given several "
-            "times.",
-        ),
-    ] = None,
-    estimator: Annotated[
-        str | None, typer.Option(help="What measures candidates (see `archwright list estimators`).")
-    ] = None,
-    estimator_option: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="An option of the estimator.")
-    ] = None,
-    pruner: Annotated[
-        str | None, typer.Option(help="What stops trials early (see `archwright list pruners`).")
-    ] = None,
-    pruner_option: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="An option of the pruner.")
-    ] = None,
-    executor: Annotated[
-        str | None, typer.Option(help="Where trials run (see `archwright list executors`).")
-    ] = None,
-    executor_option: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="An option of the executor.")
-    ] = None,
-    trials: Annotated[
-        int | None,
-        typer.Option(
-            "--trials",
-            "-n",
-            help="Stop after so many trials.",
-            show_default="50; of a one-shot method as many as are retrained, or 100",
-        ),
-    ] = None,
-    minutes: Annotated[float | None, typer.Option("--minutes", "-m", help="Stop after so long.")] = None,
-    until: Annotated[
-        float | None, typer.Option(metavar="SCORE", help="Stop when the first objective is this good.")
-    ] = None,
-    retrain: Annotated[int, typer.Option(metavar="K", help="Train the K best again from scratch.")] = 3,
-    baseline: Annotated[bool, typer.Option(help="Train a hand-made network too, for comparison.")] = True,
-    seed: Annotated[int, typer.Option(help="Of search, training and split.")] = 0,
-    epochs: Annotated[
-        int | None, typer.Option(help="Epochs of retraining, and of each trial unless --search-epochs.")
-    ] = None,
-    search_epochs: Annotated[int | None, typer.Option(help="Epochs of each trial of the search.")] = None,
-    search_fraction: Annotated[
-        float, typer.Option(help="Share of the training data that the search uses.")
-    ] = 1.0,
-    batch_size: Annotated[int | None, typer.Option(help="Examples in a batch.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="The highest of the schedule.")] = None,
-    augmentation: Annotated[str | None, typer.Option(help="How training inputs are varied.")] = None,
-    workers: Annotated[int, typer.Option("--workers", "-w", help="Trials at once, each in its process.")] = 1,
-    time_limit: Annotated[float | None, typer.Option(metavar="SECONDS", help="For one trial.")] = None,
-    memory_limit: Annotated[
-        float | None, typer.Option(metavar="GB", help="For one trial, with several workers.")
-    ] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, mps or auto.")] = "auto",
-    precision: Annotated[str, typer.Option(help="32-true, bf16-mixed, 16-mixed, ...")] = "32-true",
-    out: Annotated[str | None, typer.Option(help="The run's folder; by default runs/TASK.")] = None,
-    store: Annotated[
-        str | None, typer.Option(metavar="URL", help="A PostgreSQL database for the trials.")
-    ] = None,
+    task: str,
+    target: str | None = None,
+    test_file: str | None = None,
+    drop: list[str] | None = None,
+    kind: str | None = None,
+    objective: list[str] | None = None,
+    limit: list[str] | None = None,
+    space: str | None = None,
+    strategy: str | None = None,
+    option: list[str] | None = None,
+    fix: list[str] | None = None,
+    enqueue: list[str] | None = None,
+    estimator: str | None = None,
+    estimator_option: list[str] | None = None,
+    pruner: str | None = None,
+    pruner_option: list[str] | None = None,
+    executor: str | None = None,
+    executor_option: list[str] | None = None,
+    trials: int | None = None,
+    minutes: float | None = None,
+    until: float | None = None,
+    retrain: int = 3,
+    baseline: bool = True,
+    seed: int = 0,
+    epochs: int | None = None,
+    search_epochs: int | None = None,
+    search_fraction: float = 1.0,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
+    augmentation: str | None = None,
+    workers: int = 1,
+    time_limit: float | None = None,
+    memory_limit: float | None = None,
+    device: str = "auto",
+    precision: str = "32-true",
+    out: str | None = None,
+    store: str | None = None,
     onnx: WithOnnx = None,
     as_json: AsJson = False,
 ) -> None:
@@ -161,6 +64,50 @@ def search(
       archwright search train.csv --target price --trials 30
       archwright search ./photos --space my_space.py:space --workers 2
       archwright search digits --space darts --strategy darts --option epochs=10
+
+    Args:
+        task (TASK): A built-in name (see `archwright list tasks`), a CSV file with --target, a folder of images with
+            one subfolder a class, or file.py:object.
+        target (COLUMN): The column of the CSV to predict.
+        test_file (FILE): A CSV file of the same columns to test on, instead of a share of the rows.
+        drop (COLUMN): A column of the CSV to leave out; may be given several times.
+        kind: classification or regression, where the target column leaves it open.
+        objective (-o NAME): What to optimise; may be given several times: accuracy, loss, params, flops, max:NAME,
+            min:NAME, file.py:meter. By default the task's own metric.
+        limit (-l NAME<=N): What a network may cost: 'params<=50000'; may be given several times.
+        space (-s): A built-in name (see `archwright list spaces`) or file.py:object; by default one that fits.
+        strategy: A built-in name (see `archwright list strategies`), one-shot methods such as darts among them; by
+            default one that fits the space.
+        option (NAME=VALUE): An option of the strategy: population_size=20, or epochs=10 of a supernet; may be given
+            several times.
+        fix (ADDRESS=VALUE): Hold a decision of the space at a value; may be given several times.
+        enqueue (FILE|default): Try the architectures of a JSON file first, or that of the decisions' defaults; may be
+            given several times.
+        estimator: What measures candidates (see `archwright list estimators`).
+        estimator_option (NAME=VALUE): An option of the estimator.
+        pruner: What stops trials early (see `archwright list pruners`).
+        pruner_option (NAME=VALUE): An option of the pruner.
+        executor: Where trials run (see `archwright list executors`).
+        executor_option (NAME=VALUE): An option of the executor.
+        trials (-n): Stop after so many trials; by default 50, after a one-shot method as many as are retrained, or 100.
+        minutes (-m): Stop after so long.
+        until (SCORE): Stop when the first objective is this good.
+        retrain (K): Train the K best again from scratch.
+        baseline: Train a hand-made network too, for comparison.
+        seed: Of search, training and split.
+        epochs: Epochs of retraining, and of each trial unless --search-epochs.
+        search_epochs: Epochs of each trial of the search.
+        search_fraction: Share of the training data that the search uses.
+        batch_size: Examples in a batch.
+        learning_rate: The highest of the schedule.
+        augmentation: How training inputs are varied.
+        workers (-w): Trials at once, each in its process.
+        time_limit (SECONDS): For one trial.
+        memory_limit (GB): For one trial, with several workers.
+        device: cpu, cuda, mps or auto.
+        precision: 32-true, bf16-mixed, 16-mixed, ...
+        out: The run's folder; by default runs/TASK.
+        store (URL): A PostgreSQL database for the trials.
     """  # noqa: D301
     from archwright.cli.output import conclude
     from archwright.cli.values import keyed
