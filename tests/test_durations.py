@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from archwright.durations import clock, duration
+from archwright.durations import clock, count_of, duration
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,9 @@ def test_durations(seconds, text):
 
 def test_a_clock_counts_minutes_and_never_runs_backwards():
     assert [clock(seconds) for seconds in (-3.0, 4.6, 125.0, 3725.0)] == ["0:00", "0:05", "2:05", "62:05"]
+
+
+def test_counts_agree_with_their_noun():
+    assert count_of(1, "class", "classes") == "1 class"
+    assert count_of(2, "class", "classes") == "2 classes"
+    assert count_of(1200, "trial") == "1,200 trials"

@@ -1,10 +1,10 @@
-"""Lengths of time in words."""
+"""Lengths of time, and counts, in words."""
 
 from __future__ import annotations
 
 import math
 
-__all__ = ["clock", "duration"]
+__all__ = ["clock", "count_of", "duration"]
 
 
 def duration(seconds: float | None) -> str:
@@ -29,3 +29,12 @@ def clock(seconds: float) -> str:
     """Minutes and seconds, as a clock shows them: `2:05`."""
     whole = max(0, round(seconds))
     return f"{whole // 60}:{whole % 60:02d}"
+
+
+def count_of(number: int, noun: str, plural: str | None = None) -> str:
+    """A number with its noun.
+
+    >>> count_of(1, "trial"), count_of(1200, "trial")
+    ('1 trial', '1,200 trials')
+    """
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -104,3 +104,13 @@ def test_json_has_the_epochs_and_no_number_that_json_does_not_know(
     }
     assert shown["best"] is None
     assert shown["trials"] == []
+
+
+@pytest.mark.parametrize(("state", "told"), [("running", "running"), ("stopped", "interrupted")])
+def test_a_trial_that_has_not_ended_runs_only_while_the_run_does(
+    training: Run, printed: Callable[[Run], str], state: str, told: str
+) -> None:
+    begun = Trial(6, Candidate(Architecture({})), measurement=Measurement({"accuracy": 0.5}))
+    text = printed(replace(training, state=state, trials=(begun,)))
+    assert f"trials: 1 {told}" in text
+    assert f"{told}: trial 6, accuracy 0.5" in text

@@ -172,7 +172,11 @@ def test_a_failed_trial_costs_itself_only(make_store: MakeStore) -> None:
             return super().estimate(candidate, trial)
 
     store = make_store()
-    assert run_search(store, trials=40, estimator=Failing(), strategy="evolution") == "40 trials"
+    heard: list[str] = []
+    listener = Listener()
+    listener.log = heard.append  # type: ignore[method-assign]
+    given: Any = {"estimator": Failing(), "strategy": "evolution", "listener": listener}
+    assert run_search(store, trials=40, **given) == "40 trials"
     errors = {t.candidate.architecture["width"]: t.error for t in store.trials()}
     assert errors == {
         1: "loss became NaN in epoch 3",
@@ -181,6 +185,7 @@ def test_a_failed_trial_costs_itself_only(make_store: MakeStore) -> None:
         4: None,
     }
     assert any("Traceback" in text and "in a user's code" in text for _, text in store.messages())
+    assert heard == ["search ended: 40 trials"]  # the reason is told, its traceback is for the log
 
 
 def test_the_time_of_an_estimate_can_be_an_objective(make_store: MakeStore) -> None:

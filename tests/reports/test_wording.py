@@ -5,7 +5,6 @@ import pytest
 from archwright.reports.wording import (
     architecture_brief,
     capital,
-    count_of,
     metric_name,
     metric_text,
     number_ranges,
@@ -54,11 +53,6 @@ def test_si_numbers():
 
 def test_only_the_first_letter_is_made_a_capital():
     assert [capital(text) for text in ("test RMSE", "98 %", "")] == ["Test RMSE", "98 %", ""]
-
-
-def test_counts_agree_with_their_noun():
-    assert count_of(1, "class", "classes") == "1 class"
-    assert count_of(1200, "trial") == "1,200 trials"
 
 
 def test_runs_of_numbers_are_joined():

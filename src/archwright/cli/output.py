@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from archwright.cli.exit_codes import INTERRUPTED
@@ -93,9 +94,8 @@ def print_run(run: Run) -> None:
     from rich.table import Table
 
     console = Console(highlight=False)
-    counts: dict[str, int] = {}
-    for trial in run.trials:
-        counts[str(trial.state)] = counts.get(str(trial.state), 0) + 1
+    going_on = "running" if run.state == "running" else "interrupted"
+    counts = Counter(going_on if trial.state == "running" else str(trial.state) for trial in run.trials)
     told = ", ".join(f"{count} {state}" for state, count in counts.items()) or "none yet"
     console.print(
         f"[bold]{escape(run.name)}[/bold]: {run.state}{f' ({escape(run.stop_reason)})' if run.stop_reason else ''}"
@@ -104,7 +104,9 @@ def print_run(run: Run) -> None:
     console.print(f"trials: {told}; {duration(run.seconds)}")
     for trial in run.trials:
         if trial.metrics and trial.state == "running":
-            console.print(f"running: trial {trial.number}, {escape(_brief(trial.metrics))}", soft_wrap=True)
+            console.print(
+                f"{going_on}: trial {trial.number}, {escape(_brief(trial.metrics))}", soft_wrap=True
+            )
     best = run.winner or run.best
     if best is None:
         return

@@ -214,7 +214,7 @@ class Experiment:
         self.store.finish(trial, stage)
         talks.ended(trial)
         if outcome.trace is not None:
-            self._say(f"{stage} trial {number} failed with\n{outcome.trace.rstrip()}")
+            self.store.log(f"{stage} trial {number} failed with\n{outcome.trace.rstrip()}")
         return trial
 
     def _say(self, text: str) -> None:

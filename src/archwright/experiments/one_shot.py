@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archwright.durations import count_of
 from archwright.errors import RunError, UsageError
 from archwright.experiments.interrupts import Interrupts
 from archwright.experiments.listener import Listener
@@ -172,7 +173,7 @@ class SupernetTraining:
         """Why the training is over, if it is."""
         method, done = self.method, len(self._epochs)
         if done >= method.epochs:
-            return f"{method.epochs} epoch{'s' * (method.epochs != 1)}"
+            return count_of(method.epochs, "epoch")
         if (early := method.stops_early()) is not None:
             return f"stopped after epoch {done} of {method.epochs}: {early}"
         spent = sum(entry["seconds"] for entry in self._epochs) + self._seconds

@@ -8,6 +8,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from archwright.durations import count_of
 from archwright.errors import SearchError, SpaceExhaustedError
 from archwright.experiments.budget import Budget
 from archwright.experiments.replay import Replay
@@ -166,7 +167,7 @@ class Search(Source):
             )
 
     def _trials(self) -> str:
-        return f"{self.budget.trials} trial{'s' * (self.budget.trials != 1)}"
+        return count_of(self.budget.trials or 0, "trial")
 
 
 def begun_again(trial: Trial) -> Trial:

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from archwright.atomic_writing import replacing
-from archwright.durations import duration
+from archwright.durations import count_of, duration
 from archwright.errors import ArchwrightError, UsageError
 from archwright.experiments.records import encode
 from archwright.reports.agreement import agreement
@@ -36,7 +36,7 @@ from archwright.reports.supernet import (
     supernet_progress,
 )
 from archwright.reports.table import retrained_table, top_table
-from archwright.reports.wording import capital, count_of, metric_name, number_ranges, value_text
+from archwright.reports.wording import capital, metric_name, number_ranges, value_text
 from archwright.trials import Trial, TrialState
 
 if TYPE_CHECKING:

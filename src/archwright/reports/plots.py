@@ -9,9 +9,10 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from archwright.durations import count_of
 from archwright.objectives.objective import Objective
 from archwright.reports.palette import LIGHT, base_layout
-from archwright.reports.wording import architecture_brief, count_of, is_share, metric_text
+from archwright.reports.wording import architecture_brief, is_share, metric_text
 from archwright.trials import Trial
 
 # fmt: off

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
+from archwright.durations import count_of
 from archwright.reports.palette import LIGHT
 from archwright.reports.plots import plot
-from archwright.reports.wording import count_of
 from archwright.supernets.methods.derivation import SKIP_OPERATIONS, ZERO_OPERATIONS
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from archwright.durations import duration
+from archwright.durations import count_of, duration
 from archwright.experiments.records import encode
 from archwright.reports.summary import trial_counts
 from archwright.reports.supernet import supernet_progress
-from archwright.reports.wording import count_of, value_text
+from archwright.reports.wording import value_text
 from archwright.trials import TrialState
 
 if TYPE_CHECKING:

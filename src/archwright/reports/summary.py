@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from archwright.durations import duration
+from archwright.durations import count_of, duration
 from archwright.objectives import Direction, direction_of
 from archwright.reports.failures import failure_groups
 from archwright.reports.ranking import first_objective, value_of
@@ -17,7 +17,7 @@ from archwright.reports.supernet import (
     searched_metric,
     supernet_progress,
 )
-from archwright.reports.wording import capital, count_of, is_share, metric_name, metric_text
+from archwright.reports.wording import capital, is_share, metric_name, metric_text
 from archwright.trials import Trial, TrialState
 
 if TYPE_CHECKING:

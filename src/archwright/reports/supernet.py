@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from archwright.durations import count_of
 from archwright.reports.ranking import is_cost
-from archwright.reports.wording import count_of, metric_name
+from archwright.reports.wording import metric_name
 
 if TYPE_CHECKING:
     from archwright.experiments import Run

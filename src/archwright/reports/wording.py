@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from archwright.durations import duration
+from archwright.durations import count_of, duration
 
 # fmt: off
 __all__ = [
-    "MISSING", "architecture_brief", "capital", "count_of", "is_share", "metric_name", "metric_text",
+    "MISSING", "architecture_brief", "capital", "is_share", "metric_name", "metric_text",
     "number_ranges", "si_number", "value_text",
 ]
 # fmt: on
@@ -76,15 +76,6 @@ def si_number(value: float) -> str:
         if abs(value) >= size:
             return f"{value / size:.3g}\u00a0{prefix}"
     return f"{value:.3g}"
-
-
-def count_of(number: int, noun: str, plural: str | None = None) -> str:
-    """A number with its noun.
-
-    >>> count_of(1, "trial"), count_of(1200, "trial")
-    ('1 trial', '1,200 trials')
-    """
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def number_ranges(numbers: Iterable[int], most: int = 12) -> str:

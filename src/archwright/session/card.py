@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from archwright.durations import count_of
 from archwright.experiments import Run, Stage
 from archwright.experiments.records import encode
 from archwright.export import Card
@@ -87,7 +88,7 @@ def _supernet(run: Run) -> dict[str, str]:
             if options
             else {}
         ),
-        "supernet": f"trained once, {run.supernet_ended or f'{len(run.epochs)} epochs'}",
+        "supernet": f"trained once, {run.supernet_ended or count_of(len(run.epochs), 'epoch')}",
         "scores in the search": "by the supernet's shared weights; all scores here are of networks trained from "
         "scratch",
     }
@@ -98,7 +99,7 @@ def _listed(sizes: Iterable[object]) -> str:
 
 
 def _fidelity(told: Fidelity) -> str:
-    epochs = f"{told.epochs} epochs" if told.epochs else ""
+    epochs = count_of(told.epochs, "epoch") if told.epochs else ""
     share = f"{told.data_fraction:.0%} of the training data" if told.data_fraction < 1 else ""
     return ", ".join(part for part in (epochs, share) if part)
 

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColu
 from rich.progress import Progress as Bar
 from rich.table import Column
 
-from archwright.durations import clock
+from archwright.durations import clock, count_of
 from archwright.experiments.listener import Listener
 from archwright.experiments.store import Stage
 from archwright.trials import Report, Trial, TrialState
@@ -22,7 +22,7 @@ __all__ = ["Progress"]
 _TITLES = {
     Stage.SUPERNET: "training the supernet",
     Stage.SEARCH: "searching",
-    Stage.RETRAIN: "retraining the best",
+    Stage.RETRAIN: "retraining",
     Stage.BASELINE: "hand-made network",
 }
 
@@ -59,7 +59,8 @@ class Progress(Listener):
         self._total, self._minutes, self._began, self._best = total, minutes, time.monotonic(), None
         if not self.console.is_terminal:
             again = f", {done} of them done before" if done else ""
-            counted = _epochs(total) if stage is Stage.SUPERNET else _trials(total)
+            noun = "epoch" if stage is Stage.SUPERNET else "trial"
+            counted = "no limit on trials" if total is None else count_of(total, noun)
             self._print(f"{_TITLES[stage]}: {counted}{again}")
             return
         self._bar = Bar(
@@ -151,14 +152,6 @@ class Progress(Listener):
         if self._minutes is not None:
             ends.append(self._minutes * 60 - passed)
         return f"{clock(min(ends))} left" if ends else ""
-
-
-def _epochs(total: int | None) -> str:
-    return f"{total} epoch{'s' * (total != 1)}"
-
-
-def _trials(total: int | None) -> str:
-    return "no limit on trials" if total is None else f"{total} trial{'s' * (total != 1)}"
 
 
 def _number(value: float) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archwright.durations import count_of
 from archwright.errors import SearchError
 from archwright.experiments import Run
 from archwright.spaces import Space
@@ -115,6 +116,5 @@ class Result:
     def __repr__(self) -> str:
         best = self.run.winner or self.run.best
         metrics = ", ".join(f"{name} {value:.4g}" for name, value in (best.metrics if best else {}).items())
-        return (
-            f"Result({self.run.name}: {self.state}, {len(self.trials)} trials, best: {metrics or 'none yet'})"
-        )
+        trials = count_of(len(self.trials), "trial")
+        return f"Result({self.run.name}: {self.state}, {trials}, best: {metrics or 'none yet'})"

@@ -6,6 +6,7 @@ import importlib.util
 from collections.abc import Sequence
 from typing import Any
 
+from archwright.durations import count_of
 from archwright.errors import UsageError
 from archwright.objectives import Objective
 from archwright.spaces import Space
@@ -34,7 +35,7 @@ def fitting_strategy(
         Its name, its options, and why it fits, as the end of a sentence.
     """
     if trials is not None and space.size_bound <= trials:
-        return "grid", {}, f"all {space.size_bound:,} architectures fit into the budget"
+        return "grid", {}, f"every architecture fits into the budget ({space.size_bound:,} in all)"
     optimized = sum(objective.optimize for objective in objectives)
     several = optimized > 1
     if several and trials is not None and trials > _ON_THE_FRONT:
@@ -44,7 +45,7 @@ def fitting_strategy(
     if space.columns > _COLUMNS:
         return "evolution", {}, f"{len(space.decisions):,} decisions are too many for a model of them"
     initial = {} if trials is None else {"initial": max(2, min(10, trials // 4))}
-    many = "few trials" if trials is None else f"{trials:,} trials"
+    many = "few trials" if trials is None else count_of(trials, "trial")
     if not several:
         return "bayesian", initial, f"it finds most with {many}"
     if optimized > _MOST_IN_BOXES:

@@ -58,7 +58,7 @@ class FixedStrategy(Strategy):
             if self._note(architecture):
                 return Candidate(architecture)
         if self.then is None:
-            raise SpaceExhaustedError(f"all {len(self._known)} proposals were tried")
+            raise SpaceExhaustedError(f"every proposal was tried ({len(self._known)} in all)")
         while True:
             candidate = self.then.ask(running)
             if candidate is None or not self._repeats(candidate):

@@ -51,7 +51,7 @@ class GridSearch(Strategy):
                 self._last = architecture.to_json()
                 return Candidate(architecture)
         raise SpaceExhaustedError(
-            f"all {self._asked:,} architectures of the grid have been proposed; to go on, search a larger "
+            f"every architecture of the grid has been proposed ({self._asked:,} in all); to go on, search a larger "
             "space or, where it has reals, with a higher resolution"
         )
 

@@ -79,7 +79,7 @@ class ProposedSet:
                     return architecture
             if refused is not None and not len(self):
                 raise refused
-            found = f"all {len(self):,} architectures of the space have been proposed"
+            found = f"every architecture of the space has been proposed ({len(self):,} in all)"
         else:
             found = (
                 f"{_DRAWS_OF_INFINITE:,} random architectures in a row were spellings of the {len(self):,} "
