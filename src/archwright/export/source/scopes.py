@@ -1,16 +1,25 @@
-"""Which names of its module a piece of source uses, by Python's own rules of scope."""
+"""Which names of its module a piece of source uses, as Python's own compiler sees it."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator
+import copy
+import dis
+import inspect
+import warnings
 from dataclasses import dataclass, field
-from typing import Literal
+from types import CodeType
+from typing import Any
+
+from archwright.errors import ExportError
 
 __all__ = ["Use", "Uses", "uses_of"]
 
-_Function = ast.FunctionDef | ast.AsyncFunctionDef
-_Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+_OF_MODULE = {"LOAD_NAME", "LOAD_GLOBAL", "STORE_GLOBAL", "DELETE_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS"}
+"""What the compiler makes of a name that is the module's; of a class's own name it makes LOAD_NAME too."""
+
+_FIRST = 1_000_000
+"""Above all line numbers: the compiled names are told apart by the lines they pretend to be on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +56,7 @@ class Uses:
     """What a piece of source reads from its module.
 
     Args:
-        reads: The places where a name of the module is read.
+        reads: The places where a name of the module is read, in the order of the source.
         bound: Names that mean something of their own in some scope inside.
         declared: `global` statements, which write names of the module.
         imports: Import statements inside functions and classes.
@@ -60,223 +69,133 @@ class Uses:
 
 
 def uses_of(statement: ast.stmt) -> Uses:
-    """Analyse a statement at the top of a module: a class, a function or an assignment."""
-    visitor = _Visitor()
-    visitor.visit(statement)
-    return visitor.uses
+    """Analyse a statement at the top of a module: a class, a function or an assignment.
+
+    Raises:
+        ExportError: When it cannot be compiled by itself, as a function with `nonlocal` for a name around it.
+    """
+    annotations = _Annotations()
+    tree = annotations.visit(ast.Module([copy.deepcopy(statement)], []))
+    nodes = list(ast.walk(tree))
+    names = [node for node in nodes if isinstance(node, ast.Name)]
+    around = {node.value: node for node in nodes if isinstance(node, ast.Attribute)}
+    uses = Uses(
+        declared=[node for node in nodes if isinstance(node, ast.Global)],
+        imports=[node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)],
+    )
+    found: dict[int, bool] = {}
+    _read(_compiled(tree), False, found, uses.bound)
+    for number, is_later in found.items():
+        name = names[number]
+        chain: list[ast.expr] = [name]
+        while chain[-1] in around:
+            chain.append(around[chain[-1]])
+        is_annotation = name in annotations.names
+        quoted = annotations.names.get(name)
+        uses.reads.append(Use(tuple(chain), not is_later and not is_annotation, is_annotation, quoted))
+    uses.reads.sort(key=_place)
+    return uses
 
 
-@dataclass(slots=True)
-class _Scope:
-    kind: Literal["function", "class", "types"]
-    bound: set[str]
-    module: set[str] = field(default_factory=set)
-    """Names that a `global` statement says are the module's."""
+def _place(use: Use) -> tuple[int, int]:
+    node = use.quoted or use.chain[0]
+    return node.lineno, node.col_offset
 
 
-class _Visitor(ast.NodeVisitor):
-    def __init__(self) -> None:
-        self.uses = Uses()
-        self.scopes: list[_Scope] = []
-        self.deferred = False
-        self.annotation = False
-        self.quoted: ast.Constant | None = None
+def _compiled(tree: ast.Module) -> CodeType:
+    """The code of a module in which each name is on a line of its own, `_FIRST` and so on in the order of the walk."""
+    tree = copy.deepcopy(tree)
+    for number, node in enumerate(node for node in ast.walk(tree) if isinstance(node, ast.Name)):
+        node.lineno = node.end_lineno = _FIRST + number
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)
+            return compile(ast.fix_missing_locations(tree), "source", "exec", dont_inherit=True)
+    except SyntaxError as error:
+        raise ExportError(f"its source cannot stand at the top of a module: {error.msg}") from error
 
-    def visit(self, node: ast.AST) -> None:
-        if isinstance(node, _Function):
-            self._function(node)
-        elif isinstance(node, _Comprehension):
-            self._comprehension(node)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            self.uses.imports.append(node)
-        elif isinstance(node, ast.Global):
-            self.uses.declared.append(node)
-        elif type(node).__name__ == "TypeAlias":  # `type Pair[T] = ...`, of Python 3.12
-            self._generic(node, lambda: self.generic_visit(node))
-        else:
-            super().visit(node)
 
-    # Reading
-
-    def visit_Name(self, node: ast.Name) -> None:
-        self._read((node,), node)
-
-    def visit_Attribute(self, node: ast.Attribute) -> None:
-        chain: list[ast.expr] = [node]
-        while isinstance(link := chain[0], ast.Attribute):
-            chain.insert(0, link.value)
-        if isinstance(root := chain[0], ast.Name):
-            self._read(tuple(chain), root)
-        else:
-            self.visit(root)
-
-    def _read(self, chain: tuple[ast.expr, ...], root: ast.Name) -> None:
-        declared = bool(self.scopes) and root.id in self.scopes[-1].module
-        if declared or (isinstance(root.ctx, ast.Load) and self._is_of_module(root.id)):
-            self.uses.reads.append(Use(chain, not self.deferred, self.annotation, self.quoted))
-
-    def _is_of_module(self, name: str) -> bool:
-        inside_function = False
-        for scope in reversed(self.scopes):
-            if scope.kind == "class" and inside_function:
-                continue  # a function does not see the names of the class around it
-            if name in scope.module:
-                return True
-            if name in scope.bound:
-                return False
-            inside_function |= scope.kind == "function"
-        return True
-
-    # Scopes
-
-    def _enter(self, scope: _Scope) -> None:
-        self.scopes.append(scope)
-        self.uses.bound |= scope.bound
-
-    def _function(self, node: _Function) -> None:
-        for decorator in node.decorator_list:
-            self.visit(decorator)
-        self._generic(node, lambda: self._body(node))
-
-    def _body(self, node: _Function) -> None:
-        self._arguments(node.args)
-        self._annotated(node.returns)
-        own = list(_own(node.body))
-        module = {name for child in own if isinstance(child, ast.Global) for name in child.names}
-        outer = {name for child in own if isinstance(child, ast.Nonlocal) for name in child.names}
-        bound = _bound(node.body) | _parameters(node.args)
-        self._when_called(_Scope("function", bound - module - outer, module), node.body)
-
-    def _when_called(self, scope: _Scope, body: Iterable[ast.AST]) -> None:
-        """Visit what is not executed before a function is called."""
-        self._enter(scope)
-        deferred, self.deferred = self.deferred, True
-        for part in body:
-            self.visit(part)
-        self.deferred = deferred
-        self.scopes.pop()
-
-    def visit_Lambda(self, node: ast.Lambda) -> None:
-        self._arguments(node.args)
-        bound = _parameters(node.args) | _bound([node.body])
-        self._when_called(_Scope("function", bound), [node.body])
-
-    def visit_ClassDef(self, node: ast.ClassDef) -> None:
-        for decorator in node.decorator_list:
-            self.visit(decorator)
-        self._generic(node, lambda: self._class(node))
-
-    def _class(self, node: ast.ClassDef) -> None:
-        for part in [*node.bases, *node.keywords]:
-            self.visit(part)
-        self._enter(_Scope("class", set()))
-        for statement in node.body:
+def _read(code: CodeType, is_later: bool, found: dict[int, bool], bound: set[str]) -> None:
+    """Note the numbers of the names of the module that some code uses, with whether only when a function is called."""
+    own: set[str] = set()
+    for step in dis.get_instructions(code):
+        if isinstance(inner := step.argval, CodeType):
+            is_function = inner.co_flags & inspect.CO_OPTIMIZED and (
+                inner.co_name == "<lambda>" or not inner.co_name.startswith("<")  # as "<listcomp>" does
+            )
+            bound.update(inner.co_varnames, inner.co_cellvars, inner.co_freevars)
+            _read(inner, is_later or bool(is_function), found, bound)
+        elif step.opname == "STORE_NAME":
+            own.add(step.argval)
+        elif step.opname in _OF_MODULE and (step.opname != "LOAD_NAME" or step.argval not in own):
             # A class body runs from top to bottom, and reads the module's name until it has its own.
-            own = _bound([statement])
-            if hasattr(statement, "body") and not isinstance(statement, _Function | ast.ClassDef):
-                self.scopes[-1].bound |= own
-            self.visit(statement)
-            self.scopes[-1].bound |= own
-            self.uses.bound |= own
-        self.scopes.pop()
+            line = step.positions.lineno if step.positions else None
+            if line is not None and line >= _FIRST:
+                found.setdefault(line - _FIRST, is_later)
+    bound |= own if code.co_name != "<module>" else set()
 
-    def _comprehension(self, node: _Comprehension) -> None:
-        first, *others = node.generators
-        self.visit(first.iter)
-        self._enter(_Scope("function", _bound(g.target for g in node.generators)))
-        for part in [first.target, *first.ifs, *others]:
-            self.visit(part)
-        for part in [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]:
-            self.visit(part)
-        self.scopes.pop()
 
-    def _generic(self, node: ast.AST, inside: Callable[[], None]) -> None:
-        """What is inside the scope of the type parameters, `class Block[T]`, of Python 3.12."""
-        parameters: list[ast.AST] = getattr(node, "type_params", [])
-        self._enter(_Scope("types", {str(getattr(parameter, "name", "")) for parameter in parameters}))
-        for parameter in parameters:
-            self.visit(parameter)
-        inside()
-        self.scopes.pop()
+class _Annotations(ast.NodeTransformer):
+    """Turns annotations into expressions that are compiled where they stand, quoted ones too.
 
-    # Annotations, which are not evaluated: the printed module has `from __future__ import annotations`
+    In the printed module they are not evaluated: it has `from __future__ import annotations`.
 
-    def _arguments(self, arguments: ast.arguments) -> None:
-        for default in [*arguments.defaults, *arguments.kw_defaults]:
-            if default is not None:
-                self.visit(default)
-        for argument in _all_arguments(arguments):
-            self._annotated(argument.annotation)
+    Attributes:
+        names: The names in annotations, each with the string that it stands in, if any.
+    """
 
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
-        self._annotated(node.annotation)
-        self.visit(node.target)
-        if node.value is not None:
-            self.visit(node.value)
+    def __init__(self) -> None:
+        self.names: dict[ast.Name, ast.Constant | None] = {}
+        self._is_inside = False
+        self._quoted: ast.Constant | None = None
 
-    def _annotated(self, annotation: ast.expr | None) -> None:
+    def _annotated(self, annotation: ast.expr | None) -> ast.expr | None:
         if annotation is None:
-            return
-        outer = self.annotation, self.deferred
-        self.annotation = self.deferred = True
-        self.visit(annotation)
-        self.annotation, self.deferred = outer
+            return None
+        self._is_inside = True
+        visited: ast.expr = self.visit(annotation)
+        self._is_inside = False
+        return visited
 
-    def visit_Constant(self, node: ast.Constant) -> None:
-        if not self.annotation or not isinstance(node.value, str) or self.quoted is not None:
-            return
+    def visit_arg(self, node: ast.arg) -> ast.arg:
+        node.annotation = self._annotated(node.annotation)
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        returns, node.returns = node.returns, None
+        self.generic_visit(node)
+        node.returns = self._annotated(returns)
+        return node
+
+    visit_AsyncFunctionDef: Any = visit_FunctionDef  # noqa: N815
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> list[ast.stmt]:
+        annotation = self._annotated(node.annotation)
+        node.annotation = ast.Constant(None)
+        self.generic_visit(node)
+        return [ast.Expr(annotation), node]
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        if self._is_inside:
+            self.names[node] = self._quoted
+        return node
+
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        if not self._is_inside or not isinstance(node.value, str) or self._quoted is not None:
+            return node
         try:
             inner = ast.parse(node.value, mode="eval").body
         except SyntaxError:
-            return  # a string that is no type, as in Literal["a b"]
-        self.quoted = node
-        self.visit(inner)
-        self.quoted = None
+            return node  # a string that is no type, as in Literal["a b"]
+        self._quoted = node
+        visited: ast.expr = self.visit(inner)
+        self._quoted = None
+        return visited
 
-    def visit_Subscript(self, node: ast.Subscript) -> None:
-        self.visit(node.value)
+    def visit_Subscript(self, node: ast.Subscript) -> ast.Subscript:
         name = getattr(node.value, "id", getattr(node.value, "attr", ""))
-        if self.annotation and name == "Literal":
-            return  # its strings are values, not types
-        self.visit(node.slice)
-
-
-def _own(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """These nodes and all inside them that belong to the same scope."""
-    for node in nodes:
-        yield node
-        if isinstance(node, _Comprehension):
-            # `:=` in a comprehension binds outside it; its targets do not.
-            yield from (inner for inner in ast.walk(node) if isinstance(inner, ast.NamedExpr))
-        elif not isinstance(node, _Function | ast.ClassDef | ast.Lambda):
-            yield from _own(ast.iter_child_nodes(node))
-
-
-def _bound(nodes: Iterable[ast.AST]) -> set[str]:
-    """The names that these nodes bind in their scope."""
-    return {name for child in _own(nodes) for name in _binds(child)}
-
-
-def _binds(node: ast.AST) -> Iterator[str]:
-    """The names that one node binds in its scope."""
-    if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-        yield node.id
-    elif isinstance(node, ast.NamedExpr):
-        yield node.target.id
-    elif isinstance(node, _Function | ast.ClassDef | ast.ExceptHandler | ast.MatchAs | ast.MatchStar):
-        if node.name:
-            yield node.name
-    elif isinstance(node, ast.MatchMapping) and node.rest:
-        yield node.rest
-    elif isinstance(node, ast.Import | ast.ImportFrom):
-        for alias in node.names:
-            yield alias.asname or alias.name.partition(".")[0]
-
-
-def _all_arguments(arguments: ast.arguments) -> list[ast.arg]:
-    several = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-    return several + [argument for argument in (arguments.vararg, arguments.kwarg) if argument is not None]
-
-
-def _parameters(arguments: ast.arguments) -> set[str]:
-    return {argument.arg for argument in _all_arguments(arguments)}
+        if self._is_inside and name == "Literal":
+            node.value = self.visit(node.value)  # its strings are values, not types
+            return node
+        self.generic_visit(node)
+        return node
