@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, load_model
 from torch import nn
 
+import archwright as aw
 from archwright.errors import ExportError
-from archwright.export import save_weights
-from archwright.export.source.template import LOADING
+from archwright.export import print_source, save_weights
 
-PRINTED = {"torch": torch, "nn": nn}
-exec("import json, struct\nfrom pathlib import Path\nWEIGHTS = None\n" + LOADING, PRINTED)
+PRINTED = {"__name__": "printed", "__file__": "model.py"}
+exec(print_source(aw.Space(aw.layer(nn.Identity)), aw.Architecture({})), PRINTED)
 read = PRINTED["read"]
 
 DTYPES = [

@@ -6,7 +6,7 @@
 - `origins`: whether an object is public, and by which name. `statements`: the source of a class, function or variable.
 - `scopes`: which names of its module a piece of source uses. `definitions`: what is copied, in an order that runs.
 - `rewriting`: names without clashes, and copied source with the names changed.
-- `layout`: brackets on one line or several. `template`: what is the same in every printed module.
+- `layout`: brackets on one line or several. `module.py.jinja`: the module, with what is the same in every one.
 """
 
 from archwright.export.source.printing import check_printable, print_source

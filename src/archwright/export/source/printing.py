@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import sys
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
+from jinja2 import Environment, StrictUndefined, Template
 from torch import Tensor, nn
 from torch.nn.modules.lazy import LazyModuleMixin
 from torch.utils._pytree import tree_map
 
 from archwright.errors import ExportError, SpaceError
-from archwright.export.source import template
-from archwright.export.source.definitions import Definition, in_order, reachable
+from archwright.export.source.definitions import Definition, Import, in_order, reachable
 from archwright.export.source.expressions import Expressions, Variable
 from archwright.export.source.inline import Inliner
 from archwright.export.source.inputs import input_shape, input_text, usage
@@ -24,6 +25,18 @@ from archwright.spaces.build import arguments_of, construct, dry_run
 from archwright.supernets.supernet import covering_architectures
 
 __all__ = ["check_printable", "print_source"]
+
+_IMPORTS = (
+    Import("torch", None, "torch"),
+    Import("torch.nn", None, "nn"),
+    Import("json", None, "json"),
+    Import("struct", None, "struct"),
+    Import("pathlib", "Path", "Path"),
+)
+"""What the template uses; these names are given first, so they are as it writes them."""
+
+_RESERVED = ("DTYPES", "INPUT_SHAPE", "WEIGHTS", "build", "load", "read", "summary")
+"""The names that the template defines."""
 
 
 def print_source(space: Space, architecture: Architecture, example: Any = None) -> str:
@@ -62,8 +75,7 @@ def print_source(space: Space, architecture: Architecture, example: Any = None) 
     expressions = Expressions(root, made)
     # Lazy modules inside a user's own blocks keep their lazy form, so `build` sizes them by a run.
     left = unsized - {id(made[call]) for call in expressions.sized}
-    build = _Build(expressions.variables, expressions.root, example, bool(left) and example is not None)
-    return _module(space.name, build, expressions.inliner.submodules)
+    return _module(space.name, expressions, example, bool(left))
 
 
 def check_printable(space: Space) -> None:
@@ -82,82 +94,67 @@ def check_printable(space: Space) -> None:
         except SpaceError:  # a constraint keeps such values apart
             continue
         if isinstance(root, ResolvedCall):
-            expressions = Expressions(root, {}, inliner)
-            build = _Build(expressions.variables, expressions.root, None, False)
-            _module(space.name, build, expressions.inliner.submodules)
+            _module(space.name, Expressions(root, {}, inliner), None, False)
 
 
-@dataclass(frozen=True, slots=True)
-class _Build:
-    """What the function `build` does.
-
-    Args:
-        variables: Parts that are used more than once, each after those it uses itself.
-        returned: The network.
-        example: A batch of inputs, or a pair (args, kwargs).
-        sizes: Whether the network must run once to size lazy modules.
-    """
-
-    variables: list[tuple[Variable, Document]]
-    returned: Document
-    example: Any
-    sizes: bool
-
-    def text(self, names: dict[Any, str]) -> str:
-        lines = ["def build() -> nn.Module:", '    """Build the network with fresh weights."""']
-
-        def put(start: str, document: Document) -> None:
-            lines.append(start + lay_out(document, names.__getitem__, indent=4, before=len(start)))
-
-        for variable, document in self.variables:
-            put(f"    {names[variable]} = ", document)
-        if not self.sizes or self.example is None:
-            put("    return ", self.returned)
-            return "\n".join(lines)
-        if (zeros := input_text(self.example, is_random=False)) is None:
-            raise ExportError(
-                "the network has layers that take their size from the first input, and takes inputs that cannot be "
-                "written as source; give those layers their sizes, such as nn.Linear for nn.LazyLinear"
-            )
-        put("    network = ", self.returned)
-        lines += [
-            "    with torch.no_grad():",
-            f"        network.eval()({zeros})  # sizes the lazy layers",
-            "    return network.train()",
-        ]
-        return "\n".join(lines)
-
-
-def _module(space: str | None, build: _Build, submodules: set[str]) -> str:
-    documents = [build.returned, *(document for _, document in build.variables)]
+def _module(space: str | None, expressions: Expressions, example: Any, sizes: bool) -> str:
+    """The text of the module. `sizes` says that the network must run once, on an example, to size lazy modules."""
+    documents = [expressions.root, *(document for _, document in expressions.variables)]
     targets = [name.target for document in documents for name in names_in(document)]
     imports, definitions = reachable([target for target in targets if not isinstance(target, Variable)])
     definitions = in_order(definitions)
-    imports = list(dict.fromkeys([*template.IMPORTS, *imports]))
-    names: dict[Any, str] = dict(names_for(imports, definitions, template.RESERVED))
-    for variable, _ in build.variables:
+    imports = list(dict.fromkeys([*_IMPORTS, *imports]))
+    names: dict[Any, str] = dict(names_for(imports, definitions, _RESERVED))
+    for variable, _ in expressions.variables:
         names[variable] = _free(variable.wanted, set(names.values()))
     packages = list(dict.fromkeys(target.module.partition(".")[0] for target in imports))
-    shape = input_shape(build.example)
-    used = [module for module in submodules if module.partition(".")[0] in packages]
-    constants = [template.WEIGHTS] + ([f"INPUT_SHAPE = {shape}"] if shape is not None else [])
-    blocks = [
-        template.heading(
-            space,
-            usage(build.example),
-            [p for p in packages if p != "torch" and p not in sys.stdlib_module_names],
-        ),
-        "from __future__ import annotations",
-        "\n".join(import_lines(imports, used, names)),
-        "\n".join(constants),
+    used = [module for module in expressions.inliner.submodules if module.partition(".")[0] in packages]
+    origin = f" in the search space {space}" if space else ""
+    return _template().render(
+        origin=origin.replace("\\", "\\\\").replace('"""', "'''"),
+        packages=[name for name in packages if name not in sys.stdlib_module_names],
+        usage=usage(example),
+        imports=import_lines(imports, used, names),
+        shape=input_shape(example),
+        definitions=_spaced(definitions, names),
+        build=_build(expressions, example if sizes else None, names),
+        input=None if example is None else input_text(example, is_random=True),
+    )
+
+
+@functools.cache
+def _template() -> Template:
+    path = Path(__file__).with_name("module.py.jinja")
+    environment = Environment(
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    return environment.from_string(path.read_text(encoding="utf-8"))
+
+
+def _build(expressions: Expressions, example: Any, names: dict[Any, str]) -> str:
+    """The function that builds the network, and sizes its lazy modules where an example is given."""
+    lines = ["def build() -> nn.Module:", '    """Build the network with fresh weights."""']
+
+    def put(start: str, document: Document) -> None:
+        lines.append(start + lay_out(document, names.__getitem__, indent=4, before=len(start)))
+
+    for variable, document in expressions.variables:
+        put(f"    {names[variable]} = ", document)
+    if example is None:
+        put("    return ", expressions.root)
+        return "\n".join(lines)
+    if (zeros := input_text(example, is_random=False)) is None:
+        raise ExportError(
+            "the network has layers that take their size from the first input, and takes inputs that cannot be "
+            "written as source; give those layers their sizes, such as nn.Linear for nn.LazyLinear"
+        )
+    put("    network = ", expressions.root)
+    lines += [
+        "    with torch.no_grad():",
+        f"        network.eval()({zeros})  # sizes the lazy layers",
+        "    return network.train()",
     ]
-    parts = [
-        *_spaced(definitions, names),
-        build.text(names),
-        template.LOADING,
-        template.summary(None if build.example is None else input_text(build.example, is_random=True)),
-    ]
-    return "\n\n".join(blocks) + "\n\n\n" + "\n\n\n".join(part.strip("\n") for part in parts) + "\n"
+    return "\n".join(lines)
 
 
 def _spaced(definitions: list[Definition], names: dict[Any, str]) -> list[str]:
@@ -168,7 +165,7 @@ def _spaced(definitions: list[Definition], names: dict[Any, str]) -> list[str]:
         if before is not None and before.is_constant and definition.is_constant:
             parts[-1] += "\n" + text
         else:
-            parts.append(text)
+            parts.append(text.strip("\n"))
     return parts
 
 

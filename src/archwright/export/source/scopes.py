@@ -149,22 +149,21 @@ class _Annotations(ast.NodeTransformer):
         self._is_inside = False
         self._quoted: ast.Constant | None = None
 
-    def _annotated(self, annotation: ast.expr | None) -> ast.expr | None:
-        if annotation is None:
-            return None
+    def _annotated(self, annotation: ast.expr) -> ast.expr:
         self._is_inside = True
         visited: ast.expr = self.visit(annotation)
         self._is_inside = False
         return visited
 
     def visit_arg(self, node: ast.arg) -> ast.arg:
-        node.annotation = self._annotated(node.annotation)
+        if node.annotation is not None:
+            node.annotation = self._annotated(node.annotation)
         return node
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        returns, node.returns = node.returns, None
         self.generic_visit(node)
-        node.returns = self._annotated(returns)
+        if node.returns is not None:
+            node.returns = self._annotated(node.returns)
         return node
 
     visit_AsyncFunctionDef: Any = visit_FunctionDef  # noqa: N815
