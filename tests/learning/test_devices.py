@@ -1,4 +1,5 @@
 import random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ import torch
 from archwright.errors import UsageError
 from archwright.learning import seeded
 from archwright.learning.devices import devices_of, is_out_of_memory, make_fabric
+from archwright.learning.randomness import Randomness, forked_rng
 
 CPU = torch.device("cpu")
 
@@ -83,3 +85,55 @@ def test_the_devices_of_ranks():
     for wrong in (0, -1, True, [], ["0"], "2", None, 1.5):
         with pytest.raises(UsageError, match="a number of devices, or a list of indices"):
             devices_of(wrong if wrong is not True else "True", "cpu")
+
+
+class Devices:
+    """Two devices of a kind that this machine has not."""
+
+    def __init__(self) -> None:
+        self.default_generators = tuple(torch.Generator().manual_seed(100 + n) for n in range(2))
+
+    def init(self) -> None:
+        pass
+
+    def current_device(self) -> int:
+        return 0
+
+
+@pytest.fixture
+def generators(monkeypatch):
+    module = Devices()
+    monkeypatch.setattr(torch, "get_device_module", lambda device: module)
+    return module.default_generators
+
+
+def drawn_by(generator):
+    return torch.rand(3, generator=generator).tolist()
+
+
+@pytest.mark.parametrize(("device", "own"), [("cuda:1", 1), ("cuda:0", 0), ("cuda", 0)])
+def test_the_generator_of_the_device_itself_is_seeded(generators, device, own):
+    before = [generator.get_state() for generator in generators]
+    expected = drawn_by(torch.Generator().manual_seed(3))
+    randomness = Randomness(3, device)
+    with randomness.drawing():
+        assert drawn_by(generators[own]) == expected
+        assert torch.equal(generators[1 - own].get_state(), before[1 - own])
+        state = randomness.state_dict()
+        following = drawn_by(generators[own])
+    assert all(torch.equal(g.get_state(), b) for g, b in zip(generators, before, strict=True))
+    again = Randomness(4, device)
+    again.load_state_dict(state)
+    with again.drawing():
+        assert drawn_by(generators[own]) == following
+
+
+def test_a_fork_seeds_the_generators_of_the_network_alone(generators):
+    network = torch.nn.Linear(1, 1, device="meta")
+    network.parameters = lambda: [SimpleNamespace(device=torch.device("cuda:1"))]
+    before = [torch.get_rng_state(), *(generator.get_state() for generator in generators)]
+    with forked_rng(network, 3):
+        assert drawn_by(generators[1]) == drawn_by(None) == drawn_by(torch.Generator().manual_seed(3))
+        assert torch.equal(generators[0].get_state(), before[1])
+    after = [torch.get_rng_state(), *(generator.get_state() for generator in generators)]
+    assert all(torch.equal(a, b) for a, b in zip(after, before, strict=True))

@@ -63,7 +63,7 @@ def outputs_of(network: Callable[..., Any], batch: Any) -> list[Tensor]:
     """
     args, kwargs = arguments_of(batch)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(_SEED)
+        torch.default_generator.manual_seed(_SEED)
         return [tensor.detach().cpu() for tensor in tensors_in(network(*args, **kwargs))]
 
 

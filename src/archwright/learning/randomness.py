@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 __all__ = ["Randomness", "Seeds", "forked_rng", "seeded"]
 
@@ -109,15 +109,11 @@ class Randomness:
         else:
             self._state = dict(state)
 
-    def _accelerator(self) -> Any:
-        return None if self.device.type == "cpu" else torch.get_device_module(self.device)
-
     def _seed(self) -> None:
         random.seed(self.seed)
         np.random.seed(self.seed)
-        torch.default_generator.manual_seed(self.seed)
-        if (accelerator := self._accelerator()) is not None:
-            accelerator.manual_seed(self.seed)
+        for generator in _generators(self.device):
+            generator.manual_seed(self.seed)
 
     def _captured(self) -> dict[str, Any]:
         _, words, gauss = random.getstate()
@@ -127,19 +123,29 @@ class Randomness:
             "python_gauss": gauss,
             "numpy": torch.from_numpy(numpy["state"]["key"].astype(np.int64)),
             "numpy_rest": (int(numpy["state"]["pos"]), int(numpy["has_gauss"]), float(numpy["gauss"])),
-            "torch": torch.get_rng_state(),
         }
-        if (accelerator := self._accelerator()) is not None:
-            state["device"] = accelerator.get_rng_state(self.device)
-        return state
+        torch_states = (generator.get_state() for generator in _generators(self.device))
+        return {**state, **dict(zip(("torch", "device"), torch_states, strict=False))}
 
     def _install(self, state: Mapping[str, Any]) -> None:
         random.setstate((3, tuple(state["python"].tolist()), state["python_gauss"]))
         position, has_gauss, gauss = state["numpy_rest"]
         np.random.set_state(("MT19937", state["numpy"].numpy().astype(np.uint32), position, has_gauss, gauss))
-        torch.set_rng_state(state["torch"])
-        if (accelerator := self._accelerator()) is not None and "device" in state:
-            accelerator.set_rng_state(state["device"].cpu(), self.device)
+        for generator, name in zip(_generators(self.device), ("torch", "device"), strict=False):
+            if name in state:
+                generator.set_state(state[name].cpu())
+
+
+def _generators(device: torch.device) -> list[torch.Generator]:
+    """The global generators of torch on the CPU and on a device: not that of another device of its kind."""
+    if device.type == "cpu":
+        return [torch.default_generator]
+    module = torch.get_device_module(device)
+    if device.type == "mps":  # there is one
+        return [torch.default_generator, module._get_default_mps_generator()]
+    module.init()
+    index = module.current_device() if device.index is None else device.index
+    return [torch.default_generator, module.default_generators[index]]
 
 
 @contextmanager
@@ -182,8 +188,13 @@ def forked_rng(network: nn.Module, seed: int) -> Iterator[None]:
         network: Says on which devices.
         seed: Any whole number >= 0.
     """
-    tensors: list[Tensor] = list(network.parameters())
-    devices = {tensor.device for tensor in tensors if tensor.device.type == "cuda"}
-    with torch.random.fork_rng(devices=sorted(device.index or 0 for device in devices)):
-        torch.manual_seed(seed)
+    devices = {parameter.device for parameter in network.parameters()} or {torch.device("cpu")}
+    generators = {id(generator): generator for device in devices for generator in _generators(device)}
+    states = [(generator, generator.get_state()) for generator in generators.values()]
+    try:
+        for generator, _ in states:
+            generator.manual_seed(seed)
         yield
+    finally:
+        for generator, state in states:
+            generator.set_state(state)

@@ -71,7 +71,7 @@ class BoTorchProcess(Refitted):
         likelihood = self._conditioned(architectures, values)
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
             warnings.simplefilter("ignore", OptimizationWarning)  # another start follows
-            torch.manual_seed(self.seed)
+            torch.default_generator.manual_seed(self.seed)
             try:
                 fit_gpytorch_mll(likelihood, optimizer_kwargs={"options": {"maxiter": self.steps}})
             except ModelFittingError:

@@ -86,7 +86,7 @@ class GraphNetwork(Refitted):
         for member in range(self.members):
             drawn = torch.Generator().manual_seed(1000 * self.seed + member)
             with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(1000 * self.seed + member)
+                torch.default_generator.manual_seed(1000 * self.seed + member)
                 network = _Network(len(self._labels) + 1, len(self._arguments) + 1, self.hidden, self.rounds)
             optimizer = torch.optim.AdamW(network.parameters(), lr=self.learning_rate, weight_decay=1e-3)
             schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.epochs)

@@ -214,7 +214,9 @@ class PDarts(OneShot):
                         stacklevel=4,
                     )
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(np.random.SeedSequence([self.seed, self.stage]).generate_state(1)[0]))
+            torch.default_generator.manual_seed(
+                int(np.random.SeedSequence([self.seed, self.stage]).generate_state(1)[0])
+            )
             return Supernet(self._space, self._example, allowed=allowed, scale=scale)
 
 
