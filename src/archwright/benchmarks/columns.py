@@ -18,7 +18,10 @@ from archwright.spaces import Architecture, Decision, Space, categorical, intege
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["read_columns"]
+__all__ = ["SUFFIXES", "read_columns"]
+
+SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
+"""Of the files that can be read."""
 
 
 def read_columns(
@@ -55,7 +58,7 @@ def read_columns(
     """
     path = Path(file)
     frame = _read(path)
-    goals = tuple(_objective(goal) for goal in objectives)
+    goals = tuple(parse_objective(goal) if isinstance(goal, str) else goal for goal in objectives)
     if not goals:
         raise UsageError(
             f"{path}: say what to optimise, and which way is better: max:accuracy, min:latency; the columns are "
@@ -92,24 +95,17 @@ class _Listed:
 
 
 def _read(path: Path) -> pd.DataFrame:
-    import pandas as pd
+    """The rows of a file.
 
+    Raises:
+        UsageError: When it is missing, of an unknown form, damaged or empty.
+    """
     if not path.is_file():
         raise UsageError(f"there is no file {path}")
-    readers: dict[str, Callable[[Path], pd.DataFrame]] = {
-        ".csv": lambda p: pd.read_csv(p, keep_default_na=False, na_values=[""]),
-        ".tsv": lambda p: pd.read_csv(p, sep="\t", keep_default_na=False, na_values=[""]),
-        ".json": lambda p: pd.DataFrame(json.loads(p.read_text("utf-8"))),
-        ".jsonl": lambda p: pd.DataFrame(
-            [json.loads(line) for line in p.read_text("utf-8").splitlines() if line]
-        ),
-        ".parquet": pd.read_parquet,
-    }
-    suffix = path.suffix.lower()
-    if suffix not in readers:
-        raise UsageError(f"{path}: expected a file that ends in {', '.join(readers)}")
+    if path.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"{path}: expected a file that ends in {', '.join(SUFFIXES)}")
     try:
-        frame = readers[suffix](path)
+        frame = _frame(path)
     except ImportError as error:
         raise MissingExtraError("pyarrow", "bench", f"reading {path}") from error
     except Exception as error:
@@ -119,8 +115,19 @@ def _read(path: Path) -> pd.DataFrame:
     return frame.rename(columns=str)
 
 
-def _objective(goal: str | Objective) -> Objective:
-    return parse_objective(goal) if isinstance(goal, str) else goal
+def _frame(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    match path.suffix.lower():
+        case ".csv" | ".tsv" as suffix:
+            separator = "\t" if suffix == ".tsv" else ","
+            return pd.read_csv(path, sep=separator, keep_default_na=False, na_values=[""])
+        case ".json":
+            return pd.DataFrame(json.loads(path.read_text("utf-8")))
+        case ".jsonl":
+            return pd.DataFrame([json.loads(line) for line in path.read_text("utf-8").splitlines() if line])
+        case _:
+            return pd.read_parquet(path)
 
 
 def _decision(path: Path, column: pd.Series[Any], name: str) -> Decision:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from archwright.benchmarks.nasbench201 import DATASETS, nasbench201
-from archwright.benchmarks.official import official_file
+from archwright.benchmarks.official import official_file, parsing
 from archwright.benchmarks.table import Table
 from archwright.errors import UsageError, did_you_mean
 from archwright.estimators.tabular import Row, Runs
@@ -83,15 +83,11 @@ def _costs(path: Path, dataset: str) -> tuple[dict[Hashable, Row], list[str]]:
     with path.open("rb") as opened:
         content = load_plain(opened, str(path), {**ARRAYS, **NUMBERS})
     rows: dict[Hashable, Row] = {}
-    try:
+    with parsing(path, "the official file of HW-NAS-Bench"):
         found: dict[str, Any] = content["nasbench201"][dataset]
         names = [name for name in found if name not in _NO_COSTS]
         configs = found["config"]
         for number, config in configs.items() if isinstance(configs, dict) else enumerate(configs):
             costs = {name: (float(found[name][number]),) for name in names}
             rows[Architecture(from_string(config["arch_str"]))] = Row(costs)
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise UsageError(
-            f"{path}: expected the official file of HW-NAS-Bench, got {type(error).__name__}: {error}"
-        ) from error
     return rows, names

@@ -11,7 +11,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from archwright.benchmarks.official import official_file
+from archwright.benchmarks.official import official_file, parsing
 from archwright.benchmarks.table import Table
 from archwright.benchmarks.tfrecord import read_fields, read_records
 from archwright.errors import UsageError
@@ -53,7 +53,7 @@ def nasbench101(file: str | Path | None, *, runs: Runs = "mean") -> Table:
     params: dict[str, float] = {}
     found: dict[int, dict[str, list[tuple[float, float, float]]]] = {}
     for number, record in enumerate(read_records(path)):
-        try:
+        with parsing(f"{path}, record {number}", "a result of NAS-Bench-101"):
             known, epochs, adjacency, operations, packed = json.loads(record)
             if known not in keys:
                 size = math.isqrt(len(adjacency))
@@ -65,10 +65,6 @@ def nasbench101(file: str | Path | None, *, runs: Runs = "mean") -> Table:
             final = read_fields(metrics[1][2])  # type: ignore[arg-type]  # before, halfway and after the training
             run = (float(final[4][0]), float(final[5][0]), float(final[2][0]))
             found.setdefault(int(epochs), {}).setdefault(key, []).append(run)
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-            raise UsageError(
-                f"{path}, record {number}: expected a result of NAS-Bench-101, got {type(error).__name__}: {error}"
-            ) from error
     levels = {epochs: _rows(cells, params) for epochs, cells in found.items()}
     if _EPOCHS not in levels:
         raise UsageError(f"{path}: expected networks trained for {_EPOCHS} epochs, got none")

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
-from archwright.benchmarks.official import official_file
+from archwright.benchmarks.official import official_file, parsing
 from archwright.benchmarks.table import Table
 from archwright.errors import UsageError, did_you_mean
 from archwright.estimators.tabular import Row, Runs
@@ -59,17 +59,13 @@ def nasbench201(file: str | Path | None, dataset: str = "cifar10", *, runs: Runs
     path = official_file(file, "NAS-Bench-201", "NAS-Bench-201-v1_1-096897.pth", WHERE)
     content = _load(path)
     levels: dict[str, dict[Hashable, Row]] = {level: {} for level in _LEVELS}
-    try:
+    with parsing(path, "the official file of NAS-Bench-201"):
         for number, text in enumerate(content["meta_archs"]):
             architecture = Architecture(from_string(text))
             for level, rows in levels.items():
                 row = _row(content["arch2infos"][number][level], dataset, _LEVELS[level])
                 if row is not None:
                     rows[architecture] = row
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise UsageError(
-            f"{path}: expected the official file of NAS-Bench-201, got {type(error).__name__}: {error}"
-        ) from error
     objectives = (
         Objective("accuracy", Direction.MAXIMIZE),
         Objective("flops", Direction.MINIMIZE),

@@ -10,6 +10,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from archwright.benchmarks.official import parsing
 from archwright.benchmarks.table import Table
 from archwright.errors import MissingExtraError, UsageError, did_you_mean
 from archwright.estimators.tabular import Row
@@ -121,15 +122,11 @@ def nasbench_graph(dataset: str, *, file: str | Path | None = None) -> Table:
     score = "roc_auc" if dataset == "proteins" else "accuracy"
     names = {"valid_perf": score, "perf": f"test_{score}", "latency": "latency"}
     rows: dict[Hashable, Row] = {}
-    try:
+    entries = "the light form of NAS-Bench-Graph, a dict of number to valid_perf, perf, latency and para"
+    with parsing(path, entries):
         for key, entry in found.items():
             metrics = {told: (float(entry[name]),) for name, told in names.items()}
             rows[int(key)] = Row({**metrics, "params": (float(round(1e6 * entry["para"])),)})
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise UsageError(
-            f"{path}: expected the light form of NAS-Bench-Graph, a dict of number to valid_perf, perf, latency and "
-            f"para; got {type(error).__name__}: {error}"
-        ) from error
     objectives = (
         Objective(score, Direction.MAXIMIZE),
         Objective("latency", Direction.MINIMIZE),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archwright.benchmarks.columns import SUFFIXES, read_columns
 from archwright.benchmarks.table import Table
 from archwright.errors import UsageError, did_you_mean
 from archwright.estimators.tabular import Runs, TabularEstimator
@@ -48,20 +49,14 @@ TABLES = Registry[Table, Entry](
 COLUMNS = {"FILE": "a CSV, JSON or Parquet file whose columns are decisions and metrics"}
 """How a table of one's own is referred to, and what it is."""
 
-_SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
-
 
 def load_table(
     reference: str,
     *,
     files: Sequence[str | Path] = (),
-    decisions: Sequence[str] = (),
-    metrics: Mapping[str, Sequence[str]] | None = None,
     objectives: Sequence[str] = (),
-    test: str | None = None,
-    seconds: Sequence[str] = (),
-    canonical: str | None = None,
     runs: Runs = "mean",
+    **columns: Any,
 ) -> Table:
     """The table that a reference means.
 
@@ -69,38 +64,22 @@ def load_table(
         reference: A file, or a name of `TABLES`, with a data set behind a colon: `nas-bench-201:cifar100`.
         files: The official file of a benchmark that is not a package; for `hw-nas-bench` a second one may be that of
             NAS-Bench-201, whose accuracies are joined.
-        decisions: Of a file of columns: those that are decisions; empty takes all that are no metric.
-        metrics: Of a file of columns: metric to the columns that are its runs.
         objectives: Of a file of columns: `max:NAME` and `min:NAME`, the first first.
-        test: Of a file of columns: the metric to report.
-        seconds: Of a file of columns: what each run took.
-        canonical: Of a file of columns: `file.py:function`, from an architecture to its canonical form.
         runs: "mean" of repeated runs, or one "drawn".
+        columns: What the columns of a file mean: `decisions`, `metrics`, `test`, `seconds` and `canonical` of
+            `read_columns`.
 
     Raises:
         UsageError: When nothing is meant by the reference, a file is missing, or an argument does not fit it.
     """
     if runs not in ("mean", "drawn"):
         raise UsageError(f"expected runs to be 'mean' or 'drawn', got {runs!r}")
-    if Path(reference).suffix.lower() in _SUFFIXES:
-        from archwright.benchmarks.columns import read_columns
-
+    if Path(reference).suffix.lower() in SUFFIXES:
         if files:
             raise UsageError(f"{reference} is the file itself; leave out --file")
-        return read_columns(
-            reference,
-            objectives=objectives,
-            decisions=decisions,
-            metrics=metrics,
-            test=test,
-            seconds=seconds,
-            canonical=canonical,
-            runs=runs,
-        )
-    if decisions or metrics or test or seconds or canonical:
-        raise UsageError(
-            f"{reference}: decisions, metrics, test, seconds and canonical go with a file of columns only"
-        )
+        return read_columns(reference, objectives=objectives, runs=runs, **columns)
+    if any(columns.values()):
+        raise UsageError(f"{reference}: {', '.join(columns)} go with a file of columns only")
     return _named_table(reference, files, runs)
 
 

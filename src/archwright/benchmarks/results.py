@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from archwright.benchmarks import files
 from archwright.benchmarks.comparison import Comparison
-from archwright.benchmarks.regret import Standing, random_search_regret
+from archwright.benchmarks.regret import random_search_regret
 from archwright.benchmarks.significance import Ranking, rank_strategies
 
 if TYPE_CHECKING:
@@ -21,27 +20,21 @@ if TYPE_CHECKING:
 
 __all__ = ["measure", "summarize", "write_results"]
 
-MEASURES: dict[str, Callable[[Standing], float | None]] = {
-    "validation_regret": lambda standing: standing.validation_regret,
-    "test_regret": lambda standing: standing.test_regret,
-    "hypervolume": lambda standing: standing.hypervolume,
-}
-"""What is told of a search."""
-
 _SIGNIFICANT = 0.05
 
-_TITLES = {
+MEASURES = {
     "validation_regret": "validation regret",
     "test_regret": "test regret of the validation incumbent",
     "hypervolume": "hypervolume, share of the true front's",
 }
+"""What is told of a search, fields of `Standing`, with a title."""
 
 
 def measures_of(comparison: Comparison) -> list[str]:
     """The names of what there is to tell."""
     truth = comparison.truth
-    there = {"validation_regret": True, "test_regret": truth.test_regrets is not None}
-    return [name for name in MEASURES if there.get(name, truth.front is not None)]
+    missing = {"test_regret": truth.test_regrets is None, "hypervolume": truth.front is None}
+    return [name for name in MEASURES if not missing.get(name)]
 
 
 def measure(comparison: Comparison, name: str, evaluations: list[int]) -> NDArray[np.float64]:
@@ -55,12 +48,11 @@ def measure(comparison: Comparison, name: str, evaluations: list[int]) -> NDArra
     Returns:
         Shape (strategies, seeds, evaluations); NaN where a search had no network yet that counts.
     """
-    read = MEASURES[name]
     found = np.full((len(comparison.strategies), comparison.seeds, len(evaluations)), math.nan)
     for i, strategy in enumerate(comparison.strategies):
         for j, run in enumerate(comparison.of(strategy)):
             for k, standing in enumerate(run.standings(evaluations)):
-                if standing is not None and (value := read(standing)) is not None:
+                if (value := getattr(standing, name, None)) is not None:
                     found[i, j, k] = value
     return found
 
@@ -181,8 +173,12 @@ def _markdown(comparison: Comparison, summary: dict[str, Any]) -> str:
         if told != "hypervolume" and summary["random_search"][budgets[0]][told] is not None:
             expected = [f"{summary['random_search'][budget][told]:.3f}" for budget in budgets]
             rows.append(["*random, in closed form*", *expected])
-        lines += ["", f"## {_TITLES[told].capitalize()}", *files.markdown_table(["strategy", *budgets], rows)]
-    lines += ["", f"## Ranks by {_TITLES[summary['ranked_by']]} at {comparison.evaluations}"]
+        lines += [
+            "",
+            f"## {MEASURES[told].capitalize()}",
+            *files.markdown_table(["strategy", *budgets], rows),
+        ]
+    lines += ["", f"## Ranks by {MEASURES[summary['ranked_by']]} at {comparison.evaluations}"]
     ranks = [[n, f"{r:.2f}", f"{summary['seconds'][n]:.2f}"] for n, r in summary["ranks"].items()]
     lines += files.markdown_table(["strategy", "mean rank", "seconds a search"], ranks)
     if summary["pairs"]:
@@ -211,7 +207,7 @@ def _draw(comparison: Comparison) -> Figure:
         files.draw_curves(axes, steps[begin:], values[:, :, begin:], comparison.strategies)
         axes.set_xlabel("evaluations of unseen networks")
         axes.set_ylabel("share" if told == "hypervolume" else comparison.truth.unit)
-        axes.set_title(_TITLES[told])
+        axes.set_title(MEASURES[told])
         if told != "hypervolume":
             # The first evaluations are far above the rest.
             late = values[:, :, min(len(steps) - 1, max(begin, len(steps) // 30)) :].mean(axis=1)

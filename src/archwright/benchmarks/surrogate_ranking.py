@@ -157,19 +157,14 @@ def networks_of(table: Table) -> tuple[list[Architecture], NDArray[np.intp]]:
     positions = table.positions
     if all(isinstance(key, Architecture) for key in table.rows):
         return [key for key in table.rows if isinstance(key, Architecture)], np.arange(len(table.rows))
+    is_listed, random = table.space.size_bound <= _LISTED, Random(0)
+    most = len(table.rows) if is_listed else min(_DRAWN, len(table.rows))
+    drawn = (table.space.sample(random) for _ in range(10 * _DRAWN))
     found: dict[int, Architecture] = {}
-    if table.space.size_bound <= _LISTED:
-        for architecture in table.space:
-            place = positions.get(table.space.canonical(architecture))
-            if place is not None:
-                found.setdefault(place, architecture)
-    else:
-        random = Random(0)
-        for _ in range(10 * _DRAWN):
-            architecture = table.space.sample(random)
-            place = positions.get(table.space.canonical(architecture))
-            if place is not None:
-                found.setdefault(place, architecture)
-            if len(found) == min(_DRAWN, len(table.rows)):
-                break
+    for architecture in table.space if is_listed else drawn:
+        place = positions.get(table.space.canonical(architecture))
+        if place is not None:
+            found.setdefault(place, architecture)
+        if len(found) == most:
+            break
     return list(found.values()), np.array(list(found), dtype=np.intp)
