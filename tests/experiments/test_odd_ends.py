@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from archwright.errors import UsageError
 from archwright.estimators.estimator import Estimator
 from archwright.experiments import SQLStore
+from archwright.experiments.store.checkpoints import CheckpointFolder
 from archwright.trials import Candidate, Measurement, TrialContext, TrialState
 
 from .conftest import ToyEstimator, run_search
@@ -66,3 +68,36 @@ def test_a_change_of_the_working_folder_is_no_lost_database(
         monkeypatch.chdir(tmp_path / "elsewhere")
         store.set_fact("state", "running")
         assert run_search(store, trials=2, estimator=ToyEstimator()) == "2 trials"
+
+
+class Late(ToyEstimator):
+    """Tells something of the trial before, which has ended."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before: list[TrialContext] = []
+        self.refused: list[str] = []
+
+    def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
+        trial.report(1, {"loss": 1.0})
+        for ended in self.before:
+            for tell in (
+                lambda ended=ended: ended.report(2, {"loss": 0.5}),
+                lambda ended=ended: ended.save(3, {}),
+            ):
+                with pytest.raises(UsageError, match=f"trial {ended.number} has ended") as told:
+                    tell()
+                self.refused.append(str(told.value))
+        self.before = [trial]
+        return super().estimate(candidate, trial)
+
+
+def test_who_tells_of_a_trial_that_has_ended_is_refused(
+    make_store: Callable[..., SQLStore], tmp_path: Path
+) -> None:
+    store, late = make_store(), Late()
+    folder = CheckpointFolder(tmp_path / "checkpoints")
+    assert run_search(store, trials=2, estimator=late, checkpoints=folder) == "2 trials"
+    assert len(late.refused) == 2
+    assert {trial.state for trial in store.trials()} == {TrialState.COMPLETED}
+    assert {number: [r.step for r in told] for number, told in store.reports().items()} == {0: [1], 1: [1]}

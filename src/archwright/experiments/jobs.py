@@ -102,13 +102,14 @@ class RunningTrial(TrialContext):
 
     Attributes:
         stopped: Whether a report was answered to stop.
+        ended: Whether the attempt is over, so that nothing more can be told.
     """
 
     def __init__(self, job: Job, channel: Channel) -> None:
         self.number, self.attempt, self.last = job.number, job.attempt, job.last
         self.own, self.parent = self._checkpoint(job, job.own), self._checkpoint(job, job.parent)
         self.job, self.channel = job, channel
-        self.stopped = False
+        self.stopped = self.ended = False
 
     @staticmethod
     def _checkpoint(job: Job, key: str | None) -> Checkpoint | None:
@@ -118,6 +119,7 @@ class RunningTrial(TrialContext):
         self, step: int, metrics: Mapping[str, float], state: Mapping[str, Any] | None = None
     ) -> Verdict:
         """See `TrialContext.report`."""
+        self._check_running()
         step, metrics = checked_report(step, metrics)
         key = None if state is None else self._kept(step, state)
         verdict = Verdict(self.channel.call(Message(step, metrics, key)))
@@ -126,8 +128,16 @@ class RunningTrial(TrialContext):
 
     def save(self, step: int, state: Mapping[str, Any]) -> None:
         """See `TrialContext.save`."""
+        self._check_running()
         step, _ = checked_report(step, {})
         self.channel.call(Message(step, key=self._kept(step, state)))
+
+    def _check_running(self) -> None:
+        if self.ended:
+            raise UsageError(
+                f"trial {self.number} has ended, and takes neither reports nor states any more; tell them before "
+                "estimate() returns"
+            )
 
     def _kept(self, step: int, state: Mapping[str, Any]) -> str:
         if self.job.checkpoints is None:

@@ -63,6 +63,8 @@ class TrialRunner:
             failure = Failure.of(error)
             told = "out of memory" if isinstance(error, MemoryError) else failure.error
             return failed(Failure(told, failure.trace))
+        finally:
+            trial.ended = True
         if any(objective.name == "seconds" for objective in self.objectives):
             metrics = {"seconds": measurement.seconds, **measurement.metrics}
             measurement = replace(measurement, metrics=metrics)
