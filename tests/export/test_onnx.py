@@ -1,6 +1,7 @@
 """Export to ONNX. Each export takes seconds, so the cases are few."""
 
 import importlib.util
+import sys
 
 import onnxruntime
 import pytest
@@ -43,6 +44,14 @@ def test_several_outputs_and_whole_numbers_for_any_batch(tmp_path, capfd):
         for given, wanted in zip(session.run(None, {"input": x.numpy()}), expected, strict=True):
             torch.testing.assert_close(torch.from_numpy(given), wanted, atol=1e-4, rtol=0)
     assert capfd.readouterr().out == ""  # standard output is for the command's own
+
+
+def test_an_onnxruntime_that_does_not_load_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_PACKAGES", ())
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    monkeypatch.setattr(module, "_save", lambda *_: None)
+    with pytest.raises(ExportError, match="onnxruntime"):
+        save_onnx(nn.Linear(2, 1), torch.randn(2, 2), tmp_path / "model.onnx")
 
 
 class Branching(nn.Module):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +61,42 @@ def test_a_supernet_without_numba_is_searched_and_gives_the_same() -> None:
         for epoch, before in zip(found["epochs"], wanted["epochs"], strict=True):
             assert epoch["train_loss"] == pytest.approx(before["train_loss"], rel=2e-2)
         assert found["proposals"][0] == wanted["proposals"][0]
+
+
+WITH_A_BROKEN_NUMBA = """
+import warnings
+
+from torch import nn
+
+from archwright.errors import ArchwrightWarning, UsageError
+from archwright.supernets.accelerators import accelerate
+
+with warnings.catch_warnings(record=True) as told:
+    warnings.simplefilter("always", ArchwrightWarning)
+    assert accelerate(nn.Conv2d(3, 4, 3)) == ("channels_last",)
+(warning,) = [str(entry.message) for entry in told if entry.category is ArchwrightWarning]
+for words in ("'kernels' is left out", "ImportError: Numba needs", "pip install --upgrade 'archwright[cpu]'"):
+    assert words in warning, warning
+try:
+    accelerate(nn.Conv2d(3, 4, 3), ["kernels"])
+except UsageError as error:
+    assert "pip install --upgrade" in str(error), error
+else:
+    raise AssertionError("kernels with a broken numba")
+"""
+
+
+def test_a_numba_that_does_not_work_is_left_out_with_a_word_that_names_the_cure(tmp_path: Path) -> None:
+    (tmp_path / "numba").mkdir()
+    (tmp_path / "numba" / "__init__.py").write_text('raise ImportError("Numba needs NumPy 2.2 or less")')
+    done = subprocess.run(
+        [sys.executable, "-c", WITH_A_BROKEN_NUMBA],
+        env={**os.environ, "PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_importing_supernets_needs_no_numba() -> None:

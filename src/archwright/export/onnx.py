@@ -102,9 +102,9 @@ def _input_names(named: Mapping[str, Any]) -> list[str]:
 
 
 def _check(network: nn.Module, example: Any, path: Path, device: torch.device) -> None:
-    import onnxruntime
-
     try:
+        import onnxruntime
+
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     except Exception as error:
         raise ExportError(f"onnxruntime cannot read the exported network: {_reason(error)}") from error

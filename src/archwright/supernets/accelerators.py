@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from archwright.errors import MissingExtraError
+from archwright.errors import ArchwrightWarning, MissingExtraError, UsageError
 from archwright.registry import Entry, Registry
 
 if TYPE_CHECKING:  # listing what there is loads no torch
@@ -67,14 +68,15 @@ def accelerate(
     Args:
         supernet: Changed in place, on its device.
         names: Accelerators, all of which are used; none for an empty sequence. None takes the first of the automatic
-            ones that is installed and finds something to do.
+            ones that is installed and finds something to do; one that is installed and broken is left out, with a
+            warning.
         mixes: Whether its gates will be mixtures of which all is computed.
 
     Returns:
         The names of those that found something to do.
 
     Raises:
-        UsageError: When a name is unknown.
+        UsageError: When a name is unknown, or what is asked for by name cannot be loaded.
         MissingExtraError: When one that is asked for by name is not installed.
     """
     if names is not None:
@@ -84,6 +86,11 @@ def accelerate(
             try:
                 found = entry.load()
             except MissingExtraError:
+                continue
+            except UsageError as error:
+                warnings.warn(
+                    f"the accelerator {name!r} is left out: {error}", ArchwrightWarning, stacklevel=2
+                )
                 continue
             if found(supernet):
                 return (name,)
