@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -234,7 +235,7 @@ def _options(target: Callable[..., Any], positional: int = 0) -> tuple[dict[str,
             if named is None:
                 is_open = True
             else:
-                others, is_open = _options(named, len(parameters))
+                others, is_open = _options(named, sys.maxsize)
                 options |= {n: option for n, option in others.items() if n not in options}
         elif parameter.kind is parameter.KEYWORD_ONLY or (
             parameter.kind is parameter.POSITIONAL_OR_KEYWORD and position >= positional

@@ -180,7 +180,7 @@ def test_an_objective_that_was_not_measured_is_said_with_what_was():
 def test_limits_alone_rank_nothing():
     limit = Objective("params", limit=10, optimize=False)
     for function in (best_trial, pareto_front):
-        with pytest.raises(UsageError, match=r"at least one objective to optimise.*params <= 10"):
+        with pytest.raises(UsageError, match=r"an objective to optimise.*params <= 10"):
             function([], (limit,))
 
 

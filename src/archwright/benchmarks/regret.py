@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from archwright.benchmarks.table import Table
 from archwright.errors import UsageError
-from archwright.objectives import Objective, hypervolume
+from archwright.objectives import Objective, hypervolume, optimized
 
 __all__ = ["Reference", "Standing", "Tracker", "Truth", "random_search_regret"]
 
@@ -58,9 +58,7 @@ class Truth:
         if reference not in ("front", "table"):
             raise UsageError(f"expected the reference 'front' or 'table', got {reference!r}")
         self.table, self.objectives = table, tuple(objectives)
-        self.optimized = [objective for objective in objectives if objective.optimize]
-        if not self.optimized:
-            raise UsageError(f"{table.name}: expected an objective to optimise, got limits alone; add one")
+        self.optimized = optimized(objectives)
         self.scale, self.unit = table.unit(self.optimized[0])
         allowed = np.ones(len(table.rows), dtype=bool)
         for objective, column in zip(objectives, table.values([o.name for o in objectives]).T, strict=True):

@@ -8,7 +8,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from archwright.controllers.controller import Controller, ControllerSample
+from archwright.controllers.controller import ControllerSample
 from archwright.controllers.trainer import ControllerTrainer
 from archwright.spaces import Architecture
 
@@ -35,21 +35,6 @@ class Reinforce(ControllerTrainer):
     Raises:
         UsageError: When an option is out of range.
     """
-
-    def __init__(
-        self,
-        controller: Controller,
-        *,
-        learning_rate: float = 3.5e-3,
-        baseline_decay: float = 0.99,
-        entropy_weight: float = 1e-4,
-    ) -> None:
-        super().__init__(
-            controller,
-            learning_rate=learning_rate,
-            baseline_decay=baseline_decay,
-            entropy_weight=entropy_weight,
-        )
 
     def loss(self, samples: Sequence[ControllerSample], rewards: Sequence[float]) -> Tensor:
         """What is minimised: its gradient is an unbiased estimate of that of the expected reward, downhill.

@@ -18,7 +18,7 @@ __all__ = ["ControllerTrainer"]
 
 
 class ControllerTrainer(ABC):
-    """Adam on a controller, and a baseline: the moving average of the rewards so far.
+    """Adam on a controller, and a baseline: the moving average of the rewards so far. The defaults are those of ENAS.
 
     Args:
         controller: What is trained.
@@ -34,7 +34,12 @@ class ControllerTrainer(ABC):
     """
 
     def __init__(
-        self, controller: Controller, *, learning_rate: float, baseline_decay: float, entropy_weight: float
+        self,
+        controller: Controller,
+        *,
+        learning_rate: float = 3.5e-3,
+        baseline_decay: float = 0.99,
+        entropy_weight: float = 1e-4,
     ) -> None:
         if not (learning_rate > 0 and 0 <= baseline_decay < 1 and entropy_weight >= 0):
             raise UsageError(

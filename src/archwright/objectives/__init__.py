@@ -3,7 +3,7 @@
 from archwright.objectives.direction import DIRECTIONS, Direction
 from archwright.objectives.flops import count_flops
 from archwright.objectives.meter import METERS, FunctionMeter, Meter, direction_of, measure_by, measure_cheap
-from archwright.objectives.objective import Objective, parse_limit, parse_objective
+from archwright.objectives.objective import Objective, optimized, parse_limit, parse_objective
 from archwright.objectives.params import count_params
 from archwright.objectives.pareto import (
     best_trial,
@@ -19,7 +19,8 @@ from archwright.objectives.pareto import (
 # fmt: off
 __all__ = [
     # What is optimised, and what is limited
-    "DIRECTIONS", "Direction", "Objective", "direction_of", "parse_limit", "parse_objective",
+    "DIRECTIONS", "Direction", "Objective", "direction_of", "optimized", "parse_limit",
+    "parse_objective",
     # What measures a network
     "METERS", "FunctionMeter", "Meter", "count_flops", "count_params", "measure_by", "measure_cheap",
     # Which trials are good

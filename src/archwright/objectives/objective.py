@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ from archwright.objectives.direction import DIRECTIONS, Direction
 from archwright.objectives.meter import METERS, FunctionMeter, Meter, as_meter, direction_of
 from archwright.references import absolute_reference, is_object_reference, load_object
 
-__all__ = ["Objective", "parse_limit", "parse_objective"]
+__all__ = ["Objective", "optimized", "parse_limit", "parse_objective"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,19 @@ class Objective:
         sign = "<=" if self.direction is Direction.MINIMIZE else ">="
         limit = "" if self.limit is None else f" {sign} {self.limit:.12g}"
         return f"{self.direction} {self.name}{limit}" if self.optimize else f"{self.name}{limit}"
+
+
+def optimized(objectives: Sequence[Objective]) -> list[Objective]:
+    """Those that are optimised, not limits alone.
+
+    Raises:
+        UsageError: When there are none.
+    """
+    found = [objective for objective in objectives if objective.optimize]
+    if not found:
+        limits = ", ".join(map(str, objectives)) or "none"
+        raise UsageError(f"expected an objective to optimise, got limits alone ({limits}); add one")
+    return found
 
 
 def _reference(meter: Meter | Callable[..., float] | str) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from archwright.errors import UsageError, did_you_mean
 from archwright.objectives.direction import Direction
-from archwright.objectives.objective import Objective
+from archwright.objectives.objective import Objective, optimized
 from archwright.trials import Trial, TrialState
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "objective_values",
     "of_most_effort",
     "pareto_front",
+    "rank_key",
 ]
 
 
@@ -120,28 +121,34 @@ def best_trials(
     Raises:
         UsageError: When no objective is optimised, or one was not measured.
     """
-    _optimized(objectives)
+    optimized(objectives)
     found: dict[Hashable, Trial] = {}
     feasible = [trial for trial in trials if is_feasible(trial, objectives)]
-    for trial in sorted(feasible, key=lambda trial: _rank(trial, objectives)):
+    for trial in sorted(feasible, key=lambda trial: rank_key(trial, objectives)):
         if len(found) == most:
             break
         found.setdefault(same(trial), trial)
     return list(found.values())
 
 
-def _rank(trial: Trial, objectives: Sequence[Objective]) -> tuple[Any, ...]:
-    """What is smaller for the better of two feasible trials. See `best_trials`."""
-    limited = [objective for objective in objectives if not objective.optimize]
+def rank_key(trial: Trial, objectives: Sequence[Objective]) -> tuple[Any, ...]:
+    """What is smaller for the better of two trials that keep the limits. See `best_trials`.
+
+    What was not measured, or is no finite number, counts as the worst.
+    """
+
+    def losses(is_optimized: bool) -> list[float]:
+        chosen = [o for o in objectives if o.optimize is is_optimized]
+        values = [measured_value(trial, objective.name) for objective in chosen]
+        return [
+            math.inf if value is None or not math.isfinite(value) else objective.loss(value)
+            for objective, value in zip(chosen, values, strict=True)
+        ]
+
     is_full, cost = expected_cost(trial)
-    losses = _losses(trial, _optimized(objectives))
     loss = trial.metrics.get("loss", 0.0)
-    return not is_full, -cost, losses, loss, _losses(trial, limited), trial.number
-
-
-def _losses(trial: Trial, objectives: Sequence[Objective]) -> list[float]:
-    values = objective_values(trial, objectives)
-    return [objective.loss(value) for objective, value in zip(objectives, values, strict=True)]
+    loss = loss if math.isfinite(loss) else 0.0
+    return not is_full, -cost, losses(True), loss, losses(False), trial.number
 
 
 def pareto_front(trials: Iterable[Trial], objectives: Sequence[Objective]) -> list[int]:
@@ -162,15 +169,16 @@ def pareto_front(trials: Iterable[Trial], objectives: Sequence[Objective]) -> li
     """
     import moocore
 
-    optimized = _optimized(objectives)
+    goals = optimized(objectives)
     feasible = of_most_effort(trial for trial in trials if is_feasible(trial, objectives))
     if not feasible:
         return []
-    losses = [_losses(trial, optimized) for trial in feasible]
+    values = [objective_values(trial, goals) for trial in feasible]
+    losses = [[o.loss(value) for o, value in zip(goals, row, strict=True)] for row in values]
     # Weakly dominated points would be dropped otherwise: of two equal networks, the second.
     kept = moocore.is_nondominated(np.array(losses, dtype=float), keep_weakly=True)
     front = [trial for trial, keep in zip(feasible, kept, strict=True) if keep]
-    return [trial.number for trial in sorted(front, key=lambda trial: _rank(trial, objectives))]
+    return [trial.number for trial in sorted(front, key=lambda trial: rank_key(trial, objectives))]
 
 
 def hypervolume(points: ArrayLike, objectives: Sequence[Objective], reference: Sequence[float]) -> float:
@@ -191,26 +199,26 @@ def hypervolume(points: ArrayLike, objectives: Sequence[Objective], reference: S
     """
     import moocore
 
-    optimized = _optimized(objectives)
+    goals = optimized(objectives)
     corner = np.asarray(reference, dtype=float)
-    if corner.shape != (len(optimized),):
+    if corner.shape != (len(goals),):
         raise UsageError(
-            f"expected a reference point of {len(optimized)} numbers, one for each of "
-            f"{', '.join(objective.name for objective in optimized)}; got the shape {corner.shape}"
+            f"expected a reference point of {len(goals)} numbers, one for each of "
+            f"{', '.join(objective.name for objective in goals)}; got the shape {corner.shape}"
         )
     rows = np.asarray(points, dtype=float)
     if rows.size == 0:
         return 0.0
-    if rows.ndim != 2 or rows.shape[1] != len(optimized):
+    if rows.ndim != 2 or rows.shape[1] != len(goals):
         raise UsageError(
-            f"expected points of the shape (n, {len(optimized)}), a column for each of "
-            f"{', '.join(objective.name for objective in optimized)}; got {rows.shape}"
+            f"expected points of the shape (n, {len(goals)}), a column for each of "
+            f"{', '.join(objective.name for objective in goals)}; got {rows.shape}"
         )
     if np.isnan(rows).any() or np.isnan(corner).any():
         raise UsageError(
             "expected numbers to measure a hypervolume of, got NaN; leave out trials that failed"
         )
-    maximize = [objective.direction is Direction.MAXIMIZE for objective in optimized]
+    maximize = [objective.direction is Direction.MAXIMIZE for objective in goals]
     return float(moocore.hypervolume(rows, ref=corner, maximise=maximize))
 
 
@@ -234,11 +242,3 @@ def _value(trial: Trial, name: str) -> float:
             f"{did_you_mean(name, trial.metrics)}"
         )
     return float(value)
-
-
-def _optimized(objectives: Sequence[Objective]) -> list[Objective]:
-    optimized = [objective for objective in objectives if objective.optimize]
-    if not optimized:
-        limits = ", ".join(str(objective) for objective in objectives) or "none"
-        raise UsageError(f"expected at least one objective to optimise, got limits alone ({limits})")
-    return optimized

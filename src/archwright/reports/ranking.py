@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from archwright.objectives.meter import METERS
 from archwright.objectives.objective import Objective
-from archwright.objectives.pareto import measured_value, of_most_effort
+from archwright.objectives.pareto import measured_value, of_most_effort, rank_key
 from archwright.trials import Trial
 
 if TYPE_CHECKING:
@@ -79,12 +79,4 @@ def in_order(run: Run, most: int | None = None) -> list[Trial]:
         run: The run.
         most: How many of them; None for all.
     """
-
-    def losses(trial: Trial, optimized: bool) -> list[float]:
-        chosen = [(o, value_of(trial, o.name)) for o in run.objectives if o.optimize is optimized]
-        return [math.inf if value is None else o.loss(value) for o, value in chosen]
-
-    def rank(trial: Trial) -> tuple[list[float], float, list[float], int]:
-        return losses(trial, True), value_of(trial, "loss") or 0.0, losses(trial, False), trial.number
-
-    return sorted(comparable(run), key=rank)[:most]
+    return sorted(comparable(run), key=lambda trial: rank_key(trial, run.objectives))[:most]

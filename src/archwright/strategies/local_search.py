@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from random import Random
 from typing import Any
 
 from archwright.errors import UsageError
@@ -10,16 +11,15 @@ from archwright.objectives import Objective
 from archwright.spaces import SearchSpace
 from archwright.spaces.search_space import LISTED
 from archwright.strategies.evolution import Member
-from archwright.strategies.proposed_set import ProposedSet
 from archwright.strategies.randomness import random_for
 from archwright.strategies.ranking import Score, dominates, score
-from archwright.strategies.strategy import Strategy
+from archwright.strategies.seeded_strategy import SeededStrategy
 from archwright.trials import Candidate, Trial
 
 __all__ = ["LocalSearch"]
 
 
-class LocalSearch(Strategy):
+class LocalSearch(SeededStrategy):
     """Climbs: the first neighbour that is no worse is moved to; where none is, it begins anew at random.
 
     First improvement with restarts, the strong form of White et al. 2021, arXiv:2005.02960. Neighbours differ in one
@@ -45,27 +45,15 @@ class LocalSearch(Strategy):
     def __init__(
         self, space: SearchSpace[Any], objectives: Sequence[Objective], *, seed: int = 0, initial: int = 10
     ) -> None:
-        self.check_space(space)
+        super().__init__(space, objectives, seed)
         if initial < 1:
             raise UsageError(f"local search: expected at least 1 architecture to begin with, got {initial}")
-        if not any(objective.optimize for objective in objectives):
-            raise UsageError("local search: expected an objective to optimise, got limits alone; add one")
-        self.space, self.objectives, self.seed, self.initial = space, tuple(objectives), seed, initial
-        self._seen = ProposedSet(space)
-        self._asked = 0
+        self.initial = initial
         self._climb: list[int] = []
         self._centre: Member | None = None
         self._restarts = True
         self._ordered_at: int | None = None
         self._ahead: list[Any] = []
-
-    def ask(self, running: Sequence[Candidate] = ()) -> Candidate:
-        """A neighbour of where the climb is, or a random beginning. See `Strategy.ask`."""
-        candidate = self._neighbor() if self._asked >= self.initial else None
-        if candidate is None:
-            candidate = Candidate(self._seen.draw(random_for(self.seed, self._asked)))
-        self._asked += 1
-        return candidate
 
     def tell(self, trial: Trial) -> None:
         """Move to the trial when it is no worse, or where a new climb begins."""
@@ -86,8 +74,7 @@ class LocalSearch(Strategy):
     def state_dict(self) -> dict[str, Any]:
         """How many were asked, the architectures that are known, and where the climb is."""
         return {
-            "asked": self._asked,
-            "seen": self._seen.to_json(),
+            **super().state_dict(),
             "climb": list(self._climb),
             "centre": None if self._centre is None else self._centre.to_json(self.space),
             "restarts": self._restarts,
@@ -101,17 +88,17 @@ class LocalSearch(Strategy):
         Raises:
             SpaceError: When the state is not of this space.
         """
-        self._asked, self._climb, self._restarts = state["asked"], list(state["climb"]), state["restarts"]
-        self._seen.load_json(state["seen"])
+        super().load_state_dict(state)
+        self._climb, self._restarts = list(state["climb"]), state["restarts"]
         self._centre = None if state["centre"] is None else Member.from_json(state["centre"], self.space)
         self._ordered_at, self._ahead = None, []
         if self._centre is not None and state["ordered_at"] is not None:
             self._order(self._centre, state["ordered_at"])
             del self._ahead[state["ahead"] :]
 
-    def _neighbor(self) -> Candidate | None:
+    def propose(self, random: Random) -> Candidate | None:
         """The next new neighbour of the centre; None, from which on the next beginning counts, when there is none."""
-        if self._centre is None or self._restarts:
+        if self._asked < self.initial or self._centre is None or self._restarts:
             return None
         if self._ordered_at is None:
             self._order(self._centre, self._asked)

@@ -6,16 +6,16 @@ import importlib.util
 import inspect
 import math
 from collections.abc import Hashable, Mapping, Sequence
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from archwright.errors import MissingExtraError, SpaceError, UsageError, did_you_mean
-from archwright.objectives import Objective, objective_values
+from archwright.objectives import Objective, objective_values, optimized
 from archwright.spaces import Architecture, Decision, Space
 from archwright.spaces.decisions import Integer, Real
-from archwright.strategies.proposed_set import ProposedSet
 from archwright.strategies.randomness import random_for
 from archwright.strategies.ranking import score
-from archwright.strategies.strategy import Strategy
+from archwright.strategies.seeded_strategy import SeededStrategy
 from archwright.trials import Candidate, Trial
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _TRIES = 5
 _VIOLATION = "archwright:violation"
 
 
-class OptunaSampler(Strategy):
+class OptunaSampler(SeededStrategy):
     """A sampler of Optuna (Akiba et al. 2019, arXiv:1907.10902) chooses the decisions, as they are reached.
 
     By default the tree-structured Parzen estimator (Bergstra et al. 2011). Decisions are parameters by their addresses,
@@ -59,31 +59,26 @@ class OptunaSampler(Strategy):
         sampler: str = "TPESampler",
         settings: Mapping[str, Any] | None = None,
     ) -> None:
-        self.check_space(space)
+        super().__init__(space, objectives, seed)
         if importlib.util.find_spec("optuna") is None:
             raise MissingExtraError("optuna", "optuna", f"the sampler {sampler!r}")
-        if not any(objective.optimize for objective in objectives):
-            raise UsageError("optuna: expected an objective to optimise, got limits alone; add one")
         import optuna
 
         known = [name for name in optuna.samplers.__all__ if name.endswith("Sampler")]
         if sampler not in known:
             raise UsageError(f"optuna has no sampler {sampler!r}.{did_you_mean(sampler, known)}")
-        self.space, self.objectives, self.seed = space, tuple(objectives), seed
         self.sampler, self.settings = sampler, dict(settings or {})
         self._class: Any = getattr(optuna.samplers, sampler)
         self._parameters = inspect.signature(self._class).parameters
-        self._optimized = [objective for objective in self.objectives if objective.optimize]
+        self._optimized = optimized(objectives)
         self._limited = any(objective.limit is not None for objective in self.objectives)
         self._constrains = self._limited and "constraints_func" in self._parameters
-        self._asked = 0
         self._begin()
         self._made(0)
 
     def _begin(self) -> None:
         import optuna
 
-        self._seen = ProposedSet(self.space)
         self._numbers: dict[Hashable, int] = {}
         verbosity = optuna.logging.get_verbosity()
         optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -111,17 +106,13 @@ class OptunaSampler(Strategy):
             ) from error
         return made
 
-    def ask(self, running: Sequence[Candidate] = ()) -> Candidate:
-        """What the sampler suggests. See `Strategy.ask`."""
-        architecture = None
+    def propose(self, random: Random) -> Candidate:
+        """What the sampler suggests; after some attempts, what is drawn."""
         for attempt in range(_TRIES):
-            architecture = self._suggested(attempt)
-            if architecture is not None:
-                break
-        if architecture is None:
-            architecture = self._seen.draw(random_for(self.seed, _TRIES * self._asked))
-            self._enter(architecture)
-        self._asked += 1
+            if (architecture := self._suggested(attempt)) is not None:
+                return Candidate(architecture)
+        architecture = self._seen.draw(random_for(self.seed, _TRIES * self._asked))
+        self._enter(architecture)
         return Candidate(architecture)
 
     def _suggested(self, attempt: int) -> Architecture | None:
@@ -130,7 +121,9 @@ class OptunaSampler(Strategy):
 
         self._study.sampler = self._made(attempt)
         trial = self._study.ask()
-        architecture = self.space.complete(lambda address, decision: _suggest(trial, address, decision))
+        architecture: Architecture = self.space.complete(
+            lambda address, decision: _suggest(trial, address, decision)
+        )
         if not self.space.contains(architecture):
             self._study.tell(trial, state=optuna.trial.TrialState.FAIL)
             return None
@@ -212,8 +205,7 @@ class OptunaSampler(Strategy):
                 }
             )
         return {
-            "asked": self._asked,
-            "seen": self._seen.to_json(),
+            **super().state_dict(),
             "numbers": list(self._numbers.values()),
             "distributions": {name: distribution_to_json(one) for name, one in distributions.items()},
             "trials": trials,
@@ -231,10 +223,7 @@ class OptunaSampler(Strategy):
 
         self._begin()
         self._asked = state["asked"]
-        self._seen.load_json(state["seen"])
-        addresses = state["seen"]["addresses"]
-        for (which, *values), number in zip(state["seen"]["values"], state["numbers"], strict=True):
-            architecture = self.space.architecture(dict(zip(addresses[which], values, strict=True)))
+        for architecture, number in zip(self._seen.load_json(state["seen"]), state["numbers"], strict=True):
             self._numbers[self.space.canonical(architecture)] = number
         known = {name: json_to_distribution(text) for name, text in state["distributions"].items()}
         for trial in state["trials"]:

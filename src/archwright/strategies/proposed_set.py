@@ -103,14 +103,16 @@ class ProposedSet:
         listed = [addresses if addresses is None else list(addresses) for addresses in self._active]
         return {"addresses": listed, "values": list(self._values)}
 
-    def load_json(self, data: Mapping[str, Any]) -> None:
-        """Forget everything and take over what `to_json` gave."""
+    def load_json(self, data: Mapping[str, Any]) -> list[Any]:
+        """Forget everything and take over what `to_json` gave. Returns the architectures."""
         self._rest = None
         self._unwritten.clear()
         self._active = {a if a is None else tuple(a): i for i, a in enumerate(data["addresses"])}
         self._values = list(data["values"])
-        self._canonical = set()
+        found = []
         for which, *values in self._values:
             addresses = data["addresses"][which]
             written = values[0] if addresses is None else dict(zip(addresses, values, strict=True))
-            self._canonical.add(self.space.canonical(self.space.from_json(written)))
+            found.append(self.space.from_json(written))
+        self._canonical = set(map(self.space.canonical, found))
+        return found

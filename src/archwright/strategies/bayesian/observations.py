@@ -148,10 +148,8 @@ class Observations:
             SpaceError: When an architecture is not of the space.
         """
         made = cls(space, objectives)
-        made.seen.load_json(data["seen"])
-        addresses = data["seen"]["addresses"]
-        for which, *values in data["seen"]["values"]:
-            made.note(space.architecture(dict(zip(addresses[which], values, strict=True))))
+        for architecture in made.seen.load_json(data["seen"]):
+            made.note(architecture)
         for row, (number, given) in enumerate(zip(data["numbers"], data["scores"], strict=True)):
             if given is not None:
                 made._end(row, number, Score.from_json(given))

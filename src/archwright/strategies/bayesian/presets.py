@@ -79,15 +79,15 @@ def bayesian_search(
 def surrogate_search(
     space: Space,
     objectives: Sequence[Objective],
-    *,
     surrogate: Callable[[Space, int], Surrogate],
     acquisition: Literal["improvement", "thompson", "hypervolume"] = "improvement",
+    reference: Sequence[float] | None = None,
+    *,
     seed: int = 0,
     initial: int = 10,
     every: int = 5,
     mutants: int = 100,
     samples: int = 100,
-    reference: Sequence[float] | None = None,
 ) -> SurrogateSearch:
     """Any surrogate says which to try of mutants of the ten best and random architectures.
 
@@ -105,13 +105,13 @@ def surrogate_search(
         surrogate: Makes a surrogate of a space and a seed.
         acquisition: "improvement", the expected one; "thompson", the best of one independent draw per candidate; or
             "hypervolume", the expected improvement of several objectives' (Emmerich et al. 2011), which needs BoTorch.
+        reference: From where hypervolume is measured: a value for each objective that is optimised. None infers it from
+            what is known.
         seed: Seed of all random numbers.
         initial: How many random architectures to begin with, at least 2.
         every: How many trials end before the surrogate learns anew, at least 1.
         mutants: How many candidates are mutants of the ten best.
         samples: How many candidates are random; at least 1 of both together.
-        reference: From where hypervolume is measured: a value for each objective that is optimised. None infers it from
-            what is known.
 
     Raises:
         MissingExtraError: When BoTorch is needed and not installed.
@@ -135,23 +135,15 @@ def surrogate_search(
 
 
 def forest_search(
-    space: Space,
-    objectives: Sequence[Objective],
-    *,
-    seed: int = 0,
-    initial: int = 10,
-    every: int = 5,
-    trees: int = 50,
+    space: Space, objectives: Sequence[Objective], *, trees: int = 50, **options: Any
 ) -> SurrogateSearch:
     """Expected improvement under a random forest, as in SMAC (Hutter et al. 2011, doi:10.1007/978-3-642-25566-3_40).
 
     Args:
         space: What to search.
         objectives: What is optimised, and the limits.
-        seed: Seed of all random numbers.
-        initial: How many random architectures to begin with, at least 2.
-        every: How many trials end before the forest is grown anew, at least 1.
         trees: How many trees.
+        options: Of `surrogate_search`.
 
     Raises:
         UsageError: When an option is out of range, or no objective is to be optimised.
@@ -160,19 +152,19 @@ def forest_search(
     def forest(space: Space, seed: int) -> Surrogate:
         return RandomForest(space, seed=seed, trees=trees)
 
-    return surrogate_search(space, objectives, surrogate=forest, seed=seed, initial=initial, every=every)
+    return surrogate_search(space, objectives, forest, **options)
 
 
 def bananas(
     space: Space,
     objectives: Sequence[Objective],
     *,
-    seed: int = 0,
-    initial: int = 10,
     every: int = 10,
+    samples: int = 20,
     networks: int = 5,
     epochs: int = 100,
     paths: bool = True,
+    **options: Any,
 ) -> SurrogateSearch:
     """Independent Thompson sampling under five networks, among mutants (White et al. 2021, arXiv:1910.11858).
 
@@ -182,75 +174,42 @@ def bananas(
     Args:
         space: What to search.
         objectives: What is optimised, and the limits.
-        seed: Seed of all random numbers.
-        initial: How many random architectures to begin with, at least 2.
         every: How many trials end before the networks are trained anew, at least 1.
+        samples: How many candidates are random.
         networks: How many networks, at least 2.
         epochs: At most so many passes over the trials in each training, of at most 100 steps.
         paths: Whether to read the path encoding, which needs the graph of each candidate.
+        options: Of `surrogate_search`.
 
     Raises:
         UsageError: When an option is out of range, or no objective is to be optimised.
     """
-    return surrogate_search(
-        space,
-        objectives,
-        surrogate=partial(make_surrogate, "ensemble", members=networks, epochs=epochs, paths=paths),
-        acquisition="thompson",
-        seed=seed,
-        initial=initial,
-        every=every,
-        samples=20,
-    )
+    ensemble = partial(make_surrogate, "ensemble", members=networks, epochs=epochs, paths=paths)
+    return surrogate_search(space, objectives, ensemble, "thompson", every=every, samples=samples, **options)
 
 
-def botorch_search(
-    space: Space,
-    objectives: Sequence[Objective],
-    *,
-    seed: int = 0,
-    initial: int = 10,
-    every: int = 5,
-    mutants: int = 100,
-    samples: int = 100,
-) -> SurrogateSearch:
+def botorch_search(space: Space, objectives: Sequence[Objective], **options: Any) -> SurrogateSearch:
     """Log expected improvement under BoTorch's Gaussian process (Balandat et al. 2020, arXiv:1910.06403).
 
     Args:
         space: What to search.
         objectives: What is optimised, and the limits.
-        seed: Seed of all random numbers.
-        initial: How many random architectures to begin with, at least 2.
-        every: How many trials end before the process is fitted anew, at least 1.
-        mutants: How many candidates are mutants of the ten best.
-        samples: How many candidates are random; at least 1 of both together.
+        options: Of `surrogate_search`.
 
     Raises:
         MissingExtraError: When BoTorch is not installed.
         UsageError: When an option is out of range, or no objective is to be optimised.
     """
-    process = partial(make_surrogate, "botorch")
-    numbers: dict[str, Any] = {
-        "seed": seed,
-        "initial": initial,
-        "every": every,
-        "mutants": mutants,
-        "samples": samples,
-    }
-    return surrogate_search(space, objectives, surrogate=process, **numbers)
+    return surrogate_search(space, objectives, partial(make_surrogate, "botorch"), **options)
 
 
 def hypervolume_search(
     space: Space,
     objectives: Sequence[Objective],
     *,
-    seed: int = 0,
-    initial: int = 10,
-    every: int = 5,
-    mutants: int = 100,
-    samples: int = 100,
     reference: Sequence[float] | None = None,
     surrogate: str = "botorch",
+    **options: Any,
 ) -> SurrogateSearch:
     """Expected hypervolume improvement (EHVI), in logarithms (Ament et al. 2023, arXiv:2310.20708), on BoTorch's boxes.
 
@@ -260,27 +219,14 @@ def hypervolume_search(
     Args:
         space: What to search.
         objectives: What is optimised, at least two, and the limits.
-        seed: Seed of all random numbers.
-        initial: How many random architectures to begin with, at least 2.
-        every: How many trials end before the surrogates learn anew, at least 1.
-        mutants: How many candidates are mutants of the ten best.
-        samples: How many candidates are random; at least 1 of both together.
         reference: From where hypervolume is measured: a value for each objective that is optimised. None infers it from
             what is known.
         surrogate: The name of any surrogate; see `archwright.surrogates.SURROGATES`.
+        options: Of `surrogate_search`.
 
     Raises:
         MissingExtraError: When BoTorch is not installed.
         UsageError: When an option is out of range, or there are fewer than two objectives to be optimised.
     """
     named = partial(make_surrogate, surrogate)
-    numbers: dict[str, Any] = {
-        "seed": seed,
-        "initial": initial,
-        "every": every,
-        "mutants": mutants,
-        "samples": samples,
-    }
-    return surrogate_search(
-        space, objectives, surrogate=named, acquisition="hypervolume", reference=reference, **numbers
-    )
+    return surrogate_search(space, objectives, named, "hypervolume", reference, **options)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archwright.errors import MissingExtraError, UsageError
-from archwright.objectives import Objective
+from archwright.objectives import Objective, optimized
 from archwright.strategies.bayesian.box_decomposition import inferred_reference
 from archwright.strategies.bayesian.observations import Snapshot
 from archwright.strategies.randomness import random_for
@@ -66,9 +66,7 @@ class TargetMaker(ABC):
 
     def __init__(self, objectives: Sequence[Objective]) -> None:
         self.objectives = tuple(objectives)
-        self.optimized = [i for i, objective in enumerate(self.objectives) if objective.optimize]
-        if not self.optimized:
-            raise UsageError("expected an objective to optimise, got limits alone; add one")
+        self.optimized = [self.objectives.index(objective) for objective in optimized(self.objectives)]
 
     @abstractmethod
     def __call__(self, known: Snapshot, ask: int) -> Targets:

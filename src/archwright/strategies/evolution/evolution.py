@@ -11,10 +11,8 @@ from archwright.objectives import Objective
 from archwright.spaces import SearchSpace
 from archwright.spaces.search_space import LISTED
 from archwright.strategies.evolution.operators import Member, Selection, Survival, Variation
-from archwright.strategies.proposed_set import ProposedSet
-from archwright.strategies.randomness import random_for
 from archwright.strategies.ranking import rank_keys, score
-from archwright.strategies.strategy import Strategy
+from archwright.strategies.seeded_strategy import SeededStrategy
 from archwright.trials import Candidate, Trial
 
 __all__ = ["Evolution"]
@@ -23,7 +21,7 @@ _CHILDREN = 20
 _CHILDREN_A_STEP = 4
 
 
-class Evolution(Strategy):
+class Evolution(SeededStrategy):
     """A population of trials: parents are selected, varied into children, and survivors are kept.
 
     One child an ask, so any number of trials may run at once; a generation is over when `offspring_size` have ended,
@@ -59,33 +57,19 @@ class Evolution(Strategy):
         offspring_size: int = 1,
         seed: int = 0,
     ) -> None:
-        self.check_space(space)
+        super().__init__(space, objectives, seed)
         if initial < 1:
             raise UsageError(f"evolution: expected at least 1 architecture to begin with, got {initial}")
         if offspring_size < 1:
             raise UsageError(f"evolution: expected offspring_size >= 1, got {offspring_size}")
-        if not any(objective.optimize for objective in objectives):
-            raise UsageError("evolution: expected an objective to optimise, got limits alone; add one")
-        self.space, self.objectives, self.seed = space, tuple(objectives), seed
         self.initial, self.selection, self.variation, self.survival = initial, selection, variation, survival
-        self._seen = ProposedSet(space)
         self.offspring_size = offspring_size
-        self._asked = 0
         self._take_over([], [])
 
     @property
     def population(self) -> tuple[Member, ...]:
         """The trials that parents are selected from, oldest first."""
         return tuple(self._members)
-
-    def ask(self, running: Sequence[Candidate] = ()) -> Candidate:
-        """A child, or one of the first random architectures. See `Strategy.ask`."""
-        random = random_for(self.seed, self._asked)
-        candidate = self._child(random) if self._asked >= self.initial and self._members else None
-        if candidate is None:
-            candidate = Candidate(self._seen.draw(random))
-        self._asked += 1
-        return candidate
 
     def tell(self, trial: Trial) -> None:
         """Let a finished trial into the offspring, failed and infeasible ones too: they age the population."""
@@ -99,8 +83,7 @@ class Evolution(Strategy):
     def state_dict(self) -> dict[str, Any]:
         """How many were asked, the architectures that are known, the population and the offspring."""
         return {
-            "asked": self._asked,
-            "seen": self._seen.to_json(),
+            **super().state_dict(),
             "population": [member.to_json(self.space) for member in self._members],
             "brood": [member.to_json(self.space) for member in self._offspring],
         }
@@ -111,8 +94,7 @@ class Evolution(Strategy):
         Raises:
             SpaceError: When the state is not of this space.
         """
-        self._asked = state["asked"]
-        self._seen.load_json(state["seen"])
+        super().load_state_dict(state)
         self._take_over(
             [Member.from_json(member, self.space) for member in state["population"]],
             [Member.from_json(member, self.space) for member in state["brood"]],
@@ -122,8 +104,10 @@ class Evolution(Strategy):
         self._members, self._offspring = members, offspring
         self._rank_keys: list[tuple[float, ...]] | None = None
 
-    def _child(self, random: Random) -> Candidate | None:
-        """A new child; None when none is found, or the selected parent failed."""
+    def propose(self, random: Random) -> Candidate | None:
+        """A new child; None at the beginning, when none is found, and when the selected parent failed."""
+        if self._asked < self.initial or not self._members:
+            return None
         if self._rank_keys is None:
             self._rank_keys = rank_keys([member.score for member in self._members])
         ranked = self._rank_keys

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 import torch
@@ -13,7 +14,6 @@ from archwright.controllers import Controller, ControllerTrainer
 from archwright.errors import UsageError
 from archwright.objectives import Objective
 from archwright.spaces import Architecture, Space
-from archwright.strategies.proposed_set import ProposedSet
 from archwright.strategies.randomness import random_for
 from archwright.strategies.ranking import Score, rank_keys, score
 from archwright.strategies.reinforcement.tensors import (
@@ -22,7 +22,7 @@ from archwright.strategies.reinforcement.tensors import (
     tensor_from_json,
     tensor_to_json,
 )
-from archwright.strategies.strategy import Strategy
+from archwright.strategies.seeded_strategy import SeededStrategy
 from archwright.trials import Candidate, Trial
 
 __all__ = ["ControllerStrategy", "Sample", "rewards_of"]
@@ -45,7 +45,7 @@ class Sample:
     trial: int = -1
 
 
-class ControllerStrategy(Strategy):
+class ControllerStrategy(SeededStrategy):
     """A recurrent controller writes architectures decision by decision, and learns from them in batches.
 
     Whichever decisions are active are written, in the order in which they become so; the others are not there to be
@@ -78,21 +78,16 @@ class ControllerStrategy(Strategy):
         batch_size: int,
         hidden: int,
     ) -> None:
-        self.check_space(space)
+        super().__init__(space, objectives, seed)
         if batch_size < 1 or hidden < 1:
             raise UsageError(
                 f"reinforcement: expected batch_size >= 1 and hidden >= 1, got {batch_size} and {hidden}"
             )
-        if not any(objective.optimize for objective in objectives):
-            raise UsageError("reinforcement: expected an objective to optimise, got limits alone; add one")
-        self.space, self.objectives, self.seed = space, tuple(objectives), seed
         self.batch_size = batch_size
         self.controller = Controller(
             space, hidden=hidden, generator=torch.Generator().manual_seed(_torch_seed(seed, -1))
         )
         self.trainer = make_trainer(self.controller)
-        self._seen = ProposedSet(space)
-        self._asked = 0
         self._running: dict[Architecture, Sample] = {}
         self._batch: list[Sample] = []
         self._scores: list[Score] = []
@@ -106,14 +101,6 @@ class ControllerStrategy(Strategy):
         """
         architectures = [sample.architecture for sample in samples]
         self.trainer.learn(architectures, [sample.log_probability for sample in samples], rewards)
-
-    def ask(self, running: Sequence[Candidate] = ()) -> Candidate:
-        """What the controller writes. See `Strategy.ask`."""
-        architecture = self._written()
-        if architecture is None:
-            architecture = self._seen.draw(random_for(self.seed, self._asked))
-        self._asked += 1
-        return Candidate(architecture)
 
     def tell(self, trial: Trial) -> None:
         """Note the score, failed and infeasible trials' too, and learn when a batch is full."""
@@ -132,8 +119,7 @@ class ControllerStrategy(Strategy):
     def state_dict(self) -> dict[str, Any]:
         """How many were asked, what is known, the controller and its optimizer, and the baseline."""
         return {
-            "asked": self._asked,
-            "seen": self._seen.to_json(),
+            **super().state_dict(),
             "scores": [score.to_json() for score in self._scores],
             "running": [_sample_to_json(sample) for sample in self._running.values()],
             "batch": [_sample_to_json(sample) for sample in self._batch],
@@ -148,8 +134,7 @@ class ControllerStrategy(Strategy):
         Raises:
             SpaceError: When the state is not of this space.
         """
-        self._asked = state["asked"]
-        self._seen.load_json(state["seen"])
+        super().load_state_dict(state)
         self._scores = [Score.from_json(score) for score in state["scores"]]
         running = [self._sample_from_json(sample) for sample in state["running"]]
         self._running = {sample.architecture: sample for sample in running}
@@ -158,7 +143,7 @@ class ControllerStrategy(Strategy):
         optimizer_from_json(self.trainer.optimizer, state["optimizer"])
         self.trainer.baseline = state["baseline"]
 
-    def _written(self) -> Architecture | None:
+    def propose(self, random: Random) -> Candidate | None:
         """A new architecture of the controller's; None when it writes only what is known or refused."""
         generator = torch.Generator().manual_seed(_torch_seed(self.seed, self._asked))
         for _ in range(_DRAWS):
@@ -169,7 +154,7 @@ class ControllerStrategy(Strategy):
                 continue
             if self._seen.add(architecture):
                 self._running[architecture] = Sample(architecture, sample.log_probability.item())
-                return architecture
+                return Candidate(architecture)
         return None
 
     def _sample_from_json(self, data: dict[str, Any]) -> Sample:

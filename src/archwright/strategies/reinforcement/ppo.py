@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import final
+from functools import partial
+from typing import Any, final
 
-from archwright.controllers import Controller, ControllerTrainer, ProximalPolicy
+from archwright.controllers import ProximalPolicy
 from archwright.objectives import Objective
 from archwright.spaces import Space
 from archwright.strategies.reinforcement.controller_strategy import ControllerStrategy
@@ -25,12 +26,8 @@ class PPO(ControllerStrategy):
         objectives: What is optimised, and the limits.
         seed: Seed of all random numbers.
         batch_size: How many samples with a score are learned from at once, at least 1.
-        passes: How often a batch is gone through, at least 1.
-        clip: How far from 1 the ratio of new to old probability is of use, above 0.
         hidden: Size of the controller's hidden state, at least 1.
-        learning_rate: Learning rate of Adam, above 0.
-        baseline_decay: Share of the baseline that stays when a reward comes, in [0, 1).
-        entropy_weight: Weight of the entropy, in nats; at least 0.
+        options: Of `ProximalPolicy`.
 
     Raises:
         UsageError: When an option is out of range, or no objective is to be optimised.
@@ -43,21 +40,8 @@ class PPO(ControllerStrategy):
         *,
         seed: int = 0,
         batch_size: int = 10,
-        passes: int = 4,
-        clip: float = 0.2,
         hidden: int = 64,
-        learning_rate: float = 0.003,
-        baseline_decay: float = 0.9,
-        entropy_weight: float = 0.01,
+        **options: Any,
     ) -> None:
-        def make_trainer(controller: Controller) -> ControllerTrainer:
-            return ProximalPolicy(
-                controller,
-                passes=passes,
-                clip=clip,
-                learning_rate=learning_rate,
-                baseline_decay=baseline_decay,
-                entropy_weight=entropy_weight,
-            )
-
-        super().__init__(space, objectives, make_trainer, seed=seed, batch_size=batch_size, hidden=hidden)
+        trainer = partial(ProximalPolicy, **options)
+        super().__init__(space, objectives, trainer, seed=seed, batch_size=batch_size, hidden=hidden)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import final
 
-from archwright.controllers import Controller, ControllerTrainer, Reinforce
+from archwright.controllers import Reinforce
 from archwright.objectives import Objective
 from archwright.spaces import Space
 from archwright.strategies.reinforcement.controller_strategy import ControllerStrategy
@@ -47,12 +48,10 @@ class REINFORCE(ControllerStrategy):
         baseline_decay: float = 0.9,
         entropy_weight: float = 0.01,
     ) -> None:
-        def make_trainer(controller: Controller) -> ControllerTrainer:
-            return Reinforce(
-                controller,
-                learning_rate=learning_rate,
-                baseline_decay=baseline_decay,
-                entropy_weight=entropy_weight,
-            )
-
-        super().__init__(space, objectives, make_trainer, seed=seed, batch_size=batch_size, hidden=hidden)
+        trainer = partial(
+            Reinforce,
+            learning_rate=learning_rate,
+            baseline_decay=baseline_decay,
+            entropy_weight=entropy_weight,
+        )
+        super().__init__(space, objectives, trainer, seed=seed, batch_size=batch_size, hidden=hidden)
