@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Optional, TypeVar
 
+import numpy as np
 import pytest
+import torch
 
 from archwright.conforming import MismatchError, conform
 
@@ -54,9 +57,25 @@ def test_a_value_that_fits_comes_as_the_type_asks(value: Any, wanted: Any, expec
 
 
 @pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        (torch.ones(3), torch.Tensor),
+        (np.ones((2, 2)), np.ndarray),
+        (np.ones(2), np.ndarray | None),
+        (deque([1]), deque),
+        (Counter("ab"), Counter),
+    ],
+)
+def test_an_array_stays_as_it_is(value: Any, wanted: Any) -> None:
+    assert conform(value, wanted) is value
+
+
+@pytest.mark.parametrize(
     ("value", "wanted", "told"),
     [
         (True, int, "a whole number"),
+        ([1.0], torch.Tensor, "a value of the type torch.Tensor"),
+        ([1.0], np.ndarray | None, "a value of the type numpy.ndarray or null"),
         (2.5, int, "a whole number"),
         (float("inf"), int, "a whole number"),
         ("2", float, "a number"),

@@ -62,10 +62,12 @@ def _of_class(value: Any, kind: type, inner: tuple[Any, ...]) -> Any:
         return kind(value)
     if issubclass(kind, Path) and isinstance(value, str):
         return kind(value)
+    if not _holds_values(kind):
+        return value if isinstance(value, kind) else NotImplemented
     if issubclass(kind, Mapping) and isinstance(value, Mapping):
         key, item = inner or (Any, Any)
         return {conform(k, key): conform(v, item) for k, v in value.items()}
-    if issubclass(kind, Collection) and not issubclass(kind, str | bytes | Mapping):
+    if not issubclass(kind, Mapping):
         if not isinstance(value, Collection) or isinstance(value, str | bytes | Mapping):
             return NotImplemented
         each = list(inner) if kind is tuple and Ellipsis not in inner[-1:] else [*inner[:1]] * len(value)
@@ -73,7 +75,15 @@ def _of_class(value: Any, kind: type, inner: tuple[Any, ...]) -> Any:
             return NotImplemented
         items = [conform(item, one) for item, one in zip(value, each, strict=True)] if inner else value
         return kind(items) if kind in (list, set, frozenset) else tuple(items)
-    return value if isinstance(value, kind) else NotImplemented
+    return NotImplemented
+
+
+def _holds_values(kind: Any) -> bool:
+    """Whether a type stands for values in a list or a mapping of JSON's; an array or a deque is a value of its own."""
+    is_collection = (
+        isinstance(kind, type) and issubclass(kind, Collection) and not issubclass(kind, str | bytes)
+    )
+    return is_collection and (kind in (dict, list, tuple, set, frozenset) or inspect.isabstract(kind))
 
 
 _NAMES: dict[Any, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
@@ -90,9 +100,9 @@ def _called(wanted: Any) -> str:
     values = inner if kind is Literal else [m.value for m in kind] if isinstance(kind, type(Enum)) else []
     if values:
         return " or ".join(map(repr, values))
-    if isinstance(kind, type) and issubclass(kind, Mapping):
-        return "a mapping of names to values"
-    if isinstance(kind, type) and issubclass(kind, Collection):
+    if _holds_values(kind):
+        if issubclass(kind, Mapping):
+            return "a mapping of names to values"
         if kind is tuple and inner and inner[-1] is not Ellipsis:
             return f"a list of {len(inner)} values: {', '.join(map(_called, inner))}"
         return "a list" + (f" of values, each {_called(inner[0])}" if inner else "")
