@@ -54,19 +54,11 @@ def test_a_panel_a_decision_and_a_line_an_option(one_shot_run, supernet_epochs, 
     assert len(figure.data) == decisions * len(labels)
     assert len({trace.xaxis for trace in figure.data}) == decisions
     assert sum(trace.showlegend for trace in figure.data) == len(labels)
-    panels = [
-        (figure.layout[f"xaxis{i or ''}"].domain, figure.layout[f"yaxis{i or ''}"].domain)
-        for i in [0, *range(2, decisions + 1)]
-    ]
-    assert len({across for across, _ in panels}) == columns
-    height = figure.layout.height - figure.layout.margin.t - figure.layout.margin.b
-    for i, ((left, right), (bottom, top)) in enumerate(panels):
-        assert 0 <= left < right <= 1
-        assert 0 <= bottom < top <= 1
-        assert (top - bottom) * height >= 60
-        for (other_left, other_right), (other_bottom, other_top) in panels[:i]:
-            beside = right <= other_left or other_right <= left
-            assert beside or top <= other_bottom or other_top <= bottom
+    grid, margin = figure.layout.grid, figure.layout.margin
+    assert grid.columns == columns
+    assert grid.columns * (grid.rows - 1) < decisions <= grid.columns * grid.rows
+    step = (figure.layout.height - margin.t - margin.b) / (grid.rows - grid.ygap)
+    assert step * (1 - grid.ygap) >= 60
 
 
 def test_skip_connections_stand_out_and_colours_have_a_dark_form(one_shot_run, supernet_epochs):

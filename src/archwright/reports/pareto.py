@@ -15,6 +15,7 @@ from archwright.objectives.pareto import pareto_front
 from archwright.reports.palette import LIGHT
 from archwright.reports.plots import (
     CROSS,
+    add_mark,
     dot_look,
     dots,
     drawing_notes,
@@ -209,18 +210,10 @@ def _add_limit(figure: go.Figure, objective: Objective, axis: Literal["x", "y"],
     if objective.limit is None:
         return
     sign = "≤" if objective.direction is Direction.MINIMIZE else "≥"
-    other = "y" if axis == "x" else "x"
-    line = {"color": LIGHT["bad"], "width": 1.5, "dash": "dot"}
-    across = {f"{other}ref": "paper", f"{other}0": 0, f"{other}1": 1}
-    figure.add_shape(
-        type="line", **{f"{axis}0": objective.limit, f"{axis}1": objective.limit}, line=line, **across
+    place: dict[str, Any] = (
+        {"xanchor": "right", "yanchor": "bottom"} if axis == "x" else {"xanchor": "left", "yanchor": "middle"}
     )
-    at = math.log10(objective.limit) if log else objective.limit
-    figure.add_annotation(
-        **{axis: at, other: 0, f"{other}ref": "paper", f"{other}anchor": "bottom" if axis == "x" else "left"},
-        **{f"{axis}anchor": "right" if axis == "x" else "middle"},
-        text=f"{sign} {metric_text(objective.name, objective.limit)}",
-        showarrow=False,
-        font={"color": LIGHT["bad"], "size": 12},
-        bgcolor=LIGHT["surface"],
-    )
+    if log:
+        place["x"] = math.log10(objective.limit)
+    text = f"{sign} {metric_text(objective.name, objective.limit)}"
+    add_mark(figure, axis, objective.limit, text, {"color": LIGHT["bad"], "dash": "dot"}, **place)

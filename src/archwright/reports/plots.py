@@ -5,20 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
-from typing import Any
+from typing import Any, Literal
 
 import plotly.graph_objects as go
 
 from archwright.durations import count_of
 from archwright.objectives.objective import Objective
-from archwright.reports.palette import LIGHT, base_layout
+from archwright.reports.palette import LIGHT, TEMPLATE
 from archwright.reports.wording import architecture_brief, is_share, metric_text
 from archwright.trials import Trial
 
 # fmt: off
 __all__ = [
-    "CROSS", "dot_look", "dots", "drawing_notes", "epoch_axis", "epoch_line", "focused_range", "hover_text", "outside",
-    "plot", "score_axis", "stairs", "thinned",
+    "CROSS", "add_mark", "dot_look", "dots", "drawing_notes", "epoch_axis", "epoch_line", "focused_range",
+    "hover_text", "outside", "plot", "score_axis", "stairs", "thinned",
 ]
 # fmt: on
 
@@ -29,9 +29,34 @@ CROSS = {"symbol": "x-thin", "line": {"color": LIGHT["faint"], "width": 1}}
 
 
 def plot(traces: Iterable[go.Scatter], **layout: Any) -> go.Figure:
-    """A figure in the style of the report. See `base_layout` for `layout`."""
-    figure = go.Figure(list(traces), layout={"template": "none"})
-    return figure.update_layout(base_layout(**layout))
+    """A figure in the style of the report, with more of plotly's layout."""
+    # A height in a template would be given up for that of the element on the page.
+    return go.Figure(list(traces), layout={"template": TEMPLATE, "height": 380, **layout})
+
+
+def add_mark(
+    figure: go.Figure, axis: Literal["x", "y"], at: float, text: str, line: dict[str, Any], **place: Any
+) -> None:
+    """A line across the plot, with a text.
+
+    Args:
+        figure: Where to.
+        axis: Of the value.
+        at: The value.
+        text: What stands at the line, in its colour.
+        line: How it looks.
+        place: Where the text stands, as plotly's annotations have it.
+    """
+    other = "y" if axis == "x" else "x"
+    across = {f"{other}ref": "paper", f"{other}0": 0, f"{other}1": 1}
+    figure.add_shape(type="line", line={**line, "width": 1.5}, **{f"{axis}0": at, f"{axis}1": at}, **across)
+    figure.add_annotation(
+        **{axis: at, other: 0, f"{other}ref": "paper", **place},
+        text=text,
+        showarrow=False,
+        font={"color": line["color"], "size": 12},
+        bgcolor=LIGHT["surface"],
+    )
 
 
 def score_axis(metric: str, title: str, **more: Any) -> dict[str, Any]:

@@ -22,10 +22,10 @@ __all__ = ["Family", "Preference", "preference_families", "preference_figures"]
 _COLUMNS = 4
 _MOST = 60
 _ROW = 130
-"""Height of a panel with its title and the gap below, in pixels; the script that fits panels to a window has the same
-geometry from `meta`."""
-_TITLE = 22
+"""Height of a panel with its title and the gap below, in pixels."""
 _GAP = 42
+"""Height of the gap and the next row's title."""
+_TITLE = 26
 _BOTTOM = 40
 _ROLES = ("accent", "warm", "good", "violet", "teal", "ochre", "rose", "slate")
 _DASHES = ("solid", "dash", "dot")
@@ -154,37 +154,28 @@ def _looks(labels: tuple[str, ...]) -> dict[str, dict[str, Any]]:
 def _figure(family: Family) -> go.Figure:
     members, looks = family.members[:_MOST], _looks(family.labels)
     columns = min(_COLUMNS, len(members))
-    inner = -(-len(members) // columns) * _ROW
-    top_margin = 14 + 24 * (1 + sum(len(label) + 8 for label in family.labels) // 130)
+    rows = -(-len(members) // columns)
+    inner = rows * _ROW - _GAP
+    top_margin = 10 + _TITLE + 24 * (1 + sum(len(label) + 8 for label in family.labels) // 130)
     shown = _shown(members)
     last = max(one.epochs[-1] for one in members)
+    x_axis = {
+        "range": (1 - 0.04 * (last - 1), last) if last > 1 else (0.5, 1.5),
+        "showgrid": False,
+        "dtick": 1 if last <= 4 else None,
+        "nticks": 5,
+    }
+    y_axis = {"range": shown, "tickformat": _tick_format(shown, family.are_items), "nticks": 4}
     traces: list[go.Scatter] = []
     axes: dict[str, Any] = {}
     titles = []
     named: set[str] = set()
     for i, one in enumerate(members):
-        row, column = divmod(i, columns)
         suffix = "" if i == 0 else str(i + 1)
-        left, right = _span(column, columns)
-        top = 1 - (row * _ROW + _TITLE) / inner
-        axes[f"xaxis{suffix}"] = {
-            "domain": (left, right),
-            "anchor": f"y{suffix}",
-            "range": (1 - 0.04 * (last - 1), last) if last > 1 else (0.5, 1.5),
-            "showgrid": False,
-            "dtick": 1 if last <= 4 else None,
-            "nticks": 5,
-            "showticklabels": i + columns >= len(members),
-        }
-        axes[f"yaxis{suffix}"] = {
-            "domain": (max(0.0, top - (_ROW - _GAP) / inner), top),
-            "anchor": f"x{suffix}",
-            "range": shown,
-            "tickformat": _tick_format(shown, family.are_items),
-            "nticks": 4,
-            "showticklabels": column == 0,
-        }
-        titles.append(_title(one, left, top))
+        # Numbers stand below and at the left of all panels alone.
+        axes[f"xaxis{suffix}"] = {**x_axis, "showticklabels": i + columns >= len(members)}
+        axes[f"yaxis{suffix}"] = {**y_axis, "showticklabels": i % columns == 0}
+        titles.append(_title(one, suffix))
         for label in family.labels:
             if label in one.values:
                 traces.append(_line(one, label, looks[label], suffix, label not in named))
@@ -193,6 +184,14 @@ def _figure(family: Family) -> go.Figure:
         traces,
         height=top_margin + _BOTTOM + inner,
         margin={"l": 48, "r": 12, "t": top_margin, "b": _BOTTOM},
+        grid={
+            "rows": rows,
+            "columns": columns,
+            "pattern": "independent",
+            "xgap": 0.12,
+            "ygap": _GAP / _ROW,
+        },
+        # By these the script of the page fits the panels to a narrow window.
         meta={
             "note": _note(family, shown[0]),
             "panels": len(members),
@@ -202,19 +201,20 @@ def _figure(family: Family) -> go.Figure:
         },
         annotations=titles,
         showlegend=True,
+        legend={"y": 1 + _TITLE / inner},
         **axes,
     )
 
 
-def _title(one: Preference, left: float, top: float) -> dict[str, Any]:
-    """The annotation over a panel; positions in shares of the plot."""
+def _title(one: Preference, suffix: str) -> dict[str, Any]:
+    """The annotation over a panel."""
     return {
         "text": escape(_ending(one.address)),
         "hovertext": escape(one.address),
-        "x": left,
-        "y": top,
-        "xref": "paper",
-        "yref": "paper",
+        "x": 0,
+        "y": 1,
+        "xref": f"x{suffix} domain",
+        "yref": f"y{suffix} domain",
         "xanchor": "left",
         "yanchor": "bottom",
         "showarrow": False,
@@ -236,12 +236,6 @@ def _line(one: Preference, label: str, look: dict[str, Any], suffix: str, in_leg
         yaxis=f"y{suffix}",
         hovertemplate=f"{escape(one.address)}<br><b>{escape(label)}</b> %{{y:.3f}}, epoch %{{x}}<extra></extra>",
     )
-
-
-def _span(column: int, columns: int) -> tuple[float, float]:
-    gap = 0.03
-    width = (1 - gap * (columns - 1)) / columns
-    return column * (width + gap), min(1.0, column * (width + gap) + width)
 
 
 def _ending(address: str, limit: int = 30) -> str:

@@ -14,6 +14,7 @@ from archwright.objectives.objective import Objective
 from archwright.reports.palette import LIGHT
 from archwright.reports.plots import (
     CROSS,
+    add_mark,
     dot_look,
     dots,
     drawing_notes,
@@ -179,18 +180,9 @@ def trajectory_figure(run: Run, over: Literal["trials", "seconds"] = "trials") -
         yaxis=score_axis(objective.name, f"validation {trajectory.name}", range=focus),
     )
     if trajectory.baseline is not None:
-        figure.add_hline(
-            y=trajectory.baseline,
-            line={"color": LIGHT["warm"], "width": 1.5, "dash": "dash"},
-            annotation={
-                "text": "hand-made network",
-                "font": {"color": LIGHT["warm"], "size": 12},
-                "bgcolor": LIGHT["surface"],
-                "xanchor": "right",
-                "x": 1,
-                "yanchor": "middle",
-            },
-        )
+        line = {"color": LIGHT["warm"], "dash": "dash"}
+        end = {"x": 1, "xanchor": "right", "yanchor": "middle"}
+        add_mark(figure, "y", trajectory.baseline, "hand-made network", line, **end)
     return figure
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from archwright.reports.drawing.boxes import Box, box_of
@@ -20,6 +22,14 @@ __all__ = ["draw_architecture"]
 _MOST_BOXES = 120
 _MARGIN = 8.0
 _SECTION_GAP = 30.0
+
+_CSS = Path(__file__).parents[1] / "templates" / "architecture.css"
+_STYLE = "\n" + re.sub(
+    r"var\(--([\w-]+)\)",
+    lambda found: f"var(--{found[1]}, {LIGHT[found[1]]})",
+    _CSS.read_text(encoding="utf-8"),
+)
+"""The style, with the colours of a light page for where the drawing stands elsewhere."""
 
 
 def draw_architecture(
@@ -119,35 +129,3 @@ def _with_ends(network: Placed, input_text: str, output_text: str) -> Placed:
         last.at(middle - last.width / 2, bottom),
     ]
     return Placed(network.width, bottom + last.height, "".join(parts))
-
-
-def _colour(role: str) -> str:
-    return f"var(--{role}, {LIGHT[role]})"
-
-
-_FACE = "ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace"
-_STYLE = f"""
-.architecture text {{ font: 12px {_FACE}; fill: {_colour("ink")} }}
-.architecture .name {{ font-weight: 600 }}
-.architecture .detail, .architecture .label {{ fill: {_colour("muted")} }}
-.architecture .label {{ font-style: italic }}
-.architecture .count {{ fill: {_colour("accent")}; font-weight: 700 }}
-.architecture .heading {{ font-weight: 700; font-size: 13px }}
-.architecture .box {{ fill: {_colour("surface")}; stroke: {_colour("faint")} }}
-.architecture .holder {{ fill: {_colour("raised")}; fill-opacity: .55; stroke: {_colour("line")} }}
-.architecture .group {{ fill: none; stroke: {_colour("accent")}; stroke-dasharray: 4 3 }}
-.architecture .box.decided {{ stroke: {_colour("warm")} }}
-.architecture .decision rect {{ fill: {_colour("warm-soft")} }}
-.architecture .decision text {{ fill: {_colour("warm")}; font-size: 11px }}
-.architecture .end rect {{ fill: {_colour("ink")} }}
-.architecture .end text {{ fill: {_colour("paper")}; font-size: 11px }}
-.architecture .flow {{ fill: none; stroke: {_colour("faint")}; stroke-width: 1.4 }}
-.architecture .tip {{ fill: {_colour("faint")} }}
-.architecture .skip {{ fill: none; stroke: {_colour("accent")}; stroke-width: 1.6 }}
-.architecture .skip-tip {{ fill: {_colour("accent")} }}
-.architecture .sum {{ fill: {_colour("surface")}; stroke: {_colour("faint")}; stroke-width: 1.4 }}
-.architecture .state rect {{ fill: {_colour("accent-soft")}; stroke: {_colour("accent")} }}
-.architecture .state text {{ fill: {_colour("accent")}; font-weight: 600 }}
-.architecture .operation rect {{ fill: {_colour("surface")}; stroke: {_colour("faint")} }}
-.architecture .operation.decided rect {{ fill: {_colour("warm-soft")}; stroke: {_colour("warm")} }}
-"""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from itertools import pairwise
 
 __all__ = ["Layout", "layered"]
@@ -90,18 +91,11 @@ def _columns(vertices: list[str], edges: list[tuple[str, str]], late: Collection
     for start, end in edges:
         after[start].append(end)
         before[end].append(start)
-    waiting = {vertex: len(before[vertex]) for vertex in vertices}
-    ready = [vertex for vertex in vertices if not waiting[vertex]]
     column: dict[str, int] = {}
-    for vertex in ready:  # grows while it is walked
+    order = list(TopologicalSorter(before).static_order())
+    for vertex in order:
         column[vertex] = max((column[v] + 1 for v in before[vertex]), default=0)
-        for follower in after[vertex]:
-            waiting[follower] -= 1
-            if not waiting[follower]:
-                ready.append(follower)
-    if len(column) < len(vertices):
-        raise ValueError("expected an acyclic graph, got one with a cycle")
-    for vertex in reversed(ready):
+    for vertex in reversed(order):
         if vertex in late and after[vertex]:
             column[vertex] = min(column[v] for v in after[vertex]) - 1
     return column

@@ -15,16 +15,15 @@
 
   // Small panels: as many beside each other as fit.
   function reflow(layout, columns) {
-    const { panels, row, gap, title } = layout.meta, rows = Math.ceil(panels / columns);
-    const { t, b } = layout.margin, space = 0.05, wide = (1 - space * (columns - 1)) / columns;
-    const inner = rows * row;
+    const { panels, row, gap, title } = layout.meta, { t, b } = layout.margin;
+    const rows = Math.ceil(panels / columns), inner = rows * row - gap;
     layout.height = t + b + inner;
+    layout.legend.y = 1 + title / inner;
+    Object.assign(layout.grid, { rows, columns });
     for (let i = 0; i < panels; i++) {
-      const suffix = i ? i + 1 : "", left = (i % columns) * (wide + space), line = Math.floor(i / columns);
-      const top = 1 - (line * row + title) / inner;
-      Object.assign(layout["xaxis" + suffix], { domain: [left, Math.min(1, left + wide)], showticklabels: i + columns >= panels });
-      Object.assign(layout["yaxis" + suffix], { domain: [Math.max(0, top - (row - gap) / inner), top], showticklabels: i % columns === 0 });
-      Object.assign(layout.annotations[i], { x: left, y: top });
+      const suffix = i ? i + 1 : "";
+      layout["xaxis" + suffix].showticklabels = i + columns >= panels;
+      layout["yaxis" + suffix].showticklabels = i % columns === 0;
     }
   }
 
