@@ -181,8 +181,8 @@ def trajectory_figure(run: Run, over: Literal["trials", "seconds"] = "trials") -
     )
     if trajectory.baseline is not None:
         line = {"color": LIGHT["warm"], "dash": "dash"}
-        end = {"x": 1, "xanchor": "right", "yanchor": "middle"}
-        add_mark(figure, "y", trajectory.baseline, "hand-made network", line, **end)
+        place = {"x": 1, "xanchor": "right", "yanchor": "middle"}
+        add_mark(figure, "y", trajectory.baseline, "hand-made network", line, **place)
     return figure
 
 
