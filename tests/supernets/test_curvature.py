@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
 import archwright as aw
+from archwright.errors import UsageError
 from archwright.learning import Plan, Trainer
 from archwright.supernets import Supernet, train_epoch
 from archwright.supernets.curvature import largest_eigenvalue
@@ -117,3 +118,29 @@ def test_single_precision_is_enough(cells: aw.Space, images: Task) -> None:
 def test_an_epoch_tells_it(cells: aw.Space, images: Task) -> None:
     _, trainer = method_for(cells, images, torch.float32)
     assert "eigenvalue" in train_epoch(trainer).metrics
+
+
+def test_its_batch_goes_through_the_supernet_in_micro_batches(cells: aw.Space, images: Task) -> None:
+    found = []
+    for accumulation in (1, 4):
+        torch.manual_seed(0)
+        method = Bilevel(Softmax(), batch_size=16, eigenvalue=True, accumulation=accumulation)
+        supernet = Supernet(cells, images.example_arguments())
+        for module in supernet.modules():
+            if isinstance(module, nn.BatchNorm2d):  # else the mean over micro-batches is another function
+                module.track_running_stats, module.forward = False, torch.nn.Identity().forward  # type: ignore[method-assign]
+        trainer = method.trainer(supernet, images, accelerator="cpu")
+        sizes: list[int] = []
+        supernet.register_forward_pre_hook(lambda _, args, sizes=sizes: sizes.append(len(args[0])))
+        found.append(method.eigenvalue(trainer))
+        assert set(sizes) == {16 // accumulation}
+    assert found[1] == pytest.approx(found[0], rel=1e-2)
+
+
+@pytest.mark.parametrize("option", ["eigenvalue", "early_stop", "second_order"])
+def test_it_is_not_measured_in_mixed_precision(cells: aw.Space, images: Task, option: str) -> None:
+    method = Bilevel(Softmax(), batch_size=16, precision="bf16-mixed", **{option: True})  # type: ignore[arg-type]
+    with pytest.raises(
+        UsageError, match=r"Bilevel cannot be trained with the precision 'bf16-mixed'.*autocast"
+    ):
+        method.trainer(Supernet(cells, images.example_arguments()), images, accelerator="cpu")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, final
 
@@ -185,20 +186,25 @@ class Bilevel(OneShot):
     def eigenvalue(self, trainer: Trainer) -> float:
         """The largest eigenvalue of the Hessian over alpha of the loss on the first batch of the architecture's data.
 
-        Nothing is changed but the guess of the eigenvector, which the next call begins with.
+        It goes through in micro-batches, as in a step. Nothing is changed but the guess of the eigenvector,
+        which the next call begins with.
         """
         parameters = self.policy.parameters()
         lengths = [parameter.numel() for parameter in parameters]
-        plan = Plan(size=self.recipe.batch_size, device=trainer.device, division=trainer.seeds.order)
-        batch = next(trainer.task.batches(self.parts["architecture"], plan, trainer.module))
+        count = self.recipe.accumulation
+        plan = Plan(size=self.recipe.batch_size // count, device=trainer.device, division=trainer.seeds.order)
+        stream = trainer.task.batches(self.parts["architecture"], plan, trainer.module)
+        batches = list(itertools.islice(stream, count))
         progress = self._progress(trainer)
+
+        def prepare() -> None:
+            self.supernet.set_gates(self.policy.architecture_gates(progress))
 
         def gradient(point: Tensor) -> Tensor:
             with torch.no_grad():
                 for parameter, part in zip(parameters, torch.split(point, lengths), strict=True):
                     parameter.copy_(part.view_as(parameter))
-            self.supernet.set_gates(self.policy.architecture_gates(progress))
-            found, _ = trainer.gradients([batch], parameters, draws=self.seed)
+            found, _ = trainer.gradients(batches, parameters, draws=self.seed, prepare=prepare)
             pairs = zip(found, parameters, strict=True)
             return torch.cat(
                 [torch.zeros_like(p).reshape(-1) if g is None else g.reshape(-1) for g, p in pairs]
