@@ -117,6 +117,25 @@ class StoreContract:
             ended = store.trials()[0]
             assert ended.measurement == Measurement({"score": 0.25}, first.measurement.curve, 2.0)
 
+    def test_the_curve_of_a_continuation_begins_with_those_that_it_continues(self, tmp_path: Path) -> None:
+        """Also past one that reported nothing; who reported nothing itself has no curve, whatever states it left."""
+        told = {
+            0: Report(1, {"loss": 0.5}),
+            1: Report(2, {}, None, checkpoint="a"),
+            3: Report(4, {"loss": 0.25}),
+        }
+        with self._made(tmp_path) as store:
+            for number in range(4):
+                trial = _running(_completed(number))
+                continued = replace(trial.candidate, parent=number - 1, inherit="continue")
+                store.start(replace(trial, candidate=continued) if number else trial)
+                if number in told:
+                    store.report(number, told[number])
+        with self._opened(tmp_path) as store:
+            curves = [trial.measurement and trial.measurement.curve for trial in store.trials()]
+            first, last = ({"step": told[n].step, **told[n].metrics} for n in (0, 3))
+            assert curves == [(first,), None, None, (first, last)]
+
     def test_what_was_reported_is_not_changed_by_reporting_it_again(self, tmp_path: Path) -> None:
         """The recorded verdict comes back; a number that JSON has no form for is NaN."""
         with self._made(tmp_path) as store:

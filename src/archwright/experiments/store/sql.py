@@ -222,6 +222,7 @@ class SQLStore(Database, Store):
         fidelities: dict[str | None, Fidelity | None] = {None: None}
         with _without_collection():
             reports = self.reports(stage)
+            curves: dict[int, list[Report]] = {}
             for row in self._live.execute(query).all():
                 if row.fidelity not in fidelities:
                     fidelities[row.fidelity] = Fidelity.from_json(orjson.loads(row.fidelity))
@@ -237,10 +238,11 @@ class SQLStore(Database, Store):
                 candidate = Candidate(architecture, fidelities[row.fidelity], row.parent, inherit)
                 ended = (row.error, row.started, row.finished, row.attempt or 0)
                 trial = Trial(row.number, candidate, _STATES[row.state], measurement, *ended)
-                if rows := reports.get(row.number):
-                    if candidate.continues and row.parent in reports:
-                        rows = reports[row.number] = [*reports[row.parent], *rows]
-                    trial = trial.with_curve(rows)
+                own = [report for report in reports.get(row.number, ()) if report.verdict is not None]
+                before = curves.get(row.parent, []) if candidate.continues else []
+                curves[row.number] = [*before, *own]
+                if own:
+                    trial = trial.with_curve(curves[row.number])
                 yield trial, row.asked, row.told
 
     @explained
