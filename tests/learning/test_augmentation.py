@@ -2,13 +2,15 @@ import pytest
 import torch
 
 from archwright.errors import UsageError
+from archwright.learning import Recipe
 from archwright.learning.augmentation import (
     augment,
-    check_augmentations,
     flip,
     noise,
     shift,
 )
+from archwright.learning.checks import check_recipe
+from archwright.tasks import from_arrays
 
 
 def generator(seed=0):
@@ -79,7 +81,10 @@ def test_the_same_generator_gives_the_same_changes_and_the_inputs_are_not_touche
 
 
 def test_tables_can_have_noise_alone():
-    check_augmentations(("noise",), (30,))
-    check_augmentations(("shift", "flip", "noise"), (3, 40))
+    table, signals = (
+        from_arrays(torch.randn(40, *shape), torch.arange(40) % 2) for shape in ((30,), (3, 40))
+    )
+    check_recipe(Recipe(augmentation="noise"), table)
+    check_recipe(Recipe(augmentation="shift+flip+noise"), signals)
     with pytest.raises(UsageError, match=r"'flip' needs inputs of shape.*got \(30,\).*'noise' or 'none'"):
-        check_augmentations(("flip",), (30,))
+        check_recipe(Recipe(augmentation="flip"), table)

@@ -8,9 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from archwright.errors import UsageError
-
-__all__ = ["augment", "check_augmentations", "flip", "noise", "shift"]
+__all__ = ["augment", "flip", "noise", "shift"]
 
 _LARGEST_SHIFT = 1 / 8
 _NOISE = 0.1
@@ -27,24 +25,6 @@ def augment(inputs: Tensor, names: tuple[str, ...], generator: torch.Generator) 
     for name in names:
         inputs = _FUNCTIONS[name](inputs, generator)
     return inputs
-
-
-def check_augmentations(names: tuple[str, ...], input_shape: tuple[int, ...]) -> None:
-    """Check that inputs of a shape can be changed so.
-
-    Args:
-        names: Of `recipe.AUGMENTATIONS`.
-        input_shape: Shape of one input: (features,), (C, L) or (C, H, W).
-
-    Raises:
-        UsageError: When they cannot be shifted or flipped.
-    """
-    for name in names:
-        if name != "noise" and len(input_shape) not in (2, 3):
-            raise UsageError(
-                f"the augmentation {name!r} needs inputs of shape (channels, length) or "
-                f"(channels, height, width), got {input_shape}; use 'noise' or 'none'"
-            )
 
 
 def shift(inputs: Tensor, generator: torch.Generator) -> Tensor:

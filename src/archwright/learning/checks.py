@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from archwright.errors import UsageError
-from archwright.learning.augmentation import check_augmentations
 from archwright.learning.recipe import Recipe
 from archwright.tasks.task import Task
 
@@ -26,8 +25,12 @@ def check_recipe(recipe: Recipe, task: Task) -> None:
             raise UsageError(
                 f"the augmentation {recipe.augmentation!r} {reason.format(repr(task.name))}; use 'none'"
             )
-        if task.input_shape is not None:
-            check_augmentations(recipe.augmentations, task.input_shape)
+        spatial = [name for name in recipe.augmentations if name != "noise"]
+        if spatial and task.input_shape is not None and len(task.input_shape) not in (2, 3):
+            raise UsageError(
+                f"the augmentation {spatial[0]!r} needs inputs of shape (channels, length) or "
+                f"(channels, height, width), got {task.input_shape}; use 'noise' or 'none'"
+            )
     for name in ("label_smoothing", "mixup"):
         if getattr(recipe, name) and not task.softens:
             raise UsageError(

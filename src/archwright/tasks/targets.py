@@ -211,9 +211,7 @@ def _labels(values: NDArray[Any], classes: Classes) -> Targets:
         )
     if not classes:
         return Targets(CLASSIFICATION, indices.astype(np.int64), found, numeric)
-    names = tuple(map(str, classes.values() if isinstance(classes, Mapping) else classes))
-    if len(set(names)) < len(names):
-        raise TaskError(f"classes: expected different names, got {', '.join(names)}")
+    names = _names(classes)
     by = {str(label): place for place, label in enumerate(classes)} if isinstance(classes, Mapping) else {}
     if by and (unnamed := [label for label in found if label not in by]):
         raise TaskError(
@@ -230,13 +228,19 @@ def _sets(values: NDArray[Any], classes: Classes) -> Targets:
             "targets: expected a matrix of 0 and 1, shape (examples, labels) with at least 2 labels, got shape "
             f"{values.shape} of type {values.dtype}; for one label each use kind='classification'"
         )
-    names = tuple(map(str, classes.values() if isinstance(classes, Mapping) else classes))
-    names = names or tuple(map(str, range(values.shape[1])))
-    if len(names) != values.shape[1] or len(set(names)) < len(names):
+    names = _names(classes) or tuple(map(str, range(values.shape[1])))
+    if len(names) != values.shape[1]:
         raise TaskError(f"classes: expected {values.shape[1]} different names, one per label, got {names}")
     if (values == values[0]).all():
         raise TaskError("targets: every example has the same labels; there is nothing to learn")
     return Targets(MULTILABEL, values.astype(np.float64), names)
+
+
+def _names(classes: Classes) -> tuple[str, ...]:
+    names = tuple(map(str, classes.values() if isinstance(classes, Mapping) else classes))
+    if len(set(names)) < len(names):
+        raise TaskError(f"classes: expected different names, got {', '.join(names)}")
+    return names
 
 
 def _positions(distinct: NDArray[Any], found: tuple[str, ...], names: tuple[str, ...]) -> list[int]:

@@ -25,7 +25,6 @@ from archwright.tasks.splits import Parts, divide
 from archwright.tasks.supervised import Supervised
 from archwright.tasks.targets import (
     CLASSIFICATION,
-    MULTILABEL,
     REGRESSION,
     Classes,
     Targets,
@@ -305,18 +304,16 @@ def assemble(
         note=told.note,
         symbols=symbols,
     )
-    datasets = {which: part(rows, prepared[rows], preprocessing) for which, rows in parts._asdict().items()}
-    common: dict[str, Any] = {**datasets, "split": split, "preprocessing": preprocessing, **weights}
-    task = TASK_OF[targets.kind](name, classes=targets.classes, **common)
+    data: dict[str, Any] = {
+        which: part(rows, prepared[rows], preprocessing) for which, rows in parts._asdict().items()
+    }
+    data |= {"split": split, "preprocessing": preprocessing, "classes": targets.classes, **weights}
+    task = _TASKS[targets.kind](name, **data)
     task.has_symbols = symbols > 0
     return task
 
 
-TASK_OF: dict[str, type[Supervised]] = {
-    CLASSIFICATION: Classification,
-    MULTILABEL: MultiLabel,
-    REGRESSION: Regression,
-}
+_TASKS: dict[str, type[Supervised]] = {task.kind: task for task in (Classification, MultiLabel, Regression)}
 
 
 def _unchanged(count: int) -> Statistics:

@@ -177,22 +177,11 @@ class _Bounded:
 
 def _find(given: str | Path | None, archive: str, folder: str) -> Path:
     """The archive, or the folder unpacked from it."""
-    if given is not None:
-        roots = [Path(given).expanduser()]
-        if roots[0].is_file():
-            return roots[0]
-    elif os.environ.get("ARCHWRIGHT_DATA"):
-        roots = [Path(os.environ["ARCHWRIGHT_DATA"]).expanduser()]
-    else:
-        roots = [Path("data")]
-    looked = []
-    for root in roots:
-        for place in (root / folder, root / archive, root):
-            looked.append(place)
-            if place.is_file() or (
-                place.is_dir() and any((place / name).is_file() for name in ("meta", "batches.meta"))
-            ):
-                return place
+    root = Path(os.environ.get("ARCHWRIGHT_DATA") or "data" if given is None else given).expanduser()
+    looked = [root / folder, root / archive, root]
+    for place in looked:
+        if place.is_file() or any((place / name).is_file() for name in ("meta", "batches.meta")):
+            return place
     raise TaskError(
         f"expected {archive}, which comes from {PAGE}, but it is at none of {', '.join(map(str, looked))}; "
         "download it there, and say where it is with archive= or, as a folder, the environment variable "
