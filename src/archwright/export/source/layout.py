@@ -85,30 +85,24 @@ def lay_out(
         after: Columns needed behind the last bracket.
         width: Longest line, in columns. Only a single word or string can be longer.
     """
-    return _Layout(name_of, width).print(document, indent, before, after)
+    flat = _flat(document, name_of)
+    if before + len(flat) + after <= width or not isinstance(document, Group) or not document.items:
+        return flat
+    inner = indent + _INDENT
+    lines = [_flat(document.head, name_of) + document.opening]
+    for start, item in document.items:
+        begun = " " * inner + _flat(start, name_of)
+        printed = lay_out(item, name_of, indent=inner, before=len(begun), after=1, width=width)
+        lines.append(f"{begun}{printed},")
+    return "\n".join([*lines, " " * indent + document.closing])
 
 
-class _Layout:
-    def __init__(self, name_of: Callable[[Any], str], width: int) -> None:
-        self.name_of, self.width = name_of, width
-
-    def flat(self, document: Document) -> str:
-        if isinstance(document, str):
-            return document
-        if isinstance(document, Name):
-            return self.name_of(document.target)
-        items = ", ".join(self.flat(before) + self.flat(item) for before, item in document.items)
-        comma = "," if document.comma and len(document.items) == 1 else ""
-        return f"{self.flat(document.head)}{document.opening}{items}{comma}{document.closing}"
-
-    def print(self, document: Document, indent: int, before: int, after: int) -> str:
-        flat = self.flat(document)
-        if before + len(flat) + after <= self.width or not isinstance(document, Group) or not document.items:
-            return flat
-        inner = indent + _INDENT
-        lines = [self.flat(document.head) + document.opening]
-        for start, item in document.items:
-            flat_start = self.flat(start)
-            printed = self.print(item, inner, inner + len(flat_start), 1)
-            lines.append(f"{' ' * inner}{flat_start}{printed},")
-        return "\n".join([*lines, " " * indent + document.closing])
+def _flat(document: Document, name_of: Callable[[Any], str]) -> str:
+    """The document on one line."""
+    if isinstance(document, str):
+        return document
+    if isinstance(document, Name):
+        return name_of(document.target)
+    items = ", ".join(_flat(before, name_of) + _flat(item, name_of) for before, item in document.items)
+    comma = "," if document.comma and len(document.items) == 1 else ""
+    return f"{_flat(document.head, name_of)}{document.opening}{items}{comma}{document.closing}"

@@ -52,42 +52,30 @@ def _is_hidden(name: str, definition: Definition, reference: Reference) -> bool:
 
 def import_lines(
     imports: Collection[Import], submodules: Collection[str], names: Mapping[Target, str]
-) -> list[str]:
+) -> str:
     """The import statements, sorted, those of the standard library apart from the others."""
-    plain = {f"import {module}": module for module in submodules}
+    lines = {(0, module, f"import {module}") for module in submodules}
     several: dict[str, list[str]] = defaultdict(list)
     for target in imports:
         name, module = names[target], target.module
+        package, _, last = module.rpartition(".")
         if target.attribute is not None:
             several[module].append(_renamed(target.attribute, name))
-        elif "." not in module:
-            plain[f"import {_renamed(module, name)}"] = module
-        elif module.rpartition(".")[2] == name:
-            several[module.rpartition(".")[0]].append(name)
+        elif not package:
+            lines.add((0, module, f"import {_renamed(module, name)}"))
+        elif last == name:
+            several[package].append(name)
         else:
-            plain[f"import {module} as {name}"] = module
-    lines = [(module, 0, line) for line, module in plain.items()]
+            lines.add((0, module, f"import {module} as {name}"))
     for module, parts in several.items():
         line = f"from {module} import {', '.join(sorted(parts))}"
         if len(line) > 100:
             line = "\n".join([f"from {module} import (", *(f"    {part}," for part in sorted(parts)), ")"])
-        lines.append((module, 1, line))
-    from_standard = [line for line in lines if _is_standard(line[0])]
-    others = [line for line in lines if not _is_standard(line[0])]
-    blocks = [
-        [text for _, _, text in sorted(group, key=_import_order)]
-        for group in (from_standard, others)
-        if group
-    ]
-    return [line for i, block in enumerate(blocks) for line in ([""] if i else []) + block]
-
-
-def _import_order(line: tuple[str, int, str]) -> tuple[int, str, str]:
-    return line[1], line[0], line[2]
-
-
-def _is_standard(module: str) -> bool:
-    return module.partition(".")[0] in sys.stdlib_module_names
+        lines.add((1, module, line))
+    blocks: dict[bool, list[str]] = {True: [], False: []}
+    for _, module, line in sorted(lines):
+        blocks[module.partition(".")[0] in sys.stdlib_module_names].append(line)
+    return "\n\n".join("\n".join(block) for block in blocks.values() if block)
 
 
 def _renamed(name: str, wanted: str) -> str:

@@ -58,9 +58,9 @@ def statement_of(value: Any) -> Statement | None:
         text = _text(file, module)
         found = [node for node in _definitions(text).get(name, []) if _covers(node, line)]
         if found:
-            around = _around(text, found[-1]) if "<locals>" in name else {}
+            around, imported = _around(text, found[-1]) if "<locals>" in name else (set(), {})
             bases = {base.__name__: base for base in getattr(value, "__mro__", ())[1:-1]}
-            kept = {n: v for n, v in {**_imported(around), **bases}.items() if n in around} | closure
+            kept = {n: v for n, v in {**imported, **bases}.items() if n in around} | closure
             return _statement(text, found[-1], file, module, kept, frozenset(around))
     return None
 
@@ -189,36 +189,36 @@ def _bound_by(node: ast.stmt) -> set[str]:
     return set()
 
 
-def _around(text: str, inner: ast.stmt) -> dict[str, ast.stmt]:
-    """The names that the functions around a definition bind, each with the statement that does."""
-    names: dict[str, ast.stmt] = {}
+def _around(text: str, inner: ast.stmt) -> tuple[set[str], dict[str, Any]]:
+    """The names that the functions around a definition bind, and what their import statements bring."""
+    names: set[str] = set()
+    imported: dict[str, Any] = {}
     for node in ast.walk(_parsed(text)):
         if (
             isinstance(node, _FUNCTION)
             and node is not inner
             and any(part is inner for part in ast.walk(node))
         ):
-            names |= {part.arg: node for part in ast.walk(node.args) if isinstance(part, ast.arg)}
+            names |= {part.arg for part in ast.walk(node.args) if isinstance(part, ast.arg)}
             for part in ast.walk(node):
                 if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
-                    names.setdefault(part.id, node)
-                elif isinstance(part, ast.stmt) and part is not node:
-                    names |= dict.fromkeys(_bound_by(part), part)
-    return names
+                    names.add(part.id)
+                elif isinstance(part, ast.Import | ast.ImportFrom):
+                    imported |= {name: value for name, value in _imported(part) if value is not None}
+                if isinstance(part, ast.stmt) and part is not node:
+                    names |= _bound_by(part)
+    return names, imported
 
 
-def _imported(around: Mapping[str, ast.stmt]) -> dict[str, Any]:
-    """What the import statements among some statements bring."""
-    found: dict[str, Any] = {}
-    for name, node in around.items():
+def _imported(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, Any]]:
+    """The names that an import statement binds, with what they stand for, None where that is not loaded."""
+    for alias in node.names:
+        top = alias.name.partition(".")[0]
         if isinstance(node, ast.Import):
-            path = next(a.name for a in node.names if name in (a.asname, a.name.partition(".")[0]))
-            found[name] = sys.modules.get(path if name != path.partition(".")[0] else name)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            original = next(alias.name for alias in node.names if name in (alias.asname, alias.name))
-            inner = sys.modules.get(f"{node.module}.{original}")
-            found[name] = getattr(sys.modules.get(node.module or ""), original, inner)
-    return {name: value for name, value in found.items() if value is not None}
+            yield alias.asname or top, sys.modules.get(alias.name if alias.asname else top)
+        elif node.level == 0:
+            inner = sys.modules.get(f"{node.module}.{alias.name}")
+            yield alias.asname or alias.name, getattr(sys.modules.get(node.module or ""), alias.name, inner)
 
 
 # Pieces of text

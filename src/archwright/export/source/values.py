@@ -51,10 +51,10 @@ class Values:
             return _number(value)
         if isinstance(value, np.generic):
             return self.document(value.item())
-        if type(value) in (list, set, frozenset, dict, OrderedDict) or isinstance(value, tuple):
-            return self._container(value)
         if isinstance(value, _TORCH):
             return self._of_torch(value)
+        if type(value) in (list, set, frozenset, dict, OrderedDict) or isinstance(value, tuple):
+            return self._container(value)
         if isinstance(value, torch.Tensor | np.ndarray):
             return self._array(value)
         if isinstance(value, functools.partial):
@@ -92,8 +92,6 @@ class Values:
             items = [(followed(self.document(key), ": "), self.document(item)) for key, item in value.items()]
             pairs = Group("", "{", items, "}")
             return pairs if type(value) is dict else call_of(self.reference(type(value)), [("", pairs)])
-        if isinstance(value, torch.Size):
-            return self._of_torch(value)
         if type(value) is tuple:
             return Group("", "(", self._items(value, {}), ")", comma=True)
         if type(value) is list:
