@@ -24,18 +24,32 @@ __all__ = ["Monitor", "collapse", "monitor_figures", "monitors"]
 _DERIVED = "derived_"
 _HEIGHT = 280
 
-_TOLD = {
-    "train_loss": "Of the shared weights, on their part of the training data",
-    "architecture_loss": "What alpha is trained on; where it rises while the training loss falls, the weights "
-    "overfit and alpha follows them",
-    "entropy": "How undecided the method is, on average over its decisions: 0 is decided. Where it stays high to the "
-    "end, deriving one architecture cuts away most of what was trained",
-    "skips": "Skip connections in the derived architecture. Ever more of them is how DARTS fails (Zela et al. 2020): "
-    "on NAS-Bench-201 it ends with nothing else",
-    "eigenvalue": "The largest of the validation Hessian over alpha. Where it grows fast, the derived architecture "
-    "lies in a sharp minimum and loses most by being made discrete (Zela et al. 2020)",
-    "learning_rate": "Of the shared weights",
+_KNOWN = {
+    "train_loss": ("training loss", "Of the shared weights, on their part of the training data"),
+    "architecture_loss": (
+        "loss of alpha's data",
+        "What alpha is trained on; where it rises while the training loss falls, the weights overfit and alpha follows "
+        "them",
+    ),
+    "entropy": (
+        "entropy of the decisions",
+        "How undecided the method is, on average over its decisions: 0 is decided. Where it stays high to the end, "
+        "deriving one architecture cuts away most of what was trained",
+    ),
+    "skips": (
+        "skip connections derived",
+        "Skip connections in the derived architecture. Ever more of them is how DARTS fails (Zela et al. 2020): on "
+        "NAS-Bench-201 it ends with nothing else",
+    ),
+    "eigenvalue": (
+        "largest eigenvalue",
+        "The largest of the validation Hessian over alpha. Where it grows fast, the derived architecture lies in a "
+        "sharp minimum and loses most by being made discrete (Zela et al. 2020)",
+    ),
+    "learning_rate": ("learning rate", "Of the shared weights"),
 }
+"""Name of a number to its name in a sentence, and to what it is and warns of."""
+
 _DERIVED_TOLD = (
     "What the architecture that would be derived now reaches on the validation split by shared weights: it ranks, and "
     "says little of what that network reaches when trained alone"
@@ -51,18 +65,21 @@ class Monitor:
         name: The metric's name in `Run.epochs`.
         epochs: The epochs that have it.
         values: Its value in each; not a finite number where it was none.
-        told: What it is and warns of; empty where nothing is known of it.
     """
 
     name: str
     epochs: tuple[int, ...]
     values: tuple[float, ...]
-    told: str = ""
+
+    @property
+    def told(self) -> str:
+        """What it is and warns of; empty where nothing is known of it."""
+        return _described(self.name)[1]
 
     @property
     def title(self) -> str:
         """Its name in a sentence."""
-        return _title(self.name)
+        return _described(self.name)[0]
 
     @property
     def first(self) -> str:
@@ -81,10 +98,7 @@ def monitors(run: Run) -> list[Monitor]:
     for entry in run.epochs:
         for name, value in entry["metrics"].items():
             found.setdefault(name, []).append((entry["epoch"], float(value)))
-    return [
-        Monitor(name, tuple(at for at, _ in pairs), tuple(value for _, value in pairs), _told(name))
-        for name, pairs in found.items()
-    ]
+    return [Monitor(name, *zip(*pairs, strict=True)) for name, pairs in found.items()]
 
 
 def monitor_figures(run: Run) -> dict[str, go.Figure]:
@@ -101,7 +115,7 @@ def monitor_figures(run: Run) -> dict[str, go.Figure]:
     figures = {}
     losses = [known[name] for name in ("train_loss", "architecture_loss") if name in known]
     if losses:
-        figures["supernet_losses"] = _figure(losses, "loss", _TOLD[losses[-1].name])
+        figures["supernet_losses"] = _figure(losses, "loss", losses[-1].told)
     if (score := _score(run, known)) is not None:
         figures["supernet_score"] = _figure([score], score.title, score.told)
     for name in _PLOTTED:
@@ -137,20 +151,12 @@ def _score(run: Run, known: dict[str, Monitor]) -> Monitor | None:
     return next((known[name] for name in names if name in known), None)
 
 
-def _title(name: str) -> str:
+def _described(name: str) -> tuple[str, str]:
+    """A number's name in a sentence, and what it is and warns of; the latter is empty where nothing is known of it."""
     if name.startswith(_DERIVED):
-        return f"{metric_name(name.removeprefix(_DERIVED))} of the derived network {BY_SHARED_WEIGHTS}"
-    return {
-        "train_loss": "training loss",
-        "architecture_loss": "loss of alpha's data",
-        "skips": "skip connections derived",
-        "eigenvalue": "largest eigenvalue",
-        "entropy": "entropy of the decisions",
-    }.get(name, metric_name(name))
-
-
-def _told(name: str) -> str:
-    return _DERIVED_TOLD if name.startswith(_DERIVED) else _TOLD.get(name, "")
+        title = f"{metric_name(name.removeprefix(_DERIVED))} of the derived network {BY_SHARED_WEIGHTS}"
+        return title, _DERIVED_TOLD
+    return _KNOWN.get(name, (metric_name(name), ""))
 
 
 def _figure(shown: Sequence[Monitor], title: str, note: str) -> go.Figure:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from itertools import pairwise
 
+import numpy as np
+
 __all__ = ["Layout", "layered"]
 
 _COLUMN_GAP = 34.0
@@ -49,9 +51,11 @@ def layered(
     Raises:
         ValueError: When the edges form a cycle.
     """
+    if not sizes:
+        return Layout({}, {}, 0.0, 0.0)
     edges = list(dict.fromkeys(edges))
     column = _columns(list(sizes), edges, late)
-    last = max(column.values(), default=0)
+    last = max(column.values())
     links: list[tuple[str, str]] = []
     passes: dict[tuple[str, str], list[str]] = {}
     heights = {vertex: size[1] for vertex, size in sizes.items()}
@@ -81,8 +85,8 @@ def layered(
             points += [(left[i], y[name]), (left[i] + widths[i], y[name])]
         points.append((centers[end][0] - sizes[end][0] / 2, y[end]))
         paths[start, end] = points
-    bottom = max((y[v] + heights[v] / 2 for v in y), default=0.0)
-    return Layout(centers, paths, left[-1] + widths[-1] if widths else 0.0, bottom)
+    bottom = max(y[v] + heights[v] / 2 for v in y)
+    return Layout(centers, paths, left[-1] + widths[-1], bottom)
 
 
 def _columns(vertices: list[str], edges: list[tuple[str, str]], late: Collection[str]) -> dict[str, int]:
@@ -142,7 +146,7 @@ def _heights(
     for start, end in links:
         near.setdefault(start, []).append(end)
         near.setdefault(end, []).append(start)
-    tallest = max((_stack_height(c, heights) for c in columns), default=0.0)
+    tallest = max(_stack_height(c, heights) for c in columns)
     y: dict[str, float] = {}
     for vertices in columns:
         top = (tallest - _stack_height(vertices, heights)) / 2
@@ -153,30 +157,18 @@ def _heights(
         for vertices in columns if sweep % 2 == 0 else reversed(columns):
             wanted = [sum(y[v] for v in near[u]) / len(near[u]) if near.get(u) else y[u] for u in vertices]
             _settle(vertices, wanted, heights, y)
-    highest = min((y[v] - heights[v] / 2 for v in y), default=0.0)
+    highest = min(y[v] - heights[v] / 2 for v in y)
     return {vertex: value - highest for vertex, value in y.items()}
 
 
 def _settle(vertices: list[str], wanted: list[float], heights: dict[str, float], y: dict[str, float]) -> None:
-    """Put each vertex where it is wanted, or as near as order and gaps allow (least squares, pooled neighbours)."""
-    offsets, offset = [], 0.0
-    for i, vertex in enumerate(vertices):
-        if i:
-            offset += (heights[vertices[i - 1]] + heights[vertex]) / 2 + _ROW_GAP
-        offsets.append(offset)
-    pools: list[tuple[float, int]] = []
-    for i in range(len(vertices)):
-        total, size = wanted[i] - offsets[i], 1
-        while pools and pools[-1][0] / pools[-1][1] > total / size:
-            total, size = total + pools[-1][0], size + pools[-1][1]
-            pools.pop()
-        pools.append((total, size))
-    i = 0
-    for total, size in pools:
-        for _ in range(size):
-            y[vertices[i]] = total / size + offsets[i]
-            i += 1
+    """Put each vertex where it is wanted, or as near as order and gaps allow (least squares)."""
+    from scipy.optimize import isotonic_regression
+
+    gaps = [(heights[a] + heights[b]) / 2 + _ROW_GAP for a, b in pairwise(vertices)]
+    offsets = np.cumsum([0.0, *gaps])
+    y.update(zip(vertices, (isotonic_regression(wanted - offsets).x + offsets).tolist(), strict=True))
 
 
 def _stack_height(vertices: list[str], heights: dict[str, float]) -> float:
-    return sum(heights[v] for v in vertices) + _ROW_GAP * max(0, len(vertices) - 1)
+    return sum(heights[v] for v in vertices) + _ROW_GAP * (len(vertices) - 1)
