@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from archwright.errors import TrialError, UsageError
+from archwright.errors import UsageError
 from archwright.testing import EstimatorContract, ToyEstimator, toy_spaces
 from archwright.trials import Candidate, Fidelity, LocalTrial
 
@@ -45,14 +45,6 @@ def test_more_epochs_and_more_data_score_higher() -> None:
     scores = [score(Fidelity(1, 0.5)), score(Fidelity(1)), score(Fidelity(3)), score(Fidelity())]
     assert scores == sorted(set(scores))
     assert scores[-1] < estimator.score(architecture)
-
-
-def test_fails_where_told_to() -> None:
-    space = toy_spaces.tiny()
-    estimator = ToyEstimator(space, fails=lambda architecture: architecture["yes"])
-    estimator.estimate(Candidate(space.architecture({"yes": False})), LocalTrial())
-    with pytest.raises(TrialError, match="told to fail"):
-        estimator.estimate(Candidate(space.architecture({"yes": True})), LocalTrial())
 
 
 def test_takes_the_time_it_is_told_to() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import itertools
 from collections.abc import Hashable, Mapping, Sequence
@@ -35,6 +36,7 @@ _NODES = 4
 _CODES = {operation: code for code, operation in enumerate(OPERATIONS)}
 _SKIP = _CODES["skip"]
 _ADDRESSES = tuple(f"operation_{node}" for node in range(1, _NODES + 1))
+_choices = itemgetter("tree", *_ADDRESSES)
 
 
 @dataclass(frozen=True)
@@ -174,7 +176,7 @@ def nasbench_graph_space(operations: Sequence[str] = OPERATIONS) -> Space:
         leaves = [node for i, node in enumerate(nodes) if str(i) not in shape]
         networks[shape] = layer(Concatenated, leaves)
     network = switch(categorical(SHAPES, name="tree"), networks)
-    return Space(network, constraints=[_computes], canonicalize=CanonicalForm(), name="nas-bench-graph")
+    return Space(network, constraints=[_computes], canonicalize=_canonical, name="nas-bench-graph")
 
 
 def _computes(architecture: Mapping[str, Any]) -> bool:
@@ -182,28 +184,15 @@ def _computes(architecture: Mapping[str, Any]) -> bool:
     return any(architecture[address] != "skip" for address in _ADDRESSES)
 
 
-class CanonicalForm:
-    """The table's key of an architecture. See `canonical_key`; what was worked out once is remembered."""
+def _canonical(architecture: Mapping[str, Any]) -> int:
+    """The table's key of an architecture."""
+    return _known_key(_choices(architecture))
 
-    def __init__(self) -> None:
-        self._known: dict[tuple[str, ...], int] = {}
 
-    def __call__(self, architecture: Mapping[str, Any]) -> int:
-        """The key."""
-        given = (
-            architecture["tree"],
-            architecture["operation_1"],
-            architecture["operation_2"],
-            architecture["operation_3"],
-            architecture["operation_4"],
-        )
-        key = self._known.get(given)
-        if key is None:
-            key = self._known[given] = canonical_key(given[0], given[1:])
-        return key
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (CanonicalForm, ())
+@functools.cache
+def _known_key(given: tuple[str, ...]) -> int:
+    """See `canonical_key`; what was worked out once is remembered."""
+    return canonical_key(given[0], given[1:])
 
 
 def canonical_key(shape: str, operations: Sequence[str]) -> int:

@@ -13,7 +13,7 @@ from archwright.spaces.expression import rebuilt
 from archwright.supernets.gates import Selector
 from archwright.supernets.mixed import GatedEdge
 
-__all__ = ["Argument", "Choice", "DictArg", "Edge", "Fixed", "ListArg", "RepeatArg", "Value"]
+__all__ = ["Argument", "Choice", "DictArg", "Edge", "Fixed", "ListArg", "RepeatArg", "Value", "resolved"]
 
 Values = Mapping[str, Any]
 
@@ -160,3 +160,12 @@ class DictArg(Argument):
             if given := part.resolve(values):
                 made[key] = given[0]
         return [made]
+
+
+def resolved(
+    args: Sequence[Argument], kwargs: Mapping[str, Argument], values: Values
+) -> tuple[list[Any], dict[str, Any]]:
+    """What a call is given, by position and by keyword; what is absent is left out."""
+    named = {keyword: part.resolve(values) for keyword, part in kwargs.items()}
+    given = [value for part in args for value in part.resolve(values)]
+    return given, {keyword: found[0] for keyword, found in named.items() if found}

@@ -14,7 +14,7 @@ from torch.nn.parameter import is_lazy
 
 from archwright.errors import BuildError
 from archwright.spaces import Decision
-from archwright.supernets.arguments import Argument, Value
+from archwright.supernets.arguments import Argument, Value, resolved
 from archwright.supernets.gates import Gates, combinations
 from archwright.supernets.mixed import GatedEdge, weighed_sum
 from archwright.supernets.shared_weights import ParameterSlot, SharedWeights, own_tensors
@@ -95,7 +95,7 @@ class Elastic(nn.Module):
             inputs: What it will be called with, by which a lazily sized one is sized.
             named: The same by keyword.
         """
-        args, kwargs = self._arguments(values)
+        args, kwargs = resolved(self.args, self.kwargs, values)
         shapes = tuple(map(_shape, inputs)) if self.is_lazy else ()
         key = (_key(args), _key(kwargs), shapes)
         subnet = self._subnets.pop(key, None)
@@ -167,7 +167,7 @@ class Elastic(nn.Module):
         succeeded = False
         for values in self._forms():
             try:
-                module = self._call(*self._arguments(values))
+                module = self._call(*resolved(self.args, self.kwargs, values))
             except BuildError as error:  # a combination that the space need not have
                 failed = failed or error
                 continue
@@ -192,11 +192,6 @@ class Elastic(nn.Module):
         for address in self.reads:
             for value in tried[address][1:]:
                 yield {**largest, address: value}
-
-    def _arguments(self, values: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-        args = [value for part in self.args for value in part.resolve(values)]
-        named = {keyword: part.resolve(values) for keyword, part in self.kwargs.items()}
-        return args, {keyword: given[0] for keyword, given in named.items() if given}
 
     def _call(self, args: list[Any], kwargs: dict[str, Any]) -> nn.Module:
         module = call(self.fn, args, kwargs, self.place)

@@ -13,7 +13,17 @@ from archwright.spaces import Arithmetic, Decision, DeferredCall, Repeat, Space,
 from archwright.spaces.expression import children_of
 from archwright.spaces.fold import Fold
 from archwright.spaces.place import Place, arguments
-from archwright.supernets.arguments import Argument, Choice, DictArg, Edge, Fixed, ListArg, RepeatArg, Value
+from archwright.supernets.arguments import (
+    Argument,
+    Choice,
+    DictArg,
+    Edge,
+    Fixed,
+    ListArg,
+    RepeatArg,
+    Value,
+    resolved,
+)
 from archwright.supernets.elastic import Elastic, call
 from archwright.supernets.gates import Gates, Selector
 from archwright.supernets.mixed import GatedEdge, MixedOp
@@ -98,8 +108,7 @@ class Interpreter(Fold[None, Argument]):
         parts = [*args, *kwargs.values()]
         made: Any = None
         if not any(part.depends for part in parts):
-            given = [value for part in args for value in part.resolve({})]
-            made = call(node.fn, given, {k: part.resolve({})[0] for k, part in kwargs.items()}, str(place))
+            made = call(node.fn, *resolved(args, kwargs, {}), str(place))
         if made is None or _is_lazy(made, parts):
             made = Elastic(node.fn, args, kwargs, self.gates, str(place))
         if isinstance(made, nn.Module):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +35,6 @@ class ToyEstimator(Estimator):
         sleep: Seconds that an estimate takes; one that converses, each epoch.
         converses: Whether it reports each epoch with its state, goes on from its own and its parent's, and stops when
             told to.
-        fails: Which architectures cannot be measured.
 
     Raises:
         UsageError: When epochs < 1 or sleep < 0.
@@ -52,19 +50,15 @@ class ToyEstimator(Estimator):
         epochs: int = 4,
         sleep: float = 0.0,
         converses: bool = False,
-        fails: Callable[[Architecture], bool] | None = None,
     ) -> None:
         if epochs < 1 or sleep < 0.0:
             raise UsageError(f"toy estimator: expected epochs >= 1 and sleep >= 0, got {epochs} and {sleep}")
-        self.space, self.epochs, self.sleep, self.fails = space, epochs, sleep, fails
-        self.converses = converses
+        self.space, self.epochs, self.sleep, self.converses = space, epochs, sleep, converses
         self._weights = np.arange(1, space.columns + 1) * _GOLDEN % 1.0
 
     def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
         """Work out the formula. See `Estimator.estimate`."""
         begin = time.perf_counter()
-        if self.fails is not None and self.fails(candidate.architecture):
-            raise TrialError(f"the toy estimator was told to fail on {candidate.architecture!r}")
         if self.sleep and not self.converses:
             time.sleep(self.sleep)
         fidelity, final = candidate.effort, self.score(candidate.architecture)

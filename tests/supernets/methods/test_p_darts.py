@@ -126,7 +126,7 @@ def test_derived_cells_have_few_skip_connections(cells: aw.Space, images: Task) 
     trainer = made(cells, images, skip_limit=1, cells=None)
     method = trainer.step
     train_epoch(trainer)
-    alphas = method.present.policy.relaxation.alphas  # type: ignore[attr-defined]
+    alphas = method.present.policy.alphas  # type: ignore[attr-defined]
     with torch.no_grad():
         for alpha in alphas.values():
             alpha[1] = 5.0 + alpha[1]

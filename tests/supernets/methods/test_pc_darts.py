@@ -48,7 +48,7 @@ def test_the_derived_edges_are_those_with_the_largest_product_of_alpha_and_beta(
     cells: aw.Space, seed: int
 ) -> None:
     policy = policy_for(cells, seed)
-    alphas = policy.relaxation.alphas
+    alphas = policy.alphas
     expected: dict[str, Any] = {}
     labels = ("skip_connect", "avg_pool_3x3", "conv_3x3")
     for node, states in ((0, 2), (1, 3)):

@@ -31,7 +31,7 @@ def refined(policy: Softmax, limit: int) -> dict[str, str]:
     """The active operations by the paper's refinement: while there are too many, the weakest skip is set to zero."""
     weights = {
         address: dict(zip(LABELS, alpha.softmax(0).tolist(), strict=True))
-        for address, alpha in policy.relaxation.alphas.items()
+        for address, alpha in policy.alphas.items()
     }
     for labels in weights.values():
         labels["none"] = -1.0

@@ -144,7 +144,7 @@ class ProcessesExecutor(Executor[J, R]):
                 worker.take(self._jobs.popleft())
 
     def _replace(self, i: int) -> None:
-        self._workers[i].kill()
+        self._workers[i].process.kill()
         self._workers[i].release()
         self._start(i)
 
@@ -224,17 +224,11 @@ class _Worker(Generic[J]):
 
     def end(self, *, kill: bool) -> None:
         """Ask an idle process to end; kill any other."""
-        if kill or self.job:  # nothing is read: an interrupt may have cut a message short
-            self.kill()
-            return
-        self.arrived()
-        if not self._ready:
-            self.kill()
-        else:
-            self.send(None)
-
-    def kill(self) -> None:
-        """End the process, whatever it does."""
+        if not kill and not self.job:  # else nothing is read: an interrupt may have cut a message short
+            self.arrived()
+            if self._ready:
+                self.send(None)
+                return
         self.process.kill()
 
     def release(self) -> None:
@@ -268,10 +262,7 @@ def _pickled(name: str, thing: object) -> bytes:
 
 def _started(theirs: socket.socket, threads: int) -> subprocess.Popen[bytes]:
     # torch may be loaded by a later job only, and reads these then.
-    of_torch = {
-        "OMP_NUM_THREADS": str(threads),
-        "MKL_NUM_THREADS": str(threads),
-    }
+    of_torch = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
     environment = {**dict.fromkeys(_THREADS, str(threads)), **os.environ, **of_torch}
     flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
     arguments = [str(theirs.fileno()), str(os.getpid()), json.dumps(sys.path)]

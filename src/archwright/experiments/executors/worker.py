@@ -28,14 +28,14 @@ class SetUp:
 
     Args:
         work: What it runs, pickled.
-        threads: Threads of torch; None leaves torch's own number.
+        threads: Threads of torch.
         memory_limit: Bytes that its data may grow; None for any size.
         settings: What the user set in torch.
         argv: `sys.argv` of the process that submits the jobs.
     """
 
     work: bytes
-    threads: int | None
+    threads: int
     memory_limit: int | None
     settings: TorchSettings
     argv: list[str]
@@ -96,7 +96,7 @@ def _serve(messages: MessageSocket) -> None:
     failure: Failure | None = None
     try:
         work = pickle.loads(given.work)
-        if given.threads is not None and "torch" in sys.modules:
+        if "torch" in sys.modules:
             sys.modules["torch"].set_num_threads(given.threads)
         if given.memory_limit is not None:
             _limit_memory(given.memory_limit)

@@ -17,7 +17,7 @@ class Softmax(GateSampler):
 
     def architecture_gates(self, progress: float) -> dict[str, Gate]:
         """The mixture."""
-        return dict(self.relaxation.mixtures())
+        return dict(self.mixtures())
 
 
 def darts(**options: Any) -> Bilevel:

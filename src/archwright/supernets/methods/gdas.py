@@ -59,14 +59,13 @@ class GumbelOneHot(GateSampler):
 
     def weight_gates(self, progress: float) -> dict[str, Gate]:
         """One path, drawn in the same way."""
-        relaxation = self.relaxation
         gates: dict[str, Gate] = {}
         for address, mixture in self._drawn(progress).items():
             gates[address] = mixture
-            if address in relaxation.alphas:
-                labels = relaxation.labels(address)
+            if address in self.alphas:
+                labels = self.labels(address)
                 chosen = tuple(labels[position] for position in mixture.computed)
-                gates[address] = OnePath(relaxation.supernet.decisions[address].relaxed().value(chosen))
+                gates[address] = OnePath(self.supernet.decisions[address].relaxed().value(chosen))
         return gates
 
     def architecture_gates(self, progress: float) -> dict[str, Gate]:
@@ -74,14 +73,14 @@ class GumbelOneHot(GateSampler):
         return dict(self._drawn(progress))
 
     def _drawn(self, progress: float) -> dict[str, Mixture]:
-        relaxation, tau = self.relaxation, self.temperature(progress)
-        gates = relaxation.subset_gates()
-        for address, alpha in relaxation.alphas.items():
-            limits = relaxation.supernet.decisions[address].relaxed()
+        tau = self.temperature(progress)
+        gates = self.subset_gates()
+        for address, alpha in self.alphas.items():
+            limits = self.supernet.decisions[address].relaxed()
             if limits.several:
                 hard, chosen = gumbel_subset(alpha, tau, (limits.fewest, limits.most), self.generator)
             else:
-                hard, position = gumbel_one_hot(relaxation.log_weights(address), tau, self.generator)
+                hard, position = gumbel_one_hot(self.log_weights(address), tau, self.generator)
                 chosen = (position,)
             gates[address] = Mixture(hard, chosen)
         return gates

@@ -20,7 +20,6 @@ from torch import Tensor, nn
 from archwright.errors import UsageError
 from archwright.evaluating import evaluating
 from archwright.objectives import count_flops
-from archwright.spaces import Decision
 from archwright.spaces.build import first_of
 from archwright.supernets.elastic import Elastic
 from archwright.supernets.gates import Gate, Mixture, OnePath, Selector
@@ -226,7 +225,8 @@ class _Survey:
         for place in self.places:
             if isinstance(place, GatedEdge):
                 for address in place.selector.reads:
-                    gates[address] = _everything(self.supernet.space.decisions[address])
+                    labels = self.supernet.space.decisions[address].relaxed().labels
+                    gates[address] = Mixture(None, tuple(range(len(labels))))
         return gates
 
     def _add(self, literals: tuple[Literal, ...], cost: float) -> None:
@@ -259,7 +259,3 @@ def _reads(module: nn.Module) -> tuple[str, ...]:
     if isinstance(module, MixedOp | GatedEdge):
         return module.selector.reads
     return module.reads if isinstance(module, Elastic) else ()
-
-
-def _everything(decision: Decision) -> Mixture:
-    return Mixture(None, tuple(range(len(decision.relaxed().labels))))

@@ -13,7 +13,7 @@ from archwright.evaluating import evaluating
 from archwright.spaces.build import arguments_of
 from archwright.supernets.gates import Gate, Mixture
 from archwright.supernets.methods.bilevel import Bilevel, mixture_search
-from archwright.supernets.methods.derivation import Preferences, Refused
+from archwright.supernets.methods.derivation import Refused
 from archwright.supernets.methods.gate_sampler import GateSampler
 from archwright.supernets.mixed import MixedOp
 from archwright.supernets.partial import PartialChannels
@@ -69,44 +69,37 @@ class PartialSoftmax(GateSampler):
 
     def parameters(self) -> list[nn.Parameter]:
         """Alpha and beta."""
-        return [*self.relaxation.alphas.values(), *self.betas.values()]
+        return [*super().parameters(), *self.betas.values()]
 
     def architecture_gates(self, progress: float) -> dict[str, Gate]:
         """The mixture."""
         betas = {address: Mixture.of_all(beta.softmax(0)) for address, beta in self.betas.items()}
-        return {**self.relaxation.mixtures(), **betas}
+        return {**self.mixtures(), **betas}
 
-    def preferences(self, refused: Refused = ()) -> Preferences:
-        """By the product of the weights of an operation and its edge; what is refused lends its edge no strength."""
-        return self.relaxation.preferences(self._strengths(refused), refused)
+    def strengths(self, subset: str, refused: Refused = ()) -> list[float]:
+        """Of the items of a subset with weights of edges: what the edge weighs times its best operation."""
+        found = super().strengths(subset, refused)
+        if subset in self.betas:
+            edges = self.betas[subset].detach().softmax(0).tolist()
+            found = [edge * operation for edge, operation in zip(edges, found, strict=True)]
+        return found
 
     def probabilities(self) -> dict[str, dict[str, float]]:
-        """The softmax of alpha; for the edges into a node the products by which they are chosen."""
-        found = self.relaxation.probabilities()
-        for address, strengths in self._strengths(()).items():
-            found[address] = {str(item): strength for item, strength in enumerate(strengths)}
-        return found
+        """Those of alpha, and the strengths of all edges that have weights, decided or not."""
+        edges = {a: {str(i): strength for i, strength in enumerate(self.strengths(a))} for a in self.betas}
+        return {**super().probabilities(), **edges}
 
     def state_dict(self) -> dict[str, Any]:
         """Alpha and beta."""
         betas = {address: beta.detach().clone() for address, beta in self.betas.items()}
-        return {"alpha": self.relaxation.state_dict(), "beta": betas}
+        return {"alpha": super().state_dict(), "beta": betas}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over alpha and beta."""
-        self.relaxation.load_state_dict(state["alpha"])
+        super().load_state_dict(state["alpha"])
         with torch.no_grad():
             for address, beta in self.betas.items():
                 beta.copy_(state["beta"][address])
-
-    def _strengths(self, refused: Refused) -> dict[str, list[float]]:
-        """Of each edge into a node: the weight of its best operation times its own."""
-        found = {}
-        for address, beta in self.betas.items():
-            own = beta.detach().softmax(0).tolist()
-            best = self.relaxation.strengths(address, refused)
-            found[address] = [edge * operation for edge, operation in zip(own, best, strict=True)]
-        return found
 
     def _try(self, supernet: Supernet) -> None:
         """Run the example once, so that what does not fit is said before the training."""

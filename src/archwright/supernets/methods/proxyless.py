@@ -98,10 +98,10 @@ class BinaryGates(GateSampler):
             raise UsageError("a latency term needs an input to measure on: Supernet(space, example=...)")
         self.table = measure_costs(supernet, supernet.example, METERS[self.latency])
         if self.reference is None:
-            even = {a: torch.zeros_like(alpha) for a, alpha in self.relaxation.alphas.items()}
+            even = {a: torch.zeros_like(alpha) for a, alpha in self.alphas.items()}
             for address, weights in even.items():
                 is_subset = supernet.decisions[address].several
-                allowed = list(self.relaxation.allowed(address))
+                allowed = list(self.allowed(address))
                 weights[allowed] = 0.5 if is_subset else 1 / len(allowed)
             self.reference = self.table.expected(even).item()
         if self.latency_term == "multiply" and self.reference <= 1:
@@ -112,26 +112,26 @@ class BinaryGates(GateSampler):
 
     def weight_gates(self, progress: float) -> dict[str, Gate]:
         """One path: every value drawn from the softmax of alpha."""
-        gates: dict[str, Gate] = dict(self.relaxation.subset_gates())
-        for address, alpha in self.relaxation.alphas.items():
-            if self.relaxation.supernet.decisions[address].several:
+        gates: dict[str, Gate] = dict(self.subset_gates())
+        for address, alpha in self.alphas.items():
+            if self.supernet.decisions[address].several:
                 gates[address] = OnePath(self._items(address, alpha))
             else:
                 drawn = torch.multinomial(self._chances(address), 1, generator=self.generator)
-                gates[address] = OnePath(self.relaxation.labels(address)[int(drawn)])
+                gates[address] = OnePath(self.labels(address)[int(drawn)])
         return gates
 
     def architecture_gates(self, progress: float) -> dict[str, Gate]:
         """Two paths of every decision, one of them active."""
-        gates: dict[str, Gate] = dict(self.relaxation.subset_gates())
-        self._before = {a: alpha.detach().clone() for a, alpha in self.relaxation.alphas.items()}
-        for address, alpha in self.relaxation.alphas.items():
-            if self.relaxation.supernet.decisions[address].several:
+        gates: dict[str, Gate] = dict(self.subset_gates())
+        self._before = {a: alpha.detach().clone() for a, alpha in self.alphas.items()}
+        for address, alpha in self.alphas.items():
+            if self.supernet.decisions[address].several:
                 self._drawn[address] = tuple(range(len(alpha)))
                 active, soft = list(self._items(address, alpha)), alpha.sigmoid()
             else:
                 chances = self._chances(address)
-                count = min(2, len(self.relaxation.allowed(address)))
+                count = min(2, len(self.allowed(address)))
                 pair = torch.multinomial(chances, count, generator=self.generator)
                 winner = torch.multinomial(chances[pair], 1, generator=self.generator)
                 self._drawn[address] = tuple(pair.tolist())
@@ -169,9 +169,9 @@ class BinaryGates(GateSampler):
         if self.table is None:
             raise UsageError("no costs were measured; set latency='flops' or 'measured'")
         weights = {}
-        for address, alpha in self.relaxation.alphas.items():
-            p = self.relaxation.weights(address)
-            if address in self._drawn and not self.relaxation.supernet.decisions[address].several:
+        for address, alpha in self.alphas.items():
+            p = self.weights(address)
+            if address in self._drawn and not self.supernet.decisions[address].several:
                 drawn = torch.tensor(self._drawn[address], device=alpha.device)
                 p = p.detach()
                 p = p.index_copy(0, drawn, p[drawn].sum() * self._pair(address)[drawn])
@@ -181,8 +181,8 @@ class BinaryGates(GateSampler):
     def after_step(self) -> None:
         """Let the drawn two keep their joint probability, and all other alphas be as they were."""
         with torch.no_grad():
-            for address, alpha in self.relaxation.alphas.items():
-                if self.relaxation.supernet.decisions[address].several:
+            for address, alpha in self.alphas.items():
+                if self.supernet.decisions[address].several:
                     continue
                 drawn = torch.tensor(self._drawn[address], device=alpha.device)
                 moved, before = alpha[drawn], self._before[address]
@@ -192,31 +192,31 @@ class BinaryGates(GateSampler):
     def state_dict(self) -> dict[str, Any]:
         """Alpha and the costs."""
         table = None if self.table is None else self.table.state_dict()
-        return {"alpha": self.relaxation.state_dict(), "table": table, "reference": self.reference}
+        return {"alpha": super().state_dict(), "table": table, "reference": self.reference}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over alpha and the costs."""
-        self.relaxation.load_state_dict(state["alpha"])
+        super().load_state_dict(state["alpha"])
         self.table = None if state["table"] is None else CostTable.from_state_dict(state["table"])
         self.reference = state["reference"]
 
     def _chances(self, address: str) -> Tensor:
         """The probabilities of a decision's values, on the CPU; none that is allowed is quite 0."""
-        weights = self.relaxation.weights(address).detach().cpu()
+        weights = self.weights(address).detach().cpu()
         chances = torch.zeros_like(weights)
-        allowed = list(self.relaxation.allowed(address))
+        allowed = list(self.allowed(address))
         chances[allowed] = weights[allowed].clamp(min=_LEAST)
         return chances
 
     def _pair(self, address: str) -> Tensor:
         """The softmax over the drawn values alone, 0 elsewhere. Shape (values,)."""
-        alpha = self.relaxation.alphas[address]
+        alpha = self.alphas[address]
         drawn = torch.tensor(self._drawn[address], device=alpha.device)
         return torch.zeros_like(alpha).index_copy(0, drawn, alpha[drawn].softmax(0))
 
     def _items(self, address: str, alpha: Tensor) -> tuple[int, ...]:
         """A draw of the items of a subset, each by its sigmoid, as many as it may have."""
-        limits = self.relaxation.supernet.decisions[address].relaxed()
+        limits = self.supernet.decisions[address].relaxed()
         noise = gumbel_noise(2 * len(alpha), self.generator)
         strengths = alpha.detach().cpu() + noise[: len(alpha)] - noise[len(alpha) :]
         return bounded_items(strengths.tolist(), (limits.fewest, limits.most))
