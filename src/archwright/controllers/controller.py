@@ -6,7 +6,7 @@ space and nothing of how an architecture is scored.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -109,36 +109,55 @@ class Controller(nn.Module):
         Args:
             generator: On the CPU.
         """
+        state = (torch.zeros_like(self.start)[None], torch.zeros_like(self.start)[None])
+        seen: Tensor = self.start
+        anchors: list[Tensor] = [self.start]
+        log_probabilities, entropies, chances = [], [], {}
 
-        def one(address: str, p: Tensor) -> int:
-            return int(torch.multinomial(p, 1, generator=generator))
+        def decide(address: str, decision: Decision) -> Any:
+            nonlocal state, seen
+            if address not in self._number:
+                return decision.default()
+            state = self.cell(seen[None], state)
+            hidden = state[0][0]
+            embedding = self.embeddings[self._number[address]]
+            if decision.several:
+                limits = decision.relaxed()
+                known = torch.stack(anchors[: len(limits.labels)])
+                u = self._item_logits(known, embedding, hidden)
+                p = (2 * u).sigmoid()
+                drawn = (torch.rand(len(p), generator=generator) < p.detach()).tolist()
+                taken, free = _within(drawn, limits)
+                log_probability, entropy, seen = _told_items(u, embedding, known, taken, free)
+                value: Any = tuple(item for item, is_in in enumerate(taken) if is_in)
+            else:
+                log_p = self._log_chances(address, hidden)
+                p = log_p.exp()
+                position = int(torch.multinomial(p.detach(), 1, generator=generator))
+                log_probability, entropy, seen = log_p[position], -(p * log_p).sum(), embedding[position]
+                anchors.append(hidden)
+                value = self.values[address][position]
+            log_probabilities.append(log_probability)
+            entropies.append(entropy)
+            chances[address] = p.detach()
+            return value
 
-        def items(address: str, p: Tensor) -> list[bool]:
-            return (torch.rand(len(p), generator=generator) < p).tolist()
-
-        return self._written(one, items)
+        architecture = self.space.complete(decide)
+        nothing = torch.zeros(())
+        return ControllerSample(
+            architecture, sum(log_probabilities, nothing), sum(entropies, nothing), chances
+        )
 
     def evaluate(self, architecture: Mapping[str, Any]) -> ControllerSample:
-        """How likely an architecture is: what `sample` gives with it.
-
-        Args:
-            architecture: Address to value, for all decisions that are active. A number that is none of those that the
-                controller chooses among counts as the nearest.
-        """
-
-        def one(address: str, p: Tensor) -> int:
-            return self._position(address, architecture[address])
-
-        def items(address: str, p: Tensor) -> list[bool]:
-            return [item in architecture[address] for item in range(len(p))]
-
-        return self._written(one, items)
+        """How likely an architecture is: what `sample` gives with it. See `evaluate_all`."""
+        return self.evaluate_all([architecture])[0]
 
     def evaluate_all(self, architectures: Sequence[Mapping[str, Any]]) -> list[ControllerSample]:
-        """`evaluate` of each, a step of all at once: much faster for more than a few.
+        """How likely each architecture is: what `sample` gives with it.
 
         Args:
-            architectures: Address to value each, for all decisions that are active.
+            architectures: Address to value each, for all decisions that are active. A number that is none of those that
+                the controller chooses among counts as the nearest.
         """
         walks = [_Walk(self, architecture) for architecture in architectures]
         state = (self.start.new_zeros(len(walks), len(self.start)),) * 2
@@ -188,71 +207,18 @@ class Controller(nn.Module):
         """Of the items that some architectures take: their p, log p, entropy, and what the next step reads."""
         embedding = self.embeddings[self._number[address]]
         u = self._item_logits(anchors, embedding, hidden)
-        chosen = torch.tensor([walk.taken[address] for walk in walks], dtype=u.dtype)
-        choice = torch.tensor([walk.free[address] for walk in walks], dtype=u.dtype)
-        log_p = (functional.logsigmoid(2 * u * (2 * chosen - 1)) * choice).sum(1)
-        entropy = (_binary_entropy(2 * u) * choice).sum(1)
-        met = embedding + functional.pad(anchors, (0, 0, 0, len(embedding) - anchors.shape[1]))
-        after = (chosen[..., None] * met).sum(1) / (1 + chosen.sum(1, keepdim=True))
-        return (2 * u).sigmoid(), log_p, entropy, after
+        taken, free = [walk.taken[address] for walk in walks], [walk.free[address] for walk in walks]
+        return (2 * u).sigmoid(), *_told_items(u, embedding, anchors, taken, free)
 
     def _taken_choice(
         self, address: str, walks: list[_Walk], hidden: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """The same of the values that some architectures take."""
-        logits = self.heads[self._number[address]](hidden)
-        all_log_p = self._bounded(logits, self._bound(address)).log_softmax(1)
+        all_log_p = self._log_chances(address, hidden)
         p = all_log_p.exp()
         position = torch.tensor([walk.positions[address] for walk in walks])
         log_p = all_log_p.gather(1, position[:, None])[:, 0]
         return p, log_p, -(p * all_log_p).sum(1), self.embeddings[self._number[address]][position]
-
-    def _written(
-        self, one: Callable[[str, Tensor], int], items: Callable[[str, Tensor], list[bool]]
-    ) -> ControllerSample:
-        """One pass; the arguments choose, from the probabilities at an address."""
-        state = (torch.zeros_like(self.start)[None], torch.zeros_like(self.start)[None])
-        seen: Tensor = self.start
-        anchors: list[Tensor] = [self.start]
-        log_probabilities, entropies, chances = [], [], {}
-
-        def decide(address: str, decision: Decision) -> Any:
-            nonlocal state, seen
-            if address not in self._number:
-                return decision.default()
-            state = self.cell(seen[None], state)
-            hidden = state[0][0]
-            embedding = self.embeddings[self._number[address]]
-            if decision.several:
-                limits = decision.relaxed()
-                known = torch.stack(anchors[: len(limits.labels)])
-                u = self._item_logits(known, embedding, hidden)
-                p = (2 * u).sigmoid()
-                taken, free = _within(items(address, p.detach()), limits)
-                chosen = torch.tensor(taken, dtype=u.dtype)
-                choice = torch.tensor(free, dtype=u.dtype)
-                log_probabilities.append((functional.logsigmoid(2 * u * (2 * chosen - 1)) * choice).sum())
-                entropies.append((_binary_entropy(2 * u) * choice).sum())
-                met = embedding + functional.pad(known, (0, 0, 0, len(p) - len(known)))
-                seen = (chosen[:, None] * met).sum(0) / (1 + chosen.sum())
-                chances[address] = p.detach()
-                return tuple(item for item, is_in in enumerate(taken) if is_in)
-            logits = self.heads[self._number[address]](hidden)
-            log_p = self._bounded(logits, self._bound(address)).log_softmax(0)
-            p = log_p.exp()
-            position = one(address, p.detach())
-            log_probabilities.append(log_p[position])
-            entropies.append(-(p * log_p).sum())
-            seen = embedding[position]
-            anchors.append(hidden)
-            chances[address] = p.detach()
-            return self.values[address][position]
-
-        architecture = self.space.complete(decide)
-        nothing = torch.zeros(())
-        return ControllerSample(
-            architecture, sum(log_probabilities, nothing), sum(entropies, nothing), chances
-        )
 
     def _item_logits(self, anchors: Tensor, embedding: Tensor, hidden: Tensor) -> Tensor:
         """The logit u of each item of a subset.
@@ -276,8 +242,10 @@ class Controller(nn.Module):
         place = encode(value)[0]
         return min(range(len(values)), key=lambda i: abs(encode(values[i])[0] - place))
 
-    def _bound(self, address: str) -> float:
-        return self.other_bound if self.space.decisions[address].numeric else self.operation_bound
+    def _log_chances(self, address: str, hidden: Tensor) -> Tensor:
+        """The logarithm of the probability of each value."""
+        bound = self.other_bound if self.space.decisions[address].numeric else self.operation_bound
+        return self._bounded(self.heads[self._number[address]](hidden), bound).log_softmax(-1)
 
     def _bounded(self, logits: Tensor, bound: float) -> Tensor:
         return bound * (logits / self.temperature).tanh()
@@ -346,6 +314,26 @@ def _within(wanted: list[bool], limits: Relaxed) -> tuple[list[bool], list[bool]
         taken.append(must or (may and is_wanted))
         count += taken[-1]
     return taken, free
+
+
+def _told_items(
+    u: Tensor, embedding: Tensor, anchors: Tensor, taken: Any, free: Any
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The log p and the entropy of what is chosen of a subset's items, and what the next step reads.
+
+    Args:
+        u: The logits, shape (..., items).
+        embedding: e, shape (items, hidden).
+        anchors: Shape (..., anchors, hidden).
+        taken: Which items are taken, shape (..., items).
+        free: Which of them by choice, likewise.
+    """
+    chosen, choice = torch.tensor(taken, dtype=u.dtype), torch.tensor(free, dtype=u.dtype)
+    log_p = (functional.logsigmoid(2 * u * (2 * chosen - 1)) * choice).sum(-1)
+    entropy = (_binary_entropy(2 * u) * choice).sum(-1)
+    met = embedding + functional.pad(anchors, (0, 0, 0, len(embedding) - anchors.shape[-2]))
+    after = (chosen[..., None] * met).sum(-2) / (1 + chosen.sum(-1, keepdim=True))
+    return log_p, entropy, after
 
 
 def _binary_entropy(logit: Tensor) -> Tensor:

@@ -149,7 +149,7 @@ def test_a_network_learns() -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"kernel_sizes": (3, 4)}, "odd kernel_sizes, got 4"),
+        ({"kernel_sizes": (3, 4)}, "kernel_sizes that are odd, got 4"),
         ({"expansions": ()}, "expected expansions to be"),
         ({"depths": (4, 4)}, "expected depths to be"),
         ({"widths": (8, 8), "depths": (1, 1)}, "expected strides beside 2 widths"),

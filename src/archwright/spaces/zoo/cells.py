@@ -10,9 +10,9 @@ from archwright.errors import SpaceError
 from archwright.spaces.decisions import Categorical, Subset, categorical, subset
 from archwright.spaces.expression import Expression
 from archwright.spaces.nodes import DeferredCall, layer, switch, when
-from archwright.spaces.zoo.blocks import Cell, CellNode
+from archwright.spaces.zoo.blocks import Cell, CellNode, FactorizedReduce, ReLUConvNorm
 
-__all__ = ["CellDecisions", "cell", "cell_decisions"]
+__all__ = ["CellDecisions", "cell", "cell_decisions", "stacked_cells"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,3 +108,36 @@ def cell(
             edges[str(state)] = when(chosen.has(state), mixed)
         nodes.append(layer(CellNode, edges))
     return layer(Cell, list(prepare), nodes)
+
+
+def stacked_cells(
+    reduces: Sequence[bool],
+    channels: Any,
+    stem_channels: Any,
+    make: Callable[[bool, list[DeferredCall], Any], tuple[DeferredCall, Any]],
+    *,
+    is_reduced: bool = False,
+) -> tuple[list[DeferredCall], Any]:
+    """Cells that each read the outputs of the two before. A reduction cell has twice the channels of the last.
+
+    Args:
+        reduces: Whether each cell is a reduction cell, the first one first.
+        channels: Channels of the nodes before the first reduction cell.
+        stem_channels: Channels of both inputs of the first cell.
+        make: From whether a cell reduces, what prepares its two inputs, and its nodes' channels, to the cell and the
+            channels of its output.
+        is_reduced: Whether the second input of the first cell has half the size of the first.
+
+    Returns:
+        The cells, and the channels of the last one's output.
+    """
+    stack = []
+    before = last = stem_channels
+    for reduce in reduces:
+        channels = 2 * channels if reduce else channels
+        first = FactorizedReduce if is_reduced else ReLUConvNorm
+        prepare = [layer(first, before, channels), layer(ReLUConvNorm, last, channels)]
+        made, width = make(reduce, prepare, channels)
+        stack.append(made)
+        before, last, is_reduced = last, width, reduce
+    return stack, last

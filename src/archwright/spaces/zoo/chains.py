@@ -12,10 +12,9 @@ from typing import Any
 
 from torch import nn
 
-from archwright.errors import SpaceError
-from archwright.spaces.decisions import Integer, integer, subset
+from archwright.spaces.decisions import integer, subset
 from archwright.spaces.expression import Expression
-from archwright.spaces.nodes import DeferredCall, choice, layer, repeat, switch, when
+from archwright.spaces.nodes import DeferredCall, choice, layer, repeat, when
 from archwright.spaces.space import Space
 from archwright.spaces.zoo.blocks import (
     Chain,
@@ -25,8 +24,15 @@ from archwright.spaces.zoo.blocks import (
     SeparableConv,
     SeparableConv1d,
 )
-from archwright.spaces.zoo.parts import pooled_head, pooling
-from archwright.spaces.zoo.shapes import check_labels, check_numbers, check_shape, halvings, stem_stride
+from archwright.spaces.zoo.parts import last_width, pooled_head, pooling
+from archwright.spaces.zoo.shapes import (
+    check_kernels,
+    check_labels,
+    check_numbers,
+    check_shape,
+    halvings,
+    stem_stride,
+)
 
 __all__ = ["OPERATIONS", "chain", "conv1d"]
 
@@ -80,9 +86,9 @@ def chain(
     Args:
         input_shape: Shape of one image: (channels, height, width).
         outputs: Number of numbers the network gives for one image.
-        depth: Fewest and most layers; None means 3 to 5, or 3 to 8 where sizes above allow 3 poolings.
-        width: Smallest, largest and step of the first layers' channels; None means (16, 32, 8) for images whose
-            side is below 16 pixels, else (16, 48, 16).
+        depth: Fewest and most layers; None means 3 to twice the number of poolings + 2, at least 5.
+        width: Smallest, largest and step of the first layers' channels; None means (16, 32, 8) where the side of an
+            image (the length of a sequence) is below 16, else (16, 48, 16).
         operations: Some of `OPERATIONS`: "conv", "separable" (Chollet 2017, arXiv:1610.02357), "dilated" (kernel 3,
             dilation 2), "max_pool" and "average_pool" (window 3, then a 1x1 convolution). None means the first
             two for images whose side is below 16 pixels, since a dilated kernel spans more than the 4 pixels that
@@ -97,18 +103,15 @@ def chain(
     Raises:
         SpaceError: When the shape is not that of an image, or an option is unknown or out of range.
     """
-    return _space(_IMAGES, input_shape, outputs, depth, width, operations, kernel_sizes, skips)
+    return _space(_IMAGES, input_shape, outputs, kernel_sizes, depth, width, operations, skips)
 
 
 def conv1d(
     input_shape: Sequence[int],
     outputs: int,
     *,
-    depth: tuple[int, int] | None = None,
-    width: tuple[int, int, int] | None = None,
-    operations: Sequence[str] | None = None,
     kernel_sizes: Sequence[int] = (3, 5, 9),
-    skips: bool = True,
+    **options: Any,
 ) -> Space:
     """The chain-structured space over sequences: `chain` with 1-D convolutions.
 
@@ -118,12 +121,8 @@ def conv1d(
     Args:
         input_shape: Shape of one sequence: (channels, length).
         outputs: Number of numbers the network gives for one sequence.
-        depth: Fewest and most layers; None means 3 to twice the number of poolings + 2, at least 5.
-        width: Smallest, largest and step of the first layers' channels; None means (16, 48, 16), or (16, 32, 8)
-            for sequences of fewer than 16 steps.
-        operations: As for `chain`.
         kernel_sizes: Lengths in steps, odd, for layer 0 and the operations "conv" and "separable".
-        skips: Whether layers may read earlier outputs.
+        options: Of `chain`.
 
     Returns:
         The space, with the same addresses as `chain`.
@@ -131,23 +130,21 @@ def conv1d(
     Raises:
         SpaceError: When the shape is not that of a sequence, or an option is unknown or out of range.
     """
-    return _space(_SEQUENCES, input_shape, outputs, depth, width, operations, kernel_sizes, skips)
+    return _space(_SEQUENCES, input_shape, outputs, kernel_sizes, **options)
 
 
 def _space(
     kind: _Kind,
     input_shape: Sequence[int],
     outputs: int,
-    depth: tuple[int, int] | None,
-    width: tuple[int, int, int] | None,
-    operations: Sequence[str] | None,
     kernel_sizes: Sequence[int],
-    skips: bool,
+    depth: tuple[int, int] | None = None,
+    width: tuple[int, int, int] | None = None,
+    operations: Sequence[str] | None = None,
+    skips: bool = True,
 ) -> Space:
     shape = check_shape(kind.name, input_shape, outputs, [kind.rank])
-    sizes = check_numbers(kind.name, "kernel_sizes", kernel_sizes, ["size", "..."])
-    if even := [size for size in sizes if size % 2 == 0]:
-        raise SpaceError(f"the space {kind.name!r}: expected kernel sizes that are odd, got {even[0]}")
+    sizes = check_kernels(kind.name, kernel_sizes)
     stride = stem_stride(min(shape[1:]), kind.longest)
     side = -(-min(shape[1:]) // stride)
     pools = min(kind.most_pools, halvings(side, _SMALLEST))
@@ -188,27 +185,17 @@ def _space(
     network = layer(
         nn.Sequential,
         layer(Chain, repeat(chain_layer, times, name="layers")),
-        *pooled_head(_last(times, widths), outputs, axes=kind.rank - 1),
+        *pooled_head(last_width(times, widths), outputs, axes=kind.rank - 1),
     )
     return Space(network, name=kind.name)
-
-
-def _last(times: Integer, widths: list[Integer]) -> Expression:
-    """The last layer's width.
-
-    It is named as the layers are, since a decision's address begins with what all its places have in common: so
-    every width is at `layers.I.width`, whether the head reads it or not.
-    """
-    return switch(times, {depth: widths[depth - 1] for depth in times.values()}, name="layers")
 
 
 def _operation(
     kind: _Kind, label: str, in_channels: Expression, out_channels: Expression, kernel_sizes: Sequence[int]
 ) -> DeferredCall:
-    if label == "conv":
-        return layer(kind.convolution, in_channels, out_channels, choice(*kernel_sizes, name="kernel_size"))
-    if label == "separable":
-        return layer(kind.separable, in_channels, out_channels, choice(*kernel_sizes, name="kernel_size"))
+    if label in ("conv", "separable"):
+        block = kind.convolution if label == "conv" else kind.separable
+        return layer(block, in_channels, out_channels, choice(*kernel_sizes, name="kernel_size"))
     if label == "dilated":
         return layer(kind.convolution, in_channels, out_channels, 3, dilation=2)
     pool = pooling("Max" if label == "max_pool" else "Avg", kind.rank - 1)

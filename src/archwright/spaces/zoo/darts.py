@@ -21,10 +21,9 @@ from archwright.spaces.zoo.blocks import (
     DropPath,
     FactorizedReduce,
     PoolNorm,
-    ReLUConvNorm,
     Zero,
 )
-from archwright.spaces.zoo.cells import cell, cell_decisions
+from archwright.spaces.zoo.cells import cell, cell_decisions, stacked_cells
 from archwright.spaces.zoo.parts import pooled_head
 from archwright.spaces.zoo.shapes import check_labels, check_shape, check_widths
 
@@ -151,18 +150,15 @@ def _cells_stacked(
     decisions = {kind: cell_decisions(kind, labels, nodes=nodes) for kind in ("normal", "reduction")}
 
     stem_channels = _STEM_MULTIPLIER * channels if stem == "cifar" else channels
-    before_channels, last_channels, now = stem_channels, stem_channels, channels
-    reduced_before = stem == "imagenet"
-    stack = []
-    for position in range(cells):
-        reduces = position in (cells // 3, 2 * cells // 3)
-        now = 2 * now if reduces else now
-        first = FactorizedReduce if reduced_before else ReLUConvNorm
-        prepare = [layer(first, before_channels, now), layer(ReLUConvNorm, last_channels, now)]
-        operation = partial(_edge, now, reduces, pool_norm, drop_path)
-        stack.append(cell(decisions["reduction" if reduces else "normal"], prepare, operation))
-        before_channels, last_channels, reduced_before = last_channels, nodes * now, reduces
 
+    def make(reduces: bool, prepare: list[DeferredCall], now: Any) -> tuple[DeferredCall, Any]:
+        operation = partial(_edge, now, reduces, pool_norm, drop_path)
+        return cell(decisions["reduction" if reduces else "normal"], prepare, operation), nodes * now
+
+    reduces = [position in (cells // 3, 2 * cells // 3) for position in range(cells)]
+    stack, last_channels = stacked_cells(
+        reduces, channels, stem_channels, make, is_reduced=stem == "imagenet"
+    )
     head = layer(nn.Sequential, *pooled_head(last_channels, outputs))
     first_stem, *second_stem = _stems(stem, shape, stem_channels)
     return Space(layer(CellNetwork, first_stem, stack, head, *second_stem), name=name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
 from typing import Any
@@ -26,6 +26,7 @@ from archwright.spaces.zoo.blocks import (
     NasnetCell,
     ReLUConvNorm,
 )
+from archwright.spaces.zoo.cells import stacked_cells
 from archwright.spaces.zoo.parts import pooled_head, stem
 from archwright.spaces.zoo.shapes import check_labels, check_numbers, check_shape, check_widths
 
@@ -114,12 +115,12 @@ def nasnet_space(
     check_numbers("nasnet", "(repeats, blocks)", (repeats, blocks), ["repeats", "blocks"])
     check_widths("nasnet", channels, "a probability drop_path", drop_path)
     kinds = {kind: _decide(kind, labels, ways, blocks, concatenate) for kind in _KINDS}
-
     stem_channels = _STEM_MULTIPLIER * channels
-    stack, last_channels = _stack(kinds, repeats, channels, stem_channels, drop_path)
-    first_stem = layer(nn.Sequential, *stem(shape, stem_channels))
+    reduces = [position in (repeats, 2 * repeats + 1) for position in range(3 * repeats + 2)]
+    stack, last_channels = stacked_cells(reduces, channels, stem_channels, partial(_cell, kinds, drop_path))
     head = layer(nn.Sequential, layer(nn.ReLU), *pooled_head(last_channels, outputs))
-    return Space(layer(CellNetwork, first_stem, stack, head), name="nasnet")
+    network = layer(CellNetwork, layer(nn.Sequential, *stem(shape, stem_channels)), stack, head)
+    return Space(network, name="nasnet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,29 +144,6 @@ class _Kind:
     def width(self) -> Any:
         """Number of states in the cell's output."""
         return sum(self.outputs.values())
-
-
-def _stack(
-    kinds: Mapping[str, _Kind],
-    repeats: int,
-    channels: int | Expression,
-    stem_channels: int | Expression,
-    drop_path: float,
-) -> tuple[list[DeferredCall], int | Expression]:
-    """The cells from the first to the last, and the channels that the last one gives."""
-    before_channels, last_channels, now = stem_channels, stem_channels, channels
-    reduced_before = False
-    stack = []
-    for position in range(3 * repeats + 2):
-        reduces = position in (repeats, 2 * repeats + 1)
-        now = 2 * now if reduces else now
-        kind = kinds["reduction" if reduces else "normal"]
-        first = FactorizedReduce if reduced_before else ReLUConvNorm
-        prepare = [layer(first, before_channels, now), layer(ReLUConvNorm, last_channels, now)]
-        operation = partial(_hand_operation, now, drop_path)
-        stack.append(_cell(kind, prepare, operation, now, reduces))
-        before_channels, last_channels, reduced_before = last_channels, now * kind.width, reduces
-    return stack, last_channels
 
 
 def _decide(
@@ -209,12 +187,12 @@ def _fixed(name: str, concatenate: Concatenated, known: range) -> tuple[int, ...
 
 
 def _cell(
-    kind: _Kind,
-    prepare: list[DeferredCall],
-    operation: Callable[[str, int], DeferredCall],
-    channels: Any,
-    reduces: bool,
-) -> DeferredCall:
+    kinds: Mapping[str, _Kind], drop_path: float, reduces: bool, prepare: list[DeferredCall], channels: Any
+) -> tuple[DeferredCall, Any]:
+    """A cell, and the channels of its output."""
+    kind = kinds["reduction" if reduces else "normal"]
+    operation = partial(_hand_operation, channels, drop_path)
+
     def node(hand: _Hand) -> DeferredCall:
         options = {
             stride: switch(
@@ -236,14 +214,13 @@ def _cell(
         join = [] if joins is False else [present(joins, layer(ReLUConvNorm, 2 * channels, channels))]
         made.append(layer(CellBlock, node(left), node(right), *join))
     concatenate = [present(part, state) for state, part in kind.outputs.items()]
-    if not reduces or not any(state < _INPUTS for state in kind.outputs):
-        return layer(NasnetCell, prepare, made, concatenate)
     smaller = {
         str(state): present(part, layer(FactorizedReduce, channels, channels))
         for state, part in kind.outputs.items()
-        if state < _INPUTS
+        if reduces and state < _INPUTS
     }
-    return layer(NasnetCell, prepare, made, concatenate, smaller)
+    cell = layer(NasnetCell, prepare, made, concatenate, *([smaller] if smaller else []))
+    return cell, channels * kind.width
 
 
 def _hand_operation(channels: int | Expression, drop_path: float, label: str, stride: int) -> DeferredCall:

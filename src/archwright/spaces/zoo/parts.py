@@ -7,10 +7,12 @@ from typing import Any
 
 from torch import nn
 
-from archwright.spaces.nodes import DeferredCall, layer
+from archwright.spaces.decisions import Integer
+from archwright.spaces.expression import Expression
+from archwright.spaces.nodes import DeferredCall, layer, switch
 from archwright.spaces.zoo.shapes import stem_stride
 
-__all__ = ["pooled_head", "pooling", "stem"]
+__all__ = ["last_width", "pooled_head", "pooling", "stem"]
 
 _LARGEST_IMAGE = 56
 
@@ -32,6 +34,15 @@ def pooling(kind: str, axes: int) -> type[nn.Module]:
     """The class that pools over so many axes; the kind is "Max", "Avg" or "AdaptiveAvg"."""
     found: type[nn.Module] = getattr(nn, f"{kind}Pool{axes}d")
     return found
+
+
+def last_width(times: Integer, widths: Sequence[Expression]) -> Expression:
+    """The width of the last of some layers, whose number is decided.
+
+    It is named as the layers are, since a decision's address begins with what all its places have in common: so
+    every width is at `layers.I.width`, whether the head reads it or not.
+    """
+    return switch(times, {depth: widths[depth - 1] for depth in times.values()}, name="layers")
 
 
 def pooled_head(channels: Any, outputs: int, *between: DeferredCall, axes: int = 2) -> list[DeferredCall]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from torch import nn
 
-from archwright.errors import SpaceError
-from archwright.spaces.decisions import boolean, categorical, integer
+from archwright.spaces.decisions import Categorical, boolean, categorical, integer
 from archwright.spaces.nodes import DeferredCall, layer, repeat, switch
 from archwright.spaces.space import Space
 from archwright.spaces.zoo.blocks import DenseBlock
-from archwright.spaces.zoo.shapes import AXES, check_labels, check_numbers, check_shape
+from archwright.spaces.zoo.parts import last_width
+from archwright.spaces.zoo.shapes import AXES, check_labels, check_numbers, check_shape, check_widths
 
 __all__ = ["ACTIVATIONS", "NORMALIZATIONS", "mlp"]
 
@@ -62,33 +63,36 @@ def mlp(
     normalizations = check_labels("mlp", "normalization", normalizations, NORMALIZATIONS)
     fewest, most = check_numbers("mlp", "depth", depth, ["fewest", "most"])
     widths = check_numbers("mlp", "widths", widths, ["width", "..."])
-    if outside := [dropout for dropout in dropouts if not 0 <= dropout < 1]:
-        raise SpaceError(f"the space 'mlp': expected dropouts in [0, 1), got {outside[0]!r}")
+    for probability in dropouts:
+        check_widths("mlp", None, "dropouts", probability)
 
     times = integer(fewest, most, name="depth")
     sizes = [categorical(widths, name=f"{i}.width") for i in range(most)]
     activation = categorical(activations, name="activation")
     normalization = categorical(normalizations, name="normalization")
     dropout = categorical(dropouts, name="dropout")
-    features = math.prod(shape)
 
     def hidden(i: int) -> DeferredCall:
-        kinds = {label: NORMALIZATIONS[label] for label in normalizations}
-        norms = {n: layer(kind) if n == "none" else layer(kind, sizes[i]) for n, kind in kinds.items()}
-        return layer(
-            DenseBlock,
-            sizes[i - 1] if i else features,
-            sizes[i],
-            switch(normalization, norms),
-            switch(activation, {label: layer(ACTIVATIONS[label]) for label in activations}),
-            dropout=dropout,
-            residual=boolean(name="residual") if residual and i else False,
-        )
+        before, shortcut = (sizes[i - 1], residual) if i else (math.prod(shape), False)
+        return _block(before, sizes[i], normalization, activation, dropout, shortcut)
 
-    # Named as the layers are, so that every width is at `layers.I.width`, whether the head reads it or not.
-    last = switch(times, {d: sizes[d - 1] for d in times.values()}, name="layers")
     flatten = [layer(nn.Flatten)] if len(shape) > 1 else []
-    network = layer(
-        nn.Sequential, *flatten, repeat(hidden, times, name="layers"), layer(nn.Linear, last, outputs)
-    )
+    head = layer(nn.Linear, last_width(times, sizes), outputs)
+    network = layer(nn.Sequential, *flatten, repeat(hidden, times, name="layers"), head)
     return Space(network, name="mlp")
+
+
+def _block(
+    before: Any, width: Any, normalization: Categorical, activation: Categorical, dropout: Any, residual: bool
+) -> DeferredCall:
+    kinds = {label: NORMALIZATIONS[label] for label in normalization.labels}
+    norms = {label: layer(kind, *[width] * (label != "none")) for label, kind in kinds.items()}
+    return layer(
+        DenseBlock,
+        before,
+        width,
+        switch(normalization, norms),
+        switch(activation, {label: layer(ACTIVATIONS[label]) for label in activation.labels}),
+        dropout=dropout,
+        residual=boolean(name="residual") if residual else False,
+    )

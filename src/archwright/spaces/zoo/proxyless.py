@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from archwright.spaces.scale import scalable
 from archwright.spaces.space import Space
 from archwright.spaces.zoo.blocks import ConvNormReLU6, InvertedResidual
 from archwright.spaces.zoo.parts import pooled_head
-from archwright.spaces.zoo.shapes import check_numbers, check_shape, halvings
+from archwright.spaces.zoo.shapes import check_kernels, check_numbers, check_shape, halvings
 
 __all__ = ["PUBLISHED", "PublishedNetwork", "proxyless_space", "published"]
 
@@ -46,8 +47,7 @@ def proxyless_space(
     A 3x3 convolution, a block without widening, six stages of inverted residual blocks (Sandler et al. 2018,
     arXiv:1801.04381), a 1x1 convolution, a global average and a linear layer; all activations are ReLU6. A block's
     label tells its depthwise kernel and how many times it widens: `mbconv_k5_e6`. Those that keep the shape, all but
-    the first of a stage, may also be `zero`, which leaves their input as it is: so depth is decided too. With the
-    defaults there are 6^6 * 7^15 networks.
+    the first of a stage, may be `zero` and leave their input as it is. With the defaults there are 6^6 * 7^15 networks.
 
     Args:
         input_shape: Shape of one image: (channels, height, width).
@@ -59,8 +59,7 @@ def proxyless_space(
         widths: Channels of each stage.
         depths: Most blocks of each stage.
         last: Channels of the last convolution.
-        width: Multiplies all channels, which are then rounded to multiples of 8, by less than 10 % downwards; `last`
-            only where it is more than 1.
+        width: Multiplies all channels, which are rounded to multiples of 8 then; `last` only where it is more than 1.
         strides: Of the stem and of the first block of each stage, in pixels. None means the published 2, 2, 2, 2, 1,
             2, 1, for images of 128 pixels and more; for smaller ones as many of the 2s, from the last, as leave a
             side of at least 4 pixels: 1, 1, 2, 2, 1, 2, 1 for CIFAR's 32.
@@ -72,31 +71,23 @@ def proxyless_space(
         SpaceError: When the shape is not that of an image, or an option is out of range.
     """
     shape = check_shape("proxyless", input_shape, outputs, [3])
-    sides = check_numbers("proxyless", "kernel_sizes", kernel_sizes, ["side", "..."])
-    if even := [side for side in sides if side % 2 == 0]:
-        raise SpaceError(f"the space 'proxyless': expected odd kernel_sizes, got {even[0]}")
+    sides = check_kernels("proxyless", kernel_sizes)
     ratios = check_numbers("proxyless", "expansions", expansions, ["ratio", "..."])
     stages = check_numbers("proxyless", "widths", widths, ["channels of a stage", "..."])
     blocks = check_numbers("proxyless", "depths", depths, ["blocks of a stage"] * len(stages))
     check_numbers("proxyless", "(stem, first, last)", (stem, first, last), ["channels"] * 3)
-    if not isinstance(width, int | float) or isinstance(width, bool) or not 0 < width < float("inf"):
-        raise SpaceError(f"the space 'proxyless': expected a width > 0, got {width!r}")
     steps = _checked_strides(strides, len(stages), min(shape[1:]))
-    labels = [f"mbconv_k{side}_e{ratio}" for side in sides for ratio in ratios]
-    now = _rounded(first * width)
-    stack = [
-        layer(ConvNormReLU6, shape[0], _rounded(stem * width), 3, steps[0]),
-        layer(InvertedResidual, _rounded(stem * width), now, 3, 1),
-    ]
-    for stage, (base, depth, stride) in enumerate(zip(stages, blocks, steps[1:], strict=True)):
-        after = _rounded(base * width)
-        for block in range(depth):
-            name = f"stages.{stage}.{block}"
-            stack.append(_block(name, labels, now, after, 1 if block else stride, can_be_zero=block > 0))
-            now = after
-    end = _rounded(last * width) if width > 1 else last
-    head = [layer(ConvNormReLU6, now, end, 1), *pooled_head(end, outputs)]
-    return Space(layer(nn.Sequential, *stack, *head), name="proxyless")
+    start, *channels = _multiplied((stem, first, *stages), width)
+    (end,) = _multiplied([last], width) if width > 1 else [last]
+    network = layer(
+        nn.Sequential,
+        layer(ConvNormReLU6, shape[0], start, 3, steps[0]),
+        layer(InvertedResidual, start, channels[0], 3, 1),
+        *_decided_blocks(itertools.product(sides, ratios), channels, blocks, steps[1:]),
+        layer(ConvNormReLU6, channels[-1], end, 1),
+        *pooled_head(end, outputs),
+    )
+    return Space(network, name="proxyless")
 
 
 def _checked_strides(strides: Sequence[int] | None, stages: int, side: int) -> Sequence[int]:
@@ -111,14 +102,25 @@ def _checked_strides(strides: Sequence[int] | None, stages: int, side: int) -> S
     )
 
 
+def _decided_blocks(
+    kinds: Iterable[tuple[int, int]], channels: Sequence[int], depths: Sequence[int], strides: Sequence[int]
+) -> Iterator[Any]:
+    """The blocks of all stages. All but the first of a stage keep the shape, so that they can be left out."""
+    labels = [f"mbconv_k{side}_e{ratio}" for side, ratio in kinds]
+    for stage, (depth, stride) in enumerate(zip(depths, strides, strict=True)):
+        before, after = channels[stage : stage + 2]
+        yield _block(f"stages.{stage}.0", labels, before, after, stride)
+        for i in range(1, depth):
+            yield _block(f"stages.{stage}.{i}", labels, after, after, 1, ["zero"])
+
+
 def _block(
-    name: str, labels: Sequence[str], before: int, after: int, stride: int, *, can_be_zero: bool
+    name: str, labels: Sequence[str], before: int, after: int, stride: int, absent: Sequence[str] = ()
 ) -> Any:
     # The identity is zero beside a shortcut. The shortcut stands inside of the options, so that an exported network
     # has no trace of a block that is not there; for gates that sum to one both ways are the same.
     options: dict[str, DeferredCall] = {label: _inverted(label, before, after, stride) for label in labels}
-    if can_be_zero:
-        options["zero"] = layer(nn.Identity)
+    options |= {label: layer(nn.Identity) for label in absent}
     return switch(categorical(options, name=name), options)
 
 
@@ -137,10 +139,13 @@ def _fitting_strides(side: int) -> tuple[int, ...]:
     return tuple(reversed(fitting))
 
 
-def _rounded(channels: float) -> int:
-    """The nearest multiple of 8, the next one where that would lose a tenth, as in the MobileNets' code."""
-    nearest = max(8, int(channels + 4) // 8 * 8)
-    return nearest if nearest >= 0.9 * channels else nearest + 8
+def _multiplied(channels: Sequence[int], width: float) -> Iterator[int]:
+    """Each times the width: the nearest multiple of 8, the next one where that would lose a tenth, as in MobileNets."""
+    if not isinstance(width, int | float) or isinstance(width, bool) or not 0 < width < float("inf"):
+        raise SpaceError(f"the space 'proxyless': expected a width > 0, got {width!r}")
+    for wanted in (base * width for base in channels):
+        nearest = max(8, int(wanted + 4) // 8 * 8)
+        yield nearest if nearest >= 0.9 * wanted else nearest + 8
 
 
 @dataclass(frozen=True, slots=True)

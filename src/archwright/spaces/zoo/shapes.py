@@ -8,6 +8,7 @@ from archwright.errors import SpaceError, did_you_mean
 
 __all__ = [
     "AXES",
+    "check_kernels",
     "check_labels",
     "check_numbers",
     "check_shape",
@@ -97,6 +98,18 @@ def check_numbers(space: str, what: str, given: Sequence[int], parts: Sequence[s
             f"the space {space!r}: expected {what} to be {wanted}, whole numbers >= 1, got {given!r}"
         )
     return numbers
+
+
+def check_kernels(space: str, sizes: Sequence[int]) -> tuple[int, ...]:
+    """The sides of kernels as a tuple.
+
+    Raises:
+        SpaceError: When there are none, or one is no odd whole number.
+    """
+    sizes = check_numbers(space, "kernel_sizes", sizes, ["size", "..."])
+    if even := [size for size in sizes if size % 2 == 0]:
+        raise SpaceError(f"the space {space!r}: expected kernel_sizes that are odd, got {even[0]}")
+    return sizes
 
 
 def check_widths(space: str, channels: object, what: str, dropped: object) -> None:
