@@ -17,7 +17,8 @@ from torch.utils.data import TensorDataset
 import archwright as aw
 from archwright.errors import RunError, SearchError, UsageError
 from archwright.experiments import InlineExecutor, load_object
-from archwright.spaces import Space, choice, integer, layer
+from archwright.spaces import Architecture, Space, choice, integer, layer
+from archwright.strategies import RandomSearch
 
 HERE = Path(__file__).parent
 QUICK: dict[str, Any] = {"recipe": aw.Recipe(epochs=1), "progress": False, "onnx": False}
@@ -244,6 +245,81 @@ def test_code_that_ends_the_process_costs_its_trials(tmp_path: Path) -> None:
     assert errors["fine"] is None
     with pytest.raises(SearchError, match=r"no trial was completed.*sys\.exit\(0\)"):
         aw.search(Space(layer(body, "exit")), "digits", out=tmp_path / "exits", **options)
+
+
+def test_a_keyboard_interrupt_of_a_layer_is_none_of_the_users_before_the_first_trial(tmp_path: Path) -> None:
+    def body() -> nn.Module:
+        raise KeyboardInterrupt
+
+    options: dict[str, Any] = {"strategy": "grid", "retrain": 0, **QUICK}
+    with pytest.raises(SearchError, match=r"no trial was completed.*nobody pressed Ctrl-C"):
+        aw.search(Space(layer(body)), "digits", out=tmp_path / "run", **options)
+
+
+@pytest.mark.parametrize("leave", [lambda: sys.exit(0), lambda: {}["no such address"]])
+@pytest.mark.parametrize("what", ["constraints", "canonicalize"])
+def test_a_function_of_the_space_that_fails_now_and_then_ends_no_search(
+    tmp_path: Path, what: str, leave: Any
+) -> None:
+    calls: list[str] = []
+
+    def fails(architecture: Architecture) -> Any:
+        calls.append(architecture["kind"])
+        if len(calls) > 1 and architecture["kind"] == "odd":  # not yet when the search begins
+            leave()
+        return True if what == "constraints" else architecture["kind"]
+
+    def body(kind: str) -> nn.Module:
+        return nn.Sequential(nn.Flatten(), nn.LazyLinear(10))
+
+    given: dict[str, Any] = {what: [fails] if what == "constraints" else fails}
+    space = Space(layer(body, choice("odd", "fine", "good", name="kind")), **given)
+    options: dict[str, Any] = {"strategy": "grid", **QUICK}
+    result = aw.search(space, "digits", out=tmp_path / "run", **options)
+    assert result.state == "completed"
+    kinds = {trial.candidate.architecture["kind"] for trial in result.trials}
+    assert kinds == ({"fine", "good"} if what == "constraints" else {"odd", "fine", "good"})
+    told = [text for _, text in result.run.messages if "fails failed on Architecture(kind='odd')" in text]
+    assert len(told) == 1
+    assert ("is refused" if what == "constraints" else "a network of its own") in told[0]
+
+
+class LeavesInTraining(nn.Module):
+    """Ends the process when it is trained."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.training:
+            sys.exit(0)
+        return x
+
+
+class LeavingStrategy(RandomSearch):
+    """Ends the process, or so it seems."""
+
+    def __init__(self, space: Space, error: type[BaseException]) -> None:
+        super().__init__(space)
+        self.error = error
+
+    def ask(self, running: Any = ()) -> Any:
+        raise self.error
+
+
+def test_code_that_ends_the_process_where_no_trial_runs_fails_the_run(tmp_path: Path) -> None:
+    kinds = choice({"one": layer(nn.Linear, 64, 64), "two": layer(nn.Identity)}, name="kind")
+    space = Space(
+        layer(nn.Sequential, layer(nn.Flatten), kinds, layer(LeavesInTraining), layer(nn.Linear, 64, 10))
+    )
+    for number, (strategy, told) in enumerate(
+        [
+            ("spos", r"cannot go on: its code called sys\.exit\(0\)"),
+            (LeavingStrategy(space, SystemExit), r"cannot go on: its code called sys\.exit\(\)"),
+            (LeavingStrategy(space, KeyboardInterrupt), "cannot go on: .*nobody pressed Ctrl-C"),
+        ]
+    ):
+        folder = tmp_path / str(number)
+        with pytest.raises(SearchError, match=told):
+            aw.search(space, "digits", strategy=strategy, out=folder, **QUICK)
+        assert aw.open_run(folder).state == "failed"
 
 
 @pytest.mark.parametrize(

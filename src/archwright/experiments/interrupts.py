@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from archwright.errors import SearchError
+from archwright.experiments.executors import Failure, Interrupted
 from archwright.experiments.listener import Listener
 
 __all__ = ["Interrupts"]
@@ -26,19 +28,27 @@ class Interrupts:
 
     @contextmanager
     def watched(self, listener: Listener) -> Iterator[None]:
-        """Catch the signals while the block runs; outside the main thread nothing is caught."""
+        """Catch the signals while the block runs; outside the main thread there are none.
+
+        Raises:
+            Interrupted: By the second.
+            SearchError: When a user's code calls sys.exit or raises KeyboardInterrupt where that costs no trial.
+        """
         self.listener = listener
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = signal.signal(signal.SIGINT, self._interrupted)
+        in_main = threading.current_thread() is threading.main_thread()
+        before = signal.signal(signal.SIGINT, self._interrupted) if in_main else None
         try:
             yield
+        except Interrupted:
+            raise
+        except (SystemExit, KeyboardInterrupt) as error:
+            raise SearchError(f"the run cannot go on: {Failure.of(error).error}") from error
         finally:
-            signal.signal(signal.SIGINT, before)
+            if in_main:
+                signal.signal(signal.SIGINT, before)
 
     def _interrupted(self, number: int, frame: FrameType | None) -> None:
         if self.asked:
-            raise KeyboardInterrupt
+            raise Interrupted
         self.asked = True
         self.listener.log("stopping after the running trials; Ctrl-C again stops at once")

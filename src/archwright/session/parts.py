@@ -11,6 +11,7 @@ from archwright.errors import UsageError
 from archwright.estimators import ESTIMATORS
 from archwright.estimators.estimator import Estimator
 from archwright.experiments import NamedConfig, RunConfig
+from archwright.experiments.executors import Interrupted, interrupts_marked
 from archwright.objectives import Objective
 from archwright.spaces import Space
 from archwright.strategies import STRATEGIES, FixedStrategy, Strategy, make_strategy
@@ -139,17 +140,22 @@ def check_measured(objectives: Sequence[Objective], space: Space, task: Task) ->
 
     Raises:
         UsageError: Names the objective and what there is.
+        SpaceError: When the space has no architecture that can be drawn.
     """
     wanted = [
         o.name for o in objectives if not o.has_meter and o.name not in ("seconds", "params", "flops", "loss")
     ]
     if not wanted or not type(task).evaluate.__module__.startswith("archwright.tasks"):
         return
+    architecture = space.sample(0)
     try:
-        batch = task.example()
-        network = space.build(space.sample(0), task.example_arguments()).eval()
-        measured = task.measure(task.forward(network, batch), batch)
-    except (Exception, SystemExit):
+        with interrupts_marked():
+            batch = task.example()
+            network = space.build(architecture, task.example_arguments()).eval()
+            measured = task.measure(task.forward(network, batch), batch)
+    except Interrupted:
+        raise
+    except (Exception, SystemExit, KeyboardInterrupt):
         return  # what is wrong there is told by the trials
     for name in wanted:
         if name not in measured:

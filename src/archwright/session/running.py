@@ -8,6 +8,7 @@ from archwright.experiments import Executor, Job, JobResult, Listener, Store, Tr
 from archwright.session.context import RunContext
 from archwright.session.result import Result
 from archwright.session.stages import Report, StoppedError, stages_of
+from archwright.spaces.constraints import failures_told
 
 __all__ = ["run_stages"]
 
@@ -25,7 +26,7 @@ def run_stages(
         state, time_limit = "failed", executor.time_limit
         try:
             executor.open(TrialRunner(steps, context.config.objectives), context.experiment.answer)
-            with context.interrupts.watched(listener):
+            with context.interrupts.watched(listener), failures_told(lambda text: context.log([text])):
                 for stage in stages:
                     executor.time_limit = time_limit if stage.is_limited else None
                     stage.run(context)

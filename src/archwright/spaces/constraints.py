@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from archwright.errors import SpaceError
 from archwright.spaces.architecture import Architecture
 
-__all__ = ["SpaceConstraints"]
+__all__ = ["SpaceConstraints", "failures_told"]
+
+_TELL: ContextVar[Callable[[str, str], None] | None] = ContextVar("failures_told", default=None)
 
 
 class SpaceConstraints:
@@ -51,8 +55,9 @@ class SpaceConstraints:
             try:
                 if not constraint(architecture):
                     return name
-            except Exception as error:
-                raise _failed(f"constraint {name}", architecture, error) from error
+            except (Exception, SystemExit) as error:
+                _failed(f"constraint {name}", architecture, error, "refused")
+                return name
         return None
 
     def canonical(self, architecture: Architecture) -> Hashable:
@@ -69,8 +74,10 @@ class SpaceConstraints:
         try:
             canonical = self._canonicalize(architecture)
             hash(canonical)
-        except Exception as error:
-            raise _failed(f"canonical form {_name_of(self._canonicalize)}", architecture, error) from error
+        except (Exception, SystemExit) as error:
+            what = f"canonical form {_name_of(self._canonicalize)}"
+            _failed(what, architecture, error, "taken for a network of its own")
+            canonical = architecture
         architecture._canonical = self, canonical
         return canonical
 
@@ -109,11 +116,38 @@ class SpaceConstraints:
             yield architecture
 
 
-def _failed(what: str, architecture: Architecture, error: Exception) -> SpaceError:
-    return SpaceError(
+@contextmanager
+def failures_told(tell: Callable[[str], None]) -> Iterator[None]:
+    """While a block runs, a function of the user that fails costs the architecture and not the search.
+
+    An architecture on which a constraint fails is refused, one whose canonical form fails is a network of its own.
+
+    Args:
+        tell: Told of each function's first failure.
+    """
+    told: set[str] = set()
+
+    def once(what: str, text: str) -> None:
+        if what not in told:
+            told.add(what)
+            tell(text)
+
+    token = _TELL.set(once)
+    try:
+        yield
+    finally:
+        _TELL.reset(token)
+
+
+def _failed(what: str, architecture: Architecture, error: BaseException, taken: str) -> None:
+    """Tell of a failure where somebody listens, otherwise raise it."""
+    text = (
         f"the {what} failed on {architecture!r}: {type(error).__name__}: {error}; a decision may be "
         "inactive, so use architecture.get(address)"
     )
+    if (tell := _TELL.get()) is None:
+        raise SpaceError(text) from error
+    tell(what, f"{text}; until that is mended, an architecture on which it fails is {taken}")
 
 
 def _name_of(function: Callable[..., Any]) -> str:

@@ -1,7 +1,7 @@
 """Where work runs: in this process, or in several."""
 
 from archwright.experiments.executors.executor import Channel, Ended, Executor, Failure
-from archwright.experiments.executors.inline import InlineExecutor
+from archwright.experiments.executors.inline import InlineExecutor, Interrupted, interrupts_marked
 from archwright.experiments.executors.processes import ProcessesExecutor
 from archwright.experiments.executors.registry import EXECUTORS, ExecutorConfig, make_executor
 
@@ -13,6 +13,8 @@ __all__ = [
     "ExecutorConfig",
     "Failure",
     "InlineExecutor",
+    "Interrupted",
     "ProcessesExecutor",
+    "interrupts_marked",
     "make_executor",
 ]

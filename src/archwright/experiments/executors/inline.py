@@ -25,7 +25,7 @@ from archwright.experiments.executors.executor import (
 )
 from archwright.experiments.executors.torch_state import TorchSettings
 
-__all__ = ["InlineExecutor"]
+__all__ = ["InlineExecutor", "Interrupted", "interrupts_marked"]
 
 
 class _OutOfTime(BaseException):
@@ -36,8 +36,8 @@ class _HandleFailed(BaseException):
     """Brings an error of the handle through the job's code, which has nothing to do with it."""
 
 
-class _Interrupted(KeyboardInterrupt):
-    """From a signal, as opposed to one that a job's code raises by itself."""
+class Interrupted(KeyboardInterrupt):
+    """From a signal, as opposed to one that a user's code raises by itself."""
 
 
 class InlineExecutor(Executor[J, R]):
@@ -79,8 +79,8 @@ class InlineExecutor(Executor[J, R]):
         job = self._jobs.popleft()
         channel = _Direct(self._handle, job)
         try:
-            with _alarm(self.time_limit, channel), _interrupts_marked():
-                passing = (_OutOfTime, _HandleFailed, _Interrupted)
+            with _alarm(self.time_limit, channel), interrupts_marked():
+                passing = (_OutOfTime, _HandleFailed, Interrupted)
                 return [run_job(self._work, job, channel, self._settings, passing)]
         except _OutOfTime:
             return [Ended(job, failure=Failure.timeout(self.time_limit or 0.0))]
@@ -140,8 +140,8 @@ def _alarm(seconds: float | None, channel: _Direct) -> Iterator[None]:
 
 
 @contextmanager
-def _interrupts_marked() -> Iterator[None]:
-    """While the block runs, what Ctrl-C raises is an `_Interrupted`."""
+def interrupts_marked() -> Iterator[None]:
+    """While the block runs, what Ctrl-C raises is an `Interrupted`; a plain KeyboardInterrupt is a user's code's."""
     before = signal.getsignal(signal.SIGINT)
     if not callable(before) or not _in_main_thread():
         yield
@@ -151,7 +151,7 @@ def _interrupts_marked() -> Iterator[None]:
         try:
             before(number, frame)
         except KeyboardInterrupt as error:
-            raise _Interrupted from error
+            raise Interrupted from error
 
     signal.signal(signal.SIGINT, mark)
     try:
