@@ -11,6 +11,7 @@ from archwright.errors import UsageError
 from archwright.objectives import Direction, Objective, hypervolume
 from archwright.spaces import Space
 from archwright.strategies import RandomSearch, RegularizedEvolution, Strategy
+from archwright.strategies.evolution.operators import Tournament
 from archwright.testing import StrategyContract, ToyEstimator
 from archwright.testing.toy_spaces import flat, spellings
 from archwright.trials import Candidate, LocalTrial, Measurement, Trial, TrialState
@@ -179,3 +180,9 @@ def test_limits_alone_are_refused() -> None:
     limit = Objective("params", limit=10.0, optimize=False)
     with pytest.raises(UsageError, match="expected an objective to optimise, got limits alone"):
         RegularizedEvolution(flat(), [limit])
+
+
+@pytest.mark.parametrize(("population", "drawn"), [(1, 1), (4, 4), (20, 10), (100, 10)])
+def test_a_tournament_is_no_larger_than_a_small_population(population: int, drawn: int) -> None:
+    strategy = RegularizedEvolution(flat(12, 4), SCORE, population_size=population)
+    assert strategy.selection == Tournament(drawn)

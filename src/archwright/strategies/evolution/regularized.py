@@ -13,6 +13,8 @@ from archwright.strategies.evolution.operators import Aging, Crossover, Either, 
 
 __all__ = ["RegularizedEvolution"]
 
+_TOURNAMENT = 10
+
 
 class RegularizedEvolution(Evolution):
     """Tournament selection, mutation, and the oldest dies (Real et al. 2019, arXiv:1802.01548).
@@ -30,7 +32,7 @@ class RegularizedEvolution(Evolution):
         seed: Seed of all random numbers.
         population_size: How many members live, and how many random architectures come first; at least 1.
         tournament_size: Members drawn, with replacement, to select a parent; from 1 to population_size. The
-            larger, the greedier.
+            larger, the greedier. None means 10, or all of a smaller population.
         crossover: Chance that a child is the cross of two parents instead of a mutant of one, in [0, 1]; the
             paper has none.
 
@@ -45,11 +47,13 @@ class RegularizedEvolution(Evolution):
         *,
         seed: int = 0,
         population_size: int = 20,
-        tournament_size: int = 10,
+        tournament_size: int | None = None,
         crossover: float = 0.0,
     ) -> None:
         if population_size < 1:
             raise UsageError(f"evolution: expected population_size >= 1, got {population_size}")
+        if tournament_size is None:
+            tournament_size = min(_TOURNAMENT, population_size)
         if not 1 <= tournament_size <= population_size:
             raise UsageError(
                 f"evolution: expected tournament_size from 1 to population_size={population_size}, "
