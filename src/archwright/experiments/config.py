@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -268,12 +268,12 @@ class RunConfig:
             raise RunError(f"{path} is corrupt: {error}; restore it from a copy or search anew") from error
 
 
-def versions() -> dict[str, str]:
+def versions(
+    packages: Iterable[str] = ("torch", "numpy", "lightning-fabric", "scikit-learn"),
+) -> dict[str, str]:
     """Versions of Archwright, Python and the packages that a result depends on."""
     found = {"archwright": _version("archwright"), "python": platform.python_version()}
-    for package in ("torch", "numpy", "lightning-fabric", "scikit-learn"):
-        found[package] = _version(package)
-    return found
+    return found | {package: _version(package) for package in packages}
 
 
 def _version(package: str) -> str:

@@ -1,14 +1,13 @@
 """Networks as files that need no Archwright: source, weights, ONNX, a model card."""
 
 from archwright.experiments.checkpoints import save_weights
-from archwright.export.card import Card, installed_versions, render_card
+from archwright.export.card import Card, render_card
 from archwright.export.export import Exported, export_network
 from archwright.export.onnx import save_onnx
 from archwright.export.source import check_printable, print_source
 
 # fmt: off
 __all__ = [
-    "Card", "Exported", "check_printable", "export_network", "installed_versions", "print_source",
-    "render_card", "save_onnx", "save_weights",
+    "Card", "Exported", "check_printable", "export_network", "print_source", "render_card", "save_onnx", "save_weights",
 ]
 # fmt: on

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["Card", "installed_versions", "render_card"]
+from archwright.experiments.config import versions
 
-_PACKAGES = ("archwright", "torch", "numpy", "safetensors")
+__all__ = ["Card", "render_card"]
+
+_PACKAGES = ("torch", "numpy", "safetensors")
+"""What a network and its weights are made with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,17 +53,6 @@ class Card:
     caveats: Iterable[str] = ()
 
 
-def installed_versions() -> dict[str, str]:
-    """The versions of Python, Archwright and what the network and its weights are made with."""
-    versions = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions
-
-
 def render_card(card: Card, files: Mapping[str, str]) -> str:
     """The card as Markdown.
 
@@ -86,7 +76,7 @@ def render_card(card: Card, files: Mapping[str, str]) -> str:
         _section("Training", _pairs(card.training)),
         _section("Cost", _pairs(card.cost)),
         _section("Seeds", _pairs(card.seeds)),
-        _section("Versions", _pairs(card.versions or installed_versions())),
+        _section("Versions", _pairs(card.versions or versions(_PACKAGES))),
         _section("Limits and caveats", _list([*_general_caveats(card), *card.caveats])),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
