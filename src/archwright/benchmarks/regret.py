@@ -113,7 +113,6 @@ class Tracker:
 
     def __init__(self, truth: Truth) -> None:
         self.truth = truth
-        self._front: list[tuple[float, ...]] = []
         self._losses: list[tuple[float, ...]] = []
         self._signs = [objective.loss(1.0) for objective in truth.optimized]
         self._best = float("inf")
@@ -143,7 +142,8 @@ class Tracker:
             regret = truth.regrets[position]
             test = None if truth.test_regrets is None else truth.test_regrets[position]
         if truth.front is not None and self._extends(position):
-            share, improved = truth.share(self._front), True
+            front = np.array(self._losses) * np.array(self._signs)
+            share, improved = truth.share(front), True
         if not improved:
             return None
         self._standing = Standing(regret, test, share)
@@ -151,18 +151,17 @@ class Tracker:
 
     def _extends(self, position: int) -> bool:
         """Put a network on the front of this search; whether it belongs there."""
-        values = tuple(self.truth.values[position].tolist())
-        losses = tuple(sign * value for sign, value in zip(self._signs, values, strict=True))
-        if any(all(a <= b for a, b in zip(known, losses, strict=True)) for known in self._losses):
+        found = self.truth.values[position].tolist()
+        losses = tuple(sign * value for sign, value in zip(self._signs, found, strict=True))
+        if any(_as_good(known, losses) for known in self._losses):
             return False
-        kept = [
-            i
-            for i, known in enumerate(self._losses)
-            if not all(a <= b for a, b in zip(losses, known, strict=True))
-        ]
-        self._front = [*(self._front[i] for i in kept), values]
-        self._losses = [*(self._losses[i] for i in kept), losses]
+        self._losses = [known for known in self._losses if not _as_good(losses, known)] + [losses]
         return True
+
+
+def _as_good(losses: Sequence[float], others: Sequence[float]) -> bool:
+    """Whether none of some losses is above the others'."""
+    return all(a <= b for a, b in zip(losses, others, strict=True))
 
 
 def random_search_regret(truth: Truth, evaluations: int) -> tuple[float, float | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from bisect import bisect_right
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -46,15 +47,9 @@ class SearchRun:
         Args:
             evaluations: In ascending order. After the last one, the search stands as it did at its end.
         """
-        found: list[Standing | None] = []
-        step = 0
-        current: Standing | None = None
-        for evaluation in evaluations:
-            while step < len(self.steps) and self.steps[step][0] <= evaluation:
-                current = self.steps[step][1]
-                step += 1
-            found.append(current)
-        return found
+        known = [evaluation for evaluation, _ in self.steps]
+        places = [bisect_right(known, evaluation) for evaluation in evaluations]
+        return [self.steps[place - 1][1] if place else None for place in places]
 
     def to_json(self) -> dict[str, Any]:
         """A plain dict that `from_json` reads back."""

@@ -62,6 +62,7 @@ class Bilevel(OneShot):
 
     needs_mixture = True
     driver = "weights"
+    early_stop: EigenvalueStop | None = None
 
     def __init__(
         self,
@@ -102,7 +103,7 @@ class Bilevel(OneShot):
         self.dropout = dropout or GateDropout(0.0, 0.0, self.seed)
         self.policy, self.computes_all = policy, not policy.samples
         self.second_order, self.skip_limit = second_order, skip_limit
-        self.watches = eigenvalue or early_stop
+        self.watches, self._may_stop = eigenvalue or early_stop, early_stop
         self._check_gates()
         self.parts = {
             "weights": Part("train", 0.0, weight_share),
@@ -111,7 +112,6 @@ class Bilevel(OneShot):
         self.frozen_epochs = frozen_epochs
         self.weight_steps_per_architecture_step = weight_steps_per_architecture_step
         self.refuses = frozenset({"ranks", "autocast"} if second_order or self.watches else {"ranks"})
-        self.early_stop = EigenvalueStop() if early_stop else None
         self._architecture_options: dict[str, Any] = {
             "lr": architecture_learning_rate,
             "betas": tuple(architecture_betas),
@@ -124,8 +124,7 @@ class Bilevel(OneShot):
         made = super().optimizers(network, recipe)
         self._eigenvector: Tensor | None = None
         self.dropout.restart()
-        if self.early_stop is not None:
-            self.early_stop.restart()
+        self.early_stop = EigenvalueStop() if self._may_stop else None
         self.policy.setup(self.supernet, self.generator)
         architecture = torch.optim.Adam(self.policy.parameters(), **self._architecture_options)
         return {**made, "architecture": architecture}

@@ -28,10 +28,6 @@ class EigenvalueStop:
 
     def __init__(self, distance: int = 5, window: int = 5, ratio: float = 0.75) -> None:
         self.distance, self.half, self.ratio = distance, window // 2, ratio
-        self.restart()
-
-    def restart(self) -> None:
-        """Forget all epochs."""
         self.reason: str | None = None
         self._values: list[float] = []
         self._states: list[Mapping[str, Any]] = []

@@ -46,13 +46,16 @@ class GateSampler(ABC):
             generator: Draws the first values, and gates; on the CPU.
         """
         self.supernet, self.generator = supernet, generator
-        device = next((parameter.device for parameter in supernet.parameters()), torch.device("cpu"))
         self.alphas: dict[str, nn.Parameter] = {}
         for address, decision in supernet.decisions.items():
             count = len(decision.relaxed().labels)
             if len(supernet.edges.get(address, ())) < count:
-                drawn = torch.randn(count, generator=generator)
-                self.alphas[address] = nn.Parameter((_SCALE * drawn).to(device))
+                self.alphas[address] = self.drawn_parameter(count)
+
+    def drawn_parameter(self, count: int) -> nn.Parameter:
+        """Architecture parameters, small random numbers, on the supernet's device. Shape (count,)."""
+        device = next((parameter.device for parameter in self.supernet.parameters()), torch.device("cpu"))
+        return nn.Parameter((_SCALE * torch.randn(count, generator=self.generator)).to(device))
 
     def parameters(self) -> list[nn.Parameter]:
         """The architecture parameters."""

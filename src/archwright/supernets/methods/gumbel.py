@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-__all__ = ["bounded_items", "gumbel_noise", "gumbel_one_hot", "gumbel_subset"]
+__all__ = ["bounded_items", "gumbel_noise", "gumbel_one_hot", "gumbel_subset", "perturbed"]
 
 
 def gumbel_noise(count: int, generator: torch.Generator) -> Tensor:
@@ -61,11 +61,16 @@ def gumbel_subset(
         Shape (items,): exactly 1 for an item that is in and 0 for one that is out, with the gradient of sigmoid(l);
         and the items that are in.
     """
-    noise = gumbel_noise(2 * len(logits), generator).to(logits)
-    perturbed = (logits + noise[: len(logits)] - noise[len(logits) :]) / temperature
-    chosen = bounded_items(perturbed.tolist(), bounds)
-    soft = perturbed.sigmoid()
+    strengths = perturbed(logits, generator) / temperature
+    chosen = bounded_items(strengths.tolist(), bounds)
+    soft = strengths.sigmoid()
     return _one_hot(len(soft), chosen, soft) + (soft - soft.detach()), chosen
+
+
+def perturbed(logits: Tensor, generator: torch.Generator) -> Tensor:
+    """Logits of independent draws, above 0 with the probabilities of their sigmoids. Shape (items,)."""
+    noise = gumbel_noise(2 * len(logits), generator).to(logits)
+    return logits + noise[: len(logits)] - noise[len(logits) :]
 
 
 def bounded_items(strengths: Sequence[float], bounds: tuple[int, int]) -> tuple[int, ...]:

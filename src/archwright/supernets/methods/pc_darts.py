@@ -22,7 +22,6 @@ from archwright.tasks.batches import moved
 
 __all__ = ["PartialSoftmax", "pc_darts"]
 
-_SCALE = 1e-3
 _FROZEN = 0.3
 
 
@@ -56,14 +55,12 @@ class PartialSoftmax(GateSampler):
                 "partial channels need a choice between modules, and this space has none; use darts"
             )
         super().setup(supernet, generator)
-        device = next(supernet.parameters()).device
         self.betas: dict[str, nn.Parameter] = {}
         for address, items in supernet.edges.items():
             edges = len(supernet.space.decisions[address].relaxed().labels)
             # A node that reads all its states has nothing to decide, but edges to weigh.
             if len(items) == edges > 1:
-                drawn = torch.randn(edges, generator=generator)
-                self.betas[address] = nn.Parameter((_SCALE * drawn).to(device))
+                self.betas[address] = self.drawn_parameter(edges)
         self.partial.install(supernet)
         self._try(supernet)
 

@@ -12,7 +12,7 @@ from archwright.errors import SearchError, UsageError, did_you_mean
 from archwright.supernets.gates import Gate, Mixture, OnePath
 from archwright.supernets.methods.bilevel import Bilevel
 from archwright.supernets.methods.gate_sampler import GateSampler
-from archwright.supernets.methods.gumbel import bounded_items, gumbel_noise
+from archwright.supernets.methods.gumbel import bounded_items, perturbed
 from archwright.supernets.methods.latency import METERS, CostTable, measure_costs
 from archwright.supernets.supernet import Supernet
 
@@ -217,8 +217,7 @@ class BinaryGates(GateSampler):
     def _items(self, address: str, alpha: Tensor) -> tuple[int, ...]:
         """A draw of the items of a subset, each by its sigmoid, as many as it may have."""
         limits = self.supernet.decisions[address].relaxed()
-        noise = gumbel_noise(2 * len(alpha), self.generator)
-        strengths = alpha.detach().cpu() + noise[: len(alpha)] - noise[len(alpha) :]
+        strengths = perturbed(alpha.detach().cpu(), self.generator)
         return bounded_items(strengths.tolist(), (limits.fewest, limits.most))
 
 
