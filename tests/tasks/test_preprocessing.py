@@ -9,14 +9,22 @@ from sklearn.preprocessing import StandardScaler
 
 from archwright.errors import TaskError
 from archwright.tasks import Preprocessing
-from archwright.tasks.preprocessing import fit_inputs, fit_targets, row_moments
+from archwright.tasks.preprocessing import fit, row_moments
+
+
+def fit_inputs(values):
+    return fit(*row_moments(values), "inputs")
+
+
+def fit_targets(values):
+    return fit(*row_moments(values), "targets")
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(-1e6, 1e6), st.floats(0.01, 1e3))
 @settings(max_examples=50, deadline=None)
 def test_a_table_is_standardised_as_by_scikit_learn(seed, offset, scale):
     table = np.random.default_rng(seed).normal(offset, scale, (50, 4))
-    mean, std = fit_inputs(*row_moments(table))
+    mean, std = fit_inputs(table)
     expected = StandardScaler().fit(table)
     np.testing.assert_allclose(mean, expected.mean_, atol=1e-6 * scale)
     np.testing.assert_allclose(std, expected.scale_, rtol=1e-6)
@@ -27,7 +35,7 @@ def test_a_table_is_standardised_as_by_scikit_learn(seed, offset, scale):
 @pytest.mark.parametrize("shape", [(1500, 3, 7), (1100, 2, 5, 6)])
 def test_channels_are_standardised_over_all_their_positions(shape):
     data = np.random.default_rng(0).normal(5, 2, shape)
-    mean, std = fit_inputs(*row_moments(data))
+    mean, std = fit_inputs(data)
     axes = (0, *range(2, data.ndim))
     np.testing.assert_allclose(mean, data.mean(axis=axes), rtol=1e-5)
     np.testing.assert_allclose(std, data.std(axis=axes), rtol=1e-5)
@@ -46,7 +54,7 @@ def test_one_input_is_prepared_as_within_a_batch():
 def test_a_small_spread_around_a_large_number_survives():
     # 1.6e9 has steps of 128 in 32 bits.
     seconds = 1.6e9 + np.arange(100.0)[:, None]
-    mean, std = fit_inputs(*row_moments(seconds))
+    mean, std = fit_inputs(seconds)
     prepared = Preprocessing((1,), mean, std).prepare(torch.from_numpy(seconds))
     assert len(prepared.unique()) == 100
 
@@ -61,7 +69,7 @@ def test_bytes_are_prepared_as_numbers():
 
 def test_a_channel_that_never_changes_becomes_zero():
     table = np.array([[3.7, 1.0], [3.7, 2.0]])
-    mean, std = fit_inputs(*row_moments(table))
+    mean, std = fit_inputs(table)
     assert std == (1.0, 0.5)
     prepared = Preprocessing((2,), mean, std).prepare(torch.from_numpy(table))
     assert prepared[:, 0].tolist() == [0, 0]
@@ -87,7 +95,7 @@ def test_inputs_of_another_shape_are_refused():
         Preprocessing((3,), (0.0,) * 3, (1.0,) * 3).prepare(torch.zeros(5, 4))
 
 
-@pytest.mark.parametrize("fit", [lambda x: fit_inputs(*row_moments(x)), fit_targets])
+@pytest.mark.parametrize("fit", [fit_inputs, fit_targets])
 def test_numbers_too_large_to_be_squared_are_refused(fit):
     with pytest.raises(TaskError, match="channel 1 are too large"):
         fit(np.array([[0.0, 1e300], [1.0, -1e300]]))

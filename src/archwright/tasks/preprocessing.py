@@ -13,7 +13,7 @@ from torch import Tensor
 
 from archwright.errors import TaskError
 
-__all__ = ["Preprocessing", "fit_inputs", "fit_targets", "row_moments"]
+__all__ = ["Preprocessing", "fit", "row_moments"]
 
 CHUNK = 1024
 """Examples that are widened to 64-bit at a time, so that a large array is never copied whole."""
@@ -141,12 +141,13 @@ def row_moments(inputs: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     return np.concatenate(means), np.concatenate(squares)
 
 
-def fit_inputs(means: NDArray[Any], squares: NDArray[Any]) -> Statistics:
-    """Mean and standard deviation of each channel over many examples.
+def fit(means: NDArray[Any], squares: NDArray[Any], what: str) -> Statistics:
+    """Mean and standard deviation of each channel of the inputs, or of each target, over many examples.
 
     Args:
         means: Mean of each channel of each example, shape (N, channels), from `row_moments`.
         squares: Mean squared deviation within each example, shape (N, channels).
+        what: "inputs" or "targets", for an error.
 
     Raises:
         TaskError: When the numbers are too large for their spread to be computed.
@@ -154,20 +155,6 @@ def fit_inputs(means: NDArray[Any], squares: NDArray[Any]) -> Statistics:
     with np.errstate(over="ignore", invalid="ignore"):
         mean = means.mean(axis=0)
         std = np.sqrt(squares.mean(axis=0) + ((means - mean) ** 2).mean(axis=0))
-    return _statistics(mean, std, "inputs")
-
-
-def fit_targets(values: NDArray[Any]) -> Statistics:
-    """Mean and standard deviation of each output of a regression, shape (N, outputs).
-
-    Raises:
-        TaskError: When the numbers are too large for their spread to be computed.
-    """
-    with np.errstate(over="ignore", invalid="ignore"):
-        return _statistics(values.mean(axis=0), values.std(axis=0), "targets")
-
-
-def _statistics(mean: NDArray[Any], std: NDArray[Any], what: str) -> Statistics:
     wrong = np.flatnonzero(~(np.isfinite(mean) & np.isfinite(std)))
     if wrong.size:
         raise TaskError(

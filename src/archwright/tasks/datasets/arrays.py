@@ -19,7 +19,7 @@ from torch.utils.data import Dataset, TensorDataset
 from archwright.errors import ArchwrightWarning, TaskError
 from archwright.tasks.classification import Classification
 from archwright.tasks.multilabel import MultiLabel
-from archwright.tasks.preprocessing import Preprocessing, Statistics, fit_inputs, fit_targets, row_moments
+from archwright.tasks.preprocessing import Preprocessing, Statistics, fit, row_moments
 from archwright.tasks.regression import Regression
 from archwright.tasks.splits import Parts, divide
 from archwright.tasks.supervised import Supervised
@@ -289,9 +289,11 @@ def assemble(
     of_inputs: Statistics = _unchanged(0 if symbols else shape[0])
     of_targets: Statistics = _unchanged(0)
     if moments is not None and not symbols:
-        of_inputs = fit_inputs(*moments)
+        of_inputs = fit(*moments, "inputs")
     if targets.kind == REGRESSION:
-        of_targets = _unchanged(values.shape[1]) if moments is None else fit_targets(values[parts.train])
+        of_targets = _unchanged(values.shape[1])
+        if moments is not None:
+            of_targets = fit(*row_moments(values[parts.train]), "targets")
         mean, std = map(np.array, of_targets)
         values = (values - mean) / std
     prepared = torch.from_numpy(values if targets.kind == CLASSIFICATION else values.astype(np.float32))
