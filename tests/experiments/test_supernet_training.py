@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from archwright.atomic_writing import save_state
 from archwright.errors import RunError
 from archwright.experiments import Interrupts, Listener, SQLStore, SupernetTraining
 from archwright.experiments.one_shot import CHECKPOINT, read_epochs
 from archwright.supernets import make_method
-from archwright.supernets.storage import save_state
 from archwright.testing.known_best import known_best_space, known_best_task
 
 EPOCHS = 3

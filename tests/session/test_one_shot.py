@@ -15,13 +15,13 @@ import pytest
 import torch
 
 import archwright as aw
+from archwright.atomic_writing import load_state
 from archwright.errors import UsageError
 from archwright.experiments import NamedConfig, RunConfig, load_object
 from archwright.experiments.one_shot import CHECKPOINT, SUPERNET
 from archwright.session.one_shot import after_training, default_budget, training_minutes
 from archwright.supernets import make_method
 from archwright.supernets.methods.enas import Enas
-from archwright.supernets.storage import load_state
 
 HERE = Path(__file__).parent
 REFERENCE = f"{HERE / 'spaces_for_tests.py'}:mixed"
@@ -111,7 +111,7 @@ def test_what_cannot_be_shared_is_refused_before_anything_is_written(tmp_path: P
     [
         ({"fidelity": aw.Fidelity(epochs=1)}, "--option epochs=10"),
         ({"strategy_options": {"epoch": 3}}, "Did you mean 'epochs'"),
-        ({"strategy_options": {"epochs": 0}}, "epochs >= 1"),
+        ({"strategy_options": {"epochs": 0}}, "expected epochs to be an integer >= 1"),
         ({"strategy_options": {"epochs": "x"}}, "option 'epochs'.*expected a whole number"),
         ({"strategy_options": {"epochs": 2.5}}, "option 'epochs'.*expected a whole number"),
         ({"pruner": "median"}, "nothing for a pruner to stop"),
@@ -154,7 +154,7 @@ def test_budgets_follow_the_method(result: aw.Result) -> None:
 
 
 def state_of(folder: Path) -> dict[str, Any]:
-    state: dict[str, Any] = load_state(folder / CHECKPOINT)["trainer"]
+    state: dict[str, Any] = load_state(folder / CHECKPOINT, "checkpoint")["trainer"]
     return state
 
 
@@ -228,7 +228,7 @@ def test_kill_minus_nine_and_resume_end_bit_for_bit_where_the_whole_run_ends(
     printed = subprocess.run(resume, check=True, capture_output=True, text=True, env=environment).stdout
     assert json.loads(printed)["state"] == "completed"
     assert_same(state_of(tmp_path / "whole"), state_of(tmp_path / "killed"))
-    assert_same(load_state(tmp_path / "whole" / SUPERNET), load_state(tmp_path / "killed" / SUPERNET))
+    assert_same(*(load_state(tmp_path / name / SUPERNET, "supernet") for name in ("whole", "killed")))
     whole, killed = (aw.open_run(tmp_path / name) for name in ("whole", "killed"))
     assert [t.candidate for t in whole.trials] == [t.candidate for t in killed.trials]
     assert [t.metrics for t in whole.trials] == [t.metrics for t in killed.trials]

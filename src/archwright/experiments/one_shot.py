@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archwright.atomic_writing import load_state, save_state
 from archwright.durations import count_of
 from archwright.errors import RunError, UsageError
 from archwright.experiments.interrupts import Interrupts
@@ -163,8 +164,6 @@ class SupernetTraining:
         return None
 
     def _save(self, trainer: Trainer) -> None:
-        from archwright.supernets.storage import save_state
-
         epochs = json.dumps(self._epochs)
         state = {"trainer": trainer.state_dict(), "epochs": epochs, "seconds": self._seconds}
         save_state(state, self.folder / CHECKPOINT)
@@ -187,14 +186,13 @@ class SupernetTraining:
             from archwright.learning import seeded
             from archwright.learning.devices import make_fabric
             from archwright.supernets import Supernet
-            from archwright.supernets.storage import load_state
 
             device = make_fabric(self.accelerator, 1, "32-true").device
             with seeded(self.seed, device):
                 supernet = Supernet(self.space, self.task.example_arguments())
                 trainer = self.method.trainer(supernet, self.task, accelerator=self.accelerator)
             if (self.folder / CHECKPOINT).exists():
-                state = load_state(self.folder / CHECKPOINT)
+                state = load_state(self.folder / CHECKPOINT, "checkpoint", "; search anew with another --out")
                 if {"method", "epochs"} <= state.keys():
                     state = self._upgraded(state, trainer)
                 if not {"trainer", "epochs", "seconds"} <= state.keys():

@@ -7,35 +7,13 @@ from typing import Any
 
 import torch
 
-from archwright.atomic_writing import replacing
+from archwright.atomic_writing import load_state, save_state
 from archwright.errors import RunError
 from archwright.spaces import Space
 from archwright.supernets.partial import PartialChannels, divisor_of
 from archwright.supernets.supernet import Supernet
 
-__all__ = ["load_state", "load_supernet", "save_state", "save_supernet"]
-
-
-def save_state(state: dict[str, Any], path: Path) -> None:
-    """Write tensors, numbers, texts and containers of these; the file appears all at once and survives a crash."""
-    with replacing(path) as part:
-        torch.save(state, part)
-
-
-def load_state(path: Path) -> dict[str, Any]:
-    """Read what `save_state` wrote. Nothing but data is read: the file cannot run code.
-
-    Raises:
-        RunError: When the file is missing or corrupt.
-    """
-    try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch and pickle raise many kinds for a broken file
-        reason = str(error).strip().partition("\n")[0]
-        raise RunError(
-            f"the supernet {path} cannot be read: {reason}; search anew with another --out"
-        ) from error
-    return state
+__all__ = ["load_supernet", "save_supernet"]
 
 
 def save_supernet(supernet: Supernet, path: Path) -> None:
@@ -57,7 +35,7 @@ def load_supernet(space: Space, example: Any, path: Path) -> Supernet:
     Raises:
         RunError: When the file is missing, corrupt or of another space.
     """
-    state = load_state(path)
+    state = load_state(path, "supernet", "; search anew with another --out")
     try:
         with torch.random.fork_rng(devices=[]):
             supernet = Supernet(space, example, allowed=state["allowed"], scale=state["scale"])

@@ -8,8 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from archwright.atomic_writing import replacing
-from archwright.errors import RunError
+from archwright.atomic_writing import load_state, save_state
 
 __all__ = ["CheckpointFolder", "disk_is_full"]
 
@@ -34,10 +33,7 @@ class CheckpointFolder:
         Raises:
             OSError: When the disk is full, say.
         """
-        import torch
-
-        with replacing(self._file(key)) as part:
-            torch.save(dict(state), part)
+        save_state(state, self._file(key))
 
     def load(self, key: str) -> dict[str, Any]:
         """Read a state, with its tensors on the CPU. No code that the file may hold is run.
@@ -45,15 +41,7 @@ class CheckpointFolder:
         Raises:
             RunError: When the file is missing, corrupt, or holds what is no tensor, number or text.
         """
-        import torch
-
-        file = self._file(key)
-        try:
-            found: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
-        except Exception as error:  # torch raises many kinds for a broken file
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise RunError(f"the checkpoint {file} cannot be read: {reason}") from error
-        return found
+        return load_state(self._file(key), "checkpoint")
 
     def size(self, key: str) -> int:
         """Bytes on disk; 0 where there is none."""
