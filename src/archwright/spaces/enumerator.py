@@ -9,12 +9,17 @@ from archwright.errors import UsageError
 from archwright.spaces.decision import Decision
 from archwright.spaces.plan import Plan
 
-__all__ = ["Enumerator"]
+__all__ = ["enumerate_plan"]
 
 _END = object()
 
 
-class Enumerator(Iterator[dict[str, Any]]):
+def enumerate_plan(
+    plan: Plan,
+    *,
+    wheel: Callable[[Decision], Iterator[Any]] = lambda decision: decision.values(),
+    after: Mapping[str, Any] | None = None,
+) -> Iterator[dict[str, Any]]:
     """Every complete set of values, in lexicographic order of the decisions' own order; each a new dict.
 
     The last decision turns fastest. It holds one iterator per decision, so it needs no memory in proportion to what it
@@ -27,62 +32,39 @@ class Enumerator(Iterator[dict[str, Any]]):
 
     Raises:
         UsageError: When a value of `after` is missing or not on its wheel.
+        SpaceError: On the way, when a wheel cannot be made, as that of all values of a real.
     """
+    wheels: list[tuple[str, Iterator[Any]]] = []
 
-    def __init__(
-        self,
-        plan: Plan,
-        *,
-        wheel: Callable[[Decision], Iterator[Any]] = lambda decision: decision.values(),
-        after: Mapping[str, Any] | None = None,
-    ) -> None:
-        self._plan, self._wheel = plan, wheel
-        self._wheels: list[tuple[str, Iterator[Any]]] = []
-        self._values: dict[str, Any] = {}
-        self._started = after is not None
-        if after is not None:
-            self._turn_to(after)
-
-    def __next__(self) -> dict[str, Any]:
-        """The next values.
-
-        Raises:
-            SpaceError: When a wheel cannot be made, as that of all values of a real.
-        """
-        if not self._started:
-            self._started = True
-            return self._filled({})
-        while self._wheels:
-            address, wheel = self._wheels.pop()
-            value = next(wheel, _END)
-            if value is not _END:
-                kept = {earlier: self._values[earlier] for earlier, _ in self._wheels}
-                self._wheels.append((address, wheel))
-                return self._filled({**kept, address: value})
-        raise StopIteration
-
-    def _filled(self, values: dict[str, Any]) -> dict[str, Any]:
-        """With the first value of each active decision that has none."""
-        return self._complete(values, lambda _, wheel: next(wheel))
-
-    def _turn_to(self, given: Mapping[str, Any]) -> None:
-        def same(address: str, wheel: Iterator[Any]) -> Any:
-            if address in given and given[address] in wheel:
-                return given[address]
-            raise UsageError(
-                f"expected an architecture of this grid to go on after, but {address!r} is "
-                f"{given.get(address)!r}; use the space and resolution that the grid was begun with"
-            )
-
-        self._complete({}, same)
-
-    def _complete(
-        self, values: dict[str, Any], choose: Callable[[str, Iterator[Any]], Any]
+    def complete(
+        values: dict[str, Any], choose: Callable[[str, Iterator[Any]], Any] = lambda _, turning: next(turning)
     ) -> dict[str, Any]:
-        def decide(address: str, decision: Decision) -> Any:
-            self._wheels.append((address, self._wheel(decision)))
-            return choose(*self._wheels[-1])
+        """With a value of each active decision that has none, by default its first."""
 
-        self._plan.complete(values, decide)
-        self._values = values
+        def decide(address: str, decision: Decision) -> Any:
+            wheels.append((address, wheel(decision)))
+            return choose(*wheels[-1])
+
+        plan.complete(values, decide)
         return values
+
+    def given(address: str, turning: Iterator[Any]) -> Any:
+        assert after is not None
+        if address in after and after[address] in turning:
+            return after[address]
+        raise UsageError(
+            f"expected an architecture of this grid to go on after, but {address!r} is {after.get(address)!r}; use the "
+            "space and resolution that the grid was begun with"
+        )
+
+    def following(values: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
+        if values is None:
+            yield (values := complete({}))
+        while wheels:
+            address, turning = wheels.pop()
+            if (value := next(turning, _END)) is not _END:
+                kept = {earlier: values[earlier] for earlier, _ in wheels}
+                wheels.append((address, turning))
+                yield (values := complete({**kept, address: value}))
+
+    return following(None if after is None else complete({}, given))

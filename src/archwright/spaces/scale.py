@@ -5,24 +5,14 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from archwright.errors import SpaceError, did_you_mean
-from archwright.spaces.decision import Decision
 from archwright.spaces.description import described_decisions
 
 __all__ = ["rescale", "scalable"]
 
 
-class _Decided(Protocol):
-    name: str | None
-    decisions: dict[str, Decision]
-    held: dict[str, Any]
-
-    def fix(self, values: Mapping[str, Any]) -> Any: ...
-
-
-S = TypeVar("S", bound=_Decided)
 M = TypeVar("M")
 P = ParamSpec("P")
 
@@ -41,11 +31,11 @@ def scalable(make: Callable[P, M]) -> Callable[P, M]:
     return made
 
 
-def rescale(space: S, scaled: Callable[..., S] | None, changes: Mapping[str, Any]) -> S:
+def rescale(space: Any, scaled: Callable[..., Any] | None, changes: Mapping[str, Any]) -> Any:
     """Make a space at another scale, and check that it decides the same.
 
     Args:
-        space: The space at the present scale.
+        space: The `Space` at the present scale.
         scaled: Makes it at another scale.
         changes: Keyword arguments of `scaled`.
 
@@ -66,7 +56,7 @@ def rescale(space: S, scaled: Callable[..., S] | None, changes: Mapping[str, Any
                 raise SpaceError(
                     f"the space {name!r} has no option {option!r} to scale.{did_you_mean(option, known)}"
                 )
-    made: S = scaled(**changes).fix(space.held)
+    made = scaled(**changes).fix(space.held)
     before, after = described_decisions(space.decisions), described_decisions(made.decisions)
     # Compared without their order: it may follow where a decision first stands, which a deeper network changes.
     if odd := [address for address in {**before, **after} if before.get(address) != after.get(address)]:

@@ -18,7 +18,7 @@ from archwright.spaces.counting import count
 from archwright.spaces.decision import Decision
 from archwright.spaces.description import described_decisions, printable_size, short_hash, shown_size
 from archwright.spaces.encoding import Encoding
-from archwright.spaces.enumerator import Enumerator
+from archwright.spaces.enumerator import enumerate_plan
 from archwright.spaces.expression import Expression, error_prefix
 from archwright.spaces.graph import Graph, graph_of
 from archwright.spaces.plan import compile_plan
@@ -210,7 +210,7 @@ class Space(Variation):
             return decision.values()
 
         return self._constraints.allowed(
-            map(Architecture._adopt, Enumerator(self.plan, wheel=wheel, after=after)), _REFUSED
+            map(Architecture._adopt, enumerate_plan(self.plan, wheel=wheel, after=after)), _REFUSED
         )
 
     def contains(self, architecture: Mapping[str, Any]) -> bool:
@@ -295,7 +295,7 @@ class Space(Variation):
         Raises:
             SpaceError: When the space has no other scale, an option is unknown, or one changes the decisions.
         """
-        return rescale(self, self.scaled, changes)
+        return cast("Space", rescale(self, self.scaled, changes))
 
     def address_of(self, decision: Decision) -> str:
         """The address of a decision object of this space.

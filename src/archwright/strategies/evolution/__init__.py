@@ -1,8 +1,6 @@
 """Evolution: a population, and operators that make the next one."""
 
 from archwright.strategies.evolution.evolution import Evolution
-from archwright.strategies.evolution.mu_plus_lambda import MuPlusLambda
-from archwright.strategies.evolution.nsga2 import NSGA2
 from archwright.strategies.evolution.operators import (
     Aging,
     Chain,
@@ -17,7 +15,7 @@ from archwright.strategies.evolution.operators import (
     Tournament,
     Variation,
 )
-from archwright.strategies.evolution.regularized import RegularizedEvolution
+from archwright.strategies.evolution.presets import NSGA2, MuPlusLambda, RegularizedEvolution
 
 __all__ = [
     # The loop, and what it is put together from
