@@ -12,7 +12,7 @@ from archwright.durations import count_of, duration
 from archwright.experiments.records import encode
 from archwright.reports.summary import trial_counts
 from archwright.reports.supernet import supernet_progress
-from archwright.reports.wording import value_text
+from archwright.reports.wording import clipped, value_text
 from archwright.trials import TrialState
 
 if TYPE_CHECKING:
@@ -59,11 +59,11 @@ def settings_groups(run: Run) -> list[tuple[str, list[tuple[str, str]]]]:
     task, space, strategy = config.task, config.space, config.strategy
     data = {
         "task": task.name or task.reference,
-        "kind": task.kind or None,
-        "split": task.split or None,
-        "input shape": _shape(task.input_shape),
+        "kind": task.kind,
+        "split": task.split,
+        "input shape": " × ".join(map(str, task.input_shape or ())),
         "classes": _classes(task.classes),
-        "preprocessing": _steps(task.steps),
+        "preprocessing": clipped(" ".join(task.steps), 500),
         **task.options,
     }
     searched = {
@@ -87,7 +87,7 @@ def settings_groups(run: Run) -> list[tuple[str, list[tuple[str, str]]]]:
         ("Versions", config.versions),
     ]
     shown = [
-        (title, [(_words(k), _value(v)) for k, v in group.items() if v is not None])
+        (title, [(name.replace("_", " "), _value(v)) for name, v in group.items() if v not in (None, "")])
         for title, group in groups
     ]
     return [(title, lines) for title, lines in shown if lines]
@@ -113,30 +113,11 @@ def time_text(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def _shape(shape: Sequence[int] | None) -> str | None:
-    return None if not shape else " × ".join(map(str, shape))
-
-
-def _classes(classes: Sequence[str]) -> str | None:
-    if not classes:
-        return None
+def _classes(classes: Sequence[str]) -> str:
     shown = ", ".join(map(str, classes[:12]))
-    return (
-        shown
-        if len(classes) <= 12
-        else f"{shown} and {len(classes) - 12:,} more ({count_of(len(classes), 'class', 'classes')})"
-    )
-
-
-def _steps(steps: Sequence[str]) -> str | None:
-    if not steps:
-        return None
-    text = " ".join(steps)
-    return text if len(text) <= 500 else f"{text[:499]}…"
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
+    if len(classes) <= 12:
+        return shown
+    return f"{shown} and {len(classes) - 12:,} more ({count_of(len(classes), 'class', 'classes')})"
 
 
 def _value(value: Any) -> str:

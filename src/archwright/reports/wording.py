@@ -10,7 +10,7 @@ from archwright.durations import count_of, duration
 
 # fmt: off
 __all__ = [
-    "MISSING", "architecture_brief", "capital", "is_share", "metric_name", "metric_text",
+    "MISSING", "architecture_brief", "capital", "clipped", "is_share", "metric_name", "metric_text",
     "number_ranges", "si_number", "value_text",
 ]
 # fmt: on
@@ -43,6 +43,11 @@ def metric_name(name: str) -> str:
 def capital(text: str) -> str:
     """The text with its first letter as a capital, the rest as it is."""
     return text[:1].upper() + text[1:]
+
+
+def clipped(text: str, most: int) -> str:
+    """The text, cut with an ellipsis where it is longer than `most` characters."""
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def metric_text(name: str, value: float | None, digits: int = 2) -> str:
@@ -118,4 +123,4 @@ def architecture_brief(architecture: Mapping[str, Any], limit: int = 120) -> str
         if text and len(text) + len(part) > limit:
             return f"{text}  … {count_of(len(architecture) - i, 'more decision')}"
         text += part
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    return clipped(text, limit)

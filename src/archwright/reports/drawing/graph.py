@@ -7,7 +7,8 @@ from itertools import pairwise
 
 from archwright.reports.drawing.cells import Cell
 from archwright.reports.drawing.layered import layered
-from archwright.reports.drawing.render import CHARACTER, Placed, clipped
+from archwright.reports.drawing.render import CHARACTER, Placed
+from archwright.reports.wording import clipped
 
 __all__ = ["place_cell"]
 

@@ -8,8 +8,9 @@ from html import escape
 
 from archwright.reports.drawing.boxes import Arc, Box
 from archwright.reports.drawing.shortening import common_prefix, decision_texts
+from archwright.reports.wording import clipped
 
-__all__ = ["CHARACTER", "ROW", "Placed", "arrow", "clipped", "pill", "place"]
+__all__ = ["CHARACTER", "ROW", "Placed", "arrow", "pill", "place"]
 
 CHARACTER = 7.3
 """Width of one character at the drawing's font size of 12 pixels; generous, since faces differ."""
@@ -44,11 +45,6 @@ class Placed:
     def at(self, x: float, y: float) -> str:
         """The elements moved."""
         return f'<g transform="translate({x:.1f} {y:.1f})">{self.svg}</g>'
-
-
-def clipped(text: str, most: int) -> str:
-    """The text, cut with an ellipsis where it is longer than `most` characters."""
-    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def pill(text: str, kind: str, most: int = _LONGEST_CHIP) -> Placed:
