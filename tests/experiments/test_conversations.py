@@ -370,6 +370,23 @@ def test_a_worker_that_dies_without_progress_fails_its_trial(make_store: MakeSto
     assert [str(trial.state) for trial in store.trials()] == ["completed", "failed", "completed"]
 
 
+def test_a_worker_that_dies_at_the_same_place_again_fails_its_trial(
+    make_store: MakeStore, tmp_path: Path
+) -> None:
+    class Stuck(ToyEstimator):
+        def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
+            trial.save(2, {"attempt": trial.attempt})  # a file of its own in each attempt, of the same step
+            if trial.number == 1 and trial.attempt < 4:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return Measurement({"score": 0.3})
+
+    store = make_store()
+    executor: Any = ProcessesExecutor(1, threads=1)
+    searched(store, tmp_path, trials=3, estimator=Stuck(SPACE), executor=executor)
+    assert [str(trial.state) for trial in store.trials()] == ["completed", "failed", "completed"]
+    assert [trial.attempt for trial in store.trials()] == [0, 1, 0]
+
+
 @pytest.mark.parametrize(
     "metrics",
     [

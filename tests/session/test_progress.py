@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import io
 import re
+import threading
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
+import pytest
 from rich.console import Console
+from rich.live import _RefreshThread
 
+import archwright as aw
+from archwright.errors import SearchError
 from archwright.experiments import Stage
 from archwright.session.progress import Progress
 from archwright.spaces import Architecture
+from archwright.strategies import RandomSearch
+from archwright.testing.known_best import known_best_space, known_best_task
 from archwright.trials import Candidate, Measurement, Report, Trial, TrialState
 
 
@@ -79,3 +89,42 @@ def test_a_terminal_has_one_line_that_moves() -> None:
     assert "4/4" in last
     assert "best: trial 4 accuracy 0.75, params 41,234" in last
     assert "1 failed" in last
+
+
+class Broken(RandomSearch):
+    """Fails when it is asked for the second candidate."""
+
+    def ask(self, running: Sequence[Candidate] = ()) -> Candidate | None:
+        self.times = getattr(self, "times", 0) + 1
+        if self.times > 1:
+            raise ZeroDivisionError("of the user")
+        return super().ask(running)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "options", "raised"),
+    [
+        (None, {}, ZeroDivisionError),
+        ("spos", {"learning_rate": 1e30, "gradient_clip": 1e30, "epochs": 2, "batch_size": 32}, SearchError),
+    ],
+)
+def test_an_error_leaves_no_display_that_goes_on(
+    tmp_path: Path, strategy: str | None, options: dict[str, Any], raised: type[Exception]
+) -> None:
+    space = known_best_space()
+    progress = Progress(console=Console(file=io.StringIO(), force_terminal=True, width=120))
+    with pytest.raises(raised):
+        aw.search(
+            space,
+            known_best_task(0, examples=160),
+            strategy=strategy or Broken(space),
+            strategy_options=options,
+            recipe=aw.Recipe(epochs=1),
+            retrain=0,
+            listener=progress,
+            onnx=False,
+            out=tmp_path / "run",
+        )
+    assert not [thread for thread in threading.enumerate() if isinstance(thread, _RefreshThread)]
+    progress.stage_started(Stage.SEARCH, 1, 0)  # another display can be shown
+    progress.stage_finished(Stage.SEARCH)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import random
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import Dataset
 
 import archwright as aw
 from archwright.supernets import Supernet, make_method, shared_score
@@ -57,3 +62,34 @@ def test_norms_are_recalibrated_on_all_kinds_of_examples_though_they_stand_in_or
         linear.weight.copy_(torch.tensor([[-1.0], [1.0]]))
         linear.bias.zero_()
     assert shared_score(supernet, architecture, task)["accuracy"] > 0.99
+
+
+class Noisy(Dataset[Any]):
+    """Adds noise to each input when it is read, by the global generators of three libraries."""
+
+    def __init__(self, data: Any) -> None:
+        self.data = data
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __getitem__(self, index: int) -> Any:
+        x, y = self.data[index]
+        return x + torch.rand(()) + float(np.random.rand()) + random.random(), y
+
+
+@pytest.mark.parametrize("method", ["spos", "pcdarts"])
+def test_scores_do_not_depend_on_what_was_drawn_before(method: str) -> None:
+    task = known_best_task(0, examples=160)
+    supernet = Supernet(known_best_space(), task.example_arguments())
+    make_method(method, epochs=1).trainer(supernet, task, accelerator="cpu")
+    task.train, task.validation = Noisy(task.train), Noisy(task.validation)
+    architecture = supernet.space.sample(0)
+    found = []
+    for seed in (1, 2):
+        random.seed(seed)
+        np.random.seed(seed)
+        torch.manual_seed(seed)
+        found.append(shared_score(supernet, architecture, task))
+        assert torch.equal(torch.rand(1), torch.rand(1, generator=torch.Generator().manual_seed(seed)))
+    assert found[0] == found[1]

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from archwright.learning.gradients import preserved
-from archwright.learning.randomness import forked_rng, seeded
+from archwright.learning.randomness import seeded
 from archwright.objectives import DIRECTIONS, Direction
 from archwright.spaces import Architecture, Decision
 from archwright.supernets.gates import Gate, Mixture, OnePath
@@ -104,5 +104,5 @@ def _score_partially(
         else:
             gates[address] = OnePath(value)
     plan = Plan(size=_PARTIAL_BATCH, device=device)
-    with supernet.on(gates), forked_rng(supernet, 0), preserved(list(supernet.buffers())):
+    with supernet.on(gates), seeded(0, device), preserved(list(supernet.buffers())):
         return task.evaluate(_AsTrained(supernet), Part("validation"), plan)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 import torch
 from torch import nn
 
 from archwright.errors import TrialError
 from archwright.estimators import Recipe, Training
+from archwright.learning import ranks
 from archwright.spaces import Space, layer
 from archwright.trials import Candidate, Fidelity, LocalTrial
 
@@ -44,6 +47,28 @@ def test_two_gloo_processes_learn_what_one_does_and_can_be_continued(blobs):
     for mine, theirs in zip(found.parameters(), expected.parameters(), strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-4)
     assert list(second.reports) == [12]  # 4 steps an epoch, as for one
+
+
+def test_two_gloo_processes_go_on_from_their_own_checkpoint(blobs, monkeypatch):
+    monkeypatch.setattr(ranks, "_TIMEOUT", timedelta(minutes=5))  # a rank that waits for nobody is told then
+    architecture = Space(layer(network, 8)).sample(0)
+    whole, half = Candidate(architecture), Candidate(architecture, Fidelity(epochs=2, horizon=3))
+    expected, straight = trained(blobs, 2, whole)
+    first = LocalTrial()
+    trained(blobs, 2, half, first)
+    second = first.again()
+    found, resumed = trained(blobs, 2, whole, second)
+    assert list(second.reports) == [4, 8, 12]
+    assert [entry["epoch"] for entry in resumed.curve] == [1, 2, 3]
+    for mine, theirs in zip(resumed.curve, straight.curve, strict=True):
+        assert {**mine, "seconds": 0} == {**theirs, "seconds": 0}
+    for mine, theirs in zip(found.parameters(), expected.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+    # Once more after the end: the answer to the last report may have been lost. No rank may wait for another.
+    again, told = trained(blobs, 2, whole, second.again())
+    assert told.metrics == resumed.metrics
+    for mine, theirs in zip(again.parameters(), found.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
 
 
 class Dying(nn.Linear):
