@@ -43,7 +43,7 @@ def test_terms_are_left_out_at_their_rate_and_the_mean_stays() -> None:
 
 def test_the_same_state_draws_the_same() -> None:
     dropout = GateDropout(0.5, 0.5, seed=3)
-    state = dropout.get_state()
+    state = dropout.generator.get_state()
 
     def drawn() -> list[tuple[int, ...]]:
         found = []
@@ -54,7 +54,7 @@ def test_the_same_state_draws_the_same() -> None:
 
     first = drawn()
     assert drawn() != first
-    dropout.set_state(state)
+    dropout.generator.set_state(state)
     assert drawn() == first
 
 

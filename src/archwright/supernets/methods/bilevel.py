@@ -238,7 +238,7 @@ class Bilevel(OneShot):
         return {
             **super().state_dict(),
             "policy": self.policy.state_dict(),
-            "dropout": self.dropout.get_state(),
+            "dropout": self.dropout.generator.get_state(),
             "eigenvector": self._eigenvector,
             "early_stop": None if self.early_stop is None else self.early_stop.state_dict(),
         }
@@ -247,7 +247,7 @@ class Bilevel(OneShot):
         """Go on from there."""
         super().load_state_dict(state, network)
         self.policy.load_state_dict(state["policy"])
-        self.dropout.set_state(state["dropout"])
+        self.dropout.generator.set_state(state["dropout"])
         self._eigenvector = state["eigenvector"]
         if self.early_stop is not None:
             self.early_stop.load_state_dict(state["early_stop"])
@@ -276,11 +276,11 @@ class Bilevel(OneShot):
     def _gates_again(self, trainer: Trainer) -> Any:
         """A function that sets the gates of a step of alpha, each time the same and with gradients of their own."""
         progress = self._progress(trainer)
-        drawn, dropped = self.generator.get_state(), self.dropout.get_state()
+        drawn, dropped = self.generator.get_state(), self.dropout.generator.get_state()
 
         def prepare() -> None:
             self.generator.set_state(drawn)
-            self.dropout.set_state(dropped)
+            self.dropout.generator.set_state(dropped)
             gates = self.policy.architecture_gates(progress)
             self.supernet.set_gates(self.dropout.thin(self.supernet.space.decisions, gates))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor
 
 from archwright.errors import UsageError
 from archwright.spaces import Decision
@@ -63,14 +62,6 @@ class GateDropout:
     def restart(self) -> None:
         """Begin anew, from the seed."""
         self.generator = torch.Generator().manual_seed(self.seed)
-
-    def get_state(self) -> Tensor:
-        """Where its random numbers are."""
-        return self.generator.get_state()
-
-    def set_state(self, state: Tensor) -> None:
-        """Go on from there; what was drawn since is drawn again."""
-        self.generator.set_state(state)
 
     def _thinned(self, gate: Mixture, probability: float, decision: Decision) -> Mixture:
         draws = torch.rand(len(gate.computed), generator=self.generator).tolist()

@@ -177,7 +177,7 @@ class Enas(OneShot):
 
     def proposals(self) -> Iterator[Architecture]:
         """What the controller draws, each once; ends when all were, or it draws nothing new 1,000 times in a row."""
-        generator = self._generator()
+        generator = self.generator.clone_state()  # the training's numbers stay where they are
         given: set[Hashable] = set()
         while len(given) < self.supernet.space.size_bound:
             for _ in range(_TRIES):
@@ -197,7 +197,7 @@ class Enas(OneShot):
 
     def probabilities(self) -> dict[str, dict[str, float]]:
         """The mean of the controller's probabilities over the ones of 32 architectures where a decision is active."""
-        generator = self._generator()
+        generator = self.generator.clone_state()  # the training's numbers stay where they are
         found: dict[str, list[Tensor]] = {}
         with torch.no_grad():
             for _ in range(_LOOKS):
@@ -234,12 +234,6 @@ class Enas(OneShot):
             f"the space's constraints refused {_TRIES:,} architectures of the controller in a row; loosen them, or "
             "state them as decisions"
         )
-
-    def _generator(self) -> torch.Generator:
-        """One that draws what the method's own would, without moving it."""
-        generator = torch.Generator()
-        generator.set_state(self.generator.get_state())
-        return generator
 
 
 def warm_restarts(epoch: int, highest: float, lowest: float, first: int, factor: int) -> float:
