@@ -15,7 +15,7 @@ from archwright.experiments.executors import Interrupted, interrupts_marked
 from archwright.objectives import Objective
 from archwright.spaces import Space
 from archwright.strategies import STRATEGIES, FixedStrategy, Strategy, make_strategy
-from archwright.strategies.pruners import PRUNERS, Pruner, make_pruner
+from archwright.strategies.pruners import PRUNERS, Pruner
 from archwright.supernets import METHODS, OneShot, make_method
 from archwright.tasks import Task
 
@@ -128,7 +128,7 @@ def made_pruner(config: RunConfig, given: object) -> Pruner | None:
     known = config.pruner
     if known is None:
         return None
-    make = partial(make_pruner, known.name, config.objectives, known.options)
+    make = partial(PRUNERS.make, known.name, config.objectives, options=known.options)
     return _made("pruner", Pruner, given, known, PRUNERS, make)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import itertools
 import operator
 from abc import abstractmethod
@@ -72,7 +73,7 @@ class Decision(Expression):
     def __init__(self, name: str | None = None) -> None:
         super().__init__(name)
         self.prior: Prior | None = None
-        self.held: tuple[Any] | None = None
+        self.held: tuple[Any, ...] = ()
         self._default = UNSET
 
     def expect(self, default: Any = UNSET, prior: Any = None) -> None:
@@ -123,9 +124,10 @@ class Decision(Expression):
         Raises:
             ValueError: When it cannot take the value.
         """
+        kind: Any = type(self)
         held = copy.copy(self)
         held.held, held.size, held.prior = (self.coerce(value),), 1, None
-        held.__class__ = _held_kind(type(self))
+        held.__class__ = _held_kind(kind)
         return held
 
     def alternatives(self, limit: int) -> list[Any]:
@@ -196,7 +198,7 @@ class Decision(Expression):
         """The default, prior and held value for `describe`, where there are any."""
         known = {"default": self._default} if self._default is not UNSET else {}
         known |= {"prior": self.prior.describe()} if self.prior is not None else {}
-        known |= {"held": self.held[0]} if self.held is not None else {}
+        known |= {"held": self.held[0]} if self.held else {}
         return {key: list(value) if isinstance(value, tuple) else value for key, value in known.items()}
 
 
@@ -205,49 +207,36 @@ class _Held(Decision):
 
     __slots__ = ()
 
-    def _value(self) -> Any:
-        assert self.held is not None
+    def default(self) -> Any:
         return self.held[0]
 
-    def default(self) -> Any:
-        return self._value()
-
     def values(self) -> Iterator[Any]:
-        return iter((self._value(),))
-
-    def alternatives(self, limit: int) -> list[Any]:
-        return [self._value()]
+        return iter(self.held)
 
     def relaxed(self) -> Relaxed:
-        value = self._value()
+        value = self.held[0]
         return Relaxed(value, len(value), len(value), several=True) if self.several else Relaxed((value,))
 
     def coerce(self, value: Any) -> Any:
         coerced = super().coerce(value)  # type: ignore[safe-super]  # the kind's own
-        if coerced != self._value():
-            raise ValueError(f"it is held at {self._value()!r}, got {value!r}")
+        if coerced != self.held[0]:
+            raise ValueError(f"it is held at {self.held[0]!r}, got {value!r}")
         return coerced
 
     def uniform(self, random: Random) -> Any:
-        return self._value()
+        return self.held[0]
 
     def neighbors(self, value: Any) -> list[Any]:
         return []
 
     def decode(self, numbers: Sequence[float]) -> Any:
-        return self._value()
+        return self.held[0]
 
     def __repr__(self) -> str:
-        return f"{super().__repr__()} held at {self._value()!r}"
+        return f"{super().__repr__()} held at {self.held[0]!r}"
 
 
-_HELD: dict[type[Decision], type[Decision]] = {}
-"""Kind of decision to that kind with one value left, which is still the kind for `isinstance`."""
-
-
-def _held_kind(kind: type[Decision]) -> type[Decision]:
-    if kind not in _HELD:
-        _HELD[kind] = (
-            kind if issubclass(kind, _Held) else type(kind.__name__, (_Held, kind), {"__slots__": ()})
-        )
-    return _HELD[kind]
+@functools.cache
+def _held_kind(kind: Any) -> type[Decision]:
+    """That kind with one value left, which is still the kind for `isinstance`."""
+    return kind if issubclass(kind, _Held) else type(kind.__name__, (_Held, kind), {"__slots__": ()})

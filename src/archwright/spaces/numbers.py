@@ -99,10 +99,12 @@ class Integer(_Number):
     def make_prior(self, prior: Any) -> Prior:
         """`normal`, or weights of the single numbers."""
         if isinstance(prior, Normal):
-            steps, by = len(self._range) - 1, self._range.step
-            mean = self._range.index(self.coerce(prior.mean)) / max(1, steps)
-            width = max(1, steps)
-            return TruncatedNormal(prior, self.decode, mean, prior.deviation / by / width, 0.5 / width)
+            steps = max(1, len(self._range) - 1)
+            mean, deviation = (
+                self.encode(self.coerce(prior.mean))[0],
+                prior.deviation / self._range.step / steps,
+            )
+            return TruncatedNormal(prior, self.decode, mean, deviation, 0.5 / steps)
         return Weights(self._range, prior)
 
     def uniform(self, random: Random) -> int:

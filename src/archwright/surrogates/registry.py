@@ -139,13 +139,6 @@ def _rank(
     surrogate = make_surrogate(name, space, seed)
     surrogate.fit([architectures[i] for i in chosen], scores[chosen])
     predicted, _ = surrogate.predict([architectures[i] for i in test])
-    seconds = time.perf_counter() - begin
-    return Ranking(
-        name,
-        size,
-        seed,
-        kendall(predicted, scores[test]),
-        spearman(predicted, scores[test]),
-        top_k_regret(predicted, scores[test], k),
-        seconds,
-    )
+    seconds, true = time.perf_counter() - begin, scores[test]
+    found = kendall(predicted, true), spearman(predicted, true), top_k_regret(predicted, true, k)
+    return Ranking(name, size, seed, *found, seconds)

@@ -21,7 +21,6 @@ from archwright.strategies.pruners import (
     Observed,
     Pruner,
     ThresholdPruner,
-    make_pruner,
 )
 from archwright.testing import PrunerContract
 from archwright.trials import Candidate, Fidelity, Report, Trial, TrialState, Verdict
@@ -54,7 +53,7 @@ def ended(number: int, values: Sequence[float], name: str = "loss", share: float
 
 @pytest.mark.parametrize("name", list(PRUNERS))
 def test_every_pruner_is_made_by_name_and_lets_a_first_trial_go_on(name: str) -> None:
-    pruner = make_pruner(name, ACCURACY)
+    pruner = PRUNERS.make(name, ACCURACY)
     assert isinstance(pruner, Pruner)
     assert pruner.judge(RUNNING, curve([0.1], "accuracy"), []) is Verdict.GO_ON
     assert pruner.judge(RUNNING, [Report(1, {})], []) is Verdict.GO_ON
@@ -62,9 +61,9 @@ def test_every_pruner_is_made_by_name_and_lets_a_first_trial_go_on(name: str) ->
 
 def test_an_unknown_pruner_gets_a_suggestion() -> None:
     with pytest.raises(UsageError, match="Did you mean 'median'"):
-        make_pruner("medain", LOSS)
+        PRUNERS.make("medain", LOSS)
     with pytest.raises(UsageError, match="minimum_trials"):
-        make_pruner("median", LOSS, {"minimum_trails": 3})
+        PRUNERS.make("median", LOSS, options={"minimum_trails": 3})
 
 
 def test_never_goes_on_whatever_comes() -> None:

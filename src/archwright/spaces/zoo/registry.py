@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from archwright.errors import SpaceError
 from archwright.registry import Entry, Registry
-from archwright.spaces.zoo.shapes import AXES, check_shape
+from archwright.spaces.zoo.shapes import AXES
 
 if TYPE_CHECKING:
     from archwright.spaces.space import Space
@@ -86,9 +86,6 @@ def make_space(name: str, input_shape: Sequence[int], outputs: int, **options: A
     Raises:
         SpaceError: When the name or an option is unknown, or the space takes other inputs.
     """
-    entry = SPACES.known(name)
-    if entry.ranks:
-        check_shape(name, input_shape, outputs, entry.ranks)
     return SPACES.make(name, input_shape, outputs, options=options)
 
 

@@ -124,9 +124,7 @@ class Surroundings:
         if space.size_bound <= _LISTED:
             known = _WHOLE.setdefault(space, {})
             if features.columns not in known:
-                listed: Forms = {}
-                for architecture in space:
-                    listed.setdefault(space.canonical(architecture), architecture)
+                listed = {space.canonical(architecture): architecture for architecture in space}
                 known[features.columns] = _joined({(0, None): self._described(listed)})
             self._whole = known[features.columns]
 

@@ -1,13 +1,13 @@
 """Pruners: whether a trial that reports is worth going on with.
 
-- `Pruner`: the seam. `PRUNERS` and `make_pruner`: by name.
+- `Pruner`: the seam. `PRUNERS`: by name; `PRUNERS.make(name, objectives, options={...})` makes one.
 - `NeverPruner`, `MedianPruner`, `ThresholdPruner`.
 """
 
 from archwright.strategies.pruners.median import MedianPruner
 from archwright.strategies.pruners.never import NeverPruner
 from archwright.strategies.pruners.pruner import Observed, Pruner
-from archwright.strategies.pruners.registry import PRUNERS, make_pruner
+from archwright.strategies.pruners.registry import PRUNERS
 from archwright.strategies.pruners.threshold import ThresholdPruner
 
 __all__ = [
@@ -17,5 +17,4 @@ __all__ = [
     "Observed",
     "Pruner",
     "ThresholdPruner",
-    "make_pruner",
 ]

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-from archwright.objectives import Objective
 from archwright.registry import Entry, Registry
 from archwright.strategies.pruners.pruner import Pruner
 
-__all__ = ["PRUNERS", "make_pruner"]
+__all__ = ["PRUNERS"]
 
 _HERE = "archwright.strategies.pruners"
 
@@ -27,20 +23,4 @@ PRUNERS = Registry[Pruner, Entry](
     },
     positional=1,
 )
-"""A mapping: name to `Entry`."""
-
-
-def make_pruner(
-    name: str, objectives: Sequence[Objective], options: Mapping[str, Any] | None = None
-) -> Pruner:
-    """Make a pruner by its name.
-
-    Args:
-        name: A name in `PRUNERS`.
-        objectives: What the search looks at.
-        options: Options by name.
-
-    Raises:
-        UsageError: When the name or an option is unknown, or a value does not fit.
-    """
-    return PRUNERS.make(name, objectives, options=options)
+"""The pruners known by name: called with the objectives."""
