@@ -96,9 +96,11 @@ def export_network(
         save_weights(network, draft / "weights.safetensors")
         needed = check_printed(draft / "model.py", network, example)
         missing = _write_onnx(network, example, draft / "model.onnx", onnx)
-        card = _with_caveats(card, needed, missing)
-        _write_architecture(space, architecture, draft / "architecture.json")
-        _write_card(card, network, missing is not None, draft)
+        files = {name: what for name, what in _FILES.items() if name != "model.onnx" or not missing}
+        told = render_card(_completed(card, network, needed, missing), files)
+        (draft / "card.md").write_text(told, encoding="utf-8")
+        decided = {"space": space.name, "digest": space.digest, "architecture": architecture.to_json()}
+        (draft / "architecture.json").write_text(json.dumps(decided, indent=2) + "\n", encoding="utf-8")
         _replace(folder, draft)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -129,12 +131,7 @@ def _write_onnx(network: nn.Module, example: Any, path: Path, wanted: bool | Non
     return None
 
 
-def _write_architecture(space: Space, architecture: Architecture, path: Path) -> None:
-    told = {"space": space.name, "digest": space.digest, "architecture": architecture.to_json()}
-    path.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
-
-
-def _with_caveats(card: Card, needed: list[Path], missing: str | None) -> Card:
+def _completed(card: Card, network: nn.Module, needed: list[Path], missing: str | None) -> Card:
     """The card with what whoever uses the folder must know; what needs other files is told at once, too."""
     caveats = list(card.caveats)
     if needed:
@@ -145,16 +142,10 @@ def _with_caveats(card: Card, needed: list[Path], missing: str | None) -> Card:
         )
         warnings.warn(told, ArchwrightWarning, stacklevel=3)
         caveats.append(f"{told}.")
-    return dataclasses.replace(
-        card, caveats=caveats + [f"There is no model.onnx: {missing}."] * bool(missing)
-    )
-
-
-def _write_card(card: Card, network: nn.Module, without_onnx: bool, draft: Path) -> None:
-    if card.params is None:
-        card = dataclasses.replace(card, params=sum(p.numel() for p in network.parameters()))
-    files = {name: what for name, what in _FILES.items() if name != "model.onnx" or not without_onnx}
-    (draft / "card.md").write_text(render_card(card, files), encoding="utf-8")
+    if missing:
+        caveats.append(f"There is no model.onnx: {missing}.")
+    params = sum(p.numel() for p in network.parameters()) if card.params is None else card.params
+    return dataclasses.replace(card, caveats=caveats, params=params)
 
 
 def check_replaceable(folder: Path) -> None:

@@ -49,12 +49,9 @@ def is_installed(file: Path) -> bool:
 
 def _file_of(module: str) -> Path | None:
     """The file of a module, or of the innermost package around it that has one."""
-    name = module
-    while name:
-        if (file := _own_file_of(name)) is not None:
-            return file
-        name = name.rpartition(".")[0]
-    return None
+    parts = module.split(".")
+    names = [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
+    return next((file for name in names if (file := _own_file_of(name)) is not None), None)
 
 
 def _own_file_of(module: str) -> Path | None:
@@ -82,12 +79,7 @@ def public_name_of(value: Any) -> tuple[str, str] | None:
     packages = module.split(".")
     around = [m for i in range(len(packages)) if _is_public_path(m := ".".join(packages[: i + 1]))]
     beside = _modules_beside(module)
-    return (
-        _by_name(value, around)
-        or _by_name(value, beside)
-        or _by_identity(value, beside)
-        or _by_name(value, [module])
-    )
+    return _by_name(value, [*around, *beside]) or _by_identity(value, beside) or _by_name(value, [module])
 
 
 def public_class_of(kind: type[Any]) -> type[Any]:
