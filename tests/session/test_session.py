@@ -284,6 +284,23 @@ def test_a_function_of_the_space_that_fails_now_and_then_ends_no_search(
     assert ("is refused" if what == "constraints" else "a network of its own") in told[0]
 
 
+def test_a_task_that_ends_the_process_is_told_before_anything_is_begun(tmp_path: Path) -> None:
+    class Leaving(aw.tasks.Task):  # type: ignore[misc]
+        name = "leaving"
+        train: Any = [(torch.zeros(3), torch.zeros(1))] * 4
+        validation = test = train
+
+        def loss(self, outputs: Any, batch: Any) -> torch.Tensor:
+            return nn.functional.mse_loss(*outputs, *batch)
+
+        def describe(self) -> Any:
+            sys.exit(0)
+
+    with pytest.raises(UsageError, match=r"cannot be done: its code called sys\.exit\(0\)"):
+        aw.search(Space(layer(nn.Linear, 3, 1)), Leaving(), strategy="random", out=tmp_path / "run", **QUICK)
+    assert not (tmp_path / "run").exists()
+
+
 class LeavesInTraining(nn.Module):
     """Ends the process when it is trained."""
 

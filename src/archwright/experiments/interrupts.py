@@ -8,11 +8,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from archwright.errors import SearchError
+from archwright.errors import SearchError, UsageError
 from archwright.experiments.executors import Failure, Interrupted
 from archwright.experiments.listener import Listener
 
-__all__ = ["Interrupts"]
+__all__ = ["Interrupts", "exits_told"]
+
+
+@contextmanager
+def exits_told() -> Iterator[None]:
+    """While a block runs, a user's code that calls sys.exit ends no command as if its work were done.
+
+    Raises:
+        UsageError: When it does.
+    """
+    try:
+        yield
+    except SystemExit as error:
+        raise UsageError(f"what was asked for cannot be done: {Failure.of(error).error}") from error
 
 
 class Interrupts:

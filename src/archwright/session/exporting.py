@@ -22,6 +22,7 @@ from archwright.experiments import (
 )
 from archwright.experiments.checkpoints import rebuilt
 from archwright.experiments.executors.torch_state import TorchSettings
+from archwright.experiments.interrupts import exits_told
 from archwright.experiments.work import Retraining
 from archwright.session.defaults import listener_for
 from archwright.session.sources import check_unchanged, restored
@@ -65,6 +66,7 @@ def unprintable(space: Space) -> list[str]:
     return []
 
 
+@exits_told()
 def export_trial(
     run: str | Path,
     *,

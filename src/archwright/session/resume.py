@@ -8,6 +8,7 @@ from pathlib import Path
 from archwright.estimators.estimator import Estimator
 from archwright.experiments import Budget, Executor, Job, JobResult, Listener, RunConfig, load_run, open_store
 from archwright.experiments.executors import make_executor
+from archwright.experiments.interrupts import exits_told
 from archwright.session.context import RunContext
 from archwright.session.defaults import listener_for
 from archwright.session.parts import GivenParts
@@ -23,6 +24,7 @@ from archwright.tasks import Task
 __all__ = ["resume"]
 
 
+@exits_told()
 def resume(
     run: str | Path,
     *,

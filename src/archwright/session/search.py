@@ -26,6 +26,7 @@ from archwright.experiments import (
     resolve_task,
 )
 from archwright.experiments.executors import make_executor
+from archwright.experiments.interrupts import exits_told
 from archwright.experiments.store import without_secrets
 from archwright.objectives import Objective
 from archwright.session.context import RunContext
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 __all__ = ["search"]
 
 
+@exits_told()
 def search(
     space: Space | str | None,
     task: Task | str,
