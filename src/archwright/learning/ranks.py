@@ -23,8 +23,8 @@ _TIMEOUT = timedelta(hours=6)
 """The first rank may score for long, while the others wait."""
 
 
-_LAST_WORDS = 5.0
-"""Seconds from a lost connection to the end of the process."""
+_LAST_WORDS = 60.0
+"""Seconds from a lost connection to the end of the process, at most; a busy machine takes many to end one."""
 
 
 class Ranks:
