@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -94,7 +93,11 @@ def compare(
     truth = Truth(table, objectives or table.objectives[:1], reference=reference)
     used = {name: {**STRATEGIES.defaults(name), **given.get(name, {})} for name in chosen}
     kept = FinishedRuns(Path(out), _settings(truth, evaluations), used) if out is not None else None
-    search = partial(_search, truth, evaluations, given)
+
+    def search(job: tuple[str, int]) -> SearchRun:
+        name, seed = job
+        return search_table(truth, name, seed, evaluations, given.get(name, {}))
+
     runs = _run_missing(search, chosen, seeds, jobs, kept, told)
     return Comparison(truth, chosen, seeds, evaluations, runs, given)
 
@@ -160,10 +163,3 @@ def _check(strategies: Sequence[str], options: Mapping[str, Any], **numbers: int
                 f"an option is given for {name!r}, which is not compared.{did_you_mean(name, strategies)}"
             )
         STRATEGIES.check(name, values)
-
-
-def _search(
-    truth: Truth, evaluations: int, options: Mapping[str, Mapping[str, Any]], job: tuple[str, int]
-) -> SearchRun:
-    name, seed = job
-    return search_table(truth, name, seed, evaluations, options.get(name, {}))

@@ -6,7 +6,6 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from random import Random
 
 import numpy as np
@@ -102,10 +101,19 @@ def rank_surrogates(
             yield ranking
 
     told(0, each * seeds, None)
-    scores = _scores(table, wanted)[positions]
-    compare = partial(compare_surrogates, surrogates=names, sizes=ascending, seeds=seeds, tested=tested, k=k)
+    scores = -wanted.loss(table.unit(wanted)[0]) * table.values([wanted.name])[positions, 0]
     with contextlib.suppress(KeyboardInterrupt):
-        compare(table.space, networks, scores, run=run)
+        compare_surrogates(
+            table.space,
+            networks,
+            scores,
+            surrogates=names,
+            sizes=ascending,
+            seeds=seeds,
+            tested=tested,
+            k=k,
+            run=run,
+        )
     finished = _finished(found, seeds, each)
     if not finished:
         raise KeyboardInterrupt
@@ -114,13 +122,6 @@ def rank_surrogates(
     return SurrogateComparison(
         table, wanted, names, ascending, finished, left, k, rankings, stopped=finished < seeds
     )
-
-
-def _scores(table: Table, wanted: Objective) -> NDArray[np.float64]:
-    """What surrogates predict of each network: the larger the better, unlike `Objective.loss`."""
-    scale, _ = table.unit(wanted)
-    scores: NDArray[np.float64] = -wanted.loss(scale) * table.values([wanted.name])[:, 0]
-    return scores
 
 
 def _finished(found: Sequence[Ranking], seeds: int, each: int) -> int:
