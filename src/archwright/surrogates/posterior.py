@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,27 +64,21 @@ class Posterior:
 
     def set_pool(self, pool: Matrix) -> None:
         """Let the pool be these candidates; shape (candidates, columns)."""
-        from scipy.linalg import solve_triangular
-
         self._pool = self._kernel.scaled(pool, self._weights)
         self._solved = np.zeros((len(self._factor), len(pool)))
         if len(pool):
             cross = self._kernel.between(self._rows, self._pool)
-            self._known[:] = solve_triangular(self._lower, cross, lower=True, check_finite=False)
+            self._known[:] = self._solve(cross)
         self._explained = np.einsum("ij,ij->j", self._known, self._known)
 
     def add_row(self, row: Matrix) -> None:
         """Condition on one more architecture; shape (1, columns)."""
-        from scipy.linalg import solve_triangular
-
         scaled = self._kernel.scaled(row, self._weights)
         count = self._count
         if count == len(self._factor):
             self._factor = _grown(self._factor, 2 * count, 2 * count)
             self._solved = _grown(self._solved, 2 * count, self._solved.shape[1])
-        below = solve_triangular(
-            self._lower, self._kernel.between(self._rows, scaled)[:, 0], lower=True, check_finite=False
-        )
+        below = self._solve(self._kernel.between(self._rows, scaled)[:, 0])
         corner = math.sqrt(max(self._diagonal - float(below @ below), 1e-10))
         fresh = (self._kernel.between(scaled, self._pool)[0] - below @ self._known) / corner
         self._factor[count, :count], self._factor[count, count] = below, corner
@@ -129,11 +124,9 @@ class Posterior:
             candidates: Shape (candidates, columns).
             noise: Variance of a measurement, as a share of the signal's, to be predicted too.
         """
-        from scipy.linalg import solve_triangular
-
         white, signal = self._white(values)
         cross = self._kernel.between(self._rows, self._kernel.scaled(candidates, self._weights))
-        solved = solve_triangular(self._lower, cross, lower=True, overwrite_b=True, check_finite=False)
+        solved = self._solve(cross, overwrite_b=True)
         return white @ solved, _deviation(signal, np.einsum("ij,ij->j", solved, solved) - noise)
 
     def optimistic_bound(self, values: Matrix, candidates: NDArray[np.float32]) -> tuple[Matrix, Matrix]:
@@ -145,10 +138,8 @@ class Posterior:
             values: As of `predict`.
             candidates: Shape (candidates, columns).
         """
-        from scipy.linalg import solve_triangular
-
         white, signal = self._white(values)
-        solved = solve_triangular(self._lower, white, lower=True, trans=1, check_finite=False)
+        solved = self._solve(white, trans=1)
         shares, rows = solved.astype(np.float32), self._rows.single()
         mean, nearest = np.zeros(len(candidates)), np.zeros(len(candidates))
         for begin in range(0, len(candidates), _AT_ONCE):
@@ -157,11 +148,16 @@ class Posterior:
             mean[part], nearest[part] = shares @ cross, cross.max(0)
         return mean, _deviation(signal, nearest * nearest / self._diagonal)
 
-    def _white(self, values: Matrix) -> tuple[Matrix, float]:
-        """L⁻¹ values, and the signal's variance."""
+    def _solve(self, values: NDArray[np.floating[Any]], **options: Any) -> Matrix:
+        """L⁻¹ values."""
         from scipy.linalg import solve_triangular
 
-        white = solve_triangular(self._lower, values, lower=True, check_finite=False)
+        solved: Matrix = solve_triangular(self._lower, values, lower=True, check_finite=False, **options)
+        return solved
+
+    def _white(self, values: Matrix) -> tuple[Matrix, float]:
+        """L⁻¹ values, and the signal's variance."""
+        white = self._solve(values)
         return white, max(float(white @ white) / len(values), 1e-12)
 
 
