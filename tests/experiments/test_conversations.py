@@ -220,7 +220,7 @@ def test_what_may_still_be_inherited_is_kept_and_nothing_else(make_store: MakeSt
 def test_checkpoints_of_which_nothing_is_known_are_kept_within_a_bound(
     make_store: MakeStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from archwright.experiments import experiment
+    from archwright.experiments import conversations
 
     class Silent(Halving):
         def needed(self) -> set[int] | None:
@@ -231,9 +231,7 @@ def test_checkpoints_of_which_nothing_is_known_are_kept_within_a_bound(
     sizes = [path.stat().st_size for path in (tmp_path / "checkpoints").iterdir()]
     for name in ("trials.sqlite", "trials.sqlite-wal", "trials.sqlite-shm"):
         (tmp_path / name).unlink(missing_ok=True)
-    monkeypatch.setattr(experiment.Experiment.__init__, "__kwdefaults__", {
-        **experiment.Experiment.__init__.__kwdefaults__, "checkpoint_bytes": 3.5 * max(sizes)
-    })  # fmt: skip
+    monkeypatch.setattr(conversations, "_BYTES", 3.5 * max(sizes))
     store = make_store(create=True)
     searched(store, tmp_path, trials=8, strategy=Silent(SPACE))
     assert [name.split("-")[1] for name in files(tmp_path)] == ["7", "8", "9"]  # the youngest

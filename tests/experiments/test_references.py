@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from archwright.errors import SpaceError, TaskError, UsageError
-from archwright.experiments import load_object, resolve_space, resolve_task
+from archwright.experiments import resolve_space, resolve_task
+from archwright.references import load_object
 from archwright.tasks import Task, make_task
 
 FILE = """

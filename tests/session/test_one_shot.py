@@ -17,8 +17,9 @@ import torch
 import archwright as aw
 from archwright.atomic_writing import load_state
 from archwright.errors import UsageError
-from archwright.experiments import NamedConfig, RunConfig, load_object
+from archwright.experiments import NamedConfig, RunConfig
 from archwright.experiments.one_shot import CHECKPOINT, SUPERNET
+from archwright.references import load_object
 from archwright.session.one_shot import after_training, default_budget, training_minutes
 from archwright.supernets import make_method
 from archwright.supernets.methods.enas import Enas

@@ -14,7 +14,7 @@ import sqlalchemy
 
 import archwright as aw
 from archwright.cli import main
-from archwright.experiments import load_object
+from archwright.references import load_object
 
 OLD = Path(__file__).parent / "runs_format1"
 SHOWN: dict[str, Any] = json.loads((OLD / "shown.json").read_text())

@@ -16,7 +16,8 @@ from torch.utils.data import TensorDataset
 
 import archwright as aw
 from archwright.errors import RunError, SearchError, UsageError
-from archwright.experiments import InlineExecutor, load_object
+from archwright.experiments import InlineExecutor
+from archwright.references import load_object
 from archwright.spaces import Architecture, Space, choice, integer, layer
 from archwright.strategies import RandomSearch
 

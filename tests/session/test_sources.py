@@ -15,6 +15,7 @@ from torch import nn
 import archwright as aw
 from archwright.errors import RunError, UsageError
 from archwright.experiments import RunConfig
+from archwright.references import load_object
 from archwright.session import space_of
 
 QUICK: dict[str, Any] = {"recipe": aw.Recipe(epochs=1), "progress": False, "onnx": False}
@@ -113,7 +114,7 @@ def test_a_changed_class_of_a_python_space_is_refused(tmp_path: Path) -> None:
     def block(kind: str) -> type[nn.Module]:
         path = tmp_path / f"{kind}.py"
         path.write_text(HELPER.replace("sigmoid", kind))
-        return aw.experiments.load_object(f"{path}:Gate")
+        return load_object(f"{path}:Gate")
 
     def space(gate: type[nn.Module]) -> aw.Space:
         gate.__module__ = "mine"

@@ -10,7 +10,7 @@ from torch import nn
 
 import archwright as aw
 from archwright.errors import UsageError
-from archwright.experiments import load_object
+from archwright.references import load_object
 from archwright.spaces.zoo import make_space
 from archwright.supernets import check
 

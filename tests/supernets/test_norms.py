@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from archwright.experiments import load_object
+from archwright.references import load_object
 from archwright.supernets import Supernet, freeze_scales, recalibrate
 
 HERE = Path(__file__).parent

@@ -10,7 +10,7 @@ import torch
 import archwright as aw
 from archwright.errors import RunError
 from archwright.estimators import WeightSharing
-from archwright.experiments import load_object
+from archwright.references import load_object
 from archwright.supernets import Supernet, make_method, shared_score, train_epoch
 from archwright.supernets.methods.uniform import UniformSampling
 from archwright.supernets.storage import load_supernet, save_supernet

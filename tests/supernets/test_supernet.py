@@ -17,7 +17,7 @@ from torch import nn
 import archwright as aw
 from archwright.errors import BuildError, SpaceError
 from archwright.evaluating import evaluating
-from archwright.experiments import load_object
+from archwright.references import load_object
 from archwright.spaces.zoo import SPACES as ZOO
 from archwright.spaces.zoo import make_space
 from archwright.supernets import (

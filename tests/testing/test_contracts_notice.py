@@ -460,8 +460,8 @@ class Buffers(SQLStore):
 
 
 class ByNumber(SQLStore):
-    def events(self, after: int = 0) -> list[Any]:
-        return sorted(super().events(), key=lambda event: event[1].number)[after:]
+    def events(self) -> list[Any]:
+        return sorted(super().events(), key=lambda event: event[1].number)
 
 
 class KeepsFirst(SQLStore):

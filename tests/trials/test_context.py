@@ -80,9 +80,3 @@ def test_a_fidelity_that_was_left_open_is_not_the_full_one() -> None:
 def test_a_fidelity_checks_its_numbers(wrong: dict) -> None:
     with pytest.raises(UsageError):
         Fidelity(**wrong)
-
-
-def test_a_fidelity_of_an_older_run_is_read() -> None:
-    assert Fidelity.from_json({"epochs": 3, "data_fraction": 0.5}) == Fidelity(3, 0.5)
-    made = Fidelity(3, 0.5, replicate=2, horizon=9)
-    assert Fidelity.from_json(made.to_json()) == made

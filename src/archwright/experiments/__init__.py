@@ -29,7 +29,6 @@ from archwright.experiments.replay import Replay
 from archwright.experiments.run import Run, load_run, open_run, open_store
 from archwright.experiments.store import CheckpointFolder, SQLStore, Stage, Store
 from archwright.experiments.work import Evaluation, Retraining, TrialRunner
-from archwright.references import load_object
 
 # fmt: off
 __all__ = [
@@ -37,6 +36,6 @@ __all__ = [
     "ExecutorConfig", "Experiment", "Failure", "Fingerprints", "InlineExecutor", "Interrupts", "Job",
     "Listener", "NamedConfig", "JobResult", "ProcessesExecutor", "Replay", "Retraining", "Run", "RunConfig",
     "SQLStore", "SpaceConfig", "Stage", "Store", "SupernetConfig", "SupernetTraining", "TaskConfig", "TrialRunner",
-    "load_object", "load_run", "open_run", "open_store", "resolve_space", "resolve_task",
+    "load_run", "open_run", "open_store", "resolve_space", "resolve_task",
 ]
 # fmt: on

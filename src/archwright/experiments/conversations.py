@@ -14,6 +14,9 @@ from archwright.trials import Report, Trial, TrialState, Verdict
 
 __all__ = ["Conversations"]
 
+_BYTES = 20e9
+"""On disk, for states of which the strategy does not say whether it needs them; the oldest go first."""
+
 
 class Conversations:
     """Records every report before it is answered, and keeps the checkpoints of a stage in order.
@@ -23,7 +26,6 @@ class Conversations:
         stage: Whose trials converse.
         pruner: Judges new reports; what was answered once is answered alike again.
         checkpoints: Where states are; None where none can be kept.
-        limit: Bytes on disk for states of which the strategy does not say whether it needs them; the oldest go first.
 
     Attributes:
         trials: By number, as they stand, with their curves.
@@ -35,17 +37,17 @@ class Conversations:
         stage: Stage,
         pruner: Pruner,
         checkpoints: CheckpointFolder | None,
-        limit: float,
     ) -> None:
         self.store, self.stage, self.pruner = store, stage, pruner
-        self.checkpoints, self.limit = checkpoints, limit
+        self.checkpoints = checkpoints
         self.trials: dict[int, tuple[Trial, list[Report]]] = {}
-        self._own: dict[int, dict[int, Report]] = {}
+        self._inherited: dict[int, int] = {}  # how many reports of a trial's curve are its parent's
         self._keys: dict[int, str] = {}
-        self._running: dict[int, Trial] = {}
         reports = store.reports(stage)
         for trial in store.trials(stage):
             self._enter(trial, reports.get(trial.number, []))
+        if checkpoints is not None:  # files that no row names: a process died between the file and the row
+            checkpoints.keep_only(self._keys.values(), f"{stage}-")
 
     def _enter(self, trial: Trial, reports: Sequence[Report]) -> None:
         """Note a trial; the curve of one that goes on from its parent begins with the parent's."""
@@ -53,23 +55,24 @@ class Conversations:
         before = self.trials[parent][1] if trial.candidate.continues and parent in self.trials else []
         told = [report for report in reports if report.verdict is not None]
         self.trials[number] = (trial, [*before, *told])
-        self._own[number] = {report.step: report for report in told}
+        self._inherited[number] = len(before)
         for report in reports:
             if report.checkpoint is not None:
                 self._keys[number] = report.checkpoint
-        if trial.state is TrialState.RUNNING:
-            self._running[number] = trial
+
+    def _own(self, number: int) -> list[Report]:
+        """What a trial reported itself."""
+        return self.trials[number][1][self._inherited[number] :]
 
     def started(self, trial: Trial) -> Job:
         """The job of a trial's attempt that begins."""
         number, candidate = trial.number, trial.candidate
-        self._running[number] = trial
         if number in self.trials:
             self.trials[number] = (trial, self.trials[number][1])
         else:
             self._enter(trial, [])
-        own = self._own[number]
-        last = (max(own), own[max(own)].metrics) if own else None
+        newest = max(self._own(number), key=lambda report: report.step, default=None)
+        last = None if newest is None else (newest.step, newest.metrics)
         inherited = None
         if candidate.inherit != "nothing" and candidate.parent is not None:
             inherited = self._keys.get(candidate.parent)
@@ -87,7 +90,7 @@ class Conversations:
                 f"trial {job.number} ({job.stage}) cannot write: {message.reason}; the disk is full: make room on it, "
                 "then resume the run"
             )
-        recorded = self._own[job.number].get(message.step)
+        recorded = next((one for one in self._own(job.number) if one.step == message.step), None)
         metrics = message.metrics or {}
         if recorded is not None:
             report = replace(recorded, checkpoint=message.key)
@@ -100,7 +103,6 @@ class Conversations:
         is_new = recorded is None and report.verdict is not None
         if is_new:
             self.trials[job.number][1].append(report)
-            self._own[job.number][report.step] = report
         if message.key is not None:
             self._keys[job.number] = message.key
             if self.checkpoints is not None:
@@ -109,7 +111,7 @@ class Conversations:
 
     def _judged(self, number: int, report: Report) -> Verdict:
         """A trial that was told to stop stays told; only the trials of the search are judged."""
-        if any(before.verdict is Verdict.STOP for before in self._own[number].values()):
+        if any(before.verdict is Verdict.STOP for before in self._own(number)):
             return Verdict.STOP
         if self.stage is not Stage.SEARCH:
             return Verdict.GO_ON
@@ -121,7 +123,7 @@ class Conversations:
 
     def curve(self, number: int) -> list[Report]:
         """What a trial and those that it continues reported; empty where it reported nothing itself."""
-        return self.trials[number][1] if self._own[number] else []
+        return self.trials[number][1] if self._own(number) else []
 
     def has_progressed(self, job: Job) -> bool:
         """Whether an attempt left a later state than it began with, from which another can go on."""
@@ -130,13 +132,7 @@ class Conversations:
 
     def ended(self, trial: Trial) -> None:
         """Note how a trial ended."""
-        self._running.pop(trial.number, None)
         self.trials[trial.number] = (trial, self.trials[trial.number][1])
-
-    def sweep(self) -> None:
-        """Delete files that no row names: a process died between the file and the row. For the start of a session."""
-        if self.checkpoints is not None:
-            self.checkpoints.keep_only(self._keys.values(), f"{self.stage}-")
 
     def clean(self, needed: Collection[int] | None) -> None:
         """Delete the states of ended trials that nothing begins from any more.
@@ -146,13 +142,14 @@ class Conversations:
         """
         if not self._keys or self.checkpoints is None:
             return
-        kept = {*self._running, *(trial.candidate.parent for trial in self._running.values())}
+        running = [trial for trial, _ in self.trials.values() if trial.state is TrialState.RUNNING]
+        kept = {number for trial in running for number in (trial.number, trial.candidate.parent)}
         if needed is not None:
             kept |= set(needed)
         loose = [number for number in sorted(self._keys) if number not in kept]
         if needed is None:
             sizes = {number: self.checkpoints.size(self._keys[number]) for number in self._keys}
-            excess = sum(sizes.values()) - self.limit
+            excess = sum(sizes.values()) - _BYTES
             dropped = []
             for number in loose:
                 if excess <= 0:

@@ -25,8 +25,6 @@ from archwright.trials import FULL, Candidate, Fidelity, Trial, TrialState, Verd
 
 __all__ = ["Experiment"]
 
-_CHECKPOINT_BYTES = 20e9
-
 
 class Experiment:
     """Runs trials: asks, starts, waits, answers, notes, tells. Everything it knows is in the store.
@@ -41,7 +39,6 @@ class Experiment:
         interrupts: Says when to stop early.
         pruner: Says which trials of the search to stop early; None lets all of them go on.
         checkpoints: Where trials save their states; without it they cannot.
-        checkpoint_bytes: Bytes on disk for states of which a strategy does not say whether it needs them.
     """
 
     def __init__(
@@ -54,13 +51,12 @@ class Experiment:
         interrupts: Interrupts | None = None,
         pruner: Pruner | None = None,
         checkpoints: CheckpointFolder | None = None,
-        checkpoint_bytes: float = _CHECKPOINT_BYTES,
     ) -> None:
         self.store, self.executor, self.objectives = store, executor, tuple(objectives)
         self.listener = listener or Listener()
         self.interrupts = interrupts or Interrupts()
         self.pruner = pruner or NeverPruner()
-        self.checkpoints, self.checkpoint_bytes = checkpoints, checkpoint_bytes
+        self.checkpoints = checkpoints
         self._conversations: Conversations | None = None
         meters = [objective.load_meter() for objective in objectives]
         self._exclusive = any(meter is not None and meter.exclusive for meter in meters)
@@ -83,7 +79,7 @@ class Experiment:
         replay = Replay(strategy, self.store)
         trials = replay.restore()
         for text in replay.messages:
-            self._say(text)
+            self.say(text)
         if reason := self.store.get("search_ended"):
             return str(reason)
         sessions = [*self.store.get("sessions", []), time.time()]
@@ -102,7 +98,7 @@ class Experiment:
             self.store.set_fact("search_failed", loop.reason)
             raise SearchError(f"no trial was completed: {loop.reason}{why_none(self.store.trials())}")
         self.store.set_fact("search_ended", loop.reason)
-        self._say(f"search ended: {loop.reason}")
+        self.say(f"search ended: {loop.reason}")
         return loop.reason
 
     def run_all(self, stage: Stage, candidates: Mapping[int, Candidate]) -> list[Trial]:
@@ -140,10 +136,7 @@ class Experiment:
         return report.verdict
 
     def _run(self, stage: Stage, source: Source, strategy: Strategy | None = None) -> None:
-        pruner = self.pruner if stage is Stage.SEARCH else NeverPruner()
-        talks = Conversations(self.store, stage, pruner, self.checkpoints, self.checkpoint_bytes)
-        talks.sweep()
-        self._conversations = talks
+        self._conversations = talks = Conversations(self.store, stage, self.pruner, self.checkpoints)
         running: dict[int, Trial] = {}
 
         def begin(waiting: Trial) -> Job:
@@ -177,7 +170,7 @@ class Experiment:
             for ended in self.executor.wait(0.5):
                 if ended.failure is not None and ended.failure.lost and talks.has_progressed(ended.job):
                     before = running.pop(ended.job.number)
-                    self._say(
+                    self.say(
                         f"{stage} trial {before.number} goes on from its checkpoint: {ended.failure.error}"
                     )
                     self.executor.submit(replace(begin(begun_again(before)), known=ended.job.known))
@@ -217,6 +210,7 @@ class Experiment:
             self.store.log(f"{stage} trial {number} failed with\n{outcome.trace.rstrip()}")
         return trial
 
-    def _say(self, text: str) -> None:
+    def say(self, text: str) -> None:
+        """Tell the run's log and the listener."""
         self.store.log(text)
         self.listener.log(text)

@@ -54,22 +54,19 @@ class Replay:
             self.strategy.load_state_dict(saved["state"])
             self._events = saved["events"]
         strayed = False
-        running: dict[int, Candidate] = {}
-        if self._events:
-            for kind, trial in self.store.events()[: self._events]:
-                _follow(running, kind, trial)
-        for kind, trial in self.store.events(self._events):
-            self._events += 1
+        running: dict[int, Candidate] = {}  # in the order of asking
+        events = self.store.events()
+        for position, (kind, trial) in enumerate(events):
+            is_to_be_repeated = position >= self._events
             if kind == "tell":
-                _follow(running, kind, trial)
-                self.strategy.tell(trial)
+                del running[trial.number]
+                if is_to_be_repeated:
+                    self.strategy.tell(trial)
                 continue
-            try:
-                again = self.strategy.ask(list(running.values()))
-                strayed |= again is None or not _same(again, trial.candidate)
-            except SpaceExhaustedError:
-                strayed = True
-            _follow(running, kind, trial)
+            if is_to_be_repeated:
+                strayed |= self._strays(list(running.values()), trial.candidate)
+            running[trial.number] = trial.candidate
+        self._events = len(events)
         if strayed:
             self.messages.append(
                 "the strategy did not repeat its earlier choices, so the search goes on differently than it would "
@@ -104,21 +101,17 @@ class Replay:
         self._events += 1
         self.strategy.tell(trial)
 
+    def _strays(self, running: Sequence[Candidate], recorded: Candidate) -> bool:
+        """Ask again; whether the strategy proposes another candidate than it did."""
+        try:
+            asked = self.strategy.ask(running)
+        except SpaceExhaustedError:
+            return True
+        # The search fills in a fidelity that is left open.
+        return asked is None or replace(asked, fidelity=asked.fidelity or recorded.fidelity) != recorded
+
     def _save(self) -> None:
         begin = time.perf_counter()
         self.store.set_fact("strategy", {"events": self._events, "state": self.strategy.state_dict()})
         self._pause = max(_FIRST_PAUSE, _SHARE * (time.perf_counter() - begin))
         self._asking = 0.0
-
-
-def _same(asked: Candidate, recorded: Candidate) -> bool:
-    """Whether a strategy repeats what is recorded: the search fills in a fidelity that is left open."""
-    return replace(asked, fidelity=asked.fidelity or recorded.fidelity) == recorded
-
-
-def _follow(running: dict[int, Candidate], kind: str, trial: Trial) -> None:
-    """Keep the candidates that run, in the order of asking."""
-    if kind == "ask":
-        running[trial.number] = trial.candidate
-    else:
-        del running[trial.number]

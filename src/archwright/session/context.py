@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archwright.errors import SpaceError
+from archwright.estimators import ESTIMATORS
 from archwright.estimators.estimator import Estimator
 from archwright.experiments import (
     CheckpointFolder,
@@ -20,21 +20,16 @@ from archwright.experiments import (
     Run,
     RunConfig,
     Store,
+    SupernetTraining,
     load_run,
 )
-from archwright.session.one_shot import OneShotSearch
-from archwright.session.parts import (
-    GivenParts,
-    made_estimator,
-    made_method,
-    made_pruner,
-    made_strategy,
-    with_starting_points,
-)
-from archwright.session.training import baseline_space, make_training
+from archwright.experiments.one_shot import SUPERNET
+from archwright.session.one_shot import follow_up
+from archwright.session.parts import made, make_training
 from archwright.spaces import Space
-from archwright.strategies import Strategy
-from archwright.strategies.pruners import Pruner
+from archwright.strategies import STRATEGIES, FixedStrategy, Strategy, make_strategy
+from archwright.strategies.pruners import PRUNERS, Pruner
+from archwright.supernets import METHODS, OneShot
 from archwright.tasks import Task
 from archwright.trials import Trial
 
@@ -44,7 +39,6 @@ if TYPE_CHECKING:
 __all__ = ["RunContext"]
 
 
-@dataclass
 class RunContext:
     """A run, the objects that it works with, and what its earlier stages left for the later ones.
 
@@ -53,76 +47,85 @@ class RunContext:
         config: What it was asked to do.
         space: What is searched.
         task: What is learned.
-        strategy: Proposes, as it was made.
-        estimator: Measures the search's trials.
-        one_shot: The training of a supernet, where there is one.
+        strategy: What proposes candidates, or trains the supernet that they share: an object, a name that the record
+            has too, or None for the record's.
+        estimator: What measures candidates, in the same way. Of a one-shot search it is the supernet.
+        pruner: What stops trials early, in the same way.
         onnx: Whether to export to ONNX; None does so where the extra is installed.
         notes: What the log says first.
+
+    Raises:
+        UsageError: When a device, a recipe or a part does not fit, or an object is needed again.
+        SpaceError: When a decision cannot be held at its value, or what is to be tried first is not of the space.
     """
 
-    folder: Path
-    config: RunConfig
-    space: Space
-    task: Task
     strategy: Strategy
     estimator: Estimator
-    one_shot: OneShotSearch | None = None
-    onnx: bool | None = None
-    notes: list[str] = field(default_factory=list)
-    baseline_space: Space | None = None
-    pruner: Pruner | None = None
-    interrupts: Interrupts = field(default_factory=Interrupts)
-    retrained: list[Trial] = field(default_factory=list)
-    compared: list[Trial] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self.budget = self.config.budget
-
-    @classmethod
-    def make(
-        cls,
+    def __init__(
+        self,
         folder: Path,
         config: RunConfig,
         space: Space,
         task: Task,
-        given: GivenParts,
         *,
+        strategy: Strategy | OneShot | str | None = None,
+        estimator: Estimator | str | None = None,
+        pruner: Pruner | str | None = None,
         onnx: bool | None = None,
         notes: Sequence[str] = (),
-    ) -> RunContext:
-        """Make what was not given as an object from its name.
-
-        Args:
-            folder: The run's folder.
-            config: What it was asked to do.
-            space: What is searched.
-            task: What is learned.
-            given: What the user gave of its parts.
-            onnx: Whether to export to ONNX.
-            notes: What the log says first.
-
-        Raises:
-            UsageError: When a device, a recipe or a part does not fit, or an object is needed again.
-            SpaceError: When a decision cannot be held at its value.
-        """
-        space = space.fix(config.held)
-        make_training(config, space, task)  # refuses a recipe or a device that does not fit
-        one_shot: OneShotSearch | None = None
-        if config.supernet is not None:
-            one_shot = OneShotSearch.make(config, space, task, folder, made_method(config, given.strategy))
-            made, measure = one_shot.strategy, one_shot.estimator
+    ) -> None:
+        self.folder, self.config, self.space, self.task = folder, config, space.fix(config.held), task
+        self.onnx, self.notes, self.budget = onnx, list(notes), config.budget
+        self.interrupts = Interrupts()
+        self.supernet: SupernetTraining | None = None
+        self.baseline_space: Space | None = None
+        self.retrained: list[Trial] = []
+        self.compared: list[Trial] = []
+        self.training()  # refuses a recipe or a device that does not fit
+        if config.supernet is None:
+            self._measure_by(strategy, estimator)
         else:
-            made = made_strategy(config, space, given.strategy)
-            measure = made_estimator(config, space, task, given.estimator)
-        made = with_starting_points(config, space, made)
-        context = cls(folder, config, space, task, made, measure, one_shot, onnx, list(notes))
-        context.pruner = made_pruner(config, given.pruner)
+            self._share_weights(strategy)
+        if config.enqueue:
+            first = [self.space.architecture(values) for values in config.enqueue]
+            self.strategy = FixedStrategy(self.space, first, self.strategy)
+        self.pruner: Pruner | None = None
+        if config.pruner is not None:
+            self.pruner = made("pruner", Pruner, pruner, config.pruner, PRUNERS, config.objectives)
         if config.baseline and config.retrain > 0:
             try:
-                context.baseline_space = baseline_space(task)
+                self.baseline_space = _baseline_space(task)
             except SpaceError as error:
-                context.notes.append(f"no hand-made network is compared with: {error}")
-        return context
+                self.notes.append(f"no hand-made network is compared with: {error}")
+
+    def _measure_by(self, strategy: object, estimator: object) -> None:
+        config, space = self.config, self.space
+        searched, seed = (space, config.objectives), config.seed
+        self.strategy = made(
+            "strategy", Strategy, strategy, config.strategy, STRATEGIES, *searched, seed=seed
+        )
+        device = config.device
+        how = {"recipe": config.recipe, "accelerator": device.accelerator, "precision": device.precision}
+        known, learned = config.estimator, (space, self.task)
+        self.estimator = made("estimator", Estimator, estimator, known, ESTIMATORS, *learned, **how)
+
+    def _share_weights(self, given: object) -> None:
+        """Raises `UsageError` when the method cannot share the weights of some decision."""
+        from archwright.estimators.weight_sharing import WeightSharing
+
+        config, space, task, accelerator = self.config, self.space, self.task, self.config.device.accelerator
+        method = made("strategy", OneShot, given, config.strategy, METHODS, seed=config.seed)
+        self.supernet = SupernetTraining(
+            method, space, task, self.folder, seed=config.seed, accelerator=accelerator
+        )
+        self.supernet.check()
+        if then := follow_up(config):
+            self.strategy = make_strategy(then, space, config.objectives, seed=config.seed)
+        else:
+            self.strategy = FixedStrategy(space, self.supernet.proposals)
+        weights = self.folder.absolute() / SUPERNET
+        self.estimator = WeightSharing(space, task, weights, accelerator=accelerator)
 
     def training(self, space: Space | None = None) -> Training:
         """How networks of a space are trained at full fidelity."""
@@ -145,8 +148,11 @@ class RunContext:
         """The picture of the run as it is now."""
         return load_run(self.folder, self.config, self.store)
 
-    def log(self, texts: Sequence[str]) -> None:
-        """Tell the run's log and the listener."""
-        for text in texts:
-            self.store.log(text)
-            self.listener.log(text)
+
+def _baseline_space(task: Task) -> Space:
+    """A space that holds one network, made by hand. Raises `SpaceError` when there is none for the task's inputs."""
+    from archwright.spaces.zoo import baseline
+
+    task.signature()
+    space: Space = baseline(task)  # type: ignore[arg-type]  # it has a signature
+    return space

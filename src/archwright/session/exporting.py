@@ -25,8 +25,8 @@ from archwright.experiments.executors.torch_state import TorchSettings
 from archwright.experiments.interrupts import exits_told
 from archwright.experiments.work import Retraining
 from archwright.session.defaults import listener_for
+from archwright.session.parts import make_training
 from archwright.session.sources import check_unchanged, restored
-from archwright.session.training import make_training
 from archwright.spaces import Space
 from archwright.tasks import Task
 from archwright.trials import FULL, Candidate, Trial

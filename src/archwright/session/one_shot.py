@@ -1,68 +1,17 @@
-"""One-shot methods in a session: what trains, what searches on the trained weights, and for how long."""
+"""One-shot methods in a session: what searches on the trained weights, and for how long."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
-from archwright.estimators.estimator import Estimator
-from archwright.experiments import Budget, RunConfig, SupernetTraining
-from archwright.experiments.one_shot import SUPERNET
-from archwright.spaces import Space
-from archwright.strategies import FixedStrategy, Strategy, make_strategy
-from archwright.supernets import METHODS, OneShot
-from archwright.tasks import Task
+from archwright.experiments import Budget, RunConfig
+from archwright.supernets import METHODS
 
-__all__ = ["OneShotSearch", "after_training", "default_budget", "training_minutes"]
+__all__ = ["after_training", "default_budget", "follow_up", "training_minutes"]
 
 _SEARCHED = 100
 _SHARE = 0.8
 """Of the minutes, for the supernet, where a search on its weights follows."""
-
-
-@dataclass(frozen=True)
-class OneShotSearch:
-    """The training of the supernet, and the search that follows it.
-
-    Args:
-        training: Trains the supernet.
-        strategy: Proposes architectures then.
-        estimator: Scores them by the supernet's weights.
-    """
-
-    training: SupernetTraining
-    strategy: Strategy
-    estimator: Estimator
-
-    @classmethod
-    def make(
-        cls, config: RunConfig, space: Space, task: Task, folder: Path, method: OneShot
-    ) -> OneShotSearch:
-        """From a run's record.
-
-        Args:
-            config: The record.
-            space: The space.
-            task: What to learn.
-            folder: The run's folder.
-            method: What trains the supernet.
-
-        Raises:
-            UsageError: When the method cannot share the weights of some decision.
-        """
-        from archwright.estimators.weight_sharing import WeightSharing
-
-        accelerator = config.device.accelerator
-        training = SupernetTraining(method, space, task, folder, seed=config.seed, accelerator=accelerator)
-        training.check()
-        then = _then(config)
-        strategy = (
-            FixedStrategy(space, training.proposals)
-            if then is None
-            else make_strategy(then, space, config.objectives, seed=config.seed)
-        )
-        weights = WeightSharing(space, task, folder.absolute() / SUPERNET, accelerator=accelerator)
-        return cls(training, strategy, weights)
 
 
 def default_budget(name: str | None, retrain: int, scored: int | None = None) -> Budget:
@@ -86,7 +35,7 @@ def default_budget(name: str | None, retrain: int, scored: int | None = None) ->
 def training_minutes(config: RunConfig) -> float | None:
     """How long the supernet may be trained; a search on its weights keeps a fifth of the time."""
     minutes = config.budget.minutes
-    return minutes if minutes is None or not _then(config) else _SHARE * minutes
+    return minutes if minutes is None or not follow_up(config) else _SHARE * minutes
 
 
 def after_training(config: RunConfig, spent: float) -> Budget:
@@ -103,11 +52,12 @@ def after_training(config: RunConfig, spent: float) -> Budget:
     if budget.minutes is None:
         return replace(budget, trials=trials)
     left = budget.minutes - spent / 60
-    if left <= 0 or not _then(config):  # the few proposals are scored whatever the clock says
+    if left <= 0 or not follow_up(config):  # the few proposals are scored whatever the clock says
         return Budget(trials=budget.trials or default)
     return replace(budget, trials=trials, minutes=left)
 
 
-def _then(config: RunConfig) -> str | None:
+def follow_up(config: RunConfig) -> str | None:
+    """The strategy that searches on the trained weights; None where the method itself proposes."""
     method = METHODS.get(config.strategy.name)
     return None if method is None else method.follow_up_strategy

@@ -2,50 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from archwright.errors import UsageError
-from archwright.estimators import ESTIMATORS
-from archwright.estimators.estimator import Estimator
 from archwright.experiments import NamedConfig, RunConfig
 from archwright.experiments.executors import Interrupted, interrupts_marked
 from archwright.objectives import Objective
+from archwright.registry import Registry
 from archwright.spaces import Space
-from archwright.strategies import STRATEGIES, FixedStrategy, Strategy, make_strategy
-from archwright.strategies.pruners import PRUNERS, Pruner
-from archwright.supernets import METHODS, OneShot, make_method
 from archwright.tasks import Task
 
-__all__ = [
-    "GivenParts",
-    "check_measured",
-    "made_estimator",
-    "made_method",
-    "made_pruner",
-    "made_strategy",
-    "named",
-    "with_starting_points",
-]
+if TYPE_CHECKING:
+    from archwright.estimators.training import Training
+
+__all__ = ["check_measured", "made", "make_training", "named"]
 
 T = TypeVar("T")
 
-
-@dataclass(frozen=True)
-class GivenParts:
-    """What a run works with, as the user gave it: an object, a name that its record has too, or None for the record's.
-
-    Args:
-        strategy: A strategy or one-shot method, which proposes candidates.
-        estimator: Measures candidates. Of a one-shot search it is the supernet.
-        pruner: Stops trials early.
-    """
-
-    strategy: Strategy | OneShot | str | None = None
-    estimator: Estimator | str | None = None
-    pruner: Pruner | str | None = None
+_WHAT = {
+    "strategy": "a strategy, a one-shot method or the name of one",
+    "estimator": "an estimator or the name of one",
+    "pruner": "a pruner or the name of one",
+}
 
 
 def named(given: object, options: Mapping[str, Any] | None = None) -> NamedConfig:
@@ -57,22 +36,25 @@ def named(given: object, options: Mapping[str, Any] | None = None) -> NamedConfi
     return NamedConfig(name=type(given).__name__)
 
 
-_WHAT = {
-    "strategy": "a strategy, a one-shot method or the name of one",
-    "estimator": "an estimator or the name of one",
-    "pruner": "a pruner or the name of one",
-}
-
-
-def _made(
+def made(
     kind: str,
     wanted: type[Any],
     given: object,
     known: NamedConfig,
-    names: Container[str],
-    make: Callable[[], T],
+    registry: Registry[T, Any],
+    *arguments: Any,
+    **supplied: Any,
 ) -> T:
     """The object that was given, or one made by its recorded name.
+
+    Args:
+        kind: What it is called in `aw.search`.
+        wanted: Its class.
+        given: What the user gave: an object, a name that its record has too, or None for the record's.
+        known: Its record.
+        registry: What is known by name.
+        arguments: What `Registry.make` is called with beside the name and the recorded options.
+        supplied: The same by name.
 
     Raises:
         UsageError: When it is of another type, its name is unknown, or an object without a name is needed again.
@@ -80,56 +62,26 @@ def _made(
     if given is not None and not isinstance(given, str):
         if not isinstance(given, wanted):
             raise UsageError(f"expected {_WHAT[kind]}, got {given!r}")
-        made: T = given
-        return made
-    if isinstance(given, str) or known.name in names:
-        return make()  # an unknown name is refused with what is known
-    raise UsageError(
-        f"the run was begun from Python with a {kind} that has no name, {known.name}: go on from Python, with "
-        f"aw.resume(run, {kind}={kind})"
-    )
+        found: T = given
+        return found
+    if given is None and known.name not in registry:
+        raise UsageError(
+            f"the run was begun from Python with a {kind} that has no name, {known.name}: go on from Python, with "
+            f"aw.resume(run, {kind}={kind})"
+        )
+    return registry.make(known.name, *arguments, options=known.options, **supplied)
 
 
-def made_strategy(config: RunConfig, space: Space, given: object) -> Strategy:
-    """What proposes candidates. Raises as `_made` does."""
-    known = config.strategy
-    make = partial(make_strategy, known.name, space, config.objectives, seed=config.seed, **known.options)
-    return _made("strategy", Strategy, given, known, STRATEGIES, make)
-
-
-def made_method(config: RunConfig, given: object) -> OneShot:
-    """What trains a supernet. Raises as `_made` does."""
-    known = config.strategy
-    make = partial(make_method, known.name, seed=config.seed, **known.options)
-    return _made("strategy", OneShot, given, known, METHODS, make)
-
-
-def with_starting_points(config: RunConfig, space: Space, strategy: Strategy) -> Strategy:
-    """A strategy before which the given architectures are proposed, where there are any.
+def make_training(config: RunConfig, space: Space, task: Task) -> Training:
+    """How networks of a space are trained at full fidelity.
 
     Raises:
-        SpaceError: When one of them is not of the space.
+        UsageError: When the recipe does not fit the task, or the device is not there.
     """
-    if not config.enqueue:
-        return strategy
-    return FixedStrategy(space, [space.architecture(values) for values in config.enqueue], strategy)
+    from archwright.estimators.training import Training
 
-
-def made_estimator(config: RunConfig, space: Space, task: Task, given: object) -> Estimator:
-    """What measures candidates. Raises as `_made` does."""
-    known, device = config.estimator, config.device
-    how = {"recipe": config.recipe, "accelerator": device.accelerator, "precision": device.precision}
-    make = partial(ESTIMATORS.make, known.name, space, task, options=known.options, **how)
-    return _made("estimator", Estimator, given, known, ESTIMATORS, make)
-
-
-def made_pruner(config: RunConfig, given: object) -> Pruner | None:
-    """What stops trials early; None where nothing does. Raises as `_made` does."""
-    known = config.pruner
-    if known is None:
-        return None
-    make = partial(PRUNERS.make, known.name, config.objectives, options=known.options)
-    return _made("pruner", Pruner, given, known, PRUNERS, make)
+    device = config.device
+    return Training(space, task, config.recipe, accelerator=device.accelerator, precision=device.precision)
 
 
 def check_measured(objectives: Sequence[Objective], space: Space, task: Task) -> None:

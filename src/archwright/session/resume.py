@@ -11,10 +11,9 @@ from archwright.experiments.executors import make_executor
 from archwright.experiments.interrupts import exits_told
 from archwright.session.context import RunContext
 from archwright.session.defaults import listener_for
-from archwright.session.parts import GivenParts
 from archwright.session.result import Result
-from archwright.session.running import run_stages
 from archwright.session.sources import check_unchanged, restored
+from archwright.session.stages import run_stages
 from archwright.spaces import Space
 from archwright.strategies import Strategy
 from archwright.strategies.pruners import Pruner
@@ -73,8 +72,9 @@ def resume(
     if time_limit is not None:
         here = replace(here, time_limit=time_limit or None)
     changed = replace(config, budget=budget or config.budget, executor=here)
-    given = GivenParts(strategy, estimator, pruner)
-    context = RunContext.make(folder, changed, space, task, given, onnx=onnx)
+    context = RunContext(
+        folder, changed, space, task, strategy=strategy, estimator=estimator, pruner=pruner, onnx=onnx
+    )
     executor = executor or make_executor(here)
     with open_store(folder, config, store) as opened:
         opened.lock()  # before anything is written: another process may have the run

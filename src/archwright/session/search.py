@@ -39,10 +39,10 @@ from archwright.session.defaults import (
 )
 from archwright.session.exporting import unprintable
 from archwright.session.one_shot import default_budget
-from archwright.session.parts import GivenParts, check_measured, named
+from archwright.session.parts import check_measured, named
 from archwright.session.result import Result
-from archwright.session.running import run_stages
 from archwright.session.sources import fingerprints_of
+from archwright.session.stages import run_stages
 from archwright.session.starting import held_values, starting_points
 from archwright.spaces import Space
 from archwright.spaces.zoo import SPACES
@@ -211,8 +211,17 @@ def search(
     config = replace(config, mark=config.signature())
     if retrain > 0:
         notes += unprintable(made_space)
-    given = GivenParts(method or strategy, estimator, pruner)
-    context = RunContext.make(folder, config, made_space, made_task, given, onnx=onnx, notes=notes)
+    context = RunContext(
+        folder,
+        config,
+        made_space,
+        made_task,
+        strategy=method or strategy,
+        estimator=estimator,
+        pruner=pruner,
+        onnx=onnx,
+        notes=notes,
+    )
     runs = own_executor or make_executor(config.executor)
     runs.check(space=made_space, task=made_task, estimator=estimator)
     folder.mkdir(parents=True, exist_ok=True)

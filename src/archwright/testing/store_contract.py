@@ -186,8 +186,6 @@ class StoreContract:
             happened = [(kind, trial.number) for kind, trial in store.events()]
             expected = ["ask 0", "ask 1", "ask 2", "tell 2", "tell 0", "ask 3", "tell 1"]
             assert [f"{kind} {number}" for kind, number in happened] == expected
-            assert [f"{kind} {trial.number}" for kind, trial in store.events(5)] == expected[5:]
-            assert store.events(7) == []
             assert dict(event for event in store.events() if event[0] == "tell")["tell"] == ended[1]
 
     def test_facts_are_replaced(self, tmp_path: Path) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from archwright.errors import UsageError
 
@@ -40,15 +39,6 @@ class Fidelity:
             raise UsageError(
                 f"fidelity: expected a horizon of at least epochs={self.epochs or 1}, got {self.horizon}"
             )
-
-    def to_json(self) -> dict[str, Any]:
-        """A plain dict that `from_json` reads back."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Fidelity:
-        """The inverse of `to_json`."""
-        return cls(**data)
 
 
 FULL = Fidelity()

@@ -9,6 +9,7 @@ import math
 import os
 import time
 from collections.abc import Collection, Iterator
+from dataclasses import asdict
 from typing import Any
 
 import orjson
@@ -163,7 +164,7 @@ class SQLStore(Database, Store):
                 **self._key(trial.number, stage),
                 "state": TrialState.RUNNING.value,
                 "architecture": _text(candidate.architecture.to_json()),
-                "fidelity": _text(candidate.fidelity.to_json()) if candidate.fidelity else None,
+                "fidelity": _text(asdict(candidate.fidelity)) if candidate.fidelity else None,
                 "parent": candidate.parent,
                 "inherit": candidate.inherit,
                 "attempt": trial.attempt,
@@ -203,7 +204,7 @@ class SQLStore(Database, Store):
         return [trial for trial, _, _ in self._rows(stage)]
 
     @explained
-    def events(self, after: int = 0) -> list[Event]:
+    def events(self) -> list[Event]:
         """What the strategy was asked and told, in order."""
         happened: list[tuple[int, Event]] = []
         for trial, asked, told in self._rows(Stage.SEARCH):
@@ -211,7 +212,7 @@ class SQLStore(Database, Store):
             if told is not None:
                 happened.append((told, ("tell", trial)))
         happened.sort(key=lambda item: item[0])
-        return [event for _, event in happened[after:]]
+        return [event for _, event in happened]
 
     def _rows(self, stage: Stage) -> Iterator[tuple[Trial, int, int | None]]:
         query = (
@@ -225,7 +226,7 @@ class SQLStore(Database, Store):
             curves: dict[int, list[Report]] = {}
             for row in self._live.execute(query).all():
                 if row.fidelity not in fidelities:
-                    fidelities[row.fidelity] = Fidelity.from_json(orjson.loads(row.fidelity))
+                    fidelities[row.fidelity] = Fidelity(**orjson.loads(row.fidelity))
                 measurement = None
                 if row.metrics is not None:
                     curve = tuple(orjson.loads(row.curve)) if row.curve else ()

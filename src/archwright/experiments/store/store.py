@@ -83,12 +83,8 @@ class Store(ABC):
         """All trials of a stage, by number; the curve of those that reported is what they reported."""
 
     @abstractmethod
-    def events(self, after: int = 0) -> list[Event]:
-        """What the strategy was asked and told in the search, in the order in which it happened.
-
-        Args:
-            after: How many events to leave out.
-        """
+    def events(self) -> list[Event]:
+        """What the strategy was asked and told in the search, in the order in which it happened."""
 
     @abstractmethod
     def set_fact(self, key: str, value: Any) -> None:
