@@ -23,7 +23,7 @@ from archwright.conforming import MismatchError, conform
 from archwright.errors import ArchwrightWarning, UsageError, did_you_mean
 from archwright.references import load_object
 
-__all__ = ["Entry", "Option", "Registry"]
+__all__ = ["Entry", "Option", "Registry", "documented"]
 
 T = TypeVar("T")
 E = TypeVar("E", bound="Entry")
@@ -223,7 +223,7 @@ def _options(target: Callable[..., Any], positional: int = 0) -> tuple[dict[str,
     names in backticks, as in "options: Of `Bilevel`."; where it names none, they may be any.
     """
     function = target.__init__ if inspect.isclass(target) else target
-    told = _documented(target)
+    told = {name: text for name, (_, text) in documented(target).items()}
     parameters = list(inspect.signature(target).parameters.values())
     options: dict[str, Option] = {}
     is_open = False
@@ -255,9 +255,14 @@ def _annotation(parameter: inspect.Parameter, function: Any) -> Any:
     return Any if annotation is parameter.empty else annotation
 
 
-def _documented(target: Any) -> dict[str, str]:
-    """What a docstring in Google style says of each argument, on one line."""
+def documented(target: Any) -> dict[str, tuple[str, str]]:
+    """What a docstring in Google style says of each argument: what stands in parentheses behind its name, and the text.
+
+    Args:
+        target: A function, or a class that is documented with its arguments.
+    """
     _, _, section = (inspect.getdoc(target) or "").partition("\nArgs:\n")
     section = re.split(r"\n\S", section)[0]
-    parts = re.split(r"^ {4}\**(\w+)(?: \([^)]*\))?: ", section, flags=re.MULTILINE)[1:]
-    return {name: " ".join(text.split()) for name, text in zip(parts[::2], parts[1::2], strict=True)}
+    parts = iter(re.split(r"^ {4}\**(\w+)(?: \(([^)]*)\))?: ", section, flags=re.MULTILINE)[1:])
+    entries = zip(parts, parts, parts, strict=True)
+    return {name: (form or "", " ".join(text.split())) for name, form, text in entries}

@@ -5,15 +5,14 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-import re
 from collections.abc import Callable
 from typing import Annotated, Any, get_type_hints
 
 import typer
 
-__all__ = ["described"]
+from archwright.registry import documented
 
-_ENTRY = re.compile(r"^ {4}(\w+)(?: \(([^)]*)\))?: ", re.MULTILINE)
+__all__ = ["described"]
 
 
 def described(command: Callable[..., None]) -> Callable[..., None]:
@@ -50,8 +49,7 @@ def described(command: Callable[..., None]) -> Callable[..., None]:
 
 def _parameters(target: Callable[..., Any]) -> list[inspect.Parameter]:
     """The parameters of a function or dataclass, with what its docstring says of them."""
-    _, *parts = _ENTRY.split((inspect.getdoc(target) or "").partition("\n\nArgs:\n")[2])
-    entries = {name: (form or "", told) for name, form, told in zip(*[iter(parts)] * 3, strict=True)}
+    entries = documented(target)
     hints = get_type_hints(target, include_extras=True)
     found = []
     for name, parameter in inspect.signature(target).parameters.items():
@@ -63,6 +61,6 @@ def _parameters(target: Callable[..., Any]) -> list[inspect.Parameter]:
             if names and not any(word.startswith("--") for word in names):
                 names.insert(0, f"--{name.replace('_', '-')}")
             kind: Any = typer.Argument if parameter.default is parameter.empty else typer.Option
-            hint = Annotated[hint, kind(*names, metavar=value, help=" ".join(told.split()))]
+            hint = Annotated[hint, kind(*names, metavar=value, help=told)]
         found.append(parameter.replace(annotation=hint, kind=inspect.Parameter.KEYWORD_ONLY))
     return found

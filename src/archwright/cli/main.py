@@ -76,20 +76,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         except KeyboardInterrupt:
             print("\ninterrupted; `archwright resume RUN` goes on", file=sys.stderr)
             sys.exit(INTERRUPTED)
-        except ArchwrightError as error:
-            _explain(error, debug)
-            sys.exit(error.exit_code)
-        except OSError as error:
-            if error.filename is None or error.errno not in _UNUSABLE:
-                _explain(error, debug)
-                sys.exit(1)
-            _explain(
-                UsageError(f"{error.filename} cannot be used: {error.strerror}; give another path"), debug
-            )
-            sys.exit(UsageError.exit_code)
         except Exception as error:
-            _explain(error, debug)
-            sys.exit(1)
+            told = error
+            if isinstance(error, OSError) and error.filename is not None and error.errno in _UNUSABLE:
+                told = UsageError(f"{error.filename} cannot be used: {error.strerror}; give another path")
+            _explain(told, debug)
+            sys.exit(told.exit_code if isinstance(told, ArchwrightError) else 1)
 
 
 def _explain(error: Exception, debug: bool) -> None:

@@ -75,11 +75,9 @@ class Search(Source):
         self.number = len(trials)
         self.running = {t.number: t for t in trials if t.state is TrialState.RUNNING}
         self.again = deque(begun_again(t) for t in self.running.values())
-        ended = (TrialState.RUNNING, TrialState.INFEASIBLE)
-        configurations = [t for t in trials if not t.candidate.continues]
-        self.counted = sum(t.state not in ended for t in configurations)
+        uncounted = (TrialState.RUNNING, TrialState.INFEASIBLE)
+        self.counted = sum(t.state not in uncounted and not t.candidate.continues for t in trials)
         self.measured = sum(t.is_measured for t in trials)
-        self.started = sum(t.state is not TrialState.INFEASIBLE for t in configurations)
         self.infeasible_in_a_row = 0
         self.spent, self.began = spent, time.monotonic()
         self.reason: str | None = None
@@ -96,7 +94,8 @@ class Search(Source):
         if self.again:
             return self.again.popleft()
         self._check()
-        is_spent = self.budget.trials is not None and self.started >= self.budget.trials
+        begun = self.counted + sum(not trial.candidate.continues for trial in self.running.values())
+        is_spent = self.budget.trials is not None and begun >= self.budget.trials
         if self.reason is not None or (is_spent and not self.replay.strategy.inherits):
             return None
         try:
@@ -125,19 +124,16 @@ class Search(Source):
         trial = Trial(self.number, candidate)
         self.running[trial.number] = trial
         self.number += 1
-        self.started += not candidate.continues
         return trial
 
     def done(self, trial: Trial) -> None:
         """Tell the strategy, and count."""
         del self.running[trial.number]
         self.replay.tell(trial)
-        is_new = not trial.candidate.continues
         if trial.state is TrialState.INFEASIBLE:
-            self.started -= is_new
             self.infeasible_in_a_row += 1
         else:
-            self.counted += is_new
+            self.counted += not trial.candidate.continues
             self.infeasible_in_a_row = 0
             self.measured += trial.is_measured
         self._check()

@@ -37,13 +37,16 @@ if TYPE_CHECKING:
 __all__ = ["export_trial", "export_winner", "space_of", "unprintable"]
 
 
-def export_winner(run: Run, space: Space, task: Task, *, onnx: bool | None = None) -> Path:
-    """Write the winner into the run's `best/`.
+def export_winner(
+    run: Run, space: Space, task: Task, folder: Path | None = None, *, onnx: bool | None = None
+) -> Path:
+    """Write the winner of a run.
 
     Args:
         run: A run with a winner.
         space: Its space.
         task: Its task.
+        folder: Where to; None means the run's `best/`.
         onnx: Whether to export to ONNX too; None does so where the extra is installed.
 
     Raises:
@@ -52,7 +55,7 @@ def export_winner(run: Run, space: Space, task: Task, *, onnx: bool | None = Non
     """
     if run.winner is None:
         raise RunError(f"{run.folder} has no winner yet: go on with it by `archwright resume {run.folder}`")
-    return _write(run, run.winner, space, task, run.folder / "best", onnx)
+    return _write(run, run.winner, space, task, folder or run.folder / "best", onnx)
 
 
 def unprintable(space: Space) -> list[str]:
@@ -111,9 +114,7 @@ def export_trial(
     except ExportError as error:
         raise UsageError(str(error)) from None
     if trial is None:
-        if opened.winner is None:
-            return export_winner(opened, space, task, onnx=onnx)
-        return _write(opened, opened.winner, space, task, folder, onnx)
+        return export_winner(opened, space, task, folder, onnx=onnx)
     found = next((t for t in opened.trials if t.number == trial), None)
     if found is None:
         known = f"0 to {len(opened.trials) - 1}" if opened.trials else "none"

@@ -117,7 +117,7 @@ class ProcessesExecutor(Executor[J, R]):
     def wait(self, seconds: float) -> list[Ended[J, R]]:
         """The jobs that ended, those of dead workers among them."""
         end = time.monotonic() + seconds
-        while busy := [worker for worker in self._workers if worker.busy]:
+        while busy := [worker for worker in self._workers if worker.job is not None]:
             left = max(0.0, end - time.monotonic())
             multiprocessing.connection.wait([worker.messages.fileno() for worker in busy], min(left, _GLANCE))
             found = [ended for worker in busy if (ended := self._look(worker)) is not None]
@@ -137,7 +137,7 @@ class ProcessesExecutor(Executor[J, R]):
 
     def _hand_out(self) -> None:
         for i, worker in enumerate(self._workers):
-            if self._jobs and not worker.busy:
+            if self._jobs and worker.job is None:
                 if worker.process.poll() is not None:  # it died while it was idle
                     self._replace(i)
                     worker = self._workers[i]
@@ -155,13 +155,14 @@ class ProcessesExecutor(Executor[J, R]):
 
     def _look(self, worker: _Worker[J]) -> Ended[J, R] | None:
         """Answer a worker's messages; what became of its job, if that has ended. A dead worker is replaced."""
-        job = worker.job[0]  # type: ignore[misc]  # it is busy
+        assert worker.job is not None
+        job = worker.job
         dead = worker.process.poll() is not None  # looked at before its last messages are read
         for kind, content in worker.arrived():
             if kind == "call":
                 worker.send(self._handle(job, content))
             elif kind == "ended":
-                worker.job = ()
+                worker.job = None
                 return ended_job(job, *content)
         if dead or worker.messages.ended:
             failure = Failure(f"its process died ({_death(worker.exit_code())})", lost=True)
@@ -179,21 +180,16 @@ class _Worker(Generic[J]):
     def __init__(self, set_up: bytes, threads: int) -> None:
         ours, theirs = socket.socketpair()
         self.messages = MessageSocket(ours)
-        self.job: tuple[()] | tuple[J] = ()
+        self.job: J | None = None
         self._ready = False
         self._since = 0.0
         self.process = _started(theirs, threads)
         # Not here: the socket takes a little at once, and the process reads only when it is up.
         threading.Thread(target=self._introduce, args=(set_up,), daemon=True).start()
 
-    @property
-    def busy(self) -> bool:
-        """Whether it has a job."""
-        return bool(self.job)
-
     def take(self, job: J) -> None:
         """Begin a job, as soon as the process is ready."""
-        self.job = (job,)
+        self.job = job
         if self._ready:
             self._begin()
 
@@ -203,7 +199,7 @@ class _Worker(Generic[J]):
         if not self._ready and found:
             self._ready = True
             found = found[1:]
-            if self.job:
+            if self.job is not None:
                 self._begin()
         return found
 
@@ -224,7 +220,7 @@ class _Worker(Generic[J]):
 
     def end(self, *, kill: bool) -> None:
         """Ask an idle process to end; kill any other."""
-        if not kill and not self.job:  # else nothing is read: an interrupt may have cut a message short
+        if not kill and self.job is None:  # else nothing is read: an interrupt may have cut a message short
             self.arrived()
             if self._ready:
                 self.send(None)
@@ -242,7 +238,7 @@ class _Worker(Generic[J]):
 
     def _begin(self) -> None:
         self._since = time.monotonic()
-        self.send(*self.job)
+        self.send(self.job)
 
     def _introduce(self, set_up: bytes) -> None:
         with contextlib.suppress(OSError):  # it died, or was ended, before it was up

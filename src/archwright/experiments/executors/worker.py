@@ -17,7 +17,7 @@ from archwright.experiments.executors.executor import Channel, Ended, Failure, J
 from archwright.experiments.executors.framing import MessageSocket
 from archwright.experiments.executors.torch_state import TorchSettings
 
-__all__ = ["SetUp", "end_with", "ended_job", "main", "serve"]
+__all__ = ["SetUp", "ended_job", "main", "serve"]
 
 _LOOKED = 0.5  # seconds between two looks at the parent
 
@@ -42,14 +42,20 @@ class SetUp:
 
 
 def main(descriptor: int, parent: int) -> None:
-    """A worker process from its start to its end.
+    """A worker process from its start to its end, soon after its parent's at the latest, even in the middle of a job.
 
     Args:
         descriptor: Of the socket that it was given.
-        parent: The number of the process that started it; the worker does not outlive that one.
+        parent: The number of the process that started it, which may be gone already.
     """
-    end_with(parent)
+    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
     serve(MessageSocket(socket.socket(fileno=descriptor)))
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_LOOKED)
+    os._exit(1)
 
 
 def serve(messages: MessageSocket) -> None:
@@ -72,21 +78,6 @@ def ended_job(job: J, result: bytes, failure: Failure | None) -> Ended[J, Any]:
         return Ended(job, pickle.loads(result))
     except Exception as error:
         return Ended(job, failure=Failure.of(error, "its result cannot be read"))
-
-
-def end_with(parent: int) -> None:
-    """From now on end this process soon after its parent is gone, even in the middle of a job.
-
-    Args:
-        parent: The parent's process number, as the parent knows it: it may be gone before this is called.
-    """
-    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
-
-
-def _watch(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(_LOOKED)
-    os._exit(1)
 
 
 def _serve(messages: MessageSocket) -> None:
