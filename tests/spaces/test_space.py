@@ -44,7 +44,7 @@ def test_what_a_space_tells_of_itself() -> None:
     assert repr(small(name="mine")) == "Space(mine: 4 decisions, 12 architectures)"
     assert (
         repr(aw.Space(aw.layer(part, aw.real(0, 1))))
-        == "Space(unnamed: 1 decisions, infinitely many architectures)"
+        == "Space(unnamed: 1 decision, infinitely many architectures)"
     )
     assert json.loads(json.dumps(SMALL.describe())) == {
         "name": None,
@@ -60,7 +60,7 @@ def test_what_a_space_tells_of_itself() -> None:
         space = aw.Space(aw.layer(part, endless))
         assert json.loads(json.dumps(space.describe()))["size_bound"] is None
         assert len(space.digest) == 16
-    assert repr(space) == "Space(unnamed: 1 decisions, about 1e6020 architectures)"
+    assert repr(space) == "Space(unnamed: 1 decision, about 1e6020 architectures)"
 
 
 # Making architectures

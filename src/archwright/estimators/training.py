@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, final
 import torch
 from torch import nn
 
+from archwright.durations import count_of
 from archwright.errors import BuildError, TaskError, TrialError, UsageError, did_you_mean
 from archwright.estimators.estimator import Estimator
 from archwright.estimators.progress import TrialProgress
@@ -180,7 +181,7 @@ class Training(Estimator):
         horizon = candidate.effort.horizon or epochs
         if horizon < epochs:
             raise TrialError(
-                f"expected a horizon of at least {epochs} epochs, those of the recipe, got {horizon}"
+                f"expected a horizon of at least {count_of(epochs, 'epoch')}, as the recipe has, got {horizon}"
             )
         if horizon != recipe.epochs:
             warmup = recipe.warmup_epochs * horizon / recipe.epochs

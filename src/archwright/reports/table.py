@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from archwright.durations import duration
+from archwright.durations import count_of, duration
 from archwright.objectives import METERS
 from archwright.reports.ranking import in_order, is_cost, value_of
 from archwright.reports.supernet import searched_metric
@@ -136,7 +136,7 @@ def _row(trial: Trial, cells: list[str], marks: tuple[str, ...]) -> Row:
 
 
 def _fidelity(fidelity: Fidelity) -> str:
-    epochs = "full" if fidelity.epochs is None else f"{fidelity.epochs} epochs"
+    epochs = "full" if fidelity.epochs is None else count_of(fidelity.epochs, "epoch")
     return (
         epochs
         if fidelity.data_fraction == 1.0

@@ -131,9 +131,7 @@ def _retrain(context: RunContext) -> bool:
         return False
     if best_trial(retrained, config.objectives) is None:
         errors = "; ".join(sorted({trial.error for trial in retrained if trial.error}))
-        raise SearchError(
-            f"none of the {len(retrained)} best could be retrained{f': {errors}' if errors else ''}"
-        )
+        raise SearchError(f"none of the best could be retrained{f': {errors}' if errors else ''}")
     return True
 
 

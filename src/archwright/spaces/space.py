@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from archwright.durations import count_of
 from archwright.errors import SpaceError
 from archwright.spaces.architecture import Architecture
 from archwright.spaces.calls import ExpressionReader, resolve
@@ -325,4 +326,4 @@ class Space(Variation):
 
     def __repr__(self) -> str:
         size = shown_size(self.size_bound)
-        return f"Space({self.name or 'unnamed'}: {len(self.decisions)} decisions, {size} architectures)"
+        return f"Space({self.name or 'unnamed'}: {count_of(len(self.decisions), 'decision')}, {size} architectures)"
