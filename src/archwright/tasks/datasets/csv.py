@@ -145,7 +145,7 @@ def _as_written(
 def _header(path: Path, separator: str | None) -> tuple[list[str], str]:
     """The names in the first line, and what separates them."""
     if not path.exists():
-        near = [file.name for file in path.parent.glob("*.csv")] if path.parent.is_dir() else []
+        near = [file.name for file in path.parent.glob("*.csv")]
         hint = did_you_mean(path.name, near) if 0 < len(near) <= 20 else ""
         raise TaskError(f"{path}: no such file.{hint}")
     if not path.is_file():

@@ -89,11 +89,11 @@ def from_images(
     channels = 3 if ("colourful" in kinds if color is None else color) else 1
     _check_memory(folder, (len(files), channels, height, width), deep)
     pixels = _load([path for path, _ in files], height, width, channels, deep)
-    parts: dict[str, Any] = {}
-    start = 0
-    for part, listing in listings.items():
-        parts[part] = pixels[start : start + len(listing)], np.array([label for _, label in listing])
-        start += len(listing)
+    ends = np.cumsum([len(listing) for listing in listings.values()])[:-1]
+    parts: dict[str, Any] = {
+        part: (of_part, np.array([label for _, label in listing]))
+        for (part, listing), of_part in zip(listings.items(), np.split(pixels, ends), strict=True)
+    }
     inputs, targets = parts["train"]
     return from_arrays(
         inputs,
@@ -115,11 +115,7 @@ def _parts(folder: Path) -> dict[str, Listing]:
     """The files of each part and their classes: all under "train" where the folder has no parts."""
     if not folder.is_dir():
         what = "a file" if folder.exists() else "nothing"
-        near = (
-            [entry.name for entry in folder.parent.iterdir() if entry.is_dir()]
-            if folder.parent.is_dir()
-            else []
-        )
+        near = [entry.name for entry in folder.parent.glob("*/")]
         hint = did_you_mean(folder.name, near) if 0 < len(near) <= 20 else ""
         raise TaskError(f"{folder}: expected a folder with one subfolder a class, got {what}.{hint}")
     folders = _folders(folder)
