@@ -8,6 +8,7 @@ from archwright.strategies.local_search import LocalSearch
 from archwright.strategies.random_search import RandomSearch
 from archwright.strategies.ranking import Score, dominates, rank_keys, score
 from archwright.strategies.registry import STRATEGIES, make_strategy
+from archwright.strategies.seeded_strategy import SeededStrategy
 from archwright.strategies.strategy import Strategy
 
 # fmt: off
@@ -20,6 +21,6 @@ __all__ = [
     # Which trial is better
     "Score", "dominates",
     # The seam
-    "Strategy", "fitting_strategy", "make_strategy", "score", "rank_keys",
+    "SeededStrategy", "Strategy", "fitting_strategy", "make_strategy", "score", "rank_keys",
 ]
 # fmt: on
