@@ -24,6 +24,7 @@ class TrialProgress:
     Args:
         trainer: What trains.
         trial: Is told.
+        architecture: What is trained, as JSON's own types; kept for whoever inherits the weights.
         epochs: How many epochs there are in all.
         started: When the training began, by `time.perf_counter`.
         checkpoint_seconds: At least so many lie between two checkpoints.
@@ -35,9 +36,15 @@ class TrialProgress:
     """
 
     def __init__(
-        self, trainer: Trainer, trial: TrialContext, epochs: int, started: float, checkpoint_seconds: float
+        self,
+        trainer: Trainer,
+        trial: TrialContext,
+        architecture: dict[str, Any],
+        epochs: int,
+        started: float,
+        checkpoint_seconds: float,
     ) -> None:
-        self.trainer, self.trial, self.epochs = trainer, trial, epochs
+        self.trainer, self.trial, self.architecture, self.epochs = trainer, trial, architecture, epochs
         self.started, self.checkpoint_seconds = started, checkpoint_seconds
         self.curve: list[dict[str, float]] = []
         self.scores: dict[str, float] = {}
@@ -53,13 +60,9 @@ class TrialProgress:
         """
         ranks = self.trainer.ranks
         own = ranks.share(self.trial.own is not None)  # the other processes have no trial to ask
-        checkpoint = self.trial.own or (self.trial.parent if candidate.inherit != "nothing" else None)
-        if ranks.is_first and candidate.inherit != "nothing" and checkpoint is None:
+        checkpoint = self.trial.own or (self.trial.parent if candidate.continues else None)
+        if ranks.is_first and candidate.continues and checkpoint is None:
             raise TrialError(f"trial {candidate.parent} left no checkpoint that could be continued")
-        if candidate.inherit == "morph":
-            raise TrialError(
-                "training goes on with the same network ('continue'), it cannot change it ('morph')"
-            )
         state = ranks.share(checkpoint.load() if ranks.is_first and checkpoint is not None else None)
         if state is None:
             return
@@ -132,6 +135,7 @@ class TrialProgress:
         self._saved = time.perf_counter()
         return {
             "trainer": self.trainer.state_dict(),
+            "architecture": self.architecture,
             "best": self.best.state_dict(),
             "scores": self.scores,
             "curve": self.curve,

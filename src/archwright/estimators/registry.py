@@ -13,6 +13,10 @@ ESTIMATORS = Registry[Estimator, Entry](
     "estimator",
     "archwright.estimators",
     {
+        "morphism": Entry(
+            f"{_HERE}.morphism.estimator:morphism",
+            "trains children of earlier networks from what these computed, for a part of the epochs",
+        ),
         "tabular": Entry(
             "archwright.benchmarks.references:tabular",  # a room above, loaded when the estimator is made
             "looks each network up in a table of networks that were trained before",

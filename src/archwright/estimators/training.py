@@ -12,6 +12,7 @@ from torch import nn
 from archwright.durations import count_of
 from archwright.errors import BuildError, TaskError, TrialError, UsageError, did_you_mean
 from archwright.estimators.estimator import Estimator
+from archwright.estimators.morphism.inheritance import Inheritance
 from archwright.estimators.progress import TrialProgress
 from archwright.learning.checks import check_recipe
 from archwright.learning.devices import devices_of, is_out_of_memory, make_fabric
@@ -55,6 +56,7 @@ class Training(Estimator):
         threads: Threads of torch on the CPU while it trains; None leaves them as they are.
         checkpoint_seconds: At least so many seconds lie between two checkpoints, in mid-epoch too where one process
             trains. The state after the last epoch is always kept.
+        inheritance: How a candidate that takes over its parent's weights begins, and how long it is trained.
 
     Raises:
         UsageError: When the recipe does not fit the task, the space names an unknown field, or the device is
@@ -72,6 +74,7 @@ class Training(Estimator):
         precision: str = "32-true",
         threads: int | None = None,
         checkpoint_seconds: float = 60.0,
+        inheritance: Inheritance | None = None,
     ) -> None:
         self.space = space
         self.task = task
@@ -81,6 +84,7 @@ class Training(Estimator):
         self.precision = precision
         self.threads = threads
         self.checkpoint_seconds = checkpoint_seconds
+        self.inheritance = Inheritance() if inheritance is None else inheritance
         self._check()
 
     def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
@@ -96,14 +100,16 @@ class Training(Estimator):
             candidate: What to build, and how much effort to spend: the fidelity's epochs replace the recipe's (its
                 horizon those that schedules are made for), its data fraction takes that share of the training data
                 (of each class, where labels are at hand), its replicate draws other seeds. One that continues its
-                parent goes on from the parent's checkpoint, to as many epochs in all.
+                parent goes on from the parent's checkpoint, to as many epochs in all. One that morphs its parent begins
+                as the parent computes, and is trained for `inheritance.child_share` of the epochs.
             trial: Is told of every epoch, by the number of steps since the weights were drawn; may say stop; has the
                 checkpoint of an earlier attempt, and that of the parent. None trains alone.
             seed: Replaces the recipe's.
 
         Returns:
             The trained network, unwrapped, on the CPU, in evaluation mode; and what was measured. The
-            metrics are those of the task on the validation data, "params" and "flops". The curve has for
+            metrics are those of the task on the validation data, "params" and "flops", and those of
+            `Inheritance.network` where weights were inherited. The curve has for
             each epoch of this trial "epoch" (from 1), "train_loss" (mean over the epoch, with label smoothing),
             "learning_rate" (of its last step), "seconds" (since the start) and the metrics of the task.
 
@@ -178,6 +184,7 @@ class Training(Estimator):
                 f"the training values of the architecture do not make a recipe: {error}"
             ) from error
         epochs = candidate.effort.epochs or recipe.epochs
+        epochs = self.inheritance.epochs(epochs) if candidate.inherit == "morph" else epochs
         horizon = candidate.effort.horizon or epochs
         if horizon < epochs:
             raise TrialError(
@@ -216,6 +223,11 @@ class Training(Estimator):
         randomness = Randomness(seeds.network, fabric.device)
         with randomness.drawing(self.threads):
             network, cheap = self._build(candidate)
+            if candidate.inherit == "morph":
+                network, begun = self.inheritance.network(
+                    self.space, self.task, candidate, trial, ranks, seeds.network
+                )
+                cheap |= begun
             trainer = Trainer(
                 self.task,
                 network,
@@ -227,7 +239,8 @@ class Training(Estimator):
                 fraction=candidate.effort.data_fraction,
                 ranks=ranks,
             )
-            progress = TrialProgress(trainer, trial, epochs, started, self.checkpoint_seconds)
+            told = self.space.to_json(candidate.architecture)
+            progress = TrialProgress(trainer, trial, told, epochs, started, self.checkpoint_seconds)
             progress.resume(candidate)
             for event in trainer.run(0 if progress.ended else epochs):
                 if event.kind == "step":

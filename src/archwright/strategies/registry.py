@@ -39,6 +39,10 @@ STRATEGIES = Registry[Strategy, Entry](
         ),
         "forest": Entry(f"{_HERE}.bayesian:forest_search", "expected improvement under a random forest"),
         "grid": Entry(f"{_HERE}.grid:GridSearch", "every architecture once, in order"),
+        "hill_climbing": Entry(
+            f"{_HERE}.hill_climbing:HillClimbing",
+            "grows the best network step by step; children begin with its weights (NASH)",
+        ),
         "local": Entry(
             f"{_HERE}.local_search:LocalSearch",
             "climbs to the first neighbour that is no worse, and begins anew where there is none",

@@ -7,6 +7,7 @@ of the child's holds, -1 where it holds none of them.
 from __future__ import annotations
 
 from collections import deque
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -26,13 +27,13 @@ def channel_axis(module: nn.Module) -> int:
 def is_mixing(module: nn.Module) -> bool:
     """Whether each channel of the output is a sum over all those of the input."""
     is_convolution = isinstance(module, _ConvNd) and not isinstance(module, _ConvTransposeNd)
-    return isinstance(module, nn.Linear) or (is_convolution and module.groups == 1)
+    return isinstance(module, nn.Linear) or (is_convolution and cast("_ConvNd", module).groups == 1)
 
 
 def is_channelwise(module: nn.Module) -> bool:
     """Whether each channel of the output comes from one of the input alone, and has weights of its own."""
     if isinstance(module, _ConvNd) and not isinstance(module, _ConvTransposeNd):
-        return module.groups == module.in_channels == module.out_channels > 1
+        return bool(module.groups == module.in_channels == module.out_channels > 1)
     is_norm = isinstance(module, _BatchNorm | nn.GroupNorm | nn.LayerNorm) or _is_instance_norm(module)
     return is_norm and all(p is None or p.dim() == 1 for p in module._parameters.values())
 
@@ -117,8 +118,8 @@ def transfer(
     shares = _shares(there[at], generator).to(weight).view(1, -1, *[1] * (weight.dim() - 2))
     columns[:, at] = _resized(old[rows[kept]][:, there[at]], columns[:, at], axes=2) * shares
     weight[kept] = columns
-    if child.bias is not None:
-        child.bias[kept] = 0.0 if parent.bias is None else parent.bias[rows[kept]]
+    if isinstance(child.bias, Tensor):
+        child.bias[kept] = parent.bias[rows[kept]] if isinstance(parent.bias, Tensor) else 0.0
     return rows
 
 
@@ -140,8 +141,7 @@ def _shares(sources: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _weight(layer: nn.Module) -> Tensor:
-    weight: Tensor = layer.weight.detach()  # type: ignore[union-attr,operator,assignment]
-    return weight
+    return cast("Tensor", layer.weight).detach()
 
 
 def _channelwise_tensors(layer: nn.Module) -> list[tuple[str, Tensor]]:
@@ -184,7 +184,9 @@ def make_identity(layer: nn.Module) -> bool:
     Returns:
         Whether it can: a convolution of stride 1 that keeps the size, with at least as many channels out as in.
     """
-    if isinstance(layer, _BatchNorm) and layer.running_var is not None and layer.weight is not None:
+    if isinstance(layer, _BatchNorm):
+        if layer.running_var is None or layer.running_mean is None or layer.weight is None:
+            return False
         layer.weight.copy_((layer.running_var + layer.eps).sqrt())
         layer.bias.copy_(layer.running_mean)
         return True
@@ -193,10 +195,8 @@ def make_identity(layer: nn.Module) -> bool:
     weight = _weight(layer)
     if isinstance(layer, _ConvNd):
         sizes = [(k - 1) * d for k, d in zip(layer.kernel_size, layer.dilation, strict=True)]
-        same = layer.padding == "same" or all(
-            size == 2 * pad for size, pad in zip(sizes, layer.padding, strict=True)
-        )
-        if any(stride != 1 for stride in layer.stride) or any(size % 2 for size in sizes) or not same:
+        padding = sizes if layer.padding == "same" else [2 * cast("int", pad) for pad in layer.padding]
+        if any(stride != 1 for stride in layer.stride) or any(size % 2 for size in sizes) or sizes != padding:
             return False
     channels = weight.shape[1] if is_mixing(layer) else weight.shape[0]
     if weight.shape[0] < channels:
@@ -205,8 +205,8 @@ def make_identity(layer: nn.Module) -> bool:
     centre = tuple(size // 2 for size in weight.shape[2:])
     for channel in range(channels):
         weight[(channel, channel if is_mixing(layer) else 0, *centre)] = 1.0
-    if layer.bias is not None:
-        layer.bias[:channels] = 0.0  # type: ignore[index,operator]
+    if isinstance(layer.bias, Tensor):
+        layer.bias[:channels] = 0.0
     return True
 
 

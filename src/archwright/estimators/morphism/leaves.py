@@ -1,4 +1,4 @@
-"""The layers of a network that hold weights, by the call that they came from, so that two networks can be paired."""
+"""The layers of a network that hold weights or statistics, by the call that they came from, to pair two networks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Leaf", "leaves_of", "paired"]
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A module with weights of its own.
+    """A module with weights or statistics of its own.
 
     Args:
         module: The module.
@@ -48,7 +48,7 @@ def leaves_of(root: ResolvedCall, made: Mapping[ResolvedCall, Any]) -> dict[tupl
     for call in walk_calls(root):  # a caller before the calls in its arguments, which so have the last word
         module = made[call]
         for path, part in module.named_modules() if isinstance(module, nn.Module) else ():
-            if any(parameter is not None for parameter in part._parameters.values()):
+            if any(held is not None for held in (*part._parameters.values(), *part._buffers.values())):
                 found[id(part)] = Leaf(part, call, path, around[call])
     return {leaf.key: leaf for leaf in found.values()}
 

@@ -1,10 +1,10 @@
 """Network morphism: a child network that begins as its parent computes.
 
-Chen et al. 2016 (Net2Net, arXiv:1511.05641) widen and deepen a trained network; Wei et al. 2016 (arXiv:1603.01670) change
-kernels and insert layers; Elsken et al. 2017 (arXiv:1711.04528) search by such steps. Here one procedure serves all, and any
-space: layers are paired by the calls that made them, and which channel of a child's tensor is which of the parent's is
-seen by running both networks with markers in place of what each layer computes. Pooling, concatenation, flattening and
-the user's own code between layers so need no rules.
+Chen et al. 2016 (Net2Net, arXiv:1511.05641) widen and deepen a trained network; Wei et al. 2016 (arXiv:1603.01670)
+change kernels and insert layers; Elsken et al. 2017 (arXiv:1711.04528) search by such steps. Here one procedure serves
+all, and any space: layers are paired by the calls that made them, and which channel of a child's tensor is which of the
+parent's is seen by running both networks with markers in place of what each layer computes. Pooling, concatenation,
+flattening and the user's own code between layers so need no rules.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -58,8 +58,8 @@ class Morphism:
 
     Args:
         network: The child, in evaluation mode, in 32 bits.
-        change: The largest difference between an output of the child and of the parent on the example, in evaluation mode,
-            in units of the largest output where that is above 1.
+        change: The largest difference between an output of the child and of the parent on the example, in evaluation
+            mode, in units of the largest output where that is above 1.
         inherited: Share of the child's parameters that stand in a layer which the parent has too, in [0, 1].
     """
 
@@ -252,7 +252,7 @@ class _Work:
         return transfer(there.module, module, source, rows, generator) if number == 0 else rows
 
     def _rows(self, parent: nn.Module, child: nn.Module, generator: torch.Generator) -> Tensor:
-        before, after = (int(layer.weight.shape[0]) for layer in (parent, child))  # type: ignore[union-attr,operator]
+        before, after = (len(cast("Tensor", layer.weight)) for layer in (parent, child))
         rows = torch.arange(after)
         if after > before:
             copies = torch.randint(before, (after - before,), generator=generator)
@@ -261,15 +261,19 @@ class _Work:
 
     def _calibrate(self, keys: list[Key]) -> None:
         """Give new batch norms the statistics of what they read, so that they are identities in training as well."""
-        norms = {key: self.new.leaves[key] for key in keys}
-        norms = {k: leaf for k, leaf in norms.items() if isinstance(leaf.module, _BatchNorm)}
+        new = {key: self.new.leaves[key] for key in keys}
+        norms = {
+            key: leaf
+            for key, leaf in new.items()
+            if isinstance(leaf.module, _BatchNorm) and leaf.module.affine
+        }
 
         def settle(key: Key, module: nn.Module, x: Tensor, y: Tensor) -> Tensor | None:
-            if module.running_var is None or x.numel() <= x.shape[1]:
+            mean, var, rows = module.running_mean, module.running_var, x.movedim(1, 0).flatten(1)
+            if not (isinstance(mean, Tensor) and isinstance(var, Tensor)) or rows.shape[1] < 2:
                 return None
-            rows = x.movedim(1, 0).flatten(1)
-            module.running_mean.copy_(rows.mean(1))  # type: ignore[union-attr,operator]
-            module.running_var.copy_(rows.var(1).clamp(min=module.eps))  # type: ignore[union-attr,operator,arg-type]
+            mean.copy_(rows.mean(1))
+            var.copy_(rows.var(1).clamp(min=cast("float", module.eps)))
             make_identity(module)
             return x
 

@@ -14,6 +14,7 @@ from archwright.strategies.evolution.operators import Member, Selection, Surviva
 from archwright.strategies.ranking import rank_keys, score
 from archwright.strategies.seeded_strategy import SeededStrategy
 from archwright.trials import Candidate, Trial
+from archwright.trials.candidate import Inheritance
 
 __all__ = ["Evolution"]
 
@@ -38,6 +39,7 @@ class Evolution(SeededStrategy):
         survival: Who stays when the offspring has joined the population.
         offspring_size: How many trials end before they join the population, at least 1.
         seed: Seed of all random numbers.
+        inherit: Whether a child begins with its parent's weights, as far as they fit.
 
     Raises:
         UsageError: When initial < 1, offspring_size < 1, or no objective is to be optimised.
@@ -56,6 +58,7 @@ class Evolution(SeededStrategy):
         survival: Survival,
         offspring_size: int = 1,
         seed: int = 0,
+        inherit: bool = False,
     ) -> None:
         super().__init__(space, objectives, seed)
         if initial < 1:
@@ -63,7 +66,7 @@ class Evolution(SeededStrategy):
         if offspring_size < 1:
             raise UsageError(f"evolution: expected offspring_size >= 1, got {offspring_size}")
         self.initial, self.selection, self.variation, self.survival = initial, selection, variation, survival
-        self.offspring_size = offspring_size
+        self.offspring_size, self.inherits = offspring_size, inherit
         self._take_over([], [])
 
     @property
@@ -79,6 +82,10 @@ class Evolution(SeededStrategy):
         self._offspring.append(member)
         if len(self._offspring) >= self.offspring_size or len(self._members) < self.initial:
             self._take_over(self.survival([*self._members, *self._offspring]), [])
+
+    def needed(self) -> set[int]:
+        """The members that children may inherit from."""
+        return {member.number for member in [*self._members, *self._offspring]} if self.inherits else set()
 
     def state_dict(self) -> dict[str, Any]:
         """How many were asked, the architectures that are known, the population and the offspring."""
@@ -124,7 +131,8 @@ class Evolution(SeededStrategy):
                 for _ in range(i // _CHILDREN_A_STEP):
                     child = self.space.mutate(child, random)
                 if self._seen.add(child):
-                    return Candidate(child, parent=parent.number)
+                    inherited: Inheritance = "morph" if self.inherits else "nothing"
+                    return Candidate(child, parent=parent.number, inherit=inherited)
         except SpaceError:
             pass  # nothing can change here, or the constraints refuse every change
         return None

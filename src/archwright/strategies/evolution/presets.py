@@ -44,6 +44,7 @@ class RegularizedEvolution(Evolution):
             larger, the greedier. None means 10, or all of a smaller population.
         crossover: Chance that a child is the cross of two parents instead of a mutant of one, in [0, 1]; the
             paper has none.
+        inherit: Whether a child begins with its parent's weights, as far as they fit; see the estimator `morphism`.
 
     Raises:
         UsageError: When an option is out of range, or no objective is to be optimised.
@@ -58,6 +59,7 @@ class RegularizedEvolution(Evolution):
         population_size: int = 20,
         tournament_size: int | None = None,
         crossover: float = 0.0,
+        inherit: bool = False,
     ) -> None:
         if population_size < 1:
             raise UsageError(f"evolution: expected population_size >= 1, got {population_size}")
@@ -77,6 +79,7 @@ class RegularizedEvolution(Evolution):
             variation=Either(crossover, Crossover(), Mutation()),
             survival=Aging(population_size),
             seed=seed,
+            inherit=inherit,
         )
 
 

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from random import Random
+
+import pytest
+
+import archwright as aw
+from archwright.errors import UsageError
+from archwright.strategies import RegularizedEvolution
+from archwright.strategies.growth import grown, is_larger
+from archwright.strategies.hill_climbing import HillClimbing
+from archwright.testing import StrategyContract, ToyEstimator
+from archwright.testing.toy_spaces import flat
+from archwright.trials import Candidate, Measurement, Trial, TrialState
+
+SCORE = ToyEstimator.objectives[:1]
+
+
+class TestHillClimbing(StrategyContract):
+    make = HillClimbing
+
+
+class TestSeveralBeginningsAndChanges(StrategyContract):
+    make = partial(HillClimbing, initial=3, children=2, changes=3)
+
+
+class TestEvolutionThatInherits(StrategyContract):
+    make = partial(RegularizedEvolution, population_size=4, tournament_size=2, inherit=True)
+
+
+def run(strategy: HillClimbing, scores: Sequence[float | None], first: int = 0) -> list[Candidate]:
+    """Ask and tell in turn; None fails."""
+    asked = []
+    for number, score in enumerate(scores, first):
+        asked.append(strategy.ask())
+        state = TrialState.FAILED if score is None else TrialState.COMPLETED
+        strategy.tell(Trial(number, asked[-1], state, Measurement({"score": score or 0.0})))
+    return asked
+
+
+def test_goes_on_from_the_best_of_a_network_and_its_children() -> None:
+    """The climb of Elsken et al. 2017, algorithm 1, by hand: three children a step."""
+    strategy = HillClimbing(flat(8, 9), SCORE, children=3)
+    asked = run(strategy, [0.5, 0.4, 0.7, 0.6, 0.65, 0.6, 0.5, 0.9, None, 0.8, 0.1])
+    parents = [candidate.parent for candidate in asked]
+    assert parents == [None, 0, 0, 0, 2, 2, 2, 2, 2, 2, 7]
+    assert [c.inherit for c in asked] == ["nothing", *["morph"] * 10]
+
+
+def test_a_beginning_that_failed_is_made_anew() -> None:
+    assert [c.parent for c in run(HillClimbing(flat(8, 3), SCORE), [None, 0.5, 0.1])] == [None, None, 1]
+
+
+def test_a_child_that_ends_late_still_counts() -> None:
+    strategy = HillClimbing(flat(8, 9), SCORE, children=2)
+    run(strategy, [0.5])
+    late = [strategy.ask() for _ in range(3)]
+    for number, score in ((1, 0.6), (2, 0.4), (3, 0.9)):
+        strategy.tell(Trial(number, late[number - 1], TrialState.COMPLETED, Measurement({"score": score})))
+    assert strategy.needed() == {1, 3}
+    run(strategy, [0.2], first=4)
+    assert strategy.ask().parent == 3
+
+
+def test_only_networks_that_may_still_be_grown_are_needed() -> None:
+    strategy = HillClimbing(flat(8, 9), SCORE, children=2)
+    run(strategy, [0.5, 0.4])
+    assert strategy.needed() == {0, 1}
+    run(strategy, [0.6], first=2)
+    assert strategy.needed() == {2}
+    assert RegularizedEvolution(flat(8, 3), SCORE).needed() == set()
+
+
+@pytest.mark.parametrize("option", ["initial", "children", "changes"])
+def test_options_below_one_are_refused(option: str) -> None:
+    with pytest.raises(UsageError, match=f"hill climbing: expected {option} >= 1, got 0"):
+        HillClimbing(flat(2, 2), SCORE, **{option: 0})
+
+
+SPACE = aw.Space(
+    aw.layer(
+        dict,
+        width=aw.integer(1, 9, name="width"),
+        skips=aw.subset(4, name="skips"),
+        kind=aw.choice("a", "b", name="kind"),
+        more=[
+            aw.repeat(lambda i: aw.integer(1, 3, name=f"{i}"), aw.integer(1, 3, name="depth"), name="more")
+        ],
+    )
+)
+
+
+def at(**values: object) -> aw.Architecture:
+    depth = values.get("depth", 2)
+    inner = {f"more.{i}": 2 for i in range(depth)}  # type: ignore[call-overload]
+    return SPACE.architecture({"width": 5, "skips": (1,), "kind": "a", "depth": 2, **inner, **values})
+
+
+@pytest.mark.parametrize(
+    ("after", "larger"),
+    [
+        ({"width": 6}, True),
+        ({"width": 4}, False),
+        ({"skips": (1, 3)}, True),
+        ({"skips": ()}, False),
+        ({"skips": (2,)}, False),
+        ({"kind": "b"}, True),
+        ({"depth": 3}, True),
+        ({"depth": 1}, False),
+        ({"width": 6, "skips": (0,)}, False),
+    ],
+)
+def test_what_is_larger(after: dict[str, object], larger: bool) -> None:
+    assert is_larger(SPACE.decisions, at(), at(**after)) is larger
+
+
+def test_growing_ends_where_nothing_is_larger() -> None:
+    space = aw.Space(aw.layer(dict, a=aw.integer(1, 4, name="a"), b=aw.integer(1, 3, name="b")))
+    architecture, steps = space.architecture({"a": 1, "b": 1}), 0
+    while (larger := grown(space, architecture, Random(steps))) is not None:
+        architecture, steps = larger, steps + 1
+    assert dict(architecture) == {"a": 4, "b": 3}
+    assert steps == 5
