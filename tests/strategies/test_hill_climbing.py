@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -79,23 +80,22 @@ def test_options_below_one_are_refused(option: str) -> None:
         HillClimbing(flat(2, 2), SCORE, **{option: 0})
 
 
+DEPTH = aw.integer(1, 3, name="depth")
 SPACE = aw.Space(
     aw.layer(
         dict,
         width=aw.integer(1, 9, name="width"),
         skips=aw.subset(4, name="skips"),
         kind=aw.choice("a", "b", name="kind"),
-        more=[
-            aw.repeat(lambda i: aw.integer(1, 3, name=f"{i}"), aw.integer(1, 3, name="depth"), name="more")
-        ],
+        more=[aw.repeat(lambda i: aw.layer(dict, n=aw.integer(1, 3, name="n")), DEPTH, name="more")],
     )
 )
+BEFORE = {"width": 5, "skips": (1,), "kind": "a", "more.depth": 2}
 
 
-def at(**values: object) -> aw.Architecture:
-    depth = values.get("depth", 2)
-    inner = {f"more.{i}": 2 for i in range(depth)}  # type: ignore[call-overload]
-    return SPACE.architecture({"width": 5, "skips": (1,), "kind": "a", "depth": 2, **inner, **values})
+def at(**values: Any) -> aw.Architecture:
+    wanted: dict[str, Any] = {**BEFORE, **values}
+    return SPACE.complete(lambda address, decision: wanted.get(address, decision.default()))
 
 
 @pytest.mark.parametrize(
@@ -107,12 +107,12 @@ def at(**values: object) -> aw.Architecture:
         ({"skips": ()}, False),
         ({"skips": (2,)}, False),
         ({"kind": "b"}, True),
-        ({"depth": 3}, True),
-        ({"depth": 1}, False),
+        ({"more.depth": 3}, True),
+        ({"more.depth": 1}, False),
         ({"width": 6, "skips": (0,)}, False),
     ],
 )
-def test_what_is_larger(after: dict[str, object], larger: bool) -> None:
+def test_what_is_larger(after: dict[str, Any], larger: bool) -> None:
     assert is_larger(SPACE.decisions, at(), at(**after)) is larger
 
 
