@@ -13,7 +13,7 @@ def test_the_room_loads_no_torch_before_it_is_needed():
         "print(sorted(ESTIMATORS), [name for name in ('torch', 'lightning_fabric') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "['tabular', 'training', 'weight_sharing'] []"
+    assert done.stdout.strip() == "['morphism', 'tabular', 'training', 'weight_sharing'] []"
 
 
 @pytest.mark.parametrize("room", [archwright.estimators, archwright.learning])

@@ -197,5 +197,3 @@ def test_what_cannot_be_continued_is_told(blobs):
     training.fit(Candidate(small), trial)
     with pytest.raises(TrialError, match="of another network"):
         training.fit(Candidate(large, None, 0, "continue"), LocalTrial(1, parent=trial.checkpoint))
-    with pytest.raises(TrialError, match="cannot change it"):
-        training.fit(Candidate(large, None, 0, "morph"), LocalTrial(1, parent=trial.checkpoint))
