@@ -123,3 +123,21 @@ def test_growing_ends_where_nothing_is_larger() -> None:
         architecture, steps = larger, steps + 1
     assert dict(architecture) == {"a": 4, "b": 3}
     assert steps == 5
+
+
+def test_a_new_part_is_like_the_one_before_it() -> None:
+    def body(i: int) -> Any:
+        width = aw.integer(8 * 2**i, 64, step=8 * 2**i, name="width")
+        return aw.layer(dict, width=width, kind=aw.choice("a", "b", name="kind"))
+
+    space = aw.Space(aw.layer(dict, parts=[aw.repeat(body, aw.integer(1, 3, name="depth"), name="parts")]))
+    first = {"parts.depth": 1, "parts.0.width": 64, "parts.0.kind": "b"}
+    seen = {tuple(grown(space, space.architecture(first), Random(i)).items()) for i in range(20)}
+    assert any(dict(each).get("parts.depth") == 2 for each in seen)
+    for each in seen:
+        if dict(each)["parts.depth"] == 2:
+            assert dict(each)["parts.1.width"] == 64
+            assert dict(each)["parts.1.kind"] == "b"
+    narrow = space.architecture({**first, "parts.0.width": 24})
+    deeper = [grown(space, narrow, Random(i)) for i in range(20)]
+    assert {child["parts.1.width"] for child in deeper if child["parts.depth"] == 2} == {32}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from random import Random
 from typing import Any
 
@@ -10,13 +11,46 @@ from archwright.spaces import Architecture, Decision, Space
 
 __all__ = ["grown", "is_larger"]
 
+_VALUES = 100
+
 
 def grown(space: Space, architecture: Architecture, random: Random) -> Architecture | None:
-    """A random neighbour that is larger (see `is_larger`), or None where there is none."""
+    """A random neighbour that is larger (see `is_larger`), or None where there is none.
+
+    Decisions of a part that is new, such as a layer, are made as in the part before it, a number at least as high,
+    since a narrower layer behind the last one could not compute what its parent does.
+    """
     larger = [
         near for near in space.neighbors(architecture) if is_larger(space.decisions, architecture, near)
     ]
-    return random.choice(larger) if larger else None
+    if not larger:
+        return None
+    chosen = random.choice(larger)
+    like = space.complete(lambda address, decision: _continued(address, decision, architecture, chosen))
+    return like if like in space else chosen
+
+
+def _continued(address: str, decision: Decision, before: Mapping[str, Any], after: Mapping[str, Any]) -> Any:
+    """The value of a decision: that of the grown architecture, for a new one that of the part before."""
+    if address in before or address not in after:
+        return after.get(address, decision.default())
+    earlier = _earlier(address)
+    if earlier is None or earlier not in before or decision.several:
+        return after[address]
+    wanted = before[earlier]
+    with suppress(ValueError):
+        return decision.coerce(wanted)
+    enough = [value for value in decision.alternatives(_VALUES) if decision.numeric and value >= wanted]
+    return min(enough, default=after[address])
+
+
+def _earlier(address: str) -> str | None:
+    """The address with its last number less by one, as `layers.2.width` is before `layers.3.width`."""
+    parts = address.split(".")
+    for at in reversed(range(len(parts))):
+        if parts[at].isdigit() and int(parts[at]) > 0:
+            return ".".join([*parts[:at], str(int(parts[at]) - 1), *parts[at + 1 :]])
+    return None
 
 
 def is_larger(decisions: Mapping[str, Decision], before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
