@@ -13,7 +13,17 @@ from archwright.learning.recipe import Recipe
 if TYPE_CHECKING:
     from archwright.estimators.training import Training
     from archwright.estimators.weight_sharing import WeightSharing
+    from archwright.estimators.zero_cost import ZeroCost
 
-__all__ = ["ESTIMATORS", "Estimator", "Recipe", "Row", "TabularEstimator", "Training", "WeightSharing"]
+__all__ = [
+    "ESTIMATORS",
+    "Estimator",
+    "Recipe",
+    "Row",
+    "TabularEstimator",
+    "Training",
+    "WeightSharing",
+    "ZeroCost",
+]
 
 __getattr__ = imported_on_use(__name__)

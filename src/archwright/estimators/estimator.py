@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+from archwright.objectives import Objective
 from archwright.trials import Candidate, Measurement, TrialContext
 
 __all__ = ["Estimator"]
@@ -15,6 +16,15 @@ class Estimator(ABC):
     An estimator is sent to worker processes, so it must survive pickling. What it measures depends on the
     candidate and its own arguments alone: the same candidate gives the same numbers on the same machine.
     """
+
+    @property
+    def ranks_by(self) -> Objective | None:
+        """What it ranks networks by, where that is no metric of the task, as with a proxy.
+
+        A search then looks at this one, and at objectives that are measured on the network itself; the others are
+        measured when the best are retrained. None: it measures the objectives.
+        """
+        return None
 
     @abstractmethod
     def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:

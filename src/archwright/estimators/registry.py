@@ -9,6 +9,25 @@ __all__ = ["ESTIMATORS"]
 
 _HERE = "archwright.estimators"
 
+_PROXIES = {
+    "synflow": "scores each untrained network by the flow of its weights from inputs of ones to the outputs",
+    "snip": "scores each untrained network by what its weights are worth to the loss of one batch",
+    "grasp": "scores each untrained network by what its weights are worth to the gradient of one batch",
+    "fisher": "scores each untrained network by the Fisher information of its channels on one batch",
+    "grad_norm": "scores each untrained network by the norm of the gradient of one batch",
+    "plain": "scores each untrained network by the gradient of one batch along the weights",
+    "jacob_cov": "scores each untrained network by how little the gradients by its inputs correlate",
+    "naswot": "scores each untrained network by how differently its ReLUs answer to the examples of one batch",
+    "zen": "scores each untrained network by what noise changes in its features, scaled by its batch norms",
+    "zico": "scores each untrained network by the mean of gradients over their deviation between two batches",
+    "te_nas": "scores each untrained network by its tangent kernel's condition and its linear regions",
+    "swap": "scores each untrained network by how many of its ReLUs' patterns on one batch are distinct",
+    "az_nas": "scores each untrained network by expressivity, progressivity, trainability and FLOPs",
+    "vkdnw": "scores each untrained network by the spectrum of the Fisher information of its weights",
+    "params": "scores each network by its number of parameters: the baseline",
+    "flops": "scores each network by its floating-point operations: the baseline",
+}
+
 ESTIMATORS = Registry[Estimator, Entry](
     "estimator",
     "archwright.estimators",
@@ -28,6 +47,10 @@ ESTIMATORS = Registry[Estimator, Entry](
         "weight_sharing": Entry(
             f"{_HERE}.weight_sharing:WeightSharing",
             "scores each network with the weights it inherits from a trained supernet",
+        ),
+        **{name: Entry(f"{_HERE}.zero_cost.named:{name}", summary) for name, summary in _PROXIES.items()},
+        "zero_cost": Entry(
+            f"{_HERE}.zero_cost:ZeroCost", "scores each untrained network by its ranks under several proxies"
         ),
     },
     positional=2,

@@ -167,6 +167,7 @@ class RunConfig:
         enqueue: Architectures that are tried first.
         seed: Of the strategy and of the training.
         objectives: What is optimised and limited; the first decides what is best.
+        ranked_by: What the search's trials are ranked by, where its estimator measures no metric of the task.
         budget: When the search stops.
         recipe: How networks are trained at full fidelity.
         fidelity: Of the search's trials.
@@ -194,6 +195,7 @@ class RunConfig:
     enqueue: tuple[Mapping[str, Any], ...] = ()
     seed: int = 0
     objectives: tuple[Objective, ...]
+    ranked_by: Objective | None = None
     budget: Budget = field(default_factory=Budget)
     recipe: Recipe = field(default_factory=Recipe)
     fidelity: Fidelity = FULL
@@ -206,6 +208,13 @@ class RunConfig:
     created: float = field(default_factory=time.time)
     versions: Mapping[str, str] = field(default_factory=lambda: versions())
     format: int = FORMAT
+
+    @property
+    def searched(self) -> tuple[Objective, ...]:
+        """What the search looks at: the objectives, or what its estimator ranks by and those that a meter measures."""
+        if self.ranked_by is None:
+            return self.objectives
+        return (self.ranked_by, *(o for o in self.objectives if o.has_meter and o != self.ranked_by))
 
     @property
     def references(self) -> list[str]:

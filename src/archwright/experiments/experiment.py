@@ -35,6 +35,7 @@ class Experiment:
         store: Locked by the caller.
         executor: Open; runs the jobs of all stages.
         objectives: The first is what the budget's target and "best" refer to.
+        searched: The same of the search; None where they are the same.
         listener: Is told of every step.
         interrupts: Says when to stop early.
         pruner: Says which trials of the search to stop early; None lets all of them go on.
@@ -47,18 +48,20 @@ class Experiment:
         store: Store,
         executor: Executor[Job, JobResult],
         objectives: Sequence[Objective],
+        searched: Sequence[Objective] | None = None,
         listener: Listener | None = None,
         interrupts: Interrupts | None = None,
         pruner: Pruner | None = None,
         checkpoints: CheckpointFolder | None = None,
     ) -> None:
         self.store, self.executor, self.objectives = store, executor, tuple(objectives)
+        self.searched = self.objectives if searched is None else tuple(searched)
         self.listener = listener or Listener()
         self.interrupts = interrupts or Interrupts()
         self.pruner = pruner or NeverPruner()
         self.checkpoints = checkpoints
         self._conversations: Conversations | None = None
-        meters = [objective.load_meter() for objective in objectives]
+        meters = [objective.load_meter() for objective in (*self.objectives, *self.searched)]
         self._exclusive = any(meter is not None and meter.exclusive for meter in meters)
 
     def search(self, strategy: Strategy, budget: Budget, fidelity: Fidelity = FULL) -> str | None:
@@ -85,7 +88,7 @@ class Experiment:
         sessions = [*self.store.get("sessions", []), time.time()]
         self.store.set_fact("sessions", sessions)
         spent = spent_seconds(sessions, trials)
-        loop = Search(self.objectives, replay, budget, fidelity, trials, spent)
+        loop = Search(self.searched, replay, budget, fidelity, trials, spent)
         minutes = None if budget.minutes is None else max(0.0, budget.minutes - loop.seconds() / 60)
         self.listener.stage_started(Stage.SEARCH, budget.trials, loop.counted, minutes)
         try:

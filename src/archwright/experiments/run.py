@@ -66,7 +66,7 @@ class Run:
     @property
     def objectives(self) -> tuple[Objective, ...]:
         """What the search looks at; the first decides what is best."""
-        return self.config.objectives
+        return self.config.searched
 
 
 def open_run(folder: Path | str, *, store: str | None = None) -> Run:
@@ -121,7 +121,7 @@ def load_run(folder: Path, config: RunConfig, store: Store) -> Run:
 
 
 def _loaded(folder: Path, config: RunConfig, store: Store) -> Run:
-    objectives = config.objectives
+    objectives = config.searched
     trials, retrained = store.trials(), store.trials(Stage.RETRAIN)
     baseline = next(iter(store.trials(Stage.BASELINE)), None)
     epochs = tuple(read_epochs(store))

@@ -44,11 +44,18 @@ class TrialRunner:
     Args:
         steps: For each stage what measures a job.
         objectives: Whose metrics must be finite numbers.
+        searched: The same of the search's trials; None where they are the same.
     """
 
-    def __init__(self, steps: Mapping[Stage, Measure], objectives: Sequence[Objective]) -> None:
+    def __init__(
+        self,
+        steps: Mapping[Stage, Measure],
+        objectives: Sequence[Objective],
+        searched: Sequence[Objective] | None = None,
+    ) -> None:
         self.steps = dict(steps)
         self.objectives = tuple(objectives)
+        self.searched = self.objectives if searched is None else tuple(searched)
 
     def __call__(self, job: Job, channel: Channel) -> JobResult:
         """Run a job; whatever a user's code raises becomes an outcome."""
@@ -65,12 +72,13 @@ class TrialRunner:
             return failed(Failure(told, failure.trace))
         finally:
             trial.ended = True
-        if any(objective.name == "seconds" for objective in self.objectives):
+        objectives = self.searched if job.stage is Stage.SEARCH else self.objectives
+        if any(objective.name == "seconds" for objective in objectives):
             metrics = {"seconds": measurement.seconds, **measurement.metrics}
             measurement = replace(measurement, metrics=metrics)
         if trial.stopped:
             return JobResult(TrialState.PRUNED, _finite(measurement))
-        for objective in () if job.alone else self.objectives:
+        for objective in () if job.alone else objectives:
             value = measurement.metrics.get(objective.name)
             if value is None or not math.isfinite(value):
                 found = (

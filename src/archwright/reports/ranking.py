@@ -29,7 +29,11 @@ def first_objective(run: Run) -> Objective:
 
 def score_names(run: Run) -> list[str]:
     """The metrics that tell how good a network is, the objectives' first, then the task's; no costs."""
-    wanted = [first_objective(run).name, *(o.name for o in run.objectives), run.config.task.metric]
+    wanted = [
+        first_objective(run).name,
+        *(o.name for o in (*run.objectives, *run.config.objectives)),
+        run.config.task.metric,
+    ]
     return [name for name in dict.fromkeys(wanted) if not is_cost(run, name)]
 
 

@@ -67,7 +67,7 @@ def top_table(run: Run, most: int = 20) -> Table:
     top = ranked[:most]
     metrics = _metrics(run, top)
     again = {trial.number: trial for trial in run.retrained}
-    first = next(objective.name for objective in run.objectives if objective.optimize)
+    first = next(objective.name for objective in run.config.objectives if objective.optimize)
     several = len({trial.candidate.effort for trial in run.trials}) > 1
     columns = ["trial", *(searched_metric(run, name) for name in metrics), "time"]
     columns += ["fidelity"] if several else []
@@ -115,8 +115,9 @@ def retrained_table(run: Run) -> Table | None:
 
 def _metrics(run: Run, trials: list[Trial]) -> list[str]:
     """The objectives, then what a network costs; only what some trial has."""
-    names = dict.fromkeys([o.name for o in run.objectives if o.optimize])
-    names |= dict.fromkeys([o.name for o in run.objectives if not o.optimize] + list(METERS))
+    objectives = [*run.objectives, *run.config.objectives]
+    names = dict.fromkeys([o.name for o in objectives if o.optimize])
+    names |= dict.fromkeys([o.name for o in objectives if not o.optimize] + list(METERS))
     return [name for name in names if any(value_of(trial, name) is not None for trial in trials)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,7 +93,7 @@ class RunContext:
             self.strategy = FixedStrategy(self.space, first, self.strategy)
         self.pruner: Pruner | None = None
         if config.pruner is not None:
-            self.pruner = made("pruner", Pruner, pruner, config.pruner, PRUNERS, config.objectives)
+            self.pruner = made("pruner", Pruner, pruner, config.pruner, PRUNERS, self.config.searched)
         if config.baseline and config.retrain > 0:
             try:
                 self.baseline_space = _baseline_space(task)
@@ -100,15 +101,15 @@ class RunContext:
                 self.notes.append(f"no hand-made network is compared with: {error}")
 
     def _measure_by(self, strategy: object, estimator: object) -> None:
-        config, space = self.config, self.space
-        searched, seed = (space, config.objectives), config.seed
-        self.strategy = made(
-            "strategy", Strategy, strategy, config.strategy, STRATEGIES, *searched, seed=seed
-        )
-        device = config.device
+        config, space, device = self.config, self.space, self.config.device
         how = {"recipe": config.recipe, "accelerator": device.accelerator, "precision": device.precision}
         known, learned = config.estimator, (space, self.task)
         self.estimator = made("estimator", Estimator, estimator, known, ESTIMATORS, *learned, **how)
+        self.config = config = replace(config, ranked_by=self.estimator.ranks_by)
+        searched, seed = (space, config.searched), config.seed
+        self.strategy = made(
+            "strategy", Strategy, strategy, config.strategy, STRATEGIES, *searched, seed=seed
+        )
 
     def _share_weights(self, given: object) -> None:
         """Raises `UsageError` when the method cannot share the weights of some decision."""
@@ -138,6 +139,7 @@ class RunContext:
             store=store,
             executor=executor,
             objectives=self.config.objectives,
+            searched=self.config.searched,
             listener=listener,
             interrupts=self.interrupts,
             checkpoints=CheckpointFolder(self.folder / "checkpoints"),

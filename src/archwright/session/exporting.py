@@ -145,18 +145,18 @@ def _train(
 ) -> tuple[Run, Trial]:
     """Train a trial of the search from scratch, as one of the retrained."""
     training, folder = make_training(run.config, space, task), run.folder.resolve()
-    step = Retraining(training, folder, run.objectives)
+    step = Retraining(training, folder, run.config.objectives)
     with open_store(run.folder, run.config, url) as store:
         store.lock()
         executor: InlineExecutor[Job, JobResult] = InlineExecutor()
         experiment = Experiment(
             store=store,
             executor=executor,
-            objectives=run.objectives,
-            listener=listener_for(None, progress, run.objectives),
+            objectives=run.config.objectives,
+            listener=listener_for(None, progress, run.config.objectives),
             checkpoints=CheckpointFolder(run.folder / "checkpoints"),
         )
-        executor.open(TrialRunner({Stage.RETRAIN: step}, run.objectives), experiment.answer)
+        executor.open(TrialRunner({Stage.RETRAIN: step}, run.config.objectives), experiment.answer)
         try:
             wanted = {trial.number: Candidate(trial.candidate.architecture, FULL, trial.number)}
             (trained,) = experiment.run_all(Stage.RETRAIN, wanted)

@@ -83,4 +83,9 @@ def resume(
             opened.set_fact("search_ended", None)
         if changed != config:
             changed.write(folder)
-        return run_stages(context, opened, executor, listener_for(listener, progress, config.objectives))
+        return run_stages(
+            context,
+            opened,
+            executor,
+            listener_for(listener, progress, (*context.config.searched, *config.objectives)),
+        )

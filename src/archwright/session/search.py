@@ -222,13 +222,16 @@ def search(
         onnx=onnx,
         notes=notes,
     )
+    config = context.config
+    if config.ranked_by is not None:
+        check_measured(chosen, made_space, made_task)  # when the best are retrained
     runs = own_executor or make_executor(config.executor)
     runs.check(space=made_space, task=made_task, estimator=estimator)
     folder.mkdir(parents=True, exist_ok=True)
     opened = open_store(folder, config, store, create=True)
     config.write(folder)
     opened.lock()
-    return run_stages(context, opened, runs, listener_for(listener, progress, chosen))
+    return run_stages(context, opened, runs, listener_for(listener, progress, (*config.searched, *chosen)))
 
 
 def method_of(

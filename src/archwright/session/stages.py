@@ -54,7 +54,10 @@ def run_stages(
             context.experiment.say(note)
         state, time_limit = "completed", executor.time_limit
         try:
-            executor.open(TrialRunner(_steps(context), context.config.objectives), context.experiment.answer)
+            config = context.config
+            executor.open(
+                TrialRunner(_steps(context), config.objectives, config.searched), context.experiment.answer
+            )
             with context.interrupts.watched(listener), failures_told(context.experiment.say):
                 for stage in _stages_of(context.config):
                     executor.time_limit = time_limit if stage is _search else None
@@ -88,7 +91,7 @@ def _steps(context: RunContext) -> Mapping[Stage, Measure]:
     objectives, folder = context.config.objectives, context.folder.resolve()
     example = context.task.example_arguments()
     steps: dict[Stage, Measure] = {}
-    steps[Stage.SEARCH] = Evaluation(context.space, context.estimator, objectives, example)
+    steps[Stage.SEARCH] = Evaluation(context.space, context.estimator, context.config.searched, example)
     if context.config.retrain > 0:
         steps[Stage.RETRAIN] = Retraining(context.training(), folder, objectives)
     if context.baseline_space is not None:
@@ -119,7 +122,7 @@ def _retrain(context: RunContext) -> bool:
     config = context.config
     best = best_trials(
         context.store.trials(),
-        config.objectives,
+        config.searched,
         config.retrain,
         lambda trial: context.space.canonical(trial.architecture),
     )
