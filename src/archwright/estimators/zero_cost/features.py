@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from archwright.errors import TrialError
-from archwright.estimators.zero_cost.probe import Probe
+from archwright.estimators.zero_cost.probe import Probe, amounts
 from archwright.estimators.zero_cost.recording import Features, NormVariances
 from archwright.tasks.batches import tensors_in
 
@@ -34,11 +34,15 @@ def zen(probe: Probe) -> float:
     """
     weights, batch = probe.drawn("normal"), probe.batches[0]
     first, second, variances = Features(), Features(), NormVariances()
-    draw, step = probe.noise("zen", 1), probe.noise("zen", 2)
-    redraw = probe.noise("zen", 1)
+    drawn, again, step = probe.noise(1), probe.noise(1), probe.noise(2)
     with torch.no_grad():
-        before = probe.run(batch, weights, first, variances, inputs=draw)
-        after = probe.run(batch, weights, second, inputs=lambda t: redraw(t) + _STEP * step(t))
+        before = probe.run(batch, weights, first, variances, inputs=amounts("zen", drawn))
+        after = probe.run(
+            batch,
+            weights,
+            second,
+            inputs=amounts("zen", lambda t: again(t) + _STEP * step(t)),
+        )
     if not variances.found:
         raise TrialError("zen is not defined for this network: it has no batch normalisation")
     pair = _read(first, before), _read(second, after)
@@ -100,17 +104,10 @@ class BlockFeatures:
         self.last: list[bool] = []
         """Whether the channels of a feature are its last dimension, rather than its second."""
         weights = {n: w.detach() for n, w in probe.drawn("kaiming").items()}
-        entering: list[Tensor] = []
-        noise = probe.noise("az_nas", 1)
-
-        def take(tensor: Tensor) -> Tensor:
-            entering.append(noise(tensor).requires_grad_())
-            return entering[-1] * 1.0
-
         hooks = [block.register_forward_hook(self._keep) for block in blocks(probe.network)]
         try:
             with torch.enable_grad():
-                probe.run(probe.batches[0], weights, inputs=take)
+                probe.run(probe.batches[0], weights, inputs=probe.noise(1))
         finally:
             for hook in hooks:
                 hook.remove()
@@ -123,11 +120,13 @@ class BlockFeatures:
         tensors = [t for t in tensors_in(result) if t.is_floating_point() and t.ndim > 1]
         if not tensors:
             return None
-        kept = tensors[-1].clone()
+        given, kept = tensors[-1], tensors[-1]
+        if not kept.requires_grad:  # the first block: nothing before it takes gradients
+            kept = kept.detach().requires_grad_()
         self.found.append(kept)
         convolves = any(isinstance(m, nn.modules.conv._ConvNd) for m in module.modules())
         self.last.append(kept.ndim == 2 or (kept.ndim == 3 and not convolves))
-        return _replaced(result, tensors[-1], kept)
+        return _replaced(result, given, kept.clone())
 
     @cached_property
     def entropies(self) -> list[float]:

@@ -7,7 +7,7 @@ import math
 import torch
 
 from archwright.errors import TrialError
-from archwright.estimators.zero_cost.probe import Probe, product
+from archwright.estimators.zero_cost.probe import Probe, amounts, product
 from archwright.estimators.zero_cost.recording import WithoutNorms
 from archwright.tasks.batches import tensors_in
 
@@ -106,12 +106,10 @@ def synflow(probe: Probe) -> float:
     }
     matrices = {name: weights[name] for name in probe.matrices}
 
-    def ones(tensor: torch.Tensor) -> torch.Tensor:
-        if not tensor.is_floating_point():
-            raise TrialError("synflow is not defined for this network: its inputs are symbols, not numbers")
-        return torch.ones_like(tensor[:1], dtype=torch.float64)
-
-    outputs = probe.run(probe.batches[0], weights, WithoutNorms(), training=False, double=True, inputs=ones)
+    ones = amounts("synflow", lambda tensor: torch.ones_like(tensor, dtype=torch.float64))
+    outputs = probe.run(
+        probe.batches[0], weights, WithoutNorms(), training=False, double=True, inputs=lambda t: ones(t[:1])
+    )
     flow = torch.stack([t.sum() for t in tensors_in(outputs) if t.is_floating_point()]).sum()
     if not flow.requires_grad:
         return -math.inf

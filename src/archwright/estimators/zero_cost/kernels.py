@@ -139,9 +139,7 @@ def fisher_matrix(probe: Probe) -> tuple[Tensor, int]:
     wanted = {name: weights[name] for name, w in probe.weights.items() if w.requires_grad}
     elements = FirstElements(wanted, probe.examples)
     with torch.enable_grad():
-        outputs = probe.run(
-            probe.batches[0], weights, elements, training=False, inputs=probe.noise("vkdnw", 1)
-        )
+        outputs = probe.run(probe.batches[0], weights, elements, training=False, inputs=probe.noise(1))
     if not isinstance(outputs, Tensor) or outputs.ndim != 2:
         told = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
         raise TrialError(f"vkdnw is defined for outputs of the shape (examples, outputs), got {told}")

@@ -18,7 +18,7 @@ from archwright.learning.randomness import forked_rng
 from archwright.tasks import Task
 from archwright.tasks.batches import tensors_in
 
-__all__ = ["Probe", "Weights", "product"]
+__all__ = ["Probe", "Weights", "amounts", "product"]
 
 Weights = dict[str, Tensor]
 """Name of a parameter to its value."""
@@ -229,23 +229,38 @@ class Probe:
                     made[full] = value.detach()
         return made
 
-    def noise(self, proxy: str, stream: int = 0) -> Callable[[Tensor], Tensor]:
-        """From a tensor to a normal one of its shape.
+    def noise(self, stream: int = 0) -> Callable[[Tensor], Tensor]:
+        """From a tensor of amounts to a normal one of its shape; symbols and masks stay as they are.
 
         Args:
-            proxy: Who asks.
             stream: Another one draws others.
         """
         generator = torch.Generator().manual_seed(self.seed + stream)
 
         def draw(tensor: Tensor) -> Tensor:
             if not tensor.is_floating_point():
-                raise TrialError(
-                    f"{proxy} is not defined for this network: its inputs are symbols, not numbers"
-                )
+                return tensor
             return torch.randn(tensor.shape, generator=generator).to(tensor)
 
         return draw
+
+
+def amounts(proxy: str, change: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """A change of inputs that are amounts, which leaves masks as they are and refuses symbols.
+
+    Args:
+        proxy: Who asks.
+        change: Of a tensor of amounts.
+    """
+
+    def changed(tensor: Tensor) -> Tensor:
+        if tensor.is_floating_point():
+            return change(tensor)
+        if tensor.dtype is torch.bool:
+            return tensor
+        raise TrialError(f"{proxy} is not defined for this network: its inputs are symbols, not numbers")
+
+    return changed
 
 
 def product(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> list[Tensor]:
