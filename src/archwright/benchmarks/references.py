@@ -35,7 +35,7 @@ TABLES = Registry[Table, Entry](
         ),
         "nas-bench-201": Entry(
             f"{_HERE}.nasbench201:nasbench201",
-            "15,625 cells on cifar10, cifar100, ImageNet16-120; --file NAS-Bench-201-v1_1-096897.pth",
+            "15,625 cells on cifar10, cifar100, ImageNet16-120; extra 'bench', or --file NAS-Bench-201-v1_1-096897.pth",
         ),
         "hw-nas-bench": Entry(
             f"{_HERE}.hw_nasbench:hw_nasbench",

@@ -25,13 +25,15 @@ from archwright.spaces.zoo.blocks import (
 from archwright.spaces.zoo.parts import pooled_head, stem
 from archwright.spaces.zoo.shapes import check_numbers, check_shape
 
-__all__ = ["OPERATIONS", "from_string", "graph_string", "nasbench201_space", "to_string"]
+__all__ = ["EDGES", "OPERATIONS", "address", "from_string", "graph_string", "nasbench201_space", "to_string"]
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 """The five operations, in the benchmark's order and by its names."""
 
 _NODES = (1, 2, 3)
-_EDGES = tuple((node, earlier) for node in _NODES for earlier in range(node))
+EDGES = tuple((node, earlier) for node in _NODES for earlier in range(node))
+"""The edges of a cell in the benchmark's order, as (node, the state that it reads)."""
+
 _STAGES = 3
 _EXAMPLE = "|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|nor_conv_3x3~1|skip_connect~2|"
 
@@ -71,7 +73,7 @@ def nasbench201_space(
     shape = check_shape("nasbench201", input_shape, outputs, [3])
     check_numbers("nasbench201", "(channels, cells)", (channels, cells), ("channels", "cells a stage"))
     decisions = {
-        (node, earlier): categorical(OPERATIONS, name=_address(node, earlier)) for node, earlier in _EDGES
+        (node, earlier): categorical(OPERATIONS, name=address(node, earlier)) for node, earlier in EDGES
     }
     body = stem(shape, channels)
     width = channels
@@ -107,7 +109,8 @@ def _operation(label: str, channels: int) -> DeferredCall:
     }[label]
 
 
-def _address(node: int, earlier: int) -> str:
+def address(node: int, earlier: int) -> str:
+    """The address of the decision on an edge, see `EDGES`."""
     return f"cell.node_{node}.from_{earlier}"
 
 
@@ -124,11 +127,11 @@ def to_string(architecture: Mapping[str, Any]) -> str:
     for node in _NODES:
         labels = []
         for earlier in range(node):
-            label = architecture.get(_address(node, earlier))
+            label = architecture.get(address(node, earlier))
             if label not in OPERATIONS:
                 raise SpaceError(
                     f"expected an architecture of NAS-Bench-201, with one of {', '.join(OPERATIONS)} at "
-                    f"{_address(node, earlier)!r}, got {label!r}; make one with nasbench201_space or from_string"
+                    f"{address(node, earlier)!r}, got {label!r}; make one with nasbench201_space or from_string"
                 )
             labels.append(f"{label}~{earlier}")
         parts.append(f"|{'|'.join(labels)}|")
@@ -165,18 +168,18 @@ def from_string(text: str) -> Architecture:
                     f"node {node} of a NAS-Bench-201 cell reads the nodes 0 to {node - 1}, got {edge!r}; write "
                     f"'{label}~0'"
                 )
-            address = _address(node, int(earlier))
-            if address in values:
+            place = address(node, int(earlier))
+            if place in values:
                 raise SpaceError(
                     f"expected one operation an edge, got a second one from node {earlier} to node {node}: {edge!r}"
                 )
-            values[address] = label
-        if missing := [n for n in range(node) if _address(node, n) not in values]:
+            values[place] = label
+        if missing := [n for n in range(node) if address(node, n) not in values]:
             raise SpaceError(
                 f"node {node} of a NAS-Bench-201 cell reads each node before it, but {part!r} says nothing of node "
                 f"{missing[0]}; write 'none~{missing[0]}' where there is no connection"
             )
-    return Architecture({_address(*edge): values[_address(*edge)] for edge in _EDGES})
+    return Architecture({address(*edge): values[address(*edge)] for edge in EDGES})
 
 
 def graph_string(architecture: Mapping[str, Any]) -> str:
@@ -198,7 +201,7 @@ def graph_string(architecture: Mapping[str, Any]) -> str:
     for node in _NODES:
         terms = []
         for earlier in range(node):
-            label, source = architecture[_address(node, earlier)], written[earlier]
+            label, source = architecture[address(node, earlier)], written[earlier]
             if label == "none" or source == "#":
                 terms.append("#")
             else:
