@@ -28,7 +28,7 @@ def test_networks_differ_by_their_labels_and_edges() -> None:
     random = Random(1)
     made = [space.sample(random) for _ in range(30)]
     rows = counts(made)
-    assert rows.shape == (30, sum(counts.widths))
+    assert rows.shape == (30, sum(width for _, width in counts.groups))
     raw = []
     for architecture in made:
         graph = space.graph(architecture)
@@ -47,7 +47,7 @@ def test_networks_differ_by_their_labels_and_edges() -> None:
             for j, second in enumerate(raw):
                 keys = first[part].keys() | second[part].keys()
                 expected[part, i, j] = sum((first[part][key] - second[part][key]) ** 2 for key in keys)
-    labels, edges = rows[:, : counts.widths[0]], rows[:, counts.widths[0] :]
+    labels, edges = rows[:, : counts.groups[0][1]], rows[:, counts.groups[0][1] :]
     for part, columns in enumerate((labels, edges)):
         squared = ((columns[:, None] - columns[None]) ** 2).sum(-1)
         # The distances of the counts themselves, but for one scale.

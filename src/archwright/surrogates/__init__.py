@@ -5,9 +5,10 @@ by `make_surrogate`.
 """
 
 from archwright.surrogates.boosting import GradientBoosting
-from archwright.surrogates.features import Features, Group
+from archwright.surrogates.features import Columns, Features, Group
 from archwright.surrogates.forest import RandomForest
 from archwright.surrogates.gaussian_process import GaussianProcess, fit_hyperparameters
+from archwright.surrogates.graf import GRAF
 from archwright.surrogates.graph_counts import GraphCounts
 from archwright.surrogates.kernel import MixedKernel
 from archwright.surrogates.paths import Paths, paths_of
@@ -24,7 +25,9 @@ __all__ = [
     "Surrogate",
     "make_surrogate",
     # What they read
+    "Columns",
     "Features",
+    "GRAF",
     "GraphCounts",
     "Group",
     "Paths",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from archwright.spaces import Architecture, Space
-from archwright.surrogates.features import Features
+from archwright.surrogates.features import Columns, Features
 from archwright.surrogates.surrogate import Prediction, Refitted, Vector, mean_and_spread
 
 __all__ = ["GradientBoosting"]
@@ -23,6 +23,8 @@ class GradientBoosting(Refitted):
         stages: Trees of each.
         depth: How deep a tree is at most.
         learning_rate: Share of a tree that is added.
+        graf: Whether to read counts, path lengths and degrees of the networks' graphs too, see `GRAF`.
+        columns: What else to read of each network, such as proxies' scores.
     """
 
     def __init__(
@@ -34,10 +36,12 @@ class GradientBoosting(Refitted):
         stages: int = 150,
         depth: int = 4,
         learning_rate: float = 0.08,
+        graf: bool = False,
+        columns: Columns | None = None,
     ) -> None:
         super().__init__(space, seed=seed)
         self.members, self.stages, self.depth, self.learning_rate = members, stages, depth, learning_rate
-        self._features = Features(space)
+        self._features = Features(space, graf=graf, columns=columns)
 
     def learn(self, architectures: Sequence[Architecture], values: Vector) -> None:
         """Boost each member on a bootstrap sample."""

@@ -14,7 +14,7 @@ from torch import Tensor
 from archwright.errors import ArchwrightWarning, MissingExtraError, UsageError
 from archwright.spaces import Architecture, Space
 from archwright.spaces.decisions import Categorical
-from archwright.surrogates.features import Features
+from archwright.surrogates.features import Columns, Features
 from archwright.surrogates.surrogate import Prediction, Refitted, Vector
 
 try:
@@ -50,6 +50,8 @@ class BoTorchProcess(Refitted):
         space: The space.
         seed: Seed of the other starts that are tried when a fit does not converge.
         steps: Steps of L-BFGS at most, at least 1.
+        graf: Whether to read counts, path lengths and degrees of the networks' graphs too, see `GRAF`.
+        columns: What else to read of each network, such as proxies' scores.
 
     Raises:
         MissingExtraError: When BoTorch is not installed; on import of this module.
@@ -58,12 +60,20 @@ class BoTorchProcess(Refitted):
 
     standardizes = False  # BoTorch does
 
-    def __init__(self, space: Space, *, seed: int = 0, steps: int = 50) -> None:
+    def __init__(
+        self,
+        space: Space,
+        *,
+        seed: int = 0,
+        steps: int = 50,
+        graf: bool = False,
+        columns: Columns | None = None,
+    ) -> None:
         if steps < 1:
             raise UsageError(f"botorch: expected steps >= 1, got {steps}")
         super().__init__(space, seed=seed)
         self.steps = steps
-        self._features = Features(space)
+        self._features = Features(space, graf=graf, columns=columns)
         self._unordered, self._ordered = _columns(self._features)
 
     def learn(self, architectures: Sequence[Architecture], values: Vector) -> None:
@@ -152,8 +162,8 @@ def _columns(features: Features) -> tuple[list[tuple[int, int]], list[int]]:
     unordered: list[tuple[int, int]] = []
     ordered: list[int] = []
     for group in features.groups:
-        if group.ordered:
-            ordered.append(group.start)
+        if group.ordered or group.address not in features.space.decisions:
+            ordered += range(group.start, group.stop)
         elif isinstance(features.space.decisions[group.address], Categorical):
             unordered.append((group.start, group.stop))
         else:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from archwright.errors import UsageError
 from archwright.spaces import Architecture, Space
-from archwright.surrogates.features import Features
+from archwright.surrogates.features import Columns, Features
 from archwright.surrogates.paths import Paths
 from archwright.surrogates.surrogate import Prediction, Refitted, Vector, mean_and_spread
 
@@ -35,6 +35,8 @@ class MLPEnsemble(Refitted):
         steps: At most so many steps of the optimiser, with batches of 32; at least 1.
         learning_rate: AdamW's at the first step; it falls to 0 along a cosine.
         paths: Whether the networks read the path encoding beside the features of the decisions.
+        graf: Whether to read counts, path lengths and degrees of the networks' graphs too, see `GRAF`.
+        columns: What else to read of each network, such as proxies' scores.
 
     Raises:
         UsageError: When an option is out of range.
@@ -51,6 +53,8 @@ class MLPEnsemble(Refitted):
         steps: int = 100,
         learning_rate: float = 0.01,
         paths: bool = False,
+        graf: bool = False,
+        columns: Columns | None = None,
     ) -> None:
         super().__init__(space, seed=seed)
         if members < 2 or min(hidden, epochs, steps) < 1:
@@ -60,7 +64,7 @@ class MLPEnsemble(Refitted):
             )
         self.members, self.hidden = members, hidden
         self.epochs, self.steps, self.learning_rate = epochs, steps, learning_rate
-        self._features = Features(space)
+        self._features = Features(space, graf=graf, columns=columns)
         self._paths = Paths(space) if paths else None
         self._shapes: list[tuple[int, int, int]] = []
         self._weights = torch.zeros(0)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from archwright.spaces import Architecture, Space
+from archwright.surrogates.graf import GRAF
 from archwright.surrogates.graph_counts import GraphCounts
 
-__all__ = ["Features", "Group"]
+__all__ = ["Columns", "Features", "Group", "more_columns"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,39 @@ class Group:
     ordered: bool
 
 
+class Columns(Protocol):
+    """Numbers of networks that are no decisions: what graphs are made of, GRAF, proxies' scores.
+
+    Two random networks are to be at a mean squared distance of about 1 in each group.
+    """
+
+    @property
+    def groups(self) -> Sequence[tuple[str, int]]:
+        """Name and number of columns of those that belong together."""
+
+    def __call__(self, architectures: Sequence[Architecture]) -> NDArray[np.float64]:
+        """Shape (architectures, columns)."""
+
+
+def more_columns(
+    space: Space, graph: bool = False, graf: bool = False, columns: Columns | None = None
+) -> list[Columns]:
+    """What is read beside the decisions.
+
+    Args:
+        space: The space.
+        graph: What graphs are made of, see `GraphCounts`.
+        graf: Counts, path lengths and degrees, see `GRAF`.
+        columns: Others.
+    """
+    chosen: list[Columns | None] = [
+        GraphCounts(space) if graph else None,
+        GRAF(space) if graf else None,
+        columns,
+    ]
+    return [one for one in chosen if one is not None]
+
+
 class Features:
     """`Space.encode`, whose -1 for "inactive" is no number to compare others with, made fit for surrogates.
 
@@ -41,15 +76,19 @@ class Features:
     Args:
         space: The space.
         graph: Whether to add two groups of what the networks' graphs are made of, see `GraphCounts`.
+        graf: Whether to add counts, path lengths and degrees of the networks' graphs, see `GRAF`.
+        columns: Others to add, such as proxies' scores.
 
     Attributes:
         groups: One or two a decision, in the order of the columns.
         columns: How many columns there are.
     """
 
-    def __init__(self, space: Space, *, graph: bool = False) -> None:
+    def __init__(
+        self, space: Space, *, graph: bool = False, graf: bool = False, columns: Columns | None = None
+    ) -> None:
         self.space = space
-        self._graph = GraphCounts(space) if graph else None
+        self._more = more_columns(space, graph, graf, columns)
         # What stands under every option of another decision is not found out to be always active.
         always = space.plan.decisions
         self.groups: list[Group] = []
@@ -74,7 +113,7 @@ class Features:
             self.groups.append(Group(address, begin, len(scale), ordered))
             start += decision.columns
         self._decided = self.columns = len(scale)
-        for name, width in zip(("labels", "edges"), self._graph.widths if self._graph else (), strict=False):
+        for name, width in (group for one in self._more for group in one.groups):
             self.groups.append(Group(name, self.columns, self.columns + width, False))
             self.columns += width
         self._taken = np.array(taken, dtype=np.intp)
@@ -94,4 +133,4 @@ class Features:
             rows[:, self._flag_columns] = codes[:, self._flag_sources] < 0.0
             rows[:, self._taken] = np.maximum(codes, 0.0)
         rows *= self._scale
-        return rows if self._graph is None else np.hstack([rows, self._graph(architectures)])
+        return np.hstack([rows, *(one(architectures) for one in self._more)]) if self._more else rows

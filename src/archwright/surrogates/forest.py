@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from archwright.spaces import Architecture, Space
-from archwright.surrogates.features import Features
+from archwright.surrogates.features import Columns, Features
 from archwright.surrogates.surrogate import Prediction, Refitted, Vector, mean_and_spread
 
 __all__ = ["RandomForest"]
@@ -23,12 +23,23 @@ class RandomForest(Refitted):
         seed: Seed of all random numbers.
         trees: How many trees.
         features: The share of the columns that a split may choose from, in (0, 1].
+        graf: Whether to read counts, path lengths and degrees of the networks' graphs too, see `GRAF`.
+        columns: What else to read of each network, such as proxies' scores.
     """
 
-    def __init__(self, space: Space, *, seed: int = 0, trees: int = 100, features: float = 0.5) -> None:
+    def __init__(
+        self,
+        space: Space,
+        *,
+        seed: int = 0,
+        trees: int = 100,
+        features: float = 0.5,
+        graf: bool = False,
+        columns: Columns | None = None,
+    ) -> None:
         super().__init__(space, seed=seed)
         self.trees, self.features = trees, features
-        self._features = Features(space)
+        self._features = Features(space, graf=graf, columns=columns)
 
     def learn(self, architectures: Sequence[Architecture], values: Vector) -> None:
         """Grow the trees."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archwright.spaces import Architecture, Space
-from archwright.surrogates.features import Features
+from archwright.surrogates.features import Columns, Features
 from archwright.surrogates.kernel import MixedKernel
 from archwright.surrogates.posterior import NOISE_MEAN, Posterior, prior_hyperparameters
 from archwright.surrogates.surrogate import Prediction, Refitted, Vector
@@ -87,12 +87,23 @@ class GaussianProcess(Refitted):
         seed: Not used, since nothing is drawn; taken so that all surrogates are made alike.
         noise: False predicts the function without the measurements' noise.
         graph: Whether to compare what the networks' graphs are made of, too; see `GraphCounts`.
+        graf: Whether to compare counts, path lengths and degrees of the networks' graphs too, see `GRAF`.
+        columns: What else to compare of each network, such as proxies' scores.
     """
 
-    def __init__(self, space: Space, *, seed: int = 0, noise: bool = False, graph: bool = False) -> None:
+    def __init__(
+        self,
+        space: Space,
+        *,
+        seed: int = 0,
+        noise: bool = False,
+        graph: bool = False,
+        graf: bool = False,
+        columns: Columns | None = None,
+    ) -> None:
         super().__init__(space, seed=seed)
         self.noise = noise
-        self._features = Features(space, graph=graph)
+        self._features = Features(space, graph=graph, graf=graf, columns=columns)
         self._kernel = MixedKernel(self._features.groups)
 
     def learn(self, architectures: Sequence[Architecture], values: Vector) -> None:

@@ -28,10 +28,10 @@ class GraphCounts:
         space: The space.
 
     Attributes:
-        widths: How many columns are of labels, and how many of edges.
+        groups: How many columns are of labels, and how many of edges.
     """
 
-    widths = (_LABELS, _EDGES)
+    groups = (("labels", _LABELS), ("edges", _EDGES))
 
     def __init__(self, space: Space) -> None:
         self.space = space

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from archwright.errors import UsageError
 from archwright.spaces import Architecture, Space
 from archwright.spaces.graph import Graph, Node
+from archwright.surrogates.features import Columns, more_columns
 from archwright.surrogates.surrogate import Prediction, Refitted, Vector, mean_and_spread
 
 __all__ = ["GraphNetwork"]
@@ -46,6 +47,8 @@ class GraphNetwork(Refitted):
         rounds: How often messages are sent.
         epochs: Passes over the data.
         learning_rate: Adam's.
+        graf: Whether to read counts, path lengths and degrees of the networks' graphs too, see `GRAF`.
+        columns: What else to read of each network, such as proxies' scores.
 
     Raises:
         UsageError: When an option is out of range.
@@ -61,6 +64,8 @@ class GraphNetwork(Refitted):
         rounds: int = 3,
         epochs: int = 60,
         learning_rate: float = 0.005,
+        graf: bool = False,
+        columns: Columns | None = None,
     ) -> None:
         super().__init__(space, seed=seed)
         if members < 2 or hidden < 1 or rounds < 1 or epochs < 1:
@@ -70,6 +75,7 @@ class GraphNetwork(Refitted):
             )
         self.members, self.hidden, self.rounds = members, hidden, rounds
         self.epochs, self.learning_rate = epochs, learning_rate
+        self._more = more_columns(space, graf=graf, columns=columns)
         self._graphs: dict[Hashable, Graph] = {}
         self._labels: dict[str, int] = {}
         self._arguments: dict[str, int] = {}
@@ -78,6 +84,7 @@ class GraphNetwork(Refitted):
     def learn(self, architectures: Sequence[Architecture], values: Vector) -> None:
         """Train from new weights, in batches of 32."""
         graphs = [self._graph(architecture) for architecture in architectures]
+        more = self._read(architectures)
         nodes = [node for graph in graphs for node in graph.nodes]
         self._labels = _numbered(node.label for node in nodes)
         self._arguments = _numbered(argument for node in nodes for argument in _arguments(node))
@@ -87,14 +94,15 @@ class GraphNetwork(Refitted):
             drawn = torch.Generator().manual_seed(1000 * self.seed + member)
             with torch.random.fork_rng(devices=[]):
                 torch.default_generator.manual_seed(1000 * self.seed + member)
-                network = _Network(len(self._labels) + 1, len(self._arguments) + 1, self.hidden, self.rounds)
+                sizes = len(self._labels) + 1, len(self._arguments) + 1, self.hidden, self.rounds
+                network = _Network(*sizes, more.shape[1])
             optimizer = torch.optim.AdamW(network.parameters(), lr=self.learning_rate, weight_decay=1e-3)
             schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.epochs)
             for _ in range(self.epochs):
                 order = torch.randperm(len(graphs), generator=drawn)
                 for begin in range(0, len(graphs), 32):
                     batch = order[begin : begin + 32]
-                    predicted = network(self._batch([graphs[i] for i in batch.tolist()]))
+                    predicted = network(self._batch([graphs[i] for i in batch.tolist()]), more[batch])
                     loss = (predicted - targets[batch]).square().mean()
                     optimizer.zero_grad(set_to_none=True)
                     loss.backward()
@@ -106,8 +114,14 @@ class GraphNetwork(Refitted):
     def expect(self, architectures: Sequence[Architecture]) -> Prediction:
         """Mean and deviation over the members; the deviation is at least 1e-3."""
         batch = self._batch([self._graph(architecture) for architecture in architectures])
-        votes = torch.stack([network(batch) for network in self._networks]).double().numpy()
+        more = self._read(architectures)
+        votes = torch.stack([network(batch, more) for network in self._networks]).double().numpy()
         return mean_and_spread(votes)
+
+    def _read(self, architectures: Sequence[Architecture]) -> Tensor:
+        """What is known of networks beside their graphs."""
+        rows = [torch.as_tensor(one(architectures), dtype=torch.float32) for one in self._more]
+        return torch.cat([torch.zeros(len(architectures), 0), *rows], 1)
 
     def _graph(self, architecture: Architecture) -> Graph:
         canonical = self.space.canonical(architecture)
@@ -151,7 +165,7 @@ def _arguments(node: Node) -> list[str]:
 
 
 class _Network(nn.Module):
-    def __init__(self, labels: int, arguments: int, hidden: int, rounds: int) -> None:
+    def __init__(self, labels: int, arguments: int, hidden: int, rounds: int, more: int) -> None:
         super().__init__()
         self.label = nn.Embedding(labels, hidden)
         self.arguments = nn.EmbeddingBag(arguments, hidden, mode="sum")
@@ -160,9 +174,9 @@ class _Network(nn.Module):
             nn.Linear(hidden, hidden * _RELATIONS, bias=False) for _ in range(rounds)
         )
         self.norms = nn.ModuleList(nn.LayerNorm(hidden) for _ in range(rounds))
-        self.head = nn.Sequential(nn.Linear(2 * hidden, hidden), nn.ReLU(), nn.Linear(hidden, 1))
+        self.head = nn.Sequential(nn.Linear(2 * hidden + more, hidden), nn.ReLU(), nn.Linear(hidden, 1))
 
-    def forward(self, batch: _Batch) -> Tensor:
+    def forward(self, batch: _Batch, more: Tensor) -> Tensor:
         """One number a graph."""
         state = self.label(batch.labels) + self.arguments(batch.arguments, batch.starts)
         for own, messages, norm in zip(self.own, self.messages, self.norms, strict=True):
@@ -174,6 +188,6 @@ class _Network(nn.Module):
             state = state + nn.functional.relu(norm(gathered))
         total = state.new_zeros(batch.count, state.shape[1]).index_add(0, batch.owner, state)
         sizes = torch.bincount(batch.owner, minlength=batch.count).unsqueeze(1)
-        both = torch.cat([total / sizes, total / sizes.float().mean()], 1)
+        both = torch.cat([total / sizes, total / sizes.float().mean(), more], 1)
         made: Tensor = self.head(both).squeeze(1)
         return made

@@ -12,8 +12,15 @@ from torch import nn
 import archwright as aw
 from archwright.errors import TrialError, UsageError
 from archwright.estimators import ESTIMATORS
-from archwright.estimators.zero_cost import PROXIES, ZeroCost, population_scores, rank_aggregate
+from archwright.estimators.zero_cost import (
+    PROXIES,
+    ProxyColumns,
+    ZeroCost,
+    population_scores,
+    rank_aggregate,
+)
 from archwright.spaces import Space, choice, layer, switch
+from archwright.surrogates import make_surrogate
 from archwright.tasks import from_arrays
 from archwright.testing import EstimatorContract
 from archwright.trials import Candidate, Fidelity, LocalTrial
@@ -250,3 +257,35 @@ def test_an_objective_that_nothing_measures_later_is_refused_before(tmp_path):
             progress=False,
             out=tmp_path / "run",
         )
+
+
+def test_scores_are_columns_of_a_surrogate():
+    space = small_space()
+    columns = ProxyColumns(made("naswot,snip,params", space), sample=6)
+    assert columns.names == ("naswot", "snip", "params")
+    seen = [space.sample(seed) for seed in range(6)]
+    rows = columns(seen)
+    assert rows.shape == (6, 3)
+    assert np.isfinite(rows).all()
+    order = np.argsort([columns.estimator.scores(a)["params"] for a in seen], kind="stable")
+    assert (np.diff(rows[order, 2]) >= 0).all()
+    forest = make_surrogate("forest", space, trees=5, columns=columns)
+    forest.fit(seen, rows[:, 2])
+    assert np.isfinite(forest.predict(seen)[0]).all()
+
+
+def test_a_score_that_is_not_defined_is_the_worst_of_its_column():
+    space = Space(
+        layer(
+            nn.Sequential,
+            layer(nn.Flatten),
+            layer(nn.Linear, 36, choice(3, 5, 8, name="width")),
+            switch(choice("relu", "tanh", name="act"), {"relu": layer(nn.ReLU), "tanh": layer(nn.Tanh)}),
+            layer(nn.LazyLinear, 2),
+        )
+    )
+    columns = ProxyColumns(made("swap", space), sample=8)
+    without = [space.architecture({"width": w, "act": "tanh"}) for w in (3, 5, 8)]
+    found = columns([*without, space.architecture({"width": 8, "act": "relu"})])[:, 0]
+    assert (found[:3] == found[0]).all()
+    assert found[3] > found[0]

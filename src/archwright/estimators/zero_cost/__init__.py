@@ -1,6 +1,6 @@
 """Zero-cost proxies: scores of a network as it is built, from one or two minibatches and no training.
 
-- `estimator`, `named`: the estimator of one or several proxies, and each by its name.
+- `estimator`, `named`: the estimator of one or several proxies, and each by its name; `columns`: of a surrogate.
 - `proxies`: the table, with parts and how they are joined; `aggregation`: ranks in a population.
 - `gradients`, `activations`, `kernels`, `features`: the formulas, each with its source.
 - `probe`, `recording`: the passes that proxies share, and what is seen of the network meanwhile.
@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from archwright.estimators.zero_cost.aggregation import Aggregation, rank_aggregate
+from archwright.estimators.zero_cost.columns import ProxyColumns
 from archwright.estimators.zero_cost.estimator import ZeroCost
 from archwright.estimators.zero_cost.probe import Probe
 from archwright.estimators.zero_cost.proxies import PROXIES, Proxy, population_scores, read_proxies
@@ -18,6 +19,7 @@ __all__ = [
     "PROXIES",
     "Probe",
     "Proxy",
+    "ProxyColumns",
     "ZeroCost",
     "population_scores",
     "rank_aggregate",

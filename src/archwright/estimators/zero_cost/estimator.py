@@ -107,7 +107,7 @@ class ZeroCost(Estimator):
         """
         begin = time.perf_counter()
         name, fidelity = self.ranks_by.name, candidate.effort
-        found, undefined, cheap = self._read(candidate.architecture, fidelity)
+        found, undefined, cheap = self.read(candidate.architecture, fidelity)
         parts = {part: value for scores in found.values() for part, value in scores.items()}
         is_joined = len(self.proxies) > 1 or next(iter(self.proxies.values())).joined is not None
         if undefined and (not is_joined or len(undefined) == len(self.proxies)):
@@ -121,13 +121,22 @@ class ZeroCost(Estimator):
 
     def scores(self, architecture: Architecture, fidelity: Fidelity = FULL) -> dict[str, float]:
         """All parts of the proxies for one architecture, −inf and NaN among them: NaN is one that is not defined."""
-        found, undefined, _ = self._read(architecture, fidelity)
+        found, undefined, _ = self.read(architecture, fidelity)
         named = {part: value for scores in found.values() for part, value in scores.items()}
         return {**named, **dict.fromkeys(undefined, math.nan)}
 
-    def _read(
-        self, architecture: Architecture, fidelity: Fidelity
+    def read(
+        self, architecture: Architecture, fidelity: Fidelity = FULL
     ) -> tuple[dict[str, dict[str, float]], dict[str, str], dict[str, float]]:
+        """What the proxies say of one architecture, for `population_scores`.
+
+        Returns:
+            Name of a proxy to its parts, −inf among them; name to the reason for those that are not defined for the
+            network; and "params" and "flops".
+
+        Raises:
+            TrialError: When the network does not build.
+        """
         device = make_fabric(self.accelerator, 1, "32-true").device
         seeds = Seeds.of(self.seed, fidelity.replicate)
         with seeded(seeds.network, device):
@@ -168,7 +177,7 @@ class ZeroCost(Estimator):
     def _parts(self, architecture: Architecture, fidelity: Fidelity) -> Parts:
         """What can be read off a network of the sample."""
         try:
-            return self._read(architecture, fidelity)[0]
+            return self.read(architecture, fidelity)[0]
         except TrialError:
             return {}
 
