@@ -19,6 +19,7 @@ def losses(by_hand, probe, weights, batch=0):
 
 def differences(function, tensor):
     """The gradient of a function by central differences, one element after the other."""
+    tensor = tensor.contiguous()
     found = torch.zeros_like(tensor)
     for i in range(tensor.numel()):
         ends = []

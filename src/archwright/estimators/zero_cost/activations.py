@@ -14,8 +14,8 @@ from archwright.tasks.batches import tensors_in
 __all__ = ["jacob_cov", "linear_regions", "naswot", "pattern_count", "swap"]
 
 _EPSILON = 1e-5
-_BITS = 52
-"""Signs that are told apart exactly by one number of 64 bits."""
+_BITS = 63
+"""Signs that make one whole number."""
 
 
 def naswot(probe: Probe) -> float:
@@ -77,12 +77,22 @@ def pattern_count(patterns: list[Tensor]) -> int:
     Args:
         patterns: Of the shape (rows, signs), with as many signs each.
     """
-    codes = []
-    for pattern in patterns:
-        parts = torch.split(pattern, _BITS, dim=1)
-        powers = 2.0 ** torch.arange(_BITS, dtype=torch.float64, device=pattern.device)
-        codes.append(torch.stack([part.double() @ powers[: part.shape[1]] for part in parts], 1))
-    return len(torch.unique(torch.cat(codes), dim=0))
+    ids: Tensor | None = None
+    for start in range(0, patterns[0].shape[1], _BITS):
+        codes = torch.cat([_code(pattern[:, start : start + _BITS]) for pattern in patterns])
+        if ids is not None:
+            _, more = torch.unique(codes, return_inverse=True)
+            codes = ids * (more.max() + 1) + more
+        values, ids = torch.unique(codes, return_inverse=True)
+    return len(values)
+
+
+def _code(signs: Tensor) -> Tensor:
+    """One whole number a row, another one for every other row of signs."""
+    code = torch.zeros(len(signs), dtype=torch.int64, device=signs.device)
+    for k, sign in enumerate(signs.unbind(1)):
+        code |= sign.to(torch.int64) << k
+    return code
 
 
 def jacob_cov(probe: Probe) -> float:

@@ -56,8 +56,10 @@ class Probe:
         self.network, self.task, self.batches, self.seed = network, task, list(batches), seed
         self.few = self.batches[0] if few is None else few
         self.wanted = frozenset(wanted)
+        on_cpu = all(parameter.device.type == "cpu" for parameter in network.parameters())
+        self._channels_last = on_cpu and torch.get_num_threads() == 1
         self.weights = {
-            name: parameter.detach().requires_grad_(parameter.requires_grad)
+            name: self._placed(parameter.detach()).requires_grad_(parameter.requires_grad)
             for name, parameter in network.named_parameters()
         }
 
@@ -102,6 +104,7 @@ class Probe:
         def network(*args: Any, **kwargs: Any) -> Any:
             if inputs is not None:
                 args, kwargs = _changed(args, inputs), _changed(kwargs, inputs)
+            args, kwargs = _changed(args, self._placed), _changed(kwargs, self._placed)
             return functional_call(self.network, values, args, kwargs)
 
         self.network.train(training)
@@ -109,6 +112,16 @@ class Probe:
             for mode in modes:
                 stack.enter_context(mode)
             return self.task.forward(network, batch)
+
+    def _placed(self, tensor: Tensor) -> Tensor:
+        """With the channels last in memory where that is faster.
+
+        That is on a CPU, where it halves the time of convolutions of few channels; with several threads torch's
+        convolutions corrupt memory on such tensors.
+        """
+        if not self._channels_last or tensor.ndim != 4:
+            return tensor
+        return tensor.contiguous(memory_format=torch.channels_last)
 
     @cached_property
     def examples(self) -> int:
@@ -226,7 +239,7 @@ class Probe:
                     continue
                 full = f"{place}.{name}" if place else name
                 if full in made:
-                    made[full] = value.detach()
+                    made[full] = self._placed(value.detach())
         return made
 
     def noise(self, stream: int = 0) -> Callable[[Tensor], Tensor]:
