@@ -11,6 +11,7 @@ from archwright.lazy import imported_on_use
 from archwright.learning.recipe import Recipe
 
 if TYPE_CHECKING:
+    from archwright.estimators.learning_curve import LearningCurve
     from archwright.estimators.training import Training
     from archwright.estimators.weight_sharing import WeightSharing
     from archwright.estimators.zero_cost import ZeroCost
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ESTIMATORS",
     "Estimator",
+    "LearningCurve",
     "Recipe",
     "Row",
     "TabularEstimator",

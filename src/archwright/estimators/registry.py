@@ -32,6 +32,10 @@ ESTIMATORS = Registry[Estimator, Entry](
     "estimator",
     "archwright.estimators",
     {
+        "learning_curve": Entry(
+            f"{_HERE}.learning_curve:LearningCurve",
+            "trains each network for some epochs and extrapolates its learning curve to the last one",
+        ),
         "morphism": Entry(
             f"{_HERE}.morphism.estimator:morphism",
             "trains children of earlier networks from what these computed, for a part of the epochs",

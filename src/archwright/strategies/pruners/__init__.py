@@ -1,9 +1,10 @@
 """Pruners: whether a trial that reports is worth going on with.
 
 - `Pruner`: the seam. `PRUNERS`: by name; `PRUNERS.make(name, objectives, options={...})` makes one.
-- `NeverPruner`, `MedianPruner`, `ThresholdPruner`.
+- `NeverPruner`, `MedianPruner`, `LearningCurvePruner`, `ThresholdPruner`.
 """
 
+from archwright.strategies.pruners.learning_curve import LearningCurvePruner
 from archwright.strategies.pruners.median import MedianPruner
 from archwright.strategies.pruners.never import NeverPruner
 from archwright.strategies.pruners.pruner import Observed, Pruner
@@ -12,6 +13,7 @@ from archwright.strategies.pruners.threshold import ThresholdPruner
 
 __all__ = [
     "PRUNERS",
+    "LearningCurvePruner",
     "MedianPruner",
     "NeverPruner",
     "Observed",

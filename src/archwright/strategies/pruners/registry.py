@@ -17,6 +17,10 @@ PRUNERS = Registry[Pruner, Entry](
         "median": Entry(
             f"{_HERE}.median:MedianPruner", "stops what is worse than the median of the completed trials"
         ),
+        "learning_curve": Entry(
+            f"{_HERE}.learning_curve:LearningCurvePruner",
+            "stops what will probably not end better than the best completed trial",
+        ),
         "threshold": Entry(
             f"{_HERE}.threshold:ThresholdPruner", "stops what leaves given bounds, or is not finite"
         ),

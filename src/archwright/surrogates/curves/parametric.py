@@ -1,0 +1,165 @@
+"""A weighted combination of eleven parametric formulas, sampled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archwright.errors import UsageError
+from archwright.surrogates.curves.curve import Curve, CurveModel, Forecast, Vector
+from archwright.surrogates.curves.ensemble_sampler import sample_ensemble
+from archwright.surrogates.curves.formulas import FORMULAS, Formula
+
+__all__ = ["ParametricCurves", "evaluate"]
+
+Array = NDArray[np.float64]
+
+_BOUNDS = np.array(
+    [(parameter.low, parameter.high) for formula in FORMULAS for parameter in formula.parameters]
+    + [(0.0, 1.5)] * len(FORMULAS)
+    + [(np.log(1e-4), np.log(0.5))]
+)
+"""Of all parameters, then of the weights, then of the logarithm of the noise's deviation."""
+
+_LOWEST_VALUE, _KEPT = 0.1, 20
+
+
+def evaluate(points: Array, x: Vector) -> Array:
+    """The combination sum_k w_k f_k(x), shape (points, epochs).
+
+    Args:
+        points: Shape (points, 48): parameters of the eleven formulas one after another, eleven weights, noise.
+        x: Shape (epochs,).
+    """
+    columns = points.T[:, :, None]
+    weights = columns[-1 - len(FORMULAS) : -1]
+    total = np.zeros((len(points), len(x)))
+    start = 0
+    for formula, weight in zip(FORMULAS, weights, strict=True):
+        count = len(formula.parameters)
+        total += weight * formula.function(x, *columns[start : start + count])
+        start += count
+    return total
+
+
+@final
+class ParametricCurves(CurveModel):
+    """The combination of eleven parametric formulas of Domhan et al. 2015 (IJCAI), with a posterior by sampling.
+
+    y(x) = sum_k w_k f_k(x | theta_k) + e, e ~ N(0, s²), all w_k >= 0. As in the paper the density is 0 where the curve
+    does not rise, and the walkers begin around the least-squares fits of the single formulas with equal weights. Apart
+    from it: each formula rises by itself (see `formulas`), a priori parameters are uniform within bounds, those of
+    scale in their logarithm, and besides stretch moves there are moves by differences.
+
+    Values are brought to a scale on which the largest possible one is 1. That is 1 for values of at most 1 (accuracies)
+    and 0 for values of at most 0 (losses with their sign turned); a curve with larger values has no upper limit, and is
+    scaled so that it has gone half of the way. Epochs of the curve count alike, and other curves are not looked at.
+
+    Args:
+        minimum_points: Fewest points to extrapolate from.
+        walkers: Of the ensemble, an even number of at least 98.
+        steps: Of each walker; the first half are left out.
+        seed: Of the random numbers; one curve gives one forecast.
+
+    Raises:
+        UsageError: When a number is too small.
+    """
+
+    def __init__(
+        self, *, minimum_points: int = 4, walkers: int = 100, steps: int = 200, seed: int = 0
+    ) -> None:
+        if minimum_points < 2 or steps < 2 * _KEPT or walkers < 2 * len(_BOUNDS) + 2 or walkers % 2:
+            raise UsageError(
+                f"expected minimum_points >= 2, steps >= {2 * _KEPT} and an even number of walkers >= "
+                f"{2 * len(_BOUNDS) + 2}, got {minimum_points}, {steps} and {walkers}"
+            )
+        self.minimum_points, self.walkers, self.steps, self.seed = minimum_points, walkers, steps, seed
+
+    def forecast(self, curve: Curve, epoch: int, others: Sequence[Curve] = ()) -> Forecast | None:
+        """Sample the posterior given this curve alone. See `CurveModel.forecast`."""
+        if len(curve.values) < self.minimum_points:
+            return None
+        zero, unit, upper = _scale(curve.values)
+        points = self.sample(curve.epochs, (curve.values - zero) / unit, epoch, upper)
+        means = evaluate(points, np.array([float(epoch)]))[:, 0]
+        return Forecast(zero + unit * means, unit * np.exp(points[:, -1]))
+
+    def sample(self, x: Vector, y: Vector, epoch: int, upper: float) -> Array:
+        """Draws of the posterior, shape (draws, 48). See `evaluate`.
+
+        Args:
+            x: Shape (points,): epochs from 1.
+            y: Shape (points,): values.
+            epoch: Where the curve is at most `upper`.
+            upper: The largest possible value.
+        """
+        random = np.random.default_rng(self.seed)
+        last = np.append(x, float(epoch))
+        low, high = _BOUNDS.T
+
+        def log_density(points: Array) -> Array:
+            inside = ((points >= low) & (points <= high)).all(1)
+            made = np.full(len(points), -np.inf)
+            if not inside.any():
+                return made
+            kept = points[inside]
+            values = evaluate(kept, last)
+            log_noise = kept[:, -1]
+            squares = ((values[:, :-1] - y) ** 2).sum(1)
+            heights = -len(y) * log_noise - 0.5 * squares * np.exp(-2.0 * log_noise)
+            made[inside] = np.where(values[:, -1] <= upper, heights, -np.inf)
+            return made
+
+        start = self._start(x, y, epoch, upper, random)
+        chain, _ = sample_ensemble(log_density, start, self.steps, random, exchange=0.5)
+        half = self.steps // 2
+        draws: Array = chain[half :: max(1, half // _KEPT)].reshape(-1, len(_BOUNDS))
+        return draws
+
+    def _start(self, x: Vector, y: Vector, epoch: int, upper: float, random: np.random.Generator) -> Array:
+        """The walkers: the fits and equal weights, each moved a little and scaled down where it passes the limit."""
+        fits = [_fitted(formula, x, y) for formula in FORMULAS]
+        count = len(FORMULAS)
+        centre = np.concatenate([*fits, np.full(count, 1.0 / count), [0.0]])
+        residual = evaluate(centre[None], x)[0] - y
+        centre[-1] = np.log(max(float(np.sqrt(np.mean(residual**2))), 2e-3))
+        low, high = _BOUNDS.T
+        spread = 0.05 * (high - low)
+        spread[-1 - count : -1] = 0.5 / count
+        moved = centre + spread * random.standard_normal((self.walkers, len(centre)))
+        made: Array = np.clip(moved, low + 1e-9, high - 1e-9)
+        reached = evaluate(made, np.array([float(epoch)]))[:, 0]
+        made[:, -1 - count : -1] *= np.minimum(1.0, 0.999 * upper / np.maximum(reached, 1e-9))[:, None]
+        return made
+
+
+def _scale(values: Vector) -> tuple[float, float, float]:
+    """What is subtracted from values, by what they are divided, and the largest possible value then."""
+    largest, lowest = float(values.max()), float(values.min())
+    if lowest >= 0.0 and largest <= 1.0:
+        return 0.0, 1.0, 1.0
+    if largest <= 1.0:
+        limit = 0.0 if largest <= 0.0 else 1.0
+        unit = max((limit - lowest) / (1.0 - _LOWEST_VALUE), 1e-12)
+        return limit - unit, unit, 1.0
+    unit = max((largest - lowest) / 0.5, 1e-12)
+    return lowest - _LOWEST_VALUE * unit, unit, np.inf
+
+
+def _fitted(formula: Formula, x: Vector, y: Vector) -> Vector:
+    """The parameters of the least squares, within their bounds."""
+    from scipy.optimize import least_squares
+
+    low = np.array([parameter.low for parameter in formula.parameters])
+    high = np.array([parameter.high for parameter in formula.parameters])
+    top = float(y.max())
+    start = np.array([top if p.start is None else p.start for p in formula.parameters])
+    start = np.clip(start, low + 1e-6, high - 1e-6)
+    found = least_squares(
+        lambda point: formula.function(x, *point) - y, start, bounds=(low, high), max_nfev=30
+    )
+    made: Vector = np.clip(found.x, low, high)
+    return made
