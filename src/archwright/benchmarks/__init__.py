@@ -12,6 +12,7 @@ from archwright.benchmarks.regret import Reference, Standing, Tracker, Truth, ra
 from archwright.benchmarks.results import measure, summarize, write_results
 from archwright.benchmarks.runs import SearchRun, search_table
 from archwright.benchmarks.significance import Pair, Ranking, holm, rank_strategies
+from archwright.benchmarks.simulation import SimulatedClock, SimulatedTrial, simulate_search
 from archwright.benchmarks.surrogate_ranking import SurrogateComparison, networks_of, rank_surrogates
 from archwright.benchmarks.surrogate_results import summarize_surrogates, write_surrogates
 from archwright.benchmarks.table import Table
@@ -27,6 +28,8 @@ __all__ = [
     "Reference", "Standing", "Tracker", "Truth", "random_search_regret",
     # One search, and many
     "Comparison", "SearchRun", "compare", "search_table",
+    # In simulated time
+    "SimulatedClock", "SimulatedTrial", "simulate_search",
     # What comes out
     "Pair", "Ranking", "check_extra", "holm", "measure", "rank_strategies", "summarize", "write_results",
     # Surrogates on a table

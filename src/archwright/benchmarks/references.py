@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from archwright.benchmarks.columns import SUFFIXES, read_columns
 from archwright.benchmarks.table import Table
 from archwright.errors import UsageError, did_you_mean
+from archwright.estimators.estimator import Estimator
 from archwright.estimators.tabular import Runs, TabularEstimator
+from archwright.estimators.tabular_curves import TabularCurves
 from archwright.registry import Entry, Registry
 from archwright.spaces import Space
 
@@ -40,6 +42,10 @@ TABLES = Registry[Table, Entry](
         "hw-nas-bench": Entry(
             f"{_HERE}.hw_nasbench:hw_nasbench",
             "latency and energy of those on devices; --file HW-NAS-Bench-v1_0.pickle",
+        ),
+        "mnist1d-curves": Entry(
+            f"{_HERE}.mnist1d_curves:mnist1d_curves",
+            "the learning curves of 200 small networks on MNIST-1D, 50 epochs each; ships with Archwright",
         ),
     },
     supplied=("dataset", "file", "accuracies", "runs"),
@@ -106,7 +112,7 @@ def tabular(
     file: str | None = None,
     runs: Runs = "mean",
     seed: int = 0,
-) -> TabularEstimator:
+) -> Estimator:
     """An estimator that looks a space's networks up in a table known by name.
 
     Args:
@@ -125,6 +131,8 @@ def tabular(
         raise UsageError(
             f"the table {table!r} is of another space than {space.name!r}; search {loaded.space.name!r}"
         )
+    if loaded.curves:
+        return TabularCurves(space, loaded.curves)
     return TabularEstimator(space, loaded.rows, epochs=loaded.epochs, runs=runs, seed=seed)
 
 

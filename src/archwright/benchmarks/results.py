@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,10 @@ MEASURES = {
 """What is told of a search, fields of `Standing`, with a title."""
 
 
+def _spelled(budget: float) -> str:
+    return f"{budget:.6g}"
+
+
 def measures_of(comparison: Comparison) -> list[str]:
     """The names of what there is to tell."""
     truth = comparison.truth
@@ -37,21 +42,21 @@ def measures_of(comparison: Comparison) -> list[str]:
     return [name for name in MEASURES if not missing.get(name)]
 
 
-def measure(comparison: Comparison, name: str, evaluations: list[int]) -> NDArray[np.float64]:
+def measure(comparison: Comparison, name: str, points: Sequence[float]) -> NDArray[np.float64]:
     """One measure of every search.
 
     Args:
         comparison: What was compared.
         name: "validation_regret", "test_regret" or "hypervolume".
-        evaluations: After how many, in ascending order.
+        points: After how many evaluations or seconds, in ascending order.
 
     Returns:
-        Shape (strategies, seeds, evaluations); NaN where a search had no network yet that counts.
+        Shape (strategies, seeds, points); NaN where a search had no network yet that counts.
     """
-    found = np.full((len(comparison.strategies), comparison.seeds, len(evaluations)), math.nan)
+    found = np.full((len(comparison.strategies), comparison.seeds, len(points)), math.nan)
     for i, strategy in enumerate(comparison.strategies):
         for j, run in enumerate(comparison.of(strategy)):
-            for k, standing in enumerate(run.standings(evaluations)):
+            for k, standing in enumerate(run.standings(points)):
                 if (value := getattr(standing, name, None)) is not None:
                     found[i, j, k] = value
     return found
@@ -61,32 +66,34 @@ def summarize(comparison: Comparison) -> dict[str, Any]:
     """The numbers of the summary, in JSON's own types.
 
     Returns:
-        "table", "objectives", "unit", "evaluations", "seeds"; "results": strategy to budget to measure to "mean" and
-        "standard_error" (null where a search had no network yet that counts); "random_search": budget to the
-        closed-form regrets, without limits; "ranks": strategy to mean rank at the full budget, best first, and
-        "pairs" with Holm's p; "seconds": strategy to the mean time of a search.
+        "table", "objectives", "unit", "evaluations" (in simulated time "simulated_seconds" and "workers"), "seeds";
+        "results": strategy to budget to measure to "mean" and "standard_error" (null where a search had no network yet
+        that counts); "random_search": budget to the closed-form regrets, without limits (empty in simulated time);
+        "ranks": strategy to mean rank at the full budget, best first, and "pairs" with Holm's p; "seconds": strategy to
+        the mean real time of a search.
     """
     truth, budgets = comparison.truth, list(comparison.budgets)
     results: dict[str, dict[str, dict[str, Any]]] = {
-        name: {str(budget): {} for budget in budgets} for name in comparison.strategies
+        name: {_spelled(budget): {} for budget in budgets} for name in comparison.strategies
     }
     for told in measures_of(comparison):
         values = measure(comparison, told, budgets)
         for i, name in enumerate(comparison.strategies):
             for k, budget in enumerate(budgets):
-                results[name][str(budget)][told] = files.mean_and_error(values[i, :, k])
+                results[name][_spelled(budget)][told] = files.mean_and_error(values[i, :, k])
     ranking = rank(comparison)
     expected = {
-        str(budget): dict(
-            zip(("validation_regret", "test_regret"), random_search_regret(truth, budget), strict=True)
+        _spelled(budget): dict(
+            zip(("validation_regret", "test_regret"), random_search_regret(truth, int(budget)), strict=True)
         )
-        for budget in budgets
+        for budget in (budgets if comparison.seconds is None else [])
     }
+    simulated = {"simulated_seconds": comparison.seconds, "workers": comparison.workers}
     return {
         "table": truth.table.name,
         "objectives": [str(objective) for objective in truth.objectives],
         "unit": truth.unit,
-        "evaluations": comparison.evaluations,
+        **({"evaluations": comparison.evaluations} if comparison.seconds is None else simulated),
         "seeds": comparison.seeds,
         "results": results,
         "random_search": expected,
@@ -111,7 +118,7 @@ def ranked_by(comparison: Comparison) -> str:
 def rank(comparison: Comparison) -> Ranking:
     """The ranking at the full budget."""
     by = ranked_by(comparison)
-    values = measure(comparison, by, [comparison.evaluations])[:, :, 0]
+    values = measure(comparison, by, comparison.budgets[-1:])[:, :, 0]
     losses = -values if by == "hypervolume" else values
     known = losses[np.isfinite(losses)]
     worst = 1.0 + (known.max() if known.size else 0.0)  # for a search that has found nothing that counts
@@ -121,8 +128,8 @@ def rank(comparison: Comparison) -> Ranking:
 def write_results(comparison: Comparison, folder: str | Path) -> dict[str, Path]:
     """Write `regret.parquet`, `summary.md` and `regret.png`.
 
-    The tidy file has a row for each evaluation of each search: `strategy`, `seed`, `evaluations`,
-    `validation_regret`, `test_regret` and, with several objectives, `hypervolume`.
+    The tidy file has a row for each evaluation of each search: `strategy`, `seed`, `evaluations` (in simulated
+    time for each of 200 `seconds`), `validation_regret`, `test_regret` and, with several objectives, `hypervolume`.
 
     Args:
         comparison: What was compared.
@@ -142,12 +149,14 @@ def write_results(comparison: Comparison, folder: str | Path) -> dict[str, Path]
 def _tidy(comparison: Comparison) -> pd.DataFrame:
     import pandas as pd
 
-    steps = list(range(1, comparison.evaluations + 1))
+    steps = comparison.grid
     rows = comparison.seeds * len(steps)
     columns: dict[str, Any] = {
         "strategy": np.repeat(np.array(comparison.strategies, dtype=object), rows),
         "seed": np.tile(np.repeat(np.arange(comparison.seeds), len(steps)), len(comparison.strategies)),
-        "evaluations": np.tile(np.array(steps), comparison.seeds * len(comparison.strategies)),
+        "evaluations" if comparison.seconds is None else "seconds": np.tile(
+            np.array(steps), comparison.seeds * len(comparison.strategies)
+        ),
     }
     there = measures_of(comparison)
     for name in MEASURES:  # measures give NaN where the table has no test values
@@ -157,11 +166,11 @@ def _tidy(comparison: Comparison) -> pd.DataFrame:
 
 
 def _markdown(comparison: Comparison, summary: dict[str, Any]) -> str:
-    budgets = [str(budget) for budget in comparison.budgets]
+    budgets = [_spelled(budget) for budget in comparison.budgets]
     lines = [
         f"# {summary['table']}",
         "",
-        f"{comparison.evaluations} evaluations of unseen networks, {comparison.seeds} seeds; "
+        f"{budgets[-1]} {comparison.axis}, {comparison.seeds} seeds; "
         f"{', '.join(summary['objectives'])}. Mean ± standard error over the seeds; regrets in {summary['unit']}.",
     ]
     for told in measures_of(comparison):
@@ -170,15 +179,16 @@ def _markdown(comparison: Comparison, summary: dict[str, Any]) -> str:
             [name, *(files.cell(summary["results"][name][budget][told], digits) for budget in budgets)]
             for name in summary["ranks"]
         ]
-        if told != "hypervolume" and summary["random_search"][budgets[0]][told] is not None:
-            expected = [f"{summary['random_search'][budget][told]:.3f}" for budget in budgets]
+        closed = summary["random_search"]
+        if closed and told != "hypervolume" and closed[budgets[0]][told] is not None:
+            expected = [f"{closed[budget][told]:.3f}" for budget in budgets]
             rows.append(["*random, in closed form*", *expected])
         lines += [
             "",
             f"## {MEASURES[told].capitalize()}",
             *files.markdown_table(["strategy", *budgets], rows),
         ]
-    lines += ["", f"## Ranks by {MEASURES[summary['ranked_by']]} at {comparison.evaluations}"]
+    lines += ["", f"## Ranks by {MEASURES[summary['ranked_by']]} at {budgets[-1]}"]
     ranks = [[n, f"{r:.2f}", f"{summary['seconds'][n]:.2f}"] for n, r in summary["ranks"].items()]
     lines += files.markdown_table(["strategy", "mean rank", "seconds a search"], ranks)
     if summary["pairs"]:
@@ -198,14 +208,14 @@ def _draw(comparison: Comparison) -> Figure:
     from matplotlib.figure import Figure
 
     there = measures_of(comparison)
-    steps = list(range(1, comparison.evaluations + 1))
+    steps = comparison.grid
     figure = Figure(figsize=(6.0 * len(there), 4.2), layout="constrained")
     for axes, told in zip(np.atleast_1d(figure.subplots(1, len(there))), there, strict=True):
         values = measure(comparison, told, steps)
         # Only from where every search has a network that counts.
         begin = int(np.argmax(np.isfinite(values).all(axis=(0, 1))))
         files.draw_curves(axes, steps[begin:], values[:, :, begin:], comparison.strategies)
-        axes.set_xlabel("evaluations of unseen networks")
+        axes.set_xlabel(comparison.axis)
         axes.set_ylabel("share" if told == "hypervolume" else comparison.truth.unit)
         axes.set_title(MEASURES[told])
         if told != "hypervolume":

@@ -31,24 +31,25 @@ class SearchRun:
         strategy: Its name.
         seed: Its seed.
         evaluations: How many were charged: fewer than asked for where the space was used up.
-        steps: Number of the evaluation (from 1) and how the search stood after it, where that changed.
+        steps: Number of the evaluation (from 1), or simulated second, and how the search stood from then on, where that
+            changed.
         seconds: Wall time, of which the table needs next to nothing.
     """
 
     strategy: str
     seed: int
     evaluations: int
-    steps: tuple[tuple[int, Standing], ...]
+    steps: tuple[tuple[float, Standing], ...]
     seconds: float
 
-    def standings(self, evaluations: Sequence[int]) -> list[Standing | None]:
-        """How the search stood after so many evaluations; None before it had any network that counts.
+    def standings(self, points: Sequence[float]) -> list[Standing | None]:
+        """How the search stood after so many evaluations or seconds; None before it had any network that counts.
 
         Args:
-            evaluations: In ascending order. After the last one, the search stands as it did at its end.
+            points: In ascending order. After the last one, the search stands as it did at its end.
         """
         known = [evaluation for evaluation, _ in self.steps]
-        places = [bisect_right(known, evaluation) for evaluation in evaluations]
+        places = [bisect_right(known, point) for point in points]
         return [self.steps[place - 1][1] if place else None for place in places]
 
     def to_json(self) -> dict[str, Any]:
@@ -87,7 +88,7 @@ def search_table(
     first = truth.optimized[0].name
     tracker = Tracker(truth)
     seen: set[Hashable] = set()
-    steps: list[tuple[int, Standing]] = []
+    steps: list[tuple[float, Standing]] = []
     number = free = 0
     begin = time.perf_counter()
     while len(seen) < evaluations:

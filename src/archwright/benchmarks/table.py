@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archwright.errors import UsageError, did_you_mean
+from archwright.estimators.estimator import Estimator
 from archwright.estimators.tabular import Row, Runs, TabularEstimator
+from archwright.estimators.tabular_curves import CurveRow, TabularCurves
 from archwright.objectives import Direction, Objective, parse_objective
 from archwright.spaces import Space
 
@@ -29,6 +31,8 @@ class Table:
         test: The metric to report of what the first objective has found, such as the accuracy on test data.
         epochs: From a number of epochs to the rows of shorter trainings, where the table has any.
         runs: What an estimate is where a network was trained several times: "mean" or "drawn".
+        curves: From canonical form to the whole training, where the table has it for every network: the estimator
+            then replays it epoch by epoch. `Table.of_curves` fills in the rows.
 
     Raises:
         UsageError: When there are no rows or objectives, or a row lacks a metric.
@@ -41,6 +45,20 @@ class Table:
     test: str | None = None
     epochs: Mapping[int, Mapping[Hashable, Row]] = field(default_factory=dict)
     runs: Runs = "mean"
+    curves: Mapping[Hashable, CurveRow] = field(default_factory=dict)
+
+    @classmethod
+    def of_curves(
+        cls,
+        name: str,
+        space: Space,
+        curves: Mapping[Hashable, CurveRow],
+        objectives: tuple[Objective, ...],
+        test: str | None = None,
+    ) -> Table:
+        """A table of learning curves, whose results are those of their last epochs. Arguments as of the class."""
+        rows = {key: curve.final() for key, curve in curves.items()}
+        return cls(name, space, rows, objectives, test, curves=curves)
 
     def __post_init__(self) -> None:
         if not self.rows or not self.objectives:
@@ -64,12 +82,14 @@ class Table:
         """From canonical form to the position of the network in `values`."""
         return {key: i for i, key in enumerate(self.rows)}
 
-    def estimator(self, seed: int = 0) -> TabularEstimator:
-        """An estimator that looks up here.
+    def estimator(self, seed: int = 0) -> Estimator:
+        """An estimator that looks up here, or replays the curves.
 
         Args:
             seed: Of the draws, where one of several runs is drawn.
         """
+        if self.curves:
+            return TabularCurves(self.space, self.curves)
         return TabularEstimator(self.space, self.rows, epochs=self.epochs, runs=self.runs, seed=seed)
 
     def objective(self, text: str) -> Objective:

@@ -37,6 +37,8 @@ def bench(
     strategies: str = "random,evolution",
     trials: int = 300,
     seeds: int = 200,
+    simulate: float | None = None,
+    workers: int = 1,
     jobs: int = 1,
     out: str | None = None,
     objective: list[str] | None = None,
@@ -53,18 +55,23 @@ def bench(
     \b
     Examples:
       archwright bench --table nas-bench-graph:cora --strategies random,evolution --seeds 200 --jobs 2
+      archwright bench --table mnist1d-curves --simulate 600 --workers 4 --strategies random,random+median
       archwright bench --table results.csv --objective max:accuracy --metric accuracy=run_1,run_2 --test test
 
     Args:
         strategies (A,B,C): See `archwright list strategies`.
         trials (-n): Evaluations of unseen networks in each search.
         seeds: Searches of each strategy.
+        simulate (SECONDS): Search in simulated time, so long instead of --trials, on a table with durations; a pruner
+            may stand behind a strategy then: random+median.
+        workers (-w): Trials at once in simulated time.
         jobs (-j): Processes at once.
         out (DIR): Where to; goes on with what is missing there. By default bench/TABLE.
         objective (-o NAME): What to optimise, such as accuracy, latency or params; with several, the hypervolume is
             told too. By default the table's first; of a file of columns max:NAME or min:NAME, the first metric first.
         limit (-l NAME<=N): Only networks that keep it count.
-        option (STRATEGY.NAME=VALUE): An option of a strategy: evolution.population_size=50.
+        option (STRATEGY.NAME=VALUE): An option of a strategy: evolution.population_size=50; of a pruner:
+            random+median.pruner.warmup_steps=3.
         reference: From where hypervolumes are measured: a tenth beyond the true front, or the worst of the table.
         runs: Of a network trained several times: the mean of its runs, or one drawn.
     """  # noqa: D301
@@ -84,6 +91,8 @@ def bench(
             words(strategies),
             evaluations=trials,
             seeds=seeds,
+            seconds=simulate,
+            workers=workers,
             objectives=[
                 *map(loaded.objective, objectives or [loaded.objectives[0].name]),
                 *map(parse_limit, limit or []),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from archwright.estimators.estimator import Estimator
 from archwright.estimators.registry import ESTIMATORS
 from archwright.estimators.tabular import Row, TabularEstimator
+from archwright.estimators.tabular_curves import CurveRow, TabularCurves
 from archwright.lazy import imported_on_use
 from archwright.learning.recipe import Recipe
 
@@ -18,10 +19,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ESTIMATORS",
+    "CurveRow",
     "Estimator",
     "LearningCurve",
     "Recipe",
     "Row",
+    "TabularCurves",
     "TabularEstimator",
     "Training",
     "WeightSharing",

@@ -64,7 +64,8 @@ def _first(level: Array, *_: Array) -> Array:
 
 
 def _pow3(x: Array, c: Array, a: Array, log_alpha: Array) -> Array:
-    return c - a * np.exp(-np.exp(log_alpha) * np.log(x))
+    made: Array = c - a * np.exp(-np.exp(log_alpha) * np.log(x))
+    return made
 
 
 def _pow4(x: Array, c: Array, log_a: Array, b: Array, log_alpha: Array) -> Array:
@@ -85,7 +86,8 @@ def _mmf(x: Array, alpha: Array, gamma: Array, log_kappa: Array, log_delta: Arra
 
 
 def _janoschek(x: Array, alpha: Array, gamma: Array, log_kappa: Array, log_delta: Array) -> Array:
-    return alpha - gamma * np.exp(-np.exp(log_kappa + np.exp(log_delta) * np.log(x)))
+    made: Array = alpha - gamma * np.exp(-np.exp(log_kappa + np.exp(log_delta) * np.log(x)))
+    return made
 
 
 def _ilog2(x: Array, c: Array, a: Array) -> Array:
@@ -106,7 +108,8 @@ def _loglog(x: Array, a: Array, b: Array) -> Array:
 
 
 def _exp4(x: Array, c: Array, log_a: Array, b: Array, log_alpha: Array) -> Array:
-    return c - np.exp(b - np.exp(log_a + np.exp(log_alpha) * np.log(x)))
+    made: Array = c - np.exp(b - np.exp(log_a + np.exp(log_alpha) * np.log(x)))
+    return made
 
 
 _GAP = Parameter("gamma", 0.0, 2.0, 0.5)
