@@ -24,6 +24,16 @@ class TestLearningCurve(PrunerContract):
     make = partial(LearningCurvePruner, minimum_epochs=2, model_options={"minimum_points": 2, "steps": 40})
 
 
+class TestFreezeThaw(PrunerContract):
+    make = partial(LearningCurvePruner, minimum_epochs=2, model="freeze_thaw", model_options={"steps": 2})
+
+
+class TestSupportVectors(PrunerContract):
+    make = partial(
+        LearningCurvePruner, minimum_epochs=1, model="support_vectors", model_options={"minimum_curves": 5}
+    )
+
+
 class Asked(CurveModel):
     """Foresees a given value with a given deviation, and remembers what it was asked."""
 

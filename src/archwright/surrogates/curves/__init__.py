@@ -2,13 +2,17 @@
 
 - `Curve`, `Forecast`, `CurveModel`: the seam. `CURVE_MODELS`, `make_curve_model`: by name.
 - `ParametricCurves`: eleven formulas, from `formulas`, sampled by `sample_ensemble`.
+- `FreezeThaw`, `FreezeThawPosterior`: a Gaussian process on all curves at once.
+- `SupportVectorCurves`: support-vector regression, and how it does on held-out curves.
 """
 
 from archwright.surrogates.curves.curve import Curve, CurveModel, Forecast
 from archwright.surrogates.curves.ensemble_sampler import sample_ensemble
 from archwright.surrogates.curves.formulas import FORMULAS, Formula, Parameter
+from archwright.surrogates.curves.freeze_thaw import FreezeThaw, FreezeThawPosterior, Hyperparameters
 from archwright.surrogates.curves.parametric import ParametricCurves
 from archwright.surrogates.curves.registry import CURVE_MODELS, make_curve_model
+from archwright.surrogates.curves.support_vectors import HeldOut, SupportVectorCurves
 
 __all__ = [
     "CURVE_MODELS",
@@ -21,4 +25,9 @@ __all__ = [
     "Parameter",
     "ParametricCurves",
     "sample_ensemble",
+    "FreezeThaw",
+    "FreezeThawPosterior",
+    "Hyperparameters",
+    "HeldOut",
+    "SupportVectorCurves",
 ]

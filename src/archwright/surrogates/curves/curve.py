@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from archwright.errors import UsageError
 
-__all__ = ["Curve", "CurveModel", "Forecast", "Vector"]
+__all__ = ["Curve", "CurveModel", "Forecast", "Vector", "are_same"]
 
 Vector = NDArray[np.float64]
 
@@ -56,6 +57,11 @@ class Curve:
         """The value at an epoch; None where there is none."""
         (found,) = np.nonzero(self.epochs == epoch)
         return float(self.values[found[0]]) if len(found) else None
+
+
+def are_same(curves: Sequence[Curve], others: Sequence[Curve]) -> bool:
+    """True if both are the same objects in the same order: what was learned from one holds for the other."""
+    return len(curves) == len(others) and all(map(operator.is_, curves, others))
 
 
 @final
