@@ -41,7 +41,7 @@ class Asked(CurveModel):
         self.mean_, self.deviation_ = mean, deviation
         self.asked: list[tuple[Curve, int, Sequence[Curve]]] = []
 
-    def forecast(self, curve: Curve, epoch: int, others: Sequence[Curve] = ()) -> Forecast | None:
+    def forecast(self, curve: Curve, epoch: float, others: Sequence[Curve] = ()) -> Forecast | None:
         self.asked.append((curve, epoch, others))
         return Forecast(np.array([self.mean_]), np.array([self.deviation_]))
 

@@ -100,7 +100,7 @@ class CurveModel(ABC):
     """Extrapolates learning curves. What it says depends on the arguments of `forecast` and its own alone."""
 
     @abstractmethod
-    def forecast(self, curve: Curve, epoch: int, others: Sequence[Curve] = ()) -> Forecast | None:
+    def forecast(self, curve: Curve, epoch: float, others: Sequence[Curve] = ()) -> Forecast | None:
         """What the curve is expected to reach.
 
         Args:

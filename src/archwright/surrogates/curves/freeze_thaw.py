@@ -186,7 +186,7 @@ class FreezeThaw(CurveModel):
         self.minimum_points, self.most_curves, self.steps = minimum_points, most_curves, steps
         self._last: tuple[tuple[Curve, ...], tuple[float, float, Hyperparameters]] | None = None
 
-    def forecast(self, curve: Curve, epoch: int, others: Sequence[Curve] = ()) -> Forecast | None:
+    def forecast(self, curve: Curve, epoch: float, others: Sequence[Curve] = ()) -> Forecast | None:
         """The posterior given this curve and the others. See `CurveModel.forecast`."""
         if len(curve.epochs) < self.minimum_points or not others:
             return None

@@ -78,7 +78,7 @@ class ParametricCurves(CurveModel):
             )
         self.minimum_points, self.walkers, self.steps, self.seed = minimum_points, walkers, steps, seed
 
-    def forecast(self, curve: Curve, epoch: int, others: Sequence[Curve] = ()) -> Forecast | None:
+    def forecast(self, curve: Curve, epoch: float, others: Sequence[Curve] = ()) -> Forecast | None:
         """Sample the posterior given this curve alone. See `CurveModel.forecast`."""
         if len(curve.values) < self.minimum_points:
             return None
@@ -87,7 +87,7 @@ class ParametricCurves(CurveModel):
         means = evaluate(points, np.array([float(epoch)]))[:, 0]
         return Forecast(zero + unit * means, unit * np.exp(points[:, -1]))
 
-    def sample(self, x: Vector, y: Vector, epoch: int, upper: float) -> Array:
+    def sample(self, x: Vector, y: Vector, epoch: float, upper: float) -> Array:
         """Draws of the posterior, shape (draws, 48). See `evaluate`.
 
         Args:
@@ -119,7 +119,7 @@ class ParametricCurves(CurveModel):
         draws: Array = chain[half :: max(1, half // _KEPT)].reshape(-1, len(_BOUNDS))
         return draws
 
-    def _start(self, x: Vector, y: Vector, epoch: int, upper: float, random: np.random.Generator) -> Array:
+    def _start(self, x: Vector, y: Vector, epoch: float, upper: float, random: np.random.Generator) -> Array:
         """The walkers: the fits and equal weights, each moved a little and scaled down where it passes the limit."""
         fits = [_fitted(formula, x, y) for formula in FORMULAS]
         count = len(FORMULAS)

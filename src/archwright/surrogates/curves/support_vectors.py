@@ -73,10 +73,10 @@ class SupportVectorCurves(CurveModel):
             )
         self.minimum_curves, self.nu = minimum_curves, nu
         self.held_out: dict[int, HeldOut] = {}
-        self._models: dict[tuple[bytes, int], tuple[tuple[Curve, ...], _Learned]] = {}
+        self._models: dict[tuple[bytes, float], tuple[tuple[Curve, ...], _Learned]] = {}
         self._warned = False
 
-    def forecast(self, curve: Curve, epoch: int, others: Sequence[Curve] = ()) -> Forecast | None:
+    def forecast(self, curve: Curve, epoch: float, others: Sequence[Curve] = ()) -> Forecast | None:
         """What the model for this length expects. See `CurveModel.forecast`."""
         seen = curve.epochs
         known = tuple(other for other in others if other.at(epoch) is not None and _begins(other, seen))
@@ -95,7 +95,7 @@ class SupportVectorCurves(CurveModel):
         row = _features([curve], len(seen), model.columns)
         return Forecast(np.asarray(model.regression.predict(row)), np.array([model.held_out.error]))
 
-    def _learned(self, known: tuple[Curve, ...], seen: Vector, epoch: int) -> _Learned:
+    def _learned(self, known: tuple[Curve, ...], seen: Vector, epoch: float) -> _Learned:
         """The model for these epochs, learned anew where the curves are others than before."""
         key = (seen.tobytes(), epoch)
         before = self._models.get(key)
