@@ -9,7 +9,7 @@ PIP_INSTALL := $(IN_VENV) pip install --quiet --disable-pip-version-check -c con
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv install dev demo test test-slow lint types layers docs bench clean
+.PHONY: help venv install dev data demo test test-slow lint types layers docs bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -39,6 +39,9 @@ install: $(VENV)/.installed  ## install the command and the library there
 
 dev: $(VENV)/.developed  ## install what tests, checks and documentation need, too
 
+data: $(VENV)/.created  ## fetch packages with real data into .data, for tests and benches; BELOW=40 leaves out larger ones
+	$(VENV)/bin/python benches/fetch_data.py $(if $(BELOW),--below $(BELOW))
+
 demo: $(VENV)/.installed  ## search a network for handwritten digits: about 3 minutes, leaves runs/digits
 	@rm -rf runs/digits
 	$(VENV)/bin/archwright search digits --space chain --strategy evolution --limit 'params<=60000' --trials 24 --minutes 2 --workers 2 --seed 0 --out runs/digits
@@ -64,7 +67,7 @@ docs: $(VENV)/.developed  ## the documentation, into site/; any warning fails
 	NO_MKDOCS_2_WARNING=1 $(IN_VENV) mkdocs build --strict
 
 bench: $(VENV)/.developed  ## every measurement of benches/, one after another
-	@for script in benches/*.py; do echo "== $$script"; $(VENV)/bin/python "$$script" || exit 1; done
+	@for script in $(filter-out benches/curve_sets.py benches/curve_table.py benches/fetch_data.py,$(wildcard benches/*.py)); do echo "== $$script"; $(VENV)/bin/python "$$script" || exit 1; done
 
 clean:  ## remove caches and build products; keeps .venv and runs
 	rm -rf site dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

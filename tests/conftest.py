@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import zlib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,19 @@ def _own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield
+
+
+@pytest.fixture(scope="session")
+def package_data() -> Callable[[str, str], Path]:
+    """Where a package's data are: in what `make data` fetched, or as the system has it; skips where they are not."""
+
+    def find(package: str, path: str) -> Path:
+        for root in (Path(__file__).parents[1] / ".data" / package, Path("/")):
+            if (root / path).exists():
+                return root / path
+        pytest.skip(f"the data of the package {package} are not here; `make data` fetches them")
+
+    return find
 
 
 @pytest.fixture(scope="session")

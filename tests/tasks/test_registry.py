@@ -13,6 +13,7 @@ def test_all_built_in_tasks_have_a_line_on_them():
         "characters",
         "cifar10",
         "cifar100",
+        "fashion_mnist",
     }
     for entry in TASKS.values():
         assert entry.summary

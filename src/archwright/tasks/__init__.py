@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from archwright.tasks.datasets.characters import characters
     from archwright.tasks.datasets.cifar import cifar10, cifar100
     from archwright.tasks.datasets.csv import from_csv
+    from archwright.tasks.datasets.idx import fashion_mnist
     from archwright.tasks.datasets.images import from_images
     from archwright.tasks.datasets.mnist1d import mnist1d
     from archwright.tasks.datasets.scikit_learn import breast_cancer, diabetes, digits
@@ -53,6 +54,7 @@ __all__ = [
     "cifar100",
     "diabetes",
     "digits",
+    "fashion_mnist",
     "from_arrays",
     "from_csv",
     "from_dataset",

@@ -46,6 +46,10 @@ TASKS: Registry[Task, Entry] = Registry(
             f"{_HERE}.cifar:cifar100",
             "colour photographs of 100 kinds of things, 32 x 32 pixels, from the official archive on disk",
         ),
+        "fashion_mnist": Entry(
+            f"{_HERE}.idx:fashion_mnist",
+            "pictures of clothes, 70,000 grey images of 28 x 28 pixels in 10 classes, from files on disk",
+        ),
     },
     error=TaskError,
 )
