@@ -70,10 +70,10 @@ def fashion_mnist(
         if len(labels) and labels.max() >= len(FASHION_CLASSES):
             raise TaskError(f"{place}: expected labels from 0 to 9 under {part}, got {labels.max()}")
         parts.append((images[:, None], labels.astype(np.int64)))
-    (images, labels), test = parts
+    (inputs, targets), test = parts
     return from_arrays(
-        images,
-        labels,
+        inputs,
+        targets,
         validation=validation,
         test=test,
         kind="classification",
