@@ -64,7 +64,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--out", type=Path, default=Path("curve_table.jsonl"))
+    parser.add_argument("--out", type=Path, default=Path("curve_table.jsonl"), help="the curves, a line each")
     parser.add_argument("--most", type=int, default=200, help="train no more networks than that now")
     parser.add_argument("--to", type=Path, default=table.FILE, help="the packed file")
     options = parser.parse_args()
