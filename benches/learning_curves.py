@@ -31,8 +31,8 @@ import numpy as np
 
 from archwright.objectives import Direction, Objective
 from archwright.spaces import Architecture
-from archwright.strategies.pruners import Observed, make_pruner
-from archwright.surrogates.curves import CURVE_MODELS, Curve, make_curve_model
+from archwright.strategies.pruners import PRUNERS, Observed
+from archwright.surrogates.curves import CURVE_MODELS, Curve
 from archwright.trials import Candidate, Fidelity, Report, Trial, TrialState, Verdict
 from curve_sets import SETS, curve_set
 
@@ -55,7 +55,7 @@ def forecasts(name: str, model: str, seed: int) -> dict[str, Any]:
     known = [curves[i] for i in order[:KNOWN]]
     tested = [curves[i] for i in order[KNOWN:][:TESTED]]
     made: dict[str, Any] = {}
-    extrapolates = make_curve_model(model)
+    extrapolates = CURVE_MODELS.make(model)
     for share in SHARES:
         found = []
         for curve in tested:
@@ -87,7 +87,7 @@ def replay(name: str, pruner: str, seed: int) -> dict[str, Any]:
             "interval": interval,
             "epochs": points,
         }
-    judge = make_pruner(kind, ACCURACY, options)
+    judge = PRUNERS.make(kind, ACCURACY, options=options)
     others: list[Observed] = []
     spent, best, seconds = 0, -np.inf, time.perf_counter()
     for number, which in enumerate(order):

@@ -159,3 +159,25 @@ class TestEstimator(EstimatorContract):
     metrics = ("score",)
     fidelities = ()
     curves = False
+
+
+def test_rows_that_are_epochs_make_learning_curves(tmp_path: Path) -> None:
+    rows = [
+        {"width": width, "at": at, "accuracy": 0.1 * width * at, "took": float(width)}
+        for at in (2, 1, 3)
+        for width in (1, 2)
+    ]
+    path = tmp_path / "curves.csv"
+    pd.DataFrame(rows).to_csv(path, index=False)
+    table = load_table(str(path), objectives=["max:accuracy"], seconds=["took"], epoch="at")
+    assert list(table.space.decisions) == ["width"]
+    trial = LocalTrial()
+    (first, _) = table.space
+    measured = table.estimator().estimate(Candidate(first), trial)
+    assert [report.metrics["accuracy"] for report in trial.reports.values()] == pytest.approx([0.1, 0.2, 0.3])
+    assert measured.seconds == 3.0
+    assert table.values(["accuracy"])[:, 0] == pytest.approx([0.3, 0.6])
+    for damaged in (rows[:2] + rows[4:], [*rows, rows[0]], [{**rows[0], "accuracy": None}, *rows[1:]]):
+        pd.DataFrame(damaged).to_csv(path, index=False)
+        with pytest.raises(UsageError, match=r"expected the epochs 1, 2, ... of .* once each"):
+            load_table(str(path), objectives=["max:accuracy"], seconds=["took"], epoch="at")

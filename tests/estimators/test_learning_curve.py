@@ -11,7 +11,7 @@ from torch import nn
 from archwright.errors import TrialError, UsageError
 from archwright.estimators import ESTIMATORS, LearningCurve, Recipe, Training
 from archwright.spaces import Space, choice, layer
-from archwright.surrogates.curves import Curve, make_curve_model
+from archwright.surrogates.curves import CURVE_MODELS, Curve
 from archwright.tasks import from_arrays
 from archwright.testing import EstimatorContract
 from archwright.trials import Candidate, Fidelity, LocalTrial, Verdict
@@ -56,7 +56,7 @@ def test_it_is_the_forecast_of_the_first_epochs_under_the_whole_schedule() -> No
     assert measured.metrics["accuracy_reached"] == short.metrics["accuracy"]
     assert measured.metrics["epochs_trained"] == 6
     values = np.array([point["accuracy"] for point in short.curve])
-    forecast = make_curve_model("parametric", **FAST).forecast(Curve(np.arange(1.0, 7.0), values), 12)
+    forecast = CURVE_MODELS.make("parametric", options=FAST).forecast(Curve(np.arange(1.0, 7.0), values), 12)
     assert forecast is not None
     assert measured.metrics["accuracy"] == forecast.mean
     assert measured.metrics["accuracy_deviation"] == forecast.deviation

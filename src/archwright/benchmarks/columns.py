@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from archwright.benchmarks.table import Table
 from archwright.errors import ArchwrightError, MissingExtraError, UsageError, did_you_mean
 from archwright.estimators.tabular import Row, Runs
+from archwright.estimators.tabular_curves import CurveRow
 from archwright.objectives import Objective, parse_objective
 from archwright.references import load_object
 from archwright.spaces import Architecture, Decision, Space, categorical, integer, layer
@@ -33,9 +34,10 @@ def read_columns(
     test: str | None = None,
     seconds: Sequence[str] = (),
     canonical: str | Callable[[Mapping[str, Any]], Hashable] | None = None,
+    epoch: str | None = None,
     runs: Runs = "mean",
 ) -> Table:
-    """The table in a file of columns, a row a network.
+    """The table in a file of columns, a row a network, or an epoch of one.
 
     A column of evenly spaced whole numbers becomes an integer decision, any other a categorical one. Rows with the
     same canonical form are repeated runs of one network, and so are several columns of one metric; an empty cell is a
@@ -50,6 +52,8 @@ def read_columns(
         seconds: The columns that say what each run took to train.
         canonical: From an architecture to anything hashable that is equal for two spellings of one network:
             `file.py:function`, or the function.
+        epoch: The column that counts epochs from 1, where a row is an epoch of a network: the table is then one of
+            learning curves, with one run of each network, and seconds are those of each epoch.
         runs: Measure the "mean" of the runs, or one "drawn".
 
     Raises:
@@ -66,6 +70,8 @@ def read_columns(
         )
     wanted = [goal.name for goal in goals] + ([test] if test is not None else [])
     columns = {**{name: [name] for name in wanted}, **{n: list(c) for n, c in (metrics or {}).items()}}
+    if epoch is not None:
+        columns[epoch] = [epoch]
     measured = [*seconds, *(column for names in columns.values() for column in names)]
     chosen = list(decisions) or [column for column in frame.columns if column not in measured]
     for column in [*measured, *chosen]:
@@ -77,8 +83,12 @@ def read_columns(
     if not made:
         raise UsageError(f"{path}: expected columns that are decisions, but all are metrics")
     form = _canonical(canonical)
+    if epoch is not None:
+        frame = frame.sort_values(epoch, kind="stable")
     rows = _rows(path, frame, chosen, columns, list(seconds), form)
     space = Space(layer(dict, made), constraints=[_Listed(rows, form)], canonicalize=form, name=path.stem)
+    if epoch is not None:
+        return Table.of_curves(str(path), space, _curves(path, rows, epoch), goals, test)
     return Table(str(path), space, rows, goals, test=test, runs=runs)
 
 
@@ -210,6 +220,21 @@ def _rows(
         key: Row({name: tuple(values) for name, values in kept.items()}, tuple(spent))
         for key, (kept, spent) in found.items()
     }
+
+
+def _curves(path: Path, rows: Mapping[Hashable, Row], epoch: str) -> dict[Hashable, CurveRow]:
+    """What were runs, in the order of their epochs, as curves."""
+    made = {}
+    for key, row in rows.items():
+        epochs = row.metrics[epoch]
+        if epochs != tuple(range(1, len(epochs) + 1)):
+            raise UsageError(
+                f"{path}: expected the epochs 1, 2, ... of {key!r} once each, with a number in every metric, got "
+                f"{', '.join(f'{number:g}' for number in epochs)}"
+            )
+        metrics = {name: values for name, values in row.metrics.items() if name != epoch}
+        made[key] = CurveRow(metrics, row.seconds)
+    return made
 
 
 def _numbers(path: Path, column: pd.Series[Any]) -> list[float]:

@@ -72,8 +72,8 @@ def load_table(
             NAS-Bench-201, whose accuracies are joined.
         objectives: Of a file of columns: `max:NAME` and `min:NAME`, the first first.
         runs: "mean" of repeated runs, or one "drawn".
-        columns: What the columns of a file mean: `decisions`, `metrics`, `test`, `seconds` and `canonical` of
-            `read_columns`.
+        columns: What the columns of a file mean: `decisions`, `metrics`, `test`, `seconds`, `canonical` and
+            `epoch` of `read_columns`.
 
     Raises:
         UsageError: When nothing is meant by the reference, a file is missing, or an argument does not fit it.

@@ -28,6 +28,7 @@ class GivenTable:
         test (NAME): Of a file: the metric of the report.
         seconds (COLUMN,COLUMN): Of a file: what each run took to train.
         canonical (FILE.py:FUNCTION): Of a file: what is equal for two spellings of one network.
+        epoch (COLUMN): Of a file whose rows are epochs: what counts them, from 1.
     """
 
     table: str | None = None
@@ -37,6 +38,7 @@ class GivenTable:
     test: str | None = None
     seconds: str | None = None
     canonical: str | None = None
+    epoch: str | None = None
 
     def load(self, command: str, objectives: list[str], runs: Literal["mean", "drawn"] = "mean") -> Table:
         """Read it.
@@ -63,6 +65,7 @@ class GivenTable:
             test=self.test,
             seconds=words(self.seconds or ""),
             canonical=self.canonical,
+            epoch=self.epoch,
             runs=runs,
         )
 

@@ -15,7 +15,7 @@ from archwright.estimators.estimator import Estimator
 from archwright.estimators.training import Training
 from archwright.learning.recipe import Recipe
 from archwright.objectives import Objective
-from archwright.surrogates.curves import Curve, make_curve_model
+from archwright.surrogates.curves import CURVE_MODELS, Curve
 from archwright.tasks.task import Task
 from archwright.trials import Candidate, Measurement, TrialContext
 
@@ -73,7 +73,7 @@ class LearningCurve(Estimator):
         self.training = Training(space, task, recipe, accelerator=accelerator, precision=precision)
         self.share, self.minimum_epochs = share, minimum_epochs
         self.objective = Objective(task.metric if metric is None else metric)
-        self.model = make_curve_model(model, **(model_options or {}))
+        self.model = CURVE_MODELS.make(model, options=model_options)
 
     def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
         """Train the first epochs, then extrapolate to the fidelity's epochs. See `Estimator.estimate`.

@@ -11,7 +11,7 @@ import numpy as np
 from archwright.errors import UsageError
 from archwright.objectives import Objective
 from archwright.strategies.pruners.pruner import Observed, Pruner, judged_objective
-from archwright.surrogates.curves import Curve, make_curve_model
+from archwright.surrogates.curves import CURVE_MODELS, Curve
 from archwright.trials import Report, Trial, TrialState, Verdict
 
 __all__ = ["LearningCurvePruner"]
@@ -62,7 +62,7 @@ class LearningCurvePruner(Pruner):
                 f"the pruner 'learning_curve': expected a probability between 0 and 1, got {probability}"
             )
         self.objective = judged_objective("learning_curve", metric, objectives, 0)
-        self.model = make_curve_model(model, **(model_options or {}))
+        self.model = CURVE_MODELS.make(model, options=model_options)
         self.minimum_epochs, self.interval = minimum_epochs, interval
         self.probability, self.epochs = probability, epochs
         # Curves of ended trials do not change.

@@ -1,6 +1,7 @@
 """Learning curves: from their beginning to what they are expected to reach. Importing this loads no torch.
 
-- `Curve`, `Forecast`, `CurveModel`: the seam. `CURVE_MODELS`, `make_curve_model`: by name.
+- `Curve`, `Forecast`, `CurveModel`: the seam. `CURVE_MODELS`: by name;
+  `CURVE_MODELS.make(name, options={...})` makes one.
 - `ParametricCurves`: eleven formulas, from `formulas`, sampled by `sample_ensemble`.
 - `FreezeThaw`, `FreezeThawPosterior`: a Gaussian process on all curves at once.
 - `SupportVectorCurves`: support-vector regression, and how it does on held-out curves.
@@ -11,7 +12,7 @@ from archwright.surrogates.curves.ensemble_sampler import sample_ensemble
 from archwright.surrogates.curves.formulas import FORMULAS, Formula, Parameter
 from archwright.surrogates.curves.freeze_thaw import FreezeThaw, FreezeThawPosterior, Hyperparameters
 from archwright.surrogates.curves.parametric import ParametricCurves
-from archwright.surrogates.curves.registry import CURVE_MODELS, make_curve_model
+from archwright.surrogates.curves.registry import CURVE_MODELS
 from archwright.surrogates.curves.support_vectors import HeldOut, SupportVectorCurves
 
 __all__ = [
@@ -19,7 +20,6 @@ __all__ = [
     "Curve",
     "CurveModel",
     "Forecast",
-    "make_curve_model",
     "FORMULAS",
     "Formula",
     "Parameter",

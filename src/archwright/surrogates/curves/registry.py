@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from archwright.registry import Entry, Registry
 from archwright.surrogates.curves.curve import CurveModel
 
-__all__ = ["CURVE_MODELS", "make_curve_model"]
+__all__ = ["CURVE_MODELS"]
 
 _HERE = "archwright.surrogates.curves"
 
@@ -30,16 +28,3 @@ CURVE_MODELS = Registry[CurveModel, Entry](
     },
 )
 """The models known by name."""
-
-
-def make_curve_model(name: str, **options: Any) -> CurveModel:
-    """Make a model of learning curves by its name.
-
-    Args:
-        name: A key of `CURVE_MODELS`.
-        options: Its own options, see `CURVE_MODELS.options(name)`.
-
-    Raises:
-        UsageError: When the name or an option is unknown, or an option is out of range.
-    """
-    return CURVE_MODELS.make(name, options=options)
