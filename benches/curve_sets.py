@@ -59,7 +59,7 @@ def lcdb(folder: Path) -> list[Curve]:
         usecols=["openmlid", "learner", "size_train", "score_valid"],
     )
     means = frame.groupby(["openmlid", "learner", "size_train"]).score_valid.mean().unstack()
-    sizes = sorted(means.columns)[:10]
+    sizes = [round(16 * 2 ** (i / 2)) for i in range(10)]
     whole = means[sizes].dropna()
     chosen = whole.sample(min(1000, len(whole)), random_state=0)
     x = np.array(sizes, dtype=np.float64) / sizes[0]

@@ -18,13 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from archwright.benchmarks import mnist1d_curves as table
+from archwright.benchmarks.mnist1d_curves import EPOCHS, EXAMPLES, FILE, TEST_EXAMPLES, mnist1d_curves_space
 from archwright.estimators import Recipe, Training
 from archwright.spaces import Architecture
 from archwright.tasks import make_task
 from archwright.trials import Candidate, LocalTrial, Verdict
 
-RECIPE = Recipe(epochs=table.EPOCHS, batch_size=128, learning_rate=5e-3, schedule="cosine")
+RECIPE = Recipe(epochs=EPOCHS, batch_size=128, learning_rate=5e-3, schedule="cosine")
 
 
 def trained(training: Training, architecture: Architecture) -> dict[str, Any]:
@@ -48,14 +48,12 @@ def pack(lines: list[dict[str, Any]], file: Path) -> None:
     np.savez_compressed(
         file,
         architectures=np.array("\n".join(architectures)),
-        right=np.rint(np.array([line["accuracy"] for line in lines]) * table.EXAMPLES).astype(np.uint16),
-        test_right=np.rint(np.array([line["test"] for line in lines]) * table.TEST_EXAMPLES).astype(
-            np.uint16
-        ),
+        right=np.rint(np.array([line["accuracy"] for line in lines]) * EXAMPLES).astype(np.uint16),
+        test_right=np.rint(np.array([line["test"] for line in lines]) * TEST_EXAMPLES).astype(np.uint16),
         loss=np.array([line["loss"] for line in lines], dtype=np.float16),
         params=np.array([line["params"] for line in lines], dtype=np.uint32),
         flops=np.array([line["flops"] for line in lines], dtype=np.uint32),
-        seconds=np.array([line["seconds"][-1] / table.EPOCHS for line in lines], dtype=np.float32),
+        seconds=np.array([line["seconds"][-1] / EPOCHS for line in lines], dtype=np.float32),
     )
 
 
@@ -66,9 +64,9 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, default=Path("curve_table.jsonl"), help="the curves, a line each")
     parser.add_argument("--most", type=int, default=200, help="train no more networks than that now")
-    parser.add_argument("--to", type=Path, default=table.FILE, help="the packed file")
+    parser.add_argument("--to", type=Path, default=FILE, help="the packed file")
     options = parser.parse_args()
-    space = table.mnist1d_curves_space()
+    space = mnist1d_curves_space()
     training = Training(space, make_task("mnist1d"), RECIPE, accelerator="cpu", threads=1)
     known = (
         [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []

@@ -8,6 +8,7 @@ from sklearn.svm import NuSVR
 
 from archwright.errors import ArchwrightWarning, UsageError
 from archwright.surrogates.curves import Curve, SupportVectorCurves
+from archwright.surrogates.curves.curve import settled
 from archwright.surrogates.curves.encoding import DecisionColumns
 from archwright.surrogates.curves.support_vectors import _features
 
@@ -81,6 +82,13 @@ def test_the_regression_is_scikit_learns() -> None:
             made.append(float(svr.predict((row - mean) / scale)[0]) * ends.std() + ends.mean())
     assert forecast is not None
     assert min(abs(value - forecast.mean) for value in made) < 1e-9
+
+
+def test_numbers_of_curves_to_learn_from_grow_by_a_tenth() -> None:
+    known = crossing(40)
+    counts = [len(settled(known[:count])) for count in range(41)]
+    assert sorted(set(counts)) == [*range(21), 22, 24, 26, 28, 30, 33, 36, 39]
+    assert all(taken <= count < taken * 1.1 + 1 for count, taken in enumerate(counts))
 
 
 def test_it_says_where_the_last_value_is_better() -> None:

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from archwright.errors import UsageError
 
-__all__ = ["Curve", "CurveModel", "Forecast", "Vector", "are_same"]
+__all__ = ["Curve", "CurveModel", "Forecast", "Vector", "are_same", "settled"]
 
 Vector = NDArray[np.float64]
 
@@ -62,6 +62,15 @@ class Curve:
 def are_same(curves: Sequence[Curve], others: Sequence[Curve]) -> bool:
     """True if both are the same objects in the same order: what was learned from one holds for the other."""
     return len(curves) == len(others) and all(map(operator.is_, curves, others))
+
+
+def settled(curves: Sequence[Curve]) -> Sequence[Curve]:
+    """The first of them, in numbers that grow by a tenth at least: what was learned is learned anew less often so."""
+    count = len(curves)
+    taken = min(count, 10)
+    while (more := taken + max(1, taken // 10)) <= count:
+        taken = more
+    return curves[:taken]
 
 
 @final

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archwright.errors import UsageError
-from archwright.surrogates.curves.curve import Curve, CurveModel, Forecast, Vector, are_same
+from archwright.surrogates.curves.curve import Curve, CurveModel, Forecast, Vector, are_same, settled
 from archwright.surrogates.curves.encoding import DecisionColumns
 
 __all__ = ["FreezeThaw", "FreezeThawPosterior", "Hyperparameters"]
@@ -192,7 +192,7 @@ class FreezeThaw(CurveModel):
             return None
         # Curves that have arrived stay as they are while a search goes on, and so do the hyperparameters.
         arrived = [other for other in others if other.epochs[-1] >= epoch]
-        centre, unit, fitted = self._fit(tuple(_some(arrived or others, _MOST_FITTED)))
+        centre, unit, fitted = self._fit(tuple(_some(settled(arrived or others), _MOST_FITTED)))
         curves = [_scaled(found, centre, unit) for found in (*_some(others, self.most_curves), curve)]
         distances = _distances([found.architecture for found in curves])
         posterior = FreezeThawPosterior(curves, distances, fitted)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archwright.errors import ArchwrightWarning, UsageError
-from archwright.surrogates.curves.curve import Curve, CurveModel, Forecast, Vector, are_same
+from archwright.surrogates.curves.curve import Curve, CurveModel, Forecast, Vector, are_same, settled
 from archwright.surrogates.curves.encoding import DecisionColumns
 
 __all__ = ["HeldOut", "SupportVectorCurves"]
@@ -52,8 +52,8 @@ class SupportVectorCurves(CurveModel):
     Features are the values at the epochs so far, their first and second differences, and the decisions (numbers,
     labels one-hot), all standardised; C and the kernel (linear or RBF) are chosen by 5-fold cross-validation, whose
     residuals are the deviation of the forecast, as in the paper. It learns from the other curves that have all epochs
-    of this one's and the epoch asked for. Whether it beats the last value on curves that it has not seen is in
-    `held_out`; where it does not, forecasts warn once.
+    of this one's and the epoch asked for, and anew when these are a tenth more. Whether it beats the last value on
+    curves that it has not seen is in `held_out`; where it does not, forecasts warn once.
 
     Args:
         minimum_curves: Fewest other curves to learn from.
@@ -82,7 +82,7 @@ class SupportVectorCurves(CurveModel):
         known = tuple(other for other in others if other.at(epoch) is not None and _begins(other, seen))
         if not len(seen) or len(known) < self.minimum_curves:
             return None
-        model = self._learned(known, seen, epoch)
+        model = self._learned(tuple(settled(known)), seen, epoch)
         self.held_out[len(seen)] = model.held_out
         if not model.held_out.is_better and not self._warned:
             self._warned = True
