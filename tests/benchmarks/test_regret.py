@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from archwright.benchmarks import Table, Tracker, Truth, nasbench_graph, random_search_regret
 from archwright.errors import UsageError
 from archwright.objectives import Objective, hypervolume, parse_limit
+from archwright.trials import Candidate, Measurement, Trial, TrialState
 
 from .conftest import small_table
 
@@ -49,14 +51,17 @@ def test_random_search_needs_an_evaluation(small: Table) -> None:
         random_search_regret(Truth(small, small.objectives[:1]), 0)
 
 
+def completed(architecture: Any, measurement: Measurement) -> Trial:
+    return Trial(0, Candidate(architecture), TrialState.COMPLETED, measurement)
+
+
 def followed(table: Table, objectives: Sequence[Objective], order: Sequence[int], **more: Any) -> list[Any]:
     """How a search stands after each network of an order."""
     truth = Truth(table, objectives, **more)
     tracker, keys = Tracker(truth), list(table.rows)
     standing, found = None, []
     for i in order:
-        measured = table.rows[keys[i]].metrics[truth.optimized[0].name][0]
-        standing = tracker.add(keys[i], measured) or standing
+        standing = tracker.add(completed(keys[i], table.rows[keys[i]].mean())) or standing
         found.append(standing)
     return found
 
@@ -137,5 +142,8 @@ def test_wrong_use_is_told(small: Table) -> None:
 
 
 def test_what_the_table_does_not_have_changes_nothing(small: Table) -> None:
-    tracker = Tracker(Truth(small, small.objectives[:1]))
-    assert tracker.add("unknown", 1.0) is None
+    (left_out, row), *rows = small.rows.items()
+    fewer = replace(small, rows=dict(rows))
+    tracker = Tracker(Truth(fewer, small.objectives[:1]))
+    assert tracker.add(completed(left_out, row.mean())) is None
+    assert tracker.add(completed(rows[0][0], rows[0][1].mean())) is not None

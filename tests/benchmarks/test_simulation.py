@@ -14,6 +14,7 @@ from archwright.benchmarks import (
     Table,
     Truth,
     compare,
+    search_table,
     simulate_search,
     summarize,
     write_results,
@@ -277,3 +278,16 @@ def test_a_table_without_durations_is_refused() -> None:
     table = small_table()
     with pytest.raises(UsageError, match="does not say how long"):
         simulate_search(Truth(table, table.objectives[:1]), "random", 0, 10.0)
+
+
+def test_evaluations_count_configurations_and_rungs_continue_each_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rung, whole = Fidelity(1, horizon=3), Fidelity(3, horizon=3)
+    script = [Candidate(X, rung), Candidate(Z, rung), Candidate(Y, whole, parent=None)]
+    script[2:2] = [Candidate(Z, whole, parent=1, inherit="continue")]
+    monkeypatch.setattr("archwright.benchmarks.runs.make_strategy", lambda *_, **__: Scripted(script))
+    found = search_table(Truth(TABLE, TABLE.objectives), "random", 0, 3)
+    assert found.evaluations == 3
+    # x is the best after one epoch; z, once trained to the end, counts alone, and stays the best.
+    assert [(n, round(standing.validation_regret)) for n, standing in found.steps] == [(1, 60), (2, 0)]

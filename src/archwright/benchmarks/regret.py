@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from archwright.benchmarks.table import Table
 from archwright.errors import UsageError
-from archwright.objectives import Objective, hypervolume, optimized
+from archwright.objectives import Objective, expected_cost, hypervolume, optimized
+from archwright.trials import Trial
 
 __all__ = ["Reference", "Standing", "Tracker", "Truth", "random_search_regret"]
 
@@ -105,7 +106,11 @@ class Truth:
 
 
 class Tracker:
-    """Follows one search evaluation by evaluation.
+    """Follows one search trial by trial.
+
+    The incumbent is the best of the trials of the largest expected cost, as in a real search: a network that was
+    trained to the end comes before one that was stopped, whatever both reached. Regret is that of its final result in
+    the table.
 
     Args:
         truth: What is best.
@@ -113,30 +118,33 @@ class Tracker:
 
     def __init__(self, truth: Truth) -> None:
         self.truth = truth
-        self._losses: list[tuple[float, ...]] = []
         self._signs = [objective.loss(1.0) for objective in truth.optimized]
-        self._best = float("inf")
+        self._begin((False, 0.0))
+
+    def _begin(self, cost: tuple[bool, float]) -> None:
+        """Forget what was measured less closely."""
+        self._cost, self._best = cost, float("inf")
+        self._losses: list[tuple[float, ...]] = []
         self._standing: Standing | None = None
 
-    def add(self, canonical: Hashable, measured: float) -> Standing | None:
-        """Count an evaluation.
-
-        Args:
-            canonical: Of the architecture; one that the table does not have changes nothing.
-            measured: What was measured on the first objective: the incumbent is the best by this.
+    def add(self, trial: Trial) -> Standing | None:
+        """Count a trial that ended; one that failed, or that the table does not have, changes nothing.
 
         Returns:
             How the search stands where that has changed, else None.
         """
         truth = self.truth
-        position = truth.table.positions.get(canonical)
-        if position is None or not truth.allowed[position]:
+        position = truth.table.positions.get(truth.table.space.canonical(trial.architecture))
+        cost = expected_cost(trial)
+        if not trial.is_measured or position is None or not truth.allowed[position] or cost < self._cost:
             return None
+        if cost > self._cost:
+            self._begin(cost)
         before = self._standing
         regret = before.validation_regret if before else 0.0
         test = before.test_regret if before else None
         share = before.hypervolume if before else None
-        loss = self._signs[0] * measured
+        loss = self._signs[0] * trial.metrics[truth.optimized[0].name]
         if improved := before is None or loss < self._best:
             self._best = loss
             regret = truth.regrets[position]

@@ -15,7 +15,7 @@ from archwright.atomic_writing import replacing
 from archwright.benchmarks.regret import Standing, Tracker, Truth
 from archwright.errors import SearchError, SpaceExhaustedError, TrialError, UsageError
 from archwright.strategies import make_strategy
-from archwright.trials import FULL, LocalTrial, Measurement, Trial, TrialState
+from archwright.trials import Checkpoint, LocalTrial, Trial, TrialState
 
 __all__ = ["FinishedRuns", "SearchRun", "search_table"]
 
@@ -85,9 +85,9 @@ def search_table(
     space = truth.table.space
     estimator = truth.table.estimator(seed)
     made = make_strategy(strategy, space, truth.objectives, seed, **(options or {}))
-    first = truth.optimized[0].name
     tracker = Tracker(truth)
     seen: set[Hashable] = set()
+    checkpoints: dict[int | None, Checkpoint | None] = {}
     steps: list[tuple[float, Standing]] = []
     number = free = 0
     begin = time.perf_counter()
@@ -98,10 +98,12 @@ def search_table(
             break
         if candidate is None:
             raise SearchError(f"the strategy {strategy!r} asked for nothing while nothing was running")
-        measurement: Measurement | None = None
+        parent = candidate.parent if candidate.inherit != "nothing" else None
+        local = LocalTrial(number, parent=checkpoints.get(parent))
         try:
-            measurement = estimator.estimate(candidate, LocalTrial())
+            measurement = estimator.estimate(candidate, local)
             trial = Trial(number, candidate, TrialState.COMPLETED, measurement)
+            checkpoints[number] = local.checkpoint
         except TrialError as error:
             trial = Trial(number, candidate, TrialState.FAILED, error=str(error))
         made.tell(trial)
@@ -117,10 +119,8 @@ def search_table(
         else:
             free = 0
             seen.add(canonical)
-        if measurement is not None and candidate.effort == FULL:
-            standing = tracker.add(canonical, measurement.metrics[first])
-            if standing is not None:
-                steps.append((len(seen), standing))
+        if (standing := tracker.add(trial)) is not None:
+            steps.append((len(seen), standing))
     return SearchRun(strategy, seed, len(seen), tuple(steps), time.perf_counter() - begin)
 
 

@@ -12,7 +12,6 @@ from archwright.benchmarks.regret import Standing, Tracker, Truth
 from archwright.benchmarks.runs import SearchRun
 from archwright.errors import SearchError, SpaceExhaustedError, TrialError, UsageError
 from archwright.estimators.estimator import Estimator
-from archwright.objectives import expected_cost
 from archwright.strategies import STRATEGIES, Strategy, make_strategy
 from archwright.strategies.pruners import PRUNERS, NeverPruner, Pruner
 from archwright.trials import (
@@ -210,11 +209,7 @@ def simulate_search(
     workers: int = 1,
     options: Mapping[str, Any] | None = None,
 ) -> SearchRun:
-    """Search a table once in simulated time.
-
-    The incumbent is the best of the trials of the largest expected cost that have ended, as in a real search: a network
-    that was trained to the end comes before one that was stopped, whatever both reached. Regret is that of its final
-    result in the table.
+    """Search a table once in simulated time. How it stands is told by the trials that have ended, see `Tracker`.
 
     Args:
         truth: The table and its objectives.
@@ -241,18 +236,10 @@ def simulate_search(
     made = make_strategy(name, table.space, truth.objectives, seed, **own)
     judge = None if pruner is None else PRUNERS.make(pruner, truth.objectives, options=pruning)
     steps: list[tuple[float, Standing]] = []
-    first = truth.optimized[0].name
-    tracker, level = Tracker(truth), (False, 0.0)
+    tracker = Tracker(truth)
 
     def note(now: float, trial: Trial) -> None:
-        nonlocal tracker, level
-        cost = expected_cost(trial)
-        if not trial.is_measured or cost < level:
-            return
-        if cost > level:  # what was measured less closely no longer counts
-            tracker, level = Tracker(truth), cost
-        standing = tracker.add(table.space.canonical(trial.architecture), trial.metrics[first])
-        if standing is not None:
+        if (standing := tracker.add(trial)) is not None:
             steps.append((now, standing))
 
     clock = SimulatedClock(made, table.estimator(seed), workers, pruner=judge, ended=note)
