@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from archwright.benchmarks import mnist1d_curves
+from archwright.benchmarks.mnist1d_curves import mnist1d_curves
 from archwright.surrogates.curves import Curve
 
 DATA = Path(__file__).resolve().parents[1] / ".data"

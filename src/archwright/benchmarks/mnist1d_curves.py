@@ -66,7 +66,7 @@ def mnist1d_curves(*, file: str | Path | None = None) -> Table:
 def mnist1d_curves_space() -> Space:
     """The 200 networks: one to four equal layers of 1-D convolution over signals of 40 numbers, in 10 classes.
 
-    Decisions are `depth` (1 to 4), `width` (8 to 24 channels, step 4), `operation` (with the kernel's length in its
+    Decisions are `depth` (1 to 4), `width` (4 to 20 channels, step 4), `operation` (with the kernel's length in its
     name) and `pool`, which halves the signal once.
     """
     from torch import nn
@@ -75,7 +75,7 @@ def mnist1d_curves_space() -> Space:
     from archwright.spaces.zoo.blocks import Conv1dNormAct, SeparableConv1d
     from archwright.spaces.zoo.parts import pooled_head
 
-    width = integer(8, 24, step=4, name="width")
+    width = integer(4, 20, step=4, name="width")
     operation = categorical(["conv3", "conv5", "conv9", "separable5", "dilated3"], name="operation")
     options = {
         "conv3": layer(Conv1dNormAct, width, width, 3),
