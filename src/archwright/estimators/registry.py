@@ -37,7 +37,7 @@ ESTIMATORS = Registry[Estimator, Entry](
             "trains each network for some epochs and extrapolates its learning curve to the last one",
         ),
         "morphism": Entry(
-            f"{_HERE}.morphism.estimator:morphism",
+            f"{_HERE}.morphing:morphism",
             "trains children of earlier networks from what these computed, for a part of the epochs",
         ),
         "tabular": Entry(
