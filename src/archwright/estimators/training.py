@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, final
 
@@ -19,7 +21,7 @@ from archwright.learning.devices import devices_of, is_out_of_memory, make_fabri
 from archwright.learning.plain import PlainStep
 from archwright.learning.precision import prepare
 from archwright.learning.randomness import Randomness, Seeds, seeded
-from archwright.learning.ranks import Ranks, joined
+from archwright.learning.ranks import ALONE, Ranks, joined
 from archwright.learning.recipe import Recipe
 from archwright.learning.trainer import Trainer
 from archwright.objectives import measure_cheap
@@ -217,6 +219,40 @@ class Training(Estimator):
     ) -> tuple[nn.Module, Measurement]:
         """Train as one of the ranks."""
         started = time.perf_counter()
+        with self.prepared(candidate, seed, ranks) as (trainer, cheap, epochs):
+            told = self.space.to_json(candidate.architecture)
+            progress = TrialProgress(trainer, trial, told, epochs, started, self.checkpoint_seconds)
+            progress.resume(candidate)
+            for event in trainer.run(0 if progress.ended else epochs):
+                if event.kind == "step":
+                    progress.step()
+                    continue
+                progress.epoch(event)
+                if progress.ended:
+                    break
+            scores = progress.finish()
+            _release(trainer.network)
+        seconds = time.perf_counter() - progress.started
+        return trainer.network, Measurement({**scores, **cheap}, tuple(progress.curve), seconds)
+
+    @contextmanager
+    def prepared(
+        self, candidate: Candidate, seed: int | None = None, ranks: Ranks = ALONE
+    ) -> Iterator[tuple[Trainer, dict[str, float], int]]:
+        """The trainer of a candidate before its first step, what the built-in meters say of its network, and its epochs.
+
+        While the block runs, the global random numbers are the training's.
+
+        Args:
+            candidate: What to build, and how much effort to spend.
+            seed: Replaces the recipe's.
+            ranks: The processes that train the network together.
+
+        Raises:
+            BuildError: When the network does not build.
+            TrialError: When it gives another shape than the task wants, or the space gave the recipe a value that it
+                refuses.
+        """
         recipe, epochs = self._recipe_of(candidate)
         fabric = self._fabric(ranks.rank)
         seeds = Seeds.of(recipe.seed if seed is None else seed, candidate.effort.replicate)
@@ -239,20 +275,7 @@ class Training(Estimator):
                 fraction=candidate.effort.data_fraction,
                 ranks=ranks,
             )
-            told = self.space.to_json(candidate.architecture)
-            progress = TrialProgress(trainer, trial, told, epochs, started, self.checkpoint_seconds)
-            progress.resume(candidate)
-            for event in trainer.run(0 if progress.ended else epochs):
-                if event.kind == "step":
-                    progress.step()
-                    continue
-                progress.epoch(event)
-                if progress.ended:
-                    break
-            scores = progress.finish()
-            _release(network)
-        seconds = time.perf_counter() - progress.started
-        return network, Measurement({**scores, **cheap}, tuple(progress.curve), seconds)
+            yield trainer, cheap, epochs
 
 
 def _follow(training: Training, candidate: Candidate, seed: int | None, ranks: Ranks) -> None:
