@@ -13,6 +13,7 @@ from archwright.cli.bench import bench_app
 from archwright.cli.exit_codes import INTERRUPTED
 from archwright.cli.export import export
 from archwright.cli.listing import list_known
+from archwright.cli.profile import profile
 from archwright.cli.report import report
 from archwright.cli.resume import resume
 from archwright.cli.search import search
@@ -44,6 +45,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # rich's own help costs 0.2 s at every --help
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
+app.command(short_help="Tell what a search would cost: sizes, limits, seconds, memory.")(profile)
 app.command(short_help="Search a network for a task, retrain the best, export it, report.")(search)
 app.command(short_help="Go on with a run that was stopped or killed, or search longer.")(resume)
 app.command(short_help="Say what a run has found so far.")(show)

@@ -219,7 +219,7 @@ class Training(Estimator):
     ) -> tuple[nn.Module, Measurement]:
         """Train as one of the ranks."""
         started = time.perf_counter()
-        with self.prepared(candidate, seed, ranks) as (trainer, cheap, epochs):
+        with self.prepared(candidate, trial, seed=seed, ranks=ranks) as (trainer, cheap, epochs):
             told = self.space.to_json(candidate.architecture)
             progress = TrialProgress(trainer, trial, told, epochs, started, self.checkpoint_seconds)
             progress.resume(candidate)
@@ -237,14 +237,20 @@ class Training(Estimator):
 
     @contextmanager
     def prepared(
-        self, candidate: Candidate, seed: int | None = None, ranks: Ranks = ALONE
+        self,
+        candidate: Candidate,
+        trial: TrialContext | None = None,
+        *,
+        seed: int | None = None,
+        ranks: Ranks = ALONE,
     ) -> Iterator[tuple[Trainer, dict[str, float], int]]:
-        """The trainer of a candidate before its first step, what the built-in meters say of its network, and its epochs.
+        """The trainer of a candidate before its first step, what the built-in meters say of its network, its epochs.
 
         While the block runs, the global random numbers are the training's.
 
         Args:
             candidate: What to build, and how much effort to spend.
+            trial: Has the parent's checkpoint, for a candidate that begins as its parent computes.
             seed: Replaces the recipe's.
             ranks: The processes that train the network together.
 
@@ -261,7 +267,7 @@ class Training(Estimator):
             network, cheap = self._build(candidate)
             if candidate.inherit == "morph":
                 network, begun = self.inheritance.network(
-                    self.space, self.task, candidate, trial, ranks, seeds.network
+                    self.space, self.task, candidate, trial or LocalTrial(), ranks, seeds.network
                 )
                 cheap |= begun
             trainer = Trainer(

@@ -3,6 +3,7 @@
 from archwright.trials.candidate import Candidate
 from archwright.trials.context import Checkpoint, LocalTrial, Report, TrialContext, Verdict
 from archwright.trials.fidelity import FULL, Fidelity
+from archwright.trials.forecast import Forecast, Range, forecast
 from archwright.trials.measurement import Measurement
 from archwright.trials.trial import Trial, TrialState
 
@@ -11,11 +12,14 @@ __all__ = [
     "Candidate",
     "Checkpoint",
     "Fidelity",
+    "Forecast",
     "LocalTrial",
     "Measurement",
+    "Range",
     "Report",
     "Trial",
     "TrialContext",
     "TrialState",
     "Verdict",
+    "forecast",
 ]

@@ -174,13 +174,15 @@ class _Pool:
         if group == 1:
             return self.draw(size)
         noise = self.rng.standard_normal((len(self._factor), size))
-        total = group * self.mean[:, None] + math.sqrt(group) * self.deviation[:, None] * noise
-        return np.maximum(total, 0.1 * group * self.mean[:, None])
+        relative = 1 + self.deviation[:, None] / self.mean[:, None] * noise / math.sqrt(group)
+        found: _Floats = group * self.mean[:, None] * relative.clip(min=0.1)
+        return found
 
     def remaining(self, elapsed: float, done: float | None) -> _Floats:
         """What a running trial still takes, shape (draws,)."""
         if done:
-            return elapsed * (1 - done) / done * np.exp(self.rng.normal(0, 0.1, len(self._factor)))
+            left: _Floats = elapsed * (1 - done) / done * np.exp(self.rng.normal(0, 0.1, len(self._factor)))
+            return left
         whole = self.draw(32)
         # Where no draw is longer than it has run already, it goes on for as long again, give or take.
         longer = np.where(whole > elapsed, whole, np.inf)

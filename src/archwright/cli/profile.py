@@ -1,0 +1,224 @@
+"""`archwright profile`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from archwright.cli.described import described
+from archwright.cli.options import AsJson
+from archwright.cli.streams import emit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from archwright.session import Profile
+    from archwright.session.profiling import LimitShare, Purchase
+    from archwright.trials import Range
+
+__all__ = ["profile"]
+
+
+@described
+def profile(
+    task: str,
+    target: str | None = None,
+    test_file: str | None = None,
+    drop: list[str] | None = None,
+    kind: str | None = None,
+    objective: list[str] | None = None,
+    limit: list[str] | None = None,
+    space: str | None = None,
+    fix: list[str] | None = None,
+    trials: int | None = None,
+    minutes: float | None = None,
+    sample: int = 30,
+    timed: int = 5,
+    seed: int = 0,
+    epochs: int | None = None,
+    search_epochs: int | None = None,
+    search_fraction: float = 1.0,
+    batch_size: int | None = None,
+    augmentation: str | None = None,
+    workers: int = 1,
+    device: str = "auto",
+    precision: str = "32-true",
+    as_json: AsJson = False,
+) -> None:
+    """Tell what a search for TASK would cost, before it: sizes, limits, seconds, memory, what a budget buys.
+
+    Draws networks from the space, asks every meter (see `archwright list meters`), and trains a few of them for some
+    steps. Takes seconds; nothing is written. Ranges are to hold nine times in ten.
+
+    \b
+    Examples:
+      archwright profile digits --limit 'params<=60000' --minutes 2
+      archwright profile ./photos --space proxyless --trials 200 --workers 4
+      archwright profile train.csv --target price --json
+
+    Args:
+        task (TASK): As for `archwright search`, whose options mean the same here.
+        target (COLUMN): The column of the CSV to predict.
+        test_file (FILE): A CSV file of the same columns to test on.
+        drop (COLUMN): A column of the CSV to leave out; may be given several times.
+        kind: classification or regression, where the target column leaves it open.
+        objective (-o NAME): What would be optimised; its meter is asked too. May be given several times.
+        limit (-l NAME<=N): A limit: 'params<=50000'. The share of networks that keep it is told; may be given several
+            times.
+        space (-s): A built-in name (see `archwright list spaces`) or file.py:object; by default one that fits.
+        fix (ADDRESS=VALUE): Hold a decision of the space at a value; may be given several times.
+        trials (-n): A budget: how long so many trials take. Without one, what 50 trials take and what an hour buys.
+        minutes (-m): A budget: how many trials they are enough for.
+        sample: How many networks are drawn; a space of fewer is measured whole.
+        timed: How many of them are trained for some steps.
+        seed: Of the sample, the training and the split.
+        epochs: Epochs of retraining, and of each trial unless --search-epochs.
+        search_epochs: Epochs of each trial.
+        search_fraction: Share of the training data that the search uses.
+        batch_size: Examples in a batch.
+        augmentation: How training inputs are varied.
+        workers (-w): Trials at once, each with its share of the CPU's cores.
+        device: cpu, cuda, mps or auto.
+        precision: 32-true, bf16-mixed, 16-mixed, ...
+    """  # noqa: D301
+    from archwright.cli.values import keyed
+    from archwright.experiments import Budget
+    from archwright.learning import Recipe
+    from archwright.objectives import parse_limit, parse_objective
+    from archwright.session import profile as run_profile
+    from archwright.trials import Fidelity
+
+    given: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "augmentation": augmentation}
+    of_table = {"target": target, "drop": drop, "kind": kind, "test": test_file}
+    found = run_profile(
+        space,
+        task,
+        objectives=[*map(parse_objective, objective or []), *map(parse_limit, limit or [])],
+        budget=None if trials is minutes is None else Budget(trials, minutes),
+        sample=sample,
+        timed=timed,
+        fix=keyed(fix or [], "--fix", "width=32"),
+        recipe=Recipe(seed=seed, **{name: value for name, value in given.items() if value is not None}),
+        fidelity=Fidelity(search_epochs, search_fraction),
+        workers=workers,
+        seed=seed,
+        accelerator=device,
+        precision=precision,
+        task_options={"seed": seed, **{name: value for name, value in of_table.items() if value}},
+    )
+    if as_json:
+        emit(json.dumps(_finite(asdict(found)), indent=2, allow_nan=False))
+    else:
+        _print(found)
+
+
+def _finite(value: Any) -> Any:
+    """The same with None for numbers that JSON has no form for, as the size of an endless space."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and value in (float("inf"), float("-inf")) else value
+
+
+def _print(found: Profile) -> None:
+    """An account for people."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from archwright.durations import count_of, duration
+    from archwright.spaces.description import shown_size
+
+    console = Console(highlight=False, markup=False)
+    drawn = (
+        f"all {found.networks} networks" if found.is_whole else f"{count_of(found.networks, 'network')} drawn"
+    )
+    console.print(
+        f"{found.task}, space {found.space or 'of your own'} ({shown_size(found.size)} architectures): {drawn}",
+        soft_wrap=True,
+    )
+    for reason, count in found.failures.items():
+        console.print(f"{count_of(count, 'network')} failed: {reason}", soft_wrap=True)
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    for title in ("", "least", "median", "largest", ""):
+        table.add_column(title, justify="right" if title else "left")
+    asked = found.networks - sum(found.failures.values())
+    rows = [(name, spread, _number) for name, spread in found.meters.items()]
+    for name, spread, shown in [*rows, *_timings(found, duration)]:
+        note = f"of {spread.networks} networks" if spread.networks < asked else ""
+        table.add_row(name, *(shown(value) for value in (spread.least, spread.median, spread.largest)), note)
+    console.print(table)
+    for name, reason in found.unmeasured.items():
+        console.print(f"{name}: not measured: {reason}", soft_wrap=True)
+    for share in found.limits:
+        console.print(f"{share.limit}: {_kept(share, found.is_whole)}", soft_wrap=True)
+    if found.trial is None:
+        console.print("no network could be trained, so nothing is known of time")
+        return
+    steps = sum(cost.timed_steps for cost in found.timed)
+    threads = f" with {count_of(found.threads, 'thread')}" if found.device == "cpu" else ""
+    console.print(
+        f"a trial: {_range(found.trial, duration)}, from {steps:,} steps of {count_of(len(found.timed), 'network')} on "
+        f"{found.device}{threads}",
+        soft_wrap=True,
+    )
+    for purchase in found.purchases:
+        console.print(_bought(purchase, duration), soft_wrap=True)
+
+
+def _timings(
+    found: Profile, duration: Callable[[float], str]
+) -> list[tuple[str, Any, Callable[[float], str]]]:
+    from archwright.session.profiling import Spread
+
+    if not found.timed or found.memory is None:
+        return []
+    return [
+        ("a step", Spread.of([cost.step for cost in found.timed]), duration),
+        ("an evaluation", Spread.of([cost.evaluation for cost in found.timed]), duration),
+        ("a training", Spread.of([cost.seconds for cost in found.timed]), duration),
+        ("memory of a step", found.memory, _bytes),
+    ]
+
+
+def _kept(share: LimitShare, is_whole: bool) -> str:
+    if not share.networks:
+        return "only training tells"
+    if is_whole:
+        return f"kept by {share.kept} of all {share.networks}" if share.kept else "kept by none in the space"
+    told = f"{share.low:.0%} to {share.high:.0%} of the space"
+    if not share.kept:
+        return f"kept by none of {share.networks}, so by at most {share.high:.0%} of the space"
+    return f"kept by {share.kept} of {share.networks}, so by {told}"
+
+
+def _bought(purchase: Purchase, duration: Callable[[float], str]) -> str:
+    from archwright.durations import count_of
+
+    bounds = [count_of(purchase.trials, "trial")] if purchase.trials is not None else []
+    bounds += [f"{purchase.minutes:g} min"] if purchase.minutes is not None else []
+    buys = [f"{_range(purchase.forecast.seconds, duration)}"] if purchase.trials is not None else []
+    buys += [f"{_range(purchase.forecast.trials, _count)} trials"] if purchase.minutes is not None else []
+    return f"{' or '.join(bounds)} with {count_of(purchase.workers, 'worker')}: {', '.join(buys)}"
+
+
+def _range(known: Range, shown: Callable[[float], str]) -> str:
+    low, middle, high = (shown(value) for value in (known.low, known.middle, known.high))
+    return middle if low == high else f"{middle} ({low} to {high})"
+
+
+def _count(value: float) -> str:
+    return f"{round(value):,}"
+
+
+def _number(value: float) -> str:
+    return f"{round(value):,}" if value >= 100 or float(value).is_integer() else f"{value:.4g}"
+
+
+def _bytes(value: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if value < 1000:
+            return f"{value:.3g} {unit}"
+        value /= 1000
+    return f"{value:,.3g} GB"

@@ -1,0 +1,231 @@
+"""What training a network costs, told from a few steps of it."""
+
+from __future__ import annotations
+
+import math
+import time
+import weakref
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from archwright.estimators.training import Training
+from archwright.evaluating import evaluating
+from archwright.learning.trainer import Event, Trainer
+from archwright.tasks.batches import Part, evaluation_plan
+from archwright.trials import Candidate
+
+__all__ = ["TrainingCost", "interpolated_seconds", "time_training"]
+
+_WARM_UP = 2
+_FEWEST, _BLOCKS = 8, 4
+_BATCHES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingCost:
+    """What training one network costs.
+
+    Args:
+        params: Its trainable parameters.
+        flops: Floating-point operations of one example.
+        setup: Seconds to build it, size it and make its optimizer.
+        step: Mean seconds of a step.
+        step_error: Standard error of that, relative to it.
+        timed_steps: How many steps were timed.
+        steps: Steps of the whole training, by its recipe and fidelity.
+        epochs: Epochs of it.
+        evaluation: Seconds to score it on the validation data, once an epoch.
+        memory: Most bytes of tensors alive during a step: weights, state of the optimizer, gradients, activations. What
+            an operation needs for itself while it runs counts on a CUDA device only.
+    """
+
+    params: float
+    flops: float
+    setup: float
+    step: float
+    step_error: float
+    timed_steps: int
+    steps: int
+    epochs: int
+    evaluation: float
+    memory: int
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of the whole training; early stopping may end it sooner."""
+        return self.setup + self.steps * self.step + self.epochs * self.evaluation
+
+
+def time_training(training: Training, candidate: Candidate, *, seconds: float = 1.0) -> TrainingCost:
+    """Train a network for some steps, as a search would, and extrapolate.
+
+    Args:
+        training: How networks are trained.
+        candidate: Which, and with what effort.
+        seconds: About how long its steps are timed; two steps to warm up, eight more and a share of the evaluation are
+            taken whatever they take, unless the training is shorter.
+
+    Raises:
+        ArchwrightError: When it does not build, or cannot be trained.
+    """
+    began = time.perf_counter()
+    with training.prepared(candidate) as (trainer, cheap, epochs):
+        _wait(trainer)
+        setup = time.perf_counter() - began
+        per_epoch = trainer.step.length(trainer)
+        steps = (event for event in trainer.run(epochs) if event.kind == "step")
+        memory = _memory_of(trainer, steps)
+        for _ in islice(steps, _WARM_UP - 1):
+            pass
+        blocks, taken = _timed(trainer, steps, seconds)
+        evaluation = _evaluation_seconds(trainer)
+    mean = sum(blocks) / len(blocks)
+    spread = math.sqrt(sum((block - mean) ** 2 for block in blocks) / max(1, len(blocks) - 1))
+    return TrainingCost(
+        params=cheap["params"],
+        flops=cheap["flops"],
+        setup=setup,
+        step=mean,
+        step_error=spread / math.sqrt(len(blocks)) / mean if len(blocks) > 1 else 0.5,
+        timed_steps=taken,
+        steps=epochs * per_epoch,
+        epochs=epochs,
+        evaluation=evaluation,
+        memory=memory,
+    )
+
+
+def interpolated_seconds(costs: Sequence[TrainingCost], flops: Iterable[float]) -> tuple[list[float], float]:
+    """What training takes for other networks: between those that were timed, linear in the logarithms.
+
+    Args:
+        costs: Of at least one network.
+        flops: Of each network, for one example.
+
+    Returns:
+        Seconds for each, and the standard deviation of the log of a factor that all of them may be off by: from how far
+        timed networks lie from the line between their neighbours, and from the errors of the steps.
+    """
+    import numpy as np
+
+    known: dict[float, list[float]] = {}
+    for cost in costs:
+        known.setdefault(math.log1p(cost.flops), []).append(math.log(cost.seconds))
+    places = sorted(known)
+    levels = [sum(known[place]) / len(known[place]) for place in places]
+    found = np.exp(np.interp([math.log1p(value) for value in flops], places, levels))
+    between = range(1, len(places) - 1)
+    # Each is predicted from twice the distance at which others will be.
+    misses = [
+        (float(np.interp(places[i], places[i - 1 : i + 2 : 2], levels[i - 1 : i + 2 : 2])) - levels[i]) / 2
+        for i in between
+    ]
+    misses += [float(np.std(known[place])) for place in places if len(known[place]) > 1]
+    of_line = float(np.mean(np.square(misses))) if misses else 0.0
+    of_steps = sum(cost.step_error**2 for cost in costs) / len(costs)
+    return [float(value) for value in found], math.sqrt((of_line + of_steps) / len(costs))
+
+
+def _wait(trainer: Trainer) -> None:
+    """Wait until the device has done what it was given."""
+    if trainer.device.type != "cpu":
+        torch.accelerator.synchronize(trainer.device)
+
+
+def _timed(trainer: Trainer, steps: Iterable[Event], seconds: float) -> tuple[list[float], int]:
+    """Mean seconds of a step in each of some blocks, and how many steps were taken; one where no step is left."""
+    blocks: list[float] = []
+    taken, size, began = 0, max(1, _FEWEST // _BLOCKS), time.perf_counter()
+    while len(blocks) < _BLOCKS or time.perf_counter() - began < seconds:
+        _wait(trainer)
+        start = time.perf_counter()
+        count = sum(1 for _ in islice(steps, size))
+        _wait(trainer)
+        if not count:
+            break
+        blocks.append((time.perf_counter() - start) / count)
+        taken += count
+    return blocks, taken
+
+
+def _evaluation_seconds(trainer: Trainer) -> float:
+    """Seconds to score the network on the validation data, told from its first batches where the task lets that be."""
+    task, plan = trainer.task, evaluation_plan(trainer.device)
+    start = time.perf_counter()
+    if type(task).evaluate.__module__.startswith("archwright.tasks"):
+        stream = task.batches(Part("validation"), plan, trainer.module)
+        if stream.length > _BATCHES:
+            with evaluating(trainer.network):
+                for batch in islice(stream, _BATCHES):
+                    task.measure(task.forward(trainer.module, batch), batch)
+            _wait(trainer)
+            return (time.perf_counter() - start) * stream.length / _BATCHES
+        start = time.perf_counter()
+    trainer.evaluate()
+    return time.perf_counter() - start
+
+
+def _memory_of(trainer: Trainer, steps: Iterable[Event]) -> int:
+    """Most bytes of tensors alive during the next step."""
+    if trainer.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(trainer.device)
+        next(iter(steps), None)
+        return torch.cuda.max_memory_allocated(trainer.device)
+    living = _Living()
+    with living:
+        next(iter(steps), None)
+    return living.most + _bytes_of(trainer.network)
+
+
+def _bytes_of(network: nn.Module) -> int:
+    """Bytes of a network's parameters and buffers, each storage once."""
+    storages = {
+        tensor.untyped_storage()._cdata: tensor.untyped_storage().nbytes()
+        for tensor in [*network.parameters(), *network.buffers()]
+    }
+    return sum(storages.values())
+
+
+class _Living(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's is not typed
+    """Counts the bytes of the tensors that operations make while it is entered, until they are freed.
+
+    Attributes:
+        now: Bytes alive.
+        most: The most that were alive at once.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.now = self.most = 0
+        self._known: set[int] = set()
+
+    def __torch_dispatch__(
+        self, operation: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        before = {tensor.untyped_storage()._cdata for tensor in _tensors((args, kwargs))}
+        made = operation(*args, **(kwargs or {}))
+        for tensor in _tensors(made):
+            storage = tensor.untyped_storage()
+            key, size = storage._cdata, storage.nbytes()
+            if key not in before and key not in self._known:
+                self._known.add(key)
+                self.now += size
+                self.most = max(self.most, self.now)
+                weakref.finalize(storage, self._freed, key, size)
+        return made
+
+    def _freed(self, key: int, size: int) -> None:
+        self._known.discard(key)
+        self.now -= size
+
+
+def _tensors(value: Any) -> list[Tensor]:
+    """The tensors in a structure that have memory of their own."""
+    return [leaf for leaf in tree_leaves(value) if isinstance(leaf, Tensor) and leaf.layout is torch.strided]

@@ -1,0 +1,54 @@
+"""`archwright profile`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from .conftest import SPACE, Ran
+
+Command = Callable[..., Ran]
+
+BRIEF = ("--epochs", "1", "--timed", "1", "--sample", "4", "--device", "cpu")
+
+
+def test_a_profile_for_people(archwright: Command) -> None:
+    ran = archwright(
+        "profile",
+        "digits",
+        "-s",
+        "chain",
+        "-l",
+        "params<=1e9",
+        "-l",
+        "flops<=1",
+        "-l",
+        "accuracy>=.9",
+        *BRIEF,
+    )
+    assert ran.code == 0, ran.err
+    lines = ran.out.splitlines()
+    assert lines[0] == "digits, space chain (16,094,592 architectures): 4 networks drawn"
+    assert lines[1].split() == ["least", "median", "largest"]
+    assert {line.split()[0] for line in lines[2:4]} == {"params", "flops"}
+    assert "accuracy>=0.9: only training tells" in lines
+    assert "params<=1000000000: kept by 4 of 4, so by 47% to 100% of the space" in lines
+    assert "flops<=1: kept by none of 4, so by at most 53% of the space" in lines
+    assert any(line.startswith("50 trials with 1 worker: ") for line in lines)
+    assert any(line.startswith("60 min with 1 worker: ") and line.endswith("trials") for line in lines)
+
+
+def test_a_profile_for_programs(archwright: Command) -> None:
+    ran = archwright("profile", "digits", "-s", SPACE, "-n", "20", "-w", "2", "--json", *BRIEF)
+    assert ran.code == 0, ran.err
+    found = json.loads(ran.out)
+    assert found["meters"].keys() >= {"params", "flops"}
+    [bought] = found["purchases"]
+    assert (bought["trials"], bought["minutes"], bought["workers"]) == (20, None, 2)
+    assert bought["forecast"]["trials"]["middle"] == 20
+    assert found["timed"][0]["memory"] > 0
+
+
+def test_what_does_not_fit_is_refused(archwright: Command) -> None:
+    assert archwright("profile", "digits", "-s", "chian").code == 2
+    assert archwright("profile", "digits", "--sample", "0").code == 2
