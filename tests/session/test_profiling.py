@@ -42,7 +42,6 @@ def test_a_small_space_is_measured_whole() -> None:
     limits = [f"params<={params(8)}", "flops<=1", "accuracy>=0.9"]
     found = aw.profile(SPACE, TASK, objectives=limits, budget=aw.Budget(trials=10, minutes=600.0), **QUICK)
     assert (found.networks, found.is_whole, found.space, found.size) == (7, True, "widths", 7)
-    assert found.failures.keys() != set()
     assert sum(found.failures.values()) == 1
     assert "too wide" in next(iter(found.failures))
     assert found.meters["params"] == Spread(params(1), (params(4) + params(8)) / 2, params(32), 6)
