@@ -4,6 +4,7 @@ from archwright.benchmarks.columns import read_columns
 from archwright.benchmarks.comparison import Comparison, compare
 from archwright.benchmarks.files import check_extra
 from archwright.benchmarks.hw_nasbench import hw_nasbench
+from archwright.benchmarks.mnist1d_curves import mnist1d_curves, mnist1d_curves_space
 from archwright.benchmarks.nasbench101 import nasbench101, nasbench101_space
 from archwright.benchmarks.nasbench201 import nasbench201
 from archwright.benchmarks.nasbench_graph import nasbench_graph, nasbench_graph_space
@@ -22,8 +23,8 @@ __all__ = [
     # What a table is, and by name
     "TABLES", "Table", "load_table",
     # The published ones, and one's own
-    "hw_nasbench", "nasbench101", "nasbench101_space", "nasbench201", "nasbench_graph",
-    "nasbench_graph_space", "read_columns",
+    "hw_nasbench", "mnist1d_curves", "mnist1d_curves_space", "nasbench101", "nasbench101_space", "nasbench201",
+    "nasbench_graph", "nasbench_graph_space", "read_columns",
     # How far a search is from the best
     "Reference", "Standing", "Tracker", "Truth", "random_search_regret",
     # One search, and many

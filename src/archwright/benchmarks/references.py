@@ -43,6 +43,10 @@ TABLES = Registry[Table, Entry](
             f"{_HERE}.hw_nasbench:hw_nasbench",
             "latency and energy of those on devices; --file HW-NAS-Bench-v1_0.pickle",
         ),
+        "mnist1d-curves": Entry(
+            f"{_HERE}.mnist1d_curves:mnist1d_curves",
+            "the learning curves of 200 small networks on MNIST-1D, 50 epochs each; ships with Archwright",
+        ),
     },
     supplied=("dataset", "file", "accuracies", "runs"),
 )
