@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from archwright.experiments import Budget, Run, open_run
     from archwright.learning import Recipe
     from archwright.objectives import FunctionMeter, Meter, Objective
-    from archwright.session import Profile, Result, export_trial, profile, resume, search
+    from archwright.session import Judgement, Profile, Result, export_trial, judge, profile, resume, search
     from archwright.spaces import (
         Architecture,
         Space,
@@ -47,8 +47,8 @@ __all__ = [
     # What to learn, and what it may cost
     "FunctionMeter", "Meter", "Objective", "tasks",
     # Searching
-    "Budget", "Fidelity", "Profile", "Recipe", "Result", "Run", "Training", "export_trial", "open_run",
-    "profile", "resume", "search",
+    "Budget", "Fidelity", "Judgement", "Profile", "Recipe", "Result", "Run", "Training", "export_trial", "judge",
+    "open_run", "profile", "resume", "search",
     # Records and errors
     "ArchwrightError", "Candidate", "LocalTrial", "Measurement", "Trial", "TrialState",
 ]

@@ -12,6 +12,7 @@ import typer
 from archwright.cli.bench import bench_app
 from archwright.cli.exit_codes import INTERRUPTED
 from archwright.cli.export import export
+from archwright.cli.judge import judge
 from archwright.cli.listing import list_known
 from archwright.cli.profile import profile
 from archwright.cli.report import report
@@ -47,6 +48,7 @@ app = typer.Typer(
 )
 app.command(short_help="Tell what a search would cost: sizes, limits, seconds, memory.")(profile)
 app.command(short_help="Search a network for a task, retrain the best, export it, report.")(search)
+app.command(short_help="Say how far cheap estimates can be trusted, before a search.")(judge)
 app.command(short_help="Go on with a run that was stopped or killed, or search longer.")(resume)
 app.command(short_help="Say what a run has found so far.")(show)
 app.command(short_help="Write a network as source, weights, ONNX and a model card.")(export)

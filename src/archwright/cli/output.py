@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from archwright.experiments import Run
+    from archwright.session import Judged, Judgement
     from archwright.trials import Trial
 
-__all__ = ["as_dict", "conclude", "print_json", "print_run"]
+__all__ = ["as_dict", "conclude", "print_json", "print_judgement", "print_run"]
 
 
 def conclude(run: Run, as_json: bool) -> None:
@@ -53,6 +54,7 @@ def as_dict(run: Run) -> dict[str, Any]:
         "pareto": list(run.pareto),
         "retrained": [_trial(trial) for trial in run.retrained],
         "trials": [_trial(trial) for trial in run.trials],
+        "judgement": run.judgement,
     }
 
 
@@ -108,6 +110,11 @@ def print_run(run: Run) -> None:
             console.print(
                 f"{going_on}: trial {trial.number}, {escape(_brief(trial.metrics))}", soft_wrap=True
             )
+    if run.judgement is not None:
+        from archwright.session import judgement_of
+
+        print_judgement(judgement_of(run))
+        return
     best = run.winner or run.best
     if best is None:
         return
@@ -128,6 +135,44 @@ def print_run(run: Run) -> None:
         console.print(
             f"network: {escape(str(run.folder / 'best'))}   report: {escape(str(run.folder / 'report.html'))}"
         )
+
+
+def print_judgement(judgement: Judgement) -> None:
+    """How well each cheap score ranks the sample, and the cheapest that suffices. Lines of one width, for any pipe."""
+    heads = ("", "Spearman", "Kendall", f"nDCG@{judgement.top}", "s/network", "s before", "networks")
+    rows = [heads, *map(_judged, judgement.scores)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for name, *cells in rows:
+        told = (cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True))
+        print("  ".join((name.ljust(widths[0]), *told)).rstrip())
+    full = (
+        f"{judgement.metric} of {judgement.networks} networks trained fully, {judgement.seconds:.3g} s each"
+    )
+    print(f"against the {full}; in brackets 95 % confidence intervals")
+    for one in judgement.scores:
+        if one.reason is not None:
+            print(f"{one.name} failed on {one.failed}: {one.reason}")
+    rule = f"a lower bound of Spearman's correlation above {judgement.threshold:g}, for less than full training costs"
+    if judgement.cheapest is None:
+        print(f"none suffices (the rule: {rule}); a larger --sample tells more")
+    else:
+        print(f"the cheapest that suffices: {judgement.cheapest.name} (the rule: {rule})")
+
+
+def _judged(one: Judged) -> tuple[str, ...]:
+    return (
+        one.name,
+        _interval(one.spearman, one.spearman_interval),
+        _interval(one.kendall, one.kendall_interval),
+        "-" if one.ndcg is None else f"{one.ndcg:.2f}",
+        f"{one.seconds:.3g}",
+        f"{one.setup:.3g}" if one.setup else "",
+        str(one.networks),
+    )
+
+
+def _interval(value: float | None, interval: tuple[float, float]) -> str:
+    return "-" if value is None else f"{value:.2f} [{interval[0]:.2f}, {interval[1]:.2f}]"
 
 
 def _print_supernet(console: Console, run: Run) -> None:

@@ -3,8 +3,10 @@
 from archwright.experiments.budget import Budget
 from archwright.experiments.config import (
     DeviceConfig,
+    JudgeConfig,
     NamedConfig,
     RunConfig,
+    ScorerConfig,
     SpaceConfig,
     SupernetConfig,
     TaskConfig,
@@ -28,14 +30,15 @@ from archwright.experiments.references import resolve_space, resolve_task
 from archwright.experiments.replay import Replay
 from archwright.experiments.run import Run, load_run, open_run, open_store
 from archwright.experiments.store import CheckpointFolder, SQLStore, Stage, Store
-from archwright.experiments.work import Evaluation, Retraining, TrialRunner
+from archwright.experiments.work import Evaluation, Judging, Retraining, TrialRunner
 
 # fmt: off
 __all__ = [
     "Budget", "CheckpointFolder", "Channel", "DeviceConfig", "Ended", "Evaluation", "Executor",
     "ExecutorConfig", "Experiment", "Failure", "Fingerprints", "InlineExecutor", "Interrupts", "Job",
-    "Listener", "NamedConfig", "JobResult", "ProcessesExecutor", "Replay", "Retraining", "Run", "RunConfig",
-    "SQLStore", "SpaceConfig", "Stage", "Store", "SupernetConfig", "SupernetTraining", "TaskConfig", "TrialRunner",
-    "load_run", "open_run", "open_store", "resolve_space", "resolve_task",
+    "JudgeConfig", "Judging", "Listener", "NamedConfig", "JobResult", "ProcessesExecutor", "Replay", "Retraining",
+    "Run", "RunConfig", "SQLStore", "ScorerConfig", "SpaceConfig", "Stage", "Store", "SupernetConfig",
+    "SupernetTraining", "TaskConfig", "TrialRunner", "load_run", "open_run", "open_store", "resolve_space",
+    "resolve_task",
 ]
 # fmt: on

@@ -31,8 +31,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DeviceConfig",
+    "JudgeConfig",
     "NamedConfig",
     "RunConfig",
+    "ScorerConfig",
     "SpaceConfig",
     "SupernetConfig",
     "TaskConfig",
@@ -150,6 +152,39 @@ class DeviceConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ScorerConfig:
+    """A cheap way to score networks that is judged: an estimator, or a surrogate that learns from trained networks.
+
+    Args:
+        name: What it is called.
+        estimator: The estimator; None of a surrogate. Of `weight_sharing` the options are those of its supernet's
+            training.
+        surrogate: The surrogate; None of an estimator.
+        fidelity: What the estimator may spend.
+    """
+
+    name: str
+    estimator: NamedConfig | None = None
+    surrogate: NamedConfig | None = None
+    fidelity: Fidelity = FULL
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeConfig:
+    """What scores again the networks that a run has trained, and when it suffices.
+
+    Args:
+        scorers: What is judged.
+        top: How many places count in nDCG.
+        threshold: What the lower bound of Spearman's correlation must exceed.
+    """
+
+    scorers: tuple[ScorerConfig, ...]
+    top: int = 10
+    threshold: float = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunConfig:
     """What a run was asked to do.
 
@@ -173,6 +208,7 @@ class RunConfig:
         fidelity: Of the search's trials.
         retrain: How many of the best are retrained.
         baseline: Whether a hand-made network is trained for comparison.
+        judge: What scores the trained networks again, where the run judges cheap estimates.
         store: URL of the store without secrets; None for the file in the run's folder.
         sources: What the user's code and data were when the run began.
         mark: Shows that this user wrote the references here; None where no key could be kept.
@@ -201,6 +237,7 @@ class RunConfig:
     fidelity: Fidelity = FULL
     retrain: int = 3
     baseline: bool = True
+    judge: JudgeConfig | None = None
     store: str | None = None
     sources: Fingerprints = field(default_factory=Fingerprints)
     mark: str | None = None

@@ -120,7 +120,7 @@ class Experiment:
             if number not in ended
         ]
         try:
-            self._run(stage, Listed(self.objectives, left))
+            self._run(stage, Listed(() if stage is Stage.JUDGE else self.objectives, left))
         finally:
             self.listener.stage_finished(stage)
         trials = self.store.trials(stage)

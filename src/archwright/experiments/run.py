@@ -39,6 +39,7 @@ class Run:
         epochs: What each epoch of a supernet left, where one was trained: "epoch" (from 1), "seconds", "metrics" and
             "probabilities" (address to label to probability). Scores of the search are by shared weights then.
         supernet_ended: Why the supernet's training ended, where it did.
+        judgement: How far cheap estimates can be trusted, where the run judged some; `session.judgement_of` reads it.
     """
 
     folder: Path
@@ -57,6 +58,7 @@ class Run:
     messages: tuple[tuple[float, str], ...]
     epochs: tuple[dict[str, Any], ...] = ()
     supernet_ended: str | None = None
+    judgement: dict[str, Any] | None = None
 
     @property
     def name(self) -> str:
@@ -124,7 +126,9 @@ def _loaded(folder: Path, config: RunConfig, store: Store) -> Run:
     objectives = config.searched
     trials, retrained = store.trials(), store.trials(Stage.RETRAIN)
     baseline = next(iter(store.trials(Stage.BASELINE)), None)
-    epochs = tuple(read_epochs(store))
+    epochs = (
+        () if config.judge else tuple(read_epochs(store))
+    )  # no scores of a judge's search come from its supernet
     state = store.get("state", "stopped")
     if state == "running" and not store.is_locked():
         state = "stopped"
@@ -146,5 +150,6 @@ def _loaded(folder: Path, config: RunConfig, store: Store) -> Run:
         stop_reason=store.get("search_ended") or store.get("search_failed"),
         messages=tuple(store.messages()),
         epochs=epochs,
-        supernet_ended=store.get("supernet_ended"),
+        supernet_ended=None if config.judge else store.get("supernet_ended"),
+        judgement=store.get("judgement"),
     )

@@ -25,7 +25,7 @@ class Source:
     """Where a stage's trials come from.
 
     Args:
-        objectives: What decides which is best.
+        objectives: What decides which is best; empty where they cannot be compared.
 
     Attributes:
         best: The best trial so far, by the rule of `best_trial`.
@@ -41,7 +41,7 @@ class Source:
 
     def done(self, trial: Trial) -> None:
         """A trial ended."""
-        if trial.is_measured:
+        if trial.is_measured and self.objectives:
             rivals = [trial] if self.best is None else [self.best, trial]
             self.best = best_trial(rivals, self.objectives) or self.best
 

@@ -22,7 +22,7 @@ from archwright.trials.context import plain_metrics
 if TYPE_CHECKING:
     from archwright.estimators.training import Training
 
-__all__ = ["Evaluation", "Infeasible", "Measure", "Retraining", "TrialRunner", "failed", "plain"]
+__all__ = ["Evaluation", "Infeasible", "Judging", "Measure", "Retraining", "TrialRunner", "failed", "plain"]
 
 _LONGEST_ERROR, _LONGEST_TRACE = 4_000, 40_000
 
@@ -78,7 +78,8 @@ class TrialRunner:
             measurement = replace(measurement, metrics=metrics)
         if trial.stopped:
             return JobResult(TrialState.PRUNED, _finite(measurement))
-        for objective in () if job.alone else objectives:
+        is_partial = job.alone or job.stage is Stage.JUDGE  # a cheap estimate may measure something else
+        for objective in () if is_partial else objectives:
             value = measurement.metrics.get(objective.name)
             if value is None or not math.isfinite(value):
                 found = (
@@ -222,3 +223,21 @@ class Retraining(Evaluation):
         path = Path("checkpoints") / f"{job.stage}-{job.number}.safetensors"
         save_weights(network, self.folder / path)
         return replace(measurement, artifacts={**measurement.artifacts, "weights": path.as_posix()})
+
+
+class Judging:
+    """The step in which cheap estimators score networks that the search has measured.
+
+    Args:
+        estimators: The estimators, in the order of their jobs' numbers.
+    """
+
+    STRIDE = 100_000
+    """The job of the estimator in place i for trial n has the number i · STRIDE + n."""
+
+    def __init__(self, estimators: Sequence[Estimator]) -> None:
+        self.estimators = tuple(estimators)
+
+    def __call__(self, job: Job, trial: TrialContext) -> Measurement:
+        """What the job's estimator says."""
+        return self.estimators[job.number // self.STRIDE].estimate(job.candidate, trial)

@@ -1,9 +1,16 @@
 """The main job: one call that searches, retrains, chooses, tests, exports and reports, or goes on with that."""
 
 from archwright.session.exporting import export_trial, space_of
+from archwright.session.judge import judge
+from archwright.session.judgement import Judged, Judgement, judgement_of
 from archwright.session.profiling import Profile, profile
 from archwright.session.result import Result
 from archwright.session.resume import resume
 from archwright.session.search import search
 
-__all__ = ["Profile", "Result", "export_trial", "profile", "resume", "search", "space_of"]
+# fmt: off
+__all__ = [
+    "Judged", "Judgement", "Profile", "Result", "export_trial", "judge", "judgement_of", "profile", "resume", "search",
+    "space_of",
+]
+# fmt: on

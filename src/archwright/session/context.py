@@ -25,6 +25,7 @@ from archwright.experiments import (
     load_run,
 )
 from archwright.experiments.one_shot import SUPERNET
+from archwright.session.judging import Judges
 from archwright.session.one_shot import follow_up
 from archwright.session.parts import made, make_training
 from archwright.spaces import Space
@@ -94,6 +95,9 @@ class RunContext:
         self.pruner: Pruner | None = None
         if config.pruner is not None:
             self.pruner = made("pruner", Pruner, pruner, config.pruner, PRUNERS, self.config.searched)
+        self.judges = None
+        if config.judge is not None:
+            self.judges = Judges(config, config.judge, self.space, task, folder)
         if config.baseline and config.retrain > 0:
             try:
                 self.baseline_space = _baseline_space(task)

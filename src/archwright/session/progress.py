@@ -15,6 +15,7 @@ from rich.table import Column
 from archwright.durations import clock, count_of
 from archwright.experiments.listener import Listener
 from archwright.experiments.store import Stage
+from archwright.experiments.work import Judging
 from archwright.trials import Report, Trial, TrialState
 
 __all__ = ["Progress"]
@@ -24,6 +25,7 @@ _TITLES = {
     Stage.SEARCH: "searching",
     Stage.RETRAIN: "retraining",
     Stage.BASELINE: "hand-made network",
+    Stage.JUDGE: "judging",
 }
 
 _WATCHED = ("train_loss", "derived_accuracy", "derived_loss", "skips", "eigenvalue")
@@ -99,6 +101,7 @@ class Progress(Listener):
         """Show the last point of a running trial's curve in the line."""
         if self._bar is not None:
             epoch = f" epoch {report.metrics['epoch']:g}" if "epoch" in report.metrics else ""
+            number = number % Judging.STRIDE if stage is Stage.JUDGE else number
             now = f"trial {number}{epoch} {self._brief(report.metrics, always=False)}".rstrip()
             self._bar.update(self._row, told=escape(", ".join(filter(None, [now, self._told(self._best)]))))
 
@@ -113,7 +116,8 @@ class Progress(Listener):
                 self._row, completed=self._done, left=self._left(), told=escape(self._told(best))
             )
         elif trial.state is TrialState.FAILED:
-            self._print(f"trial {trial.number} failed: {trial.error}")
+            number = trial.number % Judging.STRIDE if stage is Stage.JUDGE else trial.number
+            self._print(f"trial {number} failed: {trial.error}")
         elif best is not None and best is not self._best:
             self._print(f"{self._done} done, {self._told(best)}")
         self._best = best

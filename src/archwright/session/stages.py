@@ -81,6 +81,7 @@ def run_stages(
 
 def _stages_of(config: RunConfig) -> list[RunStage]:
     stages: list[RunStage] = [_search] if config.supernet is None else [_train_supernet, _search]
+    stages += [_judge] if config.judge is not None else []
     if config.retrain > 0:
         stages += [_retrain, *([_compare] if config.baseline else []), _test, _export]
     return stages
@@ -92,6 +93,8 @@ def _steps(context: RunContext) -> Mapping[Stage, Measure]:
     example = context.task.example_arguments()
     steps: dict[Stage, Measure] = {}
     steps[Stage.SEARCH] = Evaluation(context.space, context.estimator, context.config.searched, example)
+    if context.judges is not None:
+        steps[Stage.JUDGE] = context.judges.step
     if context.config.retrain > 0:
         steps[Stage.RETRAIN] = Retraining(context.training(), folder, objectives)
     if context.baseline_space is not None:
@@ -115,6 +118,12 @@ def _search(context: RunContext) -> bool:
     """Propose and measure candidates until the budget is spent. See `Experiment.search`."""
     ended = context.experiment.search(context.strategy, context.budget, context.config.fidelity)
     return ended is not None
+
+
+def _judge(context: RunContext) -> bool:
+    """Score again by cheap estimates what the search has trained. See `Judges.run`."""
+    assert context.judges is not None
+    return context.judges.run(context.experiment, context.store, context.listener, context.interrupts)
 
 
 def _retrain(context: RunContext) -> bool:

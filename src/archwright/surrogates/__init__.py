@@ -13,7 +13,14 @@ from archwright.surrogates.graph_counts import GraphCounts
 from archwright.surrogates.kernel import MixedKernel
 from archwright.surrogates.paths import Paths, paths_of
 from archwright.surrogates.posterior import Posterior, prior_hyperparameters
-from archwright.surrogates.rank_metrics import kendall, spearman, top_k_regret
+from archwright.surrogates.rank_metrics import (
+    kendall,
+    kendall_interval,
+    ndcg,
+    spearman,
+    spearman_interval,
+    top_k_regret,
+)
 from archwright.surrogates.registry import SURROGATES, Ranking, compare_surrogates, make_surrogate
 from archwright.surrogates.surrogate import Prediction, Refitted, Surrogate
 
@@ -45,6 +52,9 @@ __all__ = [
     "Ranking",
     "compare_surrogates",
     "kendall",
+    "kendall_interval",
+    "ndcg",
     "spearman",
+    "spearman_interval",
     "top_k_regret",
 ]

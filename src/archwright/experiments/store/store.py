@@ -19,13 +19,15 @@ Event = tuple[Literal["ask", "tell"], Trial]
 class Stage(StrEnum):
     """What a trial was run for. A trial that is retrained keeps its number.
 
-    The training of a supernet has epochs instead of trials.
+    The training of a supernet has epochs instead of trials. In `JUDGE` cheap estimators look again at what the search
+    has measured.
     """
 
     SEARCH = "search"
     RETRAIN = "retrain"
     BASELINE = "baseline"
     SUPERNET = "supernet"
+    JUDGE = "judge"
 
 
 class Store(ABC):

@@ -1,0 +1,146 @@
+"""How far cheap estimates can be trusted on a space and a task, before a search spends money on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archwright.errors import UsageError
+from archwright.experiments import (
+    Budget,
+    DeviceConfig,
+    ExecutorConfig,
+    JudgeConfig,
+    Listener,
+    NamedConfig,
+    RunConfig,
+    SpaceConfig,
+    TaskConfig,
+    open_store,
+    resolve_task,
+)
+from archwright.experiments.executors import make_executor
+from archwright.experiments.interrupts import exits_told
+from archwright.session.context import RunContext
+from archwright.session.defaults import (
+    listener_for,
+    new_folder,
+    objectives_for,
+    recorded_reference,
+    space_for,
+)
+from archwright.session.judgement import Judgement, judgement_of
+from archwright.session.parts import check_measured
+from archwright.session.scorers import scorers_for
+from archwright.session.sources import fingerprints_of
+from archwright.session.stages import run_stages
+from archwright.spaces import Space
+from archwright.spaces.zoo import SPACES
+from archwright.tasks import TASKS, Task
+from archwright.trials import FULL, Fidelity
+
+if TYPE_CHECKING:
+    from archwright.learning import Recipe
+
+__all__ = ["judge"]
+
+
+@exits_told()
+def judge(
+    task: Task | str,
+    space: Space | str | None = None,
+    *,
+    sample: int = 20,
+    estimators: Sequence[str] = (),
+    estimator_options: Mapping[str, Any] | None = None,
+    top: int = 10,
+    threshold: float = 0.5,
+    objective: str | None = None,
+    recipe: Recipe | None = None,
+    fidelity: Fidelity = FULL,
+    seed: int = 0,
+    workers: int = 1,
+    accelerator: str = "auto",
+    precision: str = "32-true",
+    out: str | Path | None = None,
+    listener: Listener | None = None,
+    progress: bool = True,
+    task_options: dict[str, Any] | None = None,
+    command: str | None = None,
+) -> Judgement:
+    """Train a small random sample of a space, and say how well cheap estimates rank it.
+
+    The run is as durable as a search: what was interrupted goes on by `aw.resume` or `archwright resume`.
+
+    Args:
+        task: A task, a built-in name, `file.py:object`, a CSV file or a folder of images.
+        space: A space, a built-in name, `file.py:object`, or None for one that fits the task's inputs.
+        sample: How many random networks are trained, at least 5.
+        estimators: Names of estimators; "short" and "subset" (training for a quarter of the epochs, and on a quarter of
+            the data); "surrogate:NAME". Empty takes all that can be made.
+        estimator_options: Options, by "NAME.OPTION".
+        top: How many places count in nDCG.
+        threshold: A score suffices if the lower bound of Spearman's correlation is above this.
+        objective: What full training is to reach, such as "accuracy"; None means the task's metric.
+        recipe: How networks are trained; None means the defaults with this seed.
+        fidelity: Of the sample's training, where it is not to be full.
+        seed: Of the sample and the training.
+        workers: 1 runs in this process, more in so many processes.
+        accelerator: Lightning Fabric's name of a device.
+        precision: Lightning Fabric's name of a precision.
+        out: The run's folder, new or empty; None means `runs/NAME-judge` by the task's name.
+        listener: Is told of every step; None shows progress, unless `progress` is False.
+        progress: Whether to show progress where no listener is given.
+        task_options: Options of a task given by name or path (`target`, `seed`).
+        command: The command line, for the report.
+
+    Raises:
+        UsageError: When an argument does not fit; nothing was run.
+        SearchError: When fewer than 5 networks could be trained.
+    """
+    from archwright.learning import Recipe
+
+    if sample < 5 or top < 1 or not -1 <= threshold < 1:
+        raise UsageError(
+            f"judge: expected sample >= 5, top >= 1 and -1 <= threshold < 1, got {sample}, {top} and {threshold}"
+        )
+    options = dict(task_options or {})
+    made_task = resolve_task(task, **options) if isinstance(task, str) else task
+    made_space, space_reference = space_for(space, made_task)
+    objectives = objectives_for([objective] if objective else [], made_task)
+    check_measured(objectives, made_space, made_task)
+    recipe = recipe or Recipe(seed=seed)
+    judged = (made_space, made_task, recipe, fidelity)
+    scorers, notes = scorers_for(estimators, dict(estimator_options or {}), *judged)
+    folder = new_folder(out, f"{made_task.name}-judge")
+    config = RunConfig(
+        name=folder.name,
+        task=TaskConfig.of(made_task, recorded_reference(task, TASKS), options),
+        space=SpaceConfig.of(made_space, recorded_reference(space_reference, SPACES)),
+        strategy=NamedConfig(name="random"),
+        executor=ExecutorConfig(workers=workers),
+        device=DeviceConfig(accelerator=accelerator, precision=precision),
+        seed=seed,
+        objectives=objectives,
+        budget=Budget(trials=sample),
+        recipe=recipe,
+        fidelity=fidelity,
+        retrain=0,
+        baseline=False,
+        judge=JudgeConfig(scorers=scorers, top=top, threshold=threshold),
+        command=command,
+    )
+    config = replace(config, sources=fingerprints_of(config, made_space, made_task))
+    config = replace(config, mark=config.signature())
+    context = RunContext(folder, config, made_space, made_task, notes=notes)
+    executor = make_executor(config.executor)
+    executor.check(space=made_space, task=made_task)
+    folder.mkdir(parents=True, exist_ok=True)
+    opened = open_store(folder, config, create=True)
+    config.write(folder)
+    opened.lock()
+    return judgement_of(
+        run_stages(context, opened, executor, listener_for(listener, progress, objectives)).run
+    )

@@ -1,0 +1,188 @@
+"""The stage that judges: cheap estimators and surrogates score again what the search has trained."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archwright.errors import SearchError
+from archwright.estimators import ESTIMATORS
+from archwright.estimators.estimator import Estimator
+from archwright.experiments import (
+    Experiment,
+    Interrupts,
+    JudgeConfig,
+    Judging,
+    Listener,
+    RunConfig,
+    ScorerConfig,
+    Stage,
+    Store,
+    SupernetTraining,
+)
+from archwright.experiments.one_shot import SUPERNET, read_epochs
+from archwright.objectives import Objective
+from archwright.session.judgement import Judged, Judgement
+from archwright.spaces import Space
+from archwright.supernets import make_method
+from archwright.surrogates import SURROGATES
+from archwright.tasks import Task
+from archwright.trials import Candidate, Trial, TrialState
+
+__all__ = ["SHARED", "Judges"]
+
+SHARED = "weight_sharing"
+"""The estimator that needs a supernet."""
+_LEAST = 5
+"""Networks that must have been trained before anything can be said."""
+_FOLDS = 5
+
+
+class Judges:
+    """What scores again the networks that a run has trained.
+
+    Args:
+        config: The run's record.
+        judge: The part of it on what is judged.
+        space: The space.
+        task: The task.
+        folder: The run's folder.
+
+    Raises:
+        UsageError: When an estimator or a surrogate is unknown or cannot be made, or weights cannot be shared.
+    """
+
+    def __init__(self, config: RunConfig, judge: JudgeConfig, space: Space, task: Task, folder: Path) -> None:
+        self.config, self.judge, self.space, self.task, self.folder = config, judge, space, task, folder
+        self.supernet: SupernetTraining | None = None
+        self.scorers = [scorer for scorer in judge.scorers if scorer.estimator is not None]
+        self.estimators = [self._estimator(scorer) for scorer in self.scorers]
+        for scorer in judge.scorers:
+            if scorer.surrogate is not None:
+                SURROGATES.check(scorer.surrogate.name, scorer.surrogate.options)
+
+    def _estimator(self, scorer: ScorerConfig) -> Estimator:
+        assert scorer.estimator is not None
+        name, options = scorer.estimator.name, scorer.estimator.options
+        device, seed = self.config.device, self.config.seed
+        how = {"recipe": self.config.recipe, "accelerator": device.accelerator, "precision": device.precision}
+        if name != SHARED:
+            return ESTIMATORS.make(name, self.space, self.task, options=options, **how)
+        from archwright.estimators.weight_sharing import WeightSharing
+
+        method = make_method("spos", seed=seed, **options)
+        learned = (self.space, self.task)
+        self.supernet = SupernetTraining(
+            method, *learned, self.folder, seed=seed, accelerator=device.accelerator
+        )
+        self.supernet.check()
+        return WeightSharing(*learned, self.folder.absolute() / SUPERNET, accelerator=device.accelerator)
+
+    @property
+    def step(self) -> Judging:
+        """What its jobs run."""
+        return Judging(self.estimators)
+
+    def run(self, experiment: Experiment, store: Store, listener: Listener, interrupts: Interrupts) -> bool:
+        """Score, or go on with it, and keep what was found as the store's fact "judgement".
+
+        Returns:
+            Whether all is done; else the user asked to stop.
+
+        Raises:
+            SearchError: When too few networks were trained.
+        """
+        if store.get("judgement") is not None:
+            return True
+        first = self.config.objectives[0]
+        trained = [t for t in store.trials() if t.state is TrialState.COMPLETED and first.name in t.metrics]
+        if len(trained) < _LEAST:
+            raise SearchError(
+                f"{len(trained)} networks were trained, and with fewer than {_LEAST} nothing can be said of an order; "
+                "take a larger --sample, or a space with more networks"
+            )
+        if self.supernet is not None and self.supernet.run(store, listener, interrupts, None) is None:
+            return False
+        for place, scorer in enumerate(self.scorers):
+            wanted = {
+                place * Judging.STRIDE + trial.number: Candidate(
+                    trial.architecture, scorer.fidelity, trial.number
+                )
+                for trial in trained
+            }
+            listener.log(f"judging {scorer.name}")
+            experiment.run_all(Stage.JUDGE, wanted)
+            if interrupts.asked:
+                return False
+        store.set_fact("judgement", self._judgement(store, trained, first).to_json())
+        return True
+
+    def _judgement(self, store: Store, trained: Sequence[Trial], first: Objective) -> Judgement:
+        truth = {trial.number: -first.loss(trial.metrics[first.name]) for trial in trained}
+        seconds = fmean(_seconds(trial) for trial in trained)
+        looked = store.trials(Stage.JUDGE)
+        spent = sum(entry["seconds"] for entry in read_epochs(store))
+        found = []
+        for place, (scorer, estimator) in enumerate(zip(self.scorers, self.estimators, strict=True)):
+            own = [trial for trial in looked if trial.number // Judging.STRIDE == place]
+            setup = spent if scorer.estimator and scorer.estimator.name == SHARED else 0.0
+            ranks = estimator.ranks_by or first
+            found.append(self._judged(scorer.name, own, truth, ranks, setup))
+        true = np.array(list(truth.values()))
+        found += [self._predicted(one, trained, true, seconds) for one in self.judge.scorers if one.surrogate]
+        found.sort(key=lambda one: one.cost)
+        judge = self.judge
+        return Judgement(first.name, len(trained), judge.top, judge.threshold, seconds, tuple(found))
+
+    def _judged(
+        self, name: str, own: Sequence[Trial], truth: dict[int, float], ranks: Objective, setup: float
+    ) -> Judged:
+        """How well an estimator's scores rank the networks."""
+        pairs = [
+            (-ranks.loss(trial.metrics[ranks.name]), truth[trial.number % Judging.STRIDE])
+            for trial in own
+            if trial.state is TrialState.COMPLETED and ranks.name in trial.metrics
+        ]
+        errors = [
+            trial.error or f"it gave no {ranks.name}" for trial in own if ranks.name not in trial.metrics
+        ]
+        seconds = fmean(_seconds(trial) for trial in own) if own else 0.0
+        scores, true = [score for score, _ in pairs], [value for _, value in pairs]
+        more = {"failed": len(own) - len(pairs), "setup": setup, "reason": errors[-1] if errors else None}
+        return Judged.of(name, scores, true, self.judge.top, seconds, **more)
+
+    def _predicted(
+        self, scorer: ScorerConfig, trained: Sequence[Trial], truth: NDArray[np.float64], seconds: float
+    ) -> Judged:
+        """How well a surrogate ranks networks that it has not seen, by cross-validation.
+
+        A prediction counts by how far it is above the mean of what was learned from: the mean of four fifths is the
+        lower, the better the fifth that is left out, which would turn the order of the fifths around.
+        """
+        assert scorer.surrogate is not None
+        begin, n = time.perf_counter(), len(trained)
+        order = np.random.default_rng(self.config.seed).permutation(n)
+        scores = np.empty(n)
+        for left_out in np.array_split(order, min(_FOLDS, n)):
+            learned = np.setdiff1d(order, left_out)
+            surrogate = SURROGATES.make(
+                scorer.surrogate.name, self.space, options=scorer.surrogate.options, seed=self.config.seed
+            )
+            surrogate.fit([trained[i].architecture for i in learned], truth[learned])
+            mean, _ = surrogate.predict([trained[i].architecture for i in left_out])
+            scores[left_out] = mean - truth[learned].mean()
+        spent = (time.perf_counter() - begin) / n
+        setup = seconds * (n - math.ceil(n / min(_FOLDS, n)))
+        return Judged.of(scorer.name, scores, truth, self.judge.top, spent, setup=setup)
+
+
+def _seconds(trial: Trial) -> float:
+    """What the estimate took by its own account, or else by the clock."""
+    measured = trial.measurement.seconds if trial.measurement else 0.0
+    return measured or trial.seconds or 0.0

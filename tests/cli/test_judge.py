@@ -1,0 +1,33 @@
+"""`archwright judge`, and what `show` says of its run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from .conftest import SPACE, Ran
+
+WORDS = ["--space", SPACE, "--sample", "5", "--search-epochs", "2", "--batch-size", "256"]
+
+
+def test_judge_prints_a_row_for_each_estimate(archwright: Callable[..., Ran]) -> None:
+    ran = archwright("judge", "digits", *WORDS, "--estimator", "short", "--estimator", "surrogate:forest")
+    assert ran.code == 0, ran.err
+    lines = ran.out.splitlines()
+    assert lines[0].split() == ["Spearman", "Kendall", "nDCG@10", "s/network", "s", "before", "networks"]
+    assert {line.split()[0] for line in lines[1:3]} == {"short", "surrogate:forest"}
+    assert "accuracy of 5 networks trained fully" in lines[3]
+    assert "suffices" in lines[-1]
+    shown = archwright("show", "runs/digits-judge")
+    assert lines[-1] in shown.out.splitlines()
+    told = json.loads(archwright("show", "runs/digits-judge", "--json").out)["judgement"]
+    assert {one["name"] for one in told["scores"]} == {"short", "surrogate:forest"}
+
+
+def test_judge_prints_json_alone(archwright: Callable[..., Ran]) -> None:
+    ran = archwright("judge", "digits", *WORDS, "--estimator", "subset", "--json", "--threshold", "-1")
+    told = json.loads(ran.out)
+    assert (told["networks"], told["state"], told["threshold"]) == (5, "completed", -1)
+    (one,) = told["scores"]
+    assert one["networks"] == 5
+    assert archwright("judge", "digits", *WORDS, "--estimator", "no").code == 2

@@ -1,0 +1,197 @@
+"""What `judge` says of cheap estimates, computed again from what it recorded; and going on where it was stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scipy.stats import kendalltau, spearmanr
+from torch import nn
+
+import archwright as aw
+from archwright.errors import RunError, SearchError, UsageError
+from archwright.estimators import ESTIMATORS
+from archwright.experiments import Listener, RunConfig, Stage, open_store
+from archwright.registry import Entry
+from archwright.session import Judged, Judgement, judgement_of
+from archwright.surrogates import SURROGATES, kendall_interval, spearman_interval
+
+HERE = Path(__file__).parent
+SPACE = f"{HERE / 'spaces_for_tests.py'}:space"
+QUICK = aw.Recipe(epochs=1, batch_size=256)
+NAMES = ["weighed", "against", "short", "surrogate:flat"]
+
+
+class Head(nn.Sequential):
+    """A network of one hidden layer."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(nn.Flatten(), nn.Linear(64, width), nn.ReLU(), nn.Linear(width, 10))
+
+
+@pytest.fixture(autouse=True)
+def known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names of the estimators of the test."""
+    for name in ("weighed", "against"):
+        monkeypatch.setitem(ESTIMATORS.entries, name, Entry(f"{HERE / 'judged.py'}:Weighed", "for tests"))
+    monkeypatch.setitem(SURROGATES.entries, "flat", Entry(f"{HERE / 'judged.py'}:Flat", "for tests"))
+
+
+def judged(out: Path, **more: Any) -> Judgement:
+    given: dict[str, Any] = {
+        "sample": 6,
+        "estimators": NAMES,
+        "estimator_options": {"against.sign": -1.0, "against.fails": True},
+        "recipe": aw.Recipe(epochs=2, batch_size=256),
+        "task_options": {"seed": 0},
+        "progress": False,
+    }
+    return aw.judge("digits", SPACE, out=out, **{**given, **more})
+
+
+def numbers(found: Judgement) -> list[tuple[object, ...]]:
+    """What does not depend on the clock."""
+    told = sorted(found.scores, key=lambda one: one.name)
+    return [(one.name, one.networks, one.failed, one.spearman, one.kendall, one.ndcg) for one in told]
+
+
+def test_the_numbers_are_those_of_the_recorded_trials(tmp_path: Path) -> None:
+    found = judged(tmp_path / "run")
+    assert found.state == "completed"
+    assert found.networks == 6
+    by_name = {one.name: one for one in found.scores}
+    assert sorted(by_name) == sorted(NAMES)
+    config = RunConfig.read(tmp_path / "run")
+    with open_store(tmp_path / "run", config) as store:
+        truth = {trial.number: trial.metrics["accuracy"] for trial in store.trials()}
+        looks = store.trials(Stage.JUDGE)
+    for place, name in enumerate(NAMES[:3]):
+        own = [trial for trial in looks if trial.number // 100_000 == place and trial.is_measured]
+        pairs = [(trial.metrics["accuracy"], truth[trial.number % 100_000]) for trial in own]
+        one = by_name[name]
+        both = list(zip(*pairs, strict=True))
+        rho, tau = spearmanr(*both), kendalltau(*both)
+        assert one.networks == len(pairs)
+        assert one.spearman == pytest.approx(rho.statistic)
+        assert one.kendall == pytest.approx(tau.statistic)
+        assert one.spearman_interval == spearman_interval(*both)
+        assert one.kendall_interval == kendall_interval(*both)
+    shorter = [trial.candidate.effort for trial in looks if trial.number // 100_000 == 2]
+    assert {(effort.epochs, effort.replicate) for effort in shorter} == {(1, 1)}
+    assert by_name["against"].failed == 6 - by_name["against"].networks
+    assert by_name["surrogate:flat"].spearman is None  # the same for all, though the folds' means differ
+    assert by_name["surrogate:flat"].setup > 0
+    assert judgement_of(str(tmp_path / "run")) == found
+    again = aw.resume(tmp_path / "run", progress=False)  # nothing is done again
+    assert again.state == "completed"
+    assert judgement_of(again.run) == found
+
+
+def test_what_was_stopped_goes_on_and_says_the_same(tmp_path: Path) -> None:
+    class Stopping(Listener):
+        done = 0
+
+        def trial_finished(self, stage: Stage, trial: aw.Trial, best: aw.Trial | None) -> None:
+            self.done += stage is Stage.JUDGE
+            if self.done == 3:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    whole = judged(tmp_path / "whole")
+    stopped = judged(tmp_path / "stopped", listener=Stopping())
+    assert (stopped.state, stopped.scores) == ("stopped", ())
+    assert stopped.cheapest is None
+    result = aw.resume(tmp_path / "stopped", progress=False)
+    assert result.state == "completed"
+    assert numbers(judgement_of(result.run)) == numbers(whole)
+
+
+def test_weights_are_shared_where_a_space_allows(tmp_path: Path) -> None:
+    found = judged(
+        tmp_path / "run",
+        sample=5,
+        estimators=["weight_sharing"],
+        estimator_options={"weight_sharing.epochs": 1},
+    )
+    (one,) = found.scores
+    assert one.networks == 5
+    assert one.setup > 0
+    run = aw.open_run(tmp_path / "run")
+    assert run.epochs == ()  # so that no report takes the run for a one-shot search
+    assert run.judgement is not None
+
+
+def score(name: str, rho: float | None, low: float, seconds: float, setup: float = 0.0) -> Judged:
+    return Judged(name, 20, 0, rho, (low, 1.0), rho, (low, 1.0), rho, seconds, setup)
+
+
+def test_the_cheapest_that_suffices() -> None:
+    scores = (
+        score("cheap", 0.6, 0.2, 0.1),
+        score("good", 0.9, 0.7, 1.0),
+        score("shared", 0.9, 0.7, 0.1, setup=20.0),  # .5 with its share of the setup
+        score("slow", 0.99, 0.98, 11.0),
+        score("blank", None, -1.0, 0.0),
+    )
+    found = Judgement("accuracy", 20, 10, 0.5, 10.0, scores)
+    assert found.cheapest is not None
+    assert found.cheapest.name == "shared"
+    assert [one.name for one in replace(found, threshold=0.1).sufficient] == ["cheap", "good", "shared"]
+    assert replace(found, threshold=0.95).cheapest is None  # "slow" costs more than what it stands for
+    assert replace(found, threshold=0.95).to_json()["cheapest"] is None
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"sample": 4}, "sample >= 5"),
+        ({"threshold": 1.0}, "threshold"),
+        ({"estimators": ["sinflow"]}, "unknown estimator 'sinflow'"),
+        ({"estimators": ["surrogate:gpp"]}, "unknown surrogate"),
+        ({"estimators": ["short"], "recipe": aw.Recipe(epochs=1)}, "none is shorter"),
+        (
+            {"estimators": ["short"], "estimator_options": {"weighed.sign": 1.0}},
+            "'weighed': it is not judged",
+        ),
+        ({"estimator_options": {"sign": 1.0}}, "NAME.OPTION"),
+        ({"estimators": ["weighed"], "estimator_options": {"weighed.sing": 1.0}}, "no option 'sing'"),
+    ],
+)
+def test_what_does_not_fit_is_told_before_anything_runs(
+    tmp_path: Path, given: dict[str, Any], told: str
+) -> None:
+    options = {} if "estimators" in given else {"estimators": ["short"]}
+    with pytest.raises(UsageError, match=told):
+        judged(tmp_path / "run", **{"estimator_options": {}, **options, **given})
+    assert not (tmp_path / "run").exists()
+
+
+def test_too_few_networks_are_told(tmp_path: Path) -> None:
+    space = aw.Space(aw.layer(Head, aw.integer(1, 3, name="width")), name="three")
+    with pytest.raises(SearchError, match="3 networks were trained, and with fewer than 5"):
+        aw.judge(
+            "digits",
+            space,
+            sample=6,
+            estimators=["weighed"],
+            recipe=QUICK,
+            out=tmp_path / "run",
+            progress=False,
+        )
+
+
+def test_another_run_judges_nothing(tmp_path: Path) -> None:
+    aw.search(
+        SPACE,
+        "digits",
+        out=tmp_path / "run",
+        budget=aw.Budget(trials=1),
+        retrain=0,
+        recipe=QUICK,
+        progress=False,
+    )
+    with pytest.raises(RunError, match="judges no estimates"):
+        judgement_of(str(tmp_path / "run"))
