@@ -37,7 +37,15 @@ if TYPE_CHECKING:
         tied,
         when,
     )
-    from archwright.trials import Candidate, Fidelity, LocalTrial, Measurement, Trial, TrialState
+    from archwright.trials import (
+        Candidate,
+        Fidelity,
+        FidelityRange,
+        LocalTrial,
+        Measurement,
+        Trial,
+        TrialState,
+    )
 
 # fmt: off
 __all__ = [
@@ -47,8 +55,8 @@ __all__ = [
     # What to learn, and what it may cost
     "FunctionMeter", "Meter", "Objective", "tasks",
     # Searching
-    "Budget", "Fidelity", "Judgement", "Profile", "Recipe", "Result", "Run", "Training", "export_trial", "judge",
-    "open_run", "profile", "resume", "search",
+    "Budget", "Fidelity", "FidelityRange", "Judgement", "Profile", "Recipe", "Result", "Run", "Training",
+    "export_trial", "judge", "open_run", "profile", "resume", "search",
     # Records and errors
     "ArchwrightError", "Candidate", "LocalTrial", "Measurement", "Trial", "TrialState",
 ]

@@ -141,6 +141,14 @@ class Registry(Mapping[str, E], Generic[T, E]):
         options, _ = _options(self.known(name).load(), self.positional)
         return {option: known for option, known in options.items() if option not in self.supplied}
 
+    def takes(self, name: str, parameter: str) -> bool:
+        """Whether it is made with an argument of that name, be it an option or supplied. Loads its module.
+
+        Raises:
+            UsageError: When the name is unknown or its module cannot be loaded.
+        """
+        return parameter in _options(self.known(name).load(), self.positional)[0]
+
     def defaults(self, name: str) -> dict[str, Any]:
         """The default of every option that has one.
 

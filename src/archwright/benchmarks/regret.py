@@ -119,9 +119,9 @@ class Tracker:
     def __init__(self, truth: Truth) -> None:
         self.truth = truth
         self._signs = [objective.loss(1.0) for objective in truth.optimized]
-        self._begin((False, 0.0))
+        self._begin((0, 0.0))
 
-    def _begin(self, cost: tuple[bool, float]) -> None:
+    def _begin(self, cost: tuple[int, float]) -> None:
         """Forget what was measured less closely."""
         self._cost, self._best = cost, float("inf")
         self._losses: list[tuple[float, ...]] = []

@@ -6,7 +6,6 @@ import json
 import math
 import sys
 from collections import Counter
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from archwright.cli.exit_codes import INTERRUPTED
@@ -75,7 +74,7 @@ def _trial(trial: Trial) -> dict[str, Any]:
         "state": str(trial.state),
         "metrics": trial.metrics,
         "architecture": trial.candidate.architecture.to_json(),
-        "fidelity": asdict(trial.candidate.effort),
+        "fidelity": trial.candidate.effort.to_json(),
         "parent": trial.candidate.parent,
         "seconds": trial.seconds,
         "error": trial.error,

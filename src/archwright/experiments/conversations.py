@@ -74,7 +74,7 @@ class Conversations:
         newest = max(self._own(number), key=lambda report: report.step, default=None)
         last = None if newest is None else (newest.step, newest.metrics)
         inherited = None
-        if candidate.inherit != "nothing" and candidate.parent is not None:
+        if candidate.needs_checkpoint and candidate.parent is not None:
             inherited = self._keys.get(candidate.parent)
         key = self._keys.get(number)
         return Job(self.stage, number, candidate, trial.attempt, self.checkpoints, key, inherited, last)

@@ -39,6 +39,7 @@ class Replay:
         self._events = 0
         self._asking = 0.0
         self._pause = _FIRST_PAUSE
+        self._finished: int | None = store.get("strategy_finished")
 
     def restore(self) -> list[Trial]:
         """Repeat what an earlier session did.
@@ -58,6 +59,8 @@ class Replay:
         events = self.store.events()
         for position, (kind, trial) in enumerate(events):
             is_to_be_repeated = position >= self._events
+            if is_to_be_repeated:
+                self._finish_again(position)
             if kind == "tell":
                 del running[trial.number]
                 if is_to_be_repeated:
@@ -67,12 +70,24 @@ class Replay:
                 strayed |= self._strays(list(running.values()), trial.candidate)
             running[trial.number] = trial.candidate
         self._events = len(events)
+        self._finish_again(self._events)
         if strayed:
             self.messages.append(
                 "the strategy did not repeat its earlier choices, so the search goes on differently than it would "
                 "have without the interruption; no trial is lost"
             )
         return trials
+
+    def finish(self) -> None:
+        """Tell the strategy, once and durably, that the budget allows no new configuration any more."""
+        if self._finished is None:
+            self._finished = self._events
+            self.store.set_fact("strategy_finished", self._events)
+            self.strategy.finish()
+
+    def _finish_again(self, events: int) -> None:
+        if self._finished == events:
+            self.strategy.finish()
 
     def ask(self, running: Sequence[Candidate], *, may_be_new: bool = True) -> Candidate | None:
         """The strategy's next candidate; its trial must be started in the store before anything else happens.
@@ -89,7 +104,7 @@ class Replay:
         begin = time.perf_counter()
         before = None if may_be_new else self.strategy.state_dict()
         candidate = self.strategy.ask(running)
-        if before is not None and candidate is not None and not candidate.continues:
+        if before is not None and candidate is not None and candidate.is_new:
             self.strategy.load_state_dict(before)
             candidate = None
         self._asking += time.perf_counter() - begin

@@ -76,7 +76,7 @@ class Search(Source):
         self.running = {t.number: t for t in trials if t.state is TrialState.RUNNING}
         self.again = deque(begun_again(t) for t in self.running.values())
         uncounted = (TrialState.RUNNING, TrialState.INFEASIBLE)
-        self.counted = sum(t.state not in uncounted and not t.candidate.continues for t in trials)
+        self.counted = sum(t.state not in uncounted and t.candidate.is_new for t in trials)
         self.measured = sum(t.is_measured for t in trials)
         self.infeasible_in_a_row = 0
         self.spent, self.began = spent, time.monotonic()
@@ -94,10 +94,12 @@ class Search(Source):
         if self.again:
             return self.again.popleft()
         self._check()
-        begun = self.counted + sum(not trial.candidate.continues for trial in self.running.values())
+        begun = self.counted + sum(trial.candidate.is_new for trial in self.running.values())
         is_spent = self.budget.trials is not None and begun >= self.budget.trials
         if self.reason is not None or (is_spent and not self.replay.strategy.inherits):
             return None
+        if self.budget.trials is not None and self.counted >= self.budget.trials:
+            self.replay.finish()
         try:
             running = [trial.candidate for trial in self.running.values()]
             candidate = self.replay.ask(running, may_be_new=not is_spent)
@@ -133,7 +135,7 @@ class Search(Source):
         if trial.state is TrialState.INFEASIBLE:
             self.infeasible_in_a_row += 1
         else:
-            self.counted += not trial.candidate.continues
+            self.counted += trial.candidate.is_new
             self.infeasible_in_a_row = 0
             self.measured += trial.is_measured
         self._check()

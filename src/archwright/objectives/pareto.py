@@ -64,18 +64,19 @@ def is_feasible(trial: Trial, objectives: Sequence[Objective]) -> bool:
     )
 
 
-def expected_cost(trial: Trial) -> tuple[bool, float]:
-    """How much effort a trial's result stands for; larger is more. Full fidelity is more than any number of epochs.
+def expected_cost(trial: Trial) -> tuple[int, float]:
+    """How much effort a trial's result stands for; larger is more. See `Fidelity.cost`.
+
+    Full fidelity is more than any number of epochs, any resolution and any scale.
 
     A pruned trial counts at the fidelity that it reached: the epochs of its curve.
     """
-    effort = trial.candidate.effort
-    epochs = effort.epochs
+    effort, epochs = trial.candidate.effort, trial.candidate.effort.epochs
     if trial.state is TrialState.PRUNED:
         curve = trial.measurement.curve if trial.measurement else ()
         reached = int(curve[-1].get("epoch", len(curve))) if curve else 0
         epochs = reached if epochs is None else min(reached, epochs)
-    return epochs is None, (1 if epochs is None else epochs) * effort.data_fraction
+    return effort.cost(epochs)
 
 
 def of_most_effort(trials: Iterable[Trial]) -> list[Trial]:
@@ -145,10 +146,10 @@ def rank_key(trial: Trial, objectives: Sequence[Objective]) -> tuple[Any, ...]:
             for objective, value in zip(chosen, values, strict=True)
         ]
 
-    is_full, cost = expected_cost(trial)
+    full, cost = expected_cost(trial)
     loss = trial.metrics.get("loss", 0.0)
     loss = loss if math.isfinite(loss) else 0.0
-    return not is_full, -cost, losses(True), loss, losses(False), trial.number
+    return -full, -cost, losses(True), loss, losses(False), trial.number
 
 
 def pareto_front(trials: Iterable[Trial], objectives: Sequence[Objective]) -> list[int]:

@@ -110,7 +110,7 @@ class Progress(Listener):
         self._failed += trial.state is TrialState.FAILED
         self._infeasible += trial.state is TrialState.INFEASIBLE
         self._pruned += trial.state is TrialState.PRUNED
-        self._done += trial.state is not TrialState.INFEASIBLE and not trial.candidate.continues
+        self._done += trial.state is not TrialState.INFEASIBLE and trial.candidate.is_new
         if self._bar is not None:
             self._bar.update(
                 self._row, completed=self._done, left=self._left(), told=escape(self._told(best))

@@ -101,6 +101,10 @@ class AutoStrategy(Strategy):
         """What the picked strategy needs."""
         return self._strategy.needed()
 
+    def finish(self) -> None:
+        """Tell it."""
+        self._strategy.finish()
+
     def state_dict(self) -> dict[str, Any]:
         """The state of the picked strategy."""
         return {"picked": self.picked, "state": self._strategy.state_dict()}

@@ -73,6 +73,11 @@ class FixedStrategy(Strategy):
         """What the other strategy needs."""
         return set() if self.then is None else self.then.needed()
 
+    def finish(self) -> None:
+        """Tell the other strategy."""
+        if self.then is not None:
+            self.then.finish()
+
     def state_dict(self) -> dict[str, Any]:
         """How many of the given ones were gone through, and the state of the other strategy."""
         return {"asked": self._asked, "then": None if self.then is None else self.then.state_dict()}

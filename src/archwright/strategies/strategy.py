@@ -66,6 +66,12 @@ class Strategy(ABC):
         """The ended trials whose checkpoints it may still inherit; None where it cannot say: all, within bounds."""
         return None if self.inherits else set()
 
+    def finish(self) -> None:  # noqa: B027 - optional
+        """The budget allows no new configuration any more, and all that there were have ended.
+
+        A strategy whose candidates continue earlier trials may bring what it has begun to an end. It may be told again.
+        """
+
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:
         """Everything that `ask` depends on besides the constructor's arguments, in JSON's own types."""

@@ -88,10 +88,10 @@ class StrategyContract:
             if candidate.inherit != "nothing":
                 assert candidate.parent is not None
                 assert strategy.inherits, f"{candidate} inherits, but the strategy's `inherits` is False"
-            if candidate.continues:
+            if not candidate.is_new:
                 parent = proposed[candidate.parent or 0]
                 assert candidate.architecture == parent.architecture
-                assert _epochs(candidate) > _epochs(parent)
+                assert candidate.effort.cost() > parent.effort.cost()
 
     @_on_every_space
     def test_what_is_inherited_was_needed(self, name: str) -> None:
@@ -102,7 +102,7 @@ class StrategyContract:
             candidate = _asked(strategy)
             if candidate is None:
                 break
-            assert candidate.inherit == "nothing" or candidate.parent in kept
+            assert not candidate.needs_checkpoint or candidate.parent in kept
             strategy.tell(fate(number, candidate))
             needed = strategy.needed()
             kept = {*kept, number} if needed is None else {*kept, number} & needed
@@ -239,12 +239,12 @@ def _propose(
 ) -> list[Candidate]:
     """Ask in batches, tell each in reverse order, until the space is used up or enough was proposed.
 
-    What continues another trial is no proposal of its own.
+    A further look at an earlier one is no proposal of its own.
     """
     if most is None:
         most = _SOME if space.size == float("inf") else int(space.size) + 1
     proposed: list[Candidate] = []
-    while (left := most - sum(not candidate.continues for candidate in proposed)) > 0:
+    while (left := most - sum(candidate.is_new for candidate in proposed)) > 0:
         asked: list[Candidate] = []
         while len(asked) < min(batch, left):
             candidate = _asked(strategy, asked)
@@ -281,11 +281,6 @@ def _asked(strategy: Strategy, running: Sequence[Candidate] = ()) -> Candidate |
         assert running, "the strategy proposed nothing while nothing was running"
         assert strategy.state_dict() == before, "a strategy that proposes nothing stays as it was"
     return candidate
-
-
-def _epochs(candidate: Candidate) -> float:
-    epochs = candidate.effort.epochs
-    return float("inf") if epochs is None else epochs
 
 
 def _through_json(state: dict[str, Any]) -> dict[str, Any]:

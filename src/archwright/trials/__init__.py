@@ -3,6 +3,7 @@
 from archwright.trials.candidate import Candidate
 from archwright.trials.context import Checkpoint, LocalTrial, Report, TrialContext, Verdict
 from archwright.trials.fidelity import FULL, Fidelity
+from archwright.trials.fidelity_range import FidelityRange
 from archwright.trials.forecast import Forecast, Range, forecast
 from archwright.trials.measurement import Measurement
 from archwright.trials.trial import Trial, TrialState
@@ -12,6 +13,7 @@ __all__ = [
     "Candidate",
     "Checkpoint",
     "Fidelity",
+    "FidelityRange",
     "Forecast",
     "LocalTrial",
     "Measurement",

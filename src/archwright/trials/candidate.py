@@ -10,8 +10,9 @@ from archwright.trials.fidelity import FULL, Fidelity
 
 __all__ = ["Candidate", "Inheritance"]
 
-Inheritance = Literal["nothing", "continue", "morph"]
-"""What a candidate takes over from its parent's checkpoint: nothing, all of it, or weights of another network."""
+Inheritance = Literal["nothing", "architecture", "continue", "morph"]
+"""What a candidate takes over from its parent: nothing, what it is but no weights, all of its checkpoint, or the
+weights of another network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +23,8 @@ class Candidate:
         architecture: What to estimate.
         fidelity: How closely to look; None leaves it open, so that the search's own applies.
         parent: Number of the trial whose architecture this one was made from (mutation, morphism), if any.
-        inherit: "nothing"; "continue": the same architecture goes on from the parent's last checkpoint;
-            "morph": a changed architecture takes over the parent's weights.
+        inherit: "nothing"; "architecture": the same architecture begins anew at another fidelity; "continue": it goes
+            on from the parent's last checkpoint; "morph": a changed architecture takes over the parent's weights.
     """
 
     architecture: Architecture
@@ -33,8 +34,18 @@ class Candidate:
 
     @property
     def continues(self) -> bool:
-        """Whether it goes on from its parent's checkpoint, and so is no new configuration."""
+        """Whether it goes on from its parent's checkpoint."""
         return self.inherit == "continue"
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it is a new configuration, not a further look at its parent's."""
+        return self.inherit not in ("architecture", "continue")
+
+    @property
+    def needs_checkpoint(self) -> bool:
+        """Whether it begins from its parent's weights."""
+        return self.inherit in ("continue", "morph")
 
     @property
     def effort(self) -> Fidelity:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, cast
 
 from archwright.errors import UsageError
 
 __all__ = ["FULL", "Fidelity"]
+
+Scale = tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,29 +21,103 @@ class Fidelity:
     Args:
         epochs: Passes over the training data; None means as many as the estimator's recipe says.
         data_fraction: Share of the training split that is used, in (0, 1]; class proportions are kept.
-        replicate: Which of several repetitions: another seed, or another fold.
+        replicate: Which of several repetitions: another seed; where there are folds, another fold first.
         horizon: Epochs that schedules are made for, where training may go on later; None: as many as `epochs`.
+        resolution: Points along the longer side of an input, to which it is averaged; None means those that it has.
+        folds: Into how many parts training and validation data together are divided, of which one validates: part
+            `replicate` modulo `folds`, under another seed each time all have been. None keeps the task's own split.
+        scale: Option to number for `space.scale`: width (`channels`), number of cells (`cells`). Empty means the
+            space as it is.
 
     Raises:
-        UsageError: When epochs < 1, data_fraction is outside (0, 1], replicate < 0 or horizon < epochs.
+        UsageError: When epochs < 1, data_fraction is outside (0, 1], replicate < 0, horizon < epochs, resolution < 1,
+            folds < 2, or scale holds what is no positive number.
     """
 
     epochs: int | None = None
     data_fraction: float = 1.0
     replicate: int = 0
     horizon: int | None = None
+    resolution: int | None = None
+    folds: int | None = None
+    scale: Mapping[str, float] | Scale = ()
 
     def __post_init__(self) -> None:
-        if self.epochs is not None and self.epochs < 1:
-            raise UsageError(f"fidelity: expected epochs >= 1, got {self.epochs}")
+        least = {"epochs": 1, "replicate": 0, "resolution": 1, "folds": 2}
+        for name, low in least.items():
+            value = getattr(self, name)
+            if value is not None and value < low:
+                raise UsageError(f"fidelity: expected {name} >= {low}, got {value}")
         if not 0.0 < self.data_fraction <= 1.0:
             raise UsageError(f"fidelity: expected 0 < data_fraction <= 1, got {self.data_fraction}")
-        if self.replicate < 0:
-            raise UsageError(f"fidelity: expected replicate >= 0, got {self.replicate}")
         if self.horizon is not None and self.horizon < (self.epochs or 1):
             raise UsageError(
                 f"fidelity: expected a horizon of at least epochs={self.epochs or 1}, got {self.horizon}"
             )
+        scale = tuple(sorted(dict(self.scale).items()))
+        for name, value in scale:
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+                raise UsageError(f"fidelity: expected a positive number for {name!r}, got {value!r}")
+        object.__setattr__(self, "scale", scale)
+
+    @property
+    def scaled(self) -> dict[str, float]:
+        """The options of `space.scale`."""
+        return dict(self.scale)
+
+    @property
+    def fold(self) -> tuple[int, int] | None:
+        """Which part validates, of how many; None where the task's own split is kept."""
+        return None if self.folds is None else (self.replicate % self.folds, self.folds)
+
+    @property
+    def seed(self) -> int:
+        """Which of several seeds: 0 for the first."""
+        return self.replicate if self.folds is None else self.replicate // self.folds
+
+    @property
+    def is_reduced(self) -> bool:
+        """Whether the network, or what it is called with, is smaller than it will be in the end."""
+        return self.resolution is not None or bool(self.scale)
+
+    def cost(self, epochs: int | None = None) -> tuple[int, float]:
+        """How much an estimate stands for, to compare with others; larger is more.
+
+        Args:
+            epochs: What was trained, where that is not what was to be.
+
+        Returns:
+            How many of epochs, resolution and scale are full, then the product of those that are not and of the share
+            of the data.
+        """
+        epochs = self.epochs if epochs is None else epochs
+        points = None if self.resolution is None else self.resolution**2
+        size = math.prod(self.scaled.values()) if self.scale else None
+        parts = [epochs, points, size]
+        given = [part for part in parts if part is not None]
+        return len(parts) - len(given), math.prod(given) * self.data_fraction
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dict that `from_json` reads back; what came later is in it only where it was set."""
+        later = {"resolution": self.resolution, "folds": self.folds, "scale": self.scaled}
+        return {
+            **{name: value for name, value in asdict(self).items() if name not in later},
+            **{name: value for name, value in later.items() if value},
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Fidelity:
+        """The inverse of `to_json`."""
+        return cls(**cast("dict[str, Any]", data))
+
+    def __str__(self) -> str:
+        parts = ["" if self.epochs is None else f"{self.epochs} epoch{'s' * (self.epochs != 1)}"]
+        parts.append(f"{100 * self.data_fraction:.3g} % of data" if self.data_fraction < 1 else "")
+        parts.append("" if self.resolution is None else f"resolution {self.resolution}")
+        parts += [f"{name} {value:g}" for name, value in self.scaled.items()]
+        parts.append("" if self.fold is None else f"fold {self.fold[0] + 1} of {self.fold[1]}")
+        parts.append(f"seed {self.seed}" if self.seed else "")
+        return ", ".join(filter(None, parts)) or "full"
 
 
 FULL = Fidelity()

@@ -9,7 +9,6 @@ import math
 import os
 import time
 from collections.abc import Collection, Iterator
-from dataclasses import asdict
 from typing import Any
 
 import orjson
@@ -164,7 +163,7 @@ class SQLStore(Database, Store):
                 **self._key(trial.number, stage),
                 "state": TrialState.RUNNING.value,
                 "architecture": _text(candidate.architecture.to_json()),
-                "fidelity": _text(asdict(candidate.fidelity)) if candidate.fidelity else None,
+                "fidelity": _text(candidate.fidelity.to_json()) if candidate.fidelity else None,
                 "parent": candidate.parent,
                 "inherit": candidate.inherit,
                 "attempt": trial.attempt,
@@ -226,7 +225,7 @@ class SQLStore(Database, Store):
             curves: dict[int, list[Report]] = {}
             for row in self._live.execute(query).all():
                 if row.fidelity not in fidelities:
-                    fidelities[row.fidelity] = Fidelity(**orjson.loads(row.fidelity))
+                    fidelities[row.fidelity] = Fidelity.from_json(orjson.loads(row.fidelity))
                 measurement = None
                 if row.metrics is not None:
                     curve = tuple(orjson.loads(row.curve)) if row.curve else ()
