@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import itertools
+import math
 import operator
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -117,6 +118,12 @@ class Decision(Expression):
     def sample(self, random: Random) -> Any:
         """A value from the prior; without one each is equally likely."""
         return self.uniform(random) if self.prior is None else self.prior.sample(random)
+
+    def density(self, value: Any) -> float:
+        """How likely `sample` gives a value: its probability; of a real the density on its scale from 0 to 1."""
+        if self.prior is not None:
+            return self.prior.density(value, self.encode(value)[0])
+        return 1.0 if self.size == math.inf else 1.0 / self.size
 
     def hold(self, value: Any) -> Decision:
         """This decision with one value left: the same kind, with the same code.

@@ -23,6 +23,15 @@ class Prior(ABC):
         """A value."""
 
     @abstractmethod
+    def density(self, value: Any, place: float) -> float:
+        """How likely a value is: its probability; of a real the density on its scale from 0 to 1.
+
+        Args:
+            value: A value of the decision.
+            place: Its place on the scale, where there is one.
+        """
+
+    @abstractmethod
     def describe(self) -> Any:
         """Parameters in JSON's types, for the digest."""
 
@@ -70,6 +79,10 @@ class Weights(Prior):
         """A value."""
         return self.values[bisect(self._up_to, random.random() * self._up_to[-1], hi=len(self.values) - 1)]
 
+    def density(self, value: Any, place: float) -> float:
+        """Its share of the weights."""
+        return self.weights[list(self.values).index(value)] / self._up_to[-1]
+
     def describe(self) -> list[float]:
         """The weights."""
         return self.weights
@@ -101,11 +114,20 @@ class TruncatedNormal(Prior):
             raise ValueError(f"expected a deviation > 0, got {prior.deviation!r}")
         self.prior, self._decode, self._normal = prior, decode, NormalDist(mean, deviation)
         self._low, self._high = self._normal.cdf(-margin), self._normal.cdf(1.0 + margin)
+        self._margin = margin
 
     def sample(self, random: Random) -> Any:
         """The value at a place that is drawn."""
         chance = self._low + random.random() * (self._high - self._low)
         return self._decode((self._normal.inv_cdf(min(max(chance, 1e-300), 1.0 - 2.0**-53)),))
+
+    def density(self, value: Any, place: float) -> float:
+        """Of a whole number what falls to it, of a real the density."""
+        if self._margin == 0.0:
+            inside = self._normal.pdf(place)
+        else:
+            inside = self._normal.cdf(place + self._margin) - self._normal.cdf(place - self._margin)
+        return inside / (self._high - self._low)
 
     def describe(self) -> list[Any]:
         """Its mean and deviation."""
@@ -149,6 +171,11 @@ class ItemChances(Prior):
             if random.random() * self._allowed[item][count] < inside:
                 found.append(item)
         return tuple(found)
+
+    def density(self, value: Any, place: float) -> float:
+        """The product over the items, given that the number of items is allowed."""
+        inside = math.prod(chance if i in value else 1 - chance for i, chance in enumerate(self.chances))
+        return inside / self._allowed[0][0]
 
     def describe(self) -> list[float]:
         """The chances."""

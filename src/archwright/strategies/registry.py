@@ -7,8 +7,9 @@ from typing import Any
 
 from archwright.objectives import Objective
 from archwright.registry import Entry, Registry
-from archwright.spaces import Space
+from archwright.spaces import SearchSpace
 from archwright.strategies.strategy import Strategy
+from archwright.trials import FidelityRange
 
 __all__ = ["STRATEGIES", "make_strategy"]
 
@@ -18,6 +19,10 @@ STRATEGIES = Registry[Strategy, Entry](
     "strategy",
     "archwright.strategies",
     {
+        "asha": Entry(
+            f"{_HERE}.multi_fidelity:ASHA",
+            "asynchronous successive halving: the best of each rung go on, and no worker waits",
+        ),
         "auto": Entry(f"{_HERE}.auto:AutoStrategy", "the strategy that fits the space and the budget"),
         "bananas": Entry(
             f"{_HERE}.bayesian:bananas",
@@ -25,6 +30,10 @@ STRATEGIES = Registry[Strategy, Entry](
         ),
         "bayesian": Entry(
             f"{_HERE}.bayesian:bayesian_search", "expected improvement under a Gaussian process"
+        ),
+        "bohb": Entry(
+            f"{_HERE}.multi_fidelity:BOHB",
+            "Hyperband, its configurations from kernel densities of good and bad ones",
         ),
         "botorch": Entry(
             f"{_HERE}.bayesian:botorch_search", "expected improvement under a Gaussian process by BoTorch"
@@ -43,6 +52,10 @@ STRATEGIES = Registry[Strategy, Entry](
             f"{_HERE}.hill_climbing:HillClimbing",
             "grows the best network step by step; children begin with its weights (NASH)",
         ),
+        "hyperband": Entry(
+            f"{_HERE}.multi_fidelity:Hyperband",
+            "brackets of successive halving, from many that begin with little to few that begin with all",
+        ),
         "local": Entry(
             f"{_HERE}.local_search:LocalSearch",
             "climbs to the first neighbour that is no worse, and begins anew where there is none",
@@ -53,6 +66,10 @@ STRATEGIES = Registry[Strategy, Entry](
         "nsga2": Entry(
             f"{_HERE}.evolution:NSGA2", "NSGA-II: evolution along the Pareto front of several objectives"
         ),
+        "pasha": Entry(
+            f"{_HERE}.multi_fidelity:PASHA",
+            "ASHA whose highest rung rises only while the rankings of the two highest disagree",
+        ),
         "ppo": Entry(
             f"{_HERE}.reinforcement:PPO", "a recurrent controller, trained by proximal policy optimisation"
         ),
@@ -60,20 +77,40 @@ STRATEGIES = Registry[Strategy, Entry](
             f"{_HERE}.optuna_sampler:OptunaSampler",
             "any sampler of Optuna; by default the tree-structured Parzen estimator",
         ),
+        "priorband": Entry(
+            f"{_HERE}.multi_fidelity:PriorBand",
+            "Hyperband, its configurations random, from the decisions' priors, or near the best so far",
+        ),
+        "progressive_hurdles": Entry(
+            f"{_HERE}.multi_fidelity:ProgressiveHurdles",
+            "evolution whose children train on while they are above the mean of those that trained as long",
+        ),
         "random": Entry(f"{_HERE}.random_search:RandomSearch", "independent random architectures"),
         "reinforce": Entry(
             f"{_HERE}.reinforcement:REINFORCE",
             "a recurrent controller, trained by REINFORCE with a moving baseline",
         ),
+        "successive_halving": Entry(
+            f"{_HERE}.multi_fidelity:SuccessiveHalving",
+            "many at little effort, and the best of them at more, rung by rung",
+        ),
     },
     positional=2,
-    supplied=("seed",),
+    supplied=("seed", "fidelity", "configurations"),
 )
-"""The strategies known by name: called with the space, the objectives and, where they take one, a seed."""
+"""The strategies known by name: called with the space, the objectives and, where they take them, a seed, the range of
+the fidelity, and how many configurations there will be at most."""
 
 
 def make_strategy(
-    name: str, space: Space, objectives: Sequence[Objective], seed: int = 0, **options: Any
+    name: str,
+    space: SearchSpace[Any],
+    objectives: Sequence[Objective],
+    seed: int = 0,
+    *,
+    fidelity: FidelityRange | None = None,
+    configurations: int | None = None,
+    **options: Any,
 ) -> Strategy:
     """Make a strategy by its name.
 
@@ -82,9 +119,18 @@ def make_strategy(
         space: What to search.
         objectives: What is optimised, and the limits.
         seed: Seed of all random numbers; a strategy that draws none does not look at it.
+        fidelity: From the least to the most effort, for a strategy that moves over it.
+        configurations: How many there will be at most, for a strategy that plans by it; None where it is not known.
         options: The strategy's own options, see `STRATEGIES.options(name)`.
 
     Raises:
         UsageError: When the name or an option is unknown, or an option is out of range.
     """
-    return STRATEGIES.make(name, space, objectives, options=options, seed=seed)
+    more = supplied_to(name, fidelity, configurations)
+    return STRATEGIES.make(name, space, objectives, options=options, seed=seed, **more)
+
+
+def supplied_to(name: str, fidelity: FidelityRange | None, configurations: int | None) -> dict[str, Any]:
+    """What a strategy is given of these: what its signature names, even where it takes other options too."""
+    given = {"fidelity": fidelity, "configurations": configurations}
+    return {key: value for key, value in given.items() if name in STRATEGIES and STRATEGIES.takes(name, key)}
