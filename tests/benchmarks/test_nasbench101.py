@@ -131,7 +131,7 @@ def test_a_file_is_read(file: Path) -> None:
     short = table.estimator().estimate(Candidate(architecture, Fidelity(epochs=4)), LocalTrial())
     assert short.metrics["accuracy"] == pytest.approx(0.5)
     assert short.seconds == pytest.approx(40.0)
-    with pytest.raises(UsageError, match="epochs that it has: 4, 108"):
+    with pytest.raises(UsageError, match="epochs that it has, on all of the data: 4, 108"):
         table.estimator().estimate(Candidate(architecture, Fidelity(epochs=12)), LocalTrial())
 
 

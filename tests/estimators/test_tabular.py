@@ -47,9 +47,11 @@ def test_shorter_trainings_where_the_table_has_them() -> None:
     estimator = TabularEstimator(SPACE, ROWS, epochs={4: short})
     assert estimator.estimate(candidate("x", epochs=4), LocalTrial()).metrics["accuracy"] == 0.3
     assert estimator.estimate(candidate("x"), LocalTrial()).metrics["accuracy"] == pytest.approx(0.7)
-    with pytest.raises(UsageError, match=r"no networks trained for 5 epochs.*epochs that it has: 4"):
+    with pytest.raises(
+        UsageError, match=r"no networks trained at 5 epochs; epochs that it has, on all of the data: 4"
+    ):
         estimator.estimate(candidate("x", epochs=5), LocalTrial())
-    with pytest.raises(UsageError, match=r"the fraction 0.5 of the data"):
+    with pytest.raises(UsageError, match=r"no networks trained at 50 % of data"):
         estimator.estimate(candidate("x", data_fraction=0.5), LocalTrial())
 
 

@@ -21,6 +21,7 @@ from archwright.experiments import (
 )
 from archwright.experiments.records import decode, encode
 from archwright.objectives import parse_limit
+from archwright.trials import FidelityRange
 
 
 def a_config() -> RunConfig:
@@ -34,7 +35,7 @@ def a_config() -> RunConfig:
         objectives=(aw.Objective("accuracy"), parse_limit("params<=50000")),
         budget=aw.Budget(minutes=2),
         recipe=aw.Recipe(epochs=3),
-        fidelity=aw.Fidelity(epochs=1),
+        fidelity=FidelityRange.of(aw.Fidelity(epochs=1)),
     )
 
 

@@ -35,7 +35,7 @@ def test_fidelity_is_a_column_where_there_are_several(a_run, a_trial):
     ]
     table = top_table(a_run(trials, objectives=(Objective("accuracy"),)))
     assert table.columns[-1] == "fidelity"
-    assert table.rows[0].cells[-1] == "4 epochs, 50\u00a0% of data"
+    assert table.rows[0].cells[-1] == "4 epochs, 50 % of data"
 
 
 def test_with_several_objectives_the_front_is_marked(a_run, a_trial):

@@ -41,8 +41,9 @@ def search(
     baseline: bool = True,
     seed: int = 0,
     epochs: int | None = None,
+    fidelity: str | None = None,
     search_epochs: int | None = None,
-    search_fraction: float = 1.0,
+    search_fraction: float | None = None,
     batch_size: int | None = None,
     learning_rate: float | None = None,
     augmentation: str | None = None,
@@ -64,6 +65,7 @@ def search(
       archwright search train.csv --target price --trials 30
       archwright search ./photos --space my_space.py:space --workers 2
       archwright search digits --space darts --strategy darts --option epochs=10
+      archwright search digits --strategy asha --fidelity epochs=1..27
 
     Args:
         task (TASK): A built-in name (see `archwright list tasks`), a CSV file with --target, a folder of images with
@@ -95,9 +97,12 @@ def search(
         retrain (K): Train the K best again from scratch.
         baseline: Train a hand-made network too, for comparison.
         seed: Of search, training and split.
-        epochs: Epochs of retraining, and of each trial unless --search-epochs.
-        search_epochs: Epochs of each trial of the search.
-        search_fraction: Share of the training data that the search uses.
+        epochs: Epochs of retraining, and of each trial unless --fidelity.
+        fidelity (NAME=N|LOW..HIGH,...): Effort of each trial of the search: epochs, data (a share), resolution, folds,
+            replicate, and what the space scales by (cells, channels). A single value holds for all trials; strategies
+            such as asha and hyperband move over a range: epochs=1..27.
+        search_epochs: Epochs of each trial of the search: --fidelity epochs=N.
+        search_fraction: Share of the training data that the search uses: --fidelity data=X.
         batch_size: Examples in a batch.
         learning_rate: The highest of the schedule.
         augmentation: How training inputs are varied.
@@ -110,14 +115,13 @@ def search(
         store (URL): A PostgreSQL database for the trials.
     """  # noqa: D301
     from archwright.cli.output import conclude
-    from archwright.cli.values import keyed
+    from archwright.cli.values import effort, keyed
     from archwright.errors import UsageError
     from archwright.experiments import Budget
     from archwright.experiments.store import without_secrets
     from archwright.learning import Recipe
     from archwright.objectives import parse_limit, parse_objective
     from archwright.session import search as run_search
-    from archwright.trials import Fidelity
 
     given: dict[str, Any] = {
         "epochs": epochs,
@@ -149,7 +153,7 @@ def search(
         objectives=[*map(parse_objective, objective or []), *map(parse_limit, limit or [])],
         budget=None if trials is minutes is until is None else Budget(trials, minutes, until),
         recipe=recipe,
-        fidelity=Fidelity(search_epochs, search_fraction),
+        fidelity=effort(fidelity, search_epochs, search_fraction),
         retrain=retrain,
         baseline=baseline,
         seed=seed,

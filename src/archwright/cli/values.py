@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archwright.errors import UsageError
 
-__all__ = ["keyed"]
+if TYPE_CHECKING:
+    from archwright.trials import FidelityRange
+
+__all__ = ["effort", "keyed"]
 
 
 def keyed(
@@ -32,3 +35,17 @@ def keyed(
         except ValueError:
             found[name] = text
     return found
+
+
+def effort(text: str | None, epochs: int | None, fraction: float | None) -> FidelityRange:
+    """What `--fidelity` says, with the older options for the epochs and the share of the data.
+
+    Raises:
+        UsageError: When it has another form, or two options say the same.
+    """
+    from archwright.trials import FidelityRange
+
+    words = [text] if text else []
+    words += [f"epochs={epochs}"] if epochs is not None else []
+    words += [f"data={fraction}"] if fraction is not None else []
+    return FidelityRange.parse(",".join(words)) if words else FidelityRange()

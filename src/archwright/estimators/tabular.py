@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from statistics import fmean
 from typing import Literal, final
@@ -103,10 +103,10 @@ class TabularEstimator(Estimator):
     def _rows_at(self, fidelity: Fidelity) -> Mapping[Hashable, Row]:
         if fidelity == FULL:
             return self.rows
-        if fidelity.data_fraction != 1.0 or fidelity.epochs not in self.epochs:
+        is_shorter_alone = replace(fidelity, epochs=None, horizon=None) == FULL
+        if not is_shorter_alone or fidelity.epochs not in self.epochs:
             known = ", ".join(map(str, sorted(self.epochs))) or "none but the full training"
             raise UsageError(
-                f"the table has no networks trained for {fidelity.epochs} epochs on the fraction "
-                f"{fidelity.data_fraction:g} of the data; epochs that it has: {known}"
+                f"the table has no networks trained at {fidelity}; epochs that it has, on all of the data: {known}"
             )
         return self.epochs[fidelity.epochs]

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
 import torch
 from torch import nn
@@ -16,6 +16,7 @@ from archwright.errors import BuildError, TaskError, TrialError, UsageError, did
 from archwright.estimators.estimator import Estimator
 from archwright.estimators.morphism.inheritance import Inheritance
 from archwright.estimators.progress import TrialProgress
+from archwright.estimators.reduced import reduced
 from archwright.learning.checks import check_recipe
 from archwright.learning.devices import devices_of, is_out_of_memory, make_fabric
 from archwright.learning.plain import PlainStep
@@ -27,7 +28,7 @@ from archwright.learning.trainer import Trainer
 from archwright.objectives import measure_cheap
 from archwright.tasks.batches import Part, evaluation_plan
 from archwright.tasks.task import Task
-from archwright.trials import Candidate, LocalTrial, Measurement, TrialContext
+from archwright.trials import Candidate, Fidelity, LocalTrial, Measurement, TrialContext
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from archwright.spaces import Space
 
 __all__ = ["Training"]
+
+_VIEWS = 4
+"""How many sights of the task at another fidelity are kept: each may hold its data once more."""
 
 
 @final
@@ -87,6 +91,7 @@ class Training(Estimator):
         self.threads = threads
         self.checkpoint_seconds = checkpoint_seconds
         self.inheritance = Inheritance() if inheritance is None else inheritance
+        self._views: dict[Any, tuple[Space, Task]] = {}
         self._check()
 
     def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
@@ -101,18 +106,20 @@ class Training(Estimator):
         Args:
             candidate: What to build, and how much effort to spend: the fidelity's epochs replace the recipe's (its
                 horizon those that schedules are made for), its data fraction takes that share of the training data
-                (of each class, where labels are at hand), its replicate draws other seeds. One that continues its
-                parent goes on from the parent's checkpoint, to as many epochs in all. One that morphs its parent begins
-                as the parent computes, and is trained for `inheritance.child_share` of the epochs.
+                (of each class, where labels are at hand), its replicate draws other seeds; its resolution averages
+                the inputs to fewer points, its scale makes the network smaller, of its folds one validates and the
+                others train. One that continues its parent goes on from the parent's checkpoint, to as many epochs in
+                all. One that morphs its parent begins as the parent computes, and is trained for
+                `inheritance.child_share` of the epochs.
             trial: Is told of every epoch, by the number of steps since the weights were drawn; may say stop; has the
                 checkpoint of an earlier attempt, and that of the parent. None trains alone.
             seed: Replaces the recipe's.
 
         Returns:
-            The trained network, unwrapped, on the CPU, in evaluation mode; and what was measured. The
-            metrics are those of the task on the validation data, "params" and "flops", and those of
-            `Inheritance.network` where weights were inherited. The curve has for
-            each epoch of this trial "epoch" (from 1), "train_loss" (mean over the epoch, with label smoothing),
+            The trained network, unwrapped, on the CPU, in evaluation mode; and what was measured. The metrics are those
+            of the task on the validation data, "params" and "flops" of the network at full scale and resolution, since
+            limits are about that one, and those of `Inheritance.network` where weights were inherited. The curve has
+            for each epoch of this trial "epoch" (from 1), "train_loss" (mean over the epoch, with label smoothing),
             "learning_rate" (of its last step), "seconds" (since the start) and the metrics of the task.
 
         Raises:
@@ -197,16 +204,30 @@ class Training(Estimator):
             recipe = recipe.replace(epochs=horizon, warmup_epochs=warmup)
         return recipe, epochs
 
-    def _build(self, candidate: Candidate) -> tuple[nn.Module, dict[str, float]]:
+    def _seen(self, fidelity: Fidelity) -> tuple[Space, Task]:
+        """The space and the task as a fidelity sees them; those of the last few are kept."""
+        if not fidelity.is_reduced and fidelity.fold is None:
+            return self.space, self.task
+        key = fidelity.scale, fidelity.resolution, fidelity.fold
+        if key not in self._views:
+            while len(self._views) >= _VIEWS:
+                del self._views[next(iter(self._views))]
+            self._views[key] = reduced(self.space, self.task, fidelity)
+        return self._views[key]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_views": {}}
+
+    def _build(self, space: Space, task: Task, candidate: Candidate) -> tuple[nn.Module, dict[str, float]]:
         """The network of a candidate, and its size."""
-        example = self.task.example()
-        arguments = self.task.arguments(example)
-        network = self.space.build(candidate.architecture, example=arguments)
+        example = task.example()
+        arguments = task.arguments(example)
+        network = space.build(candidate.architecture, example=arguments)
         network.eval()
         with torch.no_grad():
-            outputs = self.task.forward(network, example)
+            outputs = task.forward(network, example)
             try:
-                self.task.check(outputs, example)
+                task.check(outputs, example)
             except TaskError as error:
                 raise TrialError(str(error)) from error
         cheap = measure_cheap(network, arguments)
@@ -261,17 +282,21 @@ class Training(Estimator):
         """
         recipe, epochs = self._recipe_of(candidate)
         fabric = self._fabric(ranks.rank)
-        seeds = Seeds.of(recipe.seed if seed is None else seed, candidate.effort.replicate)
+        seeds = Seeds.of(recipe.seed if seed is None else seed, candidate.effort.seed)
+        space, task = self._seen(candidate.effort)
         randomness = Randomness(seeds.network, fabric.device)
         with randomness.drawing(self.threads):
-            network, cheap = self._build(candidate)
+            network, cheap = self._build(space, task, candidate)
+            if candidate.effort.is_reduced:
+                cheap = self._build(self.space, self.task, candidate)[1]
+                randomness.reseed(seeds.network)
             if candidate.inherit == "morph":
                 network, begun = self.inheritance.network(
-                    self.space, self.task, candidate, trial or LocalTrial(), ranks, seeds.network
+                    space, task, candidate, trial or LocalTrial(), ranks, seeds.network
                 )
                 cheap |= begun
             trainer = Trainer(
-                self.task,
+                task,
                 network,
                 recipe,
                 PlainStep(),

@@ -23,7 +23,7 @@ from archwright.experiments.records import decode, encode
 from archwright.learning import Recipe
 from archwright.objectives import Objective
 from archwright.references import is_object_reference
-from archwright.trials import FULL, Fidelity
+from archwright.trials import FULL, Fidelity, FidelityRange
 
 if TYPE_CHECKING:
     from archwright.spaces import Space
@@ -205,7 +205,7 @@ class RunConfig:
         ranked_by: What the search's trials are ranked by, where its estimator measures no metric of the task.
         budget: When the search stops.
         recipe: How networks are trained at full fidelity.
-        fidelity: Of the search's trials.
+        fidelity: Of the search's trials: a range where the strategy moves over one.
         retrain: How many of the best are retrained.
         baseline: Whether a hand-made network is trained for comparison.
         judge: What scores the trained networks again, where the run judges cheap estimates.
@@ -234,7 +234,7 @@ class RunConfig:
     ranked_by: Objective | None = None
     budget: Budget = field(default_factory=Budget)
     recipe: Recipe = field(default_factory=Recipe)
-    fidelity: Fidelity = FULL
+    fidelity: FidelityRange = field(default_factory=FidelityRange)
     retrain: int = 3
     baseline: bool = True
     judge: JudgeConfig | None = None

@@ -77,7 +77,8 @@ def settings_groups(run: Run) -> list[tuple[str, list[tuple[str, str]]]]:
         "seed": config.seed,
         "began": time_text(config.created),
     }
-    fidelity = {f"in the search: {name}": value for name, value in encode(config.fidelity).items()}
+    effort = encode(config.fidelity) if config.fidelity.is_point else {"fidelity": str(config.fidelity)}
+    fidelity = {f"in the search: {name}": value for name, value in effort.items()}
     groups: list[tuple[str, Mapping[str, Any]]] = [
         ("Data", data),
         ("Search", searched),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from archwright.durations import count_of, duration
+from archwright.durations import duration
 from archwright.objectives import METERS
 from archwright.reports.ranking import in_order, is_cost, value_of
 from archwright.reports.supernet import searched_metric
@@ -16,7 +16,7 @@ from archwright.reports.wording import (
     metric_text,
     value_text,
 )
-from archwright.trials import Fidelity, Trial
+from archwright.trials import Trial
 
 if TYPE_CHECKING:
     from archwright.experiments import Run
@@ -76,7 +76,7 @@ def top_table(run: Run, most: int = 20) -> Table:
     for trial in top:
         cells = [str(trial.number), *(metric_text(name, value_of(trial, name)) for name in metrics)]
         cells.append(duration(trial.seconds))
-        cells += [_fidelity(trial.candidate.effort)] if several else []
+        cells += [str(trial.candidate.effort)] if several else []
         if again:
             found = again.get(trial.number)
             cells.append(metric_text(first, value_of(found, first)) if found else MISSING)
@@ -134,12 +134,3 @@ def _row(trial: Trial, cells: list[str], marks: tuple[str, ...]) -> Row:
     architecture = trial.candidate.architecture
     decisions = tuple((address, value_text(value)) for address, value in architecture.items())
     return Row(tuple(cells), architecture_brief(architecture, 100), decisions, marks)
-
-
-def _fidelity(fidelity: Fidelity) -> str:
-    epochs = "full" if fidelity.epochs is None else count_of(fidelity.epochs, "epoch")
-    return (
-        epochs
-        if fidelity.data_fraction == 1.0
-        else f"{epochs}, {100 * fidelity.data_fraction:.3g}\u00a0% of data"
-    )

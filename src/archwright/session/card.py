@@ -9,7 +9,7 @@ from archwright.experiments import Run, Stage
 from archwright.experiments.records import encode
 from archwright.export import Card
 from archwright.supernets import METHODS
-from archwright.trials import Fidelity, Trial, TrialState
+from archwright.trials import FidelityRange, Trial, TrialState
 
 __all__ = ["card_of"]
 
@@ -49,7 +49,7 @@ def card_of(run: Run, trial: Trial) -> Card:
             "objectives": ", ".join(map(str, run.objectives)),
             "trials": ", ".join(f"{states.count(state)} {state}" for state in TrialState if state in states),
             "ended by": run.stop_reason,
-            "fidelity": _fidelity(config.fidelity),
+            "fidelity": "" if config.fidelity == FidelityRange() else str(config.fidelity),
             "chosen": f"trial {trial.number}, among {len(run.retrained)} retrained, by validation"
             if won
             else "by hand",
@@ -96,12 +96,6 @@ def _supernet(run: Run) -> dict[str, str]:
 
 def _listed(sizes: Iterable[object]) -> str:
     return ", ".join(map(str, sizes))
-
-
-def _fidelity(told: Fidelity) -> str:
-    epochs = count_of(told.epochs, "epoch") if told.epochs else ""
-    share = f"{told.data_fraction:.0%} of the training data" if told.data_fraction < 1 else ""
-    return ", ".join(part for part in (epochs, share) if part)
 
 
 def _count(metrics: Mapping[str, float], name: str) -> int | None:

@@ -31,6 +31,7 @@ from archwright.session.parts import made, make_training
 from archwright.spaces import Space
 from archwright.strategies import STRATEGIES, FixedStrategy, Strategy, make_strategy
 from archwright.strategies.pruners import PRUNERS, Pruner
+from archwright.strategies.registry import supplied_to
 from archwright.supernets import METHODS, OneShot
 from archwright.tasks import Task
 from archwright.trials import Trial
@@ -110,9 +111,11 @@ class RunContext:
         known, learned = config.estimator, (space, self.task)
         self.estimator = made("estimator", Estimator, estimator, known, ESTIMATORS, *learned, **how)
         self.config = config = replace(config, ranked_by=self.estimator.ranks_by)
-        searched, seed = (space, config.searched), config.seed
+        searched = (space, config.searched)
+        effort = None if config.fidelity.is_point else config.fidelity
+        more = supplied_to(config.strategy.name, effort, config.budget.trials)
         self.strategy = made(
-            "strategy", Strategy, strategy, config.strategy, STRATEGIES, *searched, seed=seed
+            "strategy", Strategy, strategy, config.strategy, STRATEGIES, *searched, seed=config.seed, **more
         )
 
     def _share_weights(self, given: object) -> None:

@@ -39,7 +39,7 @@ from archwright.session.stages import run_stages
 from archwright.spaces import Space
 from archwright.spaces.zoo import SPACES
 from archwright.tasks import TASKS, Task
-from archwright.trials import FULL, Fidelity
+from archwright.trials import FULL, Fidelity, FidelityRange
 
 if TYPE_CHECKING:
     from archwright.learning import Recipe
@@ -126,7 +126,7 @@ def judge(
         objectives=objectives,
         budget=Budget(trials=sample),
         recipe=recipe,
-        fidelity=fidelity,
+        fidelity=FidelityRange.of(fidelity),
         retrain=0,
         baseline=False,
         judge=JudgeConfig(scorers=scorers, top=top, threshold=threshold),

@@ -38,6 +38,7 @@ from archwright.session.defaults import (
     space_for,
 )
 from archwright.session.exporting import unprintable
+from archwright.session.fidelities import check_fidelity, fidelity_for
 from archwright.session.one_shot import default_budget
 from archwright.session.parts import check_measured, named
 from archwright.session.result import Result
@@ -50,7 +51,7 @@ from archwright.strategies import STRATEGIES, Strategy, fitting_strategy
 from archwright.strategies.pruners import Pruner
 from archwright.supernets import METHODS, OneShot, make_method
 from archwright.tasks import TASKS, Task
-from archwright.trials import FULL, Fidelity
+from archwright.trials import FULL, Fidelity, FidelityRange
 
 if TYPE_CHECKING:
     from archwright.learning import Recipe
@@ -76,7 +77,7 @@ def search(
     pruner: Pruner | str | None = None,
     pruner_options: dict[str, Any] | None = None,
     recipe: Recipe | None = None,
-    fidelity: Fidelity = FULL,
+    fidelity: FidelityRange | Fidelity | str = FULL,
     retrain: int = 3,
     baseline: bool = True,
     seed: int = 0,
@@ -115,7 +116,9 @@ def search(
         pruner: What stops trials early, or its name; None lets all run to their end.
         pruner_options: Options of a pruner given by name.
         recipe: How networks are trained; None means the defaults with this seed.
-        fidelity: Effort of the estimates in the search; retraining always has full effort.
+        fidelity: Effort of the estimates in the search, such as `aw.Fidelity(epochs=5)` or "epochs=2..16,cells=3";
+            retraining always has full effort. Strategies such as "asha" move over a range; without one they begin at
+            1 epoch.
         retrain: How many of the best are trained again from scratch; 0 leaves out all that follows the search.
         baseline: Also train a sensible hand-made network in the same way, for comparison.
         seed: Of the strategy and the training; the data's split has its own, in the task.
@@ -167,8 +170,12 @@ def search(
         strategy, fitting, why = fitting_strategy(fixed, chosen, trials)
         options = {**fitting, **options}
         notes.append(f"strategy: {strategy}, picked since {why}")
+    recipe = recipe or Recipe(seed=seed)
+    effort = fidelity_for(fidelity, strategy, recipe.epochs)
+    if effort != FidelityRange.of(fidelity):
+        notes.append(f"fidelity: {effort}, since no range was given")
     method, supernet = method_of(
-        strategy, options, seed, fidelity, estimator or estimator_options or None, pruner
+        strategy, options, seed, effort, estimator or estimator_options or None, pruner
     )
     if supernet is not None and precision != "32-true" and "precision" not in options:
         notes.append(
@@ -177,6 +184,7 @@ def search(
         )
     if estimator in (None, "training"):
         check_measured(chosen, made_space, made_task)
+        check_fidelity(effort, fixed, made_task)
     name = strategy if isinstance(strategy, str) else type(strategy).__name__
     folder = new_folder(out, made_task.name)
     config = RunConfig(
@@ -200,8 +208,8 @@ def search(
         seed=seed,
         objectives=chosen,
         budget=budget or default_budget(name, retrain, supernet.scored if supernet else None),
-        recipe=recipe or Recipe(seed=seed),
-        fidelity=fidelity,
+        recipe=recipe,
+        fidelity=effort,
         retrain=retrain,
         baseline=baseline,
         store=store and without_secrets(store),
@@ -238,7 +246,7 @@ def method_of(
     strategy: Strategy | OneShot | str,
     options: dict[str, Any],
     seed: int,
-    fidelity: Fidelity,
+    fidelity: FidelityRange,
     estimator: object,
     pruner: object,
 ) -> tuple[OneShot | None, SupernetConfig | None]:
@@ -251,10 +259,10 @@ def method_of(
         return None, None
     if isinstance(strategy, str) and strategy not in METHODS:
         raise UsageError(f"unknown strategy {strategy!r}.{did_you_mean(strategy, [*STRATEGIES, *METHODS])}")
-    if fidelity != FULL:
+    if fidelity != FidelityRange():
         raise UsageError(
-            "a one-shot method scores its trials without training them, so a shorter training in the search (--search-"
-            "epochs, --search-fraction) has no meaning; shorten the supernet's: --option epochs=10"
+            "a one-shot method scores its trials without training them, so a shorter training in the search "
+            "(--fidelity) has no meaning; shorten the supernet's: --option epochs=10"
         )
     if estimator is not None:
         raise UsageError("a one-shot method estimates by its supernet; give an estimator to another strategy")

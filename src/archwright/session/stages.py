@@ -116,7 +116,7 @@ def _train_supernet(context: RunContext) -> bool:
 
 def _search(context: RunContext) -> bool:
     """Propose and measure candidates until the budget is spent. See `Experiment.search`."""
-    ended = context.experiment.search(context.strategy, context.budget, context.config.fidelity)
+    ended = context.experiment.search(context.strategy, context.budget, context.config.fidelity.high)
     return ended is not None
 
 

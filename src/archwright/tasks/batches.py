@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
+from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset, TensorDataset
 
 from archwright.errors import UsageError
 
@@ -294,6 +294,9 @@ def labels_of(dataset: Dataset[Any]) -> Tensor | None:
     if isinstance(dataset, Subset):
         inner = labels_of(dataset.dataset)
         return None if inner is None else inner[torch.as_tensor(dataset.indices)]
+    if isinstance(dataset, ConcatDataset):
+        parts = [labels for part in dataset.datasets if (labels := labels_of(part)) is not None]
+        return torch.cat(parts) if len(parts) == len(dataset.datasets) else None
     targets = dataset.tensors[-1] if isinstance(dataset, TensorDataset) else getattr(dataset, "targets", None)
     if isinstance(targets, list | tuple) and all(isinstance(target, int) for target in targets):
         targets = torch.tensor(targets)

@@ -239,6 +239,11 @@ class Task(ABC):
         raise TaskError(f"task {self.name!r} has no method distance, which distillation needs")
 
     @property
+    def shares(self) -> bool:
+        """True if a share of the training data can be taken: batches are read from `train`, example by example."""
+        return type(self).batches is Task.batches
+
+    @property
     def softens(self) -> bool:
         """True if `soften` is given."""
         return type(self).soften is not Task.soften
