@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
 
 from archwright.objectives import Objective
 from archwright.trials import Candidate, Measurement, TrialContext
@@ -24,6 +26,11 @@ class Estimator(ABC):
         A search then looks at this one, and at objectives that are measured on the network itself; the others are
         measured when the best are retrained. None: it measures the objectives.
         """
+        return None
+
+    @property
+    def stops_by(self) -> tuple[str, Mapping[str, Any]] | None:
+        """Name and options of the pruner that its trials are made for, which a search takes where it is given none."""
         return None
 
     @abstractmethod

@@ -36,6 +36,10 @@ ESTIMATORS = Registry[Estimator, Entry](
             f"{_HERE}.learning_curve:LearningCurve",
             "trains each network for some epochs and extrapolates its learning curve to the last one",
         ),
+        "cascade": Entry(
+            f"{_HERE}.cascade:Cascade",
+            "scores each network by proxies, then in a short training, and trains the best of each stage on",
+        ),
         "morphism": Entry(
             f"{_HERE}.morphing:morphism",
             "trains children of earlier networks from what these computed, for a part of the epochs",

@@ -96,6 +96,9 @@ class RunContext:
         self.pruner: Pruner | None = None
         if config.pruner is not None:
             self.pruner = made("pruner", Pruner, pruner, config.pruner, PRUNERS, self.config.searched)
+        elif self.estimator.stops_by is not None:
+            name, options = self.estimator.stops_by
+            self.pruner = PRUNERS.make(name, self.config.searched, options=options)
         self.judges = None
         if config.judge is not None:
             self.judges = Judges(config, config.judge, self.space, task, folder)

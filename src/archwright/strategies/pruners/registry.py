@@ -13,6 +13,10 @@ PRUNERS = Registry[Pruner, Entry](
     "pruner",
     "archwright.pruners",
     {
+        "cascade": Entry(
+            f"{_HERE}.cascade:CascadePruner",
+            "stops what is not among the best share of those that reached the same stage of a cascade",
+        ),
         "never": Entry(f"{_HERE}.never:NeverPruner", "every trial runs to its end"),
         "median": Entry(
             f"{_HERE}.median:MedianPruner", "stops what is worse than the median of the completed trials"
