@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from archwright.benchmarks import Truth, load_table, mnist1d_curves, simulate_search
+from archwright.benchmarks import (
+    SimulatedClock,
+    Truth,
+    load_table,
+    mnist1d_curves,
+    search_table,
+    simulate_search,
+)
 from archwright.benchmarks.mnist1d_curves import FILE
 from archwright.errors import UsageError
 from archwright.estimators import ESTIMATORS, TabularCurves
@@ -59,6 +66,28 @@ def test_it_is_an_estimator_by_name_and_is_searched_in_simulated_time() -> None:
     alone, pruned = (simulate_search(truth, name, 0, whole / 4, 2) for name in ("random", "random+median"))
     assert pruned.evaluations > alone.evaluations > 10
     assert pruned.steps[-1][1].validation_regret < 5.0
+
+
+def test_a_strategy_of_several_fidelities_moves_over_the_epochs_of_the_table() -> None:
+    table = mnist1d_curves()
+    truth = Truth(table, table.objectives[:1])
+    strategy = make_strategy("asha", table.space, table.objectives[:1], fidelity=table.fidelity)
+    clock = SimulatedClock(strategy, table.estimator(), 4)
+    clock.run(10.0)
+    trials = [simulated.trial for simulated in clock.trials.values()]
+    continued = [trial for trial in trials if trial.candidate.continues]
+    assert {trial.candidate.effort.epochs for trial in trials} <= {1, 3, 9, 27, 50}
+    assert continued
+    for trial in continued:
+        parent = clock.trials[trial.candidate.parent].trial  # type: ignore[index]
+        row = table.curves[table.space.canonical(trial.architecture)]
+        new = trial.candidate.effort.epochs - parent.candidate.effort.epochs
+        assert trial.measurement.seconds == pytest.approx(new * row.seconds[0])
+        assert parent.finished <= trial.started
+    in_time, by_evaluations = simulate_search(truth, "asha", 0, 20.0, 4), search_table(truth, "asha", 0, 60)
+    assert in_time.steps[-1][1].validation_regret < 5.0
+    assert by_evaluations.steps[-1][1].validation_regret < 10.0
+    assert by_evaluations.evaluations == 60
 
 
 def test_another_file_is_refused(tmp_path) -> None:  # type: ignore[no-untyped-def]

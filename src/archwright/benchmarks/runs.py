@@ -84,7 +84,8 @@ def search_table(
     """
     space = truth.table.space
     estimator = truth.table.estimator(seed)
-    made = make_strategy(strategy, space, truth.objectives, seed, **(options or {}))
+    given = {"fidelity": truth.table.fidelity, "configurations": evaluations, **(options or {})}
+    made = make_strategy(strategy, space, truth.objectives, seed, **given)
     tracker = Tracker(truth)
     seen: set[Hashable] = set()
     checkpoints: dict[int | None, Checkpoint | None] = {}

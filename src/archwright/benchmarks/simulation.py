@@ -233,7 +233,7 @@ def simulate_search(
         )
     name, pruner = split_name(strategy)
     own, pruning = split_options(options or {})
-    made = make_strategy(name, table.space, truth.objectives, seed, **own)
+    made = make_strategy(name, table.space, truth.objectives, seed, fidelity=table.fidelity, **own)
     judge = None if pruner is None else PRUNERS.make(pruner, truth.objectives, options=pruning)
     steps: list[tuple[float, Standing]] = []
     tracker = Tracker(truth)

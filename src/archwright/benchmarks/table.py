@@ -15,6 +15,7 @@ from archwright.estimators.tabular import Row, Runs, TabularEstimator
 from archwright.estimators.tabular_curves import CurveRow, TabularCurves
 from archwright.objectives import Direction, Objective, parse_objective
 from archwright.spaces import Space
+from archwright.trials import Fidelity, FidelityRange
 
 __all__ = ["Table"]
 
@@ -81,6 +82,13 @@ class Table:
     def positions(self) -> dict[Hashable, int]:
         """From canonical form to the position of the network in `values`."""
         return {key: i for i, key in enumerate(self.rows)}
+
+    @cached_property
+    def fidelity(self) -> FidelityRange | None:
+        """What strategies of several fidelities move over: the epochs of the shortest curve; None without curves."""
+        if not self.curves:
+            return None
+        return FidelityRange(Fidelity(1), Fidelity(min(curve.epochs for curve in self.curves.values())))
 
     def estimator(self, seed: int = 0) -> Estimator:
         """An estimator that looks up here, or replays the curves.

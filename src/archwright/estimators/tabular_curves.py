@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import final
 
 from archwright.errors import TrialError, UsageError
 from archwright.estimators.estimator import Estimator
 from archwright.estimators.tabular import Row
 from archwright.spaces import Space
-from archwright.trials import Candidate, Fidelity, Measurement, TrialContext, Verdict
+from archwright.trials import FULL, Candidate, Fidelity, Measurement, TrialContext, Verdict
 
 __all__ = ["CurveRow", "TabularCurves"]
 
@@ -113,15 +113,11 @@ def _last(row: CurveRow, fidelity: Fidelity) -> int:
     """
     last = fidelity.epochs or row.epochs
     horizon = fidelity.horizon or row.epochs
-    if (
-        fidelity.data_fraction != 1.0
-        or fidelity.replicate
-        or last > row.epochs
-        or horizon not in (row.epochs, last)
-    ):
+    is_plain = replace(fidelity, epochs=None, horizon=None) == FULL
+    if not is_plain or last > row.epochs or horizon not in (row.epochs, last):
         raise UsageError(
-            f"the table has one training of {row.epochs} epochs on all data for each network, got {fidelity}; ask for "
-            f"at most so many epochs, with a horizon of {row.epochs} or none"
+            f"the table has one training of {row.epochs} epochs on all data for each network, got {fidelity!r}; "
+            f"ask for at most so many epochs, with a horizon of {row.epochs} or none"
         )
     return last
 
