@@ -27,12 +27,7 @@ def naswot(probe: Probe) -> float:
     Raises:
         TrialError: When the network has no ReLU.
     """
-    kernel = torch.zeros(probe.examples, probe.examples, dtype=torch.float64)
-    for pattern in probe.patterns("naswot"):
-        active = pattern.float()  # whole numbers below 2^24 are exact
-        count = active.sum(1)
-        agree = 2 * (active @ active.T) + pattern.shape[1] - count[:, None] - count[None, :]
-        kernel += agree.double().cpu()
+    kernel = probe.agreement("naswot")
     eigenvalues = torch.linalg.eigvalsh(kernel)
     if eigenvalues[0] <= len(kernel) * torch.finfo(torch.float64).eps * eigenvalues[-1]:
         return -math.inf
@@ -68,7 +63,9 @@ def linear_regions(probe: Probe) -> float:
     Raises:
         TrialError: When the network has no ReLU.
     """
-    return float(pattern_count([torch.cat(probe.patterns("te_nas"), 1)]))
+    kernel = probe.agreement("te_nas")
+    same = kernel == kernel[0, 0]  # an example agrees with itself in all units
+    return float(sum(not bool(same[i, :i].any()) for i in range(len(same))))
 
 
 def pattern_count(patterns: list[Tensor]) -> int:

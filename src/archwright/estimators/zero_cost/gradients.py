@@ -31,14 +31,14 @@ def snip(probe: Probe) -> float:
 
 def grasp(probe: Probe) -> float:
     """−Σ w·(Hg), with the Hessian H of the loss (Wang et al. 2020, arXiv:2002.07376), by differentiating g·stop(g)."""
-    gradients = {name: g for name, g in probe.gradients.items() if g.requires_grad}
+    weights, gradients = probe.twice_differentiable()
+    gradients = {name: g for name, g in gradients.items() if g.requires_grad}
     if not gradients:
         return 0.0  # the loss is linear in the weights
     inner = torch.stack([(g.detach() * g).sum() for g in gradients.values()]).sum()
-    matrices = probe.matrices
-    found = torch.autograd.grad(inner, list(matrices.values()), retain_graph=True, allow_unused=True)
-    curved = {name: g for name, g in zip(matrices, found, strict=True) if g is not None}
-    return -float(sum(p.sum() for p in product(matrices, curved)))
+    found = torch.autograd.grad(inner, list(weights.values()), allow_unused=True)
+    curved = {name: g for name, g in zip(weights, found, strict=True) if g is not None}
+    return -float(sum(p.sum() for p in product(weights, curved)))
 
 
 def fisher(probe: Probe) -> float:

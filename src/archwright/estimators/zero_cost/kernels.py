@@ -52,77 +52,87 @@ def tangent_kernel(probe: Probe) -> Tensor:
 
 
 class FirstElements(Observer):
-    """Lets each example have a first element of each weight tensor of its own, which is added to the common one.
+    """Reads off a backward pass the derivatives by the first element of each weight tensor, for every example.
 
-    Convolutions, linear layers, batch and layer normalisation and embeddings are known. What is added is zero, and
-    one backward pass to it gives the derivatives of all examples at once, without one by the weights.
+    Convolutions, linear layers, batch and layer normalisation and embeddings are known. In evaluation mode an example's
+    outputs depend on itself alone, so that the derivative is a sum over its places: of the gradient that arrives at the
+    layer's first channel, times what the element is multiplied by. No gradient by a weight is computed.
 
     Args:
-        weights: Name to value: those of which elements are taken.
+        weights: Name to value: those of which elements are taken. None of them takes gradients.
         examples: How many there are.
 
     Attributes:
-        elements: Name to zeros of the shape (examples,), for the tensors that were used.
+        starts: What to differentiate by: the outputs of layers before which nothing takes gradients.
+        derivatives: Name to the sum of what arrived, shape (examples,), for the tensors that were used; zero it before
+            each pass.
     """
 
     def __init__(self, weights: dict[str, Tensor], examples: int) -> None:
         super().__init__({*CONVOLUTIONS, F.linear, F.batch_norm, F.layer_norm, F.embedding})
         self.names = {id(weight): name for name, weight in weights.items()}
         self.examples = examples
-        self.elements: dict[str, Tensor] = {}
+        self.starts: list[Tensor] = []
+        self.derivatives: dict[str, Tensor] = {}
 
     def _seen(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         output = function(*args, **kwargs)
-        if function in CONVOLUTIONS:
-            names = ("input", "weight", "bias", "stride", "padding", "dilation")
-            given = {**dict(zip(names, args, strict=False)), **kwargs}
-            read = {n: given[n] for n in names[3:] if n in given}
-            first = torch.zeros_like(given["weight"][:1, :1])
-            first.view(-1)[0] = 1.0
-            self._add(
-                output[:, 0], given["weight"], lambda: function(given["input"][:, :1], first, **read)[:, 0]
+        if not output.requires_grad:
+            self.starts.append(output.requires_grad_())
+            output = output.clone()  # a leaf could not be written to in place
+        given = {**dict(zip(_PARAMETERS.get(function, _CONVOLUTION), args, strict=False)), **kwargs}
+        with torch.no_grad():
+            factor, first = _factor(function, given)
+        names = [self.names.get(id(given.get(kind))) for kind in ("weight", "bias")]
+        used = [(name, value) for name, value in zip(names, (factor, None), strict=True) if name is not None]
+        if not used:
+            return output
+        if output.shape[0] != self.examples:
+            raise TrialError(
+                f"vkdnw is told apart by example, but a layer has {output.shape[0]} rows for {self.examples} examples"
             )
-            self._add(output[:, 0], given.get("bias"), lambda: 1.0)
-        elif function is F.linear:
-            given = {**dict(zip(("input", "weight", "bias"), args, strict=False)), **kwargs}
-            self._add(output[..., 0], given["weight"], lambda: given["input"][..., 0])
-            self._add(output[..., 0], given.get("bias"), lambda: 1.0)
-        elif function is F.embedding:
-            given = {**dict(zip(("input", "weight"), args, strict=False)), **kwargs}
-            self._add(output[..., 0], given["weight"], lambda: (given["input"] == 0).to(output))
-        else:
-            self._add_norm(function, output, args, kwargs)
+        for name, _ in used:
+            self.derivatives.setdefault(name, output.new_zeros(self.examples).detach())
+
+        def arrive(gradient: Tensor) -> None:
+            channel = gradient[first].detach()
+            for name, value in used:
+                product = channel if value is None else channel * value
+                self.derivatives[name] += product.reshape(self.examples, -1).sum(1)
+
+        output.register_hook(arrive)
         return output
 
-    def _add_norm(self, function: Any, output: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        is_batch = function is F.batch_norm
-        batch_names = "input running_mean running_var weight bias training momentum eps"
-        names = (batch_names if is_batch else "input normalized_shape weight bias eps").split()
-        given = {**dict(zip(names, args, strict=False)), **kwargs}
-        axes = slice(None), 0
-        channel = output[axes] if is_batch else output.flatten(-len(given["normalized_shape"]))[..., 0]
-        plain = {**given, "weight": None, "bias": None}
 
-        def normal() -> Tensor:
-            whole: Tensor = function(**plain)
-            return whole[axes] if is_batch else whole.flatten(-len(given["normalized_shape"]))[..., 0]
+_CONVOLUTION = ("input", "weight", "bias", "stride", "padding", "dilation")
+_PARAMETERS: dict[Any, tuple[str, ...]] = {
+    F.linear: ("input", "weight", "bias"),
+    F.embedding: ("input", "weight"),
+    F.layer_norm: ("input", "normalized_shape", "weight", "bias", "eps"),
+    F.batch_norm: ("input", "running_mean", "running_var", "weight", "bias", "training", "momentum", "eps"),
+}
 
-        self._add(channel, given.get("weight"), normal)
-        self._add(channel, given.get("bias"), lambda: 1.0)
 
-    def _add(self, channel: Tensor, weight: Tensor | None, factor: Any) -> None:
-        """Add to a channel of an output, where the weight is one of those asked for."""
-        name = None if weight is None else self.names.get(id(weight))
-        if name is None:
-            return
-        if channel.shape[0] != self.examples:
-            raise TrialError(
-                f"vkdnw is told apart by example, but a layer has {channel.shape[0]} rows for {self.examples} examples"
-            )
-        if name not in self.elements:
-            self.elements[name] = channel.new_zeros(self.examples).requires_grad_()
-        element = self.elements[name].reshape(-1, *[1] * (channel.ndim - 1))
-        channel += element * factor()
+def _factor(function: Any, given: dict[str, Any]) -> tuple[Tensor, Any]:
+    """What the first element of a layer's weight is multiplied by, and where in its output that goes."""
+    x = given["input"]
+    if function in CONVOLUTIONS:
+        one = torch.zeros_like(given["weight"][:1, :1])
+        one[(0,) * one.ndim] = 1.0
+        read = {name: given[name] for name in _CONVOLUTION[3:] if name in given}
+        return function(x[:, :1], one, **read)[:, 0], (slice(None), 0)
+    if function is F.linear:
+        return x[..., 0], (..., 0)
+    if function is F.embedding:
+        return (x == 0).to(given["weight"]), (..., 0)
+    if function is F.batch_norm:
+        part = {name: v[:1] for name in ("running_mean", "running_var") if (v := given.get(name)) is not None}
+        return function(**{**given, **part, "input": x[:, :1], "weight": None, "bias": None})[:, 0], (
+            slice(None),
+            0,
+        )
+    inner = len(given["normalized_shape"])
+    return function(**{**given, "weight": None, "bias": None}).flatten(-inner)[..., 0], (..., *[0] * inner)
 
 
 def fisher_matrix(probe: Probe) -> tuple[Tensor, int]:
@@ -143,17 +153,15 @@ def fisher_matrix(probe: Probe) -> tuple[Tensor, int]:
     if not isinstance(outputs, Tensor) or outputs.ndim != 2:
         told = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
         raise TrialError(f"vkdnw is defined for outputs of the shape (examples, outputs), got {told}")
-    unknown = sorted(name for name in probe.matrices if name not in elements.elements)
-    if unknown and len(unknown) == len(probe.matrices):
-        raise TrialError(f"vkdnw does not know how the network uses {', '.join(unknown)}")
+    if not any(name in elements.derivatives for name in probe.matrices):
+        raise TrialError(f"vkdnw does not know how the network uses {', '.join(probe.matrices)}")
     rows = []
     for k in range(outputs.shape[1] if outputs.requires_grad else 0):
-        found = torch.autograd.grad(
-            outputs[:, k].sum(), list(elements.elements.values()), retain_graph=True, allow_unused=True
-        )
-        zeros = outputs.new_zeros(len(outputs))
-        rows.append(torch.stack([zeros if g is None else g for g in found], 1))
-    count = len(elements.elements)
+        for value in elements.derivatives.values():
+            value.zero_()
+        torch.autograd.grad(outputs[:, k].sum(), elements.starts, retain_graph=True, allow_unused=True)
+        rows.append(torch.stack(list(elements.derivatives.values()), 1))
+    count = len(elements.derivatives)
     if not rows:
         return torch.zeros(count, count, dtype=torch.float64), count
     jacobian = torch.stack(rows, 1).double()  # (examples, outputs, elements)

@@ -23,7 +23,7 @@ __all__ = ["Probe", "Weights", "amounts", "product"]
 Weights = dict[str, Tensor]
 """Name of a parameter to its value."""
 
-_FIRST_ORDER = {"grad_norm", "plain", "snip", "grasp", "fisher", "zico"}
+_FIRST_ORDER = {"grad_norm", "plain", "snip", "fisher", "zico"}
 _PATTERNS = {"naswot", "swap", "te_nas"}
 _NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 
@@ -85,6 +85,7 @@ class Probe:
         training: bool = True,
         double: bool = False,
         inputs: Callable[[Tensor], Tensor] | None = None,
+        as_given: bool = False,
     ) -> Any:
         """Run the network.
 
@@ -95,6 +96,7 @@ class Probe:
             training: Whether it is in training mode.
             double: Whether buffers have 64 bits.
             inputs: Changes each tensor that the network is called with.
+            as_given: Whether inputs stay in memory as they are.
         """
         buffers = {name: b.detach().clone() for name, b in self.network.named_buffers()}
         if double:
@@ -104,7 +106,8 @@ class Probe:
         def network(*args: Any, **kwargs: Any) -> Any:
             if inputs is not None:
                 args, kwargs = _changed(args, inputs), _changed(kwargs, inputs)
-            args, kwargs = _changed(args, self._placed), _changed(kwargs, self._placed)
+            if not as_given:
+                args, kwargs = _changed(args, self._placed), _changed(kwargs, self._placed)
             return functional_call(self.network, values, args, kwargs)
 
         self.network.train(training)
@@ -169,15 +172,35 @@ class Probe:
             raise TrialError(f"{proxy} is not defined for this network: it has no ReLU")
         return found
 
+    def agreement(self, proxy: str) -> Tensor:
+        """In how many units of the rectifiers each two examples agree; shape (examples, examples), 64 bits.
+
+        Args:
+            proxy: Who asks.
+
+        Raises:
+            TrialError: When the network has none.
+        """
+        self.patterns(proxy)
+        return self._agreement
+
+    @cached_property
+    def _agreement(self) -> Tensor:
+        kernel = torch.zeros(self.examples, self.examples, dtype=torch.float64)
+        for pattern in self._first[2].found:
+            active = pattern.float()  # whole numbers below 2^24 are exact
+            count = active.sum(1)
+            agree = 2 * (active @ active.T) + pattern.shape[1] - count[:, None] - count[None, :]
+            kernel += agree.double().cpu()
+        return kernel
+
     @cached_property
     def _gradients(self) -> tuple[Weights, list[tuple[Layer, list[Tensor]]]]:
         """The gradients of the loss on the first batch: of the weights, and of the layers' outputs."""
         loss = self._loss(self.outputs, self.batches[0])
         matrices, layers = self.matrices, list(self._first[3].found.values())
         targets = [*matrices.values(), *(output for layer in layers for output in layer.outputs)]
-        found = torch.autograd.grad(
-            loss, targets, retain_graph=True, create_graph="grasp" in self.wanted, allow_unused=True
-        )
+        found = torch.autograd.grad(loss, targets, retain_graph=True, allow_unused=True)
         gradients = [torch.zeros_like(t) if g is None else g for t, g in zip(targets, found, strict=True)]
         left = iter(gradients[len(matrices) :])
         return (
@@ -194,6 +217,19 @@ class Probe:
     def layers(self) -> list[tuple[Layer, list[Tensor]]]:
         """Convolutions and linear layers with the gradient of the loss by each of their outputs."""
         return self._gradients[1]
+
+    def twice_differentiable(self) -> tuple[Weights, Weights]:
+        """`matrices` of a pass of its own on the first batch, and their gradients, which can be differentiated again.
+
+        With the channels first: torch's second derivatives of convolutions are slow with the channels last.
+        """
+        weights = {
+            n: w.detach().contiguous().requires_grad_(w.requires_grad) for n, w in self.weights.items()
+        }
+        matrices = {name: weights[name] for name in self.matrices}
+        loss = self._loss(self.run(self.batches[0], weights, as_given=True), self.batches[0])
+        found = torch.autograd.grad(loss, list(matrices.values()), create_graph=True, allow_unused=True)
+        return matrices, {n: g for n, g in zip(matrices, found, strict=True) if g is not None}
 
     def second_gradients(self) -> Weights:
         """As `gradients`, on the second batch.
