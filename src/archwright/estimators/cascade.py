@@ -32,6 +32,9 @@ class Cascade(Estimator):
     The short training is the beginning of the full one, with its schedules, so that no epoch is trained twice; what it
     reports after so many epochs is judged.
 
+    With the strategy `cascade` the stages are trials of their own instead: a candidate whose fidelity names a proxy is
+    scored by that alone, and one that was looked at before is trained as its fidelity says.
+
     Args:
         space: Builds the networks.
         task: What to learn.
@@ -86,7 +89,9 @@ class Cascade(Estimator):
             What the last stage measured that it reached, with what the proxies said and its "stage_score".
         """
         begin = time.perf_counter()
-        if candidate.continues:  # it has passed the stages
+        if (proxy := candidate.effort.proxy) is not None:
+            return self._scored(proxy, candidate, trial)
+        if not candidate.is_new:  # it has passed the stages
             return self.last.estimate(candidate, _StagedTrial(trial, len(self.proxies), 0, self.task.metric))
         found: dict[str, float] = {}
         for place, name in enumerate(self.proxies):
@@ -110,8 +115,11 @@ class Cascade(Estimator):
         Raises:
             TrialError: When it gave none.
         """
+        if name not in self._scorers:
+            self._scorers[name] = self._made(name)
         scorer = self._scorers[name]
-        measured = scorer.estimate(candidate, _Unheard(trial))
+        bare = replace(candidate, fidelity=replace(candidate.effort, proxy=None))
+        measured = scorer.estimate(bare, _Unheard(trial))
         ranks = scorer.ranks_by or Objective(self.task.metric)
         if ranks.name not in measured.metrics:
             raise TrialError(f"the stage {name!r} gave no {ranks.name}: got {', '.join(measured.metrics)}")

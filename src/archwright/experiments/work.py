@@ -78,7 +78,8 @@ class TrialRunner:
             measurement = replace(measurement, metrics=metrics)
         if trial.stopped:
             return JobResult(TrialState.PRUNED, _finite(measurement))
-        is_partial = job.alone or job.stage is Stage.JUDGE  # a cheap estimate may measure something else
+        # A cheap estimate measures something else.
+        is_partial = job.alone or job.stage is Stage.JUDGE or job.candidate.effort.proxy is not None
         for objective in () if is_partial else objectives:
             value = measurement.metrics.get(objective.name)
             if value is None or not math.isfinite(value):

@@ -49,14 +49,14 @@ def objective_values(trial: Trial, objectives: Sequence[Objective]) -> tuple[flo
 def is_feasible(trial: Trial, objectives: Sequence[Objective]) -> bool:
     """Whether a trial was measured, every objective is a finite number, and every limit is kept.
 
-    A trial that was pruned may lack an objective, and is not feasible then.
+    A trial that was pruned, or scored by a proxy, may lack an objective, and is not feasible then.
 
     Raises:
         UsageError: When an objective was not measured by a completed trial.
     """
     if not trial.is_measured:
         return False
-    if trial.state is TrialState.PRUNED and not all(o.name in trial.metrics for o in objectives):
+    if trial.may_lack_objectives and not all(o.name in trial.metrics for o in objectives):
         return False
     return all(
         math.isfinite(value) and objective.violation(value) == 0.0

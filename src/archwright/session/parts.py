@@ -6,17 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from archwright.errors import UsageError
+from archwright.estimators.estimator import Estimator
 from archwright.experiments import NamedConfig, RunConfig
 from archwright.experiments.executors import Interrupted, interrupts_marked
 from archwright.objectives import Objective
 from archwright.registry import Registry
 from archwright.spaces import Space
+from archwright.strategies import STRATEGIES
 from archwright.tasks import Task
 
 if TYPE_CHECKING:
     from archwright.estimators.training import Training
 
-__all__ = ["check_measured", "made", "make_training", "named"]
+__all__ = ["check_measured", "estimator_for", "made", "make_training", "named"]
 
 T = TypeVar("T")
 
@@ -70,6 +72,35 @@ def made(
             f"aw.resume(run, {kind}={kind})"
         )
     return registry.make(known.name, *arguments, options=known.options, **supplied)
+
+
+def estimator_for(
+    strategy: object,
+    options: Mapping[str, Any],
+    estimator: Estimator | str | None,
+    given: Mapping[str, Any] | None,
+) -> tuple[Estimator | str | None, dict[str, Any] | None]:
+    """The estimator that a strategy's candidates are made for, where there is one and none is given; and its options.
+
+    Args:
+        strategy: A strategy, a one-shot method or the name of one.
+        options: Of the strategy; the proxies that it names are the estimator's too.
+        estimator: What was given.
+        given: Options of the estimator that were given.
+
+    Raises:
+        UsageError: When another estimator was given by name.
+    """
+    made = STRATEGIES[strategy].load() if isinstance(strategy, str) and strategy in STRATEGIES else strategy
+    wanted: str | None = getattr(made, "measured_by", None)
+    if wanted is None or isinstance(estimator, Estimator):
+        return estimator, None if given is None else dict(given)
+    if estimator not in (None, wanted):
+        raise UsageError(
+            f"the strategy {strategy!r} is made for the estimator {wanted!r}, got {estimator!r}; leave that out"
+        )
+    shared = {name: options[name] for name in ("proxies",) if name in options}
+    return wanted, {**shared, **(given or {})}
 
 
 def make_training(config: RunConfig, space: Space, task: Task) -> Training:

@@ -40,7 +40,7 @@ from archwright.session.defaults import (
 from archwright.session.exporting import unprintable
 from archwright.session.fidelities import check_fidelity, fidelity_for
 from archwright.session.one_shot import default_budget
-from archwright.session.parts import check_measured, named
+from archwright.session.parts import check_measured, estimator_for, named
 from archwright.session.result import Result
 from archwright.session.sources import fingerprints_of
 from archwright.session.stages import run_stages
@@ -174,6 +174,7 @@ def search(
     effort = fidelity_for(fidelity, strategy, recipe.epochs)
     if effort != FidelityRange.of(fidelity):
         notes.append(f"fidelity: {effort}, since no range was given")
+    estimator, estimator_options = estimator_for(strategy, options, estimator, estimator_options)
     method, supernet = method_of(
         strategy, options, seed, effort, estimator or estimator_options or None, pruner
     )
@@ -182,7 +183,7 @@ def search(
             f"the supernet is trained in 32 bits; {precision} holds for the networks trained from scratch; for both: "
             f"--option precision={precision}"
         )
-    if estimator in (None, "training"):
+    if estimator in (None, "training", "cascade"):
         check_measured(chosen, made_space, made_task)
         check_fidelity(effort, fixed, made_task)
     name = strategy if isinstance(strategy, str) else type(strategy).__name__

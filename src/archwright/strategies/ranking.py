@@ -69,7 +69,8 @@ def score(trial: Trial, objectives: Sequence[Objective]) -> Score:
     """
     if trial.state is TrialState.RUNNING:
         raise UsageError(f"expected a finished trial, got trial {trial.number}, which is running")
-    is_cut_short = trial.state is TrialState.PRUNED and any(o.name not in trial.metrics for o in objectives)
+    lacks = any(o.name not in trial.metrics for o in objectives)
+    is_cut_short = lacks and trial.is_measured and trial.may_lack_objectives
     if trial.state is TrialState.FAILED or is_cut_short:
         return _FAILED
     completed = trial.is_measured

@@ -42,6 +42,10 @@ STRATEGIES = Registry[Strategy, Entry](
             f"{_HERE}.bayesian:hypervolume_search",
             "expected hypervolume improvement of several objectives, by BoTorch",
         ),
+        "cascade": Entry(
+            f"{_HERE}.multi_fidelity:Cascade",
+            "many scored by proxies, the best of them in a short training, the best of these in the full one",
+        ),
         "evolution": Entry(
             f"{_HERE}.evolution:RegularizedEvolution",
             "regularized (aging) evolution: mutates the winners of tournaments",

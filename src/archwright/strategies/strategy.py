@@ -24,10 +24,12 @@ class Strategy(ABC):
         inherits: Whether its candidates may continue earlier trials or take over their weights. If so, the checkpoints
             of ended trials are kept for it, and it is asked for continuations when the budget allows no more
             configurations.
+        measured_by: Name of the estimator that its candidates are made for; a search without one takes it.
     """
 
     verbs: ClassVar[frozenset[str] | None] = None
     inherits: bool = False
+    measured_by: ClassVar[str | None] = None
 
     @classmethod
     def check_space(cls, space: SearchSpace[Any]) -> None:

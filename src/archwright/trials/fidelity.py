@@ -28,6 +28,8 @@ class Fidelity:
             `replicate` modulo `folds`, under another seed each time all have been. None keeps the task's own split.
         scale: Option to number for `space.scale`: width (`channels`), number of cells (`cells`). Empty means the
             space as it is.
+        proxy: Name of the estimator that looks instead of the search's own, as in the stages of a cascade; None for
+            that one.
 
     Raises:
         UsageError: When epochs < 1, data_fraction is outside (0, 1], replicate < 0, horizon < epochs, resolution < 1,
@@ -41,6 +43,7 @@ class Fidelity:
     resolution: int | None = None
     folds: int | None = None
     scale: Mapping[str, float] | Scale = ()
+    proxy: str | None = None
 
     def __post_init__(self) -> None:
         least = {"epochs": 1, "replicate": 0, "resolution": 1, "folds": 2}
@@ -90,6 +93,8 @@ class Fidelity:
             How many of epochs, resolution and scale are full, then the product of those that are not and of the share
             of the data.
         """
+        if self.proxy is not None:
+            return 0, 0.0
         epochs = self.epochs if epochs is None else epochs
         points = None if self.resolution is None else self.resolution**2
         size = math.prod(self.scaled.values()) if self.scale else None
@@ -99,7 +104,12 @@ class Fidelity:
 
     def to_json(self) -> dict[str, Any]:
         """A plain dict that `from_json` reads back; what came later is in it only where it was set."""
-        later = {"resolution": self.resolution, "folds": self.folds, "scale": self.scaled}
+        later = {
+            "resolution": self.resolution,
+            "folds": self.folds,
+            "scale": self.scaled,
+            "proxy": self.proxy,
+        }
         return {
             **{name: value for name, value in asdict(self).items() if name not in later},
             **{name: value for name, value in later.items() if value},
@@ -111,6 +121,8 @@ class Fidelity:
         return cls(**cast("dict[str, Any]", data))
 
     def __str__(self) -> str:
+        if self.proxy is not None:
+            return f"by {self.proxy}"
         parts = ["" if self.epochs is None else f"{self.epochs} epoch{'s' * (self.epochs != 1)}"]
         parts.append(f"{100 * self.data_fraction:.3g} % of data" if self.data_fraction < 1 else "")
         parts.append("" if self.resolution is None else f"resolution {self.resolution}")

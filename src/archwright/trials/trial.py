@@ -63,6 +63,11 @@ class Trial:
         return self.state in (TrialState.COMPLETED, TrialState.PRUNED)
 
     @property
+    def may_lack_objectives(self) -> bool:
+        """Whether it may have been measured without the objectives: stopped before, or scored by a proxy alone."""
+        return self.state is TrialState.PRUNED or self.candidate.effort.proxy is not None
+
+    @property
     def metrics(self) -> dict[str, float]:
         """The measured metrics, empty when nothing was measured."""
         return dict(self.measurement.metrics) if self.measurement else {}

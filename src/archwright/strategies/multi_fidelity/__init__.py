@@ -2,6 +2,7 @@
 
 from archwright.strategies.multi_fidelity.asha import ASHA
 from archwright.strategies.multi_fidelity.bohb import BOHB
+from archwright.strategies.multi_fidelity.cascade import Cascade
 from archwright.strategies.multi_fidelity.engine import MultiFidelity
 from archwright.strategies.multi_fidelity.hyperband import Hyperband
 from archwright.strategies.multi_fidelity.pasha import PASHA
@@ -12,6 +13,7 @@ from archwright.strategies.multi_fidelity.successive_halving import SuccessiveHa
 __all__ = [
     "ASHA",
     "BOHB",
+    "Cascade",
     "PASHA",
     "Hyperband",
     "MultiFidelity",

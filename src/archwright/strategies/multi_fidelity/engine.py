@@ -11,7 +11,7 @@ from archwright.errors import SpaceExhaustedError, UsageError
 from archwright.objectives import Objective
 from archwright.spaces import SearchSpace
 from archwright.strategies.multi_fidelity.brackets import Bracket, Entry
-from archwright.strategies.ranking import score
+from archwright.strategies.ranking import Score, score
 from archwright.strategies.strategy import Strategy
 from archwright.trials import Candidate, Fidelity, FidelityRange, Trial, TrialState
 
@@ -134,9 +134,17 @@ class MultiFidelity(Strategy):
         """A new configuration for a bracket: by default whatever the sampler proposes."""
         return self.sampler.ask(running)
 
+    def inform(self, trial: Trial) -> None:
+        """Tell the sampler of a trial that ended."""
+        self.sampler.tell(trial)
+
+    def scored(self, trial: Trial) -> Score:
+        """How a trial did, beside the others of its rung."""
+        return score(trial, self.objectives)
+
     def tell(self, trial: Trial) -> None:
         """Tell the sampler and the trial's bracket. One from elsewhere is told to the sampler alone."""
-        self.sampler.tell(trial)
+        self.inform(trial)
         candidate = trial.candidate
         key = (self.space.canonical(trial.architecture), candidate.effort)
         place = self._pending.pop(key, None)
@@ -147,7 +155,7 @@ class MultiFidelity(Strategy):
         if trial.state is TrialState.INFEASIBLE and candidate.is_new:
             bracket.refused()
             return
-        found = score(trial, self.objectives)
+        found = self.scored(trial)
         waits = trial.state is TrialState.COMPLETED
         curve = self._losses(trial) if self.keeps_curves else ()
         bracket.tell(rung, Entry(trial.number, trial.architecture, found, waits, curve=curve))
