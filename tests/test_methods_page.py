@@ -12,10 +12,9 @@ from archwright.cli.listing import REGISTRIES, registry_of
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
-KINDS = [
-    kind for kind in ("strategies", "methods", "surrogates", "estimators", "pruners") if kind in REGISTRIES
-]
-TITLES = {"methods": "One-shot methods"}
+NAMED = ("strategies", "methods", "surrogates", "curve_models", "estimators", "pruners")
+KINDS = [kind for kind in NAMED if kind in REGISTRIES]
+TITLES = {"methods": "One-shot methods", "curve_models": "Models of learning curves"}
 
 
 def rows(kind: str) -> dict[str, list[str]]:

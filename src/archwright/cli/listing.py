@@ -28,6 +28,7 @@ REGISTRIES = {
     "pruners": "archwright.strategies.pruners.registry:PRUNERS",
     "accelerators": "archwright.supernets.accelerators:ACCELERATORS",
     "surrogates": "archwright.surrogates.registry:SURROGATES",
+    "curve_models": "archwright.surrogates.curves.registry:CURVE_MODELS",
     "meters": "archwright.objectives.meter:METERS",
     "objectives": "archwright.objectives.meter:METERS",
     "tables": "archwright.benchmarks.references:TABLES",
