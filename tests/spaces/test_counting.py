@@ -209,7 +209,7 @@ def test_a_real_makes_a_space_infinite_where_it_can_be_active() -> None:
     assert size(*huge, aw.when(huge[0], real)) == math.inf
     never = aw.when(huge[0], aw.when(~huge[0], real))
     assert size(*huge, never) == 2**1_200
-    assert repr(aw.Space(aw.layer(part, *huge))).endswith("1200 decisions, about 1e361 architectures)")
+    assert repr(aw.Space(aw.layer(part, *huge))).endswith("1,200 decisions, about 1e361 architectures)")
 
 
 def test_iteration_begins_at_once_and_goes_in_order() -> None:
