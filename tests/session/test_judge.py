@@ -15,9 +15,10 @@ from torch import nn
 import archwright as aw
 from archwright.errors import RunError, SearchError, UsageError
 from archwright.estimators import ESTIMATORS
-from archwright.experiments import Listener, RunConfig, Stage, open_store
+from archwright.experiments import Listener, RunConfig, Stage, open_store, resolve_space
 from archwright.registry import Entry
 from archwright.session import Judged, Judgement, judgement_of
+from archwright.session.scorers import scorers_for
 from archwright.surrogates import SURROGATES, kendall_interval, spearman_interval
 
 HERE = Path(__file__).parent
@@ -107,6 +108,44 @@ def test_what_was_stopped_goes_on_and_says_the_same(tmp_path: Path) -> None:
     result = aw.resume(tmp_path / "stopped", progress=False)
     assert result.state == "completed"
     assert numbers(judgement_of(result.run)) == numbers(whole)
+
+
+def test_a_search_takes_the_verdict(tmp_path: Path) -> None:
+    folder = str(tmp_path / "judged")
+    judged(tmp_path / "judged", estimators=["short", "weighed"], estimator_options={}, threshold=-0.999)
+    given: dict[str, Any] = {
+        "estimator": "auto",
+        "estimator_options": {"judge": folder},
+        "budget": aw.Budget(trials=2),
+        "recipe": aw.Recipe(epochs=2, batch_size=256),
+        "retrain": 0,
+        "progress": False,
+        "task_options": {"seed": 0},
+    }
+    by = aw.search(SPACE, "digits", out=tmp_path / "cheap", **given).run
+    assert by.config.estimator.name == "weighed"
+    assert any("weighed, the cheapest that suffices" in text for _, text in by.messages)
+    config = RunConfig.read(tmp_path / "judged")
+    with open_store(tmp_path / "judged", config) as store:
+        found = store.get("judgement")
+        store.set_fact("judgement", {**found, "threshold": 0.9999})
+    by = aw.search(SPACE, "digits", out=tmp_path / "full", **given).run
+    assert by.config.estimator.name == "training"
+    assert any("no cheap estimate suffices" in text for _, text in by.messages)
+    with pytest.raises(UsageError, match="judged the space"):
+        aw.search("mlp", "digits", out=tmp_path / "no", **given)
+    with pytest.raises(UsageError, match="give the folder"):
+        aw.search(SPACE, "digits", out=tmp_path / "no", **{**given, "estimator_options": {}})
+
+
+def test_a_small_network_is_half_as_wide(tmp_path: Path) -> None:
+    task, recipe = aw.tasks.digits(), aw.Recipe(epochs=4)
+    cells = resolve_space("cell", task)
+    (scorer,), notes = scorers_for(["small"], {}, cells, task, recipe, aw.Fidelity())
+    assert not notes
+    assert scorer.fidelity.scaled == {"channels": 8, "cells": 3}
+    with pytest.raises(UsageError, match="no smaller scale"):
+        scorers_for(["small"], {}, resolve_space("chain", task), task, recipe, aw.Fidelity())
 
 
 def test_weights_are_shared_where_a_space_allows(tmp_path: Path) -> None:

@@ -42,7 +42,6 @@ def test_ndcg_by_hand() -> None:
 
 
 def test_intervals_by_hand() -> None:
-    """On a sample that the jackknife does not find more spread than normal pairs."""
     predicted, true = np.arange(8.0), np.array([1.0, 0, 3, 2, 5, 4, 7, 6])
     rho, tau = spearmanr(predicted, true).statistic, kendalltau(predicted, true).statistic
     for interval, correlate, found, variance in (
@@ -52,9 +51,13 @@ def test_intervals_by_hand() -> None:
         every = np.arange(8)
         left = [math.atanh(correlate(predicted[every != i], true[every != i])) for i in every]
         jackknife = 7 / 8 * np.sum((left - np.mean(left)) ** 2)
-        half = 1.959963984540054 * math.sqrt(min(max(variance, jackknife), 1.3**2 / 5))
-        z = math.atanh(found)
-        assert interval(predicted, true) == pytest.approx((math.tanh(z - half), math.tanh(z + half)))
+        z, half = math.atanh(found), 1.959963984540054 * math.sqrt(max(variance, jackknife))
+        fisher = 1.959963984540054 / math.sqrt(5)
+        low, high = interval(predicted, true)
+        wide = math.tanh(z + half) - math.tanh(z - half)
+        widest = 1.3 * (math.tanh(z + fisher) - math.tanh(z - fisher))
+        assert high - low == pytest.approx(min(wide, widest))
+        assert math.atanh(high) + math.atanh(low) == pytest.approx(2 * z)
 
 
 def esscher(tau: float, n: int) -> float:

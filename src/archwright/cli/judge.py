@@ -56,7 +56,7 @@ def judge(
         target (COLUMN): The column of the CSV to predict.
         space (-s): A built-in name (see `archwright list spaces`) or file.py:object; by default one that fits.
         sample (N): How many random networks are trained; with 20 an interval is about .5 wide.
-        estimator (NAME): What is judged: an estimator (see `archwright list estimators`), short, subset, or
+        estimator (NAME): What is judged: an estimator (see `archwright list estimators`), short, subset, small, or
             surrogate:NAME; may be given several times; by default all that can be made.
         estimator_option (NAME.OPTION=VALUE): An option of one of them, such as synflow.batch_size=32.
         top (K): How many places count in nDCG.

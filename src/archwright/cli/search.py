@@ -85,7 +85,8 @@ def search(
         fix (ADDRESS=VALUE): Hold a decision of the space at a value; may be given several times.
         enqueue (FILE|default): Try the architectures of a JSON file first, or that of the decisions' defaults; may be
             given several times.
-        estimator: What measures candidates (see `archwright list estimators`).
+        estimator: What measures candidates (see `archwright list estimators`); auto takes the cheapest that suffices by
+            the run of `archwright judge` in --estimator-option judge=DIR.
         estimator_option (NAME=VALUE): An option of the estimator.
         pruner: What stops trials early (see `archwright list pruners`).
         pruner_option (NAME=VALUE): An option of the pruner.

@@ -78,8 +78,9 @@ def judge(
         task: A task, a built-in name, `file.py:object`, a CSV file or a folder of images.
         space: A space, a built-in name, `file.py:object`, or None for one that fits the task's inputs.
         sample: How many random networks are trained, at least 5.
-        estimators: Names of estimators; "short" and "subset" (training for a quarter of the epochs, and on a quarter of
-            the data); "surrogate:NAME". Empty takes all that can be made.
+        estimators: Names of estimators; "short", "subset" and "small" (training for a quarter of the epochs, on a
+            quarter of the data, and at half the width and number of cells); "surrogate:NAME". Empty takes all that can
+            be made.
         estimator_options: Options, by "NAME.OPTION".
         top: How many places count in nDCG.
         threshold: A score suffices if the lower bound of Spearman's correlation is above this.

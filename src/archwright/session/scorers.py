@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from archwright.errors import ArchwrightError, UsageError, did_you_mean
+from archwright.errors import ArchwrightError, SpaceError, UsageError, did_you_mean
 from archwright.estimators import ESTIMATORS
 from archwright.experiments import NamedConfig, ScorerConfig
 from archwright.spaces import Space
@@ -21,7 +23,7 @@ __all__ = ["scorers_for"]
 
 _SURROGATE = "surrogate:"
 _SHARED = "weight_sharing"
-_REDUCED = ("short", "subset")
+_REDUCED = ("short", "subset", "small")
 # fmt: off
 _PROXIES = (
     "params", "flops", "synflow", "snip", "grasp", "fisher", "grad_norm", "plain", "jacob_cov", "naswot", "zen", "zico",
@@ -29,6 +31,7 @@ _PROXIES = (
 )
 # fmt: on
 _BY_DEFAULT = (*_PROXIES, *_REDUCED, _SHARED, "surrogate:gp", "surrogate:forest")
+_SIZES = ("channels", "hidden", "width", "cells")
 _SHARE = 4
 """One of so many epochs and examples; a supernet is trained for as many epochs as so many networks."""
 
@@ -71,7 +74,7 @@ def scorers_for(
     found, notes = [], []
     for name in wanted:
         try:
-            scorer = _scorer(name, own.get(name, {}), epochs, fidelity)
+            scorer = _scorer(name, own.get(name, {}), space, epochs, fidelity)
             if name == _SHARED:
                 _check_shared(space, task, scorer)
         except ArchwrightError as error:
@@ -83,7 +86,9 @@ def scorers_for(
     return tuple(found), notes
 
 
-def _scorer(name: str, options: dict[str, Any], epochs: int, fidelity: Fidelity) -> ScorerConfig:
+def _scorer(
+    name: str, options: dict[str, Any], space: Space, epochs: int, fidelity: Fidelity
+) -> ScorerConfig:
     # Another seed than that of full training: what both share by luck is no sign of a good estimate.
     other = replace(fidelity, replicate=fidelity.replicate + 1)
     if name == "short":
@@ -100,6 +105,11 @@ def _scorer(name: str, options: dict[str, Any], epochs: int, fidelity: Fidelity)
         return ScorerConfig(
             name=name, estimator=NamedConfig(name="training", options=options), fidelity=effort
         )
+    if name == "small":
+        effort = replace(other, scale={**other.scaled, **_halved(space)})
+        return ScorerConfig(
+            name=name, estimator=NamedConfig(name="training", options=options), fidelity=effort
+        )
     if name.startswith(_SURROGATE):
         surrogate = name.removeprefix(_SURROGATE)
         SURROGATES.check(surrogate, options)
@@ -110,6 +120,29 @@ def _scorer(name: str, options: dict[str, Any], epochs: int, fidelity: Fidelity)
     if name == _SHARED:
         options = {"epochs": _SHARE * epochs, **options}
     return ScorerConfig(name=name, estimator=NamedConfig(name=name, options=options), fidelity=other)
+
+
+def _halved(space: Space) -> dict[str, float]:
+    """Half the width, and half the cells where that changes no decision.
+
+    Raises:
+        UsageError: When the space has no such scale.
+    """
+    known = inspect.signature(space.scaled).parameters if space.scaled else {}
+    sizes = {name: known[name].default for name in _SIZES if name in known}
+    halves = {
+        name: max(1, size // 2) if isinstance(size, int) else size / 2
+        for name, size in sizes.items()
+        if isinstance(size, int | float) and not isinstance(size, bool) and size > 1 - isinstance(size, float)
+    }
+    widths = {name: half for name, half in halves.items() if name != "cells"}
+    for scale in (halves, widths):
+        with contextlib.suppress(SpaceError):
+            if scale and space.scale(**scale) is not None:
+                return scale
+    raise UsageError(
+        f"the space {space.name!r} has no smaller scale: none of {', '.join(_SIZES)} can be halved"
+    )
 
 
 def _check_shared(space: Space, task: Task, scorer: ScorerConfig) -> None:

@@ -39,6 +39,7 @@ from archwright.session.defaults import (
 )
 from archwright.session.exporting import unprintable
 from archwright.session.fidelities import check_fidelity, fidelity_for
+from archwright.session.judgement import judged_estimator
 from archwright.session.one_shot import default_budget
 from archwright.session.parts import check_measured, estimator_for, named
 from archwright.session.result import Result
@@ -109,7 +110,8 @@ def search(
         budget: When to stop; None means 50 trials, after a one-shot method as many as are retrained (of `enas` ten
             times as many), or 100 where a search follows on its shared weights. Its minutes hold for the training of a
             supernet too.
-        estimator: What measures candidates, or its name; None trains each from scratch by the recipe.
+        estimator: What measures candidates, or its name; None trains each from scratch by the recipe; "auto" takes the
+            cheapest that suffices by the run of `judge` whose folder is its option "judge".
         estimator_options: Options of an estimator given by name.
         executor: Where trials run, or its name; None means this process for one worker, worker processes for more.
         executor_options: Options of an executor given by name.
@@ -170,6 +172,10 @@ def search(
         strategy, fitting, why = fitting_strategy(fixed, chosen, trials)
         options = {**fitting, **options}
         notes.append(f"strategy: {strategy}, picked since {why}")
+    if estimator == "auto":
+        asked = (estimator_options, made_space, made_task, fidelity)
+        estimator, estimator_options, fidelity, why = judged_estimator(*asked)
+        notes.append(why)
     recipe = recipe or Recipe(seed=seed)
     effort = fidelity_for(fidelity, strategy, recipe.epochs)
     if effort != FidelityRange.of(fidelity):

@@ -15,7 +15,7 @@ Vector = NDArray[np.float64]
 _NORMAL = 1.959963984540054
 """The 97.5 % point of the normal distribution."""
 _WIDEST = 1.3
-"""An interval's width on the scale of z, at most, in widths of Fisher's."""
+"""An interval's width, at most, in widths of Fisher's."""
 _LEAST = 5
 
 
@@ -70,7 +70,7 @@ def spearman_interval(predicted: ArrayLike, true: ArrayLike) -> tuple[float, flo
     Fisher's z = artanh(ρ), with the larger of two variances: (1 + ρ²/2) / (n - 3), which holds for normal pairs (Bonett
     & Wright 2000, doi:10.1007/BF02294183), and that of the jackknife on z, which holds for others too, such as scores
     that rank bad networks well and good ones badly (Arvesen 1969, doi:10.1214/aoms/1177697287). It is never more than
-    1.3 times as wide, in z, as Fisher's own interval. A ρ of ±1 counts as half a step of the possible values less: a
+    1.3 times as wide as Fisher's own interval. A ρ of ±1 counts as half a step of the possible values less: a
     few networks in the same order do not show that all are.
 
     Args:
@@ -145,9 +145,17 @@ def _interval(found: float, left: Vector, step: float, variance: float) -> tuple
     """
     zs, n = np.arctanh(_short_of_one(left, step)), len(left)
     jackknife = (n - 1) / n * float(((zs - zs.mean()) ** 2).sum())
-    half = _NORMAL * math.sqrt(min(max(variance, jackknife), _WIDEST**2 / (n - 3)))
-    z = math.atanh(float(_short_of_one(found, step)))
-    return math.tanh(z - half), math.tanh(z + half)
+    z, half = math.atanh(float(_short_of_one(found, step))), _NORMAL * math.sqrt(max(variance, jackknife))
+    widest = _WIDEST * _width(z, _NORMAL / math.sqrt(n - 3))
+    low, high = 0.0, half
+    while _width(z, half) > widest and high - low > 1e-9:  # the half that gives the widest, by bisection
+        middle = (low + high) / 2.0
+        low, high = (low, middle) if _width(z, middle) > widest else (middle, high)
+    return math.tanh(z - high), math.tanh(z + high)
+
+
+def _width(z: float, half: float) -> float:
+    return math.tanh(z + half) - math.tanh(z - half)
 
 
 def ndcg(predicted: ArrayLike, true: ArrayLike, k: int) -> float:
