@@ -21,6 +21,7 @@ import math
 import statistics
 import time
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from archwright.learning import Recipe
 from archwright.objectives import Direction, Objective, best_trial
 from archwright.spaces.zoo import make_space
 from archwright.strategies import make_strategy
+from archwright.strategies.multi_fidelity.levels import kept, rung_levels
 from archwright.tasks import make_task
 from archwright.trials import Candidate, Fidelity, FidelityRange, LocalTrial, Measurement, Trial, TrialState
 
@@ -90,7 +92,18 @@ def random_search(trainings: Trainings, seed: int, trials: int) -> dict[str, flo
     return {"validation": best["accuracy"], "test": best["test"], "epochs": trials * trainings.epochs}
 
 
-def search(trainings: Trainings, name: str, seed: int, trials: int, budget: int) -> dict[str, float]:
+def affordable(most: int, budget: int) -> int:
+    """How many configurations successive halving can begin with."""
+    size = 0
+    while True:
+        counts, levels = kept(size + 1, 3, 20), [*map(int, rung_levels(Fraction(1), Fraction(most), 3))]
+        steps = zip(counts, levels, [0, *levels], strict=False)
+        if sum(count * (level - before) for count, level, before in steps) > budget:
+            return size
+        size += 1
+
+
+def search(trainings: Trainings, name: str, seed: int, budget: int) -> dict[str, float]:
     """The incumbent of a strategy within a number of epochs."""
     most = trainings.epochs
     strategy = make_strategy(
@@ -99,7 +112,7 @@ def search(trainings: Trainings, name: str, seed: int, trials: int, budget: int)
         OBJECTIVES,
         seed,
         fidelity=FidelityRange(Fidelity(1), Fidelity(most)),
-        configurations=trials,
+        configurations=affordable(most, budget),
         **OPTIONS.get(name, {}),
     )
     told: list[Trial] = []
@@ -107,7 +120,8 @@ def search(trainings: Trainings, name: str, seed: int, trials: int, budget: int)
     while (candidate := strategy.ask()) is not None:
         epochs = candidate.effort.epochs or most
         before = (told[candidate.parent].candidate.effort.epochs or 0) if candidate.continues else 0
-        if spent + epochs - before + (most if epochs < most else 0) > budget:
+        reached = max([epochs, *(trial.candidate.effort.epochs or most for trial in told)])
+        if spent + epochs - before + most - reached > budget:  # the best must still be trained to the end
             break
         spent += epochs - before
         scores = trainings.measure(candidate.architecture, epochs)
@@ -190,7 +204,7 @@ def main() -> None:
             if name == "random":
                 found = random_search(trainings, seed, given.trials)
             else:
-                found = search(trainings, name, seed, given.trials, budget)
+                found = search(trainings, name, seed, budget)
             row = {"strategy": name, "seed": seed, **setting, **found, "seconds": time.perf_counter() - begin}
             rows.append(row)
             with given.out.open("a") as file:
