@@ -1,4 +1,4 @@
-"""Multi-fidelity strategies at a third of random search's epochs, on real training: MNIST-1D with the space `conv1d`.
+"""Multi-fidelity strategies at a third of random search's epochs, on real training: by default MNIST-1D with `conv1d`.
 
 Random search trains its networks for all epochs. Each strategy may spend a third of the epochs that all of these take,
 continuations counted by what they add; what it finds best is trained on to all epochs, which counts too. Seeds are
@@ -10,7 +10,8 @@ with its standard error and lower 95 % bound. Target: the bound for validation i
 A line of JSON is written for each finished search; called again, the script goes on with what is missing.
 
 Usage: OMP_NUM_THREADS=1 python benches/multi_fidelity.py [--seeds 10] [--trials 27] [--epochs 27] [--data 1]
-           [--share 0.3333]            [--strategies asha hyperband ...] [--out multi_fidelity.jsonl]
+           [--task mnist1d] [--space conv1d] [--share 0.3333] [--strategies asha hyperband ...]
+           [--out multi_fidelity.jsonl]
 """
 
 from __future__ import annotations
@@ -59,11 +60,13 @@ class Trainings:
         seed: Of weights and order.
         epochs: All of them.
         data: Share of the training data.
+        task: Name of a task.
+        space: Name of a space.
     """
 
-    def __init__(self, seed: int, epochs: int, data: float) -> None:
-        self.task = make_task("mnist1d")
-        self.space = make_space("conv1d", *self.task.signature())
+    def __init__(self, seed: int, epochs: int, data: float, task: str, space: str) -> None:
+        self.task = make_task(task)
+        self.space = make_space(space, *self.task.signature())
         self.training = Training(self.space, self.task, Recipe(epochs=epochs, seed=seed), threads=1)
         self.epochs, self.data = epochs, data
         self.known: dict[Any, tuple[list[dict[str, float]], LocalTrial, dict[str, float]]] = {}
@@ -178,6 +181,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--trials", type=int, default=27)
     parser.add_argument("--epochs", type=int, default=27)
+    parser.add_argument("--task", default="mnist1d")
+    parser.add_argument("--space", default="conv1d")
     parser.add_argument("--data", type=float, default=1.0)
     parser.add_argument("--share", type=float, default=1 / 3)
     parser.add_argument("--strategies", nargs="+", default=list(STRATEGIES))
@@ -188,6 +193,8 @@ def main() -> None:
         "all_epochs": given.epochs,
         "share": round(given.share, 4),
         "data": given.data,
+        "task": given.task,
+        "space": given.space,
     }
     rows: list[dict[str, Any]] = []
     if given.out.exists():
@@ -197,7 +204,7 @@ def main() -> None:
     budget = int(given.trials * given.epochs * given.share)
     for seed in range(given.seeds):
         missing = [name for name in ["random", *given.strategies] if (name, seed) not in done]
-        trainings = Trainings(seed, given.epochs, given.data) if missing else None
+        trainings = Trainings(seed, given.epochs, given.data, given.task, given.space) if missing else None
         for name in missing:
             assert trainings is not None
             begin = time.perf_counter()
