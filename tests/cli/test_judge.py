@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
+
+import pytest
 
 from .conftest import SPACE, Ran
 
@@ -31,3 +38,43 @@ def test_judge_prints_json_alone(archwright: Callable[..., Ran]) -> None:
     (one,) = told["scores"]
     assert one["networks"] == 5
     assert archwright("judge", "digits", *WORDS, "--estimator", "no").code == 2
+
+
+@pytest.mark.slow
+def test_a_judge_that_is_killed_goes_on(archwright: Callable[..., Ran]) -> None:
+    """By `kill -9`, in the midst of the cheap estimates: what was scored is not scored again."""
+    words = [
+        "judge",
+        "digits",
+        *WORDS,
+        "--estimator",
+        "params",
+        "--estimator",
+        "short",
+        "--estimator",
+        "subset",
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "archwright", *words],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("judging short"):
+            break
+    time.sleep(0.3)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert json.loads(archwright("show", "runs/digits-judge", "--json").out)["judgement"] is None
+    ran = archwright("resume", "runs/digits-judge")
+    assert ran.code == 0, ran.err
+    assert "judging: 5 trials, 5 of them done before" in ran.err
+    assert "suffices" in ran.out
+    told = json.loads(archwright("show", "runs/digits-judge", "--json").out)["judgement"]
+    assert {(one["name"], one["networks"]) for one in told["scores"]} == {
+        ("params", 5),
+        ("short", 5),
+        ("subset", 5),
+    }
