@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["clock", "count_of", "duration"]
+__all__ = ["byte_count", "clock", "count_of", "duration"]
 
 
 def duration(seconds: float | None) -> str:
@@ -29,6 +29,15 @@ def clock(seconds: float) -> str:
     """Minutes and seconds, as a clock shows them: `2:05`."""
     whole = max(0, round(seconds))
     return f"{whole // 60}:{whole % 60:02d}"
+
+
+def byte_count(count: float) -> str:
+    """An amount of memory with three digits: `512 B`, `1.15 MB`, `3.2 GB`."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:,.3g} GB"
 
 
 def count_of(number: int, noun: str, plural: str | None = None) -> str:

@@ -128,3 +128,36 @@ def test_an_error_leaves_no_display_that_goes_on(
     assert not [thread for thread in threading.enumerate() if isinstance(thread, _RefreshThread)]
     progress.stage_started(Stage.SEARCH, 1, 0)  # another display can be shown
     progress.stage_finished(Stage.SEARCH)
+
+
+@pytest.mark.parametrize("minutes", [None, 30.0])
+def test_a_line_tells_what_is_to_come_from_what_trials_took(minutes: float | None) -> None:
+    file = io.StringIO()
+    progress = Progress(["accuracy"], Console(file=file, width=120))
+    progress.stage_started(Stage.SEARCH, 40, 0, minutes)
+    for number in range(20):
+        begun = replace(trial(number, 0.5), started=1000.0 + 30 * number)
+        progress.trial_started(Stage.SEARCH, replace(begun, state=TrialState.RUNNING, measurement=None))
+        if number == 19:
+            progress._told_at = 0.0  # as if a second had passed
+        best = trial(number, 0.5 + number / 100)
+        progress.trial_finished(Stage.SEARCH, replace(begun, finished=begun.started + 30), best)
+    last = file.getvalue().splitlines()[-1]
+    told = re.fullmatch(r"20 done, (\d+):(\d\d)–(\d+):(\d\d) left(?:, 20–20 more)?, best: trial 19 .*", last)
+    assert told is not None, last
+    low, high = int(told[1]) * 60 + int(told[2]), int(told[3]) * 60 + int(told[4])
+    assert low < 600 < high < 900
+    assert ("more" in last) is (minutes is not None)
+
+
+def test_the_epochs_of_a_supernet_are_forecast_too() -> None:
+    file = io.StringIO()
+    progress = Progress((), Console(file=file, width=120))
+    progress.stage_started(Stage.SUPERNET, 20, 0)
+    for epoch in range(1, 11):
+        progress._told_at = 0.0
+        progress.epoch_finished({"epoch": epoch, "seconds": 60.0, "metrics": {"train_loss": 1.0}}, 20)
+    last = file.getvalue().splitlines()[-1]
+    told = re.fullmatch(r"epoch 10 of 20, train loss 1, (\d+):\d\d–(\d+):\d\d left", last)
+    assert told is not None, last
+    assert int(told[1]) < 10 <= int(told[2]) < 15

@@ -94,6 +94,12 @@ def test_few_trials_make_wide_ranges_and_many_narrow_ones() -> None:
     assert width(1) > width(5) > width(30) > width(300)
 
 
+@pytest.mark.parametrize("seen", [5, 10, 20, 100])
+def test_trials_that_are_all_alike_leave_little_doubt(seen: int) -> None:
+    told = forecast([60.0] * seen, trials=10).seconds
+    assert told.low < 600 < told.high < 600 * (1 + 3 / seen)
+
+
 def test_a_level_that_has_moved_is_believed() -> None:
     rng = np.random.default_rng(0)
     durations = np.exp(rng.normal(0, 0.1, 60)) * np.repeat([1.0, 3.0], 30)

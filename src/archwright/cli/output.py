@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from archwright.cli.exit_codes import INTERRUPTED
 from archwright.cli.streams import emit
-from archwright.durations import duration
+from archwright.durations import byte_count, duration
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,6 +54,8 @@ def as_dict(run: Run) -> dict[str, Any]:
         "retrained": [_trial(trial) for trial in run.retrained],
         "trials": [_trial(trial) for trial in run.trials],
         "judgement": run.judgement,
+        "forecast": run.forecast and asdict(run.forecast),
+        "memory": run.memory,
     }
 
 
@@ -114,6 +116,7 @@ def print_run(run: Run) -> None:
 
         print_judgement(judgement_of(run))
         return
+    _print_outlook(run)
     best = run.winner or run.best
     if best is None:
         return
@@ -172,6 +175,19 @@ def _judged(one: Judged) -> tuple[str, ...]:
 
 def _interval(value: float | None, interval: tuple[float, float]) -> str:
     return "-" if value is None else f"{value:.2f} [{interval[0]:.2f}, {interval[1]:.2f}]"
+
+
+def _print_outlook(run: Run) -> None:
+    """How long the search goes on, and the memory that it took."""
+    if run.forecast is not None:
+        time, trials = run.forecast.seconds, run.forecast.trials
+        few, many = round(trials.low), round(trials.high)
+        to_come = f"{few:,}" if few == many else f"{few:,} to {many:,}"
+        would = "left of the search" if run.state == "running" else "left, if it is resumed"
+        print(f"{would}: {duration(time.low)} to {duration(time.high)}, {to_come} trials to come")
+    if run.memory is not None:
+        least, largest = byte_count(run.memory["least"]), byte_count(run.memory["largest"])
+        print(f"memory: {least} to {largest}")
 
 
 def _print_supernet(console: Console, run: Run) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from archwright.cli.described import described
 from archwright.cli.options import AsJson
 from archwright.cli.streams import emit
+from archwright.durations import byte_count, count_of, duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,7 +128,6 @@ def _print(found: Profile) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from archwright.durations import count_of, duration
     from archwright.spaces.description import shown_size
 
     console = Console(highlight=False, markup=False)
@@ -145,7 +145,7 @@ def _print(found: Profile) -> None:
         table.add_column(title, justify="right" if title else "left")
     asked = found.networks - sum(found.failures.values())
     rows = [(name, spread, _number) for name, spread in found.meters.items()]
-    for name, spread, shown in [*rows, *_timings(found, duration)]:
+    for name, spread, shown in [*rows, *_timings(found)]:
         note = f"of {spread.networks} networks" if spread.networks < asked else ""
         table.add_row(name, *(shown(value) for value in (spread.least, spread.median, spread.largest)), note)
     console.print(table)
@@ -164,12 +164,10 @@ def _print(found: Profile) -> None:
         soft_wrap=True,
     )
     for purchase in found.purchases:
-        console.print(_bought(purchase, duration), soft_wrap=True)
+        console.print(_bought(purchase), soft_wrap=True)
 
 
-def _timings(
-    found: Profile, duration: Callable[[float], str]
-) -> list[tuple[str, Any, Callable[[float], str]]]:
+def _timings(found: Profile) -> list[tuple[str, Any, Callable[[float], str]]]:
     from archwright.session.profiling import Spread
 
     if not found.timed or found.memory is None:
@@ -178,7 +176,7 @@ def _timings(
         ("a step", Spread.of([cost.step for cost in found.timed]), duration),
         ("an evaluation", Spread.of([cost.evaluation for cost in found.timed]), duration),
         ("a training", Spread.of([cost.seconds for cost in found.timed]), duration),
-        ("memory of a step", found.memory, _bytes),
+        ("memory of a step", found.memory, byte_count),
     ]
 
 
@@ -193,9 +191,7 @@ def _kept(share: LimitShare, is_whole: bool) -> str:
     return f"kept by {share.kept} of {share.networks}, so by {told}"
 
 
-def _bought(purchase: Purchase, duration: Callable[[float], str]) -> str:
-    from archwright.durations import count_of
-
+def _bought(purchase: Purchase) -> str:
     bounds = [count_of(purchase.trials, "trial")] if purchase.trials is not None else []
     bounds += [f"{purchase.minutes:g} min"] if purchase.minutes is not None else []
     buys = [f"{_range(purchase.forecast.seconds, duration)}"] if purchase.trials is not None else []
@@ -214,11 +210,3 @@ def _count(value: float) -> str:
 
 def _number(value: float) -> str:
     return f"{round(value):,}" if value >= 100 or float(value).is_integer() else f"{value:.4g}"
-
-
-def _bytes(value: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if value < 1000:
-            return f"{value:.3g} {unit}"
-        value /= 1000
-    return f"{value:,.3g} GB"

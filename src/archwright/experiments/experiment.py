@@ -13,6 +13,7 @@ from archwright.experiments.executors import Ended, Executor, Failure
 from archwright.experiments.interrupts import Interrupts
 from archwright.experiments.jobs import DiskFull, Job, JobResult, Message
 from archwright.experiments.listener import Listener
+from archwright.experiments.memory import MemoryWatch
 from archwright.experiments.replay import Replay
 from archwright.experiments.sources import Listed, Search, Source, begun_again, spent_seconds, why_none
 from archwright.experiments.store import Stage, Store
@@ -61,6 +62,7 @@ class Experiment:
         self.pruner = pruner or NeverPruner()
         self.checkpoints = checkpoints
         self._conversations: Conversations | None = None
+        self._memory = MemoryWatch(store.get("memory"))
         meters = [objective.load_meter() for objective in (*self.objectives, *self.searched)]
         self._exclusive = any(meter is not None and meter.exclusive for meter in meters)
 
@@ -154,6 +156,8 @@ class Experiment:
         def end(ended: Ended[Job, JobResult]) -> None:
             trial = self._finished(running.pop(ended.job.number), ended, talks)
             source.done(trial)
+            if memory := self._memory.look():
+                self.store.set_fact("memory", memory)
             talks.clean(set() if strategy is None else strategy.needed())
             self.listener.trial_finished(stage, trial, source.best)
 

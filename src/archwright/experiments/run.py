@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,10 +11,11 @@ from typing import Any
 from archwright.errors import RunError
 from archwright.experiments.config import RunConfig
 from archwright.experiments.one_shot import read_epochs
+from archwright.experiments.remaining import remaining
 from archwright.experiments.sources import spent_seconds
 from archwright.experiments.store import SQLStore, Stage, Store
 from archwright.objectives import Objective, best_trial, pareto_front
-from archwright.trials import Trial
+from archwright.trials import Forecast, Trial, TrialState
 
 __all__ = ["Run", "load_run", "open_run", "open_store"]
 
@@ -40,6 +43,10 @@ class Run:
             "probabilities" (address to label to probability). Scores of the search are by shared weights then.
         supernet_ended: Why the supernet's training ended, where it did.
         judgement: How far cheap estimates can be trusted, where the run judged some; `session.judgement_of` reads it.
+        forecast: How long its search goes on, or would if it were resumed, and how many trials are to come; None once
+            that has ended, or where nothing is known.
+        memory: "least" and "largest" number of bytes of main memory that its processes held so far; None where that is
+            not known.
     """
 
     folder: Path
@@ -59,6 +66,8 @@ class Run:
     epochs: tuple[dict[str, Any], ...] = ()
     supernet_ended: str | None = None
     judgement: dict[str, Any] | None = None
+    forecast: Forecast | None = None
+    memory: dict[str, int] | None = None
 
     @property
     def name(self) -> str:
@@ -152,4 +161,38 @@ def _loaded(folder: Path, config: RunConfig, store: Store) -> Run:
         epochs=epochs,
         supernet_ended=None if config.judge else store.get("supernet_ended"),
         judgement=store.get("judgement"),
+        forecast=_forecast(config, store, trials, state, sum(entry["seconds"] for entry in epochs)),
+        memory=store.get("memory"),
+    )
+
+
+def _forecast(
+    config: RunConfig, store: Store, trials: Sequence[Trial], state: str, trained: float
+) -> Forecast | None:
+    """What is still to come of the search; of one that was stopped, what would come if it were resumed now.
+
+    Args:
+        config: The run's record.
+        store: Its store.
+        trials: Of the search.
+        state: Of the run.
+        trained: Seconds that the training of a supernet took.
+    """
+    sessions, budget, now = store.get("sessions", []), config.budget, time.time()
+    is_over = config.judge or state == "completed" or store.get("search_ended") or store.get("search_failed")
+    if is_over or not sessions:
+        return None
+    spent = spent_seconds([*sessions, float("inf")], trials)
+    if state == "running":
+        spent = spent_seconds(sessions, trials) + now - sessions[-1]
+    else:  # those that ran are begun again
+        trials = [trial for trial in trials if trial.state is not TrialState.RUNNING]
+    begun = sum(t.state is not TrialState.INFEASIBLE and t.candidate.is_new for t in trials)
+    return remaining(
+        trials,
+        now=now,
+        workers=config.executor.workers,
+        left=None if budget.trials is None else max(0, budget.trials - begun),
+        seconds=None if budget.minutes is None else max(0.0, budget.minutes * 60 - trained - spent),
+        epochs=config.fidelity.epochs or config.recipe.epochs,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
@@ -12,11 +13,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColu
 from rich.progress import Progress as Bar
 from rich.table import Column
 
-from archwright.durations import clock, count_of
+from archwright.durations import byte_count, clock, count_of
 from archwright.experiments.listener import Listener
+from archwright.experiments.memory import MemoryWatch
+from archwright.experiments.remaining import remaining
 from archwright.experiments.store import Stage
 from archwright.experiments.work import Judging
-from archwright.trials import Report, Trial, TrialState
+from archwright.trials import Measurement, Report, Trial, TrialState, forecast
 
 __all__ = ["Progress"]
 
@@ -32,7 +35,7 @@ _WATCHED = ("train_loss", "derived_accuracy", "derived_loss", "skips", "eigenval
 
 
 class Progress(Listener):
-    """Shows for each stage: trials done, best so far, time left, failures.
+    """Shows for each stage: trials done, time left and, of a time, trials to come; best so far, failures, memory.
 
     In a terminal the line moves; elsewhere (a file, a pipe) one line is printed for each new best trial and
     each failure, so that a log stays short.
@@ -51,13 +54,18 @@ class Progress(Listener):
         self._total: int | None = None
         self._minutes: float | None = None
         self._began = 0.0
-        self._at_first = 0
+        self._trials: dict[int, Trial] = {}
+        self._epochs: list[float] = []
+        self._workers = 1
+        self._told_left, self._told_at = "", 0.0
+        self._memory = MemoryWatch()
         self._best: Trial | None = None
 
     def stage_started(self, stage: Stage, total: int | None, done: int, minutes: float | None = None) -> None:
         """Begin a line."""
         self._failed = self._infeasible = self._pruned = 0
-        self._done = self._at_first = done
+        self._done, self._trials, self._epochs, self._workers = done, {}, [], 1
+        self._told_left, self._told_at = "", 0.0
         self._total, self._minutes, self._began, self._best = total, minutes, time.monotonic(), None
         if not self.console.is_terminal:
             again = f", {done} of them done before" if done else ""
@@ -90,6 +98,7 @@ class Progress(Listener):
     def epoch_finished(self, entry: Mapping[str, Any], epochs: int) -> None:
         """Move the line, or print one."""
         self._done = entry["epoch"]
+        self._epochs.append(entry["seconds"])
         shown = {name: entry["metrics"][name] for name in _WATCHED if name in entry["metrics"]}
         told = ", ".join(f"{name.replace('_', ' ')} {_number(value)}" for name, value in shown.items())
         if self._bar is not None:
@@ -97,13 +106,23 @@ class Progress(Listener):
         else:
             self._print(f"epoch {self._done} of {epochs}, {told}, {self._left()}".rstrip(", "))
 
+    def trial_started(self, stage: Stage, trial: Trial) -> None:
+        """Note when it began."""
+        self._trials[trial.number] = trial
+        running = sum(one.state is TrialState.RUNNING for one in self._trials.values())
+        self._workers = max(self._workers, running)
+
     def trial_reported(self, stage: Stage, number: int, report: Report) -> None:
         """Show the last point of a running trial's curve in the line."""
+        if number in self._trials:
+            point = Measurement({}, (dict(report.metrics),))
+            self._trials[number] = replace(self._trials[number], measurement=point)
         if self._bar is not None:
             epoch = f" epoch {report.metrics['epoch']:g}" if "epoch" in report.metrics else ""
             number = number % Judging.STRIDE if stage is Stage.JUDGE else number
             now = f"trial {number}{epoch} {self._brief(report.metrics, always=False)}".rstrip()
-            self._bar.update(self._row, told=escape(", ".join(filter(None, [now, self._told(self._best)]))))
+            told = escape(", ".join(filter(None, [now, self._told(self._best)])))
+            self._bar.update(self._row, left=self._left(), told=told)
 
     def trial_finished(self, stage: Stage, trial: Trial, best: Trial | None) -> None:
         """Move the line, or print one where there is news."""
@@ -111,6 +130,8 @@ class Progress(Listener):
         self._infeasible += trial.state is TrialState.INFEASIBLE
         self._pruned += trial.state is TrialState.PRUNED
         self._done += trial.state is not TrialState.INFEASIBLE and trial.candidate.is_new
+        self._trials[trial.number] = trial
+        self._memory.look()
         if self._bar is not None:
             self._bar.update(
                 self._row, completed=self._done, left=self._left(), told=escape(self._told(best))
@@ -119,7 +140,7 @@ class Progress(Listener):
             number = trial.number % Judging.STRIDE if stage is Stage.JUDGE else trial.number
             self._print(f"trial {number} failed: {trial.error}")
         elif best is not None and best is not self._best:
-            self._print(f"{self._done} done, {self._told(best)}")
+            self._print(", ".join(filter(None, [f"{self._done} done", self._left(), self._told(best)])))
         self._best = best
 
     def log(self, text: str) -> None:
@@ -141,6 +162,8 @@ class Progress(Listener):
         parts += [f"{self._pruned} pruned"] if self._pruned else []
         parts += [f"{self._failed} failed"] if self._failed else []
         parts += [f"{self._infeasible} over a limit"] if self._infeasible else []
+        if self._memory.seen is not None and self._bar is not None:
+            parts.append(byte_count(self._memory.seen["largest"]))
         return ", ".join(parts)
 
     def _brief(self, metrics: Mapping[str, float], *, always: bool = True) -> str:
@@ -149,13 +172,36 @@ class Progress(Listener):
         return ", ".join(f"{name} {_number(metrics[name])}" for name in names)
 
     def _left(self) -> str:
-        """Time left by the pace of this session, or by the clock, whichever ends first."""
-        passed, ends = time.monotonic() - self._began, []
-        if self._total is not None and self._done > self._at_first:
-            ends.append(passed / (self._done - self._at_first) * (self._total - self._done))
-        if self._minutes is not None:
-            ends.append(self._minutes * 60 - passed)
-        return f"{clock(min(ends))} left" if ends else ""
+        """Time left, and trials to come where only the time is bounded; made anew when it is a second old."""
+        now = time.monotonic()
+        if now - self._told_at >= 1:
+            self._told_left, self._told_at = self._outlook(now - self._began), now
+        return self._told_left
+
+    def _outlook(self, passed: float) -> str:
+        seconds = None if self._minutes is None else max(0.0, self._minutes * 60 - passed)
+        left = None if self._total is None else max(0, self._total - self._done)
+        if self._epochs:
+            is_bounded = left is not None or seconds is not None
+            told = forecast(self._epochs, trials=left, seconds=seconds, draws=100) if is_bounded else None
+        else:
+            trials = self._trials.values()
+            begun = sum(t.state is TrialState.RUNNING and t.candidate.is_new for t in trials)
+            left = None if left is None else max(0, left - begun)
+            told = remaining(
+                [*trials], now=time.time(), workers=self._workers, left=left, seconds=seconds, draws=100
+            )
+        if told is None:
+            return "" if seconds is None else f"{clock(seconds)} left"
+        span = f"{_time(told.seconds.low)}–{_time(told.seconds.high)} left"
+        if seconds is None:
+            return span
+        return f"{span}, {told.trials.low:,.0f}–{told.trials.high:,.0f} more"
+
+
+def _time(seconds: float) -> str:
+    """As a clock shows it; from an hour on, hours and minutes."""
+    return clock(seconds) if seconds < 3600 else f"{seconds // 3600:.0f} h {seconds % 3600 // 60:02.0f}"
 
 
 def _number(value: float) -> str:

@@ -205,7 +205,7 @@ def _effective(logs: _Floats) -> float:
     """As how many independent numbers a series counts for its mean, by the correlation of neighbours."""
     n, centered = len(logs), logs - logs.mean()
     squares = float(centered @ centered)
-    if n < 8 or not squares:
+    if n < 8 or squares < 1e-12 * n:  # all alike, but for rounding
         return float(n)
     correlation = float(centered[1:] @ centered[:-1]) / squares
     if correlation < 1 / math.sqrt(n):
