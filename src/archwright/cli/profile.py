@@ -146,7 +146,7 @@ def _print(found: Profile) -> None:
     asked = found.networks - sum(found.failures.values())
     rows = [(name, spread, _number) for name, spread in found.meters.items()]
     for name, spread, shown in [*rows, *_timings(found)]:
-        note = f"of {spread.networks} networks" if spread.networks < asked else ""
+        note = f"of {count_of(spread.networks, 'network')}" if spread.networks < asked else ""
         table.add_row(name, *(shown(value) for value in (spread.least, spread.median, spread.largest)), note)
     console.print(table)
     for name, reason in found.unmeasured.items():
