@@ -4,8 +4,9 @@ Each cell is a real search: a task, a space, a strategy and a seed. Before it `a
 take. Afterwards the rest of the search is forecast as it would have been after a fifth of the trials, and after half;
 beside it stands the plain rule, the pace so far, times what is left. Prints for each of these the geometric mean of the
 ratio of what was told to what it took, with its standard error over the searches; the mean factor by which it was off;
-how often the range held what came (90 % are promised); and how wide the range was, as a share of what came. A line for
-each finished cell goes into a JSONL file, and what is in there already is not run again.
+how often the range held what came (90 % are promised); how wide the range was, as a share of what came. The same trials
+in an order drawn at random say how much of that is due to a pace that changes, the machine's or the strategy's.
+A line for each finished cell goes into a JSONL file, and what is in there already is not run again.
 
 Usage: python benches/forecast.py [--seeds 10] [--trials 40] [--epochs 2] [--tasks digits mnist1d] [--out FILE]
 """
@@ -16,9 +17,11 @@ import argparse
 import itertools
 import json
 import math
+import random
 import statistics
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +57,18 @@ def after(trials: tuple[Trial, ...], share: float, epochs: int) -> dict[str, Any
     return told(f"after {share:.0%}", found.seconds, took, (now - began) / count * (len(trials) - count))
 
 
+def shuffled(trials: tuple[Trial, ...], share: float, epochs: int, seed: int) -> dict[str, Any]:
+    """The same had the trials come in another order, one after the other."""
+    order = random.Random(seed).sample([t.seconds or 0.0 for t in trials], len(trials))
+    ends = list(itertools.accumulate(order))
+    made = tuple(
+        replace(trial, started=1.0 + end - took, finished=1.0 + end)
+        for trial, took, end in zip(trials, order, ends, strict=True)
+    )
+    found = after(made, share, epochs)
+    return {**found, "kind": f"{found['kind']}, shuffled", "pace": None}
+
+
 def cell(task: str, space: str, strategy: str, seed: int, trials: int, epochs: int) -> dict[str, Any]:
     """One search, and what was told of it."""
     budget, recipe = aw.Budget(trials=trials), aw.Recipe(epochs=epochs, seed=seed)
@@ -77,6 +92,7 @@ def cell(task: str, space: str, strategy: str, seed: int, trials: int, epochs: i
     took = max(t.finished or 0.0 for t in ended) - min(t.started for t in ended)
     comparisons = [told("before", before.purchases[0].forecast.seconds, took)]
     comparisons += [after(ended, share, epochs) for share in SHARES]
+    comparisons += [shuffled(ended, share, epochs, seed) for share in SHARES]
     return {"task": task, "space": space, "strategy": strategy, "seed": seed, "trials": trials, "epochs": epochs,
             "profiling": profiling, "took": took, "told": comparisons}  # fmt: skip
 
