@@ -194,5 +194,5 @@ def _forecast(
         workers=config.executor.workers,
         left=None if budget.trials is None else max(0, budget.trials - begun),
         seconds=None if budget.minutes is None else max(0.0, budget.minutes * 60 - trained - spent),
-        epochs=config.fidelity.epochs or config.recipe.epochs,
+        epochs=config.fidelity.high.epochs or config.recipe.epochs,
     )
