@@ -155,17 +155,22 @@ def fisher_matrix(probe: Probe) -> tuple[Tensor, int]:
         raise TrialError(f"vkdnw is defined for outputs of the shape (examples, outputs), got {told}")
     if not any(name in elements.derivatives for name in probe.matrices):
         raise TrialError(f"vkdnw does not know how the network uses {', '.join(probe.matrices)}")
+    is_classification = probe.task.kind == "classification"
+    # A softmax is the same when all outputs grow alike: the last class stands for the common growth.
+    scores = (outputs[:, :-1] - outputs[:, -1:]) if is_classification else outputs
     rows = []
-    for k in range(outputs.shape[1] if outputs.requires_grad else 0):
+    for k in range(scores.shape[1] if outputs.requires_grad else 0):
         for value in elements.derivatives.values():
             value.zero_()
-        torch.autograd.grad(outputs[:, k].sum(), elements.starts, retain_graph=True, allow_unused=True)
+        torch.autograd.grad(scores[:, k].sum(), elements.starts, retain_graph=True, allow_unused=True)
         rows.append(torch.stack(list(elements.derivatives.values()), 1))
+    if is_classification and rows:
+        rows.append(torch.zeros_like(rows[0]))
     count = len(elements.derivatives)
     if not rows:
         return torch.zeros(count, count, dtype=torch.float64), count
     jacobian = torch.stack(rows, 1).double()  # (examples, outputs, elements)
-    if probe.task.kind == "classification":
+    if is_classification:
         chance = outputs.detach().double().softmax(1) * (1 - _SMOOTHING) + _SMOOTHING / outputs.shape[1]
         mean = torch.einsum("nk,nkp->np", chance, jacobian)
         information = torch.einsum("nk,nkp,nkq->pq", chance, jacobian, jacobian) - mean.T @ mean
