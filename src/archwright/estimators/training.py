@@ -165,6 +165,11 @@ class Training(Estimator):
             _release(network)
         return found
 
+    @property
+    def device(self) -> torch.device:
+        """Where the first of its processes trains."""
+        return self._fabric(0).device
+
     def _check(self) -> None:
         known = self.recipe.to_json()
         for name in self.space.training:

@@ -179,6 +179,8 @@ def profile(
         UsageError: When an argument does not fit.
         SpaceError: When the space has no architecture that can be drawn, or no network could be built.
     """
+    from torch import get_num_threads
+
     from archwright.estimators.training import Training
     from archwright.learning import Recipe
 
@@ -190,28 +192,20 @@ def profile(
     made_space, reference = space_for(space, made_task)
     fixed = made_space.fix(held_values(made_space, fix or {}))
     chosen = objectives_for(objectives, made_task)
-    threads = None if workers == 1 else max(1, (os.cpu_count() or 1) // workers)
     training = Training(
         fixed,
         made_task,
         recipe or Recipe(seed=seed),
         accelerator=accelerator,
         precision=precision,
-        threads=threads,
+        threads=None if workers == 1 else max(1, (os.cpu_count() or 1) // workers),
     )
     drawn, is_whole = _drawn(fixed, sample, seed)
     measured = _Measured(fixed, made_task, chosen, drawn)
-    if not measured.rows:
-        told = "; ".join(f"{reason} ({count})" for reason, count in measured.failures.items())
-        raise SpaceError(
-            f"none of {len(drawn)} networks could be built: {told}; mend the space, or draw more by a larger sample"
-        )
     kept = [row for row in measured.rows if _keeps(row, chosen)] or measured.rows
     costs, failures = _timed(training, kept, fidelity, timed)
     measured.failures.update(failures)
     purchases, trial = _purchases(costs, kept, budget, workers)
-    import torch
-
     return Profile(
         task=made_task.name,
         space=reference or made_space.describe().get("name"),
@@ -222,8 +216,8 @@ def profile(
         meters=measured.spreads(),
         unmeasured=measured.unmeasured,
         limits=_limits(measured.rows, chosen, is_whole),
-        device=str(training._fabric(0).device),
-        threads=threads or torch.get_num_threads(),
+        device=str(training.device),
+        threads=training.threads or get_num_threads(),
         timed=tuple(costs),
         trial=trial,
         memory=Spread.of([cost.memory for cost in costs]) if costs else None,
@@ -247,6 +241,9 @@ class _Measured:
         rows: Each architecture that was built, and the numbers of its network.
         failures: Why others were not, to how many.
         unmeasured: Name of a meter that failed to why it did.
+
+    Raises:
+        SpaceError: When none could be built.
     """
 
     def __init__(
@@ -270,6 +267,11 @@ class _Measured:
                     self.failures[_reason(error)] += 1
                     continue
                 self.rows.append((architecture, self._numbers(network, task.arguments(example))))
+        if not self.rows:
+            told = "; ".join(f"{reason} ({count})" for reason, count in self.failures.items())
+            raise SpaceError(
+                f"none of {len(drawn)} networks could be built: {told}; mend the space, or draw more by a larger sample"
+            )
 
     def spreads(self) -> dict[str, Spread]:
         """Least, median and largest of each meter that said anything."""
