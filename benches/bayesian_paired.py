@@ -135,13 +135,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("other", type=Path)
+    parser.add_argument("other", type=Path, nargs="?")
     parser.add_argument("--strategies", nargs="+", default=["bayesian", "forest", "bananas"])
     parser.add_argument("--datasets", nargs="+", default=DATASETS)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--trials", type=int, default=150)
     parser.add_argument("--out", default="paired.jsonl")
     options = parser.parse_args()
+    if options.other is None:
+        print("nothing to compare with; name another checkout of the repository")
+        return
     found = list(pairs(options))
     for name in options.strategies:
         mine = [pair for pair in found if pair["cell"][1] == name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from archwright.trials import FidelityRange
 
 __all__ = ["effort", "keyed"]
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 
 
 def keyed(
@@ -30,11 +33,16 @@ def keyed(
             raise UsageError(f"{option} {word!r}: expected NAME=VALUE, such as {example}")
         if name in found:
             raise UsageError(f"{option} {word!r}: {name} is given twice; give it once")
-        try:
-            found[name] = json.loads(text)
-        except ValueError:
-            found[name] = text
+        found[name] = _read(text)
     return found
+
+
+def _read(text: str) -> Any:
+    """A value of JSON's, a number that is not quite JSON's such as .5, or the text itself."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return float(text) if _NUMBER.fullmatch(text) else text
 
 
 def effort(text: str | None, epochs: int | None, fraction: float | None) -> FidelityRange:
