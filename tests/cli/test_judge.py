@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 
 import pytest
@@ -64,7 +63,6 @@ def test_a_judge_that_is_killed_goes_on(archwright: Callable[..., Ran]) -> None:
     for line in process.stderr:
         if line.startswith("judging short"):
             break
-    time.sleep(0.3)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     assert json.loads(archwright("show", "runs/digits-judge", "--json").out)["judgement"] is None
