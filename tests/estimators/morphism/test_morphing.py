@@ -108,6 +108,39 @@ def test_new_units_of_their_own_can_learn() -> None:
     assert new.abs().sum() > 0
 
 
+class Deeper(nn.Module):
+    """A layer more, on the way to the outputs or beside it, with a ReLU behind it or not."""
+
+    def __init__(self, extra: nn.Module | None = None, beside: bool = False) -> None:
+        super().__init__()
+        self.first, self.extra, self.beside = nn.Linear(3, 6), extra, beside
+        self.head = nn.Linear(6, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = torch.tanh(self.first(x))
+        if self.extra is not None:
+            y = y + self.extra(y) if self.beside else self.extra(y)
+        return self.head(y)
+
+
+@pytest.mark.parametrize("beside", [False, True])
+@pytest.mark.parametrize("relu", [False, True])
+def test_a_new_layer_is_never_dead(beside: bool, relu: bool) -> None:
+    """Zeros would leave the outputs of a branch as they are; behind a ReLU they could never become anything else."""
+    layers = [aw.layer(nn.Linear, 6, 6), *([aw.layer(nn.ReLU)] if relu else [])]
+    extra = aw.when(aw.boolean(name="extra"), aw.layer(nn.Sequential, *layers))
+    space = aw.Space(aw.layer(Deeper, extra=extra, beside=beside))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = space.build(small := space.architecture({"extra": False}))
+        x = torch.randn(8, 3)
+        large = space.architecture({"extra": True})
+        made = morph(space, (small, network.state_dict()), large, lambda net: net(x), x)
+        made.network(x).sum().backward()
+    assert made.is_exact is not relu
+    assert made.network.extra[0].weight.grad.any()
+
+
 def test_a_smaller_network_takes_what_fits_and_says_that_it_differs() -> None:
     with torch.random.fork_rng(devices=[]):
         architecture, network = parent(width=7)

@@ -10,6 +10,7 @@ flattening and the user's own code between layers so need no rules.
 from __future__ import annotations
 
 import copy
+import math
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -85,9 +86,9 @@ def morph(
 ) -> Morphism:
     """Build a network that begins as another of the same space computes, as far as there is a way.
 
-    Layers that the parent lacks begin as an identity, else as a branch that adds nothing, else with drawn weights,
-    whichever changes the outputs least; kernels that grow have zeros around them. What has no counterpart is left as
-    drawn, and the outputs change: see `Morphism.change`.
+    Layers that the parent lacks begin as an identity, as a branch that adds nothing where the outputs then stay as they
+    are and the branch can learn, or with drawn weights, whichever changes the outputs least; kernels that grow have
+    zeros around them. What has no counterpart is left as drawn, and the outputs change: see `Morphism.change`.
 
     Args:
         space: The space of both.
@@ -186,8 +187,24 @@ class _Work:
         self._transfer()
         kept = [key for key in order if key not in self.pairs and policy[self._group(key)] == "identity"]
         self._calibrate(kept)
-        found = self._outputs(network)
-        return _difference(self.wanted, found), copy.deepcopy(network.state_dict())
+        change = _difference(self.wanted, self._outputs(network))
+        zeros = [self.new.leaves[last[group]].module for group in last if policy[group] == "zero"]
+        if zeros and not (change <= EXACT and self._learns(zeros)):
+            change = (
+                math.inf
+            )  # what gives zeros on the way to the outputs, or can never give anything else, is dead
+        return change, copy.deepcopy(network.state_dict())
+
+    def _learns(self, layers: list[nn.Module]) -> bool:
+        """Whether each of some layers has a slope, seen from a random sum of the outputs."""
+        generator = torch.Generator().manual_seed(self.seed)
+        network = self.new.network.eval()
+        with torch.enable_grad():
+            outputs = [tensor for tensor in tensors_in(self.run(network)) if tensor.requires_grad]
+            torch.stack([(tensor * _marker(tensor, generator)).sum() for tensor in outputs]).sum().backward()
+        slopes = [[p.grad for p in _own_parameters(layer) if p.grad is not None] for layer in layers]
+        network.zero_grad(set_to_none=True)
+        return all(any(bool(slope.any()) for slope in own) for own in slopes)
 
     def _outputs(self, network: nn.Module) -> list[Tensor]:
         with evaluating(network):
