@@ -201,7 +201,7 @@ class _Work:
         network = self.new.network.eval()
         with torch.enable_grad():
             outputs = [tensor for tensor in tensors_in(self.run(network)) if tensor.requires_grad]
-            torch.stack([(tensor * _marker(tensor, generator)).sum() for tensor in outputs]).sum().backward()
+            torch.autograd.backward([(tensor * _marker(tensor, generator)).sum() for tensor in outputs])
         slopes = [[p.grad for p in _own_parameters(layer) if p.grad is not None] for layer in layers]
         network.zero_grad(set_to_none=True)
         return all(any(bool(slope.any()) for slope in own) for own in slopes)
