@@ -335,16 +335,19 @@ def _write_for_ever(store: Store, sender: Connection) -> None:
         if trial.state is TrialState.RUNNING:
             store.finish(_completed(trial.number))
     store.start(_running(_completed(0)), Stage.RETRAIN)
+    step = len(
+        store.reports(Stage.RETRAIN).get(0, ())
+    )  # less than `number` where a kill came before a report
     while True:
         store.start(_running(_completed(number)))
         sender.send(("start", number))
         store.finish(_completed(number))
         sender.send(("finish", number))
-        store.report(0, Report(number, {"score": 0.5}, checkpoint=f"key {number}"), Stage.RETRAIN)
-        sender.send(("report", number))
+        store.report(0, Report(step, {"score": 0.5}, checkpoint=f"key {step}"), Stage.RETRAIN)
+        sender.send(("report", step))
         store.set_fact("fact", number)
         sender.send(("put", number))
-        number += 1
+        number, step = number + 1, step + 1
 
 
 def _checkpoints(store: Store) -> dict[int, list[tuple[int, str]]]:
