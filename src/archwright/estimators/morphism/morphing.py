@@ -145,11 +145,19 @@ class _Work:
         self.outputs: dict[Key, list[Tensor]] = defaultdict(list)
         self.wanted = self._outputs(old.network)
         self.drawn = copy.deepcopy(new.network.state_dict())
+        self.order = self._order()
+        there = {place for leaf in old.leaves.values() for place in leaf.outer}
+        self.groups = {
+            key: next((place for place in leaf.outer if place not in there), key)
+            for key, leaf in new.leaves.items()
+            if key not in self.pairs
+        }
+        """What is decided together for a new layer: the outermost call around it that the parent lacks."""
         self._mark_parent()
 
     def best(self) -> float:
         """Leave the child with the weights that change the outputs least; returns how much that is."""
-        groups = list(dict.fromkeys(self._group(key) for key in self.new.leaves if key not in self.pairs))
+        groups = list(dict.fromkeys(self.groups.values()))
         policy: dict[Hashable, _Policy] = dict.fromkeys(groups, "identity")
         change, state = self._tried(policy)
         updates = [dict.fromkeys(groups, each) for each in _POLICIES]
@@ -163,29 +171,19 @@ class _Work:
         self.new.network.load_state_dict(state)
         return change
 
-    def _group(self, key: Key) -> Hashable:
-        """What is decided together for a new layer: the outermost call around it that the parent lacks."""
-        there = {place for leaf in self.old.leaves.values() for place in leaf.outer}
-        return next((place for place in self.new.leaves[key].outer if place not in there), key)
-
     def _tried(self, policy: Mapping[Hashable, _Policy]) -> tuple[float, dict[str, Tensor]]:
         network = self.new.network
         network.load_state_dict(self.drawn)
-        order = self._order()
-        last: dict[Hashable, Key] = {}
-        for key in order:
-            if key not in self.pairs:
-                last[self._group(key)] = key
-        for key in order:
-            if key in self.pairs:
-                continue
-            group = self._group(key)
+        new = [key for key in self.order if key in self.groups]
+        last = {self.groups[key]: key for key in new}
+        for key in new:
+            group = self.groups[key]
             if policy[group] == "identity":
                 make_identity(self.new.leaves[key].module)
             elif policy[group] == "zero" and last[group] == key:
                 _make_zero(self.new.leaves[key].module)
         self._transfer()
-        kept = [key for key in order if key not in self.pairs and policy[self._group(key)] == "identity"]
+        kept = [key for key in new if policy[self.groups[key]] == "identity"]
         self._calibrate(kept)
         change = _difference(self.wanted, self._outputs(network))
         zeros = [self.new.leaves[last[group]].module for group in last if policy[group] == "zero"]
