@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from archwright.errors import SpaceExhaustedError, UsageError
-from archwright.objectives import Objective
+from archwright.objectives import Objective, optimized
 from archwright.spaces import SearchSpace
 from archwright.strategies.multi_fidelity.brackets import Bracket, Entry
 from archwright.strategies.ranking import Score, score
@@ -67,8 +67,7 @@ class MultiFidelity(Strategy):
     ) -> None:
         if eta < 2:
             raise UsageError(f"{self._name}: expected eta >= 2, got {eta}")
-        if not any(objective.optimize for objective in objectives):
-            raise UsageError(f"{self._name}: expected an objective to optimise, got limits alone; add one")
+        optimized(objectives)
         self.space, self.objectives, self.seed, self.eta = space, tuple(objectives), seed, eta
         self.fidelity = DEFAULT_RANGE if fidelity is None else fidelity
         self.ends = self.fidelity.ends
@@ -240,6 +239,6 @@ class MultiFidelity(Strategy):
 
     def _losses(self, trial: Trial) -> tuple[float, ...]:
         """The first optimised objective along the trial's curve, as something to minimise."""
-        first = next(objective for objective in self.objectives if objective.optimize)
+        first = optimized(self.objectives)[0]
         points = trial.measurement.curve if trial.measurement else ()
         return tuple(first.loss(float(point[first.name])) for point in points if first.name in point)
