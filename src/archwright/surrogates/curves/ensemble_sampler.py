@@ -64,19 +64,31 @@ def sample_ensemble(
         for mine, other in ((0, 1), (1, 0)):
             current, partners = groups[mine], groups[other]
             if differs:
-                first = random.integers(half, size=half)
-                second = (first + random.integers(1, half, size=half)) % half
-                factor = 1.0 if random.random() < 0.1 else 2.38 / np.sqrt(2 * dimensions)
-                proposed = current + factor * (partners[first] - partners[second])
-                volume = np.zeros(half)
+                proposed, volume = _exchanged(current, partners, random)
             else:
-                z = ((stretch - 1.0) * random.random(half) + 1.0) ** 2 / stretch
-                centres = partners[random.integers(half, size=half)]
-                proposed = centres + z[:, None] * (current - centres)
-                volume = (dimensions - 1) * np.log(z)
+                proposed, volume = _stretched(current, partners, stretch, random)
             height = log_density(proposed)
             moves = np.log(random.random(half)) < volume + height - heights[mine]
             current[moves], heights[mine][moves] = proposed[moves], height[moves]
             accepted += int(moves.sum())
         chain[step, :half], chain[step, half:] = groups
     return chain, accepted / max(steps * walkers, 1)
+
+
+def _exchanged(current: Array, partners: Array, random: np.random.Generator) -> tuple[Array, Array]:
+    """Walkers with the difference of two of the others added; the logarithm of the change of volume, 0."""
+    half, dimensions = current.shape
+    first = random.integers(half, size=half)
+    second = (first + random.integers(1, half, size=half)) % half
+    factor = 1.0 if random.random() < 0.1 else 2.38 / np.sqrt(2 * dimensions)
+    return current + factor * (partners[first] - partners[second]), np.zeros(half)
+
+
+def _stretched(
+    current: Array, partners: Array, stretch: float, random: np.random.Generator
+) -> tuple[Array, Array]:
+    """Walkers moved along the lines to others; (d - 1) log z of each."""
+    half, dimensions = current.shape
+    z: Array = ((stretch - 1.0) * random.random(half) + 1.0) ** 2 / stretch
+    centres = partners[random.integers(half, size=half)]
+    return centres + z[:, None] * (current - centres), (dimensions - 1) * np.log(z)
