@@ -89,6 +89,6 @@ def _stretched(
 ) -> tuple[Array, Array]:
     """Walkers moved along the lines to others; (d - 1) log z of each."""
     half, dimensions = current.shape
-    z: Array = ((stretch - 1.0) * random.random(half) + 1.0) ** 2 / stretch
+    z = ((stretch - 1.0) * random.random((half,)) + 1.0) ** 2 / stretch
     centres = partners[random.integers(half, size=half)]
     return centres + z[:, None] * (current - centres), (dimensions - 1) * np.log(z)
