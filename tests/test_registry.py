@@ -49,6 +49,17 @@ def runner(ground: str, *, pace: int = 9, **options: Any) -> Walker:
     return Walker(ground, pace=pace, **options)
 
 
+def barefoot(ground: str, *, depth: int = 1, **options: Any) -> Walker:
+    """Wades.
+
+    Args:
+        ground: Where.
+        depth: Of the water.
+        options: Of `runner` without `shoes` and `exact`.
+    """
+    return runner(ground, shoes=(), **options)
+
+
 def anything(ground: str, **options: Any) -> tuple[str, dict[str, Any]]:
     """Takes whatever comes."""
     return ground, options
@@ -62,6 +73,7 @@ def registry(**more: Any) -> Registry[Any, Entry]:
     entries = {
         "walker": Entry(f"{__name__}:Walker", renamed={"speed": "pace"}),
         "runner": Entry(f"{__name__}:runner", "faster"),
+        "barefoot": Entry(f"{__name__}:barefoot"),
         "anything": Entry(f"{__name__}:anything"),
     }
     return Registry(
@@ -88,6 +100,12 @@ def test_further_options_are_those_of_the_class_that_the_docstring_names() -> No
         registry().make("runner", "road", options={"pase": 3})
 
 
+def test_what_the_docstring_leaves_out_is_no_option() -> None:
+    assert registry().defaults("barefoot") == {"depth": 1, "pace": 9}
+    with pytest.raises(UsageError, match="the mover 'barefoot' has no option 'shoes'"):
+        registry().make("barefoot", "road", options={"shoes": ["left"]})
+
+
 def test_where_it_names_none_they_may_be_any() -> None:
     assert registry().make("anything", "road", options={"x": 1}, seed=2) == ("road", {"x": 1, "seed": 2})
 
@@ -112,7 +130,8 @@ def test_former_names_still_work() -> None:
 
 def test_unknown_names_and_wrong_types_are_told() -> None:
     with pytest.raises(
-        TaskError, match=r"unknown mover 'wolker'\. Did you mean 'walker'\?.*anything, runner, walker"
+        TaskError,
+        match=r"unknown mover 'wolker'\. Did you mean 'walker'\?.*anything, barefoot, runner, walker",
     ):
         registry(error=TaskError).make("wolker", "road")
     with pytest.raises(

@@ -228,7 +228,8 @@ def _options(target: Callable[..., Any], positional: int = 0) -> tuple[dict[str,
     """The options of a class or function, and whether it takes others too.
 
     `**options` stand for the keyword-only parameters of the class or function that their line in the docstring
-    names in backticks, as in "options: Of `Bilevel`."; where it names none, they may be any.
+    names in backticks, as in "options: Of `Bilevel`.", except for those that are named after it, as in "options: Of
+    `Hyperband` without `sampler`."; where it names none, they may be any.
     """
     function = target.__init__ if inspect.isclass(target) else target
     told = {name: text for name, (_, text) in documented(target).items()}
@@ -238,13 +239,13 @@ def _options(target: Callable[..., Any], positional: int = 0) -> tuple[dict[str,
     for position, parameter in enumerate(parameters):
         name = parameter.name
         if parameter.kind is parameter.VAR_KEYWORD:
-            further = re.search(r"`(\w+)`", told.get(name, ""))
-            named = getattr(function, "__globals__", {}).get(further[1]) if further else None
+            further, *fixed = re.findall(r"`(\w+)`", told.get(name, "")) or [""]
+            named = getattr(function, "__globals__", {}).get(further)
             if named is None:
                 is_open = True
             else:
                 others, is_open = _options(named, sys.maxsize)
-                options |= {n: option for n, option in others.items() if n not in options}
+                options |= {n: option for n, option in others.items() if n not in (*options, *fixed)}
         elif parameter.kind is parameter.KEYWORD_ONLY or (
             parameter.kind is parameter.POSITIONAL_OR_KEYWORD and position >= positional
         ):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from archwright.errors import UsageError
@@ -12,8 +12,7 @@ from archwright.strategies.multi_fidelity.brackets import Bracket, Promoting, St
 from archwright.strategies.multi_fidelity.engine import MultiFidelity
 from archwright.strategies.multi_fidelity.levels import bracket_size, rung_levels
 from archwright.strategies.randomness import random_for
-from archwright.strategies.strategy import Strategy
-from archwright.trials import Candidate, FidelityRange
+from archwright.trials import Candidate
 
 __all__ = ["ASHA", "promotable"]
 
@@ -24,17 +23,13 @@ class ASHA(MultiFidelity):
     Li et al. 2020, arXiv:1810.05934. *Promotion*: whoever asks for work looks through the rungs from the top; the best
     that is in the top 1/eta of its rung and has not gone on yet goes on; where there is none, a new configuration
     begins. *Stopping*: a configuration goes on at once if it ends in the top 1/eta of what is in its rung then, and
-    never if not. Both have one mechanism: in the stopping form, too, a rung is a trial that continues its parent, and
-    not a verdict on a longer one. So every rung is one durable record, what is best is found by one rule, and the
-    decision needs nothing but what strategies are told.
+    never if not. Rung i has the resource r·eta^i, the last one R. Both have one mechanism: in the stopping form, too, a
+    rung is a trial that continues its parent, and not a verdict on a longer one. So every rung is one durable record,
+    what is best is found by one rule, and the decision needs nothing but what strategies are told.
 
     Args:
         space: What to search.
         objectives: What is optimised, and the limits.
-        fidelity: From r to R: rung i has r·eta^i, the last one R.
-        sampler: Picks the configurations: a strategy, or the name of one.
-        sampler_options: Options of a sampler given by name.
-        eta: One of so many goes on to the next rung; at least 2.
         form: "promotion", or "stopping", which leaves no checkpoint waiting.
         rule: How many of n may go on by promotion: "floor", ⌊n / eta⌋ as in the paper, so none of fewer than eta; or
             "quantile", those up to the quantile 1/eta of at least two values as in Syne Tune, which are ⌈n / eta⌉. In
@@ -42,7 +37,7 @@ class ASHA(MultiFidelity):
         brackets: With several, bracket s begins at rung s, and each new configuration draws its bracket in proportion
             to the sizes of Hyperband's. One usually wins.
         checkpoints: How many that wait in a rung keep their checkpoints, the best; one promoted later begins anew.
-        seed: Seed of all random numbers.
+        options: Of `MultiFidelity`.
 
     Raises:
         UsageError: When an option is out of range, or the fidelity is no range.
@@ -53,35 +48,23 @@ class ASHA(MultiFidelity):
         space: SearchSpace[Any],
         objectives: Sequence[Objective],
         *,
-        fidelity: FidelityRange | None = None,
-        sampler: str | Strategy = "random",
-        sampler_options: Mapping[str, Any] | None = None,
-        eta: int = 3,
         form: Literal["promotion", "stopping"] = "promotion",
         rule: Literal["floor", "quantile"] = "floor",
         brackets: int = 1,
         checkpoints: int = 100,
-        seed: int = 0,
+        **options: Any,
     ) -> None:
-        super().__init__(
-            space,
-            objectives,
-            fidelity=fidelity,
-            sampler=sampler,
-            sampler_options=sampler_options,
-            eta=eta,
-            seed=seed,
-        )
-        self.levels = [self.fidelity.at(level) for level in rung_levels(*self.ends, eta)]
+        super().__init__(space, objectives, **options)
+        self.levels = [self.fidelity.at(level) for level in rung_levels(*self.ends, self.eta)]
         if not 1 <= brackets <= len(self.levels):
             raise UsageError(
                 f"ASHA: expected brackets from 1 to {len(self.levels)}, the rungs, got {brackets}"
             )
         if checkpoints < 0:
             raise UsageError(f"ASHA: expected checkpoints >= 0, got {checkpoints}")
-        self.form, self.allowed, self.checkpoints = form, promotable(rule, eta), checkpoints
+        self.form, self.allowed, self.checkpoints = form, promotable(rule, self.eta), checkpoints
         most = len(self.levels) - 1
-        self.weights = [bracket_size(most - s, most, eta) for s in range(brackets)]
+        self.weights = [bracket_size(most - s, most, self.eta) for s in range(brackets)]
 
     def open_bracket(self, number: int) -> Bracket:
         """Bracket s begins at rung s."""

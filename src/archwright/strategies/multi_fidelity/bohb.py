@@ -10,7 +10,6 @@ from archwright.spaces import Space
 from archwright.strategies.multi_fidelity.hyperband import Hyperband
 from archwright.strategies.multi_fidelity.kernel_density import KernelDensitySampler
 from archwright.strategies.multi_fidelity.levels import BracketSizes
-from archwright.trials import FidelityRange
 
 __all__ = ["BOHB"]
 
@@ -25,15 +24,13 @@ class BOHB(Hyperband):
     Args:
         space: What to search.
         objectives: What is optimised, and the limits.
-        fidelity: From r to R.
-        eta: One of so many goes on to the next rung; at least 2.
         sizes: How many begin in a bracket: "floor", as the authors' code, or "ceil", as for `hyperband`.
         top: Share of the trials that are good, in (0, 1).
         samples: Configurations drawn, of which the best is proposed; at least 1.
         random_share: Share of the configurations that are random, in [0, 1].
         widening: How many times as wide the kernels of numbers are when drawn from.
         min_points: Good and bad trials for a model, each; none means one more than there are decisions.
-        seed: Seed of all random numbers.
+        options: Of `Hyperband` without `sampler` and `sampler_options`.
 
     Raises:
         UsageError: When an option is out of range, or the fidelity is no range.
@@ -44,8 +41,6 @@ class BOHB(Hyperband):
         space: Space,
         objectives: Sequence[Objective],
         *,
-        fidelity: FidelityRange | None = None,
-        eta: int = 3,
         sizes: BracketSizes = "floor",
         top: float = 0.15,
         samples: int = 64,
@@ -53,10 +48,16 @@ class BOHB(Hyperband):
         widening: float = 3.0,
         min_points: int | None = None,
         seed: int = 0,
+        **options: Any,
     ) -> None:
-        options: dict[str, Any] = {"top": top, "samples": samples, "random_share": random_share}
-        options |= {"widening": widening, "min_points": min_points}
-        sampler = KernelDensitySampler(space, objectives, seed=seed, **options)
-        super().__init__(
-            space, objectives, fidelity=fidelity, sampler=sampler, eta=eta, sizes=sizes, seed=seed
+        sampler = KernelDensitySampler(
+            space,
+            objectives,
+            top=top,
+            samples=samples,
+            random_share=random_share,
+            widening=widening,
+            min_points=min_points,
+            seed=seed,
         )
+        super().__init__(space, objectives, sampler=sampler, sizes=sizes, seed=seed, **options)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any, ClassVar
@@ -14,8 +14,7 @@ from archwright.spaces import SearchSpace
 from archwright.strategies.multi_fidelity.brackets import Bracket, Entry, Promoting
 from archwright.strategies.multi_fidelity.engine import MultiFidelity
 from archwright.strategies.ranking import Score
-from archwright.strategies.strategy import Strategy
-from archwright.trials import Candidate, Fidelity, FidelityRange, Trial, TrialState
+from archwright.trials import Candidate, Fidelity, Trial, TrialState
 
 __all__ = ["Cascade"]
 
@@ -35,13 +34,10 @@ class Cascade(MultiFidelity):
     Args:
         space: What to search.
         objectives: What is optimised, and the limits.
-        fidelity: From the least to the most effort of training.
-        sampler: Picks the configurations: a strategy, or the name of one.
-        sampler_options: Options of a sampler given by name.
         proxies: Names of estimators that score at once, separated by commas, the cheapest first.
         keep: Share of a stage that goes on, in (0, 1).
         short: Share of the most effort that is spent in the short training, in (0, 1), but never less than the least.
-        seed: Seed of all random numbers.
+        options: Of `MultiFidelity` without `eta`.
 
     Raises:
         UsageError: When an option is out of range, or the fidelity is no range.
@@ -54,22 +50,12 @@ class Cascade(MultiFidelity):
         space: SearchSpace[Any],
         objectives: Sequence[Objective],
         *,
-        fidelity: FidelityRange | None = None,
-        sampler: str | Strategy = "random",
-        sampler_options: Mapping[str, Any] | None = None,
         proxies: str = "synflow",
         keep: float = 0.25,
         short: float = 1 / _SHORT,
-        seed: int = 0,
+        **options: Any,
     ) -> None:
-        super().__init__(
-            space,
-            objectives,
-            fidelity=fidelity,
-            sampler=sampler,
-            sampler_options=sampler_options,
-            seed=seed,
-        )
+        super().__init__(space, objectives, **options)
         names = [name.strip() for name in proxies.split(",") if name.strip()]
         if not 0 < keep < 1 or not 0 < short < 1 or not names or len(set(names)) < len(names):
             raise UsageError(

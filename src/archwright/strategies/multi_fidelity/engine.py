@@ -44,7 +44,7 @@ class MultiFidelity(Strategy):
         fidelity: From the least to the most effort.
         sampler: Picks the configurations: a strategy, or the name of one.
         sampler_options: Options of a sampler given by name.
-        eta: One of so many goes on to the next rung; at least 2.
+        eta: The next rung has so many times as much, and where rungs are halved one of so many goes on; at least 2.
         seed: Seed of all random numbers.
 
     Raises:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from archwright.objectives import Objective
@@ -16,8 +16,6 @@ from archwright.strategies.multi_fidelity.levels import (
     kept,
     most_halvings,
 )
-from archwright.strategies.strategy import Strategy
-from archwright.trials import FidelityRange
 
 __all__ = ["Hyperband"]
 
@@ -33,13 +31,9 @@ class Hyperband(MultiFidelity):
     Args:
         space: What to search.
         objectives: What is optimised, and the limits.
-        fidelity: From r to R.
-        sampler: Picks the configurations: a strategy, or the name of one.
-        sampler_options: Options of a sampler given by name.
-        eta: One of so many goes on to the next rung; at least 2.
         sizes: How many begin in bracket s: "ceil" of (s_max + 1) / (s + 1) · eta^s, Algorithm 1 of the paper and Syne
             Tune; "floor": ⌊(s_max + 1) / (s + 1)⌋ · eta^s, the paper's table and HpBandSter.
-        seed: Seed of all random numbers.
+        options: Of `MultiFidelity`.
 
     Raises:
         UsageError: When an option is out of range, or the fidelity is no range.
@@ -50,24 +44,12 @@ class Hyperband(MultiFidelity):
         space: SearchSpace[Any],
         objectives: Sequence[Objective],
         *,
-        fidelity: FidelityRange | None = None,
-        sampler: str | Strategy = "random",
-        sampler_options: Mapping[str, Any] | None = None,
-        eta: int = 3,
         sizes: BracketSizes = "ceil",
-        seed: int = 0,
+        **options: Any,
     ) -> None:
-        super().__init__(
-            space,
-            objectives,
-            fidelity=fidelity,
-            sampler=sampler,
-            sampler_options=sampler_options,
-            eta=eta,
-            seed=seed,
-        )
+        super().__init__(space, objectives, **options)
         self.sizes = sizes
-        self.s_max = most_halvings(*self.ends, eta)
+        self.s_max = most_halvings(*self.ends, self.eta)
 
     def open_bracket(self, number: int) -> Synchronous:
         """Bracket s_max first, then s_max - 1, down to 0, and again."""

@@ -15,8 +15,7 @@ from archwright.strategies.multi_fidelity.asha import promotable
 from archwright.strategies.multi_fidelity.brackets import Entry, Promoting, ranked
 from archwright.strategies.multi_fidelity.engine import MultiFidelity
 from archwright.strategies.multi_fidelity.levels import rung_levels
-from archwright.strategies.strategy import Strategy
-from archwright.trials import Fidelity, FidelityRange
+from archwright.trials import Fidelity
 
 __all__ = ["PASHA"]
 
@@ -36,13 +35,9 @@ class PASHA(MultiFidelity):
     Args:
         space: What to search.
         objectives: What is optimised, and the limits; rankings and ε are of the first that is optimised.
-        fidelity: From r to R: rung i has r·eta^i, the last one R.
-        sampler: Picks the configurations: a strategy, or the name of one.
-        sampler_options: Options of a sampler given by name.
-        eta: One of so many goes on to the next rung; at least 2.
         rule: How many of n may go on: "floor" or "quantile", as for `asha`.
         checkpoints: How many that wait in a rung keep their checkpoints, the best; one promoted later begins anew.
-        seed: Seed of all random numbers.
+        options: Of `MultiFidelity`.
 
     Raises:
         UsageError: When an option is out of range, or the fidelity is no range of at least two rungs.
@@ -55,27 +50,15 @@ class PASHA(MultiFidelity):
         space: SearchSpace[Any],
         objectives: Sequence[Objective],
         *,
-        fidelity: FidelityRange | None = None,
-        sampler: str | Strategy = "random",
-        sampler_options: Mapping[str, Any] | None = None,
-        eta: int = 3,
         rule: Literal["floor", "quantile"] = "floor",
         checkpoints: int = 100,
-        seed: int = 0,
+        **options: Any,
     ) -> None:
-        super().__init__(
-            space,
-            objectives,
-            fidelity=fidelity,
-            sampler=sampler,
-            sampler_options=sampler_options,
-            eta=eta,
-            seed=seed,
-        )
-        self.levels = [self.fidelity.at(level) for level in rung_levels(*self.ends, eta)]
+        super().__init__(space, objectives, **options)
+        self.levels = [self.fidelity.at(level) for level in rung_levels(*self.ends, self.eta)]
         if checkpoints < 0:
             raise UsageError(f"PASHA: expected checkpoints >= 0, got {checkpoints}")
-        self.allowed, self.checkpoints = promotable(rule, eta), checkpoints
+        self.allowed, self.checkpoints = promotable(rule, self.eta), checkpoints
 
     def open_bracket(self, number: int) -> Capped:
         """The only one."""

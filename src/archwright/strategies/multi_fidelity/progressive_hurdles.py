@@ -13,7 +13,7 @@ from archwright.strategies.multi_fidelity.brackets import Bracket, Entry
 from archwright.strategies.multi_fidelity.engine import MultiFidelity
 from archwright.strategies.multi_fidelity.levels import rung_levels
 from archwright.strategies.strategy import Strategy
-from archwright.trials import Fidelity, FidelityRange
+from archwright.trials import Fidelity
 
 __all__ = ["ProgressiveHurdles"]
 
@@ -23,18 +23,15 @@ class ProgressiveHurdles(MultiFidelity):
 
     So et al. 2019, arXiv:1901.11117, section 4. The first m children train the first number of steps, and the mean of
     their fitness becomes the first hurdle; of the next m those that are above it train on to the second number, and the
-    mean of those that did becomes the second hurdle, and so on. A hurdle stays as it was made. The rule assumes that
-    curves rarely cross. Failed children are left out of the means.
+    mean of those that did becomes the second hurdle, and so on. A hurdle stays as it was made. The numbers of steps are
+    r, r·eta, r·eta^2, ..., R. The rule assumes that curves rarely cross. Failed children are left out of the means.
 
     Args:
         space: What to search.
         objectives: What is optimised, and the limits; the fitness is the first that is optimised.
-        fidelity: From the first number of steps to the last: r, r·eta, r·eta^2, ..., R.
         sampler: Picks the children: a strategy, or the name of one.
-        sampler_options: Options of a sampler given by name.
         m: Children from one hurdle to the next, at least 1.
-        eta: How many times as much a child trains when it is over a hurdle; at least 2.
-        seed: Seed of all random numbers.
+        options: Of `MultiFidelity`.
 
     Raises:
         UsageError: When an option is out of range, or the fidelity is no range.
@@ -45,26 +42,15 @@ class ProgressiveHurdles(MultiFidelity):
         space: SearchSpace[Any],
         objectives: Sequence[Objective],
         *,
-        fidelity: FidelityRange | None = None,
         sampler: str | Strategy = "evolution",
-        sampler_options: Mapping[str, Any] | None = None,
         m: int = 10,
-        eta: int = 3,
-        seed: int = 0,
+        **options: Any,
     ) -> None:
         if m < 1:
             raise UsageError(f"progressive hurdles: expected m >= 1, got {m}")
-        super().__init__(
-            space,
-            objectives,
-            fidelity=fidelity,
-            sampler=sampler,
-            sampler_options=sampler_options,
-            eta=eta,
-            seed=seed,
-        )
+        super().__init__(space, objectives, sampler=sampler, **options)
         self.m = m
-        self.levels = [self.fidelity.at(level) for level in rung_levels(*self.ends, eta)]
+        self.levels = [self.fidelity.at(level) for level in rung_levels(*self.ends, self.eta)]
 
     def open_bracket(self, number: int) -> Hurdles:
         """The only one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from archwright.errors import UsageError
@@ -11,8 +11,6 @@ from archwright.spaces import SearchSpace
 from archwright.strategies.multi_fidelity.brackets import Synchronous
 from archwright.strategies.multi_fidelity.engine import MultiFidelity
 from archwright.strategies.multi_fidelity.levels import kept, rung_levels
-from archwright.strategies.strategy import Strategy
-from archwright.trials import FidelityRange
 
 __all__ = ["SuccessiveHalving"]
 
@@ -27,13 +25,9 @@ class SuccessiveHalving(MultiFidelity):
     Args:
         space: What to search.
         objectives: What is optimised, and the limits.
-        fidelity: From r to R.
         configurations: How many there will be at most, where that is known.
-        sampler: Picks the configurations: a strategy, or the name of one.
-        sampler_options: Options of a sampler given by name.
         n: How many begin together; none takes as many as the search may try, or else eta to the number of halvings.
-        eta: One of so many goes on to the next rung; at least 2.
-        seed: Seed of all random numbers.
+        options: Of `MultiFidelity`.
 
     Raises:
         UsageError: When an option is out of range, or the fidelity is no range.
@@ -44,27 +38,15 @@ class SuccessiveHalving(MultiFidelity):
         space: SearchSpace[Any],
         objectives: Sequence[Objective],
         *,
-        fidelity: FidelityRange | None = None,
         configurations: int | None = None,
-        sampler: str | Strategy = "random",
-        sampler_options: Mapping[str, Any] | None = None,
         n: int | None = None,
-        eta: int = 3,
-        seed: int = 0,
+        **options: Any,
     ) -> None:
         if n is not None and n < 1:
             raise UsageError(f"successive halving: expected n >= 1, got {n}")
-        super().__init__(
-            space,
-            objectives,
-            fidelity=fidelity,
-            sampler=sampler,
-            sampler_options=sampler_options,
-            eta=eta,
-            seed=seed,
-        )
-        self.levels = [self.fidelity.at(level) for level in rung_levels(*self.ends, eta)]
-        self.n = n or configurations or eta ** (len(self.levels) - 1)
+        super().__init__(space, objectives, **options)
+        self.levels = [self.fidelity.at(level) for level in rung_levels(*self.ends, self.eta)]
+        self.n = n or configurations or self.eta ** (len(self.levels) - 1)
 
     def open_bracket(self, number: int) -> Synchronous:
         """The next n."""
