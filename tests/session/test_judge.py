@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from archwright.errors import RunError, SearchError, UsageError
 from archwright.estimators import ESTIMATORS
 from archwright.experiments import Listener, RunConfig, Stage, open_store, resolve_space
 from archwright.registry import Entry
-from archwright.session import Judged, Judgement, judgement_of
+from archwright.session import Judgement, judgement_of
 from archwright.session.scorers import scorers_for
 from archwright.surrogates import SURROGATES, kendall_interval, spearman_interval
 
@@ -161,26 +160,6 @@ def test_weights_are_shared_where_a_space_allows(tmp_path: Path) -> None:
     run = aw.open_run(tmp_path / "run")
     assert run.epochs == ()  # so that no report takes the run for a one-shot search
     assert run.judgement is not None
-
-
-def score(name: str, rho: float | None, low: float, seconds: float, setup: float = 0.0) -> Judged:
-    return Judged(name, 20, 0, rho, (low, 1.0), rho, (low, 1.0), rho, seconds, setup)
-
-
-def test_the_cheapest_that_suffices() -> None:
-    scores = (
-        score("cheap", 0.6, 0.2, 0.1),
-        score("good", 0.9, 0.7, 1.0),
-        score("shared", 0.9, 0.7, 0.1, setup=20.0),  # .5 with its share of the setup
-        score("slow", 0.99, 0.98, 11.0),
-        score("blank", None, -1.0, 0.0),
-    )
-    found = Judgement("accuracy", 20, 10, 0.5, 10.0, scores)
-    assert found.cheapest is not None
-    assert found.cheapest.name == "shared"
-    assert [one.name for one in replace(found, threshold=0.1).sufficient] == ["cheap", "good", "shared"]
-    assert replace(found, threshold=0.95).cheapest is None  # "slow" costs more than what it stands for
-    assert replace(found, threshold=0.95).to_json()["cheapest"] is None
 
 
 @pytest.mark.parametrize(

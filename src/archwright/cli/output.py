@@ -16,8 +16,7 @@ from archwright.durations import byte_count, duration
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from archwright.experiments import Run
-    from archwright.session import Judged, Judgement
+    from archwright.experiments import Judgement, Run
     from archwright.trials import Trial
 
 __all__ = ["as_dict", "conclude", "print_json", "print_judgement", "print_run"]
@@ -113,7 +112,7 @@ def print_run(run: Run) -> None:
                 f"{going_on}: trial {trial.number}, {escape(_brief(trial.metrics))}", soft_wrap=True
             )
     if run.judgement is not None:
-        from archwright.session import judgement_of
+        from archwright.experiments import judgement_of
 
         print_judgement(judgement_of(run))
         return
@@ -142,40 +141,16 @@ def print_run(run: Run) -> None:
 
 def print_judgement(judgement: Judgement) -> None:
     """How well each cheap score ranks the sample, and the cheapest that suffices. Lines of one width, for any pipe."""
-    heads = ("", "Spearman", "Kendall", f"nDCG@{judgement.top}", "s/network", "s before", "networks")
-    rows = [heads, *map(_judged, judgement.scores)]
+    rows = [judgement.columns, *(one.cells for one in judgement.scores)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for name, *cells in rows:
         told = (cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True))
         print("  ".join((name.ljust(widths[0]), *told)).rstrip())
-    full = (
-        f"{judgement.metric} of {judgement.networks} networks trained fully, {judgement.seconds:.3g} s each"
-    )
-    print(f"against the {full}; in brackets 95 % confidence intervals")
+    print(f"against the {judgement.sample}")
     for one in judgement.scores:
         if one.reason is not None:
             print(f"{one.name} failed on {one.failed}: {one.reason}")
-    rule = f"a lower bound of Spearman's correlation above {judgement.threshold:g}, for less than full training costs"
-    if judgement.cheapest is None:
-        print(f"none suffices (the rule: {rule}); a larger --sample tells more")
-    else:
-        print(f"the cheapest that suffices: {judgement.cheapest.name} (the rule: {rule})")
-
-
-def _judged(one: Judged) -> tuple[str, ...]:
-    return (
-        one.name,
-        _interval(one.spearman, one.spearman_interval),
-        _interval(one.kendall, one.kendall_interval),
-        "-" if one.ndcg is None else f"{one.ndcg:.2f}",
-        f"{one.seconds:.3g}",
-        f"{one.setup:.3g}" if one.setup else "",
-        str(one.networks),
-    )
-
-
-def _interval(value: float | None, interval: tuple[float, float]) -> str:
-    return "-" if value is None else f"{value:.2f} [{interval[0]:.2f}, {interval[1]:.2f}]"
+    print(judgement.verdict)
 
 
 def _print_outlook(run: Run) -> None:

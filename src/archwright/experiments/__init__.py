@@ -24,6 +24,7 @@ from archwright.experiments.experiment import Experiment
 from archwright.experiments.fingerprints import Fingerprints
 from archwright.experiments.interrupts import Interrupts
 from archwright.experiments.jobs import Job, JobResult
+from archwright.experiments.judgement import Judged, Judgement, judgement_of
 from archwright.experiments.listener import Listener
 from archwright.experiments.one_shot import SupernetTraining
 from archwright.experiments.references import resolve_space, resolve_task
@@ -34,11 +35,11 @@ from archwright.experiments.work import Evaluation, Judging, Retraining, TrialRu
 
 # fmt: off
 __all__ = [
-    "Budget", "CheckpointFolder", "Channel", "DeviceConfig", "Ended", "Evaluation", "Executor",
-    "ExecutorConfig", "Experiment", "Failure", "Fingerprints", "InlineExecutor", "Interrupts", "Job",
-    "JudgeConfig", "Judging", "Listener", "NamedConfig", "JobResult", "ProcessesExecutor", "Replay", "Retraining",
-    "Run", "RunConfig", "SQLStore", "ScorerConfig", "SpaceConfig", "Stage", "Store", "SupernetConfig",
-    "SupernetTraining", "TaskConfig", "TrialRunner", "load_run", "open_run", "open_store", "resolve_space",
+    "Budget", "Channel", "CheckpointFolder", "DeviceConfig", "Ended", "Evaluation", "Executor", "ExecutorConfig",
+    "Experiment", "Failure", "Fingerprints", "InlineExecutor", "Interrupts", "Job", "JobResult", "JudgeConfig",
+    "Judged", "Judgement", "Judging", "Listener", "NamedConfig", "ProcessesExecutor", "Replay", "Retraining", "Run",
+    "RunConfig", "SQLStore", "ScorerConfig", "SpaceConfig", "Stage", "Store", "SupernetConfig", "SupernetTraining",
+    "TaskConfig", "TrialRunner", "judgement_of", "load_run", "open_run", "open_store", "resolve_space",
     "resolve_task",
 ]
 # fmt: on

@@ -42,7 +42,7 @@ class Run:
         epochs: What each epoch of a supernet left, where one was trained: "epoch" (from 1), "seconds", "metrics" and
             "probabilities" (address to label to probability). Scores of the search are by shared weights then.
         supernet_ended: Why the supernet's training ended, where it did.
-        judgement: How far cheap estimates can be trusted, where the run judged some; `session.judgement_of` reads it.
+        judgement: How far cheap estimates can be trusted, where the run judged some; `judgement_of` reads it.
         forecast: How long its search goes on, or would if it were resumed, and how many trials are to come; None once
             that has ended, or where nothing is known.
         memory: "least" and "largest" number of bytes of main memory that its processes held so far; None where that is

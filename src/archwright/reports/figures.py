@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from archwright.reports.agreement import agreement_figure
 from archwright.reports.curves import curve_figures
+from archwright.reports.judged import judgement_figure
 from archwright.reports.monitors import monitor_figures
 from archwright.reports.pareto import pareto_figure
 from archwright.reports.preferences import preference_figures
@@ -31,8 +32,12 @@ def figures(run: Run) -> dict[str, go.Figure]:
         was watched while a supernet was trained), `preferences`, `preferences_2`, ... (alpha over time), `agreement`
         (scores by shared weights against those trained alone), `trajectory` (best score over trials),
         `trajectory_seconds` (over time), `pareto` (score against cost), `curves_score` and `curves_loss` (learning
-        curves of the top networks).
+        curves of the top networks). Of a run that judges cheap estimates only `estimates` (their
+        correlations) and the learning curves.
     """
+    if run.config.judge is not None:
+        intervals = judgement_figure(run)
+        return ({} if intervals is None else {"estimates": intervals}) | curve_figures(run)
     found = monitor_figures(run) | preference_figures(run)
     if (scatter := agreement_figure(run)) is not None:
         found["agreement"] = scatter

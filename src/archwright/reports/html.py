@@ -22,6 +22,7 @@ from archwright.reports.agreement import agreement
 from archwright.reports.drawing import draw_architecture
 from archwright.reports.failures import failure_groups
 from archwright.reports.figures import figures
+from archwright.reports.judged import CHEAPEST, judged_table, judgement_to_show, search_taking
 from archwright.reports.monitors import collapse, monitors
 from archwright.reports.palette import DARK, LIGHT, dark_of, variables
 from archwright.reports.pareto import trade_off
@@ -121,11 +122,17 @@ def render_report(run: Run, space: Space | None = None, example: Any = None) -> 
 
 def _contents(run: Run, space: Space | None, example: Any) -> dict[str, Any]:
     """What the template shows besides the figures."""
-    best = shown_trial(run)
+    judgement = judgement_to_show(run)
+    best = None if run.config.judge else shown_trial(run)
     drawing, drawing_note = _drawing(run, best, space, example)
     return {
         "headline": headline(run),
         "numbers": key_numbers(run),
+        "judges": run.config.judge is not None,
+        "judgement": judgement,
+        "judged": judgement and judged_table(judgement),
+        "cheapest_mark": CHEAPEST,
+        "search_taking": search_taking(run),
         "best": best,
         "drawing": drawing,
         "drawing_note": drawing_note,

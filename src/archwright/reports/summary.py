@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from archwright.durations import count_of, duration
 from archwright.objectives import Direction, direction_of
 from archwright.reports.failures import failure_groups
-from archwright.reports.ranking import first_objective, value_of
+from archwright.reports.judged import judgement_sentence, judgement_to_show
+from archwright.reports.ranking import completed, first_objective, value_of
 from archwright.reports.supernet import (
     BY_SHARED_WEIGHTS,
     is_by_shared_weights,
@@ -21,7 +22,7 @@ from archwright.reports.wording import capital, is_share, metric_name, metric_te
 from archwright.trials import Trial, TrialState
 
 if TYPE_CHECKING:
-    from archwright.experiments import Run
+    from archwright.experiments import Judgement, Run
 
 __all__ = ["KeyNumber", "headline", "key_numbers", "shown_trial", "trial_counts"]
 
@@ -60,6 +61,8 @@ def headline(run: Run) -> str:
 
 
 def _sentence(run: Run) -> str:
+    if run.config.judge is not None and completed(run):
+        return judgement_sentence(run)
     best = shown_trial(run)
     if best is None:
         return _nothing(run)
@@ -154,7 +157,9 @@ def _all(number: int) -> str:
 
 
 def key_numbers(run: Run) -> list[KeyNumber]:
-    """The numbers at the top of the page, the score first."""
+    """The numbers at the top of the page, the score first; of a run that judges, the verdict's."""
+    if (judgement := judgement_to_show(run)) is not None:
+        return _judged_numbers(run, judgement)
     best = shown_trial(run)
     found = []
     if best is not None:
@@ -181,6 +186,18 @@ def key_numbers(run: Run) -> list[KeyNumber]:
     found.append(KeyNumber("trials completed", f"{counts['completed']:,}", others or "none failed"))
     after = "search and retraining" if run.retrained else "search"
     return [*found, KeyNumber("wall time", duration(run.seconds), after)]
+
+
+def _judged_numbers(run: Run, found: Judgement) -> list[KeyNumber]:
+    best = found.cheapest
+    numbers = [KeyNumber("cheapest that suffices", best.name if best else "none")]
+    if best is not None:
+        numbers.append(KeyNumber("Spearman's correlation", *best.cells[1].split(" ", 1)))
+        numbers.append(KeyNumber("this estimate of a network", duration(best.cost)))
+    numbers.append(KeyNumber("full training of a network", duration(found.seconds)))
+    failed = _by_state(trial_counts(run), failed="failed", infeasible="over a limit")
+    numbers.append(KeyNumber("networks trained fully", f"{found.networks:,}", failed or "none failed"))
+    return [*numbers, KeyNumber("wall time", duration(run.seconds), "of the full training")]
 
 
 def _compared(label: str, name: str, value: float | None, base: float | None) -> KeyNumber:

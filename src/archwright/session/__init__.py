@@ -1,8 +1,8 @@
 """The main job: one call that searches, retrains, chooses, tests, exports and reports, or goes on with that."""
 
+from archwright.experiments import Judged, Judgement, judgement_of
 from archwright.session.exporting import export_trial, space_of
 from archwright.session.judge import judge
-from archwright.session.judgement import Judged, Judgement, judgement_of
 from archwright.session.profiling import Profile, profile
 from archwright.session.result import Result
 from archwright.session.resume import resume

@@ -13,11 +13,13 @@ from archwright.experiments import (
     DeviceConfig,
     ExecutorConfig,
     JudgeConfig,
+    Judgement,
     Listener,
     NamedConfig,
     RunConfig,
     SpaceConfig,
     TaskConfig,
+    judgement_of,
     open_store,
     resolve_task,
 )
@@ -31,7 +33,6 @@ from archwright.session.defaults import (
     recorded_reference,
     space_for,
 )
-from archwright.session.judgement import Judgement, judgement_of
 from archwright.session.parts import check_measured
 from archwright.session.scorers import scorers_for
 from archwright.session.sources import fingerprints_of

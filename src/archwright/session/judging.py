@@ -7,9 +7,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from archwright.errors import SearchError
 from archwright.estimators import ESTIMATORS
@@ -18,6 +19,8 @@ from archwright.experiments import (
     Experiment,
     Interrupts,
     JudgeConfig,
+    Judged,
+    Judgement,
     Judging,
     Listener,
     RunConfig,
@@ -28,10 +31,9 @@ from archwright.experiments import (
 )
 from archwright.experiments.one_shot import SUPERNET, read_epochs
 from archwright.objectives import Objective
-from archwright.session.judgement import Judged, Judgement
 from archwright.spaces import Space
 from archwright.supernets import make_method
-from archwright.surrogates import SURROGATES
+from archwright.surrogates import SURROGATES, kendall, kendall_interval, ndcg, spearman, spearman_interval
 from archwright.tasks import Task
 from archwright.trials import Candidate, Trial, TrialState
 
@@ -155,7 +157,7 @@ class Judges:
         seconds = fmean(_seconds(trial) for trial in own) if own else 0.0
         scores, true = [score for score, _ in pairs], [value for _, value in pairs]
         more = {"failed": len(own) - len(pairs), "setup": setup, "reason": errors[-1] if errors else None}
-        return Judged.of(name, scores, true, self.judge.top, seconds, **more)
+        return _compared(name, scores, true, self.judge.top, seconds, **more)
 
     def _predicted(
         self, scorer: ScorerConfig, trained: Sequence[Trial], truth: NDArray[np.float64], seconds: float
@@ -179,10 +181,47 @@ class Judges:
             scores[left_out] = mean - truth[learned].mean()
         spent = (time.perf_counter() - begin) / n
         setup = seconds * (n - math.ceil(n / min(_FOLDS, n)))
-        return Judged.of(scorer.name, scores, truth, self.judge.top, spent, setup=setup)
+        return _compared(scorer.name, scores, truth, self.judge.top, spent, setup=setup)
 
 
 def _seconds(trial: Trial) -> float:
     """What the estimate took by its own account, or else by the clock."""
     measured = trial.measurement.seconds if trial.measurement else 0.0
     return measured or trial.seconds or 0.0
+
+
+def _compared(
+    name: str, scores: ArrayLike, truth: ArrayLike, top: int, seconds: float, **more: Any
+) -> Judged:
+    """Compare scores with those of full training, each the larger the better.
+
+    Args:
+        name: What scored.
+        scores: Shape (networks,).
+        truth: Shape (networks,).
+        top: How many places count in nDCG.
+        seconds: For one network.
+        more: The other fields.
+    """
+    n = len(list(truth))  # type: ignore[arg-type]
+    found = [math.nan] * 3
+    if n > 1:
+        found = [spearman(scores, truth), kendall(scores, truth), ndcg(scores, truth, top)]
+    rho, tau, gain = found
+    if math.isnan(rho):  # one score for all says nothing of their order
+        gain = math.nan
+    return Judged(
+        name=name,
+        networks=n,
+        spearman=_known(rho),
+        spearman_interval=spearman_interval(scores, truth),
+        kendall=_known(tau),
+        kendall_interval=kendall_interval(scores, truth),
+        ndcg=_known(gain),
+        seconds=seconds,
+        **{"failed": 0, **more},
+    )
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
