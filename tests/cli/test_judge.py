@@ -22,7 +22,7 @@ def test_judge_prints_a_row_for_each_estimate(archwright: Callable[..., Ran]) ->
     lines = ran.out.splitlines()
     assert lines[0].split() == ["Spearman", "Kendall", "nDCG@10", "s/network", "s", "before", "networks"]
     assert {line.split()[0] for line in lines[1:3]} == {"short", "surrogate:forest"}
-    assert "accuracy of 5 networks trained fully" in lines[3]
+    assert "accuracy of 5 networks trained at 2 epochs, " in lines[3]
     assert "suffices" in lines[-1]
     shown = archwright("show", "runs/digits-judge")
     assert lines[-1] in shown.out.splitlines()
@@ -37,6 +37,33 @@ def test_judge_prints_json_alone(archwright: Callable[..., Ran]) -> None:
     (one,) = told["scores"]
     assert one["networks"] == 5
     assert archwright("judge", "digits", *WORDS, "--estimator", "no").code == 2
+
+
+def test_judge_takes_a_fidelity_as_search_does(archwright: Callable[..., Ran]) -> None:
+    words = [
+        "judge",
+        "digits",
+        "--space",
+        SPACE,
+        "--sample",
+        "5",
+        "--estimator",
+        "short",
+        "--batch-size",
+        "256",
+    ]
+    assert archwright(*words, "--fidelity", "epochs=2,resolution=4", "--out", "small").code == 0
+    told = json.loads(archwright("show", "small", "--json").out)
+    assert {(one["fidelity"]["epochs"], one["fidelity"]["resolution"]) for one in told["trials"]} == {(2, 4)}
+    assert "trained at 2 epochs, resolution 4, " in archwright("show", "small").out
+    for given, cure in (
+        (["--fidelity", "epochs=1..4"], "give single values"),
+        (["--fidelity", "epochs=2", "--search-epochs", "2"], "given twice"),
+        (["--fidelity", "resolution=9"], "take at most 8"),
+    ):
+        ran = archwright(*words, *given, "--out", "none")
+        assert ran.code == 2
+        assert cure in ran.err
 
 
 @pytest.mark.slow

@@ -49,6 +49,21 @@ def test_a_profile_for_programs(archwright: Command) -> None:
     assert found["timed"][0]["memory"] > 0
 
 
+def test_a_profile_of_trials_of_less_effort(archwright: Command) -> None:
+    words = ("profile", "digits", "-s", SPACE, "--timed", "1", "--sample", "4", "--device", "cpu")
+    ran = archwright(*words, "--fidelity", "epochs=3,data=.5,resolution=4")
+    assert ran.code == 0, ran.err
+    assert any(
+        line.startswith("a trial at 3 epochs, 50 % of data, resolution 4: ") for line in ran.out.splitlines()
+    )
+    found = json.loads(archwright(*words, "--search-epochs", "3", "--json").out)
+    assert (found["fidelity"]["epochs"], found["timed"][0]["epochs"]) == (3, 3)
+
+
 def test_what_does_not_fit_is_refused(archwright: Command) -> None:
+    ranged = archwright("profile", "digits", "--fidelity", "epochs=1..9")
+    assert ranged.code == 2
+    assert "give single values" in ranged.err
+    assert archwright("profile", "digits", "--fidelity", "cells=2").code == 2
     assert archwright("profile", "digits", "-s", "chian").code == 2
     assert archwright("profile", "digits", "--sample", "0").code == 2

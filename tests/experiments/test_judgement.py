@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from archwright.experiments import Judged, Judgement
+from archwright.trials import Fidelity
 
 
 def score(name: str, rho: float | None, low: float, seconds: float, setup: float = 0.0) -> Judged:
@@ -44,3 +45,10 @@ def test_a_row_has_a_cell_for_each_column() -> None:
         "20",
     )
     assert found.scores[1].cells == ("blank", "-", "-", "-", "0", "", "20")
+    assert (
+        found.sample
+        == "accuracy of 20 networks trained fully, 10 s each; in brackets 95 % confidence intervals"
+    )
+    less = replace(found, fidelity=Fidelity(3, resolution=16))
+    assert less.sample.startswith("accuracy of 20 networks trained at 3 epochs, resolution 16, 10 s each;")
+    assert less.to_json()["fidelity"] == less.fidelity.to_json()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -143,8 +144,33 @@ def test_a_small_network_is_half_as_wide(tmp_path: Path) -> None:
     (scorer,), notes = scorers_for(["small"], {}, cells, task, recipe, aw.Fidelity())
     assert not notes
     assert scorer.fidelity.scaled == {"channels": 8, "cells": 3}
+    (scorer,), _ = scorers_for(["small"], {}, cells, task, recipe, aw.Fidelity(scale={"channels": 8}))
+    assert scorer.fidelity.scaled == {"channels": 4, "cells": 3}  # half of what full training has
     with pytest.raises(UsageError, match="no smaller scale"):
         scorers_for(["small"], {}, resolve_space("chain", task), task, recipe, aw.Fidelity())
+
+
+def test_estimates_are_made_at_the_fidelity_of_full_training() -> None:
+    task, recipe = aw.tasks.digits(), aw.Recipe(epochs=8)
+    space = resolve_space("chain", task)
+    effort = aw.Fidelity(epochs=4, data_fraction=0.5, resolution=6, folds=3, replicate=1)
+    (short, subset), _ = scorers_for(["short", "subset"], {}, space, task, recipe, effort)
+    assert short.fidelity == replace(effort, epochs=1, replicate=4)
+    assert short.fidelity.fold == effort.fold  # another seed of the same fold
+    assert subset.fidelity == replace(effort, data_fraction=0.125, replicate=4)
+
+
+def test_what_a_task_cannot_do_is_left_out() -> None:
+    task, recipe = aw.tasks.digits(), aw.Recipe(epochs=8)
+
+    class Own(type(task)):  # type: ignore[misc]
+        def batches(self, part: Any, plan: Any, network: Any = None) -> Any:
+            return super().batches(part, plan, network)
+
+    task.__class__ = Own
+    found, notes = scorers_for([], {}, resolve_space("chain", task), task, recipe, aw.Fidelity())
+    assert "subset" not in {one.name for one in found}
+    assert any(note.startswith("subset is left out: ") and "a share of the data" in note for note in notes)
 
 
 def test_weights_are_shared_where_a_space_allows(tmp_path: Path) -> None:

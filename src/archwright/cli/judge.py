@@ -27,8 +27,9 @@ def judge(
     objective: str | None = None,
     seed: int = 0,
     epochs: int | None = None,
+    fidelity: str | None = None,
     search_epochs: int | None = None,
-    search_fraction: float = 1.0,
+    search_fraction: float | None = None,
     batch_size: int | None = None,
     learning_rate: float | None = None,
     workers: int = 1,
@@ -64,8 +65,10 @@ def judge(
         objective (-o NAME): What full training reaches; by default the task's own metric.
         seed: Of the sample, the training and the split.
         epochs: Epochs of full training.
-        search_epochs: The same, as `archwright search` names those of a trial.
-        search_fraction: Share of the training data.
+        fidelity (NAME=N,...): Effort of full training where it is to be less: epochs, data (a share), resolution,
+            folds, replicate, and what the space scales by (cells, channels); estimates are made at the same, or less.
+        search_epochs: --fidelity epochs=N, as `archwright search` names those of a trial.
+        search_fraction: Share of the training data: --fidelity data=X.
         batch_size: Examples in a batch.
         learning_rate: The highest of the schedule.
         workers (-w): Networks at once, each in its process.
@@ -79,10 +82,9 @@ def judge(
     from archwright.cli.exit_codes import INTERRUPTED
     from archwright.cli.output import print_judgement
     from archwright.cli.streams import emit
-    from archwright.cli.values import keyed
+    from archwright.cli.values import effort, keyed
     from archwright.learning import Recipe
     from archwright.session import judge as run_judge
-    from archwright.trials import Fidelity
 
     given: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
     found = run_judge(
@@ -95,7 +97,7 @@ def judge(
         threshold=threshold,
         objective=objective,
         recipe=Recipe(seed=seed, **{name: value for name, value in given.items() if value is not None}),
-        fidelity=Fidelity(search_epochs, search_fraction),
+        fidelity=effort(fidelity, search_epochs, search_fraction),
         seed=seed,
         workers=workers,
         accelerator=device,

@@ -38,8 +38,9 @@ def profile(
     timed: int = 5,
     seed: int = 0,
     epochs: int | None = None,
+    fidelity: str | None = None,
     search_epochs: int | None = None,
-    search_fraction: float = 1.0,
+    search_fraction: float | None = None,
     batch_size: int | None = None,
     augmentation: str | None = None,
     workers: int = 1,
@@ -74,21 +75,22 @@ def profile(
         sample: How many networks are drawn; a space of fewer is measured whole.
         timed: How many of them are trained for some steps.
         seed: Of the sample, the training and the split.
-        epochs: Epochs of retraining, and of each trial unless --search-epochs.
-        search_epochs: Epochs of each trial.
-        search_fraction: Share of the training data that the search uses.
+        epochs: Epochs of retraining, and of each trial unless --fidelity.
+        fidelity (NAME=N,...): Effort of each trial: epochs, data (a share), resolution, folds, and what the space
+            scales by (cells, channels). Sizes and limits are of the network as it is.
+        search_epochs: Epochs of each trial: --fidelity epochs=N.
+        search_fraction: Share of the training data that the search uses: --fidelity data=X.
         batch_size: Examples in a batch.
         augmentation: How training inputs are varied.
         workers (-w): Trials at once, each with its share of the CPU's cores.
         device: cpu, cuda, mps or auto.
         precision: 32-true, bf16-mixed, 16-mixed, ...
     """  # noqa: D301
-    from archwright.cli.values import keyed
+    from archwright.cli.values import effort, keyed
     from archwright.experiments import Budget
     from archwright.learning import Recipe
     from archwright.objectives import parse_limit, parse_objective
     from archwright.session import profile as run_profile
-    from archwright.trials import Fidelity
 
     given: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "augmentation": augmentation}
     of_table = {"target": target, "drop": drop, "kind": kind, "test": test_file}
@@ -101,7 +103,7 @@ def profile(
         timed=timed,
         fix=keyed(fix or [], "--fix", "width=32"),
         recipe=Recipe(seed=seed, **{name: value for name, value in given.items() if value is not None}),
-        fidelity=Fidelity(search_epochs, search_fraction),
+        fidelity=effort(fidelity, search_epochs, search_fraction),
         workers=workers,
         seed=seed,
         accelerator=device,
@@ -109,7 +111,11 @@ def profile(
         task_options={"seed": seed, **{name: value for name, value in of_table.items() if value}},
     )
     if as_json:
-        emit(json.dumps(_finite(asdict(found)), indent=2, allow_nan=False))
+        emit(
+            json.dumps(
+                _finite({**asdict(found), "fidelity": found.fidelity.to_json()}), indent=2, allow_nan=False
+            )
+        )
     else:
         _print(found)
 
@@ -129,6 +135,7 @@ def _print(found: Profile) -> None:
     from rich.table import Table
 
     from archwright.spaces.description import shown_size
+    from archwright.trials import FULL
 
     console = Console(highlight=False, markup=False)
     drawn = (
@@ -158,9 +165,10 @@ def _print(found: Profile) -> None:
         return
     steps = sum(cost.timed_steps for cost in found.timed)
     threads = f" with {count_of(found.threads, 'thread')}" if found.device == "cpu" else ""
+    effort = "" if found.fidelity == FULL else f" at {found.fidelity}"
     console.print(
-        f"a trial: {_range(found.trial, duration)}, from {steps:,} steps of {count_of(len(found.timed), 'network')} on "
-        f"{found.device}{threads}",
+        f"a trial{effort}: {_range(found.trial, duration)}, "
+        f"from {steps:,} steps of {count_of(len(found.timed), 'network')} on {found.device}{threads}",
         soft_wrap=True,
     )
     for purchase in found.purchases:

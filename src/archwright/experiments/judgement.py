@@ -8,6 +8,7 @@ from typing import Any
 from archwright.errors import RunError
 from archwright.experiments.records import decode
 from archwright.experiments.run import Run, open_run
+from archwright.trials import FULL, Fidelity
 
 __all__ = ["Judged", "Judgement", "judgement_of"]
 
@@ -80,6 +81,7 @@ class Judgement:
         seconds: Of full training, for one network.
         scores: What was judged, the cheapest first.
         folder: The run's folder.
+        fidelity: Of full training.
         state: "completed", or "stopped" when it was interrupted and can be resumed; then there are no scores yet.
     """
 
@@ -91,6 +93,7 @@ class Judgement:
     scores: tuple[Judged, ...]
     folder: str = ""
     state: str = "completed"
+    fidelity: Fidelity = FULL
 
     @property
     def sufficient(self) -> tuple[Judged, ...]:
@@ -116,7 +119,8 @@ class Judgement:
     @property
     def sample(self) -> str:
         """What the scores are compared with, in words."""
-        networks = f"{self.networks} networks trained fully, {self.seconds:.3g} s each"
+        how = "fully" if self.fidelity == FULL else f"at {self.fidelity}"
+        networks = f"{self.networks} networks trained {how}, {self.seconds:.3g} s each"
         return f"{self.metric} of {networks}; in brackets 95 % confidence intervals"
 
     @property
@@ -130,7 +134,8 @@ class Judgement:
     def to_json(self) -> dict[str, Any]:
         """A plain dict, with the cheapest that suffices by name."""
         cheapest = self.cheapest
-        return {**asdict(self), "cheapest": cheapest.name if cheapest else None}
+        name = cheapest.name if cheapest else None
+        return {**asdict(self), "fidelity": self.fidelity.to_json(), "cheapest": name}
 
 
 def judgement_of(run: Run | str) -> Judgement:
@@ -148,6 +153,8 @@ def judgement_of(run: Run | str) -> Judgement:
         raise RunError(f"{run.folder} judges no estimates; begin such a run with `archwright judge`")
     if run.judgement is not None:
         data = {name: value for name, value in run.judgement.items() if name != "cheapest"}
-        return replace(decode(Judgement, data, "judgement"), folder=str(run.folder))
+        found = decode(Judgement, data, "judgement")
+        return replace(found, folder=str(run.folder), fidelity=config.fidelity.high)
     metric, judge = config.objectives[0].name, config.judge
-    return Judgement(metric, 0, judge.top, judge.threshold, 0.0, (), str(run.folder), run.state)
+    told = (metric, 0, judge.top, judge.threshold, 0.0, (), str(run.folder), run.state)
+    return Judgement(*told, fidelity=config.fidelity.high)

@@ -13,7 +13,7 @@ from archwright.trials import Fidelity, FidelityRange
 if TYPE_CHECKING:
     from archwright.tasks import Task
 
-__all__ = ["check_fidelity", "fidelity_for"]
+__all__ = ["check_fidelity", "fidelity_for", "single_fidelity"]
 
 
 def fidelity_for(given: FidelityRange | Fidelity | str, strategy: Any, epochs: int) -> FidelityRange:
@@ -45,6 +45,25 @@ def fidelity_for(given: FidelityRange | Fidelity | str, strategy: Any, epochs: i
             f"{strategy} moves over a range of fidelities, and 1 epoch leaves none; give one: --fidelity epochs=1..9"
         )
     return FidelityRange(replace(wanted.low, epochs=1), replace(wanted.high, epochs=most))
+
+
+def single_fidelity(given: FidelityRange | Fidelity | str, space: Space, task: Task, why: str) -> Fidelity:
+    """The one fidelity of all networks, where nothing moves over a range.
+
+    Args:
+        given: What was asked for.
+        space: What is built.
+        task: What is learned.
+        why: Why there is one, for the error: "judge trains all networks alike".
+
+    Raises:
+        UsageError: When it is a range, or space or task cannot do it.
+    """
+    wanted = FidelityRange.of(given)
+    if not wanted.is_point:
+        raise UsageError(f"{why}, got the range {wanted}; give single values, such as those of its upper end")
+    check_fidelity(wanted, space, task)
+    return wanted.high
 
 
 def check_fidelity(wanted: FidelityRange, space: Space, task: Task) -> None:

@@ -33,6 +33,7 @@ from archwright.session.defaults import (
     recorded_reference,
     space_for,
 )
+from archwright.session.fidelities import single_fidelity
 from archwright.session.parts import check_measured
 from archwright.session.scorers import scorers_for
 from archwright.session.sources import fingerprints_of
@@ -60,7 +61,7 @@ def judge(
     threshold: float = 0.5,
     objective: str | None = None,
     recipe: Recipe | None = None,
-    fidelity: Fidelity = FULL,
+    fidelity: FidelityRange | Fidelity | str = FULL,
     seed: int = 0,
     workers: int = 1,
     accelerator: str = "auto",
@@ -87,7 +88,8 @@ def judge(
         threshold: A score suffices if the lower bound of Spearman's correlation is above this.
         objective: What full training is to reach, such as "accuracy"; None means the task's metric.
         recipe: How networks are trained; None means the defaults with this seed.
-        fidelity: Of the sample's training, where it is not to be full.
+        fidelity: Of the training that estimates are judged by, such as "epochs=5,resolution=16"; estimates are made
+            at the same fidelity, or less. No range.
         seed: Of the sample and the training.
         workers: 1 runs in this process, more in so many processes.
         accelerator: Lightning Fabric's name of a device.
@@ -114,7 +116,8 @@ def judge(
     objectives = objectives_for([objective] if objective else [], made_task)
     check_measured(objectives, made_space, made_task)
     recipe = recipe or Recipe(seed=seed)
-    judged = (made_space, made_task, recipe, fidelity)
+    effort = single_fidelity(fidelity, made_space, made_task, "judge trains all networks of the sample alike")
+    judged = (made_space, made_task, recipe, effort)
     scorers, notes = scorers_for(estimators, dict(estimator_options or {}), *judged)
     folder = new_folder(out, f"{made_task.name}-judge")
     config = RunConfig(
@@ -128,7 +131,7 @@ def judge(
         objectives=objectives,
         budget=Budget(trials=sample),
         recipe=recipe,
-        fidelity=FidelityRange.of(fidelity),
+        fidelity=FidelityRange.of(effort),
         retrain=0,
         baseline=False,
         judge=JudgeConfig(scorers=scorers, top=top, threshold=threshold),

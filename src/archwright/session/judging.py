@@ -140,7 +140,8 @@ class Judges:
         found += [self._predicted(one, trained, true, seconds) for one in self.judge.scorers if one.surrogate]
         found.sort(key=lambda one: one.cost)
         judge = self.judge
-        return Judgement(first.name, len(trained), judge.top, judge.threshold, seconds, tuple(found))
+        told = (first.name, len(trained), judge.top, judge.threshold, seconds, tuple(found))
+        return Judgement(*told, fidelity=self.config.fidelity.high)
 
     def _judged(
         self, name: str, own: Sequence[Trial], truth: dict[int, float], ranks: Objective, setup: float

@@ -19,10 +19,11 @@ from archwright.evaluating import evaluating
 from archwright.experiments import Budget, resolve_task
 from archwright.objectives import METERS, Meter, Objective, measure_by
 from archwright.session.defaults import objectives_for, space_for
+from archwright.session.fidelities import single_fidelity
 from archwright.session.starting import held_values
 from archwright.spaces import Architecture, Space
 from archwright.tasks import Task
-from archwright.trials import FULL, Candidate, Fidelity, forecast
+from archwright.trials import FULL, Candidate, Fidelity, FidelityRange, forecast
 from archwright.trials.forecast import LEVEL, Forecast, Range
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ class Profile:
         meters: Name of each meter to what it says.
         unmeasured: Name of each meter that failed for some network to why it did.
         limits: How many of the networks keep each limit; where there are several, all of them together at the end.
+        fidelity: Effort of a trial.
         device: Where training was timed.
         threads: Threads of torch on the CPU meanwhile.
         timed: What training costs, of networks from the smallest to the largest.
@@ -127,6 +129,7 @@ class Profile:
     meters: Mapping[str, Spread]
     unmeasured: Mapping[str, str]
     limits: tuple[LimitShare, ...]
+    fidelity: Fidelity
     device: str
     threads: int
     timed: tuple[TrainingCost, ...]
@@ -145,7 +148,7 @@ def profile(
     timed: int = 5,
     fix: Mapping[str, Any] | None = None,
     recipe: Recipe | None = None,
-    fidelity: Fidelity = FULL,
+    fidelity: FidelityRange | Fidelity | str = FULL,
     workers: int = 1,
     seed: int = 0,
     accelerator: str = "auto",
@@ -168,7 +171,8 @@ def profile(
         timed: How many of them are trained for some steps.
         fix: Address to value of decisions that are held.
         recipe: How networks are trained; None means the defaults with this seed.
-        fidelity: Effort of the trials.
+        fidelity: Effort of the trials, such as "epochs=5,resolution=16". No range. Sizes and limits are of the network
+            as it is.
         workers: Trials at once; each then has its share of the CPU's cores.
         seed: Of the sample.
         accelerator: As in `search`.
@@ -191,6 +195,7 @@ def profile(
     made_task = resolve_task(task, **dict(task_options or {})) if isinstance(task, str) else task
     made_space, reference = space_for(space, made_task)
     fixed = made_space.fix(held_values(made_space, fix or {}))
+    effort = single_fidelity(fidelity, fixed, made_task, "profile tells of trials of one fidelity")
     chosen = objectives_for(objectives, made_task)
     training = Training(
         fixed,
@@ -203,7 +208,7 @@ def profile(
     drawn, is_whole = _drawn(fixed, sample, seed)
     measured = _Measured(fixed, made_task, chosen, drawn)
     kept = [row for row in measured.rows if _keeps(row, chosen)] or measured.rows
-    costs, failures = _timed(training, kept, fidelity, timed)
+    costs, failures = _timed(training, kept, effort, timed)
     measured.failures.update(failures)
     purchases, trial = _purchases(costs, kept, budget, workers)
     return Profile(
@@ -216,6 +221,7 @@ def profile(
         meters=measured.spreads(),
         unmeasured=measured.unmeasured,
         limits=_limits(measured.rows, chosen, is_whole),
+        fidelity=effort,
         device=str(training.device),
         threads=training.threads or get_num_threads(),
         timed=tuple(costs),

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from archwright.errors import ArchwrightError, SpaceError, UsageError, did_you_mean
 from archwright.estimators import ESTIMATORS
 from archwright.experiments import NamedConfig, ScorerConfig
+from archwright.session.fidelities import check_fidelity
 from archwright.spaces import Space
 from archwright.surrogates import SURROGATES
 from archwright.tasks import Task
-from archwright.trials import Fidelity
+from archwright.trials import Fidelity, FidelityRange
 
 if TYPE_CHECKING:
     from archwright.learning import Recipe
@@ -77,6 +78,8 @@ def scorers_for(
             scorer = _scorer(name, own.get(name, {}), space, epochs, fidelity)
             if name == _SHARED:
                 _check_shared(space, task, scorer)
+            if name in _REDUCED:
+                check_fidelity(FidelityRange.of(scorer.fidelity), space, task)
         except ArchwrightError as error:
             if names:
                 raise
@@ -90,7 +93,8 @@ def _scorer(
     name: str, options: dict[str, Any], space: Space, epochs: int, fidelity: Fidelity
 ) -> ScorerConfig:
     # Another seed than that of full training: what both share by luck is no sign of a good estimate.
-    other = replace(fidelity, replicate=fidelity.replicate + 1)
+    # Where there are folds, the next seed has the same one.
+    other = replace(fidelity, replicate=fidelity.replicate + (fidelity.folds or 1))
     if name == "short":
         if epochs < 2:
             raise UsageError(
@@ -106,7 +110,7 @@ def _scorer(
             name=name, estimator=NamedConfig(name="training", options=options), fidelity=effort
         )
     if name == "small":
-        effort = replace(other, scale={**other.scaled, **_halved(space)})
+        effort = replace(other, scale={**other.scaled, **_halved(space, other.scaled)})
         return ScorerConfig(
             name=name, estimator=NamedConfig(name="training", options=options), fidelity=effort
         )
@@ -122,14 +126,18 @@ def _scorer(
     return ScorerConfig(name=name, estimator=NamedConfig(name=name, options=options), fidelity=other)
 
 
-def _halved(space: Space) -> dict[str, float]:
+def _halved(space: Space, scaled: Mapping[str, float]) -> dict[str, float]:
     """Half the width, and half the cells where that changes no decision.
+
+    Args:
+        space: The space.
+        scaled: What full training scales by, of which it is the half.
 
     Raises:
         UsageError: When the space has no such scale.
     """
     known = inspect.signature(space.scaled).parameters if space.scaled else {}
-    sizes = {name: known[name].default for name in _SIZES if name in known}
+    sizes = {name: scaled.get(name, known[name].default) for name in _SIZES if name in known}
     halves = {
         name: max(1, size // 2) if isinstance(size, int) else size / 2
         for name, size in sizes.items()
@@ -138,7 +146,7 @@ def _halved(space: Space) -> dict[str, float]:
     widths = {name: half for name, half in halves.items() if name != "cells"}
     for scale in (halves, widths):
         with contextlib.suppress(SpaceError):
-            if scale and space.scale(**scale) is not None:
+            if scale and space.scale(**{**scaled, **scale}) is not None:
                 return scale
     raise UsageError(
         f"the space {space.name!r} has no smaller scale: none of {', '.join(_SIZES)} can be halved"
