@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ from archwright.experiments import (
 from archwright.experiments.one_shot import SUPERNET
 from archwright.session.judging import Judges
 from archwright.session.one_shot import follow_up
-from archwright.session.parts import made, make_training
+from archwright.session.parts import made, make_training, proxy_columns
 from archwright.spaces import Space
 from archwright.strategies import STRATEGIES, FixedStrategy, Strategy, make_strategy
 from archwright.strategies.pruners import PRUNERS, Pruner
@@ -116,7 +117,12 @@ class RunContext:
         self.config = config = replace(config, ranked_by=self.estimator.ranks_by)
         searched = (space, config.searched)
         effort = None if config.fidelity.is_point else config.fidelity
-        more = supplied_to(config.strategy.name, effort, config.budget.trials)
+        more = supplied_to(
+            config.strategy.name,
+            fidelity=effort,
+            configurations=config.budget.trials,
+            proxy_columns=partial(proxy_columns, space, self.task, device.accelerator),
+        )
         self.strategy = made(
             "strategy", Strategy, strategy, config.strategy, STRATEGIES, *searched, seed=config.seed, **more
         )

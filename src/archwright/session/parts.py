@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from archwright.errors import UsageError
+from archwright.errors import UsageError, did_you_mean
 from archwright.estimators.estimator import Estimator
 from archwright.experiments import NamedConfig, RunConfig
 from archwright.experiments.executors import Interrupted, interrupts_marked
@@ -13,12 +13,13 @@ from archwright.objectives import Objective
 from archwright.registry import Registry
 from archwright.spaces import Space
 from archwright.strategies import STRATEGIES
+from archwright.surrogates import Columns
 from archwright.tasks import Task
 
 if TYPE_CHECKING:
     from archwright.estimators.training import Training
 
-__all__ = ["check_measured", "estimator_for", "made", "make_training", "named"]
+__all__ = ["check_measured", "estimator_for", "made", "make_training", "named", "proxy_columns"]
 
 T = TypeVar("T")
 
@@ -113,6 +114,20 @@ def make_training(config: RunConfig, space: Space, task: Task) -> Training:
 
     device = config.device
     return Training(space, task, config.recipe, accelerator=device.accelerator, precision=device.precision)
+
+
+def proxy_columns(space: Space, task: Task, accelerator: str, names: Sequence[str]) -> Columns:
+    """Scores of zero-cost proxies, for a surrogate to read beside the decisions.
+
+    Raises:
+        UsageError: When a proxy is unknown.
+    """
+    from archwright.estimators.zero_cost import PROXIES, ProxyColumns, ZeroCost
+
+    known = ["graf", "graph", *PROXIES]
+    if unknown := [name for name in names if name not in PROXIES]:
+        raise UsageError(f"unknown columns {unknown[0]!r}.{did_you_mean(unknown[0], known)}")
+    return ProxyColumns(ZeroCost(space, task, names, accelerator=accelerator))
 
 
 def check_measured(objectives: Sequence[Objective], space: Space, task: Task) -> None:

@@ -9,6 +9,7 @@ from archwright.objectives import Objective
 from archwright.registry import Entry, Registry
 from archwright.spaces import SearchSpace
 from archwright.strategies.strategy import Strategy
+from archwright.surrogates import ProxyReader
 from archwright.trials import FidelityRange
 
 __all__ = ["STRATEGIES", "make_strategy"]
@@ -100,10 +101,10 @@ STRATEGIES = Registry[Strategy, Entry](
         ),
     },
     positional=2,
-    supplied=("seed", "fidelity", "configurations"),
+    supplied=("seed", "fidelity", "configurations", "proxy_columns"),
 )
 """The strategies known by name: called with the space, the objectives and, where they take them, a seed, the range of
-the fidelity, and how many configurations there will be at most."""
+the fidelity, how many configurations there will be at most, and what reads zero-cost proxies."""
 
 
 def make_strategy(
@@ -114,6 +115,7 @@ def make_strategy(
     *,
     fidelity: FidelityRange | None = None,
     configurations: int | None = None,
+    proxy_columns: ProxyReader | None = None,
     **options: Any,
 ) -> Strategy:
     """Make a strategy by its name.
@@ -125,16 +127,16 @@ def make_strategy(
         seed: Seed of all random numbers; a strategy that draws none does not look at it.
         fidelity: From the least to the most effort, for a strategy that moves over it.
         configurations: How many there will be at most, for a strategy that plans by it; None where it is not known.
+        proxy_columns: Reads zero-cost proxies, for a strategy whose surrogate may read them.
         options: The strategy's own options, see `STRATEGIES.options(name)`.
 
     Raises:
         UsageError: When the name or an option is unknown, or an option is out of range.
     """
-    more = supplied_to(name, fidelity, configurations)
+    more = supplied_to(name, fidelity=fidelity, configurations=configurations, proxy_columns=proxy_columns)
     return STRATEGIES.make(name, space, objectives, options=options, seed=seed, **more)
 
 
-def supplied_to(name: str, fidelity: FidelityRange | None, configurations: int | None) -> dict[str, Any]:
+def supplied_to(name: str, **given: Any) -> dict[str, Any]:
     """What a strategy is given of these: what its signature names, even where it takes other options too."""
-    given = {"fidelity": fidelity, "configurations": configurations}
     return {key: value for key, value in given.items() if name in STRATEGIES and STRATEGIES.takes(name, key)}

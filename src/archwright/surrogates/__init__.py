@@ -5,7 +5,8 @@ by `make_surrogate`.
 """
 
 from archwright.surrogates.boosting import GradientBoosting
-from archwright.surrogates.features import Columns, Features, Group
+from archwright.surrogates.columns import Columns, JoinedColumns, ProxyReader, named_columns
+from archwright.surrogates.features import Features, Group
 from archwright.surrogates.forest import RandomForest
 from archwright.surrogates.gaussian_process import GaussianProcess, fit_hyperparameters
 from archwright.surrogates.graf import GRAF
@@ -37,7 +38,10 @@ __all__ = [
     "GRAF",
     "GraphCounts",
     "Group",
+    "JoinedColumns",
     "Paths",
+    "ProxyReader",
+    "named_columns",
     "paths_of",
     # The Gaussian process and its parts
     "GaussianProcess",

@@ -14,7 +14,8 @@ from torch import Tensor
 from archwright.errors import ArchwrightWarning, MissingExtraError, UsageError
 from archwright.spaces import Architecture, Space
 from archwright.spaces.decisions import Categorical
-from archwright.surrogates.features import Columns, Features
+from archwright.surrogates.columns import Columns
+from archwright.surrogates.features import Features
 from archwright.surrogates.surrogate import Prediction, Refitted, Vector
 
 try:

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from archwright.errors import UsageError
 from archwright.spaces import Architecture, Space
-from archwright.surrogates.features import Columns, Features
+from archwright.surrogates.columns import Columns
+from archwright.surrogates.features import Features
 from archwright.surrogates.paths import Paths
 from archwright.surrogates.surrogate import Prediction, Refitted, Vector, mean_and_spread
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from archwright.spaces import Architecture, Space
-from archwright.surrogates.graf import GRAF
-from archwright.surrogates.graph_counts import GraphCounts
+from archwright.surrogates.columns import Columns, more_columns
 
-__all__ = ["Columns", "Features", "Group", "more_columns"]
+__all__ = ["Features", "Group"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,39 +29,6 @@ class Group:
     start: int
     stop: int
     ordered: bool
-
-
-class Columns(Protocol):
-    """Numbers of networks that are no decisions: what graphs are made of, GRAF, proxies' scores.
-
-    Two random networks are to be at a mean squared distance of about 1 in each group.
-    """
-
-    @property
-    def groups(self) -> Sequence[tuple[str, int]]:
-        """Name and number of columns of those that belong together."""
-
-    def __call__(self, architectures: Sequence[Architecture]) -> NDArray[np.float64]:
-        """Shape (architectures, columns)."""
-
-
-def more_columns(
-    space: Space, graph: bool = False, graf: bool = False, columns: Columns | None = None
-) -> list[Columns]:
-    """What is read beside the decisions.
-
-    Args:
-        space: The space.
-        graph: What graphs are made of, see `GraphCounts`.
-        graf: Counts, path lengths and degrees, see `GRAF`.
-        columns: Others.
-    """
-    chosen: list[Columns | None] = [
-        GraphCounts(space) if graph else None,
-        GRAF(space) if graf else None,
-        columns,
-    ]
-    return [one for one in chosen if one is not None]
 
 
 class Features:

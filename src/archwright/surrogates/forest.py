@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from archwright.spaces import Architecture, Space
-from archwright.surrogates.features import Columns, Features
+from archwright.surrogates.columns import Columns
+from archwright.surrogates.features import Features
 from archwright.surrogates.surrogate import Prediction, Refitted, Vector, mean_and_spread
 
 __all__ = ["RandomForest"]

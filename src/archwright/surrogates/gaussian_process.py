@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archwright.spaces import Architecture, Space
-from archwright.surrogates.features import Columns, Features
+from archwright.surrogates.columns import Columns
+from archwright.surrogates.features import Features
 from archwright.surrogates.kernel import MixedKernel
 from archwright.surrogates.posterior import NOISE_MEAN, Posterior, prior_hyperparameters
 from archwright.surrogates.surrogate import Prediction, Refitted, Vector

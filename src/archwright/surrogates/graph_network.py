@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from archwright.errors import UsageError
 from archwright.spaces import Architecture, Space
 from archwright.spaces.graph import Graph, Node
-from archwright.surrogates.features import Columns, more_columns
+from archwright.surrogates.columns import Columns, more_columns
 from archwright.surrogates.surrogate import Prediction, Refitted, Vector, mean_and_spread
 
 __all__ = ["GraphNetwork"]

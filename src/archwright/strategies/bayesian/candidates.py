@@ -16,7 +16,7 @@ from archwright.errors import SpaceError, UsageError
 from archwright.spaces import Architecture, Space
 from archwright.strategies.bayesian.observations import Ask
 from archwright.strategies.randomness import random_for
-from archwright.surrogates import Features
+from archwright.surrogates import Features, Group
 
 __all__ = ["CandidateSource", "Candidates", "Mutants", "Surroundings"]
 
@@ -115,18 +115,21 @@ class Surroundings:
         features: Describes architectures.
         seed: Seed of all random numbers.
         count: How many random architectures there are.
+        listed: False looks at no space as a whole, for features that take long.
     """
 
-    def __init__(self, space: Space, features: Features, seed: int, count: int) -> None:
+    def __init__(
+        self, space: Space, features: Features, seed: int, count: int, *, listed: bool = True
+    ) -> None:
         self.space, self.features, self.seed, self.count = space, features, seed, count
         self._whole: Candidates | None = None
         self._blocks: dict[tuple[int, int | None], tuple[Forms, Matrix]] = {}
-        if space.size_bound <= _LISTED:
-            known = _WHOLE.setdefault(space, {})
-            if features.columns not in known:
-                listed = {space.canonical(architecture): architecture for architecture in space}
-                known[features.columns] = _joined({(0, None): self._described(listed)})
-            self._whole = known[features.columns]
+        if listed and space.size_bound <= _LISTED:
+            known, kind = _WHOLE.setdefault(space, {}), tuple(features.groups)
+            if kind not in known:
+                every = {space.canonical(architecture): architecture for architecture in space}
+                known[kind] = _joined({(0, None): self._described(every)})
+            self._whole = known[kind]
 
     def describe(self, architectures: Sequence[Architecture]) -> Matrix:
         """Their features, shape (architectures, columns): of equal networks the same, where all are listed."""
@@ -157,8 +160,8 @@ class Surroundings:
         return architectures, self.features(list(architectures.values()))
 
 
-_WHOLE: WeakKeyDictionary[Space, dict[int, Candidates]] = WeakKeyDictionary()
-"""The spaces that are looked at as a whole, by how many features describe them; remembered from search to search."""
+_WHOLE: WeakKeyDictionary[Space, dict[tuple[Group, ...], Candidates]] = WeakKeyDictionary()
+"""The spaces that are looked at as a whole, by the features that describe them; remembered from search to search."""
 
 
 def _joined(blocks: Mapping[tuple[int, int | None], tuple[Forms, Matrix]]) -> Candidates:

@@ -20,7 +20,14 @@ from archwright.strategies.bayesian.models import RefittedModel
 from archwright.strategies.bayesian.process import PooledProcess
 from archwright.strategies.bayesian.search import SurrogateSearch
 from archwright.strategies.bayesian.targets import HypervolumeTargets, ScalarTargets, TargetMaker
-from archwright.surrogates import Features, RandomForest, Surrogate, make_surrogate
+from archwright.surrogates import (
+    Columns,
+    Features,
+    ProxyReader,
+    Surrogate,
+    make_surrogate,
+    named_columns,
+)
 
 __all__ = [
     "bananas",
@@ -40,6 +47,8 @@ def bayesian_search(
     initial: int = 10,
     candidates: int = 1000,
     graph: bool = False,
+    columns: str | Columns | None = None,
+    proxy_columns: ProxyReader | None = None,
 ) -> SurrogateSearch:
     """Expected improvement under a Gaussian process that is updated trial by trial.
 
@@ -63,6 +72,10 @@ def bayesian_search(
         candidates: How many random architectures are compared where the space is too large for all, at least 1.
         graph: Whether the process compares what the networks' graphs are made of, too (`GraphCounts`; after Ru et al.
             2021, arXiv:2006.07556). It takes the graph of each candidate, a fraction of a millisecond or more.
+        columns: What else the process compares, separated by commas: "graf" (counts, path lengths and degrees of the
+            networks' graphs), "graph", names of zero-cost proxies; see `named_columns`. Proxies take their time for
+            each candidate: take fewer candidates then, among which no space is looked at as a whole.
+        proxy_columns: Reads the proxies, where there is a task for them.
 
     Raises:
         UsageError: When an option is out of range, or no objective is to be optimised.
@@ -70,7 +83,9 @@ def bayesian_search(
     if candidates < 1:
         raise UsageError(f"expected candidates >= 1, got {candidates}")
     SurrogateSearch.check_space(space)
-    around = Surroundings(space, Features(space, graph=graph), seed, candidates)
+    read = named_columns(space, columns, proxy_columns)
+    features = Features(space, graph=graph, columns=read)
+    around = Surroundings(space, features, seed, candidates, listed=read is None or read.is_cheap)
     model = PooledProcess(around, ScalarTargets(objectives, seed))
     parts = model, model.candidates, expected_improvement
     return SurrogateSearch(space, objectives, *parts, seed=seed, initial=initial)
@@ -79,7 +94,7 @@ def bayesian_search(
 def surrogate_search(
     space: Space,
     objectives: Sequence[Objective],
-    surrogate: Callable[[Space, int], Surrogate],
+    surrogate: Callable[..., Surrogate],
     acquisition: Literal["improvement", "thompson", "hypervolume"] = "improvement",
     reference: Sequence[float] | None = None,
     *,
@@ -88,6 +103,8 @@ def surrogate_search(
     every: int = 5,
     mutants: int = 100,
     samples: int = 100,
+    columns: str | Columns | None = None,
+    proxy_columns: ProxyReader | None = None,
 ) -> SurrogateSearch:
     """Any surrogate says which to try of mutants of the ten best and random architectures.
 
@@ -102,7 +119,7 @@ def surrogate_search(
     Args:
         space: What to search.
         objectives: What is optimised, and the limits.
-        surrogate: Makes a surrogate of a space and a seed.
+        surrogate: Makes a surrogate of a space and a seed, and of `columns=` where there are some.
         acquisition: "improvement", the expected one; "thompson", the best of one independent draw per candidate; or
             "hypervolume", the expected improvement of several objectives' (Emmerich et al. 2011), which needs BoTorch.
         reference: From where hypervolume is measured: a value for each objective that is optimised. None infers it from
@@ -112,26 +129,37 @@ def surrogate_search(
         every: How many trials end before the surrogate learns anew, at least 1.
         mutants: How many candidates are mutants of the ten best.
         samples: How many candidates are random; at least 1 of both together.
+        columns: What else the surrogate reads, separated by commas: "graf" (counts, path lengths and degrees of the
+            networks' graphs), "graph", names of zero-cost proxies, each of every candidate; see `named_columns`.
+        proxy_columns: Reads the proxies, where there is a task for them.
 
     Raises:
         MissingExtraError: When BoTorch is needed and not installed.
         UsageError: When an option is out of range, or no objective is to be optimised, or one for the hypervolume.
     """
     SurrogateSearch.check_space(space)
-    targets: TargetMaker = ScalarTargets(objectives, seed)
-    valued: Acquisition = expected_improvement
+    targets, valued = _valued(acquisition, objectives, reference, seed)
+    if (read := named_columns(space, columns, proxy_columns)) is not None:
+        surrogate = partial(surrogate, columns=read)
+    surrogate(space, seed)  # what is missing or out of range is told now rather than at the first fit
+    believes = acquisition == "hypervolume"
+    model = RefittedModel(space, surrogate, targets, seed=seed, every=every, impute_pending=believes)
+    source = Mutants(space, mutants, samples)
+    return SurrogateSearch(space, objectives, model, source, valued, seed=seed, initial=initial)
+
+
+def _valued(
+    acquisition: str, objectives: Sequence[Objective], reference: Sequence[float] | None, seed: int
+) -> tuple[TargetMaker, Acquisition]:
+    """What is learned, and how candidates are valued by it."""
     if acquisition == "hypervolume":
         targets = HypervolumeTargets(objectives, reference)
-        valued = HypervolumeImprovement(targets)
-    elif reference is not None:
+        return targets, HypervolumeImprovement(targets)
+    if reference is not None:
         raise UsageError(f"expected a reference point only for the hypervolume, got {reference!r}")
-    elif acquisition == "thompson":
-        valued = thompson_sampling
-    surrogate(space, seed)  # what is missing or out of range is told now rather than at the first fit
-    believing = acquisition == "hypervolume"
-    model = RefittedModel(space, surrogate, targets, seed=seed, every=every, impute_pending=believing)
-    parts = model, Mutants(space, mutants, samples), valued
-    return SurrogateSearch(space, objectives, *parts, seed=seed, initial=initial)
+    return ScalarTargets(objectives, seed), (
+        thompson_sampling if acquisition == "thompson" else expected_improvement
+    )
 
 
 def forest_search(
@@ -148,11 +176,7 @@ def forest_search(
     Raises:
         UsageError: When an option is out of range, or no objective is to be optimised.
     """
-
-    def forest(space: Space, seed: int) -> Surrogate:
-        return RandomForest(space, seed=seed, trees=trees)
-
-    return surrogate_search(space, objectives, forest, **options)
+    return surrogate_search(space, objectives, partial(make_surrogate, "forest", trees=trees), **options)
 
 
 def bananas(

@@ -13,6 +13,7 @@ from archwright.spaces import SearchSpace
 from archwright.strategies.multi_fidelity.brackets import Bracket, Entry
 from archwright.strategies.ranking import Score, score
 from archwright.strategies.strategy import Strategy
+from archwright.surrogates import ProxyReader
 from archwright.trials import Candidate, Fidelity, FidelityRange, Trial, TrialState
 
 __all__ = ["DEFAULT_RANGE", "MultiFidelity"]
@@ -46,6 +47,7 @@ class MultiFidelity(Strategy):
         sampler_options: Options of a sampler given by name.
         eta: The next rung has so many times as much, and where rungs are halved one of so many goes on; at least 2.
         seed: Seed of all random numbers.
+        proxy_columns: Reads zero-cost proxies, for a sampler given by name whose surrogate may read them.
 
     Raises:
         UsageError: When eta < 2, the fidelity is no range, or the sampler is none.
@@ -64,6 +66,7 @@ class MultiFidelity(Strategy):
         sampler_options: Mapping[str, Any] | None = None,
         eta: int = 3,
         seed: int = 0,
+        proxy_columns: ProxyReader | None = None,
     ) -> None:
         if eta < 2:
             raise UsageError(f"{self._name}: expected eta >= 2, got {eta}")
@@ -71,7 +74,7 @@ class MultiFidelity(Strategy):
         self.space, self.objectives, self.seed, self.eta = space, tuple(objectives), seed, eta
         self.fidelity = DEFAULT_RANGE if fidelity is None else fidelity
         self.ends = self.fidelity.ends
-        self.sampler = self._made(sampler, sampler_options)
+        self.sampler = self._made(sampler, sampler_options, proxy_columns)
         verbs = self.sampler.verbs  # it alone picks architectures
         self.verbs = None if verbs is None else verbs | _WRITING  # type: ignore[misc]  # they depend on the sampler
         self.brackets: dict[int, Bracket] = {}
@@ -83,7 +86,9 @@ class MultiFidelity(Strategy):
     def _name(self) -> str:
         return type(self).__name__
 
-    def _made(self, sampler: str | Strategy, options: Mapping[str, Any] | None) -> Strategy:
+    def _made(
+        self, sampler: str | Strategy, options: Mapping[str, Any] | None, proxy_columns: ProxyReader | None
+    ) -> Strategy:
         if isinstance(sampler, Strategy):
             if options:
                 raise UsageError(
@@ -93,7 +98,8 @@ class MultiFidelity(Strategy):
             return sampler
         from archwright.strategies.registry import STRATEGIES, make_strategy
 
-        made = make_strategy(sampler, self.space, self.objectives, self.seed, **dict(options or {}))
+        parts = self.space, self.objectives, self.seed
+        made = make_strategy(sampler, *parts, proxy_columns=proxy_columns, **dict(options or {}))
         if isinstance(made, MultiFidelity):
             raise UsageError(
                 f"{self._name}: expected a sampler that picks architectures alone, got {sampler!r}, which has rungs of "
