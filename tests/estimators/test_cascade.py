@@ -112,10 +112,29 @@ def test_the_pruner_keeps_the_best_share() -> None:
     assert judge([Report(7, {"accuracy": 0.0})], others) is Verdict.GO_ON
 
 
+def test_the_pruner_has_a_share_for_each_stage() -> None:
+    def reported(score: float, stage: int = 0) -> Report:
+        return Report(stage, {"stage": stage, "stage_score": score})
+
+    trial = aw.Trial(9, Candidate(perceptrons().sample(0)))
+    others = [(trial, [reported(score), reported(score, stage=1)]) for score in (1.0, 2.0, 3.0)]
+    judge = partial(CascadePruner(keep=[0.25, 0.5]).judge, trial)
+    assert judge([reported(2.5)], others) is Verdict.STOP  # the second of 4
+    assert judge([reported(2.5, stage=1)], others) is Verdict.GO_ON
+    with pytest.raises(UsageError, match="2 shares, and a trial reached its stage 3"):
+        judge([reported(2.5, stage=2)], others)
+    many = [(trial, [reported(float(score))]) for score in range(24)]
+    exact = partial(CascadePruner(keep=0.28).judge, trial)  # of 25 are 7; in floats it is more
+    assert exact([reported(16.5)], many) is Verdict.STOP  # the eighth
+    assert exact([reported(17.5)], many) is Verdict.GO_ON
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"keep": 1.0}, "0 < keep < 1"),
+        ({"keep": 1.0}, r"a share in \(0, 1\) for all stages"),
+        ({"keep": "0.5,0.5,0.5"}, "each of 2: params, the short training"),
+        ({"keep": [0.5, 0.5], "epochs": 0}, "each of 1: params"),
         ({"epochs": -1}, "epochs >= 0"),
         ({"proxies": "params,params"}, "different estimators"),
         ({"last": "cascade"}, "of one stage"),
@@ -125,5 +144,5 @@ def test_the_pruner_keeps_the_best_share() -> None:
 def test_what_does_not_fit_is_told(options: dict[str, object], told: str) -> None:
     with pytest.raises(UsageError, match=told):
         cascade(perceptrons(), **options)
-    with pytest.raises(UsageError, match="0 < keep < 1"):
+    with pytest.raises(UsageError, match="the pruner 'cascade': keep: expected a share"):
         CascadePruner(keep=0)

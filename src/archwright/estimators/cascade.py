@@ -11,7 +11,7 @@ from archwright.errors import TrialError, UsageError
 from archwright.estimators.estimator import Estimator
 from archwright.objectives import Objective
 from archwright.tasks.task import Task
-from archwright.trials import Candidate, Measurement, TrialContext, Verdict
+from archwright.trials import Candidate, Measurement, TrialContext, Verdict, stage_shares
 
 if TYPE_CHECKING:
     from archwright.learning.recipe import Recipe
@@ -43,7 +43,8 @@ class Cascade(Estimator):
         precision: See `Training`.
         proxies: Names of estimators that score at once, separated by commas, the cheapest first.
         epochs: Of the short training; none takes a quarter of all, and 0 has no such stage.
-        keep: Share of a stage's candidates that goes on, in (0, 1).
+        keep: Share of a stage's candidates that goes on, in (0, 1): one for all, or one for each proxy and the short
+            training, separated by commas.
         last: The estimator whose word is the last.
 
     Raises:
@@ -60,17 +61,19 @@ class Cascade(Estimator):
         precision: str = "32-true",
         proxies: Sequence[str] | str = "synflow",
         epochs: int | None = None,
-        keep: float = 0.25,
+        keep: float | Sequence[float] | str = 0.25,
         last: str = "training",
     ) -> None:
         from archwright.learning.recipe import Recipe
 
-        if not 0 < keep < 1 or (epochs is not None and epochs < 0):
-            raise UsageError(f"cascade: expected 0 < keep < 1 and epochs >= 0, got {keep} and {epochs}")
+        if epochs is not None and epochs < 0:
+            raise UsageError(f"cascade: expected epochs >= 0, got {epochs}; 0 leaves out the short training")
         names = proxies.split(",") if isinstance(proxies, str) else proxies
         self.proxies = tuple(name.strip() for name in names if name.strip())
         if len(set(self.proxies)) < len(self.proxies) or "cascade" in (*self.proxies, last):
             raise UsageError(f"cascade: expected different estimators of one stage, got {proxies} and {last}")
+        stages = [*self.proxies, *([] if epochs == 0 else ["the short training"])]
+        stage_shares(keep, "the estimator 'cascade'", stages)
         self.space, self.task, self.recipe = space, task, recipe or Recipe()
         self.how: dict[str, Any] = {"accelerator": accelerator, "precision": precision}
         self.epochs, self.keep = epochs, keep

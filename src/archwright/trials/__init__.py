@@ -6,6 +6,7 @@ from archwright.trials.fidelity import FULL, Fidelity
 from archwright.trials.fidelity_range import FidelityRange
 from archwright.trials.forecast import Forecast, Range, forecast
 from archwright.trials.measurement import Measurement
+from archwright.trials.stages import stage_shares
 from archwright.trials.trial import Trial, TrialState
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "TrialState",
     "Verdict",
     "forecast",
+    "stage_shares",
 ]

@@ -61,7 +61,30 @@ def test_a_trace_by_hand() -> None:
     ]
 
 
-@pytest.mark.parametrize("given", [{"keep": 1.0}, {"short": 0.0}, {"proxies": "a,a"}, {"proxies": ""}])
+def test_each_stage_has_its_share() -> None:
+    """2 of 3 go on after the proxy, 1 of 4 after the short training."""
+    strategy = Cascade(
+        numbers(), [Objective("accuracy")], fidelity=SIXTEEN, proxies="first", keep="2/3, 0.25"
+    )
+    told: dict[str, int] = {}
+    for number in range(24):
+        candidate = strategy.ask()
+        assert candidate is not None
+        told[str(candidate.effort)] = told.get(str(candidate.effort), 0) + 1
+        metrics = {"stage_score": -float(number), "accuracy": 1 - number / 100}
+        strategy.tell(Trial(number, candidate, TrialState.COMPLETED, Measurement(metrics)))
+    assert told == {"by first": 14, "4 epochs": 8, "16 epochs": 2}  # ⌊2/3 · 14⌋ = 9 may go on, ⌊8 / 4⌋ = 2
+
+
+@pytest.mark.parametrize("keep", [1.0, 0.0, "a", "0.5,0.5,0.5", [0.5, 2.0], ""])
+def test_a_share_that_does_not_fit_is_told_with_the_stages(keep: object) -> None:
+    with pytest.raises(
+        UsageError, match=r"or one for each of 2: first, the short training; as keep=0.5,0.25; got"
+    ):
+        Cascade(numbers(), [Objective("accuracy")], fidelity=SIXTEEN, proxies="first", keep=keep)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("given", [{"short": 0.0}, {"proxies": "a,a"}, {"proxies": ""}])
 def test_what_does_not_fit_is_told(given: dict[str, object]) -> None:
     with pytest.raises(UsageError, match="different proxies"):
         Cascade(numbers(), [Objective("accuracy")], fidelity=SIXTEEN, **given)  # type: ignore[arg-type]

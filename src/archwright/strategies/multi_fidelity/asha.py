@@ -84,8 +84,8 @@ class ASHA(MultiFidelity):
         return self._new(number, self.brackets.get(number) or self.open_bracket(number), running)
 
 
-def promotable(rule: Literal["floor", "quantile"], eta: int) -> Callable[[int], int]:
-    """From the number of entries of a rung to how many of them may go on by promotion. See `ASHA`."""
+def promotable(rule: Literal["floor", "quantile"], eta: int) -> Callable[[int, int], int]:
+    """From a rung and the number of its entries to how many of them may go on by promotion. See `ASHA`."""
     if rule == "floor":
-        return lambda n: n // eta
-    return lambda n: -(-n // eta) if n > 1 else 0
+        return lambda _, n: n // eta
+    return lambda _, n: -(-n // eta) if n > 1 else 0

@@ -209,13 +209,13 @@ class Promoting(Bracket):
 
     Args:
         levels: As for `Bracket`.
-        allowed: From the number of entries of a rung to how many of them may go on.
+        allowed: From a rung and the number of its entries to how many of them may go on.
         checkpoints: Of the entries that wait in a rung, only so many keep their checkpoints, the best; one that goes
             on without begins anew.
     """
 
     def __init__(
-        self, levels: Sequence[Fidelity], allowed: Callable[[int], int], checkpoints: int | None = None
+        self, levels: Sequence[Fidelity], allowed: Callable[[int, int], int], checkpoints: int | None = None
     ) -> None:
         super().__init__(levels)
         self.allowed, self.checkpoints = allowed, checkpoints
@@ -231,7 +231,7 @@ class Promoting(Bracket):
             entries = self.rungs[rung]
             if not any(entry.waits for entry in entries):
                 continue
-            for entry in ranked(entries)[: self.allowed(len(entries))]:
+            for entry in ranked(entries)[: self.allowed(rung, len(entries))]:
                 if entry.waits:
                     entry.waits = False
                     return rung, entry

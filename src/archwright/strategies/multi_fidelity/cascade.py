@@ -14,7 +14,7 @@ from archwright.spaces import SearchSpace
 from archwright.strategies.multi_fidelity.brackets import Bracket, Entry, Promoting
 from archwright.strategies.multi_fidelity.engine import MultiFidelity
 from archwright.strategies.ranking import Score
-from archwright.trials import Candidate, Fidelity, Trial, TrialState
+from archwright.trials import Candidate, Fidelity, Trial, TrialState, stage_shares
 
 __all__ = ["Cascade"]
 
@@ -35,7 +35,8 @@ class Cascade(MultiFidelity):
         space: What to search.
         objectives: What is optimised, and the limits.
         proxies: Names of estimators that score at once, separated by commas, the cheapest first.
-        keep: Share of a stage that goes on, in (0, 1).
+        keep: Share of a stage that goes on, in (0, 1): one for all, or one for each proxy and the short training,
+            separated by commas.
         short: Share of the most effort that is spent in the short training, in (0, 1), but never less than the least.
         options: Of `MultiFidelity` without `eta`.
 
@@ -51,25 +52,24 @@ class Cascade(MultiFidelity):
         objectives: Sequence[Objective],
         *,
         proxies: str = "synflow",
-        keep: float = 0.25,
+        keep: float | Sequence[float] | str = 0.25,
         short: float = 1 / _SHORT,
         **options: Any,
     ) -> None:
         super().__init__(space, objectives, **options)
         names = [name.strip() for name in proxies.split(",") if name.strip()]
-        if not 0 < keep < 1 or not 0 < short < 1 or not names or len(set(names)) < len(names):
+        if not 0 < short < 1 or not names or len(set(names)) < len(names):
             raise UsageError(
-                f"cascade: expected different proxies, 0 < keep < 1 and 0 < short < 1, got {proxies!r}, {keep} and "
-                f"{short}"
+                f"cascade: expected different proxies and 0 < short < 1, got {proxies!r} and {short}; name each once"
             )
         low, high = self.ends
-        self.keep = Fraction(str(keep))
+        self.keep = stage_shares(keep, "the strategy 'cascade'", [*names, "the short training"])
         trained = [self.fidelity.at(max(low, high * Fraction(str(short)))), self.fidelity.high]
         self.levels = [*(Fidelity(proxy=name) for name in names), *trained]
 
     def open_bracket(self, number: int) -> Bracket:
         """The only one."""
-        return Promoting(self.levels, lambda n: math.floor(n * self.keep))
+        return Promoting(self.levels, lambda rung, n: math.floor(n * self.keep[rung]))
 
     def inform(self, trial: Trial) -> None:
         """Tell the sampler; of a proxy's trial, that it was cut short."""

@@ -79,7 +79,7 @@ class Capped(Promoting):
     """
 
     def __init__(
-        self, levels: Sequence[Fidelity], allowed: Callable[[int], int], checkpoints: int | None = None
+        self, levels: Sequence[Fidelity], allowed: Callable[[int, int], int], checkpoints: int | None = None
     ) -> None:
         super().__init__(levels, allowed, checkpoints)
         self.cap = min(1, len(levels) - 1)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
+from fractions import Fraction
 from typing import final
 
 from archwright.errors import UsageError
 from archwright.objectives import Objective
 from archwright.strategies.pruners.pruner import Observed, Pruner
-from archwright.trials import Report, Trial, Verdict
+from archwright.trials import Report, Trial, Verdict, stage_shares
 
 __all__ = ["CascadePruner"]
 
@@ -25,16 +26,16 @@ class CascadePruner(Pruner):
 
     Args:
         objectives: Not used; taken so that all pruners are made alike.
-        keep: Share that goes on, in (0, 1).
+        keep: Share that goes on, in (0, 1): one for all stages, or one for each, separated by commas.
 
     Raises:
         UsageError: When keep is out of range.
     """
 
-    def __init__(self, objectives: Sequence[Objective] = (), *, keep: float = 0.25) -> None:
-        if not 0 < keep < 1:
-            raise UsageError(f"the pruner 'cascade': expected 0 < keep < 1, got {keep}")
-        self.objectives, self.keep = tuple(objectives), keep
+    def __init__(
+        self, objectives: Sequence[Objective] = (), *, keep: float | Sequence[float] | str = 0.25
+    ) -> None:
+        self.objectives, self.keep = tuple(objectives), stage_shares(keep, "the pruner 'cascade'")
 
     def judge(self, trial: Trial, curve: Sequence[Report], others: Collection[Observed]) -> Verdict:
         """Stop where enough others were better at the stage."""
@@ -49,10 +50,21 @@ class CascadePruner(Pruner):
             if point.metrics.get("stage") == stage and "stage_score" in point.metrics
         ]
         n = len(scores) + 1
-        if n * self.keep < 1:
+        keep = self._share(int(stage))
+        if n * keep < 1:
             return Verdict.GO_ON
         better = sum(score > own for score in scores)
-        return Verdict.GO_ON if better < math.ceil(self.keep * n) else Verdict.STOP
+        return Verdict.GO_ON if better < math.ceil(keep * n) else Verdict.STOP
+
+    def _share(self, stage: int) -> Fraction:
+        if len(self.keep) == 1:
+            return self.keep[0]
+        if stage >= len(self.keep):
+            raise UsageError(
+                f"the pruner 'cascade': keep has {len(self.keep)} shares, and a trial reached its stage {stage + 1}; "
+                "give one for each stage but the last, or one for all"
+            )
+        return self.keep[stage]
 
 
 def _score(report: Report) -> float:
