@@ -114,8 +114,8 @@ class RefittedModel(ConstrainedModel):
     def _learn(self, known: Observations, told: int, ask: int, rows: int) -> None:
         """Learn the first so many that were told, as at an ask with so many rows."""
         self._learned = told, ask, rows
-        ended = known.order[:told]
-        snapshot = known.snapshot()[ended]
+        ended = list(dict.fromkeys(known.order[:told]))
+        snapshot = known.snapshot(told=told)[ended]
         self.targets = targets = self.make_targets(snapshot, ask)
         pending = sorted(set(range(rows)).difference(ended)) if self.impute_pending else []
         # Where nothing is feasible there is no loss to improve on yet.

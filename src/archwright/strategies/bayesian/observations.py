@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from random import Random
@@ -52,7 +52,7 @@ class Observations:
         architectures: One per row.
         numbers: The trial of each row, None while it runs.
         scores: How each did, None while it runs.
-        order: The rows that have ended, in the order in which they did.
+        order: The rows that were told, in that order; one that was measured again, as at a higher fidelity, each time.
     """
 
     def __init__(self, space: Space, objectives: Sequence[Objective]) -> None:
@@ -62,6 +62,8 @@ class Observations:
         self.numbers: list[int | None] = []
         self.scores: list[Score | None] = []
         self.order: list[int] = []
+        self._before: dict[int, tuple[list[float], Score]] = {}
+        """By the place in `order` what was known of a row that was told before: its line in the table, its score."""
         # A row each: the losses, whether it failed, whether it is feasible. Grows by doubling, since each ask reads it.
         self._table = np.zeros((64, len(self.objectives) + 2))
         self._row: dict[Any, int] = {}
@@ -71,7 +73,7 @@ class Observations:
 
     @property
     def told(self) -> int:
-        """Number of rows that have ended."""
+        """How often a trial was told."""
         return len(self.order)
 
     def propose(self, architecture: Architecture) -> None:
@@ -98,14 +100,15 @@ class Observations:
         found = score(trial, self.objectives)
         self.propose(trial.architecture)
         row = self._row[self.space.canonical(trial.architecture)]
+        if (earlier := self.scores[row]) is not None:
+            self._before[len(self.order)] = self._table[row].tolist(), earlier
         if not found.failed:
             completed = trial.is_measured
             for column, objective in enumerate(self.objectives):
                 if completed or objective.name in trial.metrics:
                     loss = objective.loss(objective_values(trial, [objective])[0])
                     self._table[row, column] = loss if math.isfinite(loss) else math.nan
-        if self.scores[row] is None:
-            self.order.append(row)
+        self.order.append(row)
         self._end(row, trial.number, found)
 
     def _end(self, row: int, number: int | None, found: Score) -> None:
@@ -113,19 +116,35 @@ class Observations:
         self._table[row, -2:] = found.failed, bool(found.losses)
 
     def snapshot(self, rows: int | None = None, told: int | None = None) -> Snapshot:
-        """What was known when there were so many rows, and so many had ended; None: now."""
-        rows = len(self) if rows is None else rows
-        table = self._table[:rows]
+        """What was known when there were so many rows, and so many had been told; None: now."""
+        table = self._table[: len(self)]
         if told is not None:
-            table, later = table.copy(), [row for row in self.order[told:] if row < rows]
-            table[later, :-2], table[later, -2:] = math.nan, False
+            table = table.copy()
+            for place, row in self._later(told):
+                table[row, :-2], table[row, -2:] = math.nan, False
+                if place in self._before:
+                    table[row] = self._before[place][0]
+        table = table[:rows]
         return Snapshot(table[:, :-2], table[:, -2] > 0.0, table[:, -1] > 0.0)
 
-    def best(self, feasible: NDArray[np.bool_], most: int) -> list[int]:
-        """The best of the feasible rows, best first; of equals the earlier. Several objectives: by Pareto rank."""
+    def best(self, feasible: NDArray[np.bool_], most: int, told: int | None = None) -> list[int]:
+        """The best of the feasible rows, best first; of equals the earlier. Several objectives: by Pareto rank.
+
+        Args:
+            feasible: Of a snapshot.
+            most: How many.
+            told: That of the snapshot.
+        """
+        scores = list(self.scores)
+        for place, row in self._later(len(self.order) if told is None else told):
+            scores[row] = self._before[place][1] if place in self._before else None
         rows = np.flatnonzero(feasible).tolist()
-        keys = rank_keys([found for row in rows if (found := self.scores[row]) is not None])
+        keys = rank_keys([found for row in rows if (found := scores[row]) is not None])
         return [row for _, row in sorted(zip(keys, rows, strict=True))[:most]]
+
+    def _later(self, told: int) -> Iterator[tuple[int, int]]:
+        """Place in `order` and row of what was told since, the last first: what takes it back."""
+        return ((place, self.order[place]) for place in reversed(range(told, len(self.order))))
 
     def to_json(self) -> dict[str, Any]:
         """All rows, in JSON's own types."""
@@ -138,6 +157,10 @@ class Observations:
                 for row in self.snapshot().losses.tolist()
             ],
             "order": list(self.order),
+            "before": [
+                [place, [None if math.isnan(value) else value for value in line], found.to_json()]
+                for place, (line, found) in self._before.items()
+            ],
         }
 
     @classmethod
@@ -154,6 +177,9 @@ class Observations:
             if given is not None:
                 made._end(row, number, Score.from_json(given))
         made.order = list(data["order"])
+        for place, line, given in data.get("before", ()):  # runs of earlier versions have none
+            values = [math.nan if value is None else value for value in line]
+            made._before[place] = values, Score.from_json(given)
         if data["losses"]:
             made._table[: len(made), :-2] = np.array(data["losses"], dtype=np.float64)
         return made

@@ -172,7 +172,7 @@ class PooledProcess(ConstrainedModel):
         rows = self._rows[: screening.rows]
         self._posteriors = [Posterior(self._kernel, fitted, rows) for fitted in self._fitted]
         then = known.snapshot(screening.rows, screening.told)
-        best = known.best(then.feasible, _CENTRES)
+        best = known.best(then.feasible, _CENTRES, screening.told)
         found = self._surroundings.of(screening.draw, {row: known.architectures[row] for row in best})
         kept: dict[int, None] = dict.fromkeys(range(len(found)))
         if len(found) > _KEPT:
