@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
@@ -14,6 +15,7 @@ from archwright.errors import TrialError, UsageError
 from archwright.estimators import ESTIMATORS
 from archwright.estimators.zero_cost import (
     PROXIES,
+    Proxy,
     ProxyColumns,
     ZeroCost,
     population_scores,
@@ -137,6 +139,34 @@ def test_what_is_not_defined_fails_with_the_reason_and_ranks_last_beside_others(
     joined = made("naswot,params", space).estimate(candidate, LocalTrial()).metrics
     assert "naswot" not in joined
     assert math.isfinite(joined["zero_cost"])
+
+
+class Broken(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.width, self.inner, self.head = width, nn.Linear(36, width), nn.Linear(width, 2)
+
+    def forward(self, x):
+        if self.training and self.width > 3:
+            raise RuntimeError("no training")
+        return self.head(torch.relu(self.inner(x.flatten(1))))
+
+
+def test_whatever_a_network_or_a_proxy_raises_is_a_reason_and_ranks_last_beside_others(monkeypatch):
+    monkeypatch.setitem(PROXIES, "mine", Proxy(lambda probe, cheap: {"mine": cheap["nothing"]}))
+    space = Space(layer(Broken, choice(3, 4, 5, name="width")))
+    sound, broken = (Candidate(space.architecture({"width": width})) for width in (3, 5))
+    with pytest.raises(TrialError, match="swap: RuntimeError: no training"):
+        made("swap", space).estimate(broken, LocalTrial())
+    with pytest.raises(TrialError, match="mine: KeyError: 'nothing'"):
+        made("mine", space).estimate(sound, LocalTrial())
+    scores = [made("swap,mine,params", space).estimate(one, LocalTrial()).metrics for one in (sound, broken)]
+    assert "swap" in scores[0]
+    assert "swap" not in scores[1]
+    assert all(math.isfinite(score["zero_cost"]) for score in scores)
+    columns = ProxyColumns(made("swap,params", space), sample=8)
+    found = columns([sound.architecture, broken.architecture])
+    assert np.isfinite(found).all()
 
 
 def test_minus_infinity_fails_with_the_reason():

@@ -54,6 +54,47 @@ def test_what_works_in_place_and_is_reused_scores_as_what_does_not(network, make
         assert first[name] == pytest.approx(second[name], rel=1e-9, abs=1e-12), name
 
 
+@pytest.mark.parametrize("activation", [nn.SiLU, nn.Hardswish, nn.ELU])
+def test_an_activation_in_place_behind_a_norm_leaves_the_shortcut_around_both(make_probe, activation):
+    class Residual(nn.Module):
+        def __init__(self, inplace):
+            super().__init__()
+            torch.manual_seed(0)
+            self.stem, self.conv = nn.Conv2d(2, 3, 3, padding=1), nn.Conv2d(3, 3, 3, padding=1)
+            self.norm, self.act = nn.BatchNorm2d(3), activation(inplace=inplace)
+            self.head = nn.Linear(48, 3)
+
+        def forward(self, x):
+            x = self.stem(x)
+            return self.head((x + self.conv(self.act(self.norm(x)))).flatten(1))
+
+    (first, _), (second, _) = (
+        read(make_probe(Residual(inplace).double(), *PROXIES)) for inplace in (True, False)
+    )
+    assert first.keys() == second.keys()
+    for name, parts in first.items():
+        assert parts == pytest.approx(second[name], rel=1e-9, abs=1e-12), name
+
+
+def test_what_a_network_makes_while_it_runs_has_the_bits_of_its_weights(make_probe):
+    class Stateful(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cell, self.again, self.head = nn.Linear(16, 3), nn.Linear(3, 3), nn.Linear(3, 3)
+
+        def forward(self, x):
+            state = torch.zeros(len(x), 3)
+            for row in x.flatten(2).unbind(1):
+                state = torch.relu(self.cell(row) + self.again(state))
+            return self.head(state)
+
+    network = Stateful()
+    found, undefined = read(make_probe(network, "synflow"))
+    assert not undefined
+    assert found["synflow"]["synflow"] > 0
+    assert torch.get_default_dtype() is torch.float32
+
+
 @pytest.mark.parametrize(
     ("proxy", "layers", "reason"),
     [

@@ -94,7 +94,7 @@ class Probe:
             weights: Parameters; None takes those that it was built with.
             modes: Entered while it runs.
             training: Whether it is in training mode.
-            double: Whether buffers have 64 bits.
+            double: Whether buffers have 64 bits, and whatever the network makes while it runs.
             inputs: Changes each tensor that the network is called with.
             as_given: Whether inputs stay in memory as they are.
         """
@@ -112,6 +112,9 @@ class Probe:
 
         self.network.train(training)
         with forked_rng(self.network, self.seed), ExitStack() as stack:
+            if double:
+                stack.callback(torch.set_default_dtype, torch.get_default_dtype())
+                torch.set_default_dtype(torch.float64)
             for mode in modes:
                 stack.enter_context(mode)
             return self.task.forward(network, batch)

@@ -121,7 +121,7 @@ def read_proxies(
         size: μ and σ by which `swap` is regularised; None leaves it plain.
 
     Returns:
-        Name to its parts, and name to the reason for those that are not defined for the network.
+        Name to its parts, and name to the reason for those that are not defined for the network, or raised an error.
     """
     found: dict[str, dict[str, float]] = {}
     undefined: dict[str, str] = {}
@@ -133,6 +133,8 @@ def read_proxies(
             found[name] = chosen.parts(probe, cheap)
         except TrialError as error:
             undefined[name] = str(error)
+        except Exception as error:  # a network's own code, or a proxy of the user's, raises what it likes
+            undefined[name] = f"{name}: {type(error).__name__}: {error}"
     return found, undefined
 
 

@@ -142,13 +142,13 @@ class NormVariances(Observer):
 
 
 class WithoutNorms(Observer):
-    """Lets normalisation give what enters it."""
+    """Lets normalisation give a copy of what enters it, so that nothing behind it writes into that."""
 
     def __init__(self) -> None:
         super().__init__(_NORMS)
 
     def _seen(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        return args[0] if args else kwargs["input"]
+        return (args[0] if args else kwargs["input"]).clone()
 
 
 class Features(Observer):
