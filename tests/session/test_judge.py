@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from scipy.stats import kendalltau, spearmanr
+from scipy.stats import kendalltau, rankdata, spearmanr
 from torch import nn
 
 import archwright as aw
@@ -171,6 +172,25 @@ def test_what_a_task_cannot_do_is_left_out() -> None:
     found, notes = scorers_for([], {}, resolve_space("chain", task), task, recipe, aw.Fidelity())
     assert "subset" not in {one.name for one in found}
     assert any(note.startswith("subset is left out: ") and "a share of the data" in note for note in notes)
+
+
+def test_ranks_are_among_the_networks_that_are_judged(tmp_path: Path) -> None:
+    small = {"te_nas.batch_size": 8, "te_nas.ntk_examples": 4, "te_nas.reference": 7}
+    options = {"estimators": ["te_nas"], "estimator_options": small, "recipe": QUICK, "sample": 10}
+    (one,) = judged(tmp_path / "run", **options).scores
+    run = aw.open_run(tmp_path / "run")
+    with open_store(tmp_path / "run", run.config) as store:
+        truth = {trial.number: trial.metrics["accuracy"] for trial in store.trials()}
+        looks = {trial.number: trial for trial in store.trials(Stage.JUDGE)}
+    done = [number for number, trial in looks.items() if trial.is_measured]  # some have no ReLU
+    parts = [
+        [looks[n].metrics.get(name, -np.inf) for n in done] for name in ("ntk_condition", "linear_regions")
+    ]
+    ranks = sum(rankdata(column) for column in parts)  # Chen et al. 2021
+    assert (one.networks, one.failed) == (len(done), 10 - len(done))
+    assert one.spearman == pytest.approx(spearmanr(ranks, [truth[n] for n in done]).statistic)
+    assert all("te_nas" not in trial.metrics for trial in looks.values())
+    assert one.setup == pytest.approx(7 * one.seconds)  # what a search would rank among
 
 
 def test_weights_are_shared_where_a_space_allows(tmp_path: Path) -> None:

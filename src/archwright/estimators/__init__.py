@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from archwright.estimators.estimator import Estimator
+from archwright.estimators.estimator import Estimator, PopulationEstimator
 from archwright.estimators.registry import ESTIMATORS
 from archwright.estimators.tabular import Row, TabularEstimator
 from archwright.estimators.tabular_curves import CurveRow, TabularCurves
@@ -22,6 +22,7 @@ __all__ = [
     "CurveRow",
     "Estimator",
     "LearningCurve",
+    "PopulationEstimator",
     "Recipe",
     "Row",
     "TabularCurves",

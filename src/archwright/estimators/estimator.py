@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from archwright.objectives import Objective
 from archwright.trials import Candidate, Measurement, TrialContext
 
-__all__ = ["Estimator"]
+__all__ = ["Estimator", "PopulationEstimator"]
 
 
 class Estimator(ABC):
@@ -33,6 +33,13 @@ class Estimator(ABC):
         """Name and options of the pruner that its trials are made for, which a search takes where it is given none."""
         return None
 
+    def for_population(self) -> PopulationEstimator | None:
+        """What measures the networks of a known population, where a score is a rank and means nothing for one alone.
+
+        None: a score stands alone.
+        """
+        return None
+
     @abstractmethod
     def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
         """Measure a candidate.
@@ -48,4 +55,25 @@ class Estimator(ABC):
         Raises:
             TrialError: When this candidate cannot be measured (a loss that is NaN, a network that does not
                 build); any other error fails the trial too, with its traceback in the log.
+        """
+
+
+class PopulationEstimator(Estimator):
+    """Measures what networks are ranked by, and ranks them among each other once all are measured.
+
+    It measures each network once. The estimator that made it by `for_population` scores candidates one by one, and
+    measures a sample of the space first, in each process.
+    """
+
+    @property
+    @abstractmethod
+    def sample(self) -> int:
+        """How many networks are measured beforehand where candidates are scored one by one."""
+
+    @abstractmethod
+    def population_scores(self, measured: Sequence[Mapping[str, float]]) -> Sequence[float]:
+        """The scores of a population, the higher the better; not a number where one is not defined.
+
+        Args:
+            measured: The metrics of each network.
         """

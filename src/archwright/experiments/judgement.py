@@ -30,7 +30,8 @@ class Judged:
         kendall_interval: Its 95 % confidence interval.
         ndcg: nDCG of the top places; None as for the correlations.
         seconds: For one network.
-        setup: Seconds before the first network: the supernet's training, the networks that a surrogate learns from.
+        setup: Seconds before the first network: the supernet's training, the networks that a surrogate learns from, or
+            those that a search would rank others among.
         reason: Why it could not score, of the last that failed.
     """
 

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from archwright.errors import SearchError
 from archwright.estimators import ESTIMATORS
-from archwright.estimators.estimator import Estimator
+from archwright.estimators.estimator import Estimator, PopulationEstimator
 from archwright.experiments import (
     Experiment,
     Interrupts,
@@ -75,7 +75,8 @@ class Judges:
         device, seed = self.config.device, self.config.seed
         how = {"recipe": self.config.recipe, "accelerator": device.accelerator, "precision": device.precision}
         if name != SHARED:
-            return ESTIMATORS.make(name, self.space, self.task, options=options, **how)
+            made = ESTIMATORS.make(name, self.space, self.task, options=options, **how)
+            return made.for_population() or made  # the sample is one, so no other has to be measured
         from archwright.estimators.weight_sharing import WeightSharing
 
         method = make_method("spos", seed=seed, **options)
@@ -133,9 +134,8 @@ class Judges:
         found = []
         for place, (scorer, estimator) in enumerate(zip(self.scorers, self.estimators, strict=True)):
             own = [trial for trial in looked if trial.number // Judging.STRIDE == place]
-            setup = spent if scorer.estimator and scorer.estimator.name == SHARED else 0.0
-            ranks = estimator.ranks_by or first
-            found.append(self._judged(scorer.name, own, truth, ranks, setup))
+            shared = scorer.estimator is not None and scorer.estimator.name == SHARED
+            found.append(self._judged(scorer.name, own, truth, estimator, spent if shared else 0.0))
         true = np.array(list(truth.values()))
         found += [self._predicted(one, trained, true, seconds) for one in self.judge.scorers if one.surrogate]
         found.sort(key=lambda one: one.cost)
@@ -144,21 +144,18 @@ class Judges:
         return Judgement(*told, fidelity=self.config.fidelity.high)
 
     def _judged(
-        self, name: str, own: Sequence[Trial], truth: dict[int, float], ranks: Objective, setup: float
+        self, name: str, own: Sequence[Trial], truth: dict[int, float], estimator: Estimator, setup: float
     ) -> Judged:
         """How well an estimator's scores rank the networks."""
-        pairs = [
-            (-ranks.loss(trial.metrics[ranks.name]), truth[trial.number % Judging.STRIDE])
-            for trial in own
-            if trial.state is TrialState.COMPLETED and ranks.name in trial.metrics
-        ]
-        errors = [
-            trial.error or f"it gave no {ranks.name}" for trial in own if ranks.name not in trial.metrics
-        ]
+        ranks = estimator.ranks_by or self.config.objectives[0]
+        scores = _scores(own, estimator, ranks)
+        errors = [trial.error or f"it gave no {ranks.name}" for trial in own if trial.number not in scores]
         seconds = fmean(_seconds(trial) for trial in own) if own else 0.0
-        scores, true = [score for score, _ in pairs], [value for _, value in pairs]
-        more = {"failed": len(own) - len(pairs), "setup": setup, "reason": errors[-1] if errors else None}
-        return _compared(name, scores, true, self.judge.top, seconds, **more)
+        if isinstance(estimator, PopulationEstimator):  # in a search it needs others to rank among
+            setup += estimator.sample * seconds
+        true = [truth[number % Judging.STRIDE] for number in scores]
+        more = {"failed": len(errors), "setup": setup, "reason": errors[-1] if errors else None}
+        return _compared(name, list(scores.values()), true, self.judge.top, seconds, **more)
 
     def _predicted(
         self, scorer: ScorerConfig, trained: Sequence[Trial], truth: NDArray[np.float64], seconds: float
@@ -183,6 +180,17 @@ class Judges:
         spent = (time.perf_counter() - begin) / n
         setup = seconds * (n - math.ceil(n / min(_FOLDS, n)))
         return _compared(scorer.name, scores, truth, self.judge.top, spent, setup=setup)
+
+
+def _scores(own: Sequence[Trial], estimator: Estimator, ranks: Objective) -> dict[int, float]:
+    """Number of each trial that has a score to that, the larger the better."""
+    done = [trial for trial in own if trial.state is TrialState.COMPLETED]
+    if isinstance(estimator, PopulationEstimator):
+        scores = estimator.population_scores([trial.metrics for trial in done]) if done else []
+        pairs = list(zip(done, scores, strict=True))
+    else:
+        pairs = [(t, -ranks.loss(t.metrics[ranks.name])) for t in done if ranks.name in t.metrics]
+    return {trial.number: score for trial, score in pairs if not math.isnan(score)}
 
 
 def _seconds(trial: Trial) -> float:

@@ -124,6 +124,29 @@ def test_a_score_of_several_parts_is_the_rank_in_the_sample():
     assert found["az_nas"] == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("proxies", ["az_nas", "te_nas", "naswot,te_nas,params"])
+def test_a_population_is_ranked_with_one_pass_for_each(proxies, monkeypatch):
+    space = small_space()
+    alone, together = made(proxies, space), made(proxies, space).for_population()
+    architectures = [space.sample(number) for number in range(3)]  # those that `alone` ranks others among
+    passes = []
+    read = ZeroCost.read
+    monkeypatch.setattr(ZeroCost, "read", lambda *given: passes.append(1) or read(*given))
+    measured = [together.estimate(Candidate(one), LocalTrial()).metrics for one in architectures]
+    assert len(passes) == 3
+    assert together.sample == 3
+    assert together.ranks_by == alone.ranks_by
+    scores = together.population_scores(measured)
+    networks = [alone.read(one)[0] for one in architectures]
+    assert scores == pytest.approx(population_scores(alone.proxies, networks)[alone.ranks_by.name])
+    for proxy in alone.proxies:
+        assert {part for network in networks for part in network[proxy]} == set(PROXIES[proxy].names)
+
+
+def test_a_score_that_stands_alone_needs_no_population():
+    assert made("naswot", small_space()).for_population() is None
+
+
 def test_what_is_not_defined_fails_with_the_reason_and_ranks_last_beside_others():
     space = Space(
         layer(
@@ -319,3 +342,12 @@ def test_a_score_that_is_not_defined_is_the_worst_of_its_column():
     found = columns([*without, space.architecture({"width": 8, "act": "relu"})])[:, 0]
     assert (found[:3] == found[0]).all()
     assert found[3] > found[0]
+
+
+@pytest.mark.parametrize(("how", "pairs"), [("sum", [(2, 5), (3, 4)]), ("log", [(1, 6), (2, 3)])])
+def test_equal_sums_tie_whatever_the_rounding_of_their_terms(how, pairs):
+    """In floats 2 / 6 + 5 / 6 is not 3 / 6 + 4 / 6."""
+    (a, b), (c, d) = pairs
+    rest = [rank for rank in range(1, 7) if rank not in (a, c)], [r for r in range(1, 7) if r not in (b, d)]
+    found = rank_aggregate({"first": [a, c, *rest[0]], "second": [b, d, *rest[1]]}, how)
+    assert found[0] == found[1]

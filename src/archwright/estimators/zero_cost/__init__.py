@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from archwright.estimators.zero_cost.aggregation import Aggregation, rank_aggregate
 from archwright.estimators.zero_cost.columns import ProxyColumns
-from archwright.estimators.zero_cost.estimator import ZeroCost
+from archwright.estimators.zero_cost.estimator import ZeroCost, ZeroCostPopulation
 from archwright.estimators.zero_cost.probe import Probe
 from archwright.estimators.zero_cost.proxies import PROXIES, Proxy, population_scores, read_proxies
 
@@ -21,6 +21,7 @@ __all__ = [
     "Proxy",
     "ProxyColumns",
     "ZeroCost",
+    "ZeroCostPopulation",
     "population_scores",
     "rank_aggregate",
     "read_proxies",

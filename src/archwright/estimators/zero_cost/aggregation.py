@@ -40,4 +40,4 @@ def rank_aggregate(scores: Mapping[str, ArrayLike], how: Aggregation = "log") ->
         raise UsageError("expected several scores, with one number for each network of the same population")
     shares = [rankdata(np.where(np.isnan(c), -np.inf, c)) / len(c) for c in columns]
     joined: NDArray[np.float64] = np.sum(np.log(shares) if how == "log" else shares, axis=0)
-    return joined
+    return np.round(joined, 12)  # equal sums tie, however their terms are rounded

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, final
 
 from torch import nn
 
 from archwright.errors import BuildError, TrialError, UsageError
-from archwright.estimators.estimator import Estimator
+from archwright.estimators.estimator import Estimator, PopulationEstimator
 from archwright.estimators.zero_cost.probe import Probe
 from archwright.estimators.zero_cost.proxies import ALL, Parts, known_proxies, population_scores, read_proxies
 from archwright.learning.devices import make_fabric
@@ -21,7 +21,7 @@ from archwright.tasks import Task
 from archwright.tasks.batches import Part, Plan
 from archwright.trials import FULL, Candidate, Fidelity, Measurement, TrialContext
 
-__all__ = ["ZeroCost"]
+__all__ = ["ZeroCost", "ZeroCostPopulation"]
 
 _WORST = {
     "naswot": "its kernel is singular, as two examples of the batch have the same pattern of ReLUs (log 0)",
@@ -107,23 +107,40 @@ class ZeroCost(Estimator):
         """
         begin = time.perf_counter()
         name, fidelity = self.ranks_by.name, candidate.effort
-        found, undefined, cheap = self.read(candidate.architecture, fidelity)
-        parts = {part: value for scores in found.values() for part, value in scores.items()}
-        is_joined = len(self.proxies) > 1 or next(iter(self.proxies.values())).joined is not None
-        if undefined and (not is_joined or len(undefined) == len(self.proxies)):
-            raise TrialError("; ".join(undefined.values()))
-        if is_joined:
+        found, cheap = self.defined(candidate.architecture, fidelity)
+        parts = _flat(found)
+        if self.is_joined:
             parts[name] = self._ranked(found, fidelity)
         elif not math.isfinite(parts[name]):
             raise TrialError(f"{name} is {parts[name]}: {_WORST.get(name, 'the network is not trainable')}")
-        finite = {part: value for part, value in parts.items() if math.isfinite(value)}
-        return Measurement({**cheap, **finite}, seconds=time.perf_counter() - begin)
+        return Measurement({**cheap, **_finite(parts)}, seconds=time.perf_counter() - begin)
+
+    @property
+    def is_joined(self) -> bool:
+        """Whether a score is a rank: of several parts, or of several proxies."""
+        return len(self.proxies) > 1 or next(iter(self.proxies.values())).joined is not None
+
+    def for_population(self) -> ZeroCostPopulation | None:
+        """What measures a population's networks, where a score is a rank. See `Estimator.for_population`."""
+        return ZeroCostPopulation(self) if self.is_joined else None
 
     def scores(self, architecture: Architecture, fidelity: Fidelity = FULL) -> dict[str, float]:
         """All parts of the proxies for one architecture, −inf and NaN among them: NaN is one that is not defined."""
         found, undefined, _ = self.read(architecture, fidelity)
-        named = {part: value for scores in found.values() for part, value in scores.items()}
-        return {**named, **dict.fromkeys(undefined, math.nan)}
+        return {**_flat(found), **dict.fromkeys(undefined, math.nan)}
+
+    def defined(
+        self, architecture: Architecture, fidelity: Fidelity = FULL
+    ) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
+        """What `read` gives of proxies that are defined, and "params" and "flops".
+
+        Raises:
+            TrialError: When the network does not build, or no proxy is defined for it.
+        """
+        found, undefined, cheap = self.read(architecture, fidelity)
+        if not found:
+            raise TrialError("; ".join(undefined.values()))
+        return found, cheap
 
     def read(
         self, architecture: Architecture, fidelity: Fidelity = FULL
@@ -183,3 +200,56 @@ class ZeroCost(Estimator):
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_batches": {}}  # read again where it is sent to
+
+
+@final
+class ZeroCostPopulation(PopulationEstimator):
+    """The parts of proxies for each network of a population, which are ranked among each other: one pass for each.
+
+    Args:
+        scorer: Reads the proxies.
+    """
+
+    def __init__(self, scorer: ZeroCost) -> None:
+        self.scorer = scorer
+
+    @property
+    def ranks_by(self) -> Objective:
+        """What the scores are called."""
+        return self.scorer.ranks_by
+
+    @property
+    def sample(self) -> int:
+        """See `PopulationEstimator.sample`."""
+        return self.scorer.reference
+
+    def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
+        """The parts of a candidate, those that are finite.
+
+        Raises:
+            TrialError: When the network does not build, or no proxy is defined for it.
+        """
+        begin = time.perf_counter()
+        found, cheap = self.scorer.defined(candidate.architecture, candidate.effort)
+        return Measurement({**cheap, **_finite(_flat(found))}, seconds=time.perf_counter() - begin)
+
+    def population_scores(self, measured: Sequence[Mapping[str, float]]) -> Sequence[float]:
+        """By `population_scores`: what is missing has the lowest rank."""
+        proxies = self.scorer.proxies
+        networks = [
+            {
+                name: {part: metrics[part] for part in proxy.names if part in metrics}
+                for name, proxy in proxies.items()
+            }
+            for metrics in measured
+        ]
+        return [float(score) for score in population_scores(proxies, networks)[self.ranks_by.name]]
+
+
+def _flat(found: Parts) -> dict[str, float]:
+    """All parts of all proxies."""
+    return {part: value for scores in found.values() for part, value in scores.items()}
+
+
+def _finite(parts: Mapping[str, float]) -> dict[str, float]:
+    return {part: value for part, value in parts.items() if math.isfinite(value)}

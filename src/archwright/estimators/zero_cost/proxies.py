@@ -41,22 +41,24 @@ class Proxy:
     """One published score.
 
     Args:
-        parts: From the probe, and what meters say of the network, to named numbers, the higher the better.
+        names: Of its parts.
+        parts: From the probe, and what meters say of the network, to the numbers of these names, the higher the better.
         joined: How the ranks of several parts in a population are joined; None where there is one part.
         batches: How many minibatches it reads.
     """
 
+    names: tuple[str, ...]
     parts: Callable[[Probe, Cheap], dict[str, float]]
     joined: Aggregation | None = None
     batches: int = 1
 
 
 def _one(name: str, function: Callable[[Probe], float], batches: int = 1) -> Proxy:
-    return Proxy(lambda probe, cheap: {name: function(probe)}, batches=batches)
+    return Proxy((name,), lambda probe, cheap: {name: function(probe)}, batches=batches)
 
 
 def _meter(name: str) -> Proxy:
-    return Proxy(lambda probe, cheap: {name: float(cheap[name])})
+    return Proxy((name,), lambda probe, cheap: {name: float(cheap[name])})
 
 
 def _te_nas(probe: Probe, cheap: Cheap) -> dict[str, float]:
@@ -84,9 +86,9 @@ PROXIES: dict[str, Proxy] = {
     "naswot": _one("naswot", naswot),
     "zen": _one("zen", zen),
     "zico": _one("zico", zico, batches=2),
-    "te_nas": Proxy(_te_nas, joined="sum"),
+    "te_nas": Proxy(("ntk_condition", "linear_regions"), _te_nas, joined="sum"),
     "swap": _one("swap", swap),
-    "az_nas": Proxy(_az_nas, joined="log"),
+    "az_nas": Proxy(("expressivity", "progressivity", "trainability", "complexity"), _az_nas, joined="log"),
     "vkdnw": _one("vkdnw", vkdnw),
     "params": _meter("params"),
     "flops": _meter("flops"),
