@@ -97,3 +97,16 @@ def test_every_activation_and_normalisation_is_built(activation: str, normalizat
 def test_wrong_options_are_told(options: dict[str, object], text: str) -> None:
     with pytest.raises(SpaceError, match=text):
         mlp((30,), 2, **options)  # type: ignore[arg-type]
+
+
+def test_categories_are_embedded() -> None:
+    space = mlp((3,), 2, cardinalities=(0, 4, 3), embeddings=(4, 8))
+    assert list(space.decisions["embedding"].values()) == [4, 8]
+    assert space.size == mlp((3,), 2).size * 2
+    network = space.build(space.architecture({**space.sample(0), "embedding": 8}))
+    assert network[1].body[0].in_features == 1 + 2 * 8
+    assert network(torch.tensor([[0.5, 3.0, 2.0], [0.1, 0.0, 1.0]])).shape == (2, 2)
+    with pytest.raises(
+        SpaceError, match=r"one cardinality for each number of an input of shape \(3,\), got 2"
+    ):
+        mlp((3,), 2, cardinalities=(0, 4))

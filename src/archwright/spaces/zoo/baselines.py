@@ -12,6 +12,7 @@ from archwright.spaces.nodes import DeferredCall, layer
 from archwright.spaces.space import Space
 from archwright.spaces.zoo.blocks import Conv1dNormAct, ConvNormAct, LSTMNetwork
 from archwright.spaces.zoo.parts import pooled_head, pooling
+from archwright.spaces.zoo.perceptrons import embedded
 from archwright.spaces.zoo.shapes import AXES, check_shape, halvings, stem_stride
 
 __all__ = ["Learnable", "baseline"]
@@ -20,6 +21,7 @@ _HIDDEN = 128
 _IMAGE_WIDTHS = (32, 56, 112, 224)
 _SEQUENCE_WIDTHS = (32, 64, 64, 128, 128)
 _SYMBOL_FEATURES = 64
+_CATEGORY_FEATURES = 8
 
 
 class Learnable(Protocol):
@@ -42,7 +44,8 @@ def baseline(task: Learnable | Sequence[int], outputs: int | None = None) -> Spa
       left, then a global average and a linear layer. 54,000 parameters on 8x8 digits.
     - Sequence: convolutions of length 5 with pooling between them, as the fully convolutional network of Wang et
       al. 2017, arXiv:1611.06455, then a global average and a linear layer.
-    - Vector: a perceptron of two hidden layers of 128 with ReLU.
+    - Vector: a perceptron of two hidden layers of 128 with ReLU; of a task with `cardinalities`, on amounts and vectors
+      of 8 for the categories (Guo & Berkhahn 2016, arXiv:1604.06737).
     - Symbols: a long short-term memory (Hochreiter & Schmidhuber 1997) of 128 units on vectors of 64; only for a task
       that says `has_symbols`. Where one thing is told of a whole row of symbols, the mean of their vectors and two
       layers, in the manner of fastText (Joulin et al. 2016, arXiv:1607.01759).
@@ -77,6 +80,9 @@ def baseline(task: Learnable | Sequence[int], outputs: int | None = None) -> Spa
         return Space(layer(nn.Sequential, mean, *hidden), name="baseline")
     if has_symbols:
         return Space(layer(LSTMNetwork, outputs, _SYMBOL_FEATURES, _HIDDEN), name="baseline")
+    if cardinalities := getattr(task, "cardinalities", ()):
+        begin, width = embedded("baseline", shape, cardinalities, [_CATEGORY_FEATURES])
+        return Space(layer(nn.Sequential, *begin, *_hidden(width, outputs)), name="baseline")
     network = {1: _vector, 2: _sequence, 3: _image}[len(shape)](shape, outputs)
     return Space(network, name="baseline")
 
@@ -106,6 +112,9 @@ def _convolutions(
 
 
 def _vector(shape: tuple[int, ...], outputs: int) -> DeferredCall:
-    first, second = layer(nn.Linear, shape[0], _HIDDEN), layer(nn.Linear, _HIDDEN, _HIDDEN)
-    last = layer(nn.Linear, _HIDDEN, outputs)
-    return layer(nn.Sequential, first, layer(nn.ReLU), second, layer(nn.ReLU), last)
+    return layer(nn.Sequential, *_hidden(shape[0], outputs))
+
+
+def _hidden(width: int, outputs: int) -> list[DeferredCall]:
+    first, second = layer(nn.Linear, width, _HIDDEN), layer(nn.Linear, _HIDDEN, _HIDDEN)
+    return [first, layer(nn.ReLU), second, layer(nn.ReLU), layer(nn.Linear, _HIDDEN, outputs)]

@@ -8,14 +8,15 @@ from typing import Any
 
 from torch import nn
 
+from archwright.errors import SpaceError
 from archwright.spaces.decisions import Categorical, boolean, categorical, integer
 from archwright.spaces.nodes import DeferredCall, layer, repeat, switch
 from archwright.spaces.space import Space
-from archwright.spaces.zoo.blocks import DenseBlock
+from archwright.spaces.zoo.blocks import ColumnEmbedding, DenseBlock
 from archwright.spaces.zoo.parts import last_width
 from archwright.spaces.zoo.shapes import AXES, check_labels, check_numbers, check_shape, check_widths
 
-__all__ = ["ACTIVATIONS", "NORMALIZATIONS", "mlp"]
+__all__ = ["ACTIVATIONS", "NORMALIZATIONS", "embedded", "mlp"]
 
 ACTIVATIONS = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh}
 """The activations of `mlp` by label."""
@@ -34,6 +35,8 @@ def mlp(
     normalizations: Sequence[str] = ("none", "batch", "layer"),
     dropouts: Sequence[float] = (0.0, 0.1, 0.3),
     residual: bool = True,
+    embeddings: Sequence[int] = (4, 8, 16),
+    cardinalities: Sequence[int] = (),
 ) -> Space:
     """The space of multilayer perceptrons.
 
@@ -50,9 +53,14 @@ def mlp(
         normalizations: Some of `NORMALIZATIONS`.
         dropouts: Probabilities of dropping a feature after each layer, in [0, 1).
         residual: Whether layers may have shortcuts.
+        embeddings: Lengths that the vector of a category can have, one for all columns; Guo & Berkhahn 2016,
+            arXiv:1604.06737.
+        cardinalities: For each number of an input how many codes it takes, 0 where it is an amount; empty where all
+            are.
 
     Returns:
-        The space, with the addresses `depth`, `layers.I.width`, `layers.I.residual`, `layers.activation`,
+        The space, with the addresses `embedding` where there are categories, `depth`, `layers.I.width`,
+        `layers.I.residual`, `layers.activation`,
         `layers.normalization`, `layers.dropout`.
 
     Raises:
@@ -72,14 +80,42 @@ def mlp(
     normalization = categorical(normalizations, name="normalization")
     dropout = categorical(dropouts, name="dropout")
 
+    begin, width = embedded("mlp", shape, cardinalities, embeddings)
+
     def hidden(i: int) -> DeferredCall:
-        before, shortcut = (sizes[i - 1], residual) if i else (math.prod(shape), False)
+        before, shortcut = (sizes[i - 1], residual) if i else (width, False)
         return _block(before, sizes[i], normalization, activation, dropout, shortcut)
 
-    flatten = [layer(nn.Flatten)] if len(shape) > 1 else []
     head = layer(nn.Linear, last_width(times, sizes), outputs)
-    network = layer(nn.Sequential, *flatten, repeat(hidden, times, name="layers"), head)
+    network = layer(nn.Sequential, *begin, repeat(hidden, times, name="layers"), head)
     return Space(network, name="mlp")
+
+
+def embedded(
+    space: str, shape: tuple[int, ...], cardinalities: Sequence[int], sizes: Sequence[int]
+) -> tuple[list[DeferredCall], Any]:
+    """How a network for vectors begins, and how many numbers it goes on with.
+
+    Args:
+        space: Name of the space, for an error's text.
+        shape: Of one input.
+        cardinalities: For each number of an input how many codes it takes, 0 where it is an amount; empty for none.
+        sizes: Lengths that the vector of a category can have: the decision `embedding` where there are several.
+
+    Raises:
+        SpaceError: When there is not one cardinality for each number.
+    """
+    if not any(cardinalities):
+        return ([layer(nn.Flatten)] if len(shape) > 1 else []), math.prod(shape)
+    if shape != (len(cardinalities),):
+        raise SpaceError(
+            f"the space {space!r}: expected one cardinality for each number of an input of shape {shape}, got "
+            f"{len(cardinalities)}"
+        )
+    sizes = check_numbers(space, "embeddings", sizes, ["size", "..."])
+    size = categorical(sizes, name="embedding") if len(sizes) > 1 else sizes[0]
+    codes = sum(count > 0 for count in cardinalities)
+    return [layer(ColumnEmbedding, list(cardinalities), size)], len(cardinalities) - codes + size * codes
 
 
 def _block(

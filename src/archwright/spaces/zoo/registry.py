@@ -66,6 +66,7 @@ SPACES: Registry[Space, ZooSpace] = Registry(
     },
     ZooSpace,
     positional=2,
+    supplied=("cardinalities",),
     error=SpaceError,
 )
 # fmt: on
@@ -74,19 +75,29 @@ SPACES: Registry[Space, ZooSpace] = Registry(
 _DEFAULTS = {1: "mlp", 2: "conv1d", 3: "chain"}
 
 
-def make_space(name: str, input_shape: Sequence[int], outputs: int, **options: Any) -> Space:
+def make_space(
+    name: str, input_shape: Sequence[int], outputs: int, *, cardinalities: Sequence[int] = (), **options: Any
+) -> Space:
     """Make a space of the zoo.
 
     Args:
         name: A key of `SPACES`.
         input_shape: Shape of one input, without the batch.
         outputs: Number of numbers the network gives for one input.
+        cardinalities: For each number of an input how many codes of categories it takes, 0 where it is an amount, as
+            `Task.cardinalities`; empty where all are amounts.
         options: Options of the space's factory, see `SPACES.options(name)`.
 
     Raises:
         SpaceError: When the name or an option is unknown, or the space takes other inputs.
     """
-    return SPACES.make(name, input_shape, outputs, options=options)
+    if any(cardinalities) and not SPACES.takes(name, "cardinalities"):
+        known = [one for one, entry in SPACES.entries.items() if 1 in entry.ranks and not entry.symbols]
+        raise SpaceError(
+            f"the space {name!r} takes amounts alone, but some inputs are codes of categories; take one of "
+            f"{', '.join(known)}"
+        )
+    return SPACES.make(name, input_shape, outputs, options=options, cardinalities=tuple(cardinalities))
 
 
 def default_space(input_shape: Sequence[int], *, symbols: bool = False) -> str:

@@ -5,6 +5,7 @@ An exported network holds the source of the blocks it uses, so each class must r
 
 from archwright.spaces.zoo.blocks.cell import Cell, CellNetwork, CellNode, DropPath
 from archwright.spaces.zoo.blocks.chain import Chain, ChainLayer
+from archwright.spaces.zoo.blocks.columns import ColumnEmbedding
 from archwright.spaces.zoo.blocks.convolution import (
     Conv1dNormAct,
     ConvNormAct,
@@ -38,7 +39,8 @@ from archwright.spaces.zoo.blocks.recurrent import (
 # fmt: off
 __all__ = [
     "BottleneckConv", "Cell", "CellBlock", "CellNetwork", "CellNode", "Chain", "ChainLayer",
-    "Conv1dNormAct", "ConvNormAct", "ConvNormReLU6", "DartsDilatedConv", "DartsSeparableConv", "DenseBlock",
+    "ColumnEmbedding", "Conv1dNormAct", "ConvNormAct", "ConvNormReLU6", "DartsDilatedConv", "DartsSeparableConv",
+    "DenseBlock",
     "DropPath", "FactorizedReduce", "HighwayEdge", "HighwayStart", "InvertedResidual", "LSTMNetwork",
     "LockedDropout", "NasnetCell", "PoolNorm", "ReLUConv3x3Norm", "ReLUConvNorm", "RecurrentCell",
     "RecurrentNetwork", "ResidualReduction", "SeparableConv", "SeparableConv1d", "SkipLayer", "SkipNetwork",
