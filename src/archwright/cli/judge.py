@@ -9,6 +9,7 @@ import typer
 
 from archwright.cli.described import described
 from archwright.cli.options import AsJson
+from archwright.cli.tables import TableOptions
 
 __all__ = ["judge"]
 
@@ -17,7 +18,7 @@ __all__ = ["judge"]
 def judge(
     context: typer.Context,
     task: str,
-    target: str | None = None,
+    table: TableOptions,
     space: str | None = None,
     sample: int = 20,
     estimator: list[str] | None = None,
@@ -54,7 +55,6 @@ def judge(
     Args:
         task (TASK): A built-in name (see `archwright list tasks`), a CSV file with --target, a folder of images, or
             file.py:object.
-        target (COLUMN): The column of the CSV to predict.
         space (-s): A built-in name (see `archwright list spaces`) or file.py:object; by default one that fits.
         sample (N): How many random networks are trained; with 20 an interval is about .5 wide.
         estimator (NAME): What is judged: an estimator (see `archwright list estimators`), short, subset, small, or
@@ -103,7 +103,7 @@ def judge(
         accelerator=device,
         precision=precision,
         out=out,
-        task_options={"seed": seed, **({"target": target} if target else {})},
+        task_options=table.task_options(seed),
         command=shlex.join(["archwright", *(context.obj or [])]),
     )
     if as_json:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from archwright.cli.described import described
 from archwright.cli.options import AsJson
 from archwright.cli.streams import emit
+from archwright.cli.tables import TableOptions
 from archwright.durations import byte_count, count_of, duration
 
 if TYPE_CHECKING:
@@ -24,10 +25,7 @@ __all__ = ["profile"]
 @described
 def profile(
     task: str,
-    target: str | None = None,
-    test_file: str | None = None,
-    drop: list[str] | None = None,
-    kind: str | None = None,
+    table: TableOptions,
     objective: list[str] | None = None,
     limit: list[str] | None = None,
     space: str | None = None,
@@ -61,10 +59,6 @@ def profile(
 
     Args:
         task (TASK): As for `archwright search`, whose options mean the same here.
-        target (COLUMN): The column of the CSV to predict.
-        test_file (FILE): A CSV file of the same columns to test on.
-        drop (COLUMN): A column of the CSV to leave out; may be given several times.
-        kind: classification or regression, where the target column leaves it open.
         objective (-o NAME): What would be optimised; its meter is asked too. May be given several times.
         limit (-l NAME<=N): A limit: 'params<=50000'. The share of networks that keep it is told; may be given several
             times.
@@ -93,7 +87,6 @@ def profile(
     from archwright.session import profile as run_profile
 
     given: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "augmentation": augmentation}
-    of_table = {"target": target, "drop": drop, "kind": kind, "test": test_file}
     found = run_profile(
         space,
         task,
@@ -108,7 +101,7 @@ def profile(
         seed=seed,
         accelerator=device,
         precision=precision,
-        task_options={"seed": seed, **{name: value for name, value in of_table.items() if value}},
+        task_options=table.task_options(seed),
     )
     if as_json:
         emit(

@@ -9,6 +9,7 @@ import typer
 
 from archwright.cli.described import described
 from archwright.cli.options import AsJson, WithOnnx
+from archwright.cli.tables import TableOptions
 
 __all__ = ["search"]
 
@@ -17,10 +18,7 @@ __all__ = ["search"]
 def search(
     context: typer.Context,
     task: str,
-    target: str | None = None,
-    test_file: str | None = None,
-    drop: list[str] | None = None,
-    kind: str | None = None,
+    table: TableOptions,
     objective: list[str] | None = None,
     limit: list[str] | None = None,
     space: str | None = None,
@@ -70,10 +68,6 @@ def search(
     Args:
         task (TASK): A built-in name (see `archwright list tasks`), a CSV file with --target, a folder of images with
             one subfolder a class, or file.py:object.
-        target (COLUMN): The column of the CSV to predict.
-        test_file (FILE): A CSV file of the same columns to test on, instead of a share of the rows.
-        drop (COLUMN): A column of the CSV to leave out; may be given several times.
-        kind: classification or regression, where the target column leaves it open.
         objective (-o NAME): What to optimise; may be given several times: accuracy, loss, params, flops, max:NAME,
             min:NAME, file.py:meter. By default the task's own metric.
         limit (-l NAME<=N): What a network may cost: 'params<=50000'; may be given several times.
@@ -131,8 +125,6 @@ def search(
         "augmentation": augmentation,
     }
     recipe = Recipe(seed=seed, **{name: value for name, value in given.items() if value is not None})
-    of_table = {"target": target, "drop": drop, "kind": kind, "test": test_file}
-    task_options = {"seed": seed, **{name: value for name, value in of_table.items() if value}}
     if memory_limit is not None and not 0 < memory_limit < float("inf"):
         raise UsageError(f"--memory-limit: expected more than 0 GB, got {memory_limit:g}")
     words = list(context.obj or [])
@@ -166,7 +158,7 @@ def search(
         store=store,
         out=out,
         onnx=onnx,
-        task_options=task_options,
+        task_options=table.task_options(seed),
         command=shlex.join(["archwright", *words]),
     )
     conclude(result.run, as_json)

@@ -21,7 +21,8 @@ def resolve_task(reference: str, **options: Any) -> Task:
     Args:
         reference: A built-in name, `module:object` or `file.py:object` (a Task or a function that returns one), a
             CSV file, or a folder of images.
-        options: For what makes the task: `seed`; for a CSV file also `target`, `drop`, `kind` and `test`.
+        options: For what makes the task: `seed`; for a CSV file also `target`, `drop`, `kind`, `columns`,
+            `balance` and `test`.
 
     Raises:
         TaskError: When the data cannot be learned from.
@@ -84,7 +85,7 @@ def resolve_space(reference: str, task: Task) -> Space:
                 f"the space {reference!r} takes {takes}, but the inputs of the task {task.name!r} are {gives}; take "
                 f"{default_space(task.signature()[0], symbols=task.has_symbols)!r}"
             )
-        space: Space = make_space(reference, *task.signature())
+        space: Space = make_space(reference, *task.signature(), cardinalities=task.cardinalities)
         return space
     made = load_object(reference)
     if not isinstance(made, Space | Expression) and callable(made):
@@ -100,8 +101,8 @@ def resolve_space(reference: str, task: Task) -> Space:
 
 
 def _without_columns(options: dict[str, Any], reference: str) -> dict[str, Any]:
-    for name in ("target", "drop", "kind", "test"):
+    for name in ("target", "drop", "kind", "columns", "balance", "test"):
         if options.get(name) is not None:
-            option = "test-file" if name == "test" else name
+            option = {"test": "test-file", "columns": "column"}.get(name, name)
             raise UsageError(f"{reference}: --{option} goes with a CSV file only; leave it out")
     return options

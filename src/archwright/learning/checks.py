@@ -20,6 +20,8 @@ def check_recipe(recipe: Recipe, task: Task) -> None:
             reason = (
                 "needs inputs that are amounts; those of the task {} are symbols"
                 if task.has_symbols
+                else "needs inputs that are amounts; some of the task {} are codes of categories"
+                if task.cardinalities
                 else "needs a task with a method augment(batch, change), and {} has none"
             )
             raise UsageError(
@@ -37,5 +39,8 @@ def check_recipe(recipe: Recipe, task: Task) -> None:
                 f"{name}={getattr(recipe, name)} needs a task with a method soften(batch, smoothing, mixup, "
                 f"generator) that goes with its loss, and {task.name!r} has none; use {name}=0"
             )
-    if recipe.mixup and task.has_symbols:
-        raise UsageError(f"mixup needs inputs that are amounts; those of the task {task.name!r} are symbols")
+    if recipe.mixup and (task.has_symbols or task.cardinalities):
+        they = "some are codes of categories" if task.cardinalities else "they are symbols"
+        raise UsageError(
+            f"mixup needs inputs that are amounts; of the task {task.name!r} {they}; use mixup=0"
+        )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from archwright.errors import RunError, UsageError
 from archwright.experiments import Listener, resolve_space
@@ -18,7 +19,7 @@ from archwright.tasks import Task
 _BEGUN = re.compile(r"trials\.sqlite.*|experiment\.json\..*part")
 """What a search leaves that was killed before it had written its record, and had run nothing."""
 
-__all__ = ["recorded_reference", "listener_for", "new_folder", "objectives_for", "space_for"]
+__all__ = ["recorded_reference", "listener_for", "new_folder", "objectives_for", "space_for", "table_options"]
 
 
 def space_for(space: Space | str | None, task: Task) -> tuple[Space, str | None]:
@@ -33,6 +34,29 @@ def space_for(space: Space | str | None, task: Task) -> tuple[Space, str | None]
     else:
         name = space
     return resolve_space(name, task), name
+
+
+def table_options(given: Mapping[str, Any], objectives: Sequence[Objective | str]) -> dict[str, Any]:
+    """Options of a task as they are recorded.
+
+    A test file stands there by its full path. A table's classes count as often as they occur where something else than
+    balanced accuracy is to be optimised.
+
+    Args:
+        given: The options.
+        objectives: What the user wants to be optimised, or limited.
+    """
+    options = dict(given)
+    if isinstance(file := options.get("test"), str):
+        options["test"] = str(Path(file).resolve())
+    names = [one.name if isinstance(one, Objective) else one for one in objectives if _optimizes(one)]
+    if options.get("target") and names and not any("balanced_accuracy" in name for name in names):
+        options.setdefault("balance", False)
+    return options
+
+
+def _optimizes(objective: Objective | str) -> bool:
+    return objective.optimize if isinstance(objective, Objective) else not re.search("[<>]", objective)
 
 
 def recorded_reference(reference: object, names: Container[str]) -> str | None:

@@ -36,6 +36,7 @@ from archwright.session.defaults import (
     objectives_for,
     recorded_reference,
     space_for,
+    table_options,
 )
 from archwright.session.exporting import unprintable
 from archwright.session.fidelities import check_fidelity, fidelity_for
@@ -134,7 +135,7 @@ def search(
         onnx: Whether to export to ONNX; None does so where the extra is installed.
         listener: Is told of every step; None shows progress, unless `progress` is False.
         progress: Whether to show progress where no listener is given.
-        task_options: Options of a task given by name or path (`target`, `seed`).
+        task_options: Options of a task given by name or path (`target`, `seed`, those of `tasks.from_csv`).
         command: The command line, for the report.
 
     Returns:
@@ -151,13 +152,11 @@ def search(
     own_executor = executor if isinstance(executor, Executor) else None
     if own_executor and (workers, time_limit, memory_limit) != (1, None, None):
         raise UsageError("workers and limits go with an executor by name; one that is an object has its own")
-    task_options = dict(task_options or {})
-    if isinstance(file := task_options.get("test"), str):
-        task_options["test"] = str(Path(file).resolve())
+    task_options = table_options(task_options or {}, objectives)
     made_task = resolve_task(task, **task_options) if isinstance(task, str) else task
     made_space, space_reference = space_for(space, made_task)
     chosen = objectives_for(objectives, made_task)
-    notes = []
+    notes = list(made_task.notes)
     if space is None:
         notes.append(f"space: {space_reference}, picked for inputs of shape {made_task.input_shape}")
     held = held_values(made_space, fix or {})

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from archwright.tasks.datasets.images import from_images
     from archwright.tasks.datasets.mnist1d import mnist1d
     from archwright.tasks.datasets.scikit_learn import breast_cancer, diabetes, digits
+    from archwright.tasks.datasets.tables import from_frame
     from archwright.tasks.datasets.text import from_text
     from archwright.tasks.datasets.torch_dataset import from_dataset
     from archwright.tasks.language import LANGUAGE_MODELLING, LanguageModelling
@@ -58,6 +59,7 @@ __all__ = [
     "from_arrays",
     "from_csv",
     "from_dataset",
+    "from_frame",
     "from_images",
     "from_text",
     "make_task",

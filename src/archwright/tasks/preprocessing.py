@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from archwright.errors import TaskError
+from archwright.tasks.columns import Column, encode
 
-__all__ = ["Preprocessing", "fit", "row_moments"]
+__all__ = ["Preprocessing", "fit", "fit_columns", "is_plain", "rounded", "row_moments"]
 
 CHUNK = 1024
 """Examples that are widened to 64-bit at a time, so that a large array is never copied whole."""
@@ -42,6 +44,8 @@ class Preprocessing:
         note: What a raw input is, in one phrase: "RGB pixels from 0 to 255, resized to 32 x 32".
         symbols: How many symbols inputs are numbers of, which stay as they are; 0 where they are amounts. Then
             `input_mean` and `input_std` are empty.
+        columns: Of a table, in the order of the inputs: how `encode` makes numbers of their raw values. Codes of
+            categories stay as they are: mean 0, standard deviation 1.
     """
 
     input_shape: tuple[int, ...]
@@ -53,6 +57,30 @@ class Preprocessing:
     target: str = ""
     note: str = ""
     symbols: int = 0
+    columns: tuple[Column, ...] = ()
+
+    @property
+    def cardinalities(self) -> tuple[int, ...]:
+        """For each feature the number of codes that it takes, 0 where it is an amount; empty where all are amounts."""
+        found = tuple(column.cardinality for column in self.columns for _ in column.features)
+        return found if any(found) else ()
+
+    def encode(self, table: Mapping[str, Sequence[Any]]) -> Tensor:
+        """The raw columns of a table as `prepare` takes them.
+
+        Args:
+            table: Name to raw values, such as a pandas DataFrame.
+
+        Returns:
+            Shape (N, features), 64 bits.
+
+        Raises:
+            TaskError: When a column is not there, or a value is not of its column's kind.
+        """
+        try:
+            return torch.from_numpy(encode(self.columns, {c.name: list(table[c.name]) for c in self.columns}))
+        except (KeyError, ValueError) as error:
+            raise TaskError(f"the table: {error}") from None
 
     def prepare(self, inputs: Tensor) -> Tensor:
         """Raw inputs as a network takes them.
@@ -98,9 +126,23 @@ class Preprocessing:
         said = f": {self.note}" if self.note else ""
         kind = f"whole numbers from 0 to {self.symbols - 1}" if self.symbols else "numbers"
         steps = [f"Take an input as {kind} of shape {self.input_shape}{said}."]
+        if not all(map(is_plain, self.columns)):
+            steps += [told for column in self.columns for told in [_told(column)] if told]
         if self.features:
             steps.append(f"The features are, in this order: {', '.join(self.features)}.")
-        if not self.symbols:
+        if not all(map(is_plain, self.columns)):
+            kinds = [column for column in self.columns for _ in column.features]
+            described = zip(kinds, self.features, self.input_mean, self.input_std, strict=True)
+            amounts = {
+                f"{column.name if column.kind == 'text' else name} {mean} and {std}": None
+                for column, name, mean, std in described
+                if not column.cardinality
+            }
+            steps.append(
+                f"Codes stay as they are. From each other feature subtract its mean and divide by its standard "
+                f"deviation: {'; '.join(amounts)}."
+            )
+        elif not self.symbols:
             steps.append(
                 f"From each {each} subtract its mean, {_listed(self.input_mean)}, and divide by its standard "
                 f"deviation, {_listed(self.input_std)}."
@@ -117,6 +159,52 @@ class Preprocessing:
         lists = ("features", "input_mean", "input_std", "target_mean", "target_std")
         told = {name: list(getattr(self, name)) for name in lists}
         return {"steps": self.steps(), "note": self.note, "target": self.target, **told}
+
+
+def is_plain(column: Column) -> bool:
+    """Whether a column's numbers are taken as they are."""
+    return column.kind in ("numeric", "boolean") and not (column.gaps or column.lenient)
+
+
+def _told(column: Column) -> str:
+    """What becomes of a column; nothing is said of one whose numbers are taken as they are."""
+    name, fill = column.name, ", ".join(f"{number:g}" for number in column.fill)
+    gap = f"; where it is missing, {fill}" if column.fill else ""
+    gap += f", and {name} (missing) is 1, else 0" if column.gaps and column.kind != "categorical" else ""
+    if column.kind == "categorical":
+        known = ", ".join(map(repr, column.categories[:20]))
+        known += f" and {len(column.categories) - 20} more" if len(column.categories) > 20 else ""
+        last = f"; {column.cardinality - 1} where it is missing" if column.gaps else ""
+        return f"{name} is a code from 1: {known}{last}; 0 for every other category."
+    if column.kind == "date":
+        return f"{name} is a date ({column.format}), taken as its {', '.join(column.parts)}{gap}."
+    if column.kind == "text":
+        return f"{name} is text, taken as TF-IDF of its words, hashed to {len(column.weights)} numbers."
+    return "" if is_plain(column) else f"{name} is a number{gap}."
+
+
+def fit_columns(statistics: Statistics, columns: Sequence[Column], encoded: NDArray[Any]) -> Statistics:
+    """The statistics of a table's features, but for codes, which stay, and text, which is brought to one scale.
+
+    Args:
+        statistics: Mean and standard deviation of each feature, as `fit` gives them.
+        columns: What the features are made from.
+        encoded: The training rows, shape (N, features).
+
+    Returns:
+        Mean 0 and standard deviation 1 for codes; for the features of a text mean 0 and the root of their mean square
+        over all of them, since those of rare words must not be blown up.
+    """
+    mean, std = map(list, statistics)
+    place = 0
+    for column in columns:
+        end = place + len(column.features)
+        if column.kind in ("categorical", "text"):
+            scale = float(np.sqrt((encoded[:, place:end] ** 2).mean())) if column.kind == "text" else 1.0
+            mean[place:end] = [0.0] * (end - place)
+            std[place:end] = [rounded(scale or 1.0, scale or 1.0)] * (end - place)
+        place = end
+    return tuple(mean), tuple(std)
 
 
 def row_moments(inputs: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -163,10 +251,10 @@ def fit(means: NDArray[Any], squares: NDArray[Any], what: str) -> Statistics:
         )
     # A spread at the level of rounding errors is none.
     stds = np.where(std <= 1e-12 * np.abs(mean), 1.0, std).tolist()
-    return tuple(map(_rounded, mean.tolist(), stds)), tuple(map(_rounded, stds, stds))
+    return tuple(map(rounded, mean.tolist(), stds)), tuple(map(rounded, stds, stds))
 
 
-def _rounded(number: float, scale: float) -> float:
+def rounded(number: float, scale: float) -> float:
     """A number without what is below a millionth of the scale.
 
     The last bits of a sum differ between machines; a run that is resumed on another must find the same task.

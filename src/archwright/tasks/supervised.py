@@ -194,7 +194,7 @@ class Supervised(Task):
     @property
     def augments(self) -> bool:
         """True for amounts."""
-        return not self.has_symbols
+        return not (self.has_symbols or self.cardinalities)
 
     def distance(self, outputs: Any, teacher: Any, batch: Any) -> Tensor:
         """Mean squared difference."""

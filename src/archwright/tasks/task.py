@@ -74,6 +74,11 @@ class Task(ABC):
         classes: Names of the classes, in the order of the outputs; empty where there are none.
         preprocessing: How raw inputs became those of the parts, and how outputs are read; None where it is not known.
         has_symbols: Whether inputs are symbols, whole numbers of type int64, not amounts.
+        cardinalities: For each number of an input the number of codes that it takes, 0 where it is an amount; empty
+            where all are amounts. Networks look codes up in an embedding.
+        notes: What was recognised in the data and done about it, for the log, a sentence each.
+        raw_rows: Of a table the first training rows, column to value as they were read, by which an export checks that
+            it prepares them alike.
         collate: From a list of items to a batch; None stacks tensors, inside tuples and dicts too. Give one where
             examples differ in length.
     """
@@ -90,6 +95,9 @@ class Task(ABC):
     classes: tuple[str, ...] = ()
     preprocessing: Preprocessing | None = None
     has_symbols: bool = False
+    cardinalities: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+    raw_rows: tuple[Mapping[str, Any], ...] = ()
     collate: Callable[[list[Any]], Any] | None = None
 
     @abstractmethod

@@ -164,7 +164,7 @@ def test_labels_of_another_file_are_read_the_same_way(tmp_path, role):
 def test_a_header_of_any_length_is_read(tmp_path, separator):
     names = [f"a feature with a rather long name, number {i}".replace(",", "") for i in range(4000)]
     assert len(separator.join(names)) > 131_072
-    rows = [separator.join(["1", "2"] * 2000 + [label]) for label in "ab" * 10]
+    rows = [separator.join(["1", "2"] * 2000 + ["a"]), separator.join(["3", "4"] * 2000 + ["b"])] * 10
     path = text(tmp_path, "\n".join([separator.join([*names, "y"]), *rows]))
     assert from_csv(path, "y").preprocessing.features == tuple(names)
 
@@ -197,11 +197,6 @@ GOOD = "a,b,y\n" + "1,2,x\n3,4,z\n" * 5
             GOOD + "5,six,x\n7,eight,x\n",
             {},
             r"numbers in column 'b', got 'six' in row 11 \(2 of 12.*drop=\['b'\]",
-        ),
-        (
-            GOOD + "5,,x\n5,NA,x\n",
-            {},
-            r"column 'b' has no value .* in 2 of 12 rows, the first of them row 11",
         ),
         (GOOD + "5,6,\n", {}, "column 'y' has no value .* in 1 of 11 rows, the first of them row 11"),
         (GOOD + "5,6\n", {}, "column 'y' has no value .* the first of them row 11"),

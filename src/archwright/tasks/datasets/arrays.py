@@ -18,8 +18,9 @@ from torch.utils.data import Dataset, TensorDataset
 
 from archwright.errors import ArchwrightWarning, TaskError
 from archwright.tasks.classification import Classification
+from archwright.tasks.columns import Column
 from archwright.tasks.multilabel import MultiLabel
-from archwright.tasks.preprocessing import Preprocessing, Statistics, fit, row_moments
+from archwright.tasks.preprocessing import Preprocessing, Statistics, fit, fit_columns, row_moments
 from archwright.tasks.regression import Regression
 from archwright.tasks.splits import Parts, divide
 from archwright.tasks.supervised import Supervised
@@ -35,7 +36,8 @@ from archwright.tasks.targets import (
 from archwright.tasks.task import Split, Task
 from archwright.tasks.views import ImageDataset
 
-__all__ = ["Options", "Part", "TargetOptions", "Told", "assemble", "count_symbols", "from_arrays", "join"]
+__all__ = ["Options", "Part", "TargetOptions", "Told", "assemble", "count_symbols", "from_arrays", "in_memory", "join",
+           "join_targets"]  # fmt: skip
 
 Part = tuple[Any, Any]
 """Inputs and targets of a part that is given."""
@@ -51,6 +53,7 @@ class Told:
     target: str = ""
     note: str = ""
     origin: str = "given"
+    columns: Sequence[Column] = ()
 
 
 class Options(TypedDict, total=False):
@@ -122,7 +125,7 @@ def from_arrays(
     read = read_targets(labels, kind, classes)
     parts, split = divide(read, *given, validation=validation, test=test, seed=seed, origin=known.origin)
     moments = row_moments(data[parts.train]) if standardize else None
-    count, part = count_symbols(data, symbols), partial(_in_memory, data)
+    count, part = count_symbols(data, symbols), partial(in_memory, data)
     return assemble(name, read, parts, split, part, data.shape[1:], moments, count, known, class_weights)
 
 
@@ -170,16 +173,25 @@ def join(
             inputs.append(data)
             targets.append(labels)
         lengths.append(len(inputs[-1]) if isinstance(given, tuple | list) else 0)
-    if len(inputs) == 1:
-        return inputs[0], targets[0], (0, 0)
+    joined = inputs[0] if len(inputs) == 1 else np.concatenate(inputs)
+    return joined, join_targets(targets), (lengths[1], lengths[2])
+
+
+def join_targets(targets: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """The targets of several parts in one array.
+
+    Raises:
+        TaskError: When their shapes do not fit.
+    """
+    if len(targets) == 1:
+        return targets[0]
     if len({labels.shape[1:] for labels in targets}) > 1:
         raise TaskError(
             "targets: expected one shape for all parts, got "
             f"{', '.join(str(labels.shape) for labels in targets)}"
         )
     mixed = len({labels.dtype.kind in "biuf" for labels in targets}) > 1
-    joined = np.concatenate([labels.astype(object) if mixed else labels for labels in targets])
-    return np.concatenate(inputs), joined, (lengths[1], lengths[2])
+    return np.concatenate([labels.astype(object) if mixed else labels for labels in targets])
 
 
 def read_inputs(raw: Any, what: str = "inputs") -> NDArray[Any]:
@@ -290,6 +302,7 @@ def assemble(
     of_targets: Statistics = _unchanged(0)
     if moments is not None and not symbols:
         of_inputs = fit(*moments, "inputs")
+        of_inputs = fit_columns(of_inputs, told.columns, moments[0])
     if targets.kind == REGRESSION:
         of_targets = _unchanged(values.shape[1])
         if moments is not None:
@@ -305,13 +318,14 @@ def assemble(
         target=told.target,
         note=told.note,
         symbols=symbols,
+        columns=tuple(told.columns),
     )
     data: dict[str, Any] = {
         which: part(rows, prepared[rows], preprocessing) for which, rows in parts._asdict().items()
     }
     data |= {"split": split, "preprocessing": preprocessing, "classes": targets.classes, **weights}
     task = _TASKS[targets.kind](name, **data)
-    task.has_symbols = symbols > 0
+    task.has_symbols, task.cardinalities = symbols > 0, preprocessing.cardinalities
     return task
 
 
@@ -323,7 +337,7 @@ def _unchanged(count: int) -> Statistics:
     return (0.0,) * count, (1.0,) * count
 
 
-def _in_memory(
+def in_memory(
     data: NDArray[Any], rows: NDArray[Any], prepared: Tensor, preprocessing: Preprocessing
 ) -> Dataset[Any]:
     """Some of the examples: images of bytes stay bytes, all else is standardised now."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -12,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archwright.errors import TaskError, did_you_mean
-from archwright.tasks.datasets.arrays import TargetOptions, from_arrays
+from archwright.tasks.datasets.arrays import TargetOptions
+from archwright.tasks.datasets.tables import Given, learn_table, raw_values, several_targets
 from archwright.tasks.targets import REGRESSION, looks_like_labels
 from archwright.tasks.task import Task
 
@@ -20,75 +22,101 @@ __all__ = ["from_csv"]
 
 SEPARATORS = (",", ";", "\t", "|")
 
+_SPELLED = ("categorical", "text", "date")
+"""Kinds whose values are taken as they are written."""
+
+_ZEROS = re.compile(rb"(?:^|[,;\t|\"\s])[+-]?0\d")
+"""What a file has that writes a number with a zero before it."""
+
 _OPTIONS: Any = {"index_col": False, "encoding": "utf-8-sig", "low_memory": False, "compression": None}
 
 
 def from_csv(
     path: str | Path,
-    target: str,
+    target: str | Sequence[str],
     *,
     drop: Sequence[str] = (),
+    columns: Mapping[str, str] | None = None,
     validation: float | str | Path = 0.2,
     test: float | str | Path = 0.2,
+    balance: bool | None = None,
     separator: str | None = None,
     name: str | None = None,
     **options: Unpack[TargetOptions],
 ) -> Task:
-    """A task from a CSV file: a header, numeric columns, and one column to be predicted.
+    """A task from a CSV file: a header, columns of any kind, with gaps or without, and what is to be predicted.
+
+    Numbers stay numbers, and yes and no become 1 and 0; a gap is filled by the mean, and a further input says where.
+    Names are categories, codes that a network looks up in an embedding: a missing value is a category of its own, and
+    rare ones share a code with those that come up later. Numbers with leading zeros are such codes too. Dates become
+    days, month, weekday and hour, and texts of several words hashed TF-IDF. Columns that never change are left out.
+    All that is counted in the training part alone, and the task's `notes` say what was recognised.
 
     Args:
         path: The file, in UTF-8. Its first line names the columns.
         target: The column to be predicted. Text, booleans, integers with at most 20 different values and the
             integers 0 to k-1 with at least 10 examples each are classes; other numbers are amounts. Classes
-            are told apart as they are written: 007, 07 and 7 are three.
+            are told apart as they are written: 007, 07 and 7 are three. Several columns are all numbers, a regression
+            of several outputs, or all yes and no, which is multilabel.
         drop: Columns to leave out.
+        columns: Column to kind, where it is not to be recognised: "numeric", where what is no number is a gap,
+            "boolean", "categorical", "date" or "text".
         validation: Share of the rows for validation, or a file of the same columns.
         test: Share of the rows for test, or a file of the same columns.
+        balance: Whether each class counts the same in the loss, as with `class_weights="balanced"`, and balanced
+            accuracy is what is optimised. None does so where the largest class has 10 times the training rows of the
+            rarest.
         separator: What stands between columns; None takes the one of `,`, `;`, tab and `|` that makes most of
             the header.
         name: What to call the task; None takes the file's name.
         options: `kind`, `classes`, `seed`, `standardize` and `class_weights`, as for `from_arrays`.
 
     Raises:
-        TaskError: When the file is no such table: a column that is not numeric, a missing value, an unknown
-            target. Names the column and the row, counted from 1 below the header.
+        TaskError: When the file is no such table: an unknown column, infinity, a few words among numbers, a target
+            that is missing. Names the column and the row, counted from 1 below the header.
     """
     path = Path(path)
+    targets = [target] if isinstance(target, str) else list(target)
+    kinds = dict(columns or {})
     files = [path, *(Path(part) for part in (validation, test) if isinstance(part, str | Path))]
-    tables = [_read(file, target, drop, separator) for file in files]
-    features = tables[0][0]
-    for file, (names, _, _) in zip(files, tables, strict=True):
+    frames = [_read(file, targets, drop, separator) for file in files]
+    features = [column for column in frames[0].columns if column not in targets and column not in drop]
+    for file, frame in zip(files, frames, strict=True):
+        names = [column for column in frame.columns if column not in targets and column not in drop]
         if names != features:
             differs = sorted(set(names) ^ set(features))
             told = f"not both have {', '.join(differs)}" if differs else "they come in another order"
             raise TaskError(f"{file}: expected the same columns as {path.name}, but {told}")
-    labels = [column for _, _, column in tables]
-    if (kind := options.get("kind")) != REGRESSION:
-        classes = bool(options.get("classes"))
-        labels = _as_written(labels, files, target, separator, bool(kind) or classes, classes)
-    parts = iter([(numbers, column) for (_, numbers, _), column in zip(tables, labels, strict=True)])
-    inputs, targets = next(parts)
-    return from_arrays(
-        inputs,
-        targets,
-        validation=next(parts) if isinstance(validation, str | Path) else validation,
-        test=next(parts) if isinstance(test, str | Path) else test,
-        features=features,
-        target=target,
-        name=path.stem if name is None else name,
-        note=f"the columns of {path.name} in the order of `features`",
-        **options,
-    )
+    written = [
+        name for name in features if frames[0][name].dtype.kind not in "biuf" or kinds.get(name) in _SPELLED
+    ]
+    written += [
+        name for name in _with_zeros(path, frames[0], separator) if name in features and name not in kinds
+    ]
+    labels = [[frame[column].to_numpy() for column in targets] for frame in frames]
+    if len(targets) > 1:
+        read = [several_targets(str(file), targets, each) for file, each in zip(files, labels, strict=True)]
+    else:
+        read = [each[0] for each in labels]
+        if (kind := options.get("kind")) != REGRESSION:
+            classes = bool(options.get("classes"))
+            read = _as_written(read, files, targets[0], separator, bool(kind) or classes, classes)
+    given = [
+        Given(str(file), _columns(file, frame, features, written, separator), label)
+        for file, frame, label in zip(files, frames, read, strict=True)
+    ]
+    shares = [None if isinstance(part, str | Path) else part for part in (validation, test)]
+    called = path.stem if name is None else name
+    note = f"the columns of {path.name} in the order of `features`"
+    return learn_table(given, targets, kinds, shares, balance, called, note, **options)
 
 
-def _read(
-    path: Path, target: str, drop: Sequence[str], separator: str | None
-) -> tuple[tuple[str, ...], NDArray[Any], NDArray[Any]]:
-    """Names and numbers of the features, and the raw targets, all without gaps."""
+def _read(path: Path, targets: Sequence[str], drop: Sequence[str], separator: str | None) -> Any:
+    """The table as pandas reads it, with its target free of gaps."""
     import pandas as pd
 
     header, separator = _header(path, separator)
-    _check_header(path, header, target, drop)
+    _check_header(path, header, targets, drop)
     try:
         with warnings.catch_warnings():
             # index_col=False: else rows longer than the header silently make the first column an index. With
@@ -104,12 +132,37 @@ def _read(
     if len(frame.columns) != len(header):
         raise TaskError(f"{path}: expected the column names in the first line, got {', '.join(header)}")
     frame.columns = pd.Index(header)
-    names = tuple(column for column in header if column != target and column not in drop)
-    for column in (target, *names):
+    for column in targets:
         _check_filled(path, column, frame[column].isna().to_numpy())
-    labels = frame[target].to_numpy()
-    columns = [_numbers(path, column, frame[column]) for column in names]
-    return names, np.stack(columns, axis=1), labels
+    return frame
+
+
+def _with_zeros(path: Path, frame: Any, separator: str | None) -> list[str]:
+    """Columns of whole numbers, some of which are written with zeros before them."""
+    whole = [name for name in frame.columns if frame[name].dtype.kind in "if"]
+    if not whole or not _ZEROS.search(path.read_bytes()):
+        return []
+    texts = _texts(path, whole, separator)
+    return [name for name in whole if texts[name].str.fullmatch(r"\s*[+-]?0\d+\s*").any()]
+
+
+def _columns(
+    path: Path, frame: Any, features: Sequence[str], written: Sequence[str], separator: str | None
+) -> dict[str, NDArray[Any]]:
+    """The features: numbers, or texts as they are written."""
+    texts = _texts(path, written, separator) if written else frame
+    return {name: raw_values(texts[name] if name in written else frame[name]) for name in features}
+
+
+def _texts(path: Path, columns: Sequence[str], separator: str | None) -> Any:
+    """Columns as they are written."""
+    import pandas as pd
+
+    header, mark = _header(path, separator)
+    places = sorted({header.index(name) for name in columns})
+    read = pd.read_csv(path, sep=mark, usecols=places, dtype=str, **_OPTIONS)
+    read.columns = pd.Index([header[place] for place in places])
+    return read
 
 
 def _as_written(
@@ -121,18 +174,12 @@ def _as_written(
     named: bool,
 ) -> list[NDArray[Any]]:
     """Labels as texts where numbers would lose what tells them apart, as 007 and 7, or their zeros."""
-    import pandas as pd
-
     numeric = {column.dtype.kind in "iuf" for column in columns}
     if numeric == {False}:
         return columns
     if numeric == {True} and not (as_labels or looks_like_labels(np.concatenate(columns))):
         return columns
-    texts = []
-    for file in files:
-        header, mark = _header(file, separator)
-        column = pd.read_csv(file, sep=mark, usecols=[header.index(target)], dtype=str, **_OPTIONS).iloc[:, 0]
-        texts.append(column.str.strip().to_numpy())
+    texts = [_texts(file, [target], separator)[target].str.strip().to_numpy() for file in files]
     if numeric == {True}:
         numbers, written = np.concatenate(columns), set(np.concatenate(texts).tolist())
         merged = len(written) > len(np.unique(numbers))
@@ -183,7 +230,7 @@ def _width(line: str, separator: str) -> int:
         return 0
 
 
-def _check_header(path: Path, header: list[str], target: str, drop: Sequence[str]) -> None:
+def _check_header(path: Path, header: list[str], targets: Sequence[str], drop: Sequence[str]) -> None:
     if isinstance(drop, str):
         raise TaskError(
             f"drop: expected a list of column names, got the text {drop!r}; write drop=[{drop!r}]"
@@ -197,15 +244,17 @@ def _check_header(path: Path, header: list[str], target: str, drop: Sequence[str
     twice = next((column for column in header if header.count(column) > 1), None)
     if twice is not None:
         raise TaskError(f"{path}: expected different column names, but {twice!r} stands twice; rename one")
-    for column in (target, *drop):
+    for column in (*targets, *drop):
         if column not in header:
-            what = "target" if column == target else "drop"
+            what = "target" if column in targets else "drop"
             raise TaskError(f"{path}: {what}: no column {column!r}.{did_you_mean(str(column), header)}")
-    if target in drop:
-        raise TaskError(f"drop: the target {target!r} cannot be left out")
-    if len(header) - 1 - len(set(drop)) < 1:
+    if dropped := set(targets) & set(drop):
+        raise TaskError(f"drop: the target {min(dropped)!r} cannot be left out")
+    if len(set(targets)) < len(targets) or not targets:
+        raise TaskError(f"target: expected different columns, got {', '.join(targets) or 'none'}")
+    if len(header) - len(targets) - len(set(drop)) < 1:
         raise TaskError(
-            f"{path}: expected at least one column beside the target {target!r}, got {', '.join(header)}"
+            f"{path}: expected at least one column beside the target {targets[0]!r}, got {', '.join(header)}"
         )
 
 
@@ -214,27 +263,6 @@ def _check_filled(path: Path, column: str, missing: NDArray[Any]) -> None:
     if rows.size:
         raise TaskError(
             f"{path}: column {column!r} has no value (or NA, NaN, None, null) in {rows.size} of "
-            f"{len(missing)} rows, the first of them row {rows[0] + 1}; fill them in, or leave out these "
-            f"rows or, with drop=[{column!r}], the column"
+            f"{len(missing)} rows, the first of them row {rows[0] + 1}; fill them in, or leave out these rows: a "
+            "target must be known"
         )
-
-
-def _numbers(path: Path, column: str, values: Any) -> NDArray[Any]:
-    """A feature as 64-bit floats."""
-    import pandas as pd
-
-    numbers: NDArray[Any] = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64)
-    wrong = np.flatnonzero(np.isnan(numbers))
-    if wrong.size:
-        raise TaskError(
-            f"{path}: expected numbers in column {column!r}, got {str(values.iloc[wrong[0]])!r} in row "
-            f"{wrong[0] + 1} ({wrong.size} of {len(numbers)} rows are no numbers); encode it as numbers, or "
-            f"leave it out with drop=[{column!r}]"
-        )
-    wrong = np.flatnonzero(np.isinf(numbers))
-    if wrong.size:
-        raise TaskError(
-            f"{path}: expected finite numbers in column {column!r}, got infinity in row {wrong[0] + 1}; "
-            "correct it or leave out the row"
-        )
-    return numbers
