@@ -62,6 +62,19 @@ def test_it_is_the_forecast_of_the_first_epochs_under_the_whole_schedule() -> No
     assert measured.metrics["accuracy_deviation"] == forecast.deviation
 
 
+def test_a_trial_that_continues_forecasts_from_the_curve_of_all_before_it() -> None:
+    """Rungs of 3, 6, 8 and 12 epochs, of which 3, 4, 4 and 6 are trained: the third trains none of its own."""
+    space, trial = perceptrons(), LocalTrial()
+    rungs = [Fidelity(epochs, horizon=12) for epochs in (3, 6, 8, 12)]
+    made = estimator(space, share=0.5)
+    for number, fidelity in enumerate(rungs):
+        candidate = Candidate(space.sample(0), fidelity, *((number - 1, "continue") if number else ()))
+        trial = LocalTrial(number, parent=trial.checkpoint)
+        found = made.estimate(candidate, trial).metrics
+        fresh = made.estimate(Candidate(space.sample(0), fidelity), LocalTrial()).metrics
+        assert found == fresh
+
+
 def test_another_metric_may_be_extrapolated() -> None:
     space = perceptrons()
     measured = estimator(space, metric="loss").estimate(Candidate(space.sample(0)), LocalTrial())

@@ -12,6 +12,7 @@ import numpy as np
 
 from archwright.errors import TrialError, UsageError
 from archwright.estimators.estimator import Estimator
+from archwright.estimators.progress import told_before
 from archwright.estimators.training import Training
 from archwright.learning.recipe import Recipe
 from archwright.objectives import Objective
@@ -90,10 +91,11 @@ class LearningCurve(Estimator):
         if name not in measured.metrics:
             raise TrialError(f"the training reports no {name!r}; it has {', '.join(measured.metrics)}")
         reached = measured.metrics[name]
-        count = int(measured.curve[-1]["epoch"]) if measured.curve else trained
+        curve = [*_earlier(candidate, trial), *measured.curve]
+        count = int(curve[-1]["epoch"]) if curve else trained
         value, deviation = reached, 0.0
-        if count == trained < last:  # else it was told to stop, or stopped early
-            value, deviation = self._extrapolated(measured.curve, last)
+        if trained <= count < last:  # else it was told to stop, or stopped early
+            value, deviation = self._extrapolated(curve, last)
         told = {
             name: value,
             f"{name}_deviation": deviation,
@@ -112,3 +114,11 @@ class LearningCurve(Estimator):
                 f"{len(points)} epochs are too few to extrapolate; set minimum_epochs to more of them, or another model"
             )
         return sign * forecast.mean, forecast.deviation
+
+
+def _earlier(candidate: Candidate, trial: TrialContext) -> list[dict[str, float]]:
+    """The curve of the trials that a candidate continues."""
+    checkpoint = trial.own or trial.parent
+    if not candidate.continues or checkpoint is None:
+        return []
+    return told_before(checkpoint.load(), is_own=trial.own is not None)

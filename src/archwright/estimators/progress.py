@@ -13,7 +13,7 @@ from archwright.learning.trainer import Event, Trainer
 from archwright.trials import Candidate, TrialContext, Verdict
 from archwright.trials.context import plain_metrics
 
-__all__ = ["TrialProgress"]
+__all__ = ["TrialProgress", "told_before"]
 
 _CURE = "use a smaller learning_rate, a warm-up or gradient_clip"
 
@@ -31,6 +31,7 @@ class TrialProgress:
 
     Attributes:
         curve: An entry for each epoch of this trial.
+        earlier: The entries of the trials that it continues.
         started: When its first attempt would have begun, had it not been interrupted.
         ended: True when no further epoch is to be trained.
     """
@@ -47,6 +48,7 @@ class TrialProgress:
         self.trainer, self.trial, self.architecture, self.epochs = trainer, trial, architecture, epochs
         self.started, self.checkpoint_seconds = started, checkpoint_seconds
         self.curve: list[dict[str, float]] = []
+        self.earlier: list[dict[str, float]] = []
         self.scores: dict[str, float] = {}
         self.best = BestEpoch(trainer.task.metric)
         self.ended = False
@@ -74,12 +76,17 @@ class TrialProgress:
             ) from error
         self.best.load_state_dict(state["best"])
         self.scores = dict(state["scores"])
+        self.earlier = told_before(state, is_own=own)
         if own:
             self.curve = [dict(entry) for entry in state["curve"]]
             self.started -= state["seconds"]
             if self.curve and not self.trainer.is_in_epoch:
                 # The answer may have been lost with the attempt; it is given again.
                 self.ended = self._ends(self.trainer.epoch, self._report(None))
+        elif self.trainer.epoch >= self.epochs:  # nothing is left to train, but something to go on from
+            self.ended, left = True, self._state()
+            if ranks.is_first:
+                self.trial.save(self.trainer.updates, left)
 
     def step(self) -> None:
         """After a step: keep a checkpoint where the last one is old. Several ranks do so after an epoch alone."""
@@ -139,8 +146,18 @@ class TrialProgress:
             "best": self.best.state_dict(),
             "scores": self.scores,
             "curve": self.curve,
+            "earlier": self.earlier,
             "seconds": self._saved - self.started,
         }
+
+
+def told_before(state: Mapping[str, Any], *, is_own: bool) -> list[dict[str, float]]:
+    """The curve of the trials that one continues which has a checkpoint of its own, or only that of its parent."""
+    curve = [
+        *state.get("earlier", ()),
+        *(() if is_own else state["curve"]),
+    ]  # older checkpoints have no "earlier"
+    return [dict(entry) for entry in curve]
 
 
 def _check_finite(part: str, scores: Mapping[str, float], epoch: int) -> None:
