@@ -93,6 +93,20 @@ def test_a_judge_that_is_killed_goes_on(archwright: Callable[..., Ran]) -> None:
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     assert json.loads(archwright("show", "runs/digits-judge", "--json").out)["judgement"] is None
+    told = "judging has not ended: 5 networks of 5 trained fully, no verdict on 3 cheap estimates yet"
+    assert told in archwright("show", "runs/digits-judge").out
+    ran = archwright(
+        "search",
+        "digits",
+        "--space",
+        SPACE,
+        "--estimator",
+        "auto",
+        "--estimator-option",
+        "judge=runs/digits-judge",
+    )
+    assert ran.code == 2
+    assert "go on with: archwright resume runs/digits-judge" in ran.err
     ran = archwright("resume", "runs/digits-judge")
     assert ran.code == 0, ran.err
     assert "judging: 5 trials, 5 of them done before" in ran.err

@@ -45,7 +45,7 @@ def test_the_first_sentence_is_the_verdict(judged_run):
 
 def test_without_a_verdict_the_page_says_how_far_it_is(judged_run):
     assert headline(judged_run(None, 7, state="stopped")) == (
-        "Judging has not ended: 7 networks of 20 trained fully, and no verdict on 4 cheap estimates yet."
+        "Judging has not ended: 7 networks of 20 trained fully, no verdict on 4 cheap estimates yet."
     )
     assert headline(judged_run(None, 7, state="running")).startswith("Still judging: 7 networks of 20")
     assert "estimates" not in figures(judged_run(None, 7))
@@ -75,7 +75,7 @@ def test_the_page_has_table_figure_and_the_next_command(judged_run):
     assert "&lt;synflow&gt; failed on 1 network: no &lt;path&gt; &amp; so on" in text
     for cell in ("0.92 [0.80, 0.97]", "0.80 [0.60, 0.90]", "0.97", "0.9", "nDCG@10"):
         assert cell in text
-    assert "accuracy of 20 networks trained fully, 2.5 s each" in text
+    assert "accuracy of 20 networks trained at 6 epochs, 2.5 s each" in text
     assert "&#34;judge&#34;: &#34;runs/digits-judge&#34;" in text
     for other in ('id="search"', 'id="trade-off"', 'id="network"'):  # a random sample was no search
         assert other not in text

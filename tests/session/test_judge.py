@@ -113,7 +113,8 @@ def test_what_was_stopped_goes_on_and_says_the_same(tmp_path: Path) -> None:
 
 def test_a_search_takes_the_verdict(tmp_path: Path) -> None:
     folder = str(tmp_path / "judged")
-    judged(tmp_path / "judged", estimators=["short", "weighed"], estimator_options={}, threshold=-0.999)
+    quick = {"estimators": ["subset", "weighed"], "estimator_options": {}, "fidelity": "epochs=1"}
+    judged(tmp_path / "judged", threshold=-0.999, **quick)
     given: dict[str, Any] = {
         "estimator": "auto",
         "estimator_options": {"judge": folder},
@@ -123,20 +124,34 @@ def test_a_search_takes_the_verdict(tmp_path: Path) -> None:
         "progress": False,
         "task_options": {"seed": 0},
     }
-    by = aw.search(SPACE, "digits", out=tmp_path / "cheap", **given).run
+    by = aw.search(SPACE, "digits", out=tmp_path / "cheap", fidelity="epochs=2", **given).run
     assert by.config.estimator.name == "weighed"
-    assert any("weighed, the cheapest that suffices" in text for _, text in by.messages)
+    (told,) = [text for _, text in by.messages if "weighed, the cheapest that suffices" in text]
+    assert "2 epochs, is of training, and not used" in told
+    for strategy, why in (("darts", "measures by its supernet"), ("asha", "is to stand for training")):
+        with pytest.raises(UsageError, match=why):
+            aw.search(SPACE, "digits", strategy=strategy, out=tmp_path / "no", **given)
     config = RunConfig.read(tmp_path / "judged")
     with open_store(tmp_path / "judged", config) as store:
         found = store.get("judgement")
         store.set_fact("judgement", {**found, "threshold": 0.9999})
     by = aw.search(SPACE, "digits", out=tmp_path / "full", **given).run
     assert by.config.estimator.name == "training"
-    assert any("no cheap estimate suffices" in text for _, text in by.messages)
-    with pytest.raises(UsageError, match="judged the space"):
+    assert by.trials[0].candidate.effort == aw.Fidelity(
+        epochs=1
+    )  # as the trainings that estimates were judged by
+    assert any("training at fidelity 1 epoch, since no cheap" in text for _, text in by.messages)
+    by = aw.search(
+        SPACE, "digits", strategy="asha", fidelity="epochs=1..2", out=tmp_path / "rungs", **given
+    ).run
+    assert {trial.candidate.effort.epochs for trial in by.trials} <= {1, 2}
+    with pytest.raises(
+        UsageError, match=r"judged the space .*search of 'mlp' for 'digits'; run `archwright judge`"
+    ):
         aw.search("mlp", "digits", out=tmp_path / "no", **given)
-    with pytest.raises(UsageError, match="give the folder"):
-        aw.search(SPACE, "digits", out=tmp_path / "no", **{**given, "estimator_options": {}})
+    for options in ({}, {"judge": folder, "judg": 1}):
+        with pytest.raises(UsageError, match="give its run's folder"):
+            aw.search(SPACE, "digits", out=tmp_path / "no", **{**given, "estimator_options": options})
 
 
 def test_a_small_network_is_half_as_wide(tmp_path: Path) -> None:

@@ -111,10 +111,13 @@ def print_run(run: Run) -> None:
             console.print(
                 f"{going_on}: trial {trial.number}, {escape(_brief(trial.metrics))}", soft_wrap=True
             )
-    if run.judgement is not None:
-        from archwright.experiments import judgement_of
+    if run.config.judge is not None:
+        from archwright.experiments.judgement import judgement_of, judgement_sentence
 
-        print_judgement(judgement_of(run))
+        if run.judgement is not None:
+            print_judgement(judgement_of(run))
+        else:
+            print(judgement_sentence(run))
         return
     _print_outlook(run)
     best = run.winner or run.best

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from archwright.durations import count_of
 from archwright.errors import RunError
 from archwright.experiments.records import decode
 from archwright.experiments.run import Run, open_run
-from archwright.trials import FULL, Fidelity
+from archwright.trials import FULL, Fidelity, TrialState
 
-__all__ = ["Judged", "Judgement", "judgement_of"]
+__all__ = ["Judged", "Judgement", "judgement_of", "judgement_sentence"]
 
 _NETWORKS = 50
 """Among so many networks, the trials of a search by default, what an estimate needs beforehand is shared out."""
@@ -159,3 +160,18 @@ def judgement_of(run: Run | str) -> Judgement:
     metric, judge = config.objectives[0].name, config.judge
     told = (metric, 0, judge.top, judge.threshold, 0.0, (), str(run.folder), run.state)
     return Judgement(*told, fidelity=config.fidelity.high)
+
+
+def judgement_sentence(run: Run) -> str:
+    """The verdict of a run that judges; how far it is, where it has none yet.
+
+    Raises:
+        RunError: When it judges nothing.
+    """
+    found, judge = judgement_of(run), run.config.judge
+    if run.judgement is not None or judge is None:
+        return found.verdict
+    done = sum(trial.state is TrialState.COMPLETED for trial in run.trials)
+    estimates = count_of(len(judge.scorers), "cheap estimate")
+    told = f"{count_of(done, 'network')} of {run.config.budget.trials} trained fully, no verdict on {estimates} yet"
+    return f"{'still judging' if run.state == 'running' else 'judging has not ended'}: {told}"

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from archwright.durations import count_of, duration
+from archwright.durations import duration
 from archwright.experiments.judgement import Judgement, judgement_of
 from archwright.reports.palette import LIGHT
 from archwright.reports.plots import add_mark, plot
 from archwright.reports.table import Row, Table
 from archwright.reports.wording import metric_name
-from archwright.trials import TrialState
 
 if TYPE_CHECKING:
     from archwright.experiments import Run
@@ -23,7 +22,6 @@ __all__ = [
     "CHEAPEST",
     "judged_table",
     "judgement_figure",
-    "judgement_sentence",
     "judgement_to_show",
     "search_taking",
 ]
@@ -36,17 +34,6 @@ CHEAPEST = "cheapest that suffices"
 def judgement_to_show(run: Run) -> Judgement | None:
     """What a run has found of cheap estimates; None where it judges none, or has not judged to its end."""
     return None if run.config.judge is None or run.judgement is None else judgement_of(run)
-
-
-def judgement_sentence(run: Run) -> str:
-    """The verdict of a run that judges; how far it is, where it has none yet."""
-    assert run.config.judge is not None
-    if (found := judgement_to_show(run)) is not None:
-        return f"{found.verdict}."
-    done = sum(trial.state is TrialState.COMPLETED for trial in run.trials)
-    estimates = count_of(len(run.config.judge.scorers), "cheap estimate")
-    told = f"{count_of(done, 'network')} of {run.config.budget.trials} trained fully, and no verdict on {estimates} yet"
-    return f"{'Still judging' if run.state == 'running' else 'Judging has not ended'}: {told}."
 
 
 def search_taking(run: Run) -> str:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from archwright.durations import count_of, duration
+from archwright.experiments.judgement import judgement_sentence
 from archwright.objectives import Direction, direction_of
 from archwright.reports.failures import failure_groups
-from archwright.reports.judged import judgement_sentence, judgement_to_show
+from archwright.reports.judged import judgement_to_show
 from archwright.reports.ranking import completed, first_objective, value_of
 from archwright.reports.supernet import (
     BY_SHARED_WEIGHTS,
@@ -62,7 +63,7 @@ def headline(run: Run) -> str:
 
 def _sentence(run: Run) -> str:
     if run.config.judge is not None and completed(run):
-        return judgement_sentence(run)
+        return f"{judgement_sentence(run)}."
     best = shown_trial(run)
     if best is None:
         return _nothing(run)

@@ -13,7 +13,7 @@ from archwright.trials import Fidelity, FidelityRange
 if TYPE_CHECKING:
     from archwright.tasks import Task
 
-__all__ = ["check_fidelity", "fidelity_for", "single_fidelity"]
+__all__ = ["check_fidelity", "fidelity_for", "moves_over_fidelity", "single_fidelity"]
 
 
 def fidelity_for(given: FidelityRange | Fidelity | str, strategy: Any, epochs: int) -> FidelityRange:
@@ -28,8 +28,7 @@ def fidelity_for(given: FidelityRange | Fidelity | str, strategy: Any, epochs: i
         UsageError: When a range is given to a strategy that does not move over one, or there is none to move over.
     """
     wanted = FidelityRange.of(given)
-    moves = isinstance(strategy, str) and strategy in STRATEGIES and STRATEGIES.takes(strategy, "fidelity")
-    if not moves:
+    if not moves_over_fidelity(strategy):
         if not wanted.is_point:
             name = strategy if isinstance(strategy, str) else type(strategy).__name__
             raise UsageError(
@@ -45,6 +44,11 @@ def fidelity_for(given: FidelityRange | Fidelity | str, strategy: Any, epochs: i
             f"{strategy} moves over a range of fidelities, and 1 epoch leaves none; give one: --fidelity epochs=1..9"
         )
     return FidelityRange(replace(wanted.low, epochs=1), replace(wanted.high, epochs=most))
+
+
+def moves_over_fidelity(strategy: object) -> bool:
+    """Whether a strategy is known by a name and moves over a range of fidelities."""
+    return isinstance(strategy, str) and strategy in STRATEGIES and STRATEGIES.takes(strategy, "fidelity")
 
 
 def single_fidelity(given: FidelityRange | Fidelity | str, space: Space, task: Task, why: str) -> Fidelity:

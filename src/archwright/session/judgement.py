@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from archwright.errors import UsageError
-from archwright.experiments import judgement_of, open_run
+from archwright.experiments import Judgement, RunConfig, judgement_of, open_run
+from archwright.session.fidelities import moves_over_fidelity
 from archwright.spaces import Space
+from archwright.supernets import METHODS, OneShot
 from archwright.tasks import Task
 from archwright.trials import Fidelity, FidelityRange
 
@@ -16,45 +18,87 @@ __all__ = ["judged_estimator"]
 
 
 def judged_estimator(
-    options: Mapping[str, Any] | None, space: Space, task: Task, fidelity: FidelityRange | Fidelity | str
+    options: Mapping[str, Any] | None,
+    strategy: object,
+    space: Space,
+    task: Task,
+    fidelity: FidelityRange | Fidelity | str,
 ) -> tuple[str, dict[str, Any], FidelityRange | Fidelity | str, str]:
     """What `--estimator auto` stands for: the cheapest estimate that suffices, by the verdict of a run that judged.
 
     Args:
         options: "judge": the folder of that run.
+        strategy: What picks candidates.
         space: What is to be searched.
         task: What is to be learned.
         fidelity: What was asked for.
 
     Returns:
-        The estimator's name and options, the fidelity, and why, in words: full training where no estimate suffices.
-        What a search cannot measure by, surrogates and shared weights, is passed over.
+        The estimator's name and options, the fidelity, and why, in words. Where no estimate suffices it is training, at
+        the fidelity that was asked for, or else that of the trainings that estimates were judged by. What a search
+        cannot measure by, surrogates and shared weights, is passed over.
 
     Raises:
-        UsageError: When no folder is given, or its run is of another space or task, or not finished.
+        UsageError: When no folder is given, its run is of another space or task, or not finished, or the strategy goes
+            with an estimator of its own.
+        RunError: When the folder is no run's, or its run judges nothing.
     """
+    if isinstance(strategy, OneShot) or (isinstance(strategy, str) and strategy in METHODS):
+        raise UsageError(
+            f"the one-shot method {strategy if isinstance(strategy, str) else type(strategy).__name__} measures by its "
+            "supernet; leave out --estimator auto, or take another strategy"
+        )
+    folder, known, found = _read(options)
+    _check_same(folder, known, space, task)
+    asked, passed = FidelityRange.of(fidelity), []
+    scorers = {scorer.name: scorer for scorer in known.judge.scorers} if known.judge else {}
+    for one in sorted(found.sufficient, key=lambda one: one.cost):
+        scorer = scorers[one.name]
+        if scorer.estimator is None or scorer.estimator.name == "weight_sharing":
+            passed.append(one.name)
+            continue
+        if moves_over_fidelity(strategy):
+            raise UsageError(
+                f"{strategy} trains networks for longer and longer, and by {folder} {one.name} is to stand for "
+                "training; leave out --estimator auto, or take another strategy"
+            )
+        effort = replace(scorer.fidelity, replicate=known.fidelity.high.replicate)
+        told = f"estimator: {one.name}, the cheapest that suffices by {folder}"
+        told += f", after {' and '.join(passed)}, which no search measures by" if passed else ""
+        if asked != FidelityRange():
+            told += f"; the fidelity that was given, {asked}, is of training, and not used"
+        return scorer.estimator.name, dict(scorer.estimator.options), effort, told
+    trained = known.fidelity if asked == FidelityRange() else asked
+    told = f"estimator: training at fidelity {trained}, since no cheap estimate suffices by {folder}"
+    return "training", {}, trained, told
+
+
+def _read(options: Mapping[str, Any] | None) -> tuple[str, RunConfig, Judgement]:
+    """The folder of the run that judged, its record and its verdict."""
     given = dict(options or {})
     folder = given.pop("judge", None)
     if folder is None or given:
         raise UsageError(
-            "the estimator 'auto' takes the verdict of `archwright judge`: give the folder of its run as its one "
-            "option, judge=runs/NAME"
+            "the estimator 'auto' takes the verdict of `archwright judge`: give its run's folder, as the one option: "
+            f"--estimator-option judge=runs/NAME{f', without {min(given)}' if given else ''}"
         )
-    run = open_run(folder)
+    run = open_run(str(folder))
     found = judgement_of(run)
-    if run.judgement is None or run.config.judge is None:
+    if run.judgement is None:
         raise UsageError(f"{folder} has not judged to its end; go on with: archwright resume {folder}")
-    known = run.config
-    if known.space.digest != space.digest or (known.task.name, known.task.kind) != (task.name, task.kind):
-        raise UsageError(
-            f"{folder} judged the space {known.space.name!r} for the task {known.task.name!r}, not what is searched; "
-            "judge that"
-        )
-    scorers = {scorer.name: scorer for scorer in known.judge.scorers} if known.judge else {}
-    for one in sorted(found.sufficient, key=lambda one: one.cost):
-        scorer = scorers[one.name]
-        if scorer.estimator is not None and scorer.estimator.name != "weight_sharing":
-            effort = replace(scorer.fidelity, replicate=known.fidelity.high.replicate)
-            told = f"estimator: {one.name}, the cheapest that suffices by {folder}"
-            return scorer.estimator.name, dict(scorer.estimator.options), effort, told
-    return "training", {}, fidelity, f"estimator: training, since no cheap estimate suffices by {folder}"
+    return str(folder), run.config, found
+
+
+def _check_same(folder: str, known: RunConfig, space: Space, task: Task) -> None:
+    """Raises `UsageError` where a run judged another space or task."""
+    judged, searched = (known.space.name, known.task.name), (space.name, task.name)
+    if known.space.digest == space.digest and (known.task.name, known.task.kind) == (task.name, task.kind):
+        return
+    if judged == searched:
+        what = "which is not what it was: its decisions, layers or kind have changed"
+    else:
+        what = f"and this is a search of {searched[0]!r} for {searched[1]!r}"
+    raise UsageError(
+        f"{folder} judged the space {judged[0]!r} for the task {judged[1]!r}, {what}; run `archwright judge` on "
+        "what is searched, or search what was judged (--space)"
+    )

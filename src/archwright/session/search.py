@@ -172,7 +172,7 @@ def search(
         options = {**fitting, **options}
         notes.append(f"strategy: {strategy}, picked since {why}")
     if estimator == "auto":
-        asked = (estimator_options, made_space, made_task, fidelity)
+        asked = (estimator_options, strategy, made_space, made_task, fidelity)
         estimator, estimator_options, fidelity, why = judged_estimator(*asked)
         notes.append(why)
     recipe = recipe or Recipe(seed=seed)
