@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import Any
 
 import pytest
@@ -104,6 +105,34 @@ def test_rungs_are_one_training_cut_into_pieces(tmp_path: Path) -> None:
     training = aw.Training(narrow(), make_task("digits"), aw.Recipe(epochs=4))
     _, whole = training.fit(aw.Candidate(trial.architecture))
     assert trial.metrics["loss"] == whole.metrics["loss"]
+
+
+def test_seeds_as_the_resource(tmp_path: Path) -> None:
+    """A race: who is promising is looked at under more seeds, and no seed is trained twice."""
+    run = searched(tmp_path, fidelity="replicates=1..4,epochs=1").run
+    assert {trial.candidate.effort.replicates for trial in run.trials} == {1, 2, 4}
+    further = [trial for trial in run.trials if not trial.candidate.is_new]
+    assert {trial.candidate.inherit for trial in further} == {"continue"}
+    assert run.best.candidate.effort.replicates == 4
+    training = aw.Training(narrow(), make_task("digits"), aw.Recipe(epochs=4))
+    alone = [
+        training.fit(aw.Candidate(run.best.architecture, Fidelity(1, replicate=i)))[1].metrics["loss"]
+        for i in range(4)
+    ]
+    assert run.best.metrics["loss"] == pytest.approx(fmean(alone), rel=1e-9)
+    assert run.best.metrics["loss_standard_error"] == pytest.approx(stdev(alone) / 2, rel=1e-9)
+    shown = json.loads(json.dumps(as_dict(run)))
+    assert shown["trials"][run.best.number]["fidelity"]["replicates"] == 4
+    assert any("mean of 4 replicates" in str(row.cells) for row in top_table(run).rows)
+
+
+def test_folds_are_a_cross_validation(tmp_path: Path) -> None:
+    run = searched(
+        tmp_path, strategy="random", strategy_options={}, fidelity="folds=3,epochs=1", retrain=1
+    ).run
+    assert {trial.candidate.effort for trial in run.trials} == {Fidelity(1, folds=3, replicates=3)}
+    assert all(trial.metrics["accuracy_standard_error"] > 0 for trial in run.trials)
+    assert run.winner.candidate.effort == Fidelity()  # retrained once, on the task's own split
 
 
 def test_a_strategy_that_is_an_object_has_a_range_of_its_own(tmp_path: Path) -> None:

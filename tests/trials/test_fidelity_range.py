@@ -30,6 +30,9 @@ _numbers = st.integers(1, 60)
             Fidelity(scale={"channels": 4, "cells": 8}),
         ),
         ("folds=5,replicate=2,width=0.5", Fidelity(folds=5, replicate=2, scale={"width": 0.5}), None),
+        ("folds=5", Fidelity(folds=5, replicates=5), None),
+        ("replicates=1..3", FULL, Fidelity(replicates=3)),
+        ("folds=4,replicates=1..8", Fidelity(folds=4), Fidelity(folds=4, replicates=8)),
     ],
 )
 def test_the_commands_text_is_read(text: str, low: Fidelity, high: Fidelity | None) -> None:
@@ -47,7 +50,9 @@ def test_the_commands_text_is_read(text: str, low: Fidelity, high: Fidelity | No
         ("data=half", "expected a number, got 'half'"),
         ("epochs=2,epochs=3", "epochs is given twice"),
         ("epochs=9..3", "expected epochs from low to high, got 9..3; swap them"),
-        ("replicate=0..3", "says which, not how much"),
+        ("replicate=1..3", r"says which, not how much.*give one value, or how many: replicates=1..3"),
+        ("replicates=0", "expected replicates >= 1, got 0"),
+        ("replicates=1.5", "expected a whole number, got '1.5'"),
         ("folds=2..5", "says which, not how much"),
         ("epochs=0..3", "expected epochs >= 1"),
         ("data=0..1", "expected 0 < data_fraction"),
@@ -77,7 +82,8 @@ def test_two_ends_differ_in_amounts_alone(low: Fidelity, high: Fidelity) -> None
 
 
 @pytest.mark.parametrize(
-    "text", ["epochs=3", "epochs=1..9", "data=0.1..1,cells=2..8,folds=3", "resolution=8..32"]
+    "text",
+    ["epochs=3", "epochs=1..9", "data=0.1..1,cells=2..8,folds=3", "resolution=8..32", "replicates=1..9"],
 )
 def test_a_range_comes_back_from_json(text: str) -> None:
     made = FidelityRange.parse(text)
@@ -88,6 +94,8 @@ def test_the_fidelity_of_an_older_run_is_a_point() -> None:
     assert FidelityRange.from_json({"epochs": 3, "data_fraction": 0.5}) == FidelityRange.of(Fidelity(3, 0.5))
     old = {"epochs": 3, "data_fraction": 0.5, "replicate": 0, "horizon": None}
     assert Fidelity(3, 0.5).to_json() == FidelityRange.of(Fidelity(3, 0.5)).to_json() == old
+    one_fold = {"epochs": 3, "data_fraction": 1.0, "replicate": 0, "horizon": None, "folds": 5}
+    assert FidelityRange.from_json(one_fold) == FidelityRange.of(Fidelity(3, folds=5, replicates=1))
 
 
 @given(low=_numbers, high=_numbers, points=st.tuples(_numbers, _numbers), share=st.fractions(0, 1))
@@ -108,9 +116,17 @@ def test_every_level_is_between_the_ends(
 
 
 @pytest.mark.parametrize(
-    ("text", "continues"), [("epochs=1..9", True), ("epochs=1..9,data=0.5..1", False), ("cells=1..4", False)]
+    ("text", "continues"),
+    [
+        ("epochs=1..9", True),
+        ("epochs=1..9,folds=3", True),
+        ("replicates=1..9,epochs=2", True),
+        ("epochs=1..9,replicates=1..3", False),
+        ("epochs=1..9,data=0.5..1", False),
+        ("cells=1..4", False),
+    ],
 )
-def test_rungs_go_on_where_only_epochs_differ(text: str, continues: bool) -> None:
+def test_rungs_go_on_where_only_epochs_or_only_replicates_differ(text: str, continues: bool) -> None:
     assert FidelityRange.parse(text).continues is continues
 
 
@@ -123,6 +139,8 @@ def test_rungs_go_on_where_only_epochs_differ(text: str, continues: bool) -> Non
             Fidelity(4, 0.25, 3, resolution=8, folds=2, scale={"cells": 3}),
             "4 epochs, 25 % of data, resolution 8, cells 3, fold 2 of 2, seed 1",
         ),
+        (Fidelity(4, folds=5, replicates=5), "4 epochs, mean of 5 replicates on 5 folds"),
+        (Fidelity(replicate=2, replicates=3), "mean of 3 replicates, from 2 on"),
     ],
 )
 def test_a_fidelity_in_words(fidelity: Fidelity, text: str) -> None:

@@ -66,7 +66,7 @@ def judge(
         seed: Of the sample, the training and the split.
         epochs: Epochs of full training.
         fidelity (NAME=N,...): Effort of full training where it is to be less: epochs, data (a share), resolution,
-            folds, replicate, and what the space scales by (cells, channels); estimates are made at the same, or less.
+            folds, replicates, and what the space scales by (cells, channels); estimates are made at the same, or less.
         search_epochs: --fidelity epochs=N, as `archwright search` names those of a trial.
         search_fraction: Share of the training data: --fidelity data=X.
         batch_size: Examples in a batch.

@@ -93,9 +93,10 @@ def search(
         baseline: Train a hand-made network too, for comparison.
         seed: Of search, training and split.
         epochs: Epochs of retraining, and of each trial unless --fidelity.
-        fidelity (NAME=N|LOW..HIGH,...): Effort of each trial of the search: epochs, data (a share), resolution, folds,
-            replicate, and what the space scales by (cells, channels). A single value holds for all trials; strategies
-            such as asha and hyperband move over a range: epochs=1..27.
+        fidelity (NAME=N|LOW..HIGH,...): Effort of each trial of the search: epochs, data (a share), resolution, folds
+            (the mean over all), replicates (the mean over seeds), replicate (which seed or fold alone), and what the
+            space scales by (cells, channels). A single value holds for all trials; strategies such as asha and
+            hyperband move over a range: epochs=1..27.
         search_epochs: Epochs of each trial of the search: --fidelity epochs=N.
         search_fraction: Share of the training data that the search uses: --fidelity data=X.
         batch_size: Examples in a batch.

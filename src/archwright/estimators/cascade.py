@@ -85,6 +85,10 @@ class Cascade(Estimator):
         """The pruner that keeps the best share of a stage."""
         return "cascade", {"keep": self.keep}
 
+    def measure(self, candidate: Candidate, trial: TrialContext) -> Measurement:
+        """See `Estimator.measure`: only the last stage has replicates."""
+        return self.estimate(candidate, trial)
+
     def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
         """Measure a candidate, stage by stage. See `Estimator.estimate`.
 
@@ -95,7 +99,7 @@ class Cascade(Estimator):
         if (proxy := candidate.effort.proxy) is not None:
             return self._scored(proxy, candidate, trial)
         if not candidate.is_new:  # it has passed the stages
-            return self.last.estimate(candidate, _StagedTrial(trial, len(self.proxies), 0, self.task.metric))
+            return self.last.measure(candidate, _StagedTrial(trial, len(self.proxies), 0, self.task.metric))
         found: dict[str, float] = {}
         for place, name in enumerate(self.proxies):
             found |= self._scored(name, candidate, trial).metrics
@@ -103,7 +107,7 @@ class Cascade(Estimator):
                 return Measurement(found, seconds=time.perf_counter() - begin)
         found.pop("stage_score", None)
         staged = _StagedTrial(trial, len(self.proxies), self._short(candidate), self.task.metric)
-        measured = self.last.estimate(candidate, staged)
+        measured = self.last.measure(candidate, staged)
         metrics = {**found, **measured.metrics}
         return replace(measured, metrics=metrics, seconds=time.perf_counter() - begin)
 

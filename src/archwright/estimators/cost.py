@@ -35,7 +35,7 @@ class TrainingCost:
     Args:
         params: Its trainable parameters.
         flops: Floating-point operations of one example.
-        setup: Seconds to build it, size it and make its optimizer.
+        setup: Seconds to build it, size it and make its optimizer; of all replicates, as steps and epochs are.
         step: Mean seconds of a step.
         step_error: Standard error of that, relative to it.
         timed_steps: How many steps were timed.
@@ -86,17 +86,17 @@ def time_training(training: Training, candidate: Candidate, *, seconds: float = 
             pass
         blocks, taken = _timed(trainer, steps, seconds)
         evaluation = _evaluation_seconds(trainer)
-    mean = sum(blocks) / len(blocks)
+    mean, repeated = sum(blocks) / len(blocks), candidate.effort.replicates
     spread = math.sqrt(sum((block - mean) ** 2 for block in blocks) / max(1, len(blocks) - 1))
     return TrainingCost(
         params=cheap["params"],
         flops=cheap["flops"],
-        setup=setup,
+        setup=repeated * setup,
         step=mean,
         step_error=spread / math.sqrt(len(blocks)) / mean if len(blocks) > 1 else 0.5,
         timed_steps=taken,
-        steps=epochs * per_epoch,
-        epochs=epochs,
+        steps=repeated * epochs * per_epoch,
+        epochs=repeated * epochs,
         evaluation=evaluation,
         memory=memory,
     )

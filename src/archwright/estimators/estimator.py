@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from archwright.estimators.replicates import over_replicates
 from archwright.objectives import Objective
 from archwright.trials import Candidate, Measurement, TrialContext
 
@@ -40,9 +41,16 @@ class Estimator(ABC):
         """
         return None
 
+    def measure(self, candidate: Candidate, trial: TrialContext) -> Measurement:
+        """What a search records of a candidate: `estimate`, or the mean of several where the fidelity has replicates.
+
+        See `over_replicates`; one that has stages of which not all depend on a seed overrides it.
+        """
+        return over_replicates(self.estimate, candidate, trial)
+
     @abstractmethod
     def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
-        """Measure a candidate.
+        """Measure a candidate once, as one of the replicates.
 
         Args:
             candidate: What to measure, and at what fidelity (`candidate.effort`).

@@ -10,7 +10,7 @@ from archwright.trials import Fidelity
 
 __all__ = ["reduced"]
 
-_KNOWN = "epochs, data_fraction, resolution, folds, replicate"
+_KNOWN = "epochs, data, resolution, folds, replicate, replicates"
 
 
 def reduced(space: Space, task: Task, fidelity: Fidelity) -> tuple[Space, Task]:

@@ -126,7 +126,12 @@ class Training(Estimator):
             TrialError: When the network does not build or gives another shape than the task wants, a loss is
                 not finite, memory does not suffice, the space gave the recipe a value that it refuses, or the
                 parent left nothing to continue from.
+            UsageError: When the fidelity asks for the mean of several replicates, see `measure`.
         """
+        if candidate.effort.replicates > 1:
+            raise UsageError(
+                f"one training is one replicate, got the fidelity {candidate.effort}; `measure` gives the mean"
+            )
         devices = devices_of(self.devices, self.accelerator)
         try:
             follow = partial(_follow, self, candidate, seed)

@@ -159,7 +159,7 @@ class Evaluation:
 
     def estimate(self, job: Job, trial: TrialContext) -> Measurement:
         """What the estimator says."""
-        return self.estimator.estimate(job.candidate, trial)
+        return self.estimator.measure(job.candidate, trial)
 
     def __call__(self, job: Job, trial: TrialContext) -> Measurement:
         """Measure a candidate; of a job that runs alone, only what needs the machine for itself.
@@ -241,4 +241,4 @@ class Judging:
 
     def __call__(self, job: Job, trial: TrialContext) -> Measurement:
         """What the job's estimator says."""
-        return self.estimators[job.number // self.STRIDE].estimate(job.candidate, trial)
+        return self.estimators[job.number // self.STRIDE].measure(job.candidate, trial)

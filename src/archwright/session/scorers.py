@@ -93,8 +93,10 @@ def _scorer(
     name: str, options: dict[str, Any], space: Space, epochs: int, fidelity: Fidelity
 ) -> ScorerConfig:
     # Another seed than that of full training: what both share by luck is no sign of a good estimate.
-    # Where there are folds, the next seed has the same one.
-    other = replace(fidelity, replicate=fidelity.replicate + (fidelity.folds or 1))
+    # Where there are folds, the next seed has the same one. A cheap score is one look, not the mean of several.
+    folds = fidelity.folds or 1
+    beyond = -(-fidelity.replicates // folds) * folds
+    other = replace(fidelity, replicate=fidelity.replicate + beyond, replicates=1)
     if name == "short":
         if epochs < 2:
             raise UsageError(

@@ -22,6 +22,8 @@ class Fidelity:
         epochs: Passes over the training data; None means as many as the estimator's recipe says.
         data_fraction: Share of the training split that is used, in (0, 1]; class proportions are kept.
         replicate: Which of several repetitions: another seed; where there are folds, another fold first.
+        replicates: How many repetitions, from `replicate` on, whose mean is the estimate. As many as there are folds
+            are a cross-validation.
         horizon: Epochs that schedules are made for, where training may go on later; None: as many as `epochs`.
         resolution: Points along the longer side of an input, to which it is averaged; None means those that it has.
         folds: Into how many parts training and validation data together are divided, of which one validates: part
@@ -32,8 +34,8 @@ class Fidelity:
             that one.
 
     Raises:
-        UsageError: When epochs < 1, data_fraction is outside (0, 1], replicate < 0, horizon < epochs, resolution < 1,
-            folds < 2, or scale holds what is no positive number.
+        UsageError: When epochs < 1, data_fraction is outside (0, 1], replicate < 0, replicates < 1, horizon < epochs,
+            resolution < 1, folds < 2, or scale holds what is no positive number.
     """
 
     epochs: int | None = None
@@ -44,9 +46,10 @@ class Fidelity:
     folds: int | None = None
     scale: Mapping[str, float] | Scale = ()
     proxy: str | None = None
+    replicates: int = 1
 
     def __post_init__(self) -> None:
-        least = {"epochs": 1, "replicate": 0, "resolution": 1, "folds": 2}
+        least = {"epochs": 1, "replicate": 0, "replicates": 1, "resolution": 1, "folds": 2}
         for name, low in least.items():
             value = getattr(self, name)
             if value is not None and value < low:
@@ -70,7 +73,7 @@ class Fidelity:
 
     @property
     def fold(self) -> tuple[int, int] | None:
-        """Which part validates, of how many; None where the task's own split is kept."""
+        """Which part validates, of how many, in the first replicate; None where the task's own split is kept."""
         return None if self.folds is None else (self.replicate % self.folds, self.folds)
 
     @property
@@ -90,8 +93,8 @@ class Fidelity:
             epochs: What was trained, where that is not what was to be.
 
         Returns:
-            How many of epochs, resolution and scale are full, then the product of those that are not and of the share
-            of the data.
+            How many of epochs, resolution and scale are full, then the product of those that are not, of the share of
+            the data, and of the replicates.
         """
         if self.proxy is not None:
             return 0, 0.0
@@ -100,7 +103,7 @@ class Fidelity:
         size = math.prod(self.scaled.values()) if self.scale else None
         parts = [epochs, points, size]
         given = [part for part in parts if part is not None]
-        return len(parts) - len(given), math.prod(given) * self.data_fraction
+        return len(parts) - len(given), math.prod(given) * self.data_fraction * self.replicates
 
     def to_json(self) -> dict[str, Any]:
         """A plain dict that `from_json` reads back; what came later is in it only where it was set."""
@@ -109,6 +112,7 @@ class Fidelity:
             "folds": self.folds,
             "scale": self.scaled,
             "proxy": self.proxy,
+            "replicates": self.replicates if self.replicates > 1 else None,
         }
         return {
             **{name: value for name, value in asdict(self).items() if name not in later},
@@ -127,8 +131,13 @@ class Fidelity:
         parts.append(f"{100 * self.data_fraction:.3g} % of data" if self.data_fraction < 1 else "")
         parts.append("" if self.resolution is None else f"resolution {self.resolution}")
         parts += [f"{name} {value:g}" for name, value in self.scaled.items()]
-        parts.append("" if self.fold is None else f"fold {self.fold[0] + 1} of {self.fold[1]}")
-        parts.append(f"seed {self.seed}" if self.seed else "")
+        if self.replicates > 1:
+            kind = "replicates" if self.folds is None else f"replicates on {self.folds} folds"
+            parts.append(f"mean of {self.replicates} {kind}")
+            parts.append(f"from {self.replicate} on" if self.replicate else "")
+        else:
+            parts.append("" if self.fold is None else f"fold {self.fold[0] + 1} of {self.fold[1]}")
+            parts.append(f"seed {self.seed}" if self.seed else "")
         return ", ".join(filter(None, parts)) or "full"
 
 

@@ -13,7 +13,7 @@ from archwright.trials.fidelity import FULL, Fidelity
 
 __all__ = ["FidelityRange"]
 
-_AMOUNTS = ("epochs", "data_fraction", "resolution")
+_AMOUNTS = ("epochs", "data_fraction", "resolution", "replicates")
 _ALIASES = {"data": "data_fraction", "fraction": "data_fraction", "seed": "replicate"}
 _LABELS = ("replicate", "folds", "horizon")
 _EXAMPLE = "such as epochs=2..16,resolution=16"
@@ -68,11 +68,11 @@ class FidelityRange:
 
     @property
     def continues(self) -> bool:
-        """Whether a higher level goes on from a lower one's weights: only the epochs vary.
+        """Whether a higher level goes on from a lower one's weights: only the epochs vary, or only the replicates.
 
         Another share of the data, another image or another network begins anew.
         """
-        return self.axes == ("epochs",)
+        return self.axes in (("epochs",), ("replicates",))
 
     @property
     def ends(self) -> tuple[Fraction, Fraction]:
@@ -120,6 +120,8 @@ class FidelityRange:
     def parse(cls, text: str) -> FidelityRange:
         """Read `epochs=2..16,resolution=16`: names of `Fidelity`, and options of the space's scale.
 
+        `folds=5` without `replicate` or `replicates` means all folds once: `folds=5,replicates=5`.
+
         Raises:
             UsageError: When it has another form, a name comes twice, or a number is out of range.
         """
@@ -133,13 +135,17 @@ class FidelityRange:
             if name in ends[0]:
                 raise UsageError(f"fidelity {word!r}: {name} is given twice; give it once")
             if dots and name in _LABELS:
+                cure = f"give one value, or how many: replicates={first or 1}..{last}"
                 raise UsageError(
-                    f"fidelity {word!r}: {name} says which, not how much, so it has no range; give one value"
+                    f"fidelity {word!r}: {name} says which, not how much, so it has no range; {cure}"
                 )
             for end, number in zip(ends, (first, last if dots else first), strict=True):
                 end[name] = _number(name, number, word)
         if not ends[0]:
             raise UsageError(f"fidelity {text!r}: expected NAME=NUMBER or NAME=LOW..HIGH, {_EXAMPLE}")
+        for end in ends:
+            if "folds" in end and not {"replicate", "replicates"} & end.keys():
+                end["replicates"] = end["folds"]
         return cls(*map(_fidelity, ends))
 
     def to_json(self) -> dict[str, Any]:
@@ -182,7 +188,9 @@ def _number(name: str, text: str, word: str) -> float:
                     raise
         return float(text)
     except ValueError:
-        kind = "a whole number" if name in ("epochs", "resolution", *_LABELS) else "a number"
+        kind = (
+            "a number" if name == "data_fraction" or name not in (*_AMOUNTS, *_LABELS) else "a whole number"
+        )
         raise UsageError(f"fidelity {word!r}: expected {kind}, got {text!r}; {_EXAMPLE}") from None
 
 
