@@ -162,8 +162,10 @@ def test_a_small_network_is_half_as_wide(tmp_path: Path) -> None:
     assert scorer.fidelity.scaled == {"channels": 8, "cells": 3}
     (scorer,), _ = scorers_for(["small"], {}, cells, task, recipe, aw.Fidelity(scale={"channels": 8}))
     assert scorer.fidelity.scaled == {"channels": 4, "cells": 3}  # half of what full training has
+    (scorer,), _ = scorers_for(["small"], {}, resolve_space("chain", task), task, recipe, aw.Fidelity())
+    assert scorer.fidelity.scaled == {"width": 0.5}
     with pytest.raises(UsageError, match="no smaller scale"):
-        scorers_for(["small"], {}, resolve_space("chain", task), task, recipe, aw.Fidelity())
+        scorers_for(["small"], {}, aw.Space(aw.layer(dict, a=aw.choice(1, 2))), task, recipe, aw.Fidelity())
 
 
 def test_estimates_are_made_at_the_fidelity_of_full_training() -> None:

@@ -90,4 +90,4 @@ def test_what_cannot_be_is_told_with_a_cure(task: Any, cells: Any, fidelity: Fid
 
 def test_a_space_without_another_scale_says_so(task: Any) -> None:
     with pytest.raises(UsageError, match="has no other scale; decorate"):
-        reduced(make_space("chain", (1, 8, 8), 10), task, Fidelity(scale={"cells": 2}))
+        reduced(aw.Space(aw.layer(dict, a=aw.choice(1, 2))), task, Fidelity(scale={"cells": 2}))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from torch import nn
@@ -24,7 +25,7 @@ from archwright.spaces.zoo.blocks import (
     SeparableConv,
     SeparableConv1d,
 )
-from archwright.spaces.zoo.parts import last_width, pooled_head, pooling
+from archwright.spaces.zoo.parts import last_width, pooled_head, pooling, scaled_widths
 from archwright.spaces.zoo.shapes import (
     check_kernels,
     check_labels,
@@ -98,12 +99,13 @@ def chain(
 
     Returns:
         The space, with the addresses `depth`, `layers.I.width`, `layers.I.operation`,
-        `layers.I.operation.conv.kernel_size`, `layers.I.skips`, `layers.pool_P`.
+        `layers.I.operation.conv.kernel_size`, `layers.I.skips`, `layers.pool_P`. `space.scale(width=0.5)` halves the
+        channels of every layer.
 
     Raises:
         SpaceError: When the shape is not that of an image, or an option is unknown or out of range.
     """
-    return _space(_IMAGES, input_shape, outputs, kernel_sizes, depth, width, operations, skips)
+    return _scaled(_Options(_IMAGES, input_shape, outputs, kernel_sizes, depth, width, operations, skips))
 
 
 def conv1d(
@@ -130,36 +132,45 @@ def conv1d(
     Raises:
         SpaceError: When the shape is not that of a sequence, or an option is unknown or out of range.
     """
-    return _space(_SEQUENCES, input_shape, outputs, kernel_sizes, **options)
+    return _scaled(_Options(_SEQUENCES, input_shape, outputs, kernel_sizes, **options))
 
 
-def _space(
-    kind: _Kind,
-    input_shape: Sequence[int],
-    outputs: int,
-    kernel_sizes: Sequence[int],
-    depth: tuple[int, int] | None = None,
-    width: tuple[int, int, int] | None = None,
-    operations: Sequence[str] | None = None,
-    skips: bool = True,
-) -> Space:
-    shape = check_shape(kind.name, input_shape, outputs, [kind.rank])
-    sizes = check_kernels(kind.name, kernel_sizes)
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """Those of `chain`."""
+
+    kind: _Kind
+    input_shape: Sequence[int]
+    outputs: int
+    kernel_sizes: Sequence[int]
+    depth: tuple[int, int] | None = None
+    width: tuple[int, int, int] | None = None
+    operations: Sequence[str] | None = None
+    skips: bool = True
+
+
+def _scaled(given: _Options, *, width: float = 1.0) -> Space:
+    """The space whose layers have so many times the channels that are decided."""
+    kind = given.kind
+    shape = check_shape(kind.name, given.input_shape, given.outputs, [kind.rank])
+    sizes = check_kernels(kind.name, given.kernel_sizes)
     stride = stem_stride(min(shape[1:]), kind.longest)
     side = -(-min(shape[1:]) // stride)
     pools = min(kind.most_pools, halvings(side, _SMALLEST))
-    depth = (3, max(5, 2 * pools + 2)) if depth is None else depth
+    depth = (3, max(5, 2 * pools + 2)) if given.depth is None else given.depth
     fewest, most = check_numbers(kind.name, "depth", depth, ["fewest", "most"])
     pools = min(pools, most // 2)
     small = side < _SMALL
-    width = ((16, 32, 8) if small else (16, 48, 16)) if width is None else width
-    low, high, step = check_numbers(kind.name, "width", width, ["smallest", "largest", "step"])
-    operations = (("conv", "separable") if small else OPERATIONS[:3]) if operations is None else operations
+    channels = ((16, 32, 8) if small else (16, 48, 16)) if given.width is None else given.width
+    low, high, step = check_numbers(kind.name, "width", channels, ["smallest", "largest", "step"])
+    usual = ("conv", "separable") if small else OPERATIONS[:3]
+    operations = usual if given.operations is None else given.operations
     labels = check_labels(kind.name, "operation", operations, OPERATIONS)
 
     times = integer(fewest, most, name="depth")
     scales = [min(2 ** min(i // 2, pools), _WIDEST) for i in range(most)]
-    widths = [integer(low * s, high * s, step=step * s, name=f"{i}.width") for i, s in enumerate(scales)]
+    decided = [integer(low * s, high * s, step=step * s, name=f"{i}.width") for i, s in enumerate(scales)]
+    widths = scaled_widths(kind.name, decided, width)
     pool_after = [integer(2 * p, 2 * p + 1, name=f"pool_{p}") for p in range(pools)]
 
     def chain_layer(i: int) -> DeferredCall:
@@ -170,7 +181,7 @@ def _space(
             operation: Expression = layer(kind.convolution, shape[0], widths[0], kernel_size, *strides)
         else:
             in_channels: Expression = widths[i - 1]
-            if skips and i > 1:
+            if given.skips and i > 1:
                 options["skips"] = chosen = subset(i - 1, name="skips")
                 for earlier in range(i - 1):
                     in_channels = in_channels + chosen.has(earlier) * widths[earlier]
@@ -185,9 +196,9 @@ def _space(
     network = layer(
         nn.Sequential,
         layer(Chain, repeat(chain_layer, times, name="layers")),
-        *pooled_head(last_width(times, widths), outputs, axes=kind.rank - 1),
+        *pooled_head(last_width(times, widths), given.outputs, axes=kind.rank - 1),
     )
-    return Space(network, name=kind.name)
+    return Space(network, name=kind.name, scaled=partial(_scaled, given))
 
 
 def _operation(

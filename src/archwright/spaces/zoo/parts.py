@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 from torch import nn
 
+from archwright.errors import SpaceError
 from archwright.spaces.decisions import Integer
-from archwright.spaces.expression import Expression
+from archwright.spaces.expression import Expression, maximum
 from archwright.spaces.nodes import DeferredCall, layer, switch
 from archwright.spaces.zoo.shapes import stem_stride
 
-__all__ = ["last_width", "pooled_head", "pooling", "stem"]
+__all__ = ["last_width", "pooled_head", "pooling", "scaled_widths", "stem"]
 
 _LARGEST_IMAGE = 56
 
@@ -34,6 +37,25 @@ def pooling(kind: str, axes: int) -> type[nn.Module]:
     """The class that pools over so many axes; the kind is "Max", "Avg" or "AdaptiveAvg"."""
     found: type[nn.Module] = getattr(nn, f"{kind}Pool{axes}d")
     return found
+
+
+def scaled_widths(space: str, widths: Sequence[Expression], times: float) -> list[Expression]:
+    """Decided widths, each so many times as wide: rounded down, and at least 1.
+
+    Args:
+        space: Name of the space, for the error's text.
+        widths: The widths.
+        times: A number > 0; for 1 they stay as they are.
+
+    Raises:
+        SpaceError: When it is no such number.
+    """
+    if isinstance(times, bool) or not isinstance(times, int | float) or not 0 < times < math.inf:
+        raise SpaceError(f"the space {space!r}: expected a width > 0, got {times!r}")
+    if times == 1:
+        return list(widths)
+    share = Fraction(str(times))
+    return [maximum(1, width * share.numerator // share.denominator) for width in widths]
 
 
 def last_width(times: Integer, widths: Sequence[Expression]) -> Expression:

@@ -11,9 +11,10 @@ from torch import nn
 from archwright.errors import SpaceError
 from archwright.spaces.decisions import Categorical, boolean, categorical, integer
 from archwright.spaces.nodes import DeferredCall, layer, repeat, switch
+from archwright.spaces.scale import scalable
 from archwright.spaces.space import Space
 from archwright.spaces.zoo.blocks import ColumnEmbedding, DenseBlock
-from archwright.spaces.zoo.parts import last_width
+from archwright.spaces.zoo.parts import last_width, scaled_widths
 from archwright.spaces.zoo.shapes import AXES, check_labels, check_numbers, check_shape, check_widths
 
 __all__ = ["ACTIVATIONS", "NORMALIZATIONS", "embedded", "mlp"]
@@ -25,6 +26,7 @@ NORMALIZATIONS = {"none": nn.Identity, "batch": nn.BatchNorm1d, "layer": nn.Laye
 """The normalisations of `mlp` by label."""
 
 
+@scalable
 def mlp(
     input_shape: Sequence[int],
     outputs: int,
@@ -37,6 +39,7 @@ def mlp(
     residual: bool = True,
     embeddings: Sequence[int] = (4, 8, 16),
     cardinalities: Sequence[int] = (),
+    width: float = 1.0,
 ) -> Space:
     """The space of multilayer perceptrons.
 
@@ -57,6 +60,7 @@ def mlp(
             arXiv:1604.06737.
         cardinalities: For each number of an input how many codes it takes, 0 where it is an amount; empty where all
             are.
+        width: Multiplies the widths that are decided; what it gives is rounded down, and at least 1.
 
     Returns:
         The space, with the addresses `embedding` where there are categories, `depth`, `layers.I.width`,
@@ -75,15 +79,16 @@ def mlp(
         check_widths("mlp", None, "dropouts", probability)
 
     times = integer(fewest, most, name="depth")
-    sizes = [categorical(widths, name=f"{i}.width") for i in range(most)]
+    decided = [categorical(widths, name=f"{i}.width") for i in range(most)]
+    sizes = scaled_widths("mlp", decided, width)
     activation = categorical(activations, name="activation")
     normalization = categorical(normalizations, name="normalization")
     dropout = categorical(dropouts, name="dropout")
 
-    begin, width = embedded("mlp", shape, cardinalities, embeddings)
+    begin, features = embedded("mlp", shape, cardinalities, embeddings)
 
     def hidden(i: int) -> DeferredCall:
-        before, shortcut = (sizes[i - 1], residual) if i else (width, False)
+        before, shortcut = (sizes[i - 1], residual) if i else (features, False)
         return _block(before, sizes[i], normalization, activation, dropout, shortcut)
 
     head = layer(nn.Linear, last_width(times, sizes), outputs)
