@@ -56,16 +56,13 @@ def mlp(
         normalizations: Some of `NORMALIZATIONS`.
         dropouts: Probabilities of dropping a feature after each layer, in [0, 1).
         residual: Whether layers may have shortcuts.
-        embeddings: Lengths that the vector of a category can have, one for all columns; Guo & Berkhahn 2016,
-            arXiv:1604.06737.
-        cardinalities: For each number of an input how many codes it takes, 0 where it is an amount; empty where all
-            are.
+        embeddings: Lengths of a category's vector, one for all columns (Guo & Berkhahn 2016, arXiv:1604.06737).
+        cardinalities: For each number of an input how many codes it takes, 0 where it is an amount; empty for none.
         width: Multiplies the widths that are decided; what it gives is rounded down, and at least 1.
 
     Returns:
         The space, with the addresses `embedding` where there are categories, `depth`, `layers.I.width`,
-        `layers.I.residual`, `layers.activation`,
-        `layers.normalization`, `layers.dropout`.
+        `layers.I.residual`, `layers.activation`, `layers.normalization`, `layers.dropout`.
 
     Raises:
         SpaceError: When the shape is not that of an input, or an option is unknown or out of range.
@@ -79,21 +76,17 @@ def mlp(
         check_widths("mlp", None, "dropouts", probability)
 
     times = integer(fewest, most, name="depth")
-    decided = [categorical(widths, name=f"{i}.width") for i in range(most)]
-    sizes = scaled_widths("mlp", decided, width)
-    activation = categorical(activations, name="activation")
-    normalization = categorical(normalizations, name="normalization")
+    sizes = scaled_widths("mlp", [categorical(widths, name=f"{i}.width") for i in range(most)], width)
+    kinds = categorical(normalizations, name="normalization"), categorical(activations, name="activation")
     dropout = categorical(dropouts, name="dropout")
-
     begin, features = embedded("mlp", shape, cardinalities, embeddings)
 
     def hidden(i: int) -> DeferredCall:
         before, shortcut = (sizes[i - 1], residual) if i else (features, False)
-        return _block(before, sizes[i], normalization, activation, dropout, shortcut)
+        return _block(before, sizes[i], *kinds, dropout, shortcut)
 
     head = layer(nn.Linear, last_width(times, sizes), outputs)
-    network = layer(nn.Sequential, *begin, repeat(hidden, times, name="layers"), head)
-    return Space(network, name="mlp")
+    return Space(layer(nn.Sequential, *begin, repeat(hidden, times, name="layers"), head), name="mlp")
 
 
 def embedded(
