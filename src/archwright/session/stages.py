@@ -136,7 +136,10 @@ def _retrain(context: RunContext) -> bool:
         lambda trial: context.space.canonical(trial.architecture),
     )
     if not best:
-        raise SearchError("no completed trial keeps all limits, so none is retrained; loosen a limit")
+        has_limits = any(objective.limit is not None for objective in config.searched)
+        told = "keeps all limits" if has_limits else "has the metrics that are optimised"
+        cure = "loosen a limit, or try more" if has_limits else "try more"
+        raise SearchError(f"no completed trial {told}, so none is retrained; {cure}")
     wanted = {t.number: Candidate(t.candidate.architecture, FULL, t.number) for t in best}
     context.retrained = retrained = context.experiment.run_all(Stage.RETRAIN, wanted)
     if context.interrupts.asked:

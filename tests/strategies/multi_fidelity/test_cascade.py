@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from pathlib import Path
 
@@ -74,6 +75,32 @@ def test_each_stage_has_its_share() -> None:
         metrics = {"stage_score": -float(number), "accuracy": 1 - number / 100}
         strategy.tell(Trial(number, candidate, TrialState.COMPLETED, Measurement(metrics)))
     assert told == {"by first": 14, "4 epochs": 8, "16 epochs": 2}  # ⌊2/3 · 14⌋ = 9 may go on, ⌊8 / 4⌋ = 2
+
+
+def test_the_best_is_trained_in_full_however_few_there_are() -> None:
+    """Of 3 that are scored none is in the best quarter; once there are no more, the best goes through all stages."""
+
+    def make() -> Cascade:
+        return Cascade(numbers(), [Objective("accuracy")], fidelity=SIXTEEN, proxies="first,second")
+
+    strategy, told = make(), []
+    for number in range(6):
+        if number == 3:
+            strategy.finish()
+        candidate = strategy.ask()
+        assert candidate is not None
+        told.append((str(candidate.effort), candidate.parent, candidate.inherit))
+        state = json.loads(json.dumps(strategy.state_dict()))
+        strategy = make()
+        strategy.load_state_dict(state)
+        metrics = {"stage_score": float(number % 2), "accuracy": 0.5}
+        strategy.tell(Trial(number, candidate, TrialState.COMPLETED, Measurement(metrics)))
+    assert told[3:] == [
+        ("by second", 1, "architecture"),
+        ("4 epochs", 3, "architecture"),
+        ("16 epochs", 4, "continue"),
+    ]
+    assert strategy.ask() is None
 
 
 @pytest.mark.parametrize("keep", [1.0, 0.0, "a", "0.5,0.5,0.5", [0.5, 2.0], ""])

@@ -212,21 +212,37 @@ class Promoting(Bracket):
         allowed: From a rung and the number of its entries to how many of them may go on.
         checkpoints: Of the entries that wait in a rung, only so many keep their checkpoints, the best; one that goes
             on without begins anew.
+        ends_on_top: Whether the best goes on, once there are no more configurations, from a rung out of which none has.
     """
 
     def __init__(
-        self, levels: Sequence[Fidelity], allowed: Callable[[int, int], int], checkpoints: int | None = None
+        self,
+        levels: Sequence[Fidelity],
+        allowed: Callable[[int, int], int],
+        checkpoints: int | None = None,
+        *,
+        ends_on_top: bool = False,
     ) -> None:
         super().__init__(levels)
-        self.allowed, self.checkpoints = allowed, checkpoints
+        self.allowed, self.checkpoints, self.ends_on_top = allowed, checkpoints, ends_on_top
 
     @property
     def top(self) -> int:
         """The highest rung that may be reached."""
         return len(self.levels) - 1
 
+    def close(self) -> None:
+        """Let the best of the highest rung go on from which none has, where that is wanted."""
+        for rung in range(self.top - 1, -1, -1) if self.ends_on_top else ():
+            best = next((entry for entry in ranked(self.rungs[rung]) if entry.waits), None)
+            if best is not None and not self.rungs[rung + 1]:
+                self.go_on(rung, best)
+                return
+
     def take(self) -> tuple[int, Entry] | None:
         """The best that has not gone on yet, of the highest rung that has one in its top."""
+        if self.queue:
+            return super().take()
         for rung in range(self.top - 1, -1, -1):
             entries = self.rungs[rung]
             if not any(entry.waits for entry in entries):

@@ -27,7 +27,8 @@ class Cascade(MultiFidelity):
     Its trials are measured by the estimator `cascade`; each records its stage in its fidelity: the proxy's name, or the
     epochs. A stage is a rung of asynchronous successive halving (Li et al. 2020, arXiv:1810.05934, promotion): whoever
     is in the best share of what has ended in its stage goes on, the highest stage first, and no worker waits. The first
-    training begins anew; the full one continues the short one where these differ in epochs alone.
+    training begins anew; the full one continues the short one where these differ in epochs alone. Once there are no
+    more configurations, the best of each stage out of which none has gone on does: one at least is trained in full.
 
     The sampler is told what training found; of a configuration that stays at a proxy, that it was cut short.
 
@@ -69,7 +70,7 @@ class Cascade(MultiFidelity):
 
     def open_bracket(self, number: int) -> Bracket:
         """The only one."""
-        return Promoting(self.levels, lambda rung, n: math.floor(n * self.keep[rung]))
+        return Promoting(self.levels, lambda rung, n: math.floor(n * self.keep[rung]), ends_on_top=True)
 
     def inform(self, trial: Trial) -> None:
         """Tell the sampler; of a proxy's trial, that it was cut short."""
