@@ -213,3 +213,31 @@ def test_a_test_file_is_tested_on(command: Callable[..., int], capsys: pytest.Ca
         aw.resume("run", progress=False)
     assert command("search", "digits", "--test-file", "more.csv") == 2
     assert "--test-file goes with a CSV file only" in capsys.readouterr().err
+
+
+def test_a_table_is_compared_with_scikit_learn_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from archwright.cli import main
+
+    def command(*words: str) -> str:
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as exited:
+            main(list(words))
+        assert not exited.value.code
+        return capfd.readouterr().out
+
+    monkeypatch.chdir(tmp_path)
+    rows = [f"{i % 7},{'red' if i % 3 else 'blue'},{i % 7 + 10 * (i % 3 == 0)}.5" for i in range(90)]
+    Path("cars.csv").write_text("\n".join(["doors,color,price", *rows]))
+    table = ["search", "cars.csv", "--target", "price", "--trials", "1", "--epochs", "2", "--retrain", "1"]
+    shown = json.loads(command(*table, "--out", "run", "--json"))["classical"]
+    assert shown.keys() == {"linear_regression", "hist_gradient_boosting"}
+    assert shown["linear_regression"]["test"]["r2"] > 0.99
+    for text in (Path("run/best/card.md").read_text(), Path("run/report.html").read_text()):
+        assert "linear regression" in text
+        assert "better than the network" in text
+    assert "By test R², linear regression (1) " in command("show", "run")
+    aw.resume("run", progress=False)
+    assert aw.open_run("run").classical == shown
+    assert json.loads(command(*table, "--out", "other", "--no-baseline", "--json"))["classical"] is None

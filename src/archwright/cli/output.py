@@ -6,6 +6,7 @@ import json
 import math
 import sys
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,7 @@ def as_dict(run: Run) -> dict[str, Any]:
         "best": _result(run.winner or run.best),
         "test": run.test,
         "baseline": _result(run.baseline, test=run.baseline_test),
+        "classical": run.classical,
         "pareto": list(run.pareto),
         "retrained": [_trial(trial) for trial in run.retrained],
         "trials": [_trial(trial) for trial in run.trials],
@@ -97,6 +99,8 @@ def print_run(run: Run) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from archwright.reports.classical import CLASSICAL_LABELS, classical_sentence
+
     console = Console(highlight=False)
     going_on = "running" if run.state == "running" else "interrupted"
     counts = Counter(going_on if trial.state == "running" else str(trial.state) for trial in run.trials)
@@ -129,13 +133,18 @@ def print_run(run: Run) -> None:
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
     table.add_column("")
     table.add_column("found", justify="right")
-    columns = [(best, run.test)]
+    columns = [(best.metrics, run.test)]
     if run.baseline is not None:
         table.add_column("hand-made", justify="right")
-        columns.append((run.baseline, run.baseline_test))
+        columns.append((run.baseline.metrics, run.baseline_test))
+    for model, found in (run.classical or {}).items():
+        table.add_column(CLASSICAL_LABELS.get(model, model), justify="right")
+        columns.append((found["validation"], found["test"]))
     for label, values in _rows(columns):
         table.add_row(label, *values)
     console.print(table)
+    if told := classical_sentence(run):
+        console.print(escape(told), soft_wrap=True)
     if (run.folder / "best").is_dir():
         console.print(
             f"network: {escape(str(run.folder / 'best'))}   report: {escape(str(run.folder / 'report.html'))}"
@@ -207,13 +216,15 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _rows(columns: list[tuple[Trial, dict[str, float] | None]]) -> list[tuple[str, list[str]]]:
+def _rows(
+    columns: Sequence[tuple[Mapping[str, float], Mapping[str, float] | None]],
+) -> list[tuple[str, list[str]]]:
     rows: dict[str, list[str]] = {}
-    for i, (trial, test) in enumerate(columns):
+    for i, (metrics, test) in enumerate(columns):
         shown = {f"test {name}": value for name, value in (test or {}).items()}
         shown |= {
             name if name in ("params", "flops", "seconds") else f"validation {name}": value
-            for name, value in trial.metrics.items()
+            for name, value in metrics.items()
         }
         for label, value in shown.items():
             rows.setdefault(label, [""] * len(columns))[i] = _number(value)

@@ -47,6 +47,8 @@ class Run:
             that has ended, or where nothing is known.
         memory: "least" and "largest" number of bytes of main memory that its processes held so far; None where that is
             not known.
+        classical: Of a table what scikit-learn's models reached on the same rows: name to "validation" and "test",
+            metric to number, and "seconds"; None where none was trained.
     """
 
     folder: Path
@@ -68,6 +70,7 @@ class Run:
     judgement: dict[str, Any] | None = None
     forecast: Forecast | None = None
     memory: dict[str, int] | None = None
+    classical: dict[str, dict[str, Any]] | None = None
 
     @property
     def name(self) -> str:
@@ -163,6 +166,7 @@ def _loaded(folder: Path, config: RunConfig, store: Store) -> Run:
         judgement=store.get("judgement"),
         forecast=_forecast(config, store, trials, state, sum(entry["seconds"] for entry in epochs)),
         memory=store.get("memory"),
+        classical=store.get("classical"),
     )
 
 

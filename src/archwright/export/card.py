@@ -32,6 +32,8 @@ class Card:
         validation: Metric to value on the validation split, by which the network was chosen.
         test: Metric to value on the test split, read once.
         baseline: The same metrics of a network made by hand and trained the same way, on the test split.
+        others: Model of scikit-learn to the same metrics, trained on the same rows, on the test split.
+        comparison: Which of them is better, in a sentence.
         training: How the final network was trained: "epochs", "optimizer", ... to text.
         caveats: What else to be careful of, a sentence each.
     """
@@ -49,6 +51,8 @@ class Card:
     validation: Mapping[str, float] = field(default_factory=dict)
     test: Mapping[str, float] = field(default_factory=dict)
     baseline: Mapping[str, float] = field(default_factory=dict)
+    others: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    comparison: str = ""
     training: Mapping[str, object] = field(default_factory=dict)
     caveats: Iterable[str] = ()
 
@@ -84,10 +88,12 @@ def render_card(card: Card, files: Mapping[str, str]) -> str:
 
 def _scores(card: Card) -> str:
     columns = {"validation": card.validation, "test": card.test, "baseline (test)": card.baseline}
+    columns |= {f"{name} (test)": scores for name, scores in card.others.items()}
     columns = {title: scores for title, scores in columns.items() if scores}
     metrics = dict.fromkeys(metric for scores in columns.values() for metric in scores)
     rows = [(m, *(f"{s[m]:.6g}" if m in s else "" for s in columns.values())) for m in metrics]
-    return _table(("metric", *columns), rows)
+    table = _table(("metric", *columns), rows)
+    return f"{table}\n\n{_line(card.comparison)}" if card.comparison else table
 
 
 def _preprocessing(card: Card) -> str:

@@ -19,6 +19,7 @@ from archwright.durations import count_of, duration
 from archwright.errors import ArchwrightError, UsageError
 from archwright.experiments.records import encode
 from archwright.reports.agreement import agreement
+from archwright.reports.classical import classical_sentence, classical_table
 from archwright.reports.drawing import draw_architecture
 from archwright.reports.failures import failure_groups
 from archwright.reports.figures import figures
@@ -148,6 +149,8 @@ def _contents(run: Run, space: Space | None, example: Any) -> dict[str, Any]:
         "trade_off": trade_off(run),
         "top": top_table(run),
         "retrained": retrained_table(run),
+        "classical": classical_table(run),
+        "classical_told": classical_sentence(run),
         "failures": failure_groups(run.trials),
         "retraining_failures": failure_groups(run.retrained),
         "infeasible": [trial.number for trial in run.trials if trial.state is TrialState.INFEASIBLE],

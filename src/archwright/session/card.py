@@ -8,6 +8,7 @@ from archwright.durations import count_of
 from archwright.experiments import Run, Stage
 from archwright.experiments.records import encode
 from archwright.export import Card
+from archwright.reports.classical import CLASSICAL_NAMES, classical_sentence
 from archwright.supernets import METHODS
 from archwright.trials import FidelityRange, Trial, TrialState
 
@@ -70,6 +71,10 @@ def card_of(run: Run, trial: Trial) -> Card:
         validation=_scores(metrics),
         test=(run.test or {}) if won else {},
         baseline=run.baseline_test or {},
+        others={
+            CLASSICAL_NAMES.get(name, name): found["test"] for name, found in (run.classical or {}).items()
+        },
+        comparison=classical_sentence(run) if won else "",
         caveats=() if won else ("This trial is not the one that the search chose, and was not tested.",),
     )
 

@@ -83,7 +83,8 @@ def _stages_of(config: RunConfig) -> list[RunStage]:
     stages: list[RunStage] = [_search] if config.supernet is None else [_train_supernet, _search]
     stages += [_judge] if config.judge is not None else []
     if config.retrain > 0:
-        stages += [_retrain, *([_compare] if config.baseline else []), _test, _export]
+        stages += [_retrain, _compare, _test, _compare_classical] if config.baseline else [_retrain, _test]
+        stages += [_export]
     return stages
 
 
@@ -168,6 +169,24 @@ def _test(context: RunContext) -> bool:
         if context.baseline_space and compared.measurement and store.get("baseline_test") is None:
             store.set_fact("baseline_test", _scores(context, context.baseline_space, compared))
     return True
+
+
+def _compare_classical(context: RunContext) -> bool:
+    """Train scikit-learn's standard models on a table's rows; one that fails is told."""
+    from archwright.tasks.classical import classical_models, classical_scores, is_table
+
+    store, task = context.store, context.task
+    if not is_table(task):
+        return True
+    for model in classical_models(task):
+        found = store.get("classical", {})
+        if model in found or context.interrupts.asked:
+            continue
+        try:
+            store.set_fact("classical", {**found, model: classical_scores(task, model)})
+        except (ValueError, MemoryError) as error:
+            context.experiment.say(f"no {model.replace('_', ' ')} is compared with: {error}")
+    return not context.interrupts.asked
 
 
 def _scores(context: RunContext, space: Space, trial: Trial) -> dict[str, float]:

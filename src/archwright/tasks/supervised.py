@@ -124,7 +124,7 @@ class Supervised(Task):
 
     def measure(self, outputs: Any, batch: Any) -> dict[str, float]:
         """The metrics of one batch as numbers."""
-        if self._has_own("loss") or self._has_own("metrics"):
+        if self.has_own("loss") or self.has_own("metrics"):
             return super().measure(outputs, batch)
         return self._scored(outputs, batch[1])
 
@@ -138,7 +138,7 @@ class Supervised(Task):
 
     def evaluate(self, network: nn.Module, part: Part, plan: Plan) -> dict[str, float]:
         """`scores` of the whole part, and the loss of a subclass that has its own."""
-        if self._has_own("metrics"):
+        if self.has_own("metrics"):
             return super().evaluate(network, part, plan)
         outputs, targets = [], []
         losses, weights = 0.0, 0.0
@@ -146,7 +146,7 @@ class Supervised(Task):
         with evaluating(network):
             for batch in stream:
                 given = self.forward(network, batch)
-                if self._has_own("loss"):
+                if self.has_own("loss"):
                     weight = self.weight(batch)
                     losses += float(self.loss(given, batch) * weight)
                     weights += float(weight)
@@ -163,7 +163,7 @@ class Supervised(Task):
         Raises:
             TaskError: Names what was expected.
         """
-        if self._has_own("loss"):
+        if self.has_own("loss"):
             return super().check(outputs, batch)
         return self._check(outputs, batch[1])
 
@@ -189,7 +189,7 @@ class Supervised(Task):
     @property
     def softens(self) -> bool:
         """False for a loss of its own, which does not know of smoothed labels, unless `soften` is its own too."""
-        return not self._has_own("loss") or self._has_own("soften")
+        return not self.has_own("loss") or self.has_own("soften")
 
     @property
     def augments(self) -> bool:
@@ -200,7 +200,8 @@ class Supervised(Task):
         """Mean squared difference."""
         return functional.mse_loss(outputs.float(), teacher.detach().float())
 
-    def _has_own(self, verb: str) -> bool:
+    def has_own(self, verb: str) -> bool:
+        """Whether a subclass gives a method of its own in place of the ready-made one."""
         return getattr(type(self), verb) is not getattr(Supervised, verb)
 
     def _scored(self, outputs: Any, targets: Tensor) -> dict[str, float]:
