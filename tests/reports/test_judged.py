@@ -94,12 +94,26 @@ def test_the_figure_shows_intervals_of_those_with_a_correlation(judged_run):
     assert set(re.findall(r"#[0-9a-f]{6}\b", figure.to_json())) <= dark_of().keys()
 
 
-def test_the_search_that_takes_the_verdict(judged_run):
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"target": "price"}, "--target price"),
+        (
+            {"target": ["a", "b"], "test": "t.csv", "balance": False},
+            "--target a --target b --test-file t.csv --no-balance",
+        ),
+        (
+            {"target": "y", "drop": ("p", "q"), "columns": {"zip": "text"}},
+            "--target y --drop p --drop q --column zip=text",
+        ),
+    ],
+)
+def test_the_search_that_takes_the_verdict(judged_run, options, words):
     run = judged_run()
     assert search_taking(run).startswith("aw.search(space, task, ")  # its space has no name
-    task = replace(run.config.task, reference="my data.csv", options={"target": "price", "seed": 0})
+    task = replace(run.config.task, reference="my data.csv", options={"seed": 3, **options})
     space = replace(run.config.space, reference="mlp")
     assert search_taking(replace(run, config=replace(run.config, task=task, space=space))) == (
-        "archwright search 'my data.csv' --target price --space mlp --estimator auto --estimator-option "
+        f"archwright search 'my data.csv' --seed 3 {words} --space mlp --estimator auto --estimator-option "
         "judge=runs/digits-judge"
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
@@ -41,9 +42,22 @@ def search_taking(run: Run) -> str:
     task, space = run.config.task, run.config.space
     if task.reference is None or space.reference is None:
         return f'aw.search(space, task, estimator="auto", estimator_options={{"judge": "{run.folder}"}})'
-    target = ["--target", str(task.options["target"])] if "target" in task.options else []
-    words = ["archwright", "search", task.reference, *target, "--space", space.reference]
+    words = ["archwright", "search", task.reference, *_options(task.options), "--space", space.reference]
     return shlex.join([*words, "--estimator", "auto", "--estimator-option", f"judge={run.folder}"])
+
+
+def _options(given: Mapping[str, Any]) -> list[str]:
+    """A task's options as those of a command: `target` and so on, some of which stand several times."""
+    words = []
+    for name, value in given.items():
+        option = {"test": "test-file", "columns": "column"}.get(name, name)
+        if isinstance(value, bool):
+            words.append(f"--{'' if value else 'no-'}{option}")
+            continue
+        several = [f"{key}={kind}" for key, kind in value.items()] if isinstance(value, Mapping) else value
+        for one in several if isinstance(several, list | tuple) else [several]:
+            words += [f"--{option}", str(one)]
+    return words
 
 
 def judged_table(found: Judgement) -> Table:
