@@ -34,6 +34,7 @@ def test_a_profile_for_people(archwright: Command) -> None:
     assert "accuracy>=0.9: only training tells" in lines
     assert "params<=1000000000: kept by 4 of 4, so by 47% to 100% of the space" in lines
     assert "flops<=1: kept by none of 4, so by at most 53% of the space" in lines
+    assert "what follows is of networks over a limit, which a search would not train" in lines
     assert any(line.startswith("50 trials with 1 worker: ") for line in lines)
     assert any(line.startswith("60 min with 1 worker: ") and line.endswith("trials") for line in lines)
 

@@ -187,6 +187,7 @@ def test_a_range_without_a_strategy_that_moves_over_it_is_refused(
         ("chain", "digits", "cells=2", r"'chain' has no option 'cells' to scale. Known: width"),
         ("chain", "digits", "width=0", "expected a positive number for 'width'"),
         ("nasbench201", "digits", "cels=2", "Did you mean 'cells'"),
+        ("nasbench201", "digits", "epoch=2", "Did you mean 'epochs'"),
         ("chain", "digits", "resolution=9", "take at most 8"),
         ("mlp", "breast_cancer", "resolution=4", "leave it out"),
         ("mlp", "breast_cancer", "folds=1000", "take fewer"),

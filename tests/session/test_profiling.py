@@ -102,6 +102,8 @@ def test_a_space_that_builds_nothing_is_refused_with_the_reason() -> None:
     space = SPACE.fix({"width": 64})
     with pytest.raises(SpaceError, match=r"none of 1 networks could be built: .*too wide"):
         aw.profile(space, TASK, **QUICK)
+    with pytest.raises(UsageError, match=r"nothing measures the objective 'parms'.*Did you mean 'params'"):
+        aw.profile(SPACE, TASK, objectives=["parms<=9"], **QUICK)
     with pytest.raises(UsageError, match="expected sample"):
         aw.profile(SPACE, TASK, sample=0, **QUICK)
 

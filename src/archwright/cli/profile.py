@@ -153,6 +153,8 @@ def _print(found: Profile) -> None:
         console.print(f"{name}: not measured: {reason}", soft_wrap=True)
     for share in found.limits:
         console.print(f"{share.limit}: {_kept(share, found.is_whole)}", soft_wrap=True)
+    if any(share.networks and not share.kept for share in found.limits):
+        console.print("what follows is of networks over a limit, which a search would not train")
     if found.trial is None:
         console.print("no network could be trained, so nothing is known of time")
         return

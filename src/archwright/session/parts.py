@@ -9,7 +9,7 @@ from archwright.errors import UsageError, did_you_mean
 from archwright.estimators.estimator import Estimator
 from archwright.experiments import NamedConfig, RunConfig
 from archwright.experiments.executors import Interrupted, interrupts_marked
-from archwright.objectives import Objective
+from archwright.objectives import METERS, Objective
 from archwright.registry import Registry
 from archwright.spaces import Space
 from archwright.strategies import STRATEGIES
@@ -160,5 +160,5 @@ def check_measured(objectives: Sequence[Objective], space: Space, task: Task) ->
             raise UsageError(
                 f"nothing measures the objective {name!r}: the task {task.name!r} gives {', '.join(sorted(measured))}, "
                 "and no meter has that name; give it a meter (file.py:function, or Objective(meter=...)), or take one "
-                "of `archwright list objectives`"
+                f"of `archwright list objectives`.{did_you_mean(name, [*measured, *METERS])}"
             )

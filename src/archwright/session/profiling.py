@@ -20,6 +20,7 @@ from archwright.experiments import Budget, resolve_task
 from archwright.objectives import METERS, Meter, Objective, measure_by
 from archwright.session.defaults import objectives_for, space_for
 from archwright.session.fidelities import single_fidelity
+from archwright.session.parts import check_measured
 from archwright.session.starting import held_values
 from archwright.spaces import Architecture, Space
 from archwright.tasks import Task
@@ -197,6 +198,7 @@ def profile(
     fixed = made_space.fix(held_values(made_space, fix or {}))
     effort = single_fidelity(fidelity, fixed, made_task, "profile tells of trials of one fidelity")
     chosen = objectives_for(objectives, made_task)
+    check_measured(chosen, fixed, made_task)
     training = Training(
         fixed,
         made_task,
