@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from archwright.errors import ArchwrightError
     from archwright.estimators.training import Training
     from archwright.experiments import Budget, Run, open_run
+    from archwright.integrations import ArchwrightClassifier, ArchwrightRegressor
     from archwright.learning import Recipe
     from archwright.objectives import FunctionMeter, Meter, Objective
     from archwright.session import Judgement, Profile, Result, export_trial, judge, profile, resume, search
@@ -57,6 +58,8 @@ __all__ = [
     # Searching
     "Budget", "Fidelity", "FidelityRange", "Judgement", "Profile", "Recipe", "Result", "Run", "Training",
     "export_trial", "judge", "open_run", "profile", "resume", "search",
+    # In scikit-learn
+    "ArchwrightClassifier", "ArchwrightRegressor",
     # Records and errors
     "ArchwrightError", "Candidate", "LocalTrial", "Measurement", "Trial", "TrialState",
 ]

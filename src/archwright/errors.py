@@ -30,7 +30,7 @@ class SpaceError(UsageError):
     """A search space, or an architecture given for it, is not well formed. Names the decision's address."""
 
 
-class TaskError(UsageError):
+class TaskError(UsageError, ValueError):
     """Data that cannot be learned from as it stands: a missing label, NaN, one class only."""
 
 

@@ -92,7 +92,7 @@ def divide(
         given_validation: Number of examples given for validation; 0 draws them from the pool.
         given_test: Number of examples given for test; 0 draws them from the pool.
         validation: Share of the pool for validation; not looked at where some are given.
-        test: Share of the pool for test; not looked at where some are given.
+        test: Share of the pool for test; None for no such part. Not looked at where some are given.
         seed: Seed of the division.
         origin: Where given parts come from: "given", "official".
 
@@ -103,7 +103,7 @@ def divide(
         TaskError: When a share is out of range, or a class has too few examples to be in every part.
     """
     validation = 0.0 if given_validation else _share("validation", validation)
-    test = 0.0 if given_test else _share("test", test)
+    test = 0.0 if given_test or test is None else _share("test", test)
     if validation + test >= 1:
         raise TaskError(
             f"validation={validation:g} and test={test:g} leave nothing for training; "

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch.utils.data import TensorDataset
 
 from archwright.errors import ArchwrightWarning, TaskError
-from archwright.tasks import ImageDataset, from_arrays
+from archwright.tasks import ImageDataset, Part, Plan, from_arrays
 
 LABELS = np.arange(40) % 4
 
@@ -96,6 +96,15 @@ def test_parts_may_be_given():
     np.testing.assert_allclose(task.validation.tensors[0], validation[0], rtol=1e-5)
     np.testing.assert_allclose(task.test.tensors[0], test[0], rtol=1e-5)
     assert task.test.tensors[1].tolist() == LABELS[:8].tolist()
+
+
+def test_whoever_keeps_the_test_data_gives_none():
+    inputs = torch.arange(40.0).reshape(20, 2)
+    task = from_arrays(inputs, inputs[:, 0] > 17, test=None)
+    assert (task.split.train, task.split.validation, task.split.test) == (16, 4, 0)
+    network = torch.nn.Linear(2, 2)
+    assert task.evaluate(network, Part("test"), Plan(size=8, device="cpu")) == {}
+    assert "accuracy" in task.evaluate(network, Part("validation"), Plan(size=8, device="cpu"))
 
 
 def test_given_parts_of_other_label_types_share_the_classes():

@@ -77,7 +77,7 @@ def from_arrays(
     targets: Any,
     *,
     validation: float | Part = 0.2,
-    test: float | Part = 0.2,
+    test: float | Part | None = 0.2,
     kind: str | None = None,
     classes: Classes = (),
     seed: int = 0,
@@ -97,7 +97,7 @@ def from_arrays(
             width); of symbols (examples, steps).
         targets: N labels, or numbers of shape (N,) or (N, outputs).
         validation: Share of the examples for validation, or (inputs, targets) to use.
-        test: Share of the examples for test, or (inputs, targets) to use.
+        test: Share of the examples for test, (inputs, targets) to use, or None where somebody else keeps the test data.
         kind: "classification", "regression", or "multilabel" for a matrix of 0 and 1 that says for each example
             which of several labels hold. None infers one of the first two: strings, booleans, integers with at most 20
             different values and the integers 0 to k-1 with at least 10 examples each are labels; all else is
@@ -140,7 +140,7 @@ def _warn_of_channels_last(shape: tuple[int, ...]) -> None:
 
 
 def join(
-    pool: Part, validation: float | Part, test: float | Part
+    pool: Part, validation: float | Part, test: float | Part | None
 ) -> tuple[NDArray[Any], NDArray[Any], tuple[int, int]]:
     """All examples in one array: the pool, then those given for validation, then those given for test.
 
