@@ -46,8 +46,8 @@ def imported(folder: Path) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("folder", "extras"),
     [
-        ("src", ["onnx", "postgres", "bench", "optuna", "bayes", "cpu", "testing"]),
-        ("tests", ["onnx", "postgres", "bench", "optuna", "bayes", "cpu", "testing", "test"]),
+        ("src", ["onnx", "postgres", "bench", "optuna", "bayes", "cpu", "tracking", "testing"]),
+        ("tests", ["onnx", "postgres", "bench", "optuna", "bayes", "cpu", "tracking", "testing", "test"]),
         ("benches", ["bench", "optuna", "test"]),
     ],
 )

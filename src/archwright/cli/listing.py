@@ -31,6 +31,7 @@ REGISTRIES = {
     "curve_models": "archwright.surrogates.curves.registry:CURVE_MODELS",
     "meters": "archwright.objectives.meter:METERS",
     "objectives": "archwright.objectives.meter:METERS",
+    "trackers": "archwright.trackers.registry:TRACKERS",
     "tables": "archwright.benchmarks.references:TABLES",
 }
 """What can be listed, and where the registry of each is."""

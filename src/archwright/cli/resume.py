@@ -18,6 +18,8 @@ def resume(
     time_limit: float | None = None,
     store: StoreURL = None,
     onnx: WithOnnx = None,
+    track: list[str] | None = None,
+    track_option: list[str] | None = None,
     as_json: AsJson = False,
 ) -> None:
     """Go on with a run that was stopped or killed; with a new budget, search longer.
@@ -30,11 +32,25 @@ def resume(
         until (SCORE): Search on until the first objective is this good.
         workers (-w): Another number of workers.
         time_limit (SECONDS): Another limit for one trial of the search; 0 for none.
+        track (NAME[=WHERE]): Follow the run live elsewhere, as for `search`; what happened before is told, too.
+        track_option (NAME.OPTION=VALUE): An option of one of them, such as mlflow.experiment=digits.
     """
     from archwright.cli.output import conclude
+    from archwright.cli.values import keyed
     from archwright.experiments import Budget
     from archwright.session import resume as run_resume
+    from archwright.trackers import make_trackers
 
     budget = None if trials is minutes is until is None else Budget(trials, minutes, until)
-    result = run_resume(run, budget=budget, workers=workers, time_limit=time_limit, store=store, onnx=onnx)
+    result = run_resume(
+        run,
+        budget=budget,
+        workers=workers,
+        time_limit=time_limit,
+        store=store,
+        onnx=onnx,
+        tracker=make_trackers(
+            track or [], keyed(track_option or [], "--track-option", "mlflow.experiment=digits")
+        ),
+    )
     conclude(result.run, as_json)

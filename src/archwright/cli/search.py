@@ -53,6 +53,8 @@ def search(
     out: str | None = None,
     store: str | None = None,
     onnx: WithOnnx = None,
+    track: list[str] | None = None,
+    track_option: list[str] | None = None,
     as_json: AsJson = False,
 ) -> None:
     """Search a network for TASK, retrain the best, export it, and write a report.
@@ -109,6 +111,9 @@ def search(
         precision: 32-true, bf16-mixed, 16-mixed, ...
         out: The run's folder; by default runs/TASK.
         store (URL): A PostgreSQL database for the trials.
+        track (NAME[=WHERE]): Follow the run live elsewhere: tensorboard, mlflow=sqlite:///mlflow.db, trackio=PROJECT
+            (see `archwright list trackers`); may be given several times.
+        track_option (NAME.OPTION=VALUE): An option of one of them, such as mlflow.experiment=digits.
     """  # noqa: D301
     from archwright.cli.output import conclude
     from archwright.cli.values import effort, keyed
@@ -118,6 +123,7 @@ def search(
     from archwright.learning import Recipe
     from archwright.objectives import parse_limit, parse_objective
     from archwright.session import search as run_search
+    from archwright.trackers import make_trackers
 
     given: dict[str, Any] = {
         "epochs": epochs,
@@ -159,6 +165,9 @@ def search(
         store=store,
         out=out,
         onnx=onnx,
+        tracker=make_trackers(
+            track or [], keyed(track_option or [], "--track-option", "mlflow.experiment=digits")
+        ),
         task_options=table.task_options(seed),
         command=shlex.join(["archwright", *words]),
     )

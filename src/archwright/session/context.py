@@ -35,6 +35,7 @@ from archwright.strategies.pruners import PRUNERS, Pruner
 from archwright.strategies.registry import supplied_to
 from archwright.supernets import METHODS, OneShot
 from archwright.tasks import Task
+from archwright.trackers import Tracker
 from archwright.trials import Trial
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class RunContext:
         estimator: What measures candidates, in the same way. Of a one-shot search it is the supernet.
         pruner: What stops trials early, in the same way.
         onnx: Whether to export to ONNX; None does so where the extra is installed.
+        trackers: Who is told what happens, beside the listener.
         notes: What the log says first.
 
     Raises:
@@ -77,10 +79,12 @@ class RunContext:
         estimator: Estimator | str | None = None,
         pruner: Pruner | str | None = None,
         onnx: bool | None = None,
+        trackers: Sequence[Tracker] = (),
         notes: Sequence[str] = (),
     ) -> None:
         self.folder, self.config, self.space, self.task = folder, config, space.fix(config.held), task
-        self.onnx, self.notes, self.budget = onnx, list(notes), config.budget
+        self.onnx, self.trackers, self.notes = onnx, tuple(trackers), list(notes)
+        self.budget = config.budget
         self.interrupts = Interrupts()
         self.supernet: SupernetTraining | None = None
         self.baseline_space: Space | None = None

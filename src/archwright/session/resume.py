@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from archwright.strategies import Strategy
 from archwright.strategies.pruners import Pruner
 from archwright.supernets import OneShot
 from archwright.tasks import Task
+from archwright.trackers import Tracker, make_trackers
 
 __all__ = ["resume"]
 
@@ -39,6 +41,7 @@ def resume(
     store: str | None = None,
     onnx: bool | None = None,
     listener: Listener | None = None,
+    tracker: Tracker | str | Sequence[Tracker | str] = (),
     progress: bool = True,
 ) -> Result:
     """Go on with a run, from wherever it was interrupted; of a completed one nothing is done again.
@@ -57,6 +60,7 @@ def resume(
         store: URL of the run's store, where the kept one, which has no password, does not serve.
         onnx: As for `search`.
         listener: As for `search`.
+        tracker: As for `search`; one that does not know the run yet is told what happened before.
         progress: As for `search`.
 
     Raises:
@@ -73,7 +77,15 @@ def resume(
         here = replace(here, time_limit=time_limit or None)
     changed = replace(config, budget=budget or config.budget, executor=here)
     context = RunContext(
-        folder, changed, space, task, strategy=strategy, estimator=estimator, pruner=pruner, onnx=onnx
+        folder,
+        changed,
+        space,
+        task,
+        strategy=strategy,
+        estimator=estimator,
+        pruner=pruner,
+        onnx=onnx,
+        trackers=make_trackers([tracker] if isinstance(tracker, Tracker | str) else tracker),
     )
     executor = executor or make_executor(here)
     with open_store(folder, config, store) as opened:

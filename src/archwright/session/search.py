@@ -53,6 +53,7 @@ from archwright.strategies import STRATEGIES, Strategy, fitting_strategy
 from archwright.strategies.pruners import Pruner
 from archwright.supernets import METHODS, OneShot, make_method
 from archwright.tasks import TASKS, Task
+from archwright.trackers import Tracker, make_trackers
 from archwright.trials import FULL, Fidelity, FidelityRange
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ def search(
     out: str | Path | None = None,
     onnx: bool | None = None,
     listener: Listener | None = None,
+    tracker: Tracker | str | Sequence[Tracker | str] = (),
     progress: bool = True,
     task_options: dict[str, Any] | None = None,
     command: str | None = None,
@@ -134,6 +136,8 @@ def search(
         out: The run's folder, new or empty; None means `runs/NAME` by the task's name.
         onnx: Whether to export to ONNX; None does so where the extra is installed.
         listener: Is told of every step; None shows progress, unless `progress` is False.
+        tracker: Where to follow the run live: "tensorboard", "mlflow=sqlite:///mlflow.db", "trackio=PROJECT", a
+            `Tracker`, or several of these.
         progress: Whether to show progress where no listener is given.
         task_options: Options of a task given by name or path (`target`, `seed`, those of `tasks.from_csv`).
         command: The command line, for the report.
@@ -149,6 +153,7 @@ def search(
 
     if retrain < 0:
         raise UsageError(f"expected retrain >= 0, got {retrain}")
+    trackers = make_trackers([tracker] if isinstance(tracker, Tracker | str) else tracker)
     own_executor = executor if isinstance(executor, Executor) else None
     if own_executor and (workers, time_limit, memory_limit) != (1, None, None):
         raise UsageError("workers and limits go with an executor by name; one that is an object has its own")
@@ -234,6 +239,7 @@ def search(
         estimator=estimator,
         pruner=pruner,
         onnx=onnx,
+        trackers=trackers,
         notes=notes,
     )
     config = context.config

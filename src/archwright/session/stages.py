@@ -27,6 +27,7 @@ from archwright.session.context import RunContext
 from archwright.session.exporting import export_winner
 from archwright.session.one_shot import after_training, training_minutes
 from archwright.session.result import Result
+from archwright.session.tracked import tracked
 from archwright.spaces import Architecture, Space
 from archwright.spaces.constraints import failures_told
 from archwright.trials import FULL, Candidate, Trial
@@ -47,7 +48,7 @@ def run_stages(
 
     The report is written however they end.
     """
-    with store:
+    with store, tracked(context, store, listener) as listener:
         context.open(store, executor, listener)
         store.set_fact("state", "running")
         for note in context.notes:
