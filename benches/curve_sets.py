@@ -18,6 +18,7 @@ from archwright.surrogates.curves import Curve
 
 DATA = Path(__file__).resolve().parents[1] / ".data"
 SETS = ("mnist1d-curves", "scan-vlm", "lcdb")
+HALVES = ("choose", "judge", "all")
 
 
 def mnist1d() -> list[Curve]:
@@ -78,3 +79,13 @@ def curve_set(name: str, folder: Path = DATA) -> list[Curve] | None:
     except FileNotFoundError as error:
         print(f"{name}: no {error.filename}; `make data` fetches it", file=sys.stderr)
         return None
+
+
+def curve_half(name: str, half: str) -> list[Curve] | None:
+    """A random half of a set, always the same: "choose" for what is chosen by looking, "judge" for what judges it."""
+    curves = curve_set(name)
+    if curves is None or half == "all":
+        return curves
+    order = np.random.default_rng(12345).permutation(len(curves))
+    middle = len(curves) // 2
+    return [curves[i] for i in (order[:middle] if half == "choose" else order[middle:])]

@@ -1,27 +1,35 @@
-"""How far models of learning curves can be trusted, and what a pruner by them saves, on recorded curves.
+"""How far models of learning curves can be trusted, and what a pruner by them saves, on recorded curves and for real.
 
-Forecasts: for each set, seed and model, 50 curves are known and 20 others are extrapolated from a tenth, a fifth and
-two fifths of their points to the last. Printed are the root mean squared error beside that of the last value, the share
-of curves within the central 90 % of the forecast, and the mean probability that the forecast gave to less than what
-came (.5 is right); mean ± standard error over the seeds.
+Forecasts: for each set, seed and model, 50 curves are known, or as many as are left, and 20 others are extrapolated
+from 4, 10 and 20 points to the last. Printed are the root mean squared error beside that of the last value, the share
+of curves within the central 50, 80 and 90 % of the forecast, and the mean probability that the forecast gave to less
+than what came (.5 is right); mean ± standard error over the seeds.
 
 Replays: searches of 50 networks of a set in random order, one after another, under a pruner. Printed are the share of
 the epochs saved and the loss: by how much the best of those that were completed falls short of the best of all 50, in
-points; mean ± standard error over the seeds. 10 seeds replay 500 curves. The target is 40 % at a loss of at most .1.
+points; mean ± standard error over the seeds. The target is 40 % at a loss of at most .1, told to .03.
+
+Both look at one half of each set alone, by default "judge"; what was chosen was chosen on the half "choose".
+
+Real searches (`--real`): random search on MNIST-1D with the space `conv1d`, by `--size` of 20 networks x 20 epochs on
+half of the data, without and with a pruner, which propose the same networks for the same seed. Printed are the share of
+epochs saved and the paired difference of the incumbents' validation accuracy, with less without, in points.
 
 A line of JSON is written for each finished cell; called again, the script goes on with what is missing.
 
-Usage: OMP_NUM_THREADS=1 python benches/learning_curves.py [--sets mnist1d-curves scan-vlm lcdb] [--models ...]
-           [--pruners ...] [--seeds 10] [--out learning_curves.jsonl]
+Usage: OMP_NUM_THREADS=1 python benches/learning_curves.py [--sets mnist1d-curves scan-vlm lcdb] [--half judge]
+           [--models ...] [--pruners ...] [--replays 500] [--seeds 10] [--real] [--size 20x20x0.5]
+           [--out learning_curves.jsonl]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -29,65 +37,77 @@ from typing import Any
 
 import numpy as np
 
+import archwright as aw
 from archwright.objectives import Direction, Objective
 from archwright.spaces import Architecture
-from archwright.strategies.pruners import PRUNERS, Observed
-from archwright.surrogates.curves import CURVE_MODELS, Curve
+from archwright.strategies.pruners import PRUNERS, LearningCurvePruner, Observed, Pruner
+from archwright.surrogates.curves import CURVE_MODELS, Curve, CurveModel, Forecast, ParametricCurves
 from archwright.trials import Candidate, Fidelity, Report, Trial, TrialState, Verdict
-from curve_sets import SETS, curve_set
+from curve_sets import HALVES, SETS, curve_half
 
 KNOWN, TESTED, NETWORKS = 50, 20, 50
-SHARES = (0.1, 0.2, 0.4)
+POINTS, LEVELS = (4, 10, 20), (0.5, 0.8, 0.9)
 ACCURACY = [Objective("accuracy", Direction.MAXIMIZE)]
-JUDGEMENTS = 10
-"""A curve is judged at each tenth of its points, from the second tenth on."""
+JUDGEMENTS, MINIMUM_EPOCHS = 10, 4
+"""A curve is judged at each tenth of its points, from the second tenth on, and not before the pruner's own minimum."""
 
-Cell = tuple[str, str, str, int]
-"""Kind, set, model or pruner, and seed."""
+Cell = tuple[str, str, str, str, int]
+"""Kind, set, half (of a real search its size), model or pruner, and seed."""
 
-curves_of = cache(curve_set)
+curves_of = cache(curve_half)
 
 
-def forecasts(name: str, model: str, seed: int) -> dict[str, Any]:
-    """Errors and probabilities by share of the points."""
-    curves = curves_of(name) or []
+class Remembered(CurveModel):
+    """A model that extrapolates each curve alone, asked once for each beginning of one."""
+
+    def __init__(self, model: CurveModel) -> None:
+        self.model = model
+        self.made: dict[tuple[bytes, float], Forecast | None] = {}
+
+    def forecast(self, curve: Curve, epoch: float, others: Sequence[Curve] = ()) -> Forecast | None:
+        """See `CurveModel.forecast`."""
+        key = (curve.values.tobytes(), epoch)
+        if key not in self.made:
+            self.made[key] = self.model.forecast(curve, epoch)
+        return self.made[key]
+
+
+@cache
+def remembered(name: str) -> Remembered:
+    """One for all replays."""
+    return Remembered(CURVE_MODELS.make(name))
+
+
+def forecasts(name: str, half: str, model: str, seed: int) -> dict[str, Any]:
+    """Errors and probabilities by number of points."""
+    curves = curves_of(name, half) or []
+    known_count = min(KNOWN, len(curves) - TESTED)
     order = np.random.default_rng(seed).permutation(len(curves))
-    known = [curves[i] for i in order[:KNOWN]]
-    tested = [curves[i] for i in order[KNOWN:][:TESTED]]
+    known = [curves[i] for i in order[:known_count]]
+    tested = [curves[i] for i in order[known_count:][:TESTED]]
     made: dict[str, Any] = {}
-    extrapolates = CURVE_MODELS.make(model)
-    for share in SHARES:
+    extrapolates = remembered(model) if model == "parametric" else CURVE_MODELS.make(model)
+    for points in POINTS:
         found = []
         for curve in tested:
-            points = max(2, round(share * len(curve.epochs)))
+            if points >= len(curve.epochs):
+                continue
             end, last = curve.epochs[-1], float(curve.values[-1])
             seen = Curve(curve.epochs[:points], curve.values[:points], curve.architecture)
-            begin = time.perf_counter()
             forecast = extrapolates.forecast(seen, end, known)
-            seconds = time.perf_counter() - begin
             if forecast is not None:
                 below = 1.0 - forecast.probability_above(last)
-                found.append([forecast.mean - last, float(seen.values[-1]) - last, below, seconds])
-        made[str(share)] = found
+                found.append([forecast.mean - last, float(seen.values[-1]) - last, below])
+        made[str(points)] = found
     return made
 
 
-def replay(name: str, pruner: str, seed: int) -> dict[str, Any]:
+def replay(name: str, half: str, pruner: str, seed: int) -> dict[str, Any]:
     """Epochs spent and what was found, of all and under a pruner."""
-    curves = curves_of(name) or []
+    curves = curves_of(name, half) or []
     order = np.random.default_rng(1000 + seed).permutation(len(curves))[:NETWORKS]
     points = len(curves[0].epochs)
-    interval = max(1, points // JUDGEMENTS)
-    kind, _, model = pruner.partition(":")
-    options: dict[str, Any] = {}
-    if kind == "learning_curve":
-        options = {
-            "model": model,
-            "minimum_epochs": max(2, 2 * interval),
-            "interval": interval,
-            "epochs": points,
-        }
-    judge = PRUNERS.make(kind, ACCURACY, options=options)
+    judge = judging(pruner, points)
     others: list[Observed] = []
     spent, best, seconds = 0, -np.inf, time.perf_counter()
     for number, which in enumerate(order):
@@ -112,57 +132,130 @@ def replay(name: str, pruner: str, seed: int) -> dict[str, Any]:
     }
 
 
-def cells(options: argparse.Namespace) -> Iterator[tuple[Cell, dict[str, Any]]]:
-    """All cells, those of the file first."""
+def judging(name: str, points: int) -> Pruner:
+    """The pruner for curves of so many epochs; "learning_curve" alone has its default model."""
+    kind, _, model = name.partition(":")
+    if kind != "learning_curve":
+        return PRUNERS.make(kind, ACCURACY)
+    interval = max(1, points // JUDGEMENTS)
+    minimum = max(MINIMUM_EPOCHS, 2 * interval)
+    options = {"minimum_epochs": minimum, "interval": interval, "epochs": points}
+    judge = LearningCurvePruner(ACCURACY, **options, **({"model": model} if model else {}))
+    if isinstance(judge.model, ParametricCurves):
+        judge.model = remembered("parametric")
+    return judge
+
+
+def real(task: str, size: str, pruner: str, seed: int) -> dict[str, Any]:
+    """Epochs trained and the incumbent's accuracy of a real search; its size is "TRIALSxEPOCHSxDATA"."""
+    kind, _, model = pruner.partition(":")
+    networks, epochs, data = size.split("x")
+    interval = max(1, int(epochs) // JUDGEMENTS)
+    begin = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        result = aw.search(
+            "conv1d",
+            task,
+            strategy="random",
+            budget=aw.Budget(trials=int(networks)),
+            recipe=aw.Recipe(epochs=int(epochs), seed=seed),
+            fidelity=aw.Fidelity(data_fraction=float(data)),
+            pruner=None if kind == "none" else kind,
+            pruner_options={"interval": interval, **({"model": model} if model else {})}
+            if kind == "learning_curve"
+            else None,
+            retrain=0,
+            baseline=False,
+            seed=seed,
+            accelerator="cpu",
+            out=Path(folder) / "run",
+            progress=False,
+        )
+    trials = result.run.trials
+    curves = [trial.measurement.curve for trial in trials if trial.measurement is not None]
+    return {
+        "epochs": sum(map(len, curves)),
+        "best": result.best.metrics["accuracy"],
+        "pruned": sum(trial.state is TrialState.PRUNED for trial in trials),
+        "seconds": time.perf_counter() - begin,
+    }
+
+
+def planned(options: argparse.Namespace) -> Iterator[tuple[Callable[..., dict[str, Any]], Cell]]:
+    """What is to be measured, and by which function."""
+    if options.real:
+        for seed, who in product(range(options.seeds), ("none", *options.pruners)):
+            yield real, ("real", "mnist1d", options.size, who, seed)
+        return
+    sets = [name for name in options.sets if curves_of(name, options.half) is not None]
+    for name, who, seed in product(sets, options.pruners, range(options.start, options.replays)):
+        if name != "lcdb":  # each of its curves is a learner on a data set of its own
+            yield replay, ("replay", name, options.half, who, seed)
+    for name, who, seed in product(sets, options.models, range(options.seeds)):
+        yield forecasts, ("forecast", name, options.half, who, seed)
+
+
+def cells(options: argparse.Namespace) -> dict[Cell, dict[str, Any]]:
+    """What was asked for, measured where the file does not have it."""
     out = Path(options.out)
     lines = [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
     done: dict[Cell, dict[str, Any]] = {tuple(line["cell"]): line["found"] for line in lines}
-    kinds: list[tuple[str, Callable[..., dict[str, Any]], list[str], tuple[str, ...]]] = [
-        ("replay", replay, options.pruners, tuple(name for name in options.sets if name != "lcdb")),
-        ("forecast", forecasts, options.models, tuple(options.sets)),
-    ]
-    for kind, work, names, sets in kinds:
-        for seed, name, who in product(range(options.seeds), sets, names):
-            cell = (kind, name, who, seed)
-            if cell not in done:
-                if curves_of(name) is None:
-                    continue
-                done[cell] = work(name, who, seed)
-                with out.open("a") as file:
-                    file.write(json.dumps({"cell": cell, "found": done[cell]}) + "\n")
-            yield cell, done[cell]
+    asked = {}
+    for work, cell in planned(options):
+        if cell not in done:
+            done[cell] = work(*cell[1:])
+            with out.open("a") as file:
+                file.write(json.dumps({"cell": cell, "found": done[cell]}) + "\n")
+        asked[cell] = done[cell]
+    return asked
 
 
-def spread(values: list[float]) -> str:
+def spread(values: Sequence[float], digits: int = 3) -> str:
     """Mean ± standard error."""
     error = np.std(values, ddof=1) / len(values) ** 0.5 if len(values) > 1 else np.nan
-    return f"{np.mean(values):.3f} ± {error:.3f}"
+    return f"{np.mean(values):.{digits}f} ± {error:.{digits}f}"
 
 
 def tell(found: dict[Cell, dict[str, Any]]) -> None:
-    """Print both tables."""
-    print("set, pruner, searches: epochs saved, loss in points, seconds a search")
-    for name, who in sorted({(n, w) for kind, n, w, _ in found if kind == "replay"}):
-        mine = [value for cell, value in found.items() if cell[:3] == ("replay", name, who)]
-        saved, loss, seconds = ([one[key] for one in mine] for key in ("saved", "loss", "seconds"))
-        print(f"{name}, {who}, {len(mine)}: {spread(saved)}, {spread(loss)}, {np.mean(seconds):.1f}")
-    print("\nset, model, share: error, of the last value, in points; within 90 %; mean probability; seconds")
-    for name, who in sorted({(n, w) for kind, n, w, _ in found if kind == "forecast"}):
-        for share in map(str, SHARES):
-            rows = [
-                np.array(value[share])
+    """Print the tables."""
+    groups: dict[Cell, list[dict[str, Any]]] = {}
+    for cell, value in found.items():
+        groups.setdefault((*cell[:4], 0), []).append(value)
+    for (kind, name, half, who, _), mine in groups.items():
+        where = f"{kind} {name} {half} {who}, {len(mine)} seeds".replace("  ", " ")
+        if kind == "replay":
+            saved, loss, seconds = ([one[key] for one in mine] for key in ("saved", "loss", "seconds"))
+            print(
+                f"{where}: saved {spread(saved)}, loss {spread(loss)} points, {np.mean(seconds):.1f} s a search"
+            )
+        if kind == "real" and who != "none":
+            pairs = [
+                (found[("real", name, half, "none", cell[4])], value)
                 for cell, value in found.items()
-                if cell[:3] == ("forecast", name, who) and value[share]
+                if cell[:4] == (kind, name, half, who) and ("real", name, half, "none", cell[4]) in found
             ]
-            if not rows:
-                print(f"{name}, {who}, {share}: too little to tell from")
-                continue
-            errors, lasts = ([100.0 * float(np.sqrt(np.mean(r[:, i] ** 2))) for r in rows] for i in (0, 1))
-            inside = [float(np.mean((r[:, 2] > 0.05) & (r[:, 2] < 0.95))) for r in rows]
-            below = [float(r[:, 2].mean()) for r in rows]
-            took = np.mean([r[:, 3].mean() for r in rows])
-            measured = "; ".join([f"{spread(errors)}, {spread(lasts)}", spread(inside), spread(below)])
-            print(f"{name}, {who}, {share}: {measured}; {took:.3f}")
+            saved = [1.0 - one["epochs"] / none["epochs"] for none, one in pairs]
+            gained = [100.0 * (one["best"] - none["best"]) for none, one in pairs]
+            print(f"{where}: saved {spread(saved)}, incumbent {spread(gained)} points")
+        if kind == "forecast":
+            tell_forecasts(where, mine)
+
+
+def tell_forecasts(where: str, mine: Sequence[dict[str, Any]]) -> None:
+    """Print a line for each number of points."""
+    for points in map(str, POINTS):
+        rows = [np.array(value[points]) for value in mine if value[points]]
+        if not rows:
+            continue
+        errors, lasts = ([100.0 * float(np.sqrt(np.mean(r[:, i] ** 2))) for r in rows] for i in (0, 1))
+        inside = [
+            spread([float(np.mean(np.abs(r[:, 2] - 0.5) < level / 2)) for r in rows], 2) for level in LEVELS
+        ]
+        below = spread([float(r[:, 2].mean()) for r in rows], 2)
+        print(
+            f"{where}, {points} points: error {spread(errors, 1)}, of the last value {spread(lasts, 1)}; within 50, "
+            f"80, 90 %: {', '.join(inside)}; below {below}"
+        )
 
 
 def main() -> None:
@@ -170,14 +263,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    pruners = ["median", *(f"learning_curve:{model}" for model in CURVE_MODELS)]
     parser.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
+    parser.add_argument("--half", default="judge", choices=HALVES)
     parser.add_argument("--models", nargs="*", default=list(CURVE_MODELS))
-    parser.add_argument("--pruners", nargs="*", default=pruners)
-    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--pruners", nargs="*", default=["learning_curve", "median"])
+    parser.add_argument("--replays", type=int, default=500, help="searches replayed, of each set and pruner")
+    parser.add_argument(
+        "--start", type=int, default=0, help="the first of them, so that processes share the work"
+    )
+    parser.add_argument("--seeds", type=int, default=10, help="of forecasts and of real searches")
+    parser.add_argument("--real", action="store_true", help="search for real instead")
+    parser.add_argument("--size", default="20x20x0.5", help="networks x epochs x share of the data of --real")
     parser.add_argument("--out", default="learning_curves.jsonl")
     warnings.simplefilter("ignore")
-    tell(dict(cells(parser.parse_args())))
+    tell(cells(parser.parse_args()))
 
 
 if __name__ == "__main__":
