@@ -119,3 +119,22 @@ def test_curves_without_decisions_and_more_of_them_than_are_looked_at_are_taken(
     forecast = FreezeThaw(most_curves=3, steps=3).forecast(bare[0].until(5), 30, bare[1:])
     assert forecast is not None
     assert 0.4 < forecast.mean < 1.1
+
+
+def test_curves_that_were_cut_are_learned_from() -> None:
+    random = np.random.default_rng(2)
+    epochs = np.arange(1.0, 31.0)
+
+    def curve(top: float) -> Curve:
+        return Curve(epochs, top - 0.4 * np.exp(-epochs / 8.0) + 0.004 * random.standard_normal(30))
+
+    whole = [curve(0.9), curve(0.905)]
+    cut = [curve(top).until(6) for top in random.uniform(0.5, 0.85, 10)]
+    judged = curve(0.7)
+    with_cut = FreezeThaw().forecast(judged.until(6), 30, [*whole, *cut])
+    without = FreezeThaw().forecast(judged.until(6), 30, whole)
+    assert with_cut is not None
+    assert without is not None
+    # What the two best have in common says that all end so.
+    assert with_cut.deviation > without.deviation
+    assert abs(judged.values[-1] - with_cut.mean) < 2.0 * with_cut.deviation

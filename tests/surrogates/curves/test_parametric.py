@@ -30,8 +30,8 @@ def test_the_combination_is_the_weighted_sum() -> None:
     random = np.random.default_rng(0)
     sizes = [len(formula.parameters) for formula in FORMULAS]
     parts = [[np.array(p.low + random.random() * (p.high - p.low)) for p in f.parameters] for f in FORMULAS]
-    weights = random.random(len(FORMULAS))
-    point = np.concatenate([*map(np.array, parts), weights, [0.0]])[None]
+    weights = random.dirichlet(np.ones(len(FORMULAS)))
+    point = np.concatenate([*map(np.array, parts), np.log(3.0 * weights), [0.0]])[None]
     expected = sum(w * f.function(EPOCHS, *part) for w, f, part in zip(weights, FORMULAS, parts, strict=True))
     assert evaluate(point, EPOCHS)[0] == pytest.approx(expected)
     assert point.shape == (1, sum(sizes) + len(FORMULAS) + 1)
@@ -42,7 +42,8 @@ def test_noise_and_limit_of_a_long_curve_are_recovered() -> None:
     forecast = ParametricCurves(steps=200).forecast(Curve(np.arange(1.0, 101.0), values[:100]), 200)
     assert forecast is not None
     assert forecast.mean == pytest.approx(truth[-1], abs=0.02)
-    assert np.median(forecast.deviations) == pytest.approx(noise, rel=0.35)
+    # Some walkers stay with formulas that fit less well, and take what these leave for noise.
+    assert 0.8 < np.median(forecast.deviations) / noise < 1.8
 
 
 def test_forecasts_are_calibrated_on_synthetic_curves() -> None:
@@ -105,3 +106,13 @@ def test_wrong_numbers_are_told() -> None:
         Curve(np.array([1.0, 2.0]), np.array([0.0, np.nan]))
     with pytest.raises(UsageError, match="a value per epoch"):
         Curve(np.array([1.0, 2.0]), np.zeros(3))
+
+
+def test_a_curve_that_has_arrived_is_not_expected_to_rise() -> None:
+    random = np.random.default_rng(0)
+    x = np.arange(1.0, 21.0)
+    values = 0.9 - 0.5 * np.exp(-0.6 * x) + 0.004 * random.standard_normal(20)
+    forecast = ParametricCurves().forecast(Curve(x, values), 50)
+    assert forecast is not None
+    assert forecast.mean == pytest.approx(0.9, abs=0.015)
+    assert 0.25 < forecast.probability_above(0.9) < 0.75

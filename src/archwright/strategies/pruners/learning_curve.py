@@ -85,7 +85,9 @@ class LearningCurvePruner(Pruner):
         ]
         if not finals or reached >= last:
             return Verdict.GO_ON
-        forecast = self.model.forecast(mine, last, [found for _, found in known])
+        # Those that run have other curves at each judgement, from which models would have to learn anew.
+        ended = [found for other, found in known if other.state is not TrialState.RUNNING]
+        forecast = self.model.forecast(mine, last, ended)
         if forecast is None or forecast.probability_above(max(finals)) >= self.probability:
             return Verdict.GO_ON
         return Verdict.STOP

@@ -65,10 +65,10 @@ def are_same(curves: Sequence[Curve], others: Sequence[Curve]) -> bool:
 
 
 def settled(curves: Sequence[Curve]) -> Sequence[Curve]:
-    """The first of them, in numbers that grow by a tenth at least: what was learned is learned anew less often so."""
+    """The first of them, in numbers that grow by a quarter at least: what was learned is learned anew less often so."""
     count = len(curves)
     taken = min(count, 10)
-    while (more := taken + max(1, taken // 10)) <= count:
+    while (more := taken + max(1, taken // 4)) <= count:
         taken = more
     return curves[:taken]
 

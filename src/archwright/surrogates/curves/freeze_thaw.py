@@ -75,6 +75,7 @@ class FreezeThawPosterior:
         curves: At least one; none empty.
         distances: Shape (curves, curves), of the architectures.
         hyperparameters: Of the process.
+        families: The numbers of the curves in groups whose first one the others are beginnings of; None finds them.
 
     Attributes:
         likelihood: The logarithm of the curves' density.
@@ -82,7 +83,13 @@ class FreezeThawPosterior:
         covariance: Shape (curves, curves), of the limits.
     """
 
-    def __init__(self, curves: Sequence[Curve], distances: Matrix, hyperparameters: Hyperparameters) -> None:
+    def __init__(
+        self,
+        curves: Sequence[Curve],
+        distances: Matrix,
+        hyperparameters: Hyperparameters,
+        families: Sequence[Sequence[int]] | None = None,
+    ) -> None:
         from scipy.linalg import cho_solve, cholesky
 
         self.curves, self.hyperparameters = curves, hyperparameters
@@ -92,7 +99,7 @@ class FreezeThawPosterior:
         ] * count
         precision, pulled = np.empty(count), np.empty(count)
         likelihood = -0.5 * math.log(2.0 * math.pi) * sum(len(curve.epochs) for curve in curves)
-        for members in _families(curves):
+        for members in families or _families(curves):
             for i, white in zip(members, self._whitened(members), strict=True):
                 factor, ones, values = self._white[i] = white
                 precision[i], pulled[i] = ones @ ones, ones @ values
@@ -165,8 +172,10 @@ class FreezeThaw(CurveModel):
 
     Each curve approaches a limit with the exponential-decay kernel over epochs; the limits are a Gaussian process over
     architectures (Matérn 5/2 on decisions: numbers standardised, labels one-hot). Apart from the paper the
-    hyperparameters are the most likely ones (maximum a posteriori by L-BFGS on the curves that have arrived, log-normal
-    priors) instead of samples, and a limit has a part of its own.
+    hyperparameters are the most likely ones (maximum a posteriori by L-BFGS, log-normal priors) instead of samples, and
+    a limit has a part of its own. They are those of all other curves, whole or not: a pruner lets only good networks
+    arrive, so that what these alone have in common is no measure of the next one. Where curves were cut by what had
+    been seen of them, the density of all that was seen is still right (Rubin 1976, doi:10.1093/biomet/63.3.581).
 
     Args:
         minimum_points: Fewest points of the curve to extrapolate from.
@@ -190,9 +199,7 @@ class FreezeThaw(CurveModel):
         """The posterior given this curve and the others. See `CurveModel.forecast`."""
         if len(curve.epochs) < self.minimum_points or not others:
             return None
-        # Curves that have arrived stay as they are while a search goes on, and so do the hyperparameters.
-        arrived = [other for other in others if other.epochs[-1] >= epoch]
-        centre, unit, fitted = self._fit(tuple(_some(settled(arrived or others), _MOST_FITTED)))
+        centre, unit, fitted = self._fit(tuple(_some(settled(others), _MOST_FITTED)))
         curves = [_scaled(found, centre, unit) for found in (*_some(others, self.most_curves), curve)]
         distances = _distances([found.architecture for found in curves])
         posterior = FreezeThawPosterior(curves, distances, fitted)
@@ -209,10 +216,13 @@ class FreezeThaw(CurveModel):
         centre, unit = float(values.mean()), float(values.std()) or 1.0
         curves = [_scaled(found, centre, unit) for found in known]
         distances = _distances([found.architecture for found in known])
+        families = _families(curves)
 
         def loss(point: Vector) -> float:
             try:
-                density = FreezeThawPosterior(curves, distances, Hyperparameters.of(point)).likelihood
+                density = FreezeThawPosterior(
+                    curves, distances, Hyperparameters.of(point), families
+                ).likelihood
             except np.linalg.LinAlgError:
                 return 1e10
             return -density + 0.5 * float((((point - _CENTRES) / _SPREADS) ** 2).sum())

@@ -19,23 +19,30 @@ Array = NDArray[np.float64]
 
 _BOUNDS = np.array(
     [(parameter.low, parameter.high) for formula in FORMULAS for parameter in formula.parameters]
-    + [(0.0, 1.5)] * len(FORMULAS)
+    + [(-15.0, 3.0)] * len(FORMULAS)
     + [(np.log(1e-4), np.log(0.5))]
 )
-"""Of all parameters, then of the weights, then of the logarithm of the noise's deviation."""
+"""Of all parameters, then of the logarithms of the weights, then of that of the noise's deviation."""
+
+_IS_LEVEL = np.array([parameter.start is None for formula in FORMULAS for parameter in formula.parameters])
+_IS_BOUNDED = np.array([any(p.start is None for p in formula.parameters) for formula in FORMULAS])
+"""Formulas that stay beneath their level."""
 
 _LOWEST_VALUE, _KEPT = 0.1, 20
+_CONCENTRATION = 1.0 / len(FORMULAS)
 
 
 def evaluate(points: Array, x: Vector) -> Array:
-    """The combination sum_k w_k f_k(x), shape (points, epochs).
+    """The combination sum_k w_k f_k(x) / sum_k w_k, shape (points, epochs).
 
     Args:
-        points: Shape (points, 48): parameters of the eleven formulas one after another, eleven weights, noise.
+        points: Shape (points, 48): parameters of the eleven formulas one after another, logarithms of the eleven
+            weights w and of the noise's deviation.
         x: Shape (epochs,).
     """
     columns = points.T[:, :, None]
-    weights = columns[-1 - len(FORMULAS) : -1]
+    weights = np.exp(columns[-1 - len(FORMULAS) : -1])
+    weights = weights / weights.sum(0)
     total = np.zeros((len(points), len(x)))
     start = 0
     for formula, weight in zip(FORMULAS, weights, strict=True):
@@ -50,9 +57,11 @@ class ParametricCurves(CurveModel):
     """The combination of eleven parametric formulas of Domhan et al. 2015 (IJCAI), with a posterior by sampling.
 
     y(x) = sum_k w_k f_k(x | theta_k) + e, e ~ N(0, s²), all w_k >= 0. As in the paper the density is 0 where the curve
-    does not rise, and the walkers begin around the least-squares fits of the single formulas with equal weights. Apart
-    from it: each formula rises by itself (see `formulas`), a priori parameters are uniform within bounds, those of
-    scale in their logarithm, and besides stretch moves there are moves by differences.
+    does not rise and s is uniform a priori; as in its published code the weights sum to 1. Apart from it: weights are
+    Dirichlet(1/11) and not uniform, so that one or two formulas make the curve (the average of eleven hardly differs
+    from draw to draw, and is too sure of itself); each formula rises by itself (see `formulas`); a priori parameters
+    are uniform within bounds, those of scale in their logarithm; walkers begin around the least-squares fits of the
+    single formulas with weights drawn from their prior; and besides stretch moves there are moves by differences.
 
     Values are brought to a scale on which the largest possible one is 1. That is 1 for values of at most 1 (accuracies)
     and 0 for values of at most 0 (losses with their sign turned); a curve with larger values has no upper limit, and is
@@ -107,9 +116,11 @@ class ParametricCurves(CurveModel):
                 return made
             kept = points[inside]
             values = evaluate(kept, last)
-            log_noise = kept[:, -1]
+            log_noise, log_weights = kept[:, -1], kept[:, -1 - len(FORMULAS) : -1]
             squares = ((values[:, :-1] - y) ** 2).sum(1)
-            heights = -len(y) * log_noise - 0.5 * squares * np.exp(-2.0 * log_noise)
+            heights = (1 - len(y)) * log_noise - 0.5 * squares * np.exp(-2.0 * log_noise)
+            # Independent gamma variables, of which the shares are Dirichlet.
+            heights += (_CONCENTRATION * log_weights - np.exp(log_weights)).sum(1)
             made[inside] = np.where(values[:, -1] <= upper, heights, -np.inf)
             return made
 
@@ -120,19 +131,21 @@ class ParametricCurves(CurveModel):
         return draws
 
     def _start(self, x: Vector, y: Vector, epoch: float, upper: float, random: np.random.Generator) -> Array:
-        """The walkers: the fits and equal weights, each moved a little and scaled down where it passes the limit."""
-        fits = [_fitted(formula, x, y) for formula in FORMULAS]
+        """The walkers: the fits, each moved a little, and weights of the prior, beneath the limit."""
+        fits = np.concatenate([_fitted(formula, x, y) for formula in FORMULAS])
         count = len(FORMULAS)
-        centre = np.concatenate([*fits, np.full(count, 1.0 / count), [0.0]])
-        residual = evaluate(centre[None], x)[0] - y
-        centre[-1] = np.log(max(float(np.sqrt(np.mean(residual**2))), 2e-3))
         low, high = _BOUNDS.T
-        spread = 0.05 * (high - low)
-        spread[-1 - count : -1] = 0.5 / count
-        moved = centre + spread * random.standard_normal((self.walkers, len(centre)))
-        made: Array = np.clip(moved, low + 1e-9, high - 1e-9)
-        reached = evaluate(made, np.array([float(epoch)]))[:, 0]
-        made[:, -1 - count : -1] *= np.minimum(1.0, 0.999 * upper / np.maximum(reached, 1e-9))[:, None]
+        made: Array = np.zeros((self.walkers, len(low)))
+        noise = random.standard_normal((self.walkers, len(fits)))
+        made[:, : len(fits)] = fits + 0.02 * (high - low)[: len(fits)] * noise
+        made[:, : len(fits)][:, _IS_LEVEL] = np.minimum(made[:, : len(fits)][:, _IS_LEVEL], 0.999 * upper)
+        weights = made[:, -1 - count : -1]
+        weights[:] = np.log(np.maximum(random.gamma(_CONCENTRATION, size=weights.shape), 1e-6))
+        made = np.clip(made, low + 1e-9, high - 1e-9)
+        exceeds = evaluate(made, np.array([float(epoch)]))[:, 0] > upper
+        made[exceeds, -1 - count : -1] = np.where(_IS_BOUNDED, np.log(_CONCENTRATION), low[-2] + 1e-9)
+        residuals = evaluate(made, x) - y
+        made[:, -1] = np.log(np.clip(np.sqrt((residuals**2).mean(1)), 2e-3, 0.49))
         return made
 
 

@@ -52,7 +52,7 @@ class SupportVectorCurves(CurveModel):
     Features are the values at the epochs so far, their first and second differences, and the decisions (numbers,
     labels one-hot), all standardised; C and the kernel (linear or RBF) are chosen by 5-fold cross-validation, whose
     residuals are the deviation of the forecast, as in the paper. It learns from the other curves that have all epochs
-    of this one's and the epoch asked for, and anew when these are a tenth more. Whether it beats the last value on
+    of this one's and the epoch asked for, and anew when these are a quarter more. Whether it beats the last value on
     curves that it has not seen is in `held_out`; where it does not, forecasts warn once.
 
     Args:
