@@ -139,9 +139,9 @@ def judging(name: str, points: int) -> Pruner:
         return PRUNERS.make(kind, ACCURACY)
     interval = max(1, points // JUDGEMENTS)
     minimum = max(MINIMUM_EPOCHS, 2 * interval)
-    options = {"minimum_epochs": minimum, "interval": interval, "epochs": points}
-    judge = LearningCurvePruner(ACCURACY, **options, **({"model": model} if model else {}))
-    if isinstance(judge.model, ParametricCurves):
+    options: dict[str, Any] = {"minimum_epochs": minimum, "interval": interval, "epochs": points}
+    judge = PRUNERS.make(kind, ACCURACY, options={**options, "model": model} if model else options)
+    if isinstance(judge, LearningCurvePruner) and isinstance(judge.model, ParametricCurves):
         judge.model = remembered("parametric")
     return judge
 

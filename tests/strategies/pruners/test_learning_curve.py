@@ -20,8 +20,13 @@ from archwright.trials import Candidate, Fidelity, Report, Trial, TrialState, Ve
 ACCURACY = (Objective("accuracy"),)
 
 
-class TestLearningCurve(PrunerContract):
-    make = partial(LearningCurvePruner, minimum_epochs=2, model_options={"minimum_points": 2, "steps": 40})
+class TestParametric(PrunerContract):
+    make = partial(
+        LearningCurvePruner,
+        minimum_epochs=2,
+        model="parametric",
+        model_options={"minimum_points": 2, "steps": 40},
+    )
 
 
 class TestFreezeThaw(PrunerContract):
@@ -137,16 +142,19 @@ def test_models_see_each_network_once_in_the_order_of_asking_on_as_much_data() -
         (trial(2, TrialState.COMPLETED, Fidelity(2)), curve([0.2, 0.3])),  # what trial 4 went on from
         (trial(1, TrialState.PRUNED), curve([0.1, math.nan, 0.2])),
         completed(0, [0.9] * 6, half),
+        (trial(6), curve([0.3, 0.4])),
     ]
     assert with_model(model).judge(trial(7, fidelity=Fidelity(6)), curve([0.1] * 4), others) is Verdict.STOP
     ((_, _, seen),) = model.asked
+    # Not the one that runs: it would have another curve each time.
     assert [found.values.tolist() for found in seen] == [[0.1, 0.2], [0.2, 0.3, 0.4, 0.5, 0.5, 0.5]]
     assert seen[0].epochs.tolist() == [1.0, 3.0]
 
 
-def test_it_saves_epochs_on_curves_and_keeps_the_best() -> None:
+@pytest.mark.parametrize(("model", "steps"), [("freeze_thaw", 25), ("parametric", 60)])
+def test_it_saves_epochs_on_curves_and_keeps_the_best(model: str, steps: int) -> None:
     random = np.random.default_rng(0)
-    pruner = LearningCurvePruner(ACCURACY, interval=4, model_options={"steps": 60})
+    pruner = LearningCurvePruner(ACCURACY, interval=4, model=model, model_options={"steps": steps})
     epochs = np.arange(1.0, 31.0)
     tops = [0.9, *random.uniform(0.5, 0.85, 5), 0.95]
     others: list[Observed] = []

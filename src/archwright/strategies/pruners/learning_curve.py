@@ -30,8 +30,9 @@ class LearningCurvePruner(Pruner):
     Args:
         objectives: The first one that is optimised is judged, where no metric is named.
         metric: Name of the reported metric to judge by.
-        model: A key of `archwright.surrogates.curves.CURVE_MODELS`: "parametric" extrapolates the curve alone (half a
-            second a judgement), "freeze_thaw" and "support_vectors" learn from the other trials too.
+        model: A key of `archwright.surrogates.curves.CURVE_MODELS`: "freeze_thaw" and "support_vectors" learn from the
+            other trials too, "parametric" extrapolates the curve alone (a quarter of a second a judgement): it saves
+            less, and loses less where networks differ much.
         model_options: Options of the model by name.
         minimum_epochs: Epochs that each trial is given before it is judged, at least 1.
         interval: A trial is judged after every so many epochs.
@@ -47,7 +48,7 @@ class LearningCurvePruner(Pruner):
         objectives: Sequence[Objective] = (),
         *,
         metric: str | None = None,
-        model: str = "parametric",
+        model: str = "freeze_thaw",
         model_options: Mapping[str, Any] | None = None,
         minimum_epochs: int = 4,
         interval: int = 1,
