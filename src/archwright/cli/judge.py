@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from typing import Any
 
 import typer
 
 from archwright.cli.described import described
 from archwright.cli.options import AsJson
 from archwright.cli.tables import TableOptions
+from archwright.cli.trainings import TrainingOptions
 
 __all__ = ["judge"]
 
@@ -27,15 +27,8 @@ def judge(
     threshold: float = 0.5,
     objective: str | None = None,
     seed: int = 0,
-    epochs: int | None = None,
-    fidelity: str | None = None,
-    search_epochs: int | None = None,
-    search_fraction: float | None = None,
-    batch_size: int | None = None,
-    learning_rate: float | None = None,
+    training: TrainingOptions = TrainingOptions(),  # noqa: B008 - it is frozen
     workers: int = 1,
-    device: str = "auto",
-    precision: str = "32-true",
     out: str | None = None,
     as_json: AsJson = False,
 ) -> None:
@@ -44,6 +37,7 @@ def judge(
     A small random sample of networks is trained fully, once. Then every cheap estimate scores the same networks.
     Printed are its rank correlation with full training and a 95 % confidence interval, nDCG, its seconds for a network,
     and the cheapest that suffices: whose lower bound of Spearman's correlation is above --threshold.
+    With --fidelity, full training is at that effort, and estimates are made at the same, or less.
 
     What was interrupted or killed goes on by `archwright resume`.
 
@@ -64,16 +58,7 @@ def judge(
         threshold (R): What the lower bound of Spearman's correlation must exceed.
         objective (-o NAME): What full training reaches; by default the task's own metric.
         seed: Of the sample, the training and the split.
-        epochs: Epochs of full training.
-        fidelity (NAME=N,...): Effort of full training where it is to be less: epochs, data (a share), resolution,
-            folds, replicates, and what the space scales by (cells, channels); estimates are made at the same, or less.
-        search_epochs: --fidelity epochs=N, as `archwright search` names those of a trial.
-        search_fraction: Share of the training data: --fidelity data=X.
-        batch_size: Examples in a batch.
-        learning_rate: The highest of the schedule.
         workers (-w): Networks at once, each in its process.
-        device: cpu, cuda, mps or auto.
-        precision: 32-true, bf16-mixed, 16-mixed, ...
         out: The run's folder; by default runs/TASK-judge.
     """  # noqa: D301
     import json
@@ -82,11 +67,9 @@ def judge(
     from archwright.cli.exit_codes import INTERRUPTED
     from archwright.cli.output import print_judgement
     from archwright.cli.streams import emit
-    from archwright.cli.values import effort, keyed
-    from archwright.learning import Recipe
+    from archwright.cli.values import keyed
     from archwright.session import judge as run_judge
 
-    given: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
     found = run_judge(
         task,
         space,
@@ -96,12 +79,12 @@ def judge(
         top=top,
         threshold=threshold,
         objective=objective,
-        recipe=Recipe(seed=seed, **{name: value for name, value in given.items() if value is not None}),
-        fidelity=effort(fidelity, search_epochs, search_fraction),
+        recipe=training.recipe(seed),
+        fidelity=training.effort(),
         seed=seed,
         workers=workers,
-        accelerator=device,
-        precision=precision,
+        accelerator=training.device,
+        precision=training.precision,
         out=out,
         task_options=table.task_options(seed),
         command=shlex.join(["archwright", *(context.obj or [])]),

@@ -10,6 +10,7 @@ from archwright.cli.described import described
 from archwright.cli.options import AsJson
 from archwright.cli.streams import emit
 from archwright.cli.tables import TableOptions
+from archwright.cli.trainings import TrainingOptions
 from archwright.durations import byte_count, count_of, duration
 
 if TYPE_CHECKING:
@@ -35,21 +36,15 @@ def profile(
     sample: int = 30,
     timed: int = 5,
     seed: int = 0,
-    epochs: int | None = None,
-    fidelity: str | None = None,
-    search_epochs: int | None = None,
-    search_fraction: float | None = None,
-    batch_size: int | None = None,
-    augmentation: str | None = None,
+    training: TrainingOptions = TrainingOptions(),  # noqa: B008 - it is frozen
     workers: int = 1,
-    device: str = "auto",
-    precision: str = "32-true",
     as_json: AsJson = False,
 ) -> None:
     """Tell what a search for TASK would cost, before it: sizes, limits, seconds, memory, what a budget buys.
 
     Draws networks from the space, asks every meter (see `archwright list meters`), and trains a few of them for some
-    steps. Takes seconds; nothing is written. Ranges are to hold nine times in ten.
+    steps, at the effort of --fidelity; sizes and limits are of networks as they are. Takes seconds; nothing is written.
+    Ranges are to hold nine times in ten.
 
     \b
     Examples:
@@ -69,24 +64,13 @@ def profile(
         sample: How many networks are drawn; a space of fewer is measured whole.
         timed: How many of them are trained for some steps.
         seed: Of the sample, the training and the split.
-        epochs: Epochs of retraining, and of each trial unless --fidelity.
-        fidelity (NAME=N,...): Effort of each trial: epochs, data (a share), resolution, folds, and what the space
-            scales by (cells, channels). Sizes and limits are of the network as it is.
-        search_epochs: Epochs of each trial: --fidelity epochs=N.
-        search_fraction: Share of the training data that the search uses: --fidelity data=X.
-        batch_size: Examples in a batch.
-        augmentation: How training inputs are varied.
         workers (-w): Trials at once, each with its share of the CPU's cores.
-        device: cpu, cuda, mps or auto.
-        precision: 32-true, bf16-mixed, 16-mixed, ...
     """  # noqa: D301
-    from archwright.cli.values import effort, keyed
+    from archwright.cli.values import keyed
     from archwright.experiments import Budget
-    from archwright.learning import Recipe
     from archwright.objectives import parse_limit, parse_objective
     from archwright.session import profile as run_profile
 
-    given: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "augmentation": augmentation}
     found = run_profile(
         space,
         task,
@@ -95,12 +79,12 @@ def profile(
         sample=sample,
         timed=timed,
         fix=keyed(fix or [], "--fix", "width=32"),
-        recipe=Recipe(seed=seed, **{name: value for name, value in given.items() if value is not None}),
-        fidelity=effort(fidelity, search_epochs, search_fraction),
+        recipe=training.recipe(seed),
+        fidelity=training.effort(),
         workers=workers,
         seed=seed,
-        accelerator=device,
-        precision=precision,
+        accelerator=training.device,
+        precision=training.precision,
         task_options=table.task_options(seed),
     )
     if as_json:

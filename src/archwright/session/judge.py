@@ -106,10 +106,13 @@ def judge(
     """
     from archwright.learning import Recipe
 
-    if sample < 5 or top < 1 or not -1 <= threshold < 1:
-        raise UsageError(
-            f"judge: expected sample >= 5, top >= 1 and -1 <= threshold < 1, got {sample}, {top} and {threshold}"
-        )
+    for name, given, fits, wanted in (
+        ("sample", sample, sample >= 5, ">= 5, since fewer networks say nothing of an order"),
+        ("top", top, top >= 1, ">= 1"),
+        ("threshold", threshold, -1 <= threshold < 1, "in [-1, 1), as correlations are"),
+    ):
+        if not fits:
+            raise UsageError(f"judge: expected {name} {wanted}, got {given}")
     options = dict(task_options or {})
     made_task = resolve_task(task, **options) if isinstance(task, str) else task
     made_space, space_reference = space_for(space, made_task)

@@ -1,0 +1,59 @@
+"""Options of the commands that train networks as a search does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from archwright.learning import Recipe
+    from archwright.trials import FidelityRange
+
+__all__ = ["TrainingOptions"]
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How networks are trained.
+
+    Args:
+        epochs: Epochs of full training.
+        fidelity (NAME=N,...): Effort of a training of the search, where it is less than full: epochs, data (a share),
+            resolution, folds (the mean over all), replicates (the mean over seeds), replicate (which seed or fold
+            alone), and what the space scales by (cells, channels).
+        search_epochs: --fidelity epochs=N.
+        search_fraction: --fidelity data=X.
+        batch_size: Examples in a batch.
+        learning_rate: The highest of the schedule.
+        augmentation: How training inputs are varied.
+        device: cpu, cuda, mps or auto.
+        precision: 32-true, bf16-mixed, 16-mixed, ...
+    """
+
+    epochs: int | None = None
+    fidelity: str | None = None
+    search_epochs: int | None = None
+    search_fraction: float | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    augmentation: str | None = None
+    device: str = "auto"
+    precision: str = "32-true"
+
+    def recipe(self, seed: int) -> Recipe:
+        """The recipe, its defaults where nothing was given."""
+        from archwright.learning import Recipe
+
+        names = ("epochs", "batch_size", "learning_rate", "augmentation")
+        given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        return Recipe(seed=seed, **given)
+
+    def effort(self) -> FidelityRange:
+        """The fidelity of a training of the search.
+
+        Raises:
+            UsageError: When it has another form, or two options say the same.
+        """
+        from archwright.cli.values import effort
+
+        return effort(self.fidelity, self.search_epochs, self.search_fraction)
