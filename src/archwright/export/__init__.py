@@ -4,10 +4,12 @@ from archwright.experiments.checkpoints import save_weights
 from archwright.export.card import Card, render_card
 from archwright.export.export import Exported, export_network
 from archwright.export.onnx import save_onnx
+from archwright.export.preprocessing import TableSteps, table_steps
 from archwright.export.source import check_printable, print_source
 
 # fmt: off
 __all__ = [
-    "Card", "Exported", "check_printable", "export_network", "print_source", "render_card", "save_onnx", "save_weights",
+    "Card", "Exported", "TableSteps", "check_printable", "export_network", "print_source", "render_card", "save_onnx",
+    "save_weights", "table_steps",
 ]
 # fmt: on

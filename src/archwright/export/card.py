@@ -35,6 +35,7 @@ class Card:
         others: Model of scikit-learn to the same metrics, trained on the same rows, on the test split.
         comparison: Which of them is better, in a sentence.
         training: How the final network was trained: "epochs", "optimizer", ... to text.
+        example: How it is used, as Python; empty where that is not known.
         caveats: What else to be careful of, a sentence each.
     """
 
@@ -54,6 +55,7 @@ class Card:
     others: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     comparison: str = ""
     training: Mapping[str, object] = field(default_factory=dict)
+    example: str = ""
     caveats: Iterable[str] = ()
 
 
@@ -71,6 +73,7 @@ def render_card(card: Card, files: Mapping[str, str]) -> str:
         _section(
             "Files", _table(("file", "what it is"), [(f"`{name}`", what) for name, what in files.items()])
         ),
+        _section("Use", f"```python\n{card.example}\n```" if card.example else ""),
         _section("Scores", _scores(card)),
         _section("Size", _pairs({name: f"{value:,}" for name, value in size.items() if value is not None})),
         _section("Data", _pairs(card.data)),

@@ -20,7 +20,7 @@ from archwright.export.reading import files_named_in, files_read
 from archwright.export.source.origins import is_public
 from archwright.tasks.batches import moved
 
-__all__ = ["check_printed"]
+__all__ = ["check_printed", "executed", "step"]
 
 _TOLERANCE = 1e-5
 
@@ -44,14 +44,14 @@ def check_printed(path: Path, network: nn.Module, example: Any) -> list[Path]:
             share of the largest output, where that is over 1).
     """
     device = next((p.device for p in network.parameters()), torch.device("cpu"))
-    with files_read() as read, _executed(path) as module:
-        with _step("does not take the weights"):
+    with files_read() as read, executed(path) as module:
+        with step("does not take the weights"):
             printed = module.load(path.with_name("weights.safetensors")).to(device)
         with evaluating(network), evaluating(printed):
             for made in [example, *random_batches(example, (1, 3))]:
                 batch = moved(made, device)
                 expected = outputs_of(network, batch)
-                with _step("does not run on an input"):
+                with step("does not run on an input"):
                     given = outputs_of(printed, batch)
                 if (found := difference(expected, given)) > _TOLERANCE:
                     raise ExportError(
@@ -66,7 +66,8 @@ def check_printed(path: Path, network: nn.Module, example: Any) -> list[Path]:
 
 
 @contextmanager
-def _step(what: str) -> Iterator[None]:
+def step(what: str) -> Iterator[None]:
+    """Say of an error inside what the printed module does not do."""
     try:
         yield
     except Exception as error:
@@ -74,14 +75,14 @@ def _step(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def _executed(path: Path) -> Iterator[Any]:
+def executed(path: Path) -> Iterator[Any]:
     """The module of a file, importable under a name of its own as long as the block lasts."""
     module = ModuleType(f"_printed_{id(path)}")
     module.__file__ = str(path)
     module.__dict__["__builtins__"] = {**vars(builtins), "__import__": _import_public}
     sys.modules[module.__name__] = module  # dataclasses and enumerations look their module up
     try:
-        with _step("does not run"):
+        with step("does not run"):
             exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), module.__dict__)
         yield module
     finally:

@@ -19,6 +19,7 @@ from archwright.experiments.checkpoints import save_weights
 from archwright.export.card import Card, render_card
 from archwright.export.checking import check_printed
 from archwright.export.onnx import has_onnx, save_onnx
+from archwright.export.preprocessing import TableSteps, example_of, write_table
 from archwright.export.source import print_source
 from archwright.spaces import Architecture, Space
 
@@ -26,11 +27,15 @@ __all__ = ["Exported", "export_network", "check_replaceable"]
 
 _FILES = {
     "model.py": "the network as source: `build()`, `load()`; as a script it prints its layers",
+    "preprocessing.py": "from raw rows to its inputs, `prepare(rows)`, and from outputs to answers, `restore(outputs)`",
     "weights.safetensors": "its weights; `load()` reads them",
     "model.onnx": "the same network in ONNX, for batches of any size; checked against PyTorch within 1e-4",
     "architecture.json": "the decisions of the search space that make it",
     "card.md": "this card",
 }
+
+
+_LAST = ("architecture.json", "card.md")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,7 @@ class Exported:
         onnx: `model.onnx`; None where it was not written.
         card: `card.md`.
         architecture: `architecture.json`.
+        preprocessing: `preprocessing.py`; None where it is no table's network.
     """
 
     folder: Path
@@ -52,6 +58,7 @@ class Exported:
     onnx: Path | None
     card: Path
     architecture: Path
+    preprocessing: Path | None = None
 
 
 def export_network(
@@ -63,6 +70,7 @@ def export_network(
     example: Any,
     card: Card,
     onnx: bool | None = None,
+    table: TableSteps | None = None,
 ) -> Exported:
     """Write a trained network into a folder: all of it, or nothing.
 
@@ -80,6 +88,7 @@ def export_network(
         card: What the model card tells.
         onnx: Whether to write ONNX. None does so where the extra is installed, and where torch cannot export the
             network it warns and writes the reason into the card.
+        table: Of a table, how raw rows are prepared: `table_steps(task)`.
 
     Raises:
         ExportError: When the network cannot be written as source or weights, when what was written differs from
@@ -96,7 +105,10 @@ def export_network(
         save_weights(network, draft / "weights.safetensors")
         needed = check_printed(draft / "model.py", network, example)
         missing = _write_onnx(network, example, draft / "model.onnx", onnx)
-        files = {name: what for name, what in _FILES.items() if name != "model.onnx" or not missing}
+        if table is not None:
+            write_table(table, draft / "preprocessing.py")
+            card = dataclasses.replace(card, example=card.example or example_of(table))
+        files = {name: what for name, what in _FILES.items() if (draft / name).exists() or name in _LAST}
         told = render_card(_completed(card, network, needed, missing), files)
         (draft / "card.md").write_text(told, encoding="utf-8")
         decided = {"space": space.name, "digest": space.digest, "architecture": architecture.to_json()}
@@ -111,6 +123,7 @@ def export_network(
         None if missing else folder / "model.onnx",
         folder / "card.md",
         folder / "architecture.json",
+        None if table is None else folder / "preprocessing.py",
     )
 
 

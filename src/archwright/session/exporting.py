@@ -168,7 +168,7 @@ def _train(
 
 
 def _write(run: Run, trial: Trial, space: Space, task: Task, folder: Path, onnx: bool | None) -> Path:
-    from archwright.export import export_network
+    from archwright.export import export_network, table_steps
     from archwright.session.card import card_of
 
     if onnx is None and task.has_symbols:
@@ -186,6 +186,7 @@ def _write(run: Run, trial: Trial, space: Space, task: Task, folder: Path, onnx:
             example=task.example_arguments(),
             card=card_of(run, trial),
             onnx=onnx,
+            table=table_steps(task),
         )
     return exported.folder
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from archwright.errors import TaskError
-from archwright.tasks.columns import Column, encode
+from archwright.tasks.columns import Column, Table, encode
 
-__all__ = ["Preprocessing", "fit", "fit_columns", "is_plain", "rounded", "row_moments"]
+__all__ = ["Preprocessing", "fit", "fit_columns", "is_plain", "plain_columns", "rounded", "row_moments"]
 
 CHUNK = 1024
 """Examples that are widened to 64-bit at a time, so that a large array is never copied whole."""
@@ -81,6 +81,17 @@ class Preprocessing:
             return torch.from_numpy(encode(self.columns, {c.name: list(table[c.name]) for c in self.columns}))
         except (KeyError, ValueError) as error:
             raise TaskError(f"the table: {error}") from None
+
+    def table(self, kind: str, classes: Sequence[str]) -> Table:
+        """What stands before and behind a network, in plain Python, of a task whose inputs are vectors.
+
+        Args:
+            kind: Of the task.
+            classes: Names of its classes.
+        """
+        columns = self.columns or plain_columns(self.features, self.input_mean)
+        ends = (tuple(classes), self.target_mean, self.target_std)
+        return Table(columns, self.input_mean, self.input_std, kind, *ends)
 
     def prepare(self, inputs: Tensor) -> Tensor:
         """Raw inputs as a network takes them.
@@ -159,6 +170,12 @@ class Preprocessing:
         lists = ("features", "input_mean", "input_std", "target_mean", "target_std")
         told = {name: list(getattr(self, name)) for name in lists}
         return {"steps": self.steps(), "note": self.note, "target": self.target, **told}
+
+
+def plain_columns(features: Sequence[str], means: Sequence[float]) -> tuple[Column, ...]:
+    """Columns whose numbers are taken as they are, of the names given, or x0, x1, ..."""
+    names = features or [f"x{place}" for place in range(len(means))]
+    return tuple(Column(name, "numeric", fill=(mean,)) for name, mean in zip(names, means, strict=True))
 
 
 def is_plain(column: Column) -> bool:

@@ -11,7 +11,7 @@ import torch
 from archwright.errors import TaskError
 from archwright.tasks import from_csv, from_frame
 from archwright.tasks.datasets import tables
-from archwright.tasks.recognition import KINDS
+from archwright.tasks.recognition import KINDS, WORDS
 
 PAGE = Path(__file__).parents[3] / "docs" / "tables.md"
 
@@ -126,7 +126,7 @@ def test_raw_rows_are_prepared_as_the_task_was(tmp_path):
 
 @pytest.mark.parametrize(
     ("said", "kind", "width"),
-    [("categorical", "categorical", 1), ("text", "text", tables.SAMPLES), ("numeric", "numeric", 1)],
+    [("categorical", "categorical", 1), ("text", "text", WORDS), ("numeric", "numeric", 1)],
 )
 def test_a_kind_can_be_said(tmp_path, said, kind, width):
     frame = messy().assign(code=lambda f: 10 + np.arange(len(f)) % 7)

@@ -36,11 +36,18 @@ from archwright.tasks.targets import (
 from archwright.tasks.task import Split, Task
 from archwright.tasks.views import ImageDataset
 
-__all__ = ["Options", "Part", "TargetOptions", "Told", "assemble", "count_symbols", "from_arrays", "in_memory", "join",
-           "join_targets"]  # fmt: skip
+# fmt: off
+__all__ = [
+    "SAMPLES", "Options", "Part", "TargetOptions", "Told", "assemble", "count_symbols", "from_arrays", "in_memory",
+    "join", "join_targets",
+]
+# fmt: on
 
 Part = tuple[Any, Any]
 """Inputs and targets of a part that is given."""
+
+SAMPLES = 64
+"""Raw rows of a table that a task keeps, by which an exported preprocessing is checked."""
 
 DIMENSIONS = "(examples, features), (examples, channels, length) or (examples, channels, height, width)"
 
@@ -126,7 +133,13 @@ def from_arrays(
     parts, split = divide(read, *given, validation=validation, test=test, seed=seed, origin=known.origin)
     moments = row_moments(data[parts.train]) if standardize else None
     count, part = count_symbols(data, symbols), partial(in_memory, data)
-    return assemble(name, read, parts, split, part, data.shape[1:], moments, count, known, class_weights)
+    task = assemble(name, read, parts, split, part, data.shape[1:], moments, count, known, class_weights)
+    if task.preprocessing and data.ndim == 2 and not count:
+        columns = task.preprocessing.table(task.kind, ()).columns
+        if len({column.name for column in columns}) == len(columns):
+            rows = data[parts.train[:SAMPLES]].tolist()
+            task.raw_rows = tuple(dict(zip([c.name for c in columns], row, strict=True)) for row in rows)
+    return task
 
 
 def _warn_of_channels_last(shape: tuple[int, ...]) -> None:

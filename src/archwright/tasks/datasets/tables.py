@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from archwright.errors import TaskError, did_you_mean
 from archwright.tasks.columns import BOOLEANS, Column, encode, is_gap, spelled
-from archwright.tasks.datasets.arrays import TargetOptions, Told, assemble, in_memory, join_targets
+from archwright.tasks.datasets.arrays import SAMPLES, TargetOptions, Told, assemble, in_memory, join_targets
 from archwright.tasks.preprocessing import row_moments
 from archwright.tasks.recognition import KINDS, date_format, fit_column, number_of, recognize
 from archwright.tasks.splits import divide
@@ -23,9 +23,6 @@ __all__ = ["Given", "from_frame", "learn_table", "several_targets"]
 
 STRONG = 10
 """Classes are imbalanced where the largest has this many times the examples of the rarest."""
-
-SAMPLES = 64
-"""Raw rows that a task keeps, by which an exported preprocessing is checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +229,9 @@ def _encoded(
 
 
 def _plain(value: Any) -> Any:
+    """A value of Python's own types; None where there is none."""
+    if is_gap(value):
+        return None
     return value.item() if isinstance(value, np.generic) else value
 
 
