@@ -9,6 +9,7 @@ import pytest
 
 import archwright as aw
 from archwright.errors import UsageError
+from archwright.spaces.zoo import make_space
 from archwright.strategies import RegularizedEvolution
 from archwright.strategies.growth import grown, is_larger
 from archwright.strategies.hill_climbing import HillClimbing
@@ -123,6 +124,22 @@ def test_growing_ends_where_nothing_is_larger() -> None:
         architecture, steps = larger, steps + 1
     assert dict(architecture) == {"a": 4, "b": 3}
     assert steps == 5
+
+
+def test_what_only_moves_does_not_grow() -> None:
+    """In a chain, a pooling one layer later is the same network in another order."""
+    space = make_space("chain", (1, 16, 16), 3, kernel_sizes=(3,), operations=("conv",))
+    architecture, pools, steps = space.default, set(), 0
+    while steps < 16 and (larger := grown(space, architecture, Random(steps))) is not None:
+        changed = {address for address in larger if larger[address] != architecture.get(address)}
+        assert changed
+        assert not changed <= {address for address in larger if "pool_" in address}
+        architecture, steps = larger, steps + 1
+        pools.add(larger["layers.pool_0"])
+    assert steps > 10
+    assert pools == {space.default["layers.pool_0"]}
+    only = {address: architecture[address] for address in architecture if "pool_" not in address}
+    assert grown(space.fix(only), architecture, Random(0)) is None  # though both poolings may move on
 
 
 def test_a_new_part_is_like_the_one_before_it() -> None:

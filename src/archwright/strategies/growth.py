@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from random import Random
@@ -17,17 +19,32 @@ _VALUES = 100
 def grown(space: Space, architecture: Architecture, random: Random) -> Architecture | None:
     """A random neighbour that is larger (see `is_larger`), or None where there is none.
 
+    A number may say where something stands and not how large it is, such as the layer that a pooling follows. Where a
+    higher one leaves the same calls, elsewhere, or fewer of them, the neighbour is not larger.
+
     Decisions of a part that is new, such as a layer, are made as in the part before it, a number at least as high,
     since a narrower layer behind the last one could not compute what its parent does.
     """
     larger = [
         near for near in space.neighbors(architecture) if is_larger(space.decisions, architecture, near)
     ]
-    if not larger:
+    shuffled = random.sample(larger, len(larger))
+    chosen = next((near for near in shuffled if not _is_moved(space, architecture, near)), None)
+    if chosen is None:
         return None
-    chosen = random.choice(larger)
     like = space.complete(lambda address, decision: _continued(address, decision, architecture, chosen))
     return like if like in space else chosen
+
+
+def _is_moved(space: Space, before: Architecture, after: Architecture) -> bool:
+    """Whether only numbers rose, and the network has the same calls elsewhere, or fewer."""
+    changed = [address for address in before if before[address] != after.get(address)]
+    if not all(space.decisions[address].ordered for address in changed):
+        return False
+    old, new = (space.graph(one).nodes for one in (before, after))
+    # A call is written with the names of those inside it, so what moves changes texts, but no word of all texts.
+    words = [Counter(re.findall(r"[^\s(),=\[\]]+", " ".join(n.text for n in nodes))) for nodes in (old, new)]
+    return len(new) < len(old) or words[0] == words[1]
 
 
 def _continued(address: str, decision: Decision, before: Mapping[str, Any], after: Mapping[str, Any]) -> Any:
