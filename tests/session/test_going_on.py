@@ -24,6 +24,30 @@ def search(out: Path, **more: Any) -> aw.Result:
     return aw.search("mlp", "diabetes", out=out, **{"budget": aw.Budget(trials=2), **QUICK, **more})
 
 
+@pytest.mark.parametrize("strategy", ["successive_halving", "hyperband", "asha", "cascade"])
+def test_a_search_by_rungs_that_has_ended_goes_on_with_a_larger_budget(tmp_path: Path, strategy: str) -> None:
+    """Twice, and a second time after the first session of it was lost before its first trial."""
+    kwargs: dict[str, Any] = {"strategy": strategy, "fidelity": "epochs=1..3", "retrain": 0}
+    search(tmp_path / "run", **{**kwargs, "budget": aw.Budget(trials=4)})
+    for trials in (7, 8):
+        result = aw.resume(tmp_path / "run", budget=aw.Budget(trials=trials), progress=False, onnx=False)
+        assert result.state == "completed"
+        assert sum(trial.candidate.is_new for trial in result.trials) == trials
+        assert all(trial.state == "completed" for trial in result.trials)
+        assert max(trial.candidate.effort.epochs or 0 for trial in result.trials) == 3
+        effort = [(trial.candidate.effort, trial.architecture) for trial in result.trials]
+        assert len(set(effort)) == len(effort)
+    assert not [message for message in result.run.messages if "did not repeat" in message]
+
+
+def test_hill_climbing_that_has_ended_goes_on_from_the_weights_that_it_found(tmp_path: Path) -> None:
+    how: dict[str, Any] = {"strategy_options": {"children": 2}, "estimator": "morphism", "retrain": 0}
+    search(tmp_path / "run", strategy="hill_climbing", budget=aw.Budget(trials=4), **how)
+    result = aw.resume(tmp_path / "run", budget=aw.Budget(trials=7), progress=False, onnx=False)
+    assert [trial.state for trial in result.trials] == ["completed"] * 7
+    assert any(trial.candidate.inherit == "morph" for trial in result.trials[4:])
+
+
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES])
 def test_a_retraining_that_could_not_be_kept_is_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int

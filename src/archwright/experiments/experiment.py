@@ -103,8 +103,8 @@ class Experiment:
             self.store.set_fact("search_failed", loop.reason)
             raise SearchError(f"no trial was completed: {loop.reason}{why_none(self.store.trials())}")
         self.store.set_fact("search_ended", loop.reason)
-        if self._conversations is not None and strategy.needed() is not None:
-            self._conversations.clean(set())  # nothing goes on any more
+        if self._conversations is not None:
+            self._conversations.clean(strategy.needed_later())
         self.say(f"search ended: {loop.reason}")
         return loop.reason
 

@@ -39,7 +39,9 @@ class Replay:
         self._events = 0
         self._asking = 0.0
         self._pause = _FIRST_PAUSE
-        self._finished: int | None = store.get("strategy_finished")
+        turns = store.get("strategy_finished") or []
+        self._turns: list[int] = [turns] if isinstance(turns, int) else list(turns)
+        """After how many events the strategy was finished, reopened, finished again and so on."""
 
     def restore(self) -> list[Trial]:
         """Repeat what an earlier session did.
@@ -60,7 +62,7 @@ class Replay:
         for position, (kind, trial) in enumerate(events):
             is_to_be_repeated = position >= self._events
             if is_to_be_repeated:
-                self._finish_again(position)
+                self._turn_again(position)
             if kind == "tell":
                 del running[trial.number]
                 if is_to_be_repeated:
@@ -70,7 +72,7 @@ class Replay:
                 strayed |= self._strays(list(running.values()), trial.candidate)
             running[trial.number] = trial.candidate
         self._events = len(events)
-        self._finish_again(self._events)
+        self._turn_again(self._events)
         if strayed:
             self.messages.append(
                 "the strategy did not repeat its earlier choices, so the search goes on differently than it would "
@@ -80,14 +82,29 @@ class Replay:
 
     def finish(self) -> None:
         """Tell the strategy, once and durably, that the budget allows no new configuration any more."""
-        if self._finished is None:
-            self._finished = self._events
-            self.store.set_fact("strategy_finished", self._events)
+        if not self._is_finished:
+            self._turn()
             self.strategy.finish()
 
-    def _finish_again(self, events: int) -> None:
-        if self._finished == events:
-            self.strategy.finish()
+    def reopen(self) -> None:
+        """Tell the strategy durably that the budget has grown, where it was told of its end."""
+        if self._is_finished:
+            self._turn()
+            self.strategy.reopen()
+
+    @property
+    def _is_finished(self) -> bool:
+        return len(self._turns) % 2 == 1
+
+    def _turn(self) -> None:
+        self._save()  # a search that goes on with another budget is not asked again what it was with this one
+        self._turns.append(self._events)
+        self.store.set_fact("strategy_finished", self._turns)
+
+    def _turn_again(self, events: int) -> None:
+        for number, turn in enumerate(self._turns):
+            if turn == events:
+                (self.strategy.reopen if number % 2 else self.strategy.finish)()
 
     def ask(self, running: Sequence[Candidate], *, may_be_new: bool = True) -> Candidate | None:
         """The strategy's next candidate; its trial must be started in the store before anything else happens.

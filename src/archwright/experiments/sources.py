@@ -100,6 +100,8 @@ class Search(Source):
             return None
         if self.budget.trials is not None and self.counted >= self.budget.trials:
             self.replay.finish()
+        else:
+            self.replay.reopen()
         try:
             running = [trial.candidate for trial in self.running.values()]
             candidate = self.replay.ask(running, may_be_new=not is_spent)

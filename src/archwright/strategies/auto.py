@@ -101,9 +101,17 @@ class AutoStrategy(Strategy):
         """What the picked strategy needs."""
         return self._strategy.needed()
 
+    def needed_later(self) -> set[int] | None:
+        """What the picked strategy needs once reopened."""
+        return self._strategy.needed_later()
+
     def finish(self) -> None:
         """Tell it."""
         self._strategy.finish()
+
+    def reopen(self) -> None:
+        """Tell it."""
+        self._strategy.reopen()
 
     def state_dict(self) -> dict[str, Any]:
         """The state of the picked strategy."""

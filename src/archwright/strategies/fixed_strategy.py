@@ -73,10 +73,19 @@ class FixedStrategy(Strategy):
         """What the other strategy needs."""
         return set() if self.then is None else self.then.needed()
 
+    def needed_later(self) -> set[int] | None:
+        """What the other strategy needs once reopened."""
+        return set() if self.then is None else self.then.needed_later()
+
     def finish(self) -> None:
         """Tell the other strategy."""
         if self.then is not None:
             self.then.finish()
+
+    def reopen(self) -> None:
+        """Tell the other strategy."""
+        if self.then is not None:
+            self.then.reopen()
 
     def state_dict(self) -> dict[str, Any]:
         """How many of the given ones were gone through, and the state of the other strategy."""

@@ -68,11 +68,18 @@ class Strategy(ABC):
         """The ended trials whose checkpoints it may still inherit; None where it cannot say: all, within bounds."""
         return None if self.inherits else set()
 
+    def needed_later(self) -> set[int] | None:
+        """As `needed`, when the search has ended: what it begins from if it is reopened. The rest is deleted."""
+        return self.needed()
+
     def finish(self) -> None:  # noqa: B027 - optional
         """The budget allows no new configuration any more, and all that there were have ended.
 
         A strategy whose candidates continue earlier trials may bring what it has begun to an end. It may be told again.
         """
+
+    def reopen(self) -> None:  # noqa: B027 - optional
+        """The budget has grown since `finish`: new configurations are wanted again."""
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:

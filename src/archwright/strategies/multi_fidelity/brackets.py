@@ -106,6 +106,11 @@ class Bracket(ABC):
         waiting = {entry.number for rung in self.rungs for entry in rung if entry.waits and entry.saved}
         return waiting | {entry.number for _, entry in self.queue}
 
+    def lose_checkpoints(self) -> None:
+        """Whoever goes on from now on begins anew."""
+        for entry in (entry for rung in self.rungs for entry in rung):
+            entry.saved = False
+
     def go_on(self, rung: int, entry: Entry) -> None:
         """Put an entry into the queue."""
         entry.waits = False

@@ -135,6 +135,12 @@ class MultiFidelity(Strategy):
         """Let brackets that wait for more configurations go on with those that they have. See `Strategy.finish`."""
         self._is_final = True
 
+    def reopen(self) -> None:
+        """Begin with new configurations again; those that wait have lost their checkpoints. See `Strategy.reopen`."""
+        self._is_final = False
+        for bracket in self.brackets.values():
+            bracket.lose_checkpoints()
+
     def sample(self, bracket: Bracket, running: Sequence[Candidate]) -> Candidate | None:
         """A new configuration for a bracket: by default whatever the sampler proposes."""
         return self.sampler.ask(running)
@@ -171,6 +177,10 @@ class MultiFidelity(Strategy):
         """The trials that may still go on, and what the sampler needs."""
         own = self.sampler.needed()
         return None if own is None else own.union(*(bracket.needed() for bracket in self.brackets.values()))
+
+    def needed_later(self) -> set[int] | None:
+        """What the sampler needs: what waits in a rung begins anew once reopened, and leaves no checkpoints behind."""
+        return self.sampler.needed_later()
 
     def state_dict(self) -> dict[str, Any]:
         """The sampler's state, the brackets, and what was asked for and not told."""

@@ -55,3 +55,12 @@ class SuccessiveHalving(MultiFidelity):
             return kept(size, self.eta, len(self.levels))
 
         return Synchronous(self.levels, halve(self.n), halve)
+
+    def state_dict(self) -> dict[str, Any]:
+        """That of the engine, and n, which a search that goes on with another budget keeps."""
+        return {**super().state_dict(), "n": self.n}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from a state."""
+        self.n = state.get("n", self.n)  # runs of earlier versions have none
+        super().load_state_dict(state)
