@@ -230,6 +230,7 @@ def test_weights_are_shared_where_a_space_allows(tmp_path: Path) -> None:
     [
         ({"sample": 4}, "sample >= 5"),
         ({"threshold": 1.0}, "threshold"),
+        ({"objective": "params"}, "expected an objective that training reaches, such as accuracy, got"),
         ({"estimators": ["sinflow"]}, "unknown estimator 'sinflow'"),
         ({"estimators": ["surrogate:gpp"]}, "unknown surrogate"),
         ({"estimators": ["short"], "recipe": aw.Recipe(epochs=1)}, "none is shorter"),

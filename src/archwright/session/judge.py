@@ -118,6 +118,11 @@ def judge(
     made_space, space_reference = space_for(space, made_task)
     objectives = objectives_for([objective] if objective else [], made_task)
     check_measured(objectives, made_space, made_task)
+    if objectives[0].has_meter:
+        raise UsageError(
+            f"judge: expected an objective that training reaches, such as {made_task.metric}, got "
+            f"{objectives[0].name}; leave out --objective for that"
+        )
     recipe = recipe or Recipe(seed=seed)
     effort = single_fidelity(fidelity, made_space, made_task, "judge trains all networks of the sample alike")
     judged = (made_space, made_task, recipe, effort)
