@@ -125,7 +125,8 @@ def transfer(
 
 def _filled(source: Tensor, channels: int) -> Tensor:
     """Where channels of the parent are found nowhere, they take the free places in order: the best guess."""
-    missing = [channel for channel in range(channels) if channel not in set(source.tolist())]
+    found = set(source.tolist())
+    missing = [channel for channel in range(channels) if channel not in found]
     free = (source < 0).nonzero().flatten().tolist()
     filled = source.clone()
     for place, channel in zip(free, missing, strict=False):
