@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from archwright.benchmarks import (
 from archwright.benchmarks.runs import SearchRun
 from archwright.errors import SearchError, SpaceExhaustedError, UsageError
 from archwright.registry import Entry
-from archwright.strategies import STRATEGIES, RandomSearch
+from archwright.strategies import STRATEGIES, RandomSearch, make_strategy
 from archwright.trials import Candidate
 
 from .conftest import small_table
@@ -223,3 +224,39 @@ def test_searches_that_find_nothing_allowed_are_told_as_such(tmp_path: Path) -> 
     assert np.isnan(values[:, :, 0]).any()
     write_results(comparison, tmp_path)
     json.dumps(summarize(comparison), allow_nan=False)
+
+
+def several_lengths(*epochs: int) -> Table:
+    """The small table, with the same networks trained for other numbers of epochs too."""
+    table = small_table()
+    return replace(table, epochs=dict.fromkeys(epochs, table.rows))
+
+
+@pytest.mark.parametrize("name", ["asha", "hyperband", "successive_halving", "cascade", "bohb"])
+def test_rungs_that_a_table_has_not_are_refused_before_any_search(name: str, tmp_path: Path) -> None:
+    told: list[int] = []
+    with pytest.raises(UsageError, match=rf"{name} looks at.*small has the results of one training.*--epoch"):
+        compare(
+            small_table(), ["random", name], seeds=1, out=tmp_path / "new", told=lambda *_: told.append(1)
+        )
+    assert not told
+    assert not (tmp_path / "new").exists()
+
+
+def test_rungs_must_be_lengths_of_the_trainings() -> None:
+    with pytest.raises(UsageError, match=r"trainings of 12, 200 epochs, but nothing for 36 epochs.*asha.eta"):
+        compare(several_lengths(12, 200), ["asha"], seeds=1, evaluations=4)
+    with pytest.raises(UsageError, match="nothing for by synflow"):
+        compare(several_lengths(4, 12), ["cascade"], seeds=1, evaluations=4)
+    found = compare(several_lengths(12, 200), ["asha"], seeds=1, evaluations=4, options={"asha": {"eta": 17}})
+    assert found.runs["asha", 0].evaluations == 4
+
+
+@pytest.mark.parametrize("name", ["asha", "hyperband", "priorband", "pasha"])
+def test_strategies_of_several_fidelities_search_trainings_of_several_lengths(name: str) -> None:
+    """The lengths of NAS-Bench-101 are rungs."""
+    table = several_lengths(4, 12, 36, 108)
+    found = compare(table, [name], seeds=2, evaluations=12)
+    assert all(run.evaluations == 12 for run in found.runs.values())
+    made = make_strategy(name, table.space, table.objectives[:1], fidelity=table.fidelity)
+    assert [level.epochs for level in made.rungs] == [4, 12, 36, 108]  # type: ignore[attr-defined]

@@ -118,6 +118,8 @@ def compare(
     for name in chosen if seconds is None else ():
         if "trials" in STRATEGIES.options(name):  # it picks by the budget
             given[name] = {"trials": evaluations, **given.get(name, {})}
+    for name in chosen:
+        table.check_strategy(split_name(name)[0], split_options(given.get(name, {}))[0])
     truth = Truth(table, objectives or table.objectives[:1], reference=reference)
     used = {name: {**_defaults(name), **given.get(name, {})} for name in chosen}
     budget = evaluations if seconds is None else {"seconds": seconds, "workers": workers}

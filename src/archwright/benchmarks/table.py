@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,8 @@ from archwright.estimators.tabular import Row, Runs, TabularEstimator
 from archwright.estimators.tabular_curves import CurveRow, TabularCurves
 from archwright.objectives import Direction, Objective, parse_objective
 from archwright.spaces import Space
-from archwright.trials import Fidelity, FidelityRange
+from archwright.strategies import STRATEGIES, make_strategy
+from archwright.trials import FULL, Fidelity, FidelityRange
 
 __all__ = ["Table"]
 
@@ -85,10 +87,47 @@ class Table:
 
     @cached_property
     def fidelity(self) -> FidelityRange | None:
-        """What strategies of several fidelities move over: the epochs of the shortest curve; None without curves."""
-        if not self.curves:
+        """What strategies of several fidelities move over: the epochs of the shortest curve, or of the trainings.
+
+        None without curves and without trainings of several lengths.
+        """
+        if self.curves:
+            return FidelityRange(Fidelity(1), Fidelity(min(curve.epochs for curve in self.curves.values())))
+        if len(self.epochs) < 2:
             return None
-        return FidelityRange(Fidelity(1), Fidelity(min(curve.epochs for curve in self.curves.values())))
+        return FidelityRange(Fidelity(min(self.epochs)), Fidelity(max(self.epochs)))
+
+    def check_strategy(self, strategy: str, options: Mapping[str, Any]) -> None:
+        """Refuse a strategy of several fidelities that this table has not, before anything is searched.
+
+        Args:
+            strategy: Its name.
+            options: Its options.
+
+        Raises:
+            UsageError: Says what is missing, and which tables have it; or that an option is out of range.
+        """
+        if not STRATEGIES.takes(strategy, "fidelity"):
+            return
+        wanted, has, cure = self.fidelity, "the results of one training alone", "take"
+        if wanted is not None:
+            made = make_strategy(strategy, self.space, self.objectives[:1], fidelity=wanted, **options)
+            missing = [level for level in getattr(made, "rungs", ()) if not self._has(level)]
+            if not missing:
+                return
+            lengths = ", ".join(map(str, sorted(self.epochs))) or f"1 to {wanted.high.epochs}"
+            has = f"trainings of {lengths} epochs, but nothing for {missing[0]}"
+            cure = f"choose rungs that it has ({strategy}.eta=...), or take"
+        raise UsageError(
+            f"{strategy} looks at networks before they are trained to the end, and {self.name} has {has}; {cure} a "
+            "table of learning curves (mnist1d-curves, or a file with a row for each epoch and --epoch COLUMN), "
+            "nas-bench-101 with trainings of 4, 12, 36 and 108 epochs, or another strategy"
+        )
+
+    def _has(self, fidelity: Fidelity) -> bool:
+        """Whether networks can be looked up at a fidelity."""
+        is_plain = replace(fidelity, epochs=None, horizon=None) == FULL
+        return is_plain and (bool(self.curves) or fidelity.epochs in self.epochs)
 
     def estimator(self, seed: int = 0) -> Estimator:
         """An estimator that looks up here, or replays the curves.

@@ -83,6 +83,11 @@ class MultiFidelity(Strategy):
         self._pending: dict[tuple[Hashable, Fidelity], tuple[int, int, Any]] = {}
 
     @property
+    def rungs(self) -> tuple[Fidelity, ...]:
+        """All fidelities at which it looks, the lowest first: those of the first bracket, which others leave out of."""
+        return self.open_bracket(0).levels
+
+    @property
     def _name(self) -> str:
         return type(self).__name__
 
