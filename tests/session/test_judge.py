@@ -146,12 +146,30 @@ def test_a_search_takes_the_verdict(tmp_path: Path) -> None:
     ).run
     assert {trial.candidate.effort.epochs for trial in by.trials} <= {1, 2}
     with pytest.raises(
-        UsageError, match=r"judged the space .*search of 'mlp' for 'digits'; run `archwright judge`"
+        UsageError, match=r"judged another space .*space: .*, not 'mlp'\); run `archwright judge`"
     ):
         aw.search("mlp", "digits", out=tmp_path / "no", **given)
     for options in ({}, {"judge": folder, "judg": 1}):
         with pytest.raises(UsageError, match="give its run's folder"):
             aw.search(SPACE, "digits", out=tmp_path / "no", **{**given, "estimator_options": options})
+
+
+def test_a_verdict_holds_for_its_target_alone(tmp_path: Path) -> None:
+    random = np.random.default_rng(0).normal(size=(60, 3)).round(3)
+    np.savetxt(tmp_path / "table.csv", random, delimiter=",", header="a,b,c", comments="")
+    table = str(tmp_path / "table.csv")
+    found = aw.judge(
+        table, "mlp", sample=5, estimators=["params"], recipe=QUICK, out=tmp_path / "run", progress=False,
+        task_options={"target": "a", "seed": 0},
+    )  # fmt: skip
+    given: dict[str, Any] = {"estimator": "auto", "estimator_options": {"judge": found.folder}, "retrain": 0}
+    given |= {"budget": aw.Budget(trials=1), "progress": False}
+    other_seed = {"target": "a", "seed": 1}
+    aw.search("mlp", table, task_options=other_seed, out=tmp_path / "same", **given)
+    with pytest.raises(
+        UsageError, match=r"judged another space or task than is searched .target: 'a', not 'b'"
+    ):
+        aw.search("mlp", table, task_options={"target": "b"}, out=tmp_path / "no", **given)
 
 
 def test_a_small_network_is_half_as_wide(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from archwright.errors import UsageError
-from archwright.experiments import Judgement, RunConfig, judgement_of, open_run
+from archwright.experiments import Judgement, RunConfig, TaskConfig, judgement_of, open_run
 from archwright.session.fidelities import moves_over_fidelity
 from archwright.spaces import Space
 from archwright.supernets import METHODS, OneShot
@@ -90,15 +90,33 @@ def _read(options: Mapping[str, Any] | None) -> tuple[str, RunConfig, Judgement]
 
 
 def _check_same(folder: str, known: RunConfig, space: Space, task: Task) -> None:
-    """Raises `UsageError` where a run judged another space or task."""
-    judged, searched = (known.space.name, known.task.name), (space.name, task.name)
-    if known.space.digest == space.digest and (known.task.name, known.task.kind) == (task.name, task.kind):
-        return
-    if judged == searched:
-        what = "which is not what it was: its decisions, layers or kind have changed"
-    else:
-        what = f"and this is a search of {searched[0]!r} for {searched[1]!r}"
-    raise UsageError(
-        f"{folder} judged the space {judged[0]!r} for the task {judged[1]!r}, {what}; run `archwright judge` on "
-        "what is searched, or search what was judged (--space)"
-    )
+    """Raises `UsageError` where a run judged another space or task: names the first thing that differs."""
+    before, now = _compared(known.task), _compared(TaskConfig.of(task))
+    before = {"space": known.space.name, **before, "space's digest": known.space.digest}
+    now = {"space": space.name, **now, "space's digest": space.digest}
+    for name, value in now.items():
+        if before[name] != value:
+            digests = name == "space's digest"
+            told = (
+                "its decisions or layers were others"
+                if digests
+                else f"{name}: {before[name]!r}, not {value!r}"
+            )
+            raise UsageError(
+                f"{folder} judged another space or task than is searched ({told}); run `archwright judge` on what is "
+                "searched, or search what was judged"
+            )
+
+
+def _compared(task: TaskConfig) -> dict[str, Any]:
+    """What makes a task the same for a verdict, whatever seed divides its data."""
+    facts = task.facts.get("preprocessing") or {}
+    return {
+        "task": task.name,
+        "kind": task.kind,
+        "target": facts.get("target"),
+        "features": facts.get("features"),
+        "inputs": task.input_shape,
+        "outputs": task.outputs,
+        "classes": task.classes,
+    }
