@@ -72,16 +72,8 @@ def read_columns(
     columns = {**{name: [name] for name in wanted}, **{n: list(c) for n, c in (metrics or {}).items()}}
     if epoch is not None:
         columns[epoch] = [epoch]
-    measured = [*seconds, *(column for names in columns.values() for column in names)]
-    chosen = list(decisions) or [column for column in frame.columns if column not in measured]
-    for column in [*measured, *chosen]:
-        if column not in frame.columns:
-            raise UsageError(f"{path} has no column {column!r}.{did_you_mean(column, frame.columns)}")
-    if both := next((column for column in chosen if column in measured), None):
-        raise UsageError(f"{path}: the column {both!r} cannot be both a decision and a metric")
+    chosen = _chosen(path, frame, decisions, [*seconds, *(c for names in columns.values() for c in names)])
     made = {column: _decision(path, frame[column], column) for column in chosen}
-    if not made:
-        raise UsageError(f"{path}: expected columns that are decisions, but all are metrics")
     form = _canonical(canonical)
     if epoch is not None:
         frame = frame.sort_values(epoch, kind="stable")
@@ -90,6 +82,23 @@ def read_columns(
     if epoch is not None:
         return Table.of_curves(str(path), space, _curves(path, rows, epoch), goals, test)
     return Table(str(path), space, rows, goals, test=test, runs=runs)
+
+
+def _chosen(path: Path, frame: pd.DataFrame, given: Sequence[str], measured: Sequence[str]) -> list[str]:
+    """The columns that are decisions: those given, else all that are not measured.
+
+    Raises:
+        UsageError: When there are none, a column is missing, or one is given that is measured.
+    """
+    chosen = list(given) or [column for column in frame.columns if column not in measured]
+    for column in [*measured, *chosen]:
+        if column not in frame.columns:
+            raise UsageError(f"{path} has no column {column!r}.{did_you_mean(column, frame.columns)}")
+    if both := next((column for column in chosen if column in measured), None):
+        raise UsageError(f"{path}: the column {both!r} cannot be both a decision and a metric")
+    if not chosen:
+        raise UsageError(f"{path}: expected columns that are decisions, but all are metrics")
+    return chosen
 
 
 class _Listed:

@@ -6,6 +6,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
 import numpy as np
@@ -102,18 +103,9 @@ def rank_surrogates(
 
     told(0, each * seeds, None)
     scores = -wanted.loss(table.unit(wanted)[0]) * table.values([wanted.name])[positions, 0]
+    rank = partial(compare_surrogates, surrogates=names, sizes=ascending, seeds=seeds, tested=tested, k=k)
     with contextlib.suppress(KeyboardInterrupt):
-        compare_surrogates(
-            table.space,
-            networks,
-            scores,
-            surrogates=names,
-            sizes=ascending,
-            seeds=seeds,
-            tested=tested,
-            k=k,
-            run=run,
-        )
+        rank(table.space, networks, scores, run=run)
     finished = _finished(found, seeds, each)
     if not finished:
         raise KeyboardInterrupt
