@@ -101,12 +101,19 @@ class Supervised(Task):
         """
 
     def loss(self, outputs: Any, batch: Any) -> Tensor:
-        """The mean of `criterion`.
+        """The mean of `criterion`; of an ensemble in training, which gives what each member says, the mean of theirs.
+
+        Args:
+            outputs: Shape (N, *output_shape), or (N, members, *output_shape).
+            batch: The batch.
 
         Raises:
             TaskError: When the outputs are not of the right shape.
         """
         targets = batch[1]
+        if self._has_members(outputs):
+            each = _repeated(targets, outputs.shape[1])
+            return Supervised.loss(self, outputs.flatten(0, 1), (batch[0], each))
         soft = targets if isinstance(targets, Softened) else None
         self._check(outputs, targets if soft is None else soft.first, "in training mode ")
         if soft is None:
@@ -200,13 +207,21 @@ class Supervised(Task):
 
     def distance(self, outputs: Any, teacher: Any, batch: Any) -> Tensor:
         """Mean squared difference."""
+        if self._has_members(outputs):
+            teacher = teacher.unsqueeze(1).expand_as(outputs)
         return functional.mse_loss(outputs.float(), teacher.detach().float())
 
     def has_own(self, verb: str) -> bool:
         """Whether a subclass gives a method of its own in place of the ready-made one."""
         return getattr(type(self), verb) is not getattr(Supervised, verb)
 
+    def _has_members(self, outputs: Any) -> bool:
+        """Whether outputs are those of the members of an ensemble, in training."""
+        return isinstance(outputs, Tensor) and outputs.ndim == len(self.output_shape) + 2
+
     def _scored(self, outputs: Any, targets: Tensor) -> dict[str, float]:
+        if self._has_members(outputs):
+            outputs = outputs.mean(dim=1)
         self._check(outputs, targets)
         return self._judged(outputs.detach().cpu(), targets.cpu())
 
@@ -215,6 +230,8 @@ class Supervised(Task):
         return scores if "loss" in scores else {"loss": float(self.criterion(outputs, targets)), **scores}
 
     def _check(self, outputs: Any, targets: Tensor, when: str = "") -> None:
+        if self._has_members(outputs):
+            outputs = outputs[:, 0]
         expected = (len(targets), *self.output_shape)
         if isinstance(outputs, Tensor) and outputs.shape == expected:
             if self.kind in (REGRESSION, MULTILABEL) and targets.shape != expected:
@@ -229,3 +246,11 @@ class Supervised(Task):
             f"the task {self.name!r} wants {' x '.join(map(str, self.output_shape))} numbers for each input, so end "
             f"the network with a layer of {self.outputs} outputs"
         )
+
+
+def _repeated(targets: Any, members: int) -> Any:
+    """Targets once for each member of an ensemble."""
+    if not isinstance(targets, Softened):
+        return targets.repeat_interleave(members, dim=0)
+    second = None if targets.second is None else targets.second.repeat_interleave(members, dim=0)
+    return Softened(targets.first.repeat_interleave(members, dim=0), targets.smoothing, second, targets.share)
