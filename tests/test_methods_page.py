@@ -14,7 +14,11 @@ ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
 NAMED = ("strategies", "methods", "surrogates", "curve_models", "estimators", "pruners")
 KINDS = [kind for kind in NAMED if kind in REGISTRIES]
-TITLES = {"methods": "One-shot methods", "curve_models": "Models of learning curves"}
+TITLES = {
+    "tables": "Networks for tables",
+    "methods": "One-shot methods",
+    "curve_models": "Models of learning curves",
+}
 
 
 def rows(kind: str) -> dict[str, list[str]]:
@@ -31,7 +35,7 @@ def test_every_registered_name_has_a_row(kind: str) -> None:
     assert set(rows(kind)) == set(registry_of(kind).entries)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, "tables"])
 def test_every_row_has_a_source_and_a_test_that_exists(kind: str) -> None:
     for name, cells in rows(kind).items():
         assert len(cells) == 6, name

@@ -85,7 +85,9 @@ def resolve_space(reference: str, task: Task) -> Space:
                 f"the space {reference!r} takes {takes}, but the inputs of the task {task.name!r} are {gives}; take "
                 f"{default_space(task.signature()[0], symbols=task.has_symbols)!r}"
             )
-        space: Space = make_space(reference, *task.signature(), cardinalities=task.cardinalities)
+        space: Space = make_space(
+            reference, *task.signature(), cardinalities=task.cardinalities, kind=task.kind
+        )
         return space
     made = load_object(reference)
     if not isinstance(made, Space | Expression) and callable(made):

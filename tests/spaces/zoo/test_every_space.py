@@ -37,6 +37,8 @@ _CASES: dict[str, tuple[str, tuple[int, ...], dict[str, Any]]] = {
     "long signals": ("conv1d", (2, 1500), {"depth": (3, 4)}),
     "short signals": ("conv1d", (4, 3), {}),
     "table": ("mlp", (13,), {}),
+    "residual table": ("tabular_resnet", (5,), {}),
+    "table of tokens": ("ft_transformer", (5,), {}),
     "image as table": ("mlp", (1, 8, 8), {"depth": (1, 1), "widths": [8], "residual": False}),
 }
 
@@ -67,6 +69,8 @@ TestDarts = _contract("darts")
 TestNasnet = _contract("nasnet")
 TestConv1d = _contract("signals")
 TestMlp = _contract("table")
+TestTabularResnet = _contract("residual table")
+TestFtTransformer = _contract("table of tokens")
 
 
 def _train_step(space: Space, architecture: Architecture, example: torch.Tensor) -> None:

@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from archwright.spaces.zoo.perceptrons import mlp
     from archwright.spaces.zoo.proxyless import proxyless_space
     from archwright.spaces.zoo.recurrent import recurrent_space
+    from archwright.spaces.zoo.tables import ft_transformer, tabm, tabular_resnet
 
 # fmt: off
 __all__ = [
     "SPACES", "CellDecisions", "ZooSpace", "baseline", "cell", "cell_decisions", "cell_space", "chain",
-    "conv1d", "darts_operation", "darts_space", "default_space", "enas_space", "make_space", "mlp",
-    "nasbench201_space", "nasnet_operation", "nasnet_space", "proxyless_space", "recurrent_space",
+    "conv1d", "darts_operation", "darts_space", "default_space", "enas_space", "ft_transformer",
+    "make_space", "mlp", "nasbench201_space", "nasnet_operation", "nasnet_space", "proxyless_space", "recurrent_space",
+    "tabm", "tabular_resnet",
 ]
 # fmt: on
 

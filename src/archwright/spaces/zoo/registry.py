@@ -63,10 +63,16 @@ SPACES: Registry[Space, ZooSpace] = Registry(
             symbols=True),
         "mlp": _at("perceptrons:mlp", (1, 2, 3),
             "tables: multilayer perceptrons with decided widths, activation, normalisation, dropout and shortcuts"),
+        "tabular_resnet": _at("tables:tabular_resnet", (1,),
+            "tables: residual networks with decided depth, widths and dropout (Gorishniy et al. 2021)"),
+        "ft_transformer": _at("tables:ft_transformer", (1,),
+            "tables: a transformer on a vector for each column, FT-Transformer (Gorishniy et al. 2021)"),
+        "tabm": _at("tables:tabm", (1,),
+            "tables: many perceptrons in one that share most of their weights, TabM (Gorishniy et al. 2024)"),
     },
     ZooSpace,
     positional=2,
-    supplied=("cardinalities",),
+    supplied=("cardinalities", "kind"),
     error=SpaceError,
 )
 # fmt: on
@@ -76,7 +82,13 @@ _DEFAULTS = {1: "mlp", 2: "conv1d", 3: "chain"}
 
 
 def make_space(
-    name: str, input_shape: Sequence[int], outputs: int, *, cardinalities: Sequence[int] = (), **options: Any
+    name: str,
+    input_shape: Sequence[int],
+    outputs: int,
+    *,
+    cardinalities: Sequence[int] = (),
+    kind: str = "",
+    **options: Any,
 ) -> Space:
     """Make a space of the zoo.
 
@@ -86,6 +98,7 @@ def make_space(
         outputs: Number of numbers the network gives for one input.
         cardinalities: For each number of an input how many codes of categories it takes, 0 where it is an amount, as
             `Task.cardinalities`; empty where all are amounts.
+        kind: Of the task, for spaces that ask what outputs mean.
         options: Options of the space's factory, see `SPACES.options(name)`.
 
     Raises:
@@ -97,7 +110,9 @@ def make_space(
             f"the space {name!r} takes amounts alone, but some inputs are codes of categories; take one of "
             f"{', '.join(known)}"
         )
-    return SPACES.make(name, input_shape, outputs, options=options, cardinalities=tuple(cardinalities))
+    return SPACES.make(
+        name, input_shape, outputs, options=options, cardinalities=tuple(cardinalities), kind=kind
+    )
 
 
 def default_space(input_shape: Sequence[int], *, symbols: bool = False) -> str:

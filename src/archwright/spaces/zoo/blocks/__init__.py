@@ -35,15 +35,24 @@ from archwright.spaces.zoo.blocks.recurrent import (
     SymbolEmbedding,
     TiedDecoder,
 )
+from archwright.spaces.zoo.blocks.tables import (
+    EnsembleLinear,
+    EnsembleMean,
+    FeatureTokens,
+    ResidualRowBlock,
+    RowAttentionBlock,
+    RowHead,
+)
 
 # fmt: off
 __all__ = [
     "BottleneckConv", "Cell", "CellBlock", "CellNetwork", "CellNode", "Chain", "ChainLayer",
-    "ColumnEmbedding", "Conv1dNormAct", "ConvNormAct", "ConvNormReLU6", "DartsDilatedConv", "DartsSeparableConv",
-    "DenseBlock",
-    "DropPath", "FactorizedReduce", "HighwayEdge", "HighwayStart", "InvertedResidual", "LSTMNetwork",
-    "LockedDropout", "NasnetCell", "PoolNorm", "ReLUConv3x3Norm", "ReLUConvNorm", "RecurrentCell",
-    "RecurrentNetwork", "ResidualReduction", "SeparableConv", "SeparableConv1d", "SkipLayer", "SkipNetwork",
-    "StateReduction", "SummedCell", "SymbolEmbedding", "TiedDecoder", "Zero",
+    "ColumnEmbedding", "Conv1dNormAct", "ConvNormAct", "ConvNormReLU6", "DartsDilatedConv",
+    "DartsSeparableConv", "DenseBlock", "DropPath", "EnsembleLinear", "EnsembleMean", "FactorizedReduce",
+    "FeatureTokens", "HighwayEdge", "HighwayStart", "InvertedResidual", "LSTMNetwork", "LockedDropout",
+    "NasnetCell", "PoolNorm", "ReLUConv3x3Norm", "ReLUConvNorm", "RecurrentCell", "RecurrentNetwork",
+    "ResidualReduction", "ResidualRowBlock", "RowAttentionBlock", "RowHead", "SeparableConv",
+    "SeparableConv1d", "SkipLayer", "SkipNetwork", "StateReduction", "SummedCell", "SymbolEmbedding",
+    "TiedDecoder", "Zero",
 ]
 # fmt: on
