@@ -26,7 +26,7 @@ aw.search = scikit_learn.search = brief
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["scikit-learn", "tracking"])
+@pytest.mark.parametrize("page", ["scikit-learn", "tracking", "optuna"])
 def test_the_python_examples_of_a_page_run(page: str, tmp_path: Path) -> None:
     blocks = re.findall(r"```python\n(.*?)```", (DOCS / f"{page}.md").read_text(), flags=re.DOTALL)
     assert blocks

@@ -13,16 +13,38 @@ def export(
     run: RunFolder,
     trial: int | None = None,
     to: str | None = None,
+    to_optuna: str | None = None,
+    study: str | None = None,
     store: StoreURL = None,
     trust: Trust = False,
     onnx: WithOnnx = None,
 ) -> None:
     """Write a network as readable source, weights, ONNX and a model card, none of which needs Archwright.
 
+    With --to-optuna the search is written instead, as a study that optuna-dashboard shows.
+
+    \b
+    Examples:
+      archwright export runs/digits --trial 12
+      archwright export runs/digits --to-optuna sqlite:///study.db
+
     Args:
         trial (N): This trial, trained now if it has not been retrained; by default the winner.
         to (DIR): Where to; by default RUN/best, or RUN/trial-N with --trial.
-    """
+        to_optuna (URL): Write the search's trials as a new study of Optuna into this storage.
+        study (NAME): The name of that study; by default the run's.
+    """  # noqa: D301
+    from archwright.errors import UsageError
+    from archwright.experiments import open_run
     from archwright.session import export_trial
 
-    print(export_trial(run, trial=trial, to=to, onnx=onnx, store=store, trust=trust))
+    if to_optuna is None:
+        if study is not None:
+            raise UsageError("--study names a study of Optuna: it goes with --to-optuna")
+        print(export_trial(run, trial=trial, to=to, onnx=onnx, store=store, trust=trust))
+        return
+    if trial is not None or to is not None or onnx is not None:
+        raise UsageError("--to-optuna writes the search, not a network: leave out --trial, --to and --onnx")
+    from archwright.integrations.optuna import export_study
+
+    print(export_study(open_run(run, store=store), to_optuna, name=study).study_name)
