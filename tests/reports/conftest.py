@@ -328,13 +328,12 @@ def open_page(browser, path, complaints, **options):
 
 @pytest.fixture
 def opened(browser, tmp_path):
-    """Opens a run's report in the browser; the test fails on any request but for the page, and on any error."""
+    """Opens a run's report, or a page that is there; the test fails on any request but for it, and on any error."""
     pages, complaints = [], []
 
     def open_report(run, space=None, **options):
-        pages.append(
-            open_page(browser, write_report(run, tmp_path / "report.html", space), complaints, **options)
-        )
+        path = run if isinstance(run, Path) else write_report(run, tmp_path / "report.html", space)
+        pages.append(open_page(browser, path, complaints, **options))
         return pages[-1]
 
     yield open_report

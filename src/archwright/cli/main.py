@@ -52,7 +52,7 @@ app.command(short_help="Say how far cheap estimates can be trusted, before a sea
 app.command(short_help="Go on with a run that was stopped or killed, or search longer.")(resume)
 app.command(short_help="Say what a run has found so far.")(show)
 app.command(short_help="Write a network as source, weights, ONNX and a model card.")(export)
-app.command(short_help="Write one HTML page on a run.")(report)
+app.command(short_help="Write one HTML page on a run, or on several side by side.")(report)
 app.command(name="list", short_help="List what is known by name, or the options of one.")(list_known)
 app.add_typer(bench_app, name="bench", short_help="Compare strategies on a table of trained networks.")
 

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import time
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 
-from archwright.atomic_writing import replacing
-from archwright.durations import count_of, duration
-from archwright.errors import ArchwrightError, UsageError
+from archwright.errors import ArchwrightError
 from archwright.experiments.records import encode
 from archwright.reports.agreement import agreement
 from archwright.reports.classical import classical_sentence, classical_table
@@ -25,7 +18,7 @@ from archwright.reports.failures import failure_groups
 from archwright.reports.figures import figures
 from archwright.reports.judged import CHEAPEST, judged_table, judgement_to_show, search_taking
 from archwright.reports.monitors import collapse, monitors
-from archwright.reports.palette import DARK, LIGHT, dark_of, variables
+from archwright.reports.page import render_page, write_page
 from archwright.reports.pareto import trade_off
 from archwright.reports.preferences import preference_families
 from archwright.reports.provenance import cost_lines, settings_groups, state_shares, time_text
@@ -38,7 +31,6 @@ from archwright.reports.supernet import (
     supernet_progress,
 )
 from archwright.reports.table import retrained_table, top_table
-from archwright.reports.wording import capital, metric_name, number_ranges, value_text
 from archwright.trials import Trial, TrialState
 
 if TYPE_CHECKING:
@@ -47,8 +39,6 @@ if TYPE_CHECKING:
 
 __all__ = ["render_report", "write_report"]
 
-_TEMPLATES = Path(__file__).parent / "templates"
-_PAGES = (".html", ".htm")
 _MOST_MESSAGES = 300
 _LONGEST_MESSAGE = 4_000
 
@@ -72,51 +62,16 @@ def write_report(run: Run, path: Path | str, space: Space | None = None, example
     Raises:
         UsageError: When the path is a folder, or a file of the run itself.
     """
-    path = Path(path).resolve()  # what a link points to is written, not the link
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder; give a file, such as {path / 'report.html'}")
-    if path.is_relative_to(run.folder.resolve()) and path.exists() and path.suffix.lower() not in _PAGES:
-        raise UsageError(f"{path} is a file of the run itself; give another one")
-    if path.exists() and not path.is_file():  # a device or a pipe, which is written to and stays what it is
-        path.write_text(render_report(run, space), encoding="utf-8")
-        return path
-    with replacing(path) as part:
-        part.write_text(render_report(run, space, example), encoding="utf-8")
-    return path
+    return write_page(path, [run], lambda: render_report(run, space, example))
 
 
 def render_report(run: Run, space: Space | None = None, example: Any = None) -> str:
     """The report as text. See `write_report`."""
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "capital": capital,
-        "duration": duration,
-        "ranges": number_ranges,
-        "value_text": value_text,
-    }
-    environment.globals |= {
-        "count_of": count_of,
-        "metric_name": metric_name,
-        "searched": lambda name: searched_metric(run, name),
-    }
-    plots = figures(run)
-    drawn = {name: json.loads(figure.to_json()) for name, figure in plots.items()}
-    plotly, script = get_plotlyjs() if plots else "", _read("report.js")
-    return environment.get_template("report.html.jinja").render(
+    return render_page(
+        "report.html.jinja",
+        figures(run),
         run=run,
-        style=Markup(_style()),
-        policy=_policy([plotly, script]),
-        plotly=Markup(plotly),
-        script=Markup(script),
-        data=_json_for_html({"figures": drawn, "dark": dark_of()}),
-        figures=set(plots),
-        notes={name: (figure.layout.meta or {}).get("note", "") for name, figure in plots.items()},
+        searched=lambda name: searched_metric(run, name),
         **_contents(run, space, example),
     )
 
@@ -196,34 +151,3 @@ def _drawing(run: Run, best: Trial | None, space: Space | None, example: Any) ->
     return Markup(
         drawn
     ), "The space was changed since the search; it is drawn as it is now." if changed else ""
-
-
-@cache
-def _read(name: str) -> str:
-    return (_TEMPLATES / name).read_text(encoding="utf-8")
-
-
-def _style() -> str:
-    light, dark = variables(LIGHT), variables(DARK)
-    return (
-        f":root {{ {light} }}\n@media (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n"
-        f"@media print {{ :root {{ {light} }} }}\n{_read('report.css')}"
-    )
-
-
-def _policy(scripts: list[str]) -> str:
-    """A content security policy: nothing is loaded, and no script runs but those whose hashes it names."""
-    hashes = [
-        base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts if script
-    ]
-    allowed = " ".join(f"'sha256-{value}'" for value in hashes)
-    return (
-        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def _json_for_html(data: Any) -> Markup:
-    """JSON that can stand inside a script element whatever it holds."""
-    text = json.dumps(data, allow_nan=False, separators=(",", ":"))
-    return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))

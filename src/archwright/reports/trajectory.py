@@ -144,7 +144,7 @@ def trajectory_figure(run: Run, over: Literal["trials", "seconds"] = "trials") -
     trajectory = best_so_far(run, over)
     points, objective = trajectory.points, trajectory.objective
     drawn = thinned(points, lambda point: point.improves)
-    unit, unit_name = _time_unit(points[-1].at if points else 0.0) if over == "seconds" else (1.0, "")
+    unit, unit_name = time_unit(points[-1].at if points else 0.0) if over == "seconds" else (1.0, "")
     end = points[-1].at / unit if points else 0.0
     improving = [point for point in points if point.improves]
     many, bright = dot_look(len(drawn)), {"color": LIGHT["accent"], "size": 8}
@@ -175,7 +175,7 @@ def trajectory_figure(run: Run, over: Literal["trials", "seconds"] = "trials") -
             "title": "trial" if over == "trials" else f"searching time, {unit_name}",
             "showgrid": False,
             "dtick": 1 if over == "trials" and points and points[-1].at <= 10 else None,
-            "range": _whole_range(end),
+            "range": whole_range(end),
         },
         yaxis=score_axis(objective.name, f"validation {trajectory.name}", range=focus),
     )
@@ -186,13 +186,13 @@ def trajectory_figure(run: Run, over: Literal["trials", "seconds"] = "trials") -
     return figure
 
 
-def _whole_range(end: float) -> tuple[float, float]:
+def whole_range(end: float) -> tuple[float, float]:
     """From zero to the end, with room for the dots at both."""
     end = end or 1.0
     return -0.03 * end, 1.03 * end
 
 
-def _time_unit(longest: float) -> tuple[float, str]:
+def time_unit(longest: float) -> tuple[float, str]:
     for size, name in ((3600.0, "hours"), (60.0, "minutes")):
         if longest >= 2 * size:
             return size, name
