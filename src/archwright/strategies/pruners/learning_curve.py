@@ -31,8 +31,8 @@ class LearningCurvePruner(Pruner):
         objectives: The first one that is optimised is judged, where no metric is named.
         metric: Name of the reported metric to judge by.
         model: A key of `archwright.surrogates.curves.CURVE_MODELS`: "freeze_thaw" and "support_vectors" learn from the
-            other trials too, "parametric" extrapolates the curve alone (a quarter of a second a judgement): it saves
-            less, and loses less where networks differ much.
+            other trials too, "parametric" extrapolates the curve alone (a quarter of a second a judgement)
+            and saves less.
         model_options: Options of the model by name.
         minimum_epochs: Epochs that each trial is given before it is judged, at least 1.
         interval: A trial is judged after every so many epochs.
