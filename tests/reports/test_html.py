@@ -77,7 +77,7 @@ def test_the_page_tells_all_that_was_asked(digits):
         "2 min 51 s",
         "2.13.0",
         "search ended: 40 trials",
-        "chosen among 3 retrained networks by validation",
+        "chosen among 4 finalists by validation",
         '<svg class="architecture"',
     ):
         assert told in body, told

@@ -147,11 +147,12 @@ def test_budgets_follow_the_method(result: aw.Result) -> None:
     assert default_budget("evolution", 3) == default_budget(None, 3) == aw.Budget(trials=50)
     config = RunConfig.read(result.folder)
     timed = replace(config, budget=aw.Budget(minutes=10))
-    assert training_minutes(timed) == 10
-    assert after_training(timed, 600) == after_training(timed, 60) == aw.Budget(trials=2)
+    assert training_minutes(timed, timed.budget) == 10
+    assert after_training(timed, timed.budget, 600) == aw.Budget(trials=2)
+    assert after_training(timed, timed.budget, 60) == aw.Budget(trials=2)
     searched = replace(timed, strategy=NamedConfig(name="spos"))
-    assert training_minutes(searched) == 8
-    assert after_training(searched, 480) == aw.Budget(trials=100, minutes=2)
+    assert training_minutes(searched, searched.budget) == 8
+    assert after_training(searched, searched.budget, 480) == aw.Budget(trials=100, minutes=2)
 
 
 def state_of(folder: Path) -> dict[str, Any]:

@@ -24,6 +24,7 @@ def test_a_whole_search_under_another_default_type(tmp_path: Path, other_type: N
         aw.layer(nn.Sequential, aw.layer(nn.Flatten), aw.layer(nn.LazyLinear, 10, aw.boolean(name="bias")))
     )
     options = {"strategy": "random", "recipe": aw.Recipe(epochs=1), "progress": False, "onnx": False}
+    options["baseline"] = False
     run = aw.search(space, "digits", budget=aw.Budget(trials=1), retrain=1, out=tmp_path / "run", **options)
     assert run.state == "completed"
     model = run.model()

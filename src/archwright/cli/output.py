@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from archwright.cli.exit_codes import INTERRUPTED
 from archwright.cli.streams import emit
 from archwright.durations import byte_count, duration
+from archwright.experiments.expense import priced
+from archwright.experiments.finalists import HAND_MADE
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,10 +56,20 @@ def as_dict(run: Run) -> dict[str, Any]:
         "classical": run.classical,
         "pareto": list(run.pareto),
         "retrained": [_trial(trial) for trial in run.retrained],
+        "finalists": [
+            {
+                "name": finalist.name,
+                "trainings": [_trial(trial) for trial in finalist.trials.values()],
+                "test": run.compared_test.get(finalist.name),
+            }
+            for finalist in run.finalists
+        ],
+        "choice": run.choice and asdict(run.choice),
         "trials": [_trial(trial) for trial in run.trials],
         "judgement": run.judgement,
         "forecast": run.forecast and asdict(run.forecast),
         "memory": run.memory,
+        "expense": run.expense and asdict(run.expense),
     }
 
 
@@ -129,12 +141,14 @@ def print_run(run: Run) -> None:
         return
     by_shared_weights = run.winner is None and bool(run.epochs)
     where = ", scores by shared weights" if by_shared_weights else ""
-    console.print(f"best: trial {best.number}{'' if run.winner else f' (not retrained{where})'}")
+    console.print(
+        f"best: {escape(run.won_by)}" if run.won_by else f"best: trial {best.number} (not retrained{where})"
+    )
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
     table.add_column("")
     table.add_column("found", justify="right")
     columns = [(best.metrics, run.test)]
-    if run.baseline is not None:
+    if run.baseline is not None and run.won_by != HAND_MADE:
         table.add_column("hand-made", justify="right")
         columns.append((run.baseline.metrics, run.baseline_test))
     for model, found in (run.classical or {}).items():
@@ -145,10 +159,25 @@ def print_run(run: Run) -> None:
     console.print(table)
     if told := classical_sentence(run):
         console.print(escape(told), soft_wrap=True)
+    _print_comparisons(console, run)
     if (run.folder / "best").is_dir():
         console.print(
             f"network: {escape(str(run.folder / 'best'))}   report: {escape(str(run.folder / 'report.html'))}"
         )
+
+
+def _print_comparisons(console: Console, run: Run) -> None:
+    """How sure it is that the winner is better than those that were made by hand."""
+    from rich.markup import escape
+
+    others = {finalist.name for finalist in run.finalists if finalist.stage == "baseline"}
+    for one in run.choice.comparisons if run.choice else ():
+        if one.name in others and one.probability is not None:
+            trainings = f" ({one.repeats} trainings each)" if one.repeats > 1 else ""
+            console.print(
+                f"better than {escape(one.name)} with probability {one.probability:.2f}, by validation{trainings}",
+                soft_wrap=True,
+            )
 
 
 def print_judgement(judgement: Judgement) -> None:
@@ -166,7 +195,7 @@ def print_judgement(judgement: Judgement) -> None:
 
 
 def _print_outlook(run: Run) -> None:
-    """How long the search goes on, and the memory that it took."""
+    """How long the search goes on, and what it took."""
     if run.forecast is not None:
         time, trials = run.forecast.seconds, run.forecast.trials
         few, many = round(trials.low), round(trials.high)
@@ -176,6 +205,12 @@ def _print_outlook(run: Run) -> None:
     if run.memory is not None:
         least, largest = byte_count(run.memory["least"]), byte_count(run.memory["largest"])
         print(f"memory: {least} to {largest}")
+    if run.expense is not None:
+        how = "measured" if run.expense.is_measured else "estimated"
+        money = f", {priced(run.config.price, run.seconds)}" if run.config.price else ""
+        print(
+            f"cost: {run.expense.cpu_hours:.3g} CPU hours, {run.expense.kilowatt_hours:.3g} kWh ({how}){money}"
+        )
 
 
 def _print_supernet(console: Console, run: Run) -> None:

@@ -36,7 +36,9 @@ def search(
     minutes: float | None = None,
     until: float | None = None,
     retrain: int = 3,
+    repeats: int | None = None,
     baseline: bool = True,
+    compare: list[str] | None = None,
     seed: int = 0,
     epochs: int | None = None,
     fidelity: str | None = None,
@@ -45,12 +47,13 @@ def search(
     batch_size: int | None = None,
     learning_rate: float | None = None,
     augmentation: str | None = None,
-    workers: int = 1,
+    workers: int | None = None,
     time_limit: float | None = None,
     memory_limit: float | None = None,
     device: str = "auto",
     precision: str = "32-true",
     out: str | None = None,
+    price: str | None = None,
     store: str | None = None,
     onnx: WithOnnx = None,
     track: list[str] | None = None,
@@ -89,10 +92,15 @@ def search(
         executor: Where trials run (see `archwright list executors`).
         executor_option (NAME=VALUE): An option of the executor.
         trials (-n): Stop after so many trials; by default 50, after a one-shot method as many as are retrained, or 100.
-        minutes (-m): Stop after so long.
+        minutes (-m): Be done after so long: search, retraining, test, export and report. The shares are planned from
+            what training costs here, which is measured first.
         until (SCORE): Stop when the first objective is this good.
         retrain (K): Train the K best again from scratch.
-        baseline: Train a hand-made network too, for comparison.
+        repeats (R): Train each of these, and what they are compared with, R times; by default once, and with --minutes
+            as often as the time reaches.
+        baseline: Train a hand-made network too. It is delivered where no better one is found.
+        compare (FILE.PY:OBJECT): Train a network of your own too, a class or a function that builds it; may be given
+            several times. The best is delivered.
         seed: Of search, training and split.
         epochs: Epochs of retraining, and of each trial unless --fidelity.
         fidelity (NAME=N|LOW..HIGH,...): Effort of each trial of the search: epochs, data (a share), resolution, folds
@@ -104,12 +112,13 @@ def search(
         batch_size: Examples in a batch.
         learning_rate: The highest of the schedule.
         augmentation: How training inputs are varied.
-        workers (-w): Trials at once, each in its process.
+        workers (-w): Trials at once, each in its process; by default 1, and with --minutes as many as use the machine.
         time_limit (SECONDS): For one trial.
         memory_limit (GB): For one trial, with several workers.
         device: cpu, cuda, mps or auto.
         precision: 32-true, bf16-mixed, 16-mixed, ...
         out: The run's folder; by default runs/TASK.
+        price (AMOUNT): Of an hour of the machine, as '0.85 EUR'; report and card say what the run cost.
         store (URL): A PostgreSQL database for the trials.
         track (NAME[=WHERE]): Follow the run live elsewhere: tensorboard, mlflow=sqlite:///mlflow.db, trackio=PROJECT
             (see `archwright list trackers`); may be given several times.
@@ -131,7 +140,7 @@ def search(
         "learning_rate": learning_rate,
         "augmentation": augmentation,
     }
-    recipe = Recipe(seed=seed, **{name: value for name, value in given.items() if value is not None})
+    given = {name: value for name, value in given.items() if value is not None}
     if memory_limit is not None and not 0 < memory_limit < float("inf"):
         raise UsageError(f"--memory-limit: expected more than 0 GB, got {memory_limit:g}")
     words = list(context.obj or [])
@@ -152,16 +161,19 @@ def search(
         pruner_options=keyed(pruner_option or [], "--pruner-option", "warmup_steps=3"),
         objectives=[*map(parse_objective, objective or []), *map(parse_limit, limit or [])],
         budget=None if trials is minutes is until is None else Budget(trials, minutes, until),
-        recipe=recipe,
+        recipe=Recipe(seed=seed, **given) if given else None,
         fidelity=effort(fidelity, search_epochs, search_fraction),
         retrain=retrain,
+        repeats=repeats,
         baseline=baseline,
+        compare=compare or [],
         seed=seed,
         workers=workers,
         time_limit=time_limit,
         memory_limit=None if memory_limit is None else int(memory_limit * 2**30),
         accelerator=device,
         precision=precision,
+        price=price,
         store=store,
         out=out,
         onnx=onnx,

@@ -16,7 +16,8 @@ class Budget:
 
     Args:
         trials: Number of estimates, failed ones included; candidates over a cheap limit are not counted.
-        minutes: Minutes of search over all sessions of the run; trials that are running then are finished.
+        minutes: Minutes of the run over all its sessions, from its beginning to the exported network. Trials of the
+            search that are running when their share is over are stopped after their epoch.
         target: Value of the first objective that is good enough.
 
     Raises:

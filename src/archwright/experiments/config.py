@@ -20,6 +20,7 @@ from archwright.experiments.executors import ExecutorConfig
 from archwright.experiments.fingerprints import Fingerprints, signature
 from archwright.experiments.format1 import task_entries, upgraded
 from archwright.experiments.records import decode, encode
+from archwright.experiments.time_plan import TimePlan
 from archwright.learning import Recipe
 from archwright.objectives import Objective
 from archwright.references import is_object_reference
@@ -145,10 +146,12 @@ class DeviceConfig:
     Args:
         accelerator: Lightning Fabric's name of a device.
         precision: Lightning Fabric's name of a precision.
+        threads: Of torch on the CPU, as was measured to pay; None leaves them as they are.
     """
 
     accelerator: str = "auto"
     precision: str = "32-true"
+    threads: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,9 +209,13 @@ class RunConfig:
         budget: When the search stops.
         recipe: How networks are trained at full fidelity.
         fidelity: Of the search's trials: a range where the strategy moves over one.
+        plan: What was measured to divide the minutes; None without any.
         retrain: How many of the best are retrained.
+        repeats: How often each finalist is trained, at most; None: once, or as often as a bound on the time lets it.
         baseline: Whether a hand-made network is trained for comparison.
+        compare: The user's own networks that are trained for comparison: references, or names of what Python gave.
         judge: What scores the trained networks again, where the run judges cheap estimates.
+        price: Of an hour of the machine, such as "0.85 EUR"; None where it was not told.
         store: URL of the store without secrets; None for the file in the run's folder.
         sources: What the user's code and data were when the run began.
         mark: Shows that this user wrote the references here; None where no key could be kept.
@@ -235,9 +242,13 @@ class RunConfig:
     budget: Budget = field(default_factory=Budget)
     recipe: Recipe = field(default_factory=Recipe)
     fidelity: FidelityRange = field(default_factory=FidelityRange)
+    plan: TimePlan | None = None
     retrain: int = 3
+    repeats: int | None = None
     baseline: bool = True
+    compare: tuple[str, ...] = ()
     judge: JudgeConfig | None = None
+    price: str | None = None
     store: str | None = None
     sources: Fingerprints = field(default_factory=Fingerprints)
     mark: str | None = None
@@ -259,7 +270,8 @@ class RunConfig:
         meters = [o.meter for o in self.objectives if isinstance(o.meter, str)]
         files = [self.task.options.get(part) for part in ("validation", "test")]
         data = [name for name in files if isinstance(name, str)]
-        return [r for r in (self.task.reference, self.space.reference, *meters, *data) if r]
+        own = [name for name in self.compare if is_object_reference(name)]
+        return [r for r in (self.task.reference, self.space.reference, *meters, *data, *own) if r]
 
     @property
     def runs_code(self) -> list[str]:

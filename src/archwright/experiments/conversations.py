@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from archwright.errors import RunError
@@ -26,6 +26,7 @@ class Conversations:
         stage: Whose trials converse.
         pruner: Judges new reports; what was answered once is answered alike again.
         checkpoints: Where states are; None where none can be kept.
+        is_over: Whether the time of the search is over, so that each trial stops at its next report.
 
     Attributes:
         trials: By number, as they stand, with their curves.
@@ -37,8 +38,9 @@ class Conversations:
         stage: Stage,
         pruner: Pruner,
         checkpoints: CheckpointFolder | None,
+        is_over: Callable[[], bool] = lambda: False,
     ) -> None:
-        self.store, self.stage, self.pruner = store, stage, pruner
+        self.store, self.stage, self.pruner, self.is_over = store, stage, pruner, is_over
         self.checkpoints = checkpoints
         self.trials: dict[int, tuple[Trial, list[Report]]] = {}
         self._inherited: dict[int, int] = {}  # how many reports of a trial's curve are its parent's
@@ -115,6 +117,8 @@ class Conversations:
             return Verdict.STOP
         if self.stage is not Stage.SEARCH:
             return Verdict.GO_ON
+        if self.is_over():
+            return Verdict.STOP
         trial, curve = self.trials.pop(number)  # so that the rest are the others
         try:
             return self.pruner.judge(trial, [*curve, report], self.trials.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -10,10 +11,12 @@ from archwright.errors import SearchError
 from archwright.experiments.budget import Budget
 from archwright.experiments.conversations import Conversations
 from archwright.experiments.executors import Ended, Executor, Failure
+from archwright.experiments.expense import Expense, ExpenseWatch
 from archwright.experiments.interrupts import Interrupts
 from archwright.experiments.jobs import DiskFull, Job, JobResult, Message
 from archwright.experiments.listener import Listener
 from archwright.experiments.memory import MemoryWatch
+from archwright.experiments.records import decode, encode
 from archwright.experiments.replay import Replay
 from archwright.experiments.sources import Listed, Search, Source, begun_again, spent_seconds, why_none
 from archwright.experiments.store import Stage, Store
@@ -61,10 +64,28 @@ class Experiment:
         self.interrupts = interrupts or Interrupts()
         self.pruner = pruner or NeverPruner()
         self.checkpoints = checkpoints
+        self._began: float | None = None
         self._conversations: Conversations | None = None
         self._memory = MemoryWatch(store.get("memory"))
+        self._expense = ExpenseWatch(decode(Expense, store.get("expense", {}), "expense"))
         meters = [objective.load_meter() for objective in (*self.objectives, *self.searched)]
         self._exclusive = any(meter is not None and meter.exclusive for meter in meters)
+
+    def begin(self, began: float) -> None:
+        """Note that a session of the run began before its search, which all that it takes from then on counts for.
+
+        Args:
+            began: Unix time.
+        """
+        self._began = began
+        self.store.set_fact("sessions", [*self.store.get("sessions", []), began])
+
+    def earlier_seconds(self) -> float:
+        """Seconds that all stages took in earlier sessions."""
+        stages = (Stage.SEARCH, Stage.RETRAIN, Stage.BASELINE, Stage.JUDGE)
+        trials = [trial for stage in stages for trial in self.store.trials(stage)]
+        sessions = self.store.get("sessions", [])
+        return spent_seconds(sessions if self._began else [*sessions, math.inf], trials)
 
     def search(self, strategy: Strategy, budget: Budget, fidelity: Fidelity = FULL) -> str | None:
         """Search, or go on with a search, until the budget is spent or the space is.
@@ -87,14 +108,17 @@ class Experiment:
             self.say(text)
         if reason := self.store.get("search_ended"):
             return str(reason)
-        sessions = [*self.store.get("sessions", []), time.time()]
-        self.store.set_fact("sessions", sessions)
-        spent = spent_seconds(sessions, trials)
+        before = 0.0
+        if self._began is None:
+            self.store.set_fact("sessions", [*self.store.get("sessions", []), time.time()])
+        else:
+            before = time.time() - self._began
+        spent = spent_seconds(self.store.get("sessions"), trials) + before
         loop = Search(self.searched, replay, budget, fidelity, trials, spent)
         minutes = None if budget.minutes is None else max(0.0, budget.minutes - loop.seconds() / 60)
         self.listener.stage_started(Stage.SEARCH, budget.trials, loop.counted, minutes)
         try:
-            self._run(Stage.SEARCH, loop, strategy)
+            self._run(Stage.SEARCH, loop, strategy, loop.is_over)
         finally:
             self.listener.stage_finished(Stage.SEARCH)
         if loop.reason is None:
@@ -142,8 +166,14 @@ class Experiment:
             self.listener.trial_reported(job.stage, job.number, report)
         return report.verdict
 
-    def _run(self, stage: Stage, source: Source, strategy: Strategy | None = None) -> None:
-        self._conversations = talks = Conversations(self.store, stage, self.pruner, self.checkpoints)
+    def _run(
+        self,
+        stage: Stage,
+        source: Source,
+        strategy: Strategy | None = None,
+        is_over: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._conversations = talks = Conversations(self.store, stage, self.pruner, self.checkpoints, is_over)
         running: dict[int, Trial] = {}
 
         def begin(waiting: Trial) -> Job:
@@ -158,6 +188,7 @@ class Experiment:
             source.done(trial)
             if memory := self._memory.look():
                 self.store.set_fact("memory", memory)
+            self.note_expense()
             talks.clean(set() if strategy is None else strategy.needed())
             self.listener.trial_finished(stage, trial, source.best)
 
@@ -218,6 +249,11 @@ class Experiment:
         if outcome.trace is not None:
             self.store.log(f"{stage} trial {number} failed with\n{outcome.trace.rstrip()}")
         return trial
+
+    def note_expense(self, *, now: bool = False) -> None:
+        """Note what the run has taken of the machine so far, from time to time or `now`."""
+        if expense := self._expense.look(now=now):
+            self.store.set_fact("expense", encode(expense))
 
     def say(self, text: str) -> None:
         """Tell the run's log and the listener."""

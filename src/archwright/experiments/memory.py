@@ -8,9 +8,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["MemoryWatch", "memory_in_use"]
+__all__ = ["PROCESSES", "MemoryWatch", "free_memory", "memory_in_use", "with_descendants"]
 
-_PROCESSES = Path("/proc")
+PROCESSES = Path("/proc")
+"""Where Linux tells of its processes."""
 
 
 def memory_in_use() -> tuple[int, int] | None:
@@ -22,7 +23,7 @@ def memory_in_use() -> tuple[int, int] | None:
         None on another system than Linux.
     """
     now = most = 0
-    for process in _with_descendants(_PROCESSES / "self"):
+    for process in with_descendants(PROCESSES / "self"):
         try:
             shared = _kilobytes(process / "smaps_rollup")["Pss"]
             known = _kilobytes(process / "status")
@@ -31,6 +32,14 @@ def memory_in_use() -> tuple[int, int] | None:
         except (OSError, LookupError):  # it has just ended
             continue
     return (1024 * now, 1024 * most) if now else None
+
+
+def free_memory() -> float:
+    """Bytes of main memory that can be had, infinitely many where the system does not say."""
+    try:
+        return 1024.0 * _kilobytes(PROCESSES / "meminfo")["MemAvailable"]
+    except (OSError, LookupError):
+        return math.inf
 
 
 class MemoryWatch:
@@ -62,7 +71,8 @@ class MemoryWatch:
         return self.seen
 
 
-def _with_descendants(process: Path) -> Iterator[Path]:
+def with_descendants(process: Path) -> Iterator[Path]:
+    """A process and those that it started, and so on, by their folders; itself alone where the system does not say."""
     yield process
     try:
         children = [
@@ -71,7 +81,7 @@ def _with_descendants(process: Path) -> Iterator[Path]:
     except OSError:
         return
     for number in children:
-        yield from _with_descendants(_PROCESSES / number)
+        yield from with_descendants(PROCESSES / number)
 
 
 def _kilobytes(file: Path) -> dict[str, int]:

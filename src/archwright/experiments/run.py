@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from archwright.errors import RunError
+from archwright.experiments.choice import Choice
 from archwright.experiments.config import RunConfig
+from archwright.experiments.expense import Expense
+from archwright.experiments.finalists import HAND_MADE, REPEAT, Finalist, finalists_of
 from archwright.experiments.one_shot import read_epochs
+from archwright.experiments.records import decode
 from archwright.experiments.remaining import remaining
 from archwright.experiments.sources import spent_seconds
 from archwright.experiments.store import SQLStore, Stage, Store
@@ -33,7 +37,7 @@ class Run:
         baseline: The hand-made network trained the same way, where one was.
         best: The best trial of the search by validation.
         pareto: Numbers of the trials on the Pareto front of the optimised objectives.
-        winner: The best of the retrained by validation.
+        winner: The training whose network is delivered: of a trial that the search found, or of another finalist.
         test: Metric to number on the test split, for the winner.
         baseline_test: The same for the hand-made network.
         seconds: Wall seconds over all sessions, retraining included.
@@ -45,6 +49,11 @@ class Run:
         judgement: How far cheap estimates can be trusted, where the run judged some; `judgement_of` reads it.
         forecast: How long its search goes on, or would if it were resumed, and how many trials are to come; None once
             that has ended, or where nothing is known.
+        repeated: The further trainings of the retrained, with other seeds or folds.
+        compared: The trainings of the user's own networks, and further ones of the hand-made one.
+        choice: Why the winner was chosen among the finalists, and how surely it is better than each; None before.
+        compared_test: Metric to number on the test split for each of the user's own networks, by name.
+        expense: Processor time and energy so far; None where that was not noted.
         memory: "least" and "largest" number of bytes of main memory that its processes held so far; None where that is
             not known.
         classical: Of a table what scikit-learn's models reached on the same rows: name to "validation" and "test",
@@ -71,11 +80,37 @@ class Run:
     forecast: Forecast | None = None
     memory: dict[str, int] | None = None
     classical: dict[str, dict[str, Any]] | None = None
+    repeated: tuple[Trial, ...] = ()
+    compared: tuple[Trial, ...] = ()
+    choice: Choice | None = None
+    compared_test: dict[str, dict[str, float]] = field(default_factory=dict)
+    expense: Expense | None = None
 
     @property
     def name(self) -> str:
         """The run's name."""
         return self.config.name
+
+    @property
+    def finalists(self) -> tuple[Finalist, ...]:
+        """All that was trained at full fidelity: the best of the search, the hand-made network, the user's own."""
+        others = [*([self.baseline] if self.baseline else []), *self.compared]
+        names = dict(enumerate((HAND_MADE, *self.config.compare)))
+        return tuple(finalists_of([*self.retrained, *self.repeated], others, names))
+
+    @property
+    def won_by(self) -> str | None:
+        """What the winner is called: "trial 12", "the hand-made network", the name of the user's own; None without."""
+        if self.winner is None:
+            return None
+        return self.choice.name if self.choice else f"trial {self.winner.number}"
+
+    @property
+    def winning_number(self) -> int | None:
+        """Number of the trial of the search that won; None where there is no winner, or another finalist won."""
+        if self.winner is None or (self.choice and self.choice.stage != Stage.RETRAIN):
+            return None
+        return self.winner.number % REPEAT
 
     @property
     def objectives(self) -> tuple[Objective, ...]:
@@ -136,15 +171,19 @@ def load_run(folder: Path, config: RunConfig, store: Store) -> Run:
 
 def _loaded(folder: Path, config: RunConfig, store: Store) -> Run:
     objectives = config.searched
-    trials, retrained = store.trials(), store.trials(Stage.RETRAIN)
-    baseline = next(iter(store.trials(Stage.BASELINE)), None)
+    trials, again, others = store.trials(), store.trials(Stage.RETRAIN), store.trials(Stage.BASELINE)
+    retrained = [trial for trial in again if trial.number < REPEAT]
+    baseline = next((trial for trial in others if trial.number == 0), None)
+    choice = None if store.get("choice") is None else decode(Choice, store.get("choice"), "choice")
+    number = store.get("winner")
+    rivals = others if choice and choice.stage == Stage.BASELINE else again
     epochs = (
         () if config.judge else tuple(read_epochs(store))
     )  # no scores of a judge's search come from its supernet
     state = store.get("state", "stopped")
     if state == "running" and not store.is_locked():
         state = "stopped"
-    everything = [*trials, *retrained, *([baseline] if baseline else [])]
+    everything = [*trials, *again, *others]
     return Run(
         folder=folder,
         state=state,
@@ -154,7 +193,7 @@ def _loaded(folder: Path, config: RunConfig, store: Store) -> Run:
         baseline=baseline,
         best=best_trial(trials, objectives),
         pareto=tuple(pareto_front(trials, objectives)),
-        winner=next((t for t in retrained if t.number == store.get("winner")), None),
+        winner=next((trial for trial in rivals if trial.number == number), None),
         test=store.get("test"),
         baseline_test=store.get("baseline_test"),
         seconds=spent_seconds([*store.get("sessions", []), float("inf")], everything)
@@ -167,6 +206,11 @@ def _loaded(folder: Path, config: RunConfig, store: Store) -> Run:
         forecast=_forecast(config, store, trials, state, sum(entry["seconds"] for entry in epochs)),
         memory=store.get("memory"),
         classical=store.get("classical"),
+        repeated=tuple(trial for trial in again if trial.number >= REPEAT),
+        compared=tuple(trial for trial in others if trial.number != 0),
+        choice=choice,
+        compared_test=store.get("compared_test", {}),
+        expense=decode(Expense, store.get("expense"), "expense") if store.get("expense") else None,
     )
 
 

@@ -89,6 +89,11 @@ class Search(Source):
         """Seconds of search over all sessions."""
         return self.spent + time.monotonic() - self.began
 
+    def is_over(self) -> bool:
+        """Whether the time is over."""
+        minutes = self.budget.minutes
+        return minutes is not None and self.seconds() >= 60 * minutes
+
     def next(self) -> Trial | None:
         """The next trial; of the strategy's once the budget is spent only what continues others."""
         if self.again:
@@ -151,8 +156,8 @@ class Search(Source):
         may_continue = self.replay.strategy.inherits
         if budget.trials is not None and self.counted >= budget.trials and not may_continue:
             self.reason = self._trials()
-        elif budget.minutes is not None and self.seconds() >= budget.minutes * 60:
-            self.reason = f"{budget.minutes:g} minute{'s' * (budget.minutes != 1)}"
+        elif self.is_over() and (self.counted or self.running):  # one is tried whatever the clock says
+            self.reason = f"{budget.minutes:.3g} minute{'s' * (budget.minutes != 1)}"
         elif (
             budget.target is not None
             and best is not None

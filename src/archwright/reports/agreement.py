@@ -109,7 +109,7 @@ def agreement_figure(run: Run) -> go.Figure | None:
     if found is None:
         return None
     name = metric_name(found.metric)
-    winner = run.winner.number if run.winner else None
+    winner = run.winning_number
     traces = []
     for title, role, symbol, chosen in (
         ("retrained", "accent", "circle", False),

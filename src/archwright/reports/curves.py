@@ -64,7 +64,7 @@ def top_curves(run: Run, most: int = 5) -> list[Curve]:
         most: How many curves of searched networks at most.
     """
     retrained = [trial for trial in run.retrained if trial.measurement and trial.measurement.curve]
-    winner = run.winner.number if run.winner else None
+    winner = run.winning_number
     retrained.sort(key=lambda trial: trial.number != winner)
     trials = retrained or [t for t in in_order(run, most) if t.measurement and t.measurement.curve]
     curves = [Curve(f"trial {t.number}", t, _ROLES[i % len(_ROLES)]) for i, t in enumerate(trials[:most])]

@@ -147,7 +147,8 @@ def _drawing(run: Run, best: Trial | None, space: Space | None, example: Any) ->
         )
     except ArchwrightError as error:
         return None, f"It cannot be drawn, since the space given is not the one it was found in: {error}"
-    changed = run.config.space.digest not in (None, space.digest)
+    is_own = run.winner is None or run.winning_number is not None
+    changed = is_own and run.config.space.digest not in (None, space.digest)
     return Markup(
         drawn
     ), "The space was changed since the search; it is drawn as it is now." if changed else ""

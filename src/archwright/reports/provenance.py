@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from archwright.durations import count_of, duration
+from archwright.experiments.expense import WATTS, priced
 from archwright.experiments.records import encode
 from archwright.reports.summary import trial_counts
 from archwright.reports.supernet import supernet_progress
@@ -18,7 +19,7 @@ from archwright.trials import TrialState
 if TYPE_CHECKING:
     from archwright.experiments import Run
 
-__all__ = ["cost_lines", "settings_groups", "size_text", "state_shares", "time_text"]
+__all__ = ["cost_lines", "expense_lines", "settings_groups", "size_text", "state_shares", "time_text"]
 
 
 def cost_lines(run: Run) -> list[tuple[str, str]]:
@@ -42,6 +43,24 @@ def cost_lines(run: Run) -> list[tuple[str, str]]:
     if after:
         lines.append(("retraining and hand-made network", duration(sum(t.seconds or 0.0 for t in after))))
     lines.append(("trials at once", str(run.config.executor.workers)))
+    return lines + expense_lines(run)
+
+
+def expense_lines(run: Run) -> list[tuple[str, str]]:
+    """What the run took of the machine, as (label, amount): processor time, energy, and money at the given price."""
+    lines = []
+    if run.expense is not None:
+        how = (
+            "measured, of the whole machine"
+            if run.expense.is_measured
+            else f"estimated, {WATTS:g} W a busy core"
+        )
+        lines += [
+            ("processor time", f"{run.expense.cpu_hours:.3g} h"),
+            (f"energy ({how}; without a GPU's)", f"{run.expense.kilowatt_hours:.3g} kWh"),
+        ]
+    if run.config.price is not None:
+        lines.append((f"money, at {run.config.price} an hour", priced(run.config.price, run.seconds)))
     return lines
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from archwright.durations import count_of, duration
+from archwright.experiments import Stage
+from archwright.experiments.finalists import HAND_MADE
 from archwright.experiments.judgement import judgement_sentence
 from archwright.objectives import Direction, direction_of
 from archwright.reports.failures import failure_groups
@@ -70,10 +72,12 @@ def _sentence(run: Run) -> str:
     if run.test:
         name = _headline_metric(run, run.test)
         text = f"{_measured(name, run.test[name], 'test')}{_with_params(best)}"
+        if run.winning_number is None:
+            return f"no better network than {_ours(run)} was found: {text}{_best_found(run)}."
         if run.baseline_test and name in run.baseline_test:
             told = metric_text(name, run.baseline_test[name], 1)
             text += f"; the hand-made network: {told}{_with_params(run.baseline, short=True)}"
-        return f"{text}."
+        return f"{text}{_how_sure(run)}."
     name = first_objective(run).name
     score = _measured(name, value_of(best, name), "validation")
     if run.winner is None and searched_metric(run, name) != metric_name(name):
@@ -85,6 +89,36 @@ def _sentence(run: Run) -> str:
     if run.state == "stopped":
         return f"Stopped after {count_of(done, 'trial')}: the best has {text}."
     return f"{text}; it was not retrained, so nothing is known of the test split."
+
+
+def _ours(run: Run) -> str:
+    return str(run.won_by) if run.won_by == HAND_MADE else f"your own, {run.won_by},"
+
+
+def _best_found(run: Run) -> str:
+    """How far behind the best of what the search found is, by validation."""
+    if run.choice is None:
+        return ""
+    found = {f.name for f in run.finalists if f.stage == Stage.RETRAIN}
+    behind = [c for c in run.choice.comparisons if c.name in found]
+    if not behind:
+        return "; none that the search found could be trained at full length"
+    nearest = min(behind, key=lambda comparison: comparison.difference)
+    name, difference = run.choice.metric, abs(nearest.difference)
+    far = f"{100 * difference:.2f} points" if is_share(name) else metric_text(name, difference)
+    return (
+        f"; the best that the search found, {nearest.name}, is {far} of validation {metric_name(name)} behind"
+    )
+
+
+def _how_sure(run: Run) -> str:
+    """The probability that the winner is better than the hand-made network."""
+    known = run.choice.comparisons if run.choice else ()
+    probability = next((c.probability for c in known if c.name == HAND_MADE), None)
+    if probability is None:
+        return ""
+    shown = f"{min(max(probability, 0.01), 0.99):.2f}".lstrip("0")
+    return f"; by validation it is better than that with probability {shown}"
 
 
 def _headline_metric(run: Run, test: Mapping[str, float]) -> str:

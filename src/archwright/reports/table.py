@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from archwright.durations import duration
+from archwright.experiments.finalists import HAND_MADE, Finalist
 from archwright.objectives import METERS
-from archwright.reports.ranking import in_order, is_cost, value_of
+from archwright.reports.ranking import first_objective, in_order, is_cost, value_of
 from archwright.reports.supernet import searched_metric
 from archwright.reports.wording import (
     MISSING,
@@ -85,32 +86,43 @@ def top_table(run: Run, most: int = 20) -> Table:
 
 
 def retrained_table(run: Run) -> Table | None:
-    """The retrained networks and the hand-made one beside each other; None where there are none of them.
+    """The finalists beside each other, by their first training; None where there are none.
 
-    The test split was read for the chosen and the hand-made network only, so the others have no number there.
+    The test split was read for the chosen network and those that were made by hand only, so the others have no number
+    there.
     """
-    if not run.retrained and run.baseline is None:
+    if not run.finalists:
         return None
-    baseline = [run.baseline] if run.baseline else []
-    metrics = _metrics(run, [*run.retrained, *baseline])
+    trials = [finalist.trials[min(finalist.trials)] for finalist in run.finalists]
+    metrics = _metrics(run, trials)
     test = [name for name in (run.test or run.baseline_test or {}) if name not in METERS]
     validation = [m if is_cost(run, m) else f"validation {metric_name(m)}" for m in metrics]
     columns = ["network", *map(metric_name, validation), *(f"test {metric_name(m)}" for m in test), "time"]
+    first = first_objective(run).name
+    repeated = any(len(finalist.measured) > 1 for finalist in run.finalists)
+    columns += ["trainings", f"mean {metric_name(first)}"] if repeated else []
     rows = []
-    winner = run.winner.number if run.winner else None
-    for trial in [*run.retrained, *baseline]:
-        is_baseline = trial is run.baseline
-        is_winner = not is_baseline and trial.number == winner
-        known = run.baseline_test if is_baseline else run.test if is_winner else None
-        cells = ["hand-made" if is_baseline else f"trial {trial.number}"]
+    for finalist, trial in zip(run.finalists, trials, strict=True):
+        is_winner = run.winner is not None and run.won_by == finalist.name
+        known = _tested(run, finalist, is_winner)
+        cells = ["hand-made" if finalist.name == HAND_MADE else finalist.name]
         cells += [metric_text(name, value_of(trial, name)) for name in metrics]
         cells += [metric_text(name, (known or {}).get(name)) for name in test]
         cells.append(duration(trial.seconds))
+        if repeated:
+            scores = [one.metrics[first] for one in finalist.measured.values() if first in one.metrics]
+            cells += [str(len(scores)), metric_text(first, sum(scores) / len(scores) if scores else None)]
         mark = ("chosen",) if is_winner else ()
         if trial.error:
             mark = (*mark, f"failed: {trial.error.splitlines()[0][:160]}")
         rows.append(Row(tuple(cells), marks=mark))
     return Table(tuple(columns), tuple(rows))
+
+
+def _tested(run: Run, finalist: Finalist, is_winner: bool) -> dict[str, float] | None:
+    if is_winner:
+        return run.test
+    return run.baseline_test if finalist.name == HAND_MADE else run.compared_test.get(finalist.name)
 
 
 def _metrics(run: Run, trials: list[Trial]) -> list[str]:
@@ -123,7 +135,7 @@ def _metrics(run: Run, trials: list[Trial]) -> list[str]:
 
 def _marks(run: Run, trial: Trial) -> tuple[str, ...]:
     marks = []
-    if run.winner is not None and trial.number == run.winner.number:
+    if trial.number == run.winning_number:
         marks.append("chosen")
     if len([o for o in run.objectives if o.optimize]) > 1 and trial.number in run.pareto:
         marks.append("Pareto front")

@@ -24,10 +24,12 @@ def card_of(run: Run, trial: Trial) -> Card:
         run: Its run.
         trial: One of `run.retrained`.
     """
+    from archwright.reports.provenance import expense_lines
+
     config, metrics = run.config, trial.metrics
     task, recipe = config.task, config.recipe
     states = [t.state for t in run.trials]
-    won = run.winner is not None and run.winner.number == trial.number
+    won = run.winner is trial or run.winner == trial
     bound = config.space.size_bound
     return Card(
         name=run.name if won else f"{run.name}, trial {trial.number}",
@@ -51,7 +53,7 @@ def card_of(run: Run, trial: Trial) -> Card:
             "trials": ", ".join(f"{states.count(state)} {state}" for state in TrialState if state in states),
             "ended by": run.stop_reason,
             "fidelity": "" if config.fidelity == FidelityRange() else str(config.fidelity),
-            "chosen": f"trial {trial.number}, among {len(run.retrained)} retrained, by validation"
+            "chosen": f"{run.won_by}, among {len(run.finalists)} finalists, by validation"
             if won
             else "by hand",
             "command": f"`{config.command}`" if config.command else "from Python",
@@ -62,6 +64,7 @@ def card_of(run: Run, trial: Trial) -> Card:
             "training of the supernet": f"{sum(entry['seconds'] for entry in run.epochs):,.0f} s"
             if run.epochs
             else None,
+            **dict(expense_lines(run)),
             f"last {Stage.RETRAIN}ing": f"{trial.measurement.seconds:,.0f} s" if trial.measurement else None,
         },
         params=_count(metrics, "params"),

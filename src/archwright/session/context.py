@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archwright.errors import SpaceError
 from archwright.estimators import ESTIMATORS
 from archwright.estimators.estimator import Estimator
 from archwright.experiments import (
@@ -26,6 +26,7 @@ from archwright.experiments import (
     load_run,
 )
 from archwright.experiments.one_shot import SUPERNET
+from archwright.session.contestants import contestant_spaces
 from archwright.session.judging import Judges
 from archwright.session.one_shot import follow_up
 from archwright.session.parts import made, make_training, proxy_columns
@@ -36,7 +37,6 @@ from archwright.strategies.registry import supplied_to
 from archwright.supernets import METHODS, OneShot
 from archwright.tasks import Task
 from archwright.trackers import Tracker
-from archwright.trials import Trial
 
 if TYPE_CHECKING:
     from archwright.estimators.training import Training
@@ -56,13 +56,20 @@ class RunContext:
             has too, or None for the record's.
         estimator: What measures candidates, in the same way. Of a one-shot search it is the supernet.
         pruner: What stops trials early, in the same way.
+        compare: The networks to compare with that were given as objects, by the names that the record has.
         onnx: Whether to export to ONNX; None does so where the extra is installed.
         trackers: Who is told what happens, beside the listener.
         notes: What the log says first.
+        began: Unix time at which this session began; None means now.
 
     Raises:
         UsageError: When a device, a recipe or a part does not fit, or an object is needed again.
         SpaceError: When a decision cannot be held at its value, or what is to be tried first is not of the space.
+
+    Attributes:
+        contestants: The networks to compare with, by their places: name and space; 0 is the hand-made one.
+        deadline: Unix time at which finalists should have been trained; None where nothing bounds it.
+        retrain: How many of the best of the search are among the finalists.
     """
 
     strategy: Strategy
@@ -78,18 +85,18 @@ class RunContext:
         strategy: Strategy | OneShot | str | None = None,
         estimator: Estimator | str | None = None,
         pruner: Pruner | str | None = None,
+        compare: Mapping[str, Space] | None = None,
         onnx: bool | None = None,
         trackers: Sequence[Tracker] = (),
         notes: Sequence[str] = (),
+        began: float | None = None,
     ) -> None:
         self.folder, self.config, self.space, self.task = folder, config, space.fix(config.held), task
         self.onnx, self.trackers, self.notes = onnx, tuple(trackers), list(notes)
-        self.budget = config.budget
+        self.budget, self.began = config.budget, began or time.time()
         self.interrupts = Interrupts()
         self.supernet: SupernetTraining | None = None
-        self.baseline_space: Space | None = None
-        self.retrained: list[Trial] = []
-        self.compared: list[Trial] = []
+        self.deadline: float | None = None
         self.training()  # refuses a recipe or a device that does not fit
         if config.supernet is None:
             self._measure_by(strategy, estimator)
@@ -107,15 +114,21 @@ class RunContext:
         self.judges = None
         if config.judge is not None:
             self.judges = Judges(config, config.judge, self.space, task, folder)
-        if config.baseline and config.retrain > 0:
-            try:
-                self.baseline_space = _baseline_space(task)
-            except SpaceError as error:
-                self.notes.append(f"no hand-made network is compared with: {error}")
+        self.contestants: dict[int, tuple[str, Space]] = {}
+        if config.retrain > 0:
+            self.contestants, missing = contestant_spaces(
+                task, config.compare, compare or {}, config.baseline
+            )
+            self.notes += missing
 
     def _measure_by(self, strategy: object, estimator: object) -> None:
         config, space, device = self.config, self.space, self.config.device
-        how = {"recipe": config.recipe, "accelerator": device.accelerator, "precision": device.precision}
+        how = {
+            "recipe": config.recipe,
+            "accelerator": device.accelerator,
+            "precision": device.precision,
+            "threads": device.threads,
+        }
         known, learned = config.estimator, (space, self.task)
         self.estimator = made("estimator", Estimator, estimator, known, ESTIMATORS, *learned, **how)
         self.config = config = replace(config, ranked_by=self.estimator.ranks_by)
@@ -165,16 +178,21 @@ class RunContext:
             checkpoints=CheckpointFolder(self.folder / "checkpoints"),
             pruner=self.pruner,
         )
+        if self.config.supernet is None:
+            self.experiment.begin(self.began)
+        self._divide_the_time()
+
+    def _divide_the_time(self) -> None:
+        """The search's share of the minutes, and the moment until which finalists are trained."""
+        plan, minutes = self.config.plan, self.config.budget.minutes
+        self.retrain = self.config.retrain
+        if plan is None or minutes is None:
+            return
+        shares = plan.shares(minutes, self.config.retrain, self.config.executor.workers)
+        self.retrain = shares.retrain
+        self.budget = replace(self.budget, minutes=max(shares.search, 1e-3) / 60)
+        self.deadline = self.began + shares.finals - self.experiment.earlier_seconds()
 
     def run(self) -> Run:
         """The picture of the run as it is now."""
         return load_run(self.folder, self.config, self.store)
-
-
-def _baseline_space(task: Task) -> Space:
-    """A space that holds one network, made by hand. Raises `SpaceError` when there is none for the task's inputs."""
-    from archwright.spaces.zoo import baseline
-
-    task.signature()
-    space: Space = baseline(task)  # type: ignore[arg-type]  # it has a signature
-    return space

@@ -24,6 +24,7 @@ from archwright.experiments.checkpoints import rebuilt
 from archwright.experiments.executors.torch_state import TorchSettings
 from archwright.experiments.interrupts import exits_told
 from archwright.experiments.work import Retraining
+from archwright.session.contestants import contestant_spaces, winner_space
 from archwright.session.defaults import listener_for
 from archwright.session.parts import make_training
 from archwright.session.sources import check_unchanged, restored
@@ -44,7 +45,7 @@ def export_winner(
 
     Args:
         run: A run with a winner.
-        space: Its space.
+        space: The winner's space. See `winner_space`.
         task: Its task.
         folder: Where to; None means the run's `best/`.
         onnx: Whether to export to ONNX too; None does so where the extra is installed.
@@ -114,7 +115,8 @@ def export_trial(
     except ExportError as error:
         raise UsageError(str(error)) from None
     if trial is None:
-        return export_winner(opened, space, task, folder, onnx=onnx)
+        contestants = contestant_spaces(task, opened.config.compare, {})[0]
+        return export_winner(opened, winner_space(opened, space, contestants), task, folder, onnx=onnx)
     found = next((t for t in opened.trials if t.number == trial), None)
     if found is None:
         known = f"0 to {len(opened.trials) - 1}" if opened.trials else "none"
@@ -126,7 +128,9 @@ def export_trial(
 
 
 def space_of(run: Run, *, trust: bool = False) -> Space | None:
-    """The space of a run, where it can be made again from its reference; None where Python gave an object.
+    """The space of the network that a run shows: its own, or that of the network to compare with that won.
+
+    None where Python gave an object, from which it cannot be made again.
 
     Args:
         run: The run.
@@ -137,7 +141,8 @@ def space_of(run: Run, *, trust: bool = False) -> Space | None:
     """
     if run.config.space.reference is None or run.config.task.reference is None:
         return None
-    return restored(run.folder, run.config, None, None, trust=trust)[0]
+    space, task = restored(run.folder, run.config, None, None, trust=trust)
+    return winner_space(run, space, contestant_spaces(task, run.config.compare, {})[0])
 
 
 def _train(

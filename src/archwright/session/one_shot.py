@@ -32,20 +32,20 @@ def default_budget(name: str | None, retrain: int, scored: int | None = None) ->
     return Budget(trials=scored * max(1, retrain))
 
 
-def training_minutes(config: RunConfig) -> float | None:
-    """How long the supernet may be trained; a search on its weights keeps a fifth of the time."""
-    minutes = config.budget.minutes
+def training_minutes(config: RunConfig, budget: Budget) -> float | None:
+    """How long the supernet may be trained; a search on its weights keeps a fifth of the budget's time."""
+    minutes = budget.minutes
     return minutes if minutes is None or not follow_up(config) else _SHARE * minutes
 
 
-def after_training(config: RunConfig, spent: float) -> Budget:
+def after_training(config: RunConfig, budget: Budget, spent: float) -> Budget:
     """The budget of the search on the shared weights.
 
     Args:
         config: The run's record.
+        budget: Of the training and the search together.
         spent: Seconds that the training took.
     """
-    budget = config.budget
     scored = config.supernet.scored if config.supernet else 1
     default = default_budget(config.strategy.name, config.retrain, scored).trials
     trials = budget.trials or (None if budget.target is not None else default)

@@ -113,7 +113,14 @@ def make_training(config: RunConfig, space: Space, task: Task) -> Training:
     from archwright.estimators.training import Training
 
     device = config.device
-    return Training(space, task, config.recipe, accelerator=device.accelerator, precision=device.precision)
+    return Training(
+        space,
+        task,
+        config.recipe,
+        accelerator=device.accelerator,
+        precision=device.precision,
+        threads=device.threads,
+    )
 
 
 def proxy_columns(space: Space, task: Task, accelerator: str, names: Sequence[str]) -> Columns:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archwright.durations import count_of
 from archwright.errors import SearchError
 from archwright.experiments import Run
+from archwright.session.contestants import Contestants, winner_space
 from archwright.spaces import Space
 from archwright.tasks import Task
 from archwright.trials import Trial
@@ -28,11 +29,13 @@ class Result:
         run: The picture of the run when the search returned.
         space: What was searched.
         task: What was learned.
+        contestants: The networks that it was compared with.
     """
 
     run: Run
     space: Space
     task: Task
+    contestants: Contestants = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -111,7 +114,8 @@ class Result:
             known = ", ".join(str(t.number) for t in self.run.retrained) or "none"
             asked = "there is no winner yet" if trial is None else f"trial {trial} was not retrained"
             raise SearchError(f"{asked}, so no weights are kept; retrained trials: {known}")
-        return rebuilt(self.space, self.task, wanted, self.folder).eval()
+        space = winner_space(self.run, self.space, self.contestants) if trial is None else self.space
+        return rebuilt(space, self.task, wanted, self.folder).eval()
 
     def __repr__(self) -> str:
         best = self.run.winner or self.run.best

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from archwright.estimators.estimator import Estimator
 from archwright.experiments import Budget, Executor, Job, JobResult, Listener, RunConfig, load_run, open_store
 from archwright.experiments.executors import make_executor
 from archwright.experiments.interrupts import exits_told
+from archwright.session.contestants import contestant_spaces, named_spaces
 from archwright.session.context import RunContext
 from archwright.session.defaults import listener_for
+from archwright.session.planning import plan_run
 from archwright.session.result import Result
 from archwright.session.sources import check_unchanged, restored
 from archwright.session.stages import run_stages
@@ -35,6 +39,7 @@ def resume(
     estimator: Estimator | None = None,
     executor: Executor[Job, JobResult] | None = None,
     pruner: Pruner | None = None,
+    compare: Sequence[Any] = (),
     budget: Budget | None = None,
     workers: int | None = None,
     time_limit: float | None = None,
@@ -54,7 +59,8 @@ def resume(
         estimator: The estimator, where that was given as a Python object.
         executor: Where trials run; None takes what the record says.
         pruner: The pruner, where that was given as a Python object.
-        budget: A new budget, to search longer; None keeps the run's.
+        compare: The networks to compare with, where they were given as Python objects.
+        budget: A new budget, to search longer; None keeps the run's. Its minutes are those of the whole run.
         workers: Another number of workers; None keeps the run's.
         time_limit: Another number of seconds for one trial of the search, 0 for any; None keeps the run's.
         store: URL of the run's store, where the kept one, which has no password, does not serve.
@@ -75,7 +81,10 @@ def resume(
     here = replace(config.executor, workers=workers or config.executor.workers)
     if time_limit is not None:
         here = replace(here, time_limit=time_limit or None)
+    own = named_spaces(compare, task)
     changed = replace(config, budget=budget or config.budget, executor=here)
+    if changed.plan is None and changed.budget.minutes is not None and changed.supernet is None:
+        changed = _planned(changed, space, task, own, onnx)
     context = RunContext(
         folder,
         changed,
@@ -84,6 +93,7 @@ def resume(
         strategy=strategy,
         estimator=estimator,
         pruner=pruner,
+        compare=own,
         onnx=onnx,
         trackers=make_trackers([tracker] if isinstance(tracker, Tracker | str) else tracker),
     )
@@ -101,3 +111,24 @@ def resume(
             executor,
             listener_for(listener, progress, (*context.config.searched, *config.objectives)),
         )
+
+
+def _planned(
+    config: RunConfig, space: Space, task: Task, own: Mapping[str, Space], onnx: bool | None
+) -> RunConfig:
+    """The record with a plan of its minutes, which it had none of."""
+    spaces = contestant_spaces(task, config.compare, own, config.baseline)[0]
+    planned = plan_run(
+        space.fix(config.held),
+        task,
+        config.recipe,
+        [one for _, one in spaces.values()],
+        began=time.time(),
+        minutes=config.budget.minutes,
+        retrain=config.retrain,
+        workers=config.executor.workers,
+        device=config.device,
+        onnx=onnx,
+        may_shorten=False,
+    )
+    return replace(config, plan=planned.plan)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,9 +27,11 @@ from archwright.experiments import (
     resolve_task,
 )
 from archwright.experiments.executors import make_executor
+from archwright.experiments.expense import priced
 from archwright.experiments.interrupts import exits_told
 from archwright.experiments.store import without_secrets
 from archwright.objectives import Objective
+from archwright.session.contestants import contestant_spaces, named_spaces
 from archwright.session.context import RunContext
 from archwright.session.defaults import (
     listener_for,
@@ -43,6 +46,7 @@ from archwright.session.fidelities import check_fidelity, fidelity_for
 from archwright.session.judgement import judged_estimator
 from archwright.session.one_shot import default_budget
 from archwright.session.parts import check_measured, estimator_for, named
+from archwright.session.planning import plan_run
 from archwright.session.result import Result
 from archwright.session.sources import fingerprints_of
 from archwright.session.stages import run_stages
@@ -82,13 +86,16 @@ def search(
     recipe: Recipe | None = None,
     fidelity: FidelityRange | Fidelity | str = FULL,
     retrain: int = 3,
+    repeats: int | None = None,
     baseline: bool = True,
+    compare: Sequence[Any] = (),
     seed: int = 0,
-    workers: int = 1,
+    workers: int | None = None,
     time_limit: float | None = None,
     memory_limit: int | None = None,
     accelerator: str = "auto",
     precision: str = "32-true",
+    price: str | float | None = None,
     store: str | None = None,
     out: str | Path | None = None,
     onnx: bool | None = None,
@@ -111,8 +118,9 @@ def search(
         objectives: Objectives and limits, such as `["accuracy", "params<=50000"]`; the first one that is optimised
             decides what is best. Without one it is the task's metric.
         budget: When to stop; None means 50 trials, after a one-shot method as many as are retrained (of `enas` ten
-            times as many), or 100 where a search follows on its shared weights. Its minutes hold for the training of a
-            supernet too.
+            times as many), or 100 where a search follows on its shared weights. Its minutes hold for all: the training
+            of a supernet, the search, retraining, test, export and report; the shares are planned from what training
+            costs here, which is measured first.
         estimator: What measures candidates, or its name; None trains each from scratch by the recipe; "auto" takes the
             cheapest that suffices by the run of `judge` whose folder is its option "judge".
         estimator_options: Options of an estimator given by name.
@@ -120,18 +128,26 @@ def search(
         executor_options: Options of an executor given by name.
         pruner: What stops trials early, or its name; None lets all run to their end.
         pruner_options: Options of a pruner given by name.
-        recipe: How networks are trained; None means the defaults with this seed.
+        recipe: How networks are trained; None means the defaults with this seed, for fewer epochs where full trainings
+            do not fit into the minutes.
         fidelity: Effort of the estimates in the search, such as `aw.Fidelity(epochs=5)` or "epochs=2..16,cells=3";
             retraining always has full effort. Strategies such as "asha" move over a range; without one they begin at
             1 epoch.
         retrain: How many of the best are trained again from scratch; 0 leaves out all that follows the search.
-        baseline: Also train a sensible hand-made network in the same way, for comparison.
+        repeats: How often each finalist is trained at most, under other seeds, or with other folds for validation where
+            there are fewer than 3,000 examples; None means once, and with a bound in minutes as often as the time
+            reaches.
+        baseline: Also train a sensible hand-made network in the same way. It is delivered where no better one is found.
+        compare: Networks of your own to train and compare in the same way: a class, a function that builds one, or
+            `file.py:object`. The best is delivered.
         seed: Of the strategy and the training; the data's split has its own, in the task.
-        workers: 1 runs trials in this process, more in so many processes.
+        workers: 1 runs trials in this process, more in so many processes; None means 1, and with a bound in minutes as
+            many as use the machine.
         time_limit: Seconds a trial may take; over it, it has failed.
         memory_limit: Bytes a trial may take, with workers > 1.
         accelerator: Lightning Fabric's name of a device: "cpu", "cuda", "mps", "auto".
         precision: Lightning Fabric's name: "32-true", "bf16-mixed", ...
+        price: Of an hour of the machine, such as 0.85 or "0.85 EUR"; the report and the card say what the run cost.
         store: URL of a database; None means a SQLite file in the run's folder.
         out: The run's folder, new or empty; None means `runs/NAME` by the task's name.
         onnx: Whether to export to ONNX; None does so where the extra is installed.
@@ -151,11 +167,14 @@ def search(
     """
     from archwright.learning import Recipe
 
-    if retrain < 0:
-        raise UsageError(f"expected retrain >= 0, got {retrain}")
+    began = time.time()
+    if price is not None:
+        priced(str(price), 0.0)
+    if retrain < 0 or (repeats is not None and repeats < 1):
+        raise UsageError(f"expected retrain >= 0 and repeats >= 1, got {retrain} and {repeats}")
     trackers = make_trackers([tracker] if isinstance(tracker, Tracker | str) else tracker)
     own_executor = executor if isinstance(executor, Executor) else None
-    if own_executor and (workers, time_limit, memory_limit) != (1, None, None):
+    if own_executor and (workers or 1, time_limit, memory_limit) != (1, None, None):
         raise UsageError("workers and limits go with an executor by name; one that is an object has its own")
     task_options = table_options(task_options or {}, objectives)
     made_task = resolve_task(task, **task_options) if isinstance(task, str) else task
@@ -180,7 +199,23 @@ def search(
         asked = (estimator_options, strategy, made_space, made_task, fidelity)
         estimator, estimator_options, fidelity, why = judged_estimator(*asked)
         notes.append(why)
-    recipe = recipe or Recipe(seed=seed)
+    own = named_spaces(compare, made_task)
+    device = DeviceConfig(accelerator=accelerator, precision=precision)
+    planned = plan_run(
+        fixed,
+        made_task,
+        recipe or Recipe(seed=seed),
+        [space for _, space in contestant_spaces(made_task, own, own, baseline and retrain > 0)[0].values()],
+        began=began,
+        minutes=None if budget is None else budget.minutes,
+        retrain=retrain,
+        workers=own_executor.slots if own_executor else workers,
+        device=device,
+        onnx=onnx,
+        may_shorten=recipe is None,
+    )
+    recipe, device = planned.recipe, replace(device, threads=planned.threads)
+    notes += planned.notes
     effort = fidelity_for(fidelity, strategy, recipe.epochs)
     if effort != FidelityRange.of(fidelity):
         notes.append(f"fidelity: {effort}, since no range was given")
@@ -209,11 +244,11 @@ def search(
         executor=ExecutorConfig(
             name=executor if isinstance(executor, str) else None,
             options=named(executor or "", executor_options).options,
-            workers=own_executor.slots if own_executor else workers,
+            workers=planned.workers,
             time_limit=time_limit,
             memory_limit=memory_limit,
         ),
-        device=DeviceConfig(accelerator=accelerator, precision=precision),
+        device=device,
         held=held,
         enqueue=starting_points(fixed, enqueue),
         seed=seed,
@@ -221,8 +256,12 @@ def search(
         budget=budget or default_budget(name, retrain, supernet.scored if supernet else None),
         recipe=recipe,
         fidelity=effort,
+        plan=planned.plan,
         retrain=retrain,
+        repeats=repeats,
         baseline=baseline,
+        compare=tuple(own),
+        price=None if price is None else str(price),
         store=store and without_secrets(store),
         command=command and command.replace(store or command, without_secrets(store or command)),
     )
@@ -238,9 +277,11 @@ def search(
         strategy=method or strategy,
         estimator=estimator,
         pruner=pruner,
+        compare=own,
         onnx=onnx,
         trackers=trackers,
         notes=notes,
+        began=began,
     )
     config = context.config
     if config.ranked_by is not None:

@@ -6,7 +6,7 @@ import contextlib
 import warnings
 from collections.abc import Callable, Mapping
 
-from archwright.errors import ArchwrightWarning, ExportError, SearchError
+from archwright.errors import ArchwrightWarning, ExportError
 from archwright.experiments import (
     Evaluation,
     Executor,
@@ -20,17 +20,19 @@ from archwright.experiments import (
     TrialRunner,
 )
 from archwright.experiments.checkpoints import rebuilt
+from archwright.experiments.finalists import REPEAT
 from archwright.experiments.one_shot import read_epochs
 from archwright.experiments.work import Measure
-from archwright.objectives import best_trial, best_trials
+from archwright.session.contestants import winner_space
 from archwright.session.context import RunContext
 from archwright.session.exporting import export_winner
+from archwright.session.finals import by_place, hold_finals
 from archwright.session.one_shot import after_training, training_minutes
 from archwright.session.result import Result
 from archwright.session.tracked import tracked
-from archwright.spaces import Architecture, Space
+from archwright.spaces import Space
 from archwright.spaces.constraints import failures_told
-from archwright.trials import FULL, Candidate, Trial
+from archwright.trials import Trial
 
 __all__ = ["run_stages"]
 
@@ -74,18 +76,18 @@ def run_stages(
             raise
         finally:
             executor.time_limit = time_limit
+        context.experiment.note_expense(now=True)
         executor.close()
         store.set_fact("state", state)
         _report(context)
-        return Result(context.run(), context.space, context.task)
+        return Result(context.run(), context.space, context.task, context.contestants)
 
 
 def _stages_of(config: RunConfig) -> list[RunStage]:
     stages: list[RunStage] = [_search] if config.supernet is None else [_train_supernet, _search]
     stages += [_judge] if config.judge is not None else []
     if config.retrain > 0:
-        stages += [_retrain, _compare, _test, _compare_classical] if config.baseline else [_retrain, _test]
-        stages += [_export]
+        stages += [hold_finals, _test, *([_compare_classical] if config.baseline else []), _export]
     return stages
 
 
@@ -99,20 +101,23 @@ def _steps(context: RunContext) -> Mapping[Stage, Measure]:
         steps[Stage.JUDGE] = context.judges.step
     if context.config.retrain > 0:
         steps[Stage.RETRAIN] = Retraining(context.training(), folder, objectives)
-    if context.baseline_space is not None:
-        training = context.training(context.baseline_space)
-        steps[Stage.BASELINE] = Retraining(training, folder, objectives)
+        steps[Stage.BASELINE] = by_place(
+            {
+                place: Retraining(context.training(space), folder, objectives)
+                for place, (_, space) in context.contestants.items()
+            }
+        )
     return steps
 
 
 def _train_supernet(context: RunContext) -> bool:
     """Train the supernet of a one-shot method, one durable epoch after the other."""
     assert context.supernet is not None
-    minutes = training_minutes(context.config)
+    minutes = training_minutes(context.config, context.budget)
     if context.supernet.run(context.store, context.listener, context.interrupts, minutes) is None:
         return False
     spent = sum(entry["seconds"] for entry in read_epochs(context.store))
-    context.budget = after_training(context.config, spent)
+    context.budget = after_training(context.config, context.budget, spent)
     return True
 
 
@@ -128,47 +133,28 @@ def _judge(context: RunContext) -> bool:
     return context.judges.run(context.experiment, context.store, context.listener, context.interrupts)
 
 
-def _retrain(context: RunContext) -> bool:
-    """Train the best from scratch at full fidelity; those that an earlier session trained are kept."""
-    config = context.config
-    best = best_trials(
-        context.store.trials(),
-        config.searched,
-        config.retrain,
-        lambda trial: context.space.canonical(trial.architecture),
-    )
-    if not best:
-        has_limits = any(objective.limit is not None for objective in config.searched)
-        told = "keeps all limits" if has_limits else "has the metrics that are optimised"
-        cure = "loosen a limit, or try more" if has_limits else "try more"
-        raise SearchError(f"no completed trial {told}, so none is retrained; {cure}")
-    wanted = {t.number: Candidate(t.candidate.architecture, FULL, t.number) for t in best}
-    context.retrained = retrained = context.experiment.run_all(Stage.RETRAIN, wanted)
-    if context.interrupts.asked:
-        return False
-    if best_trial(retrained, config.objectives) is None:
-        errors = "; ".join(sorted({trial.error for trial in retrained if trial.error}))
-        raise SearchError(f"none of the best could be retrained{f': {errors}' if errors else ''}")
-    return True
-
-
-def _compare(context: RunContext) -> bool:
-    """Train a hand-made network the same way, where there is one for the task's inputs."""
-    if context.baseline_space is not None:
-        context.compared = context.experiment.run_all(Stage.BASELINE, {0: Candidate(Architecture({}))})
-    return not context.interrupts.asked
-
-
 def _test(context: RunContext) -> bool:
-    """Choose the winner by validation, and read its test scores and the hand-made network's, once."""
-    store, objectives = context.store, context.config.objectives
-    winner = best_trial(context.retrained, objectives)
-    if winner is not None and store.get("winner") != winner.number:
-        store.set_fact("test", _scores(context, context.space, winner))
-        store.set_fact("winner", winner.number)
-    for compared in context.compared:
-        if context.baseline_space and compared.measurement and store.get("baseline_test") is None:
-            store.set_fact("baseline_test", _scores(context, context.baseline_space, compared))
+    """Read the test scores of the chosen network and of those that it is compared with, once."""
+    store, run = context.store, context.run()
+    choice = run.choice
+    assert choice is not None
+    finalists = {(str(f.stage), f.number): f for f in run.finalists}
+    if store.get("winner") != choice.number or store.get("test") is None:
+        place = choice.number % REPEAT
+        chosen = finalists[choice.stage, place].trials[choice.number // REPEAT]
+        space = context.space if choice.stage == Stage.RETRAIN else context.contestants[place][1]
+        store.set_fact("test", _scores(context, space, chosen))
+        store.set_fact("winner", choice.number)
+    tested = dict(store.get("compared_test", {}))
+    for place, (name, space) in context.contestants.items():
+        finalist = finalists.get((str(Stage.BASELINE), place))
+        if finalist is None or finalist.first is None:
+            continue
+        if place == 0 and store.get("baseline_test") is None:
+            store.set_fact("baseline_test", _scores(context, space, finalist.first))
+        elif place and name not in tested:
+            tested[name] = _scores(context, space, finalist.first)
+            store.set_fact("compared_test", tested)
     return True
 
 
@@ -197,7 +183,8 @@ def _scores(context: RunContext, space: Space, trial: Trial) -> dict[str, float]
 def _export(context: RunContext) -> bool:
     """Write the winner into the run's `best/`: source, weights, ONNX and a model card."""
     try:
-        export_winner(context.run(), context.space, context.task, onnx=context.onnx)
+        run, task = context.run(), context.task
+        export_winner(run, winner_space(run, context.space, context.contestants), task, onnx=context.onnx)
     except ExportError as error:  # hours of search are worth more than their source
         text = f"the network could not be exported, its weights are in checkpoints/: {error}"
         context.experiment.say(text)
@@ -210,4 +197,6 @@ def _report(context: RunContext) -> None:
     from archwright.reports import write_report
 
     example = context.task.example_arguments()
-    write_report(context.run(), context.folder / "report.html", space=context.space, example=example)
+    run = context.run()
+    space = winner_space(run, context.space, context.contestants)
+    write_report(run, context.folder / "report.html", space=space, example=example)

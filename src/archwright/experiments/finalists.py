@@ -1,0 +1,68 @@
+"""The networks that a run chooses from, each trained at full length once or several times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from archwright.experiments.store import Stage
+from archwright.trials import Trial
+
+__all__ = ["HAND_MADE", "REPEAT", "Finalist", "finalists_of"]
+
+REPEAT = 10_000_000
+"""Repetition r of the training number n of a stage has the number r · REPEAT + n."""
+
+HAND_MADE = "the hand-made network"
+
+
+@dataclass(frozen=True, slots=True)
+class Finalist:
+    """A network that was trained at full length, to be chosen or compared with.
+
+    Args:
+        name: What it is called: "trial 12", "the hand-made network", or as the user named it.
+        stage: `RETRAIN` for those that the search found, `BASELINE` for the others.
+        number: Of the search's trial, or its place among the others: 0 for the hand-made one.
+        trials: Its trainings by repetition. The first has the task's own split, as all that keep their weights have.
+    """
+
+    name: str
+    stage: Stage
+    number: int
+    trials: dict[int, Trial]
+
+    @property
+    def first(self) -> Trial | None:
+        """The first training, where it was measured."""
+        trial = self.trials.get(0)
+        return trial if trial is not None and trial.is_measured else None
+
+    @property
+    def measured(self) -> dict[int, Trial]:
+        """The trainings that were measured, by repetition."""
+        return {repeat: trial for repeat, trial in self.trials.items() if trial.is_measured}
+
+
+def finalists_of(found: Iterable[Trial], others: Iterable[Trial], names: dict[int, str]) -> list[Finalist]:
+    """The finalists of a run, those that the search found first.
+
+    Args:
+        found: The trials of `RETRAIN`, of any repetition.
+        others: Those of `BASELINE`.
+        names: What the others are called, by their places; without one it is the hand-made network.
+    """
+    groups: dict[tuple[Stage, int], dict[int, Trial]] = {}
+    for stage, trials in ((Stage.RETRAIN, found), (Stage.BASELINE, others)):
+        for trial in trials:
+            repeat, number = divmod(trial.number, REPEAT)
+            groups.setdefault((stage, number), {})[repeat] = trial
+    return [
+        Finalist(
+            f"trial {number}" if stage is Stage.RETRAIN else names.get(number, HAND_MADE),
+            stage,
+            number,
+            trials,
+        )
+        for (stage, number), trials in groups.items()
+    ]

@@ -1,0 +1,252 @@
+"""Before a search: how many threads pay, how many workers, and how its minutes are divided."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING
+
+from archwright.durations import count_of, duration
+from archwright.errors import ArchwrightError
+from archwright.experiments import DeviceConfig
+from archwright.experiments.memory import free_memory
+from archwright.experiments.time_plan import Costs, TimePlan
+from archwright.spaces import Architecture, Space
+from archwright.tasks import Task
+from archwright.trials import Candidate
+
+if TYPE_CHECKING:
+    from archwright.estimators.cost import TrainingCost
+    from archwright.estimators.training import Training
+    from archwright.learning import Recipe
+
+__all__ = ["Planned", "plan_run"]
+
+_PAYS = 1.3
+"""By how much faster all cores must be than one, to be taken."""
+_DRAWN, _TIMED = 16, 3
+_LARGE = 0.75
+"""The quantile of the costs of networks that is planned with: what wins is rather large."""
+_SHARE, _LONGEST = 0.01, 0.1
+"""Of the minutes: in which one network's steps are timed, and after which no further network is."""
+_CLOSING, _CLOSING_ONNX = 3.0, 8.0
+"""Seconds for test, export and report on a machine that is not busy."""
+_WORTH = 60.0
+"""Seconds of search from which on worker processes pay, each of which takes seconds to start."""
+_MEMORY = 2**30
+_MOST_WORKERS = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """What was decided before a search.
+
+    Args:
+        recipe: As given; without a given one for as many epochs as fit.
+        threads: Of torch on the CPU; None leaves them.
+        workers: Trials at once.
+        plan: How the minutes are divided; None without any, or where no network could be timed.
+        notes: What the log says of it.
+    """
+
+    recipe: Recipe
+    threads: int | None = None
+    workers: int = 1
+    plan: TimePlan | None = None
+    notes: tuple[str, ...] = ()
+
+
+def plan_run(
+    space: Space,
+    task: Task,
+    recipe: Recipe,
+    contestants: Sequence[Space],
+    *,
+    began: float,
+    minutes: float | None,
+    retrain: int,
+    workers: int | None,
+    device: DeviceConfig,
+    onnx: bool | None,
+    may_shorten: bool,
+) -> Planned:
+    """Measure what training costs here, and decide on threads, workers, epochs and shares of the time.
+
+    Args:
+        space: What is searched.
+        task: What is learned.
+        recipe: How networks are trained.
+        contestants: The networks to compare with.
+        began: Unix time at which the run began.
+        minutes: Of the whole run; None for no bound.
+        retrain: How many of the best are trained again at most.
+        workers: As asked; None leaves them to what was measured.
+        device: What networks are trained on.
+        onnx: Whether the network is exported to ONNX; None where the package is there.
+        may_shorten: Whether the recipe may have fewer epochs, where full trainings do not fit.
+    """
+    from archwright.estimators.training import Training
+
+    training = Training(space, task, recipe, accelerator=device.accelerator, precision=device.precision)
+    threads = training.threads = fitting_threads(training, space, recipe.seed)
+    if workers is None:
+        workers = 1 if minutes is None else fitting_workers(training, minutes)
+    if minutes is None or retrain < 1:
+        return Planned(recipe=recipe, threads=threads, workers=workers)
+    plan = measured_plan(training, task, contestants, minutes, began, onnx=onnx)
+    if plan is None:
+        return Planned(recipe=recipe, threads=threads, workers=workers)
+    asked = epochs = recipe.epochs
+    if may_shorten and (epochs := plan.fitting_epochs(minutes, asked, workers)) < asked:
+        plan = plan.scaled(epochs / asked)
+        recipe = recipe.replace(epochs=epochs)
+    notes = told_plan(plan, minutes, epochs, asked, retrain, workers)
+    if workers > 1:
+        notes.append(f"workers: {workers}, each with one thread")
+    return Planned(recipe=recipe, threads=threads, workers=workers, plan=plan, notes=tuple(notes))
+
+
+def fitting_threads(training: Training, space: Space, seed: int) -> int | None:
+    """How many threads of torch pay for a network of the space: one, or as many as torch would take.
+
+    Both are timed on the space's first network, here and now, so that a machine that is busy is given one.
+
+    Returns:
+        The number; None where nothing is to be chosen: on another device than the CPU, with one core, or where the
+        environment says how many.
+    """
+    import torch
+
+    most = torch.get_num_threads()
+    if training.device.type != "cpu" or most == 1 or "OMP_NUM_THREADS" in os.environ:
+        return None
+    candidate = Candidate(space.sample(seed))
+    took = {}
+    for threads in (1, most):
+        training.threads = threads
+        try:
+            took[threads] = _cost(training, candidate, 0.2)
+        except Exception:  # what is wrong with it is told by the trials
+            return 1
+    return most if took[1] > _PAYS * took[most] else 1
+
+
+def fitting_workers(training: Training, minutes: float) -> int:
+    """How many workers use the machine: one a core where torch takes one thread, the memory suffices and it pays."""
+    if training.device.type != "cpu" or (training.threads or 1) > 1 or minutes * 60 < _WORTH:
+        return 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores, _MOST_WORKERS, int(free_memory() / _MEMORY)))
+
+
+def measured_plan(
+    training: Training,
+    task: Task,
+    contestants: Sequence[Space],
+    minutes: float,
+    began: float,
+    *,
+    onnx: bool | None,
+) -> TimePlan | None:
+    """Time some networks of the space and the hand-made one.
+
+    Args:
+        training: How networks of the space are trained.
+        task: What is learned.
+        contestants: The networks to compare with.
+        minutes: Of the whole run.
+        began: Unix time at which it began.
+        onnx: Whether the network is exported to ONNX; None where the package is there.
+
+    Returns:
+        The plan; None where no network could be timed.
+    """
+    from archwright.estimators.cost import interpolated_seconds, time_training
+    from archwright.estimators.training import Training
+    from archwright.objectives import measure_cheap
+
+    each = min(1.0, _SHARE * minutes * 60)
+    random = Random(training.recipe.seed)
+    drawn: list[tuple[float, Architecture]] = []
+    example = task.example_arguments()
+    until = time.time() + _LONGEST * minutes * 60
+    for _ in range(_DRAWN):
+        if drawn and time.time() > until:
+            break
+        architecture = training.space.sample(random)
+        try:
+            flops = measure_cheap(training.space.build(architecture, example), example)["flops"]
+        except Exception:  # what is wrong with it is told by the trials
+            continue
+        drawn.append((flops, architecture))
+    drawn.sort(key=lambda pair: pair[0])
+    places = {round(i * (len(drawn) - 1) / (_TIMED - 1)) for i in range(_TIMED)} if drawn else set()
+    costs: list[TrainingCost] = []
+    for place in sorted(places, reverse=True):
+        if costs and time.time() > until:
+            break
+        try:
+            costs.append(time_training(training, Candidate(drawn[place][1]), seconds=each))
+        except ArchwrightError:
+            continue
+    if not costs:
+        return None
+    seconds = sorted(interpolated_seconds(costs, [flops for flops, _ in drawn])[0])
+    hand_made = 0.0
+    for space in contestants:
+        other = Training(space, task, training.recipe, threads=training.threads)
+        try:
+            hand_made = max(hand_made, _cost(other, Candidate(space.sample(0)), each))
+        except Exception:  # it fails as a finalist, and is told there
+            continue
+    closing = _CLOSING if onnx is False else _CLOSING_ONNX
+    return TimePlan(
+        costs=Costs(training=seconds[int(_LARGE * (len(seconds) - 1))], baseline=hand_made, closing=closing),
+        contestants=len(contestants),
+        spent=time.time() - began,
+    )
+
+
+def told_plan(
+    plan: TimePlan, minutes: float, epochs: int, asked: int, retrain: int, workers: int
+) -> list[str]:
+    """What the log says of a plan before anything is trained.
+
+    Args:
+        plan: The plan, for `epochs`.
+        minutes: Of the whole run.
+        epochs: Of a full training.
+        asked: Those that the recipe had before they were made to fit.
+        retrain: How many of the best were to be trained again.
+        workers: Trainings at once.
+    """
+    shares = plan.shares(minutes, retrain, workers)
+    training, base = plan.costs.training, plan.costs.baseline
+    told = []
+    if epochs != asked:
+        told.append(
+            f"time: {duration(minutes * 60)} do not suffice for full trainings of {count_of(asked, 'epoch')}, so they "
+            f"have {epochs}; more minutes, or --epochs, change that"
+        )
+    if not shares.fits:
+        fitting = plan.fitting_epochs(minutes, epochs, workers)
+        told.append(
+            f"time: not one full training beside the hand-made network fits into {duration(minutes * 60)}: it takes "
+            f"about {duration(training)}{f', and that network {duration(base)}' if base else ''}, so this will take "
+            f"longer; {count_of(fitting, 'epoch')} would fit (--epochs {fitting})"
+        )
+    told.append(
+        f"time: a full training takes about {duration(training)}; search until {duration(shares.search)}, "
+        f"finalists ({shares.retrain} found{f', {plan.contestants} to compare with' if base else ''}) until "
+        f"{duration(shares.finals)}, then test, export and report"
+    )
+    return told
+
+
+def _cost(training: Training, candidate: Candidate, seconds: float) -> float:
+    from archwright.estimators.cost import time_training
+
+    return time_training(training, candidate, seconds=seconds).seconds

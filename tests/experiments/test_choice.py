@@ -1,0 +1,148 @@
+"""Choosing among finalists: the rule, and the probabilities beside simulation and scipy's own tests."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from archwright.experiments.choice import Data, choose, compared
+from archwright.experiments.finalists import HAND_MADE, REPEAT, Finalist, finalists_of
+from archwright.experiments.store import Stage
+from archwright.objectives import Objective
+from archwright.spaces import Architecture
+from archwright.trials import FULL, Candidate, Measurement, Trial, TrialState
+
+ACCURACY = Objective("accuracy")
+DATA = Data(train=8_000, validation=2_000)
+
+
+def finalist(name, scores, params=1_000.0, *, stage=Stage.RETRAIN, number=0, metric="accuracy"):
+    trials = {}
+    for repeat, score in enumerate(scores):
+        known = Measurement({metric: score, "loss": 1 - score, "params": params})
+        trials[repeat] = Trial(
+            number + REPEAT * repeat, Candidate(Architecture({}), FULL), TrialState.COMPLETED, known
+        )
+    return Finalist(name, stage, number, trials)
+
+
+def hand_made(*scores, params=1_000.0):
+    return finalist(HAND_MADE, scores, params, stage=Stage.BASELINE)
+
+
+class TestRule:
+    def test_the_best_mean_wins_not_the_best_single_training(self):
+        lucky = finalist("trial 1", [0.99, 0.80, 0.81], number=1)
+        steady = finalist("trial 2", [0.95, 0.95, 0.95], number=2)
+        assert choose([lucky, steady], [ACCURACY], DATA).name == "trial 2"
+
+    def test_the_hand_made_network_wins_where_nothing_is_better(self):
+        choice = choose([finalist("trial 3", [0.90], number=3), hand_made(0.95)], [ACCURACY], DATA)
+        assert (choice.name, choice.stage, choice.number) == (HAND_MADE, "baseline", 0)
+
+    def test_a_smaller_network_is_preferred_within_the_error(self):
+        large = finalist("trial 1", [0.951], 90_000, number=1)
+        small = finalist("trial 2", [0.949], 10_000, number=2)
+        choice = choose([large, small, hand_made(0.94)], [ACCURACY], DATA)
+        assert (choice.name, choice.smaller_than) == ("trial 2", "trial 1")
+
+    def test_but_not_outside_of_it(self):
+        large = finalist("trial 1", [0.97], 90_000, number=1)
+        small = finalist("trial 2", [0.93], 10_000, number=2)
+        assert choose([large, small], [ACCURACY], DATA).name == "trial 1"
+
+    def test_nor_where_it_is_behind_the_hand_made_network(self):
+        large = finalist("trial 1", [0.951], 90_000, number=1)
+        small = finalist("trial 2", [0.949], 10_000, number=2)
+        assert choose([large, small, hand_made(0.950, params=80_000)], [ACCURACY], DATA).name != "trial 2"
+
+    def test_a_finalist_over_a_limit_is_compared_with_and_not_chosen(self):
+        limit = Objective("params", limit=5_000, optimize=False)
+        large, small = hand_made(0.99, params=9_000), finalist("trial 2", [0.9], 4_000, number=2)
+        choice = choose([large, small], [ACCURACY, limit], DATA)
+        assert choice.name == "trial 2"
+        assert [c.name for c in choice.comparisons] == [HAND_MADE]
+        assert choice.comparisons[0].difference == pytest.approx(-0.09)
+        assert choose([large], [ACCURACY, limit], DATA) is None
+
+    def test_those_that_fell_behind_after_one_training_do_not_win(self):
+        once = finalist("trial 1", [0.96], number=1)
+        thrice = finalist("trial 2", [0.95, 0.95, 0.95], number=2)
+        assert choose([once, thrice], [ACCURACY], DATA).name == "trial 2"
+
+    def test_the_weights_are_those_of_the_best_training(self):
+        choice = choose([finalist("trial 7", [0.91, 0.93, 0.92], number=7)], [ACCURACY], DATA)
+        assert choice.number == REPEAT + 7
+
+    def test_a_loss_is_better_when_it_is_lower(self):
+        loss = Objective("loss")
+        low, high = finalist("trial 1", [0.9], number=1), finalist("trial 2", [0.8], number=2)
+        choice = choose([high, low], [loss], DATA)
+        assert choice.name == "trial 1"
+        assert choice.comparisons[0].difference == pytest.approx(0.1)
+        assert choice.comparisons[0].probability is None  # one training tells no error of a loss
+
+    @given(st.lists(st.lists(st.floats(0.1, 0.99), min_size=3, max_size=3), min_size=1, max_size=6))
+    def test_the_chosen_one_is_never_behind_the_hand_made_network(self, scores):
+        rivals = [
+            finalist(f"trial {i}", row, 1_000 + 500 * i, number=i) for i, row in enumerate(scores[1:], 1)
+        ]
+        base = hand_made(*scores[0], params=2_000)
+        choice = choose([*rivals, base], [ACCURACY], DATA)
+        assert choice.mean >= np.mean(scores[0]) - 1e-12
+
+
+class TestProbability:
+    def test_of_repetitions_it_is_that_of_the_corrected_t_test(self):
+        ours, theirs = np.array([0.95, 0.93, 0.96, 0.94]), np.array([0.92, 0.93, 0.94, 0.93])
+        data = Data(train=800, validation=200)
+        pair = finalist("a", ours, metric="r2"), finalist("b", theirs, metric="r2")
+        found = compared(*pair, Objective("r2"), data)
+        # The statistic of Nadeau & Bengio is that of the paired t-test, its variance times 1 + R v/t.
+        t = stats.ttest_rel(ours, theirs).statistic / math.sqrt(1 + 4 * 200 / 800)
+        assert found.probability == pytest.approx(stats.t.cdf(t, 3))
+        assert found.error == pytest.approx(np.std(ours - theirs, ddof=1) * math.sqrt(1 / 4 + 1 / 4))
+
+    def test_of_one_training_it_errs_on_the_side_of_doubt(self):
+        """Simulated: networks of equal worth, their errors correlated, seeds that differ by a point."""
+        random, n = np.random.default_rng(0), 2_000
+        claims = []
+        for _ in range(2_000):
+            seeds = 0.9 + random.normal(0, 0.005, 2)
+            shared = random.random(n) < 0.5
+            common = random.random(n)
+            scores = [float(np.mean(np.where(shared, common, random.random(n)) < s)) for s in seeds]
+            found = compared(finalist("a", scores[:1]), finalist("b", scores[1:]), ACCURACY, DATA)
+            claims.append(found.probability > 0.9)
+        assert np.mean(claims) <= 0.1
+
+    def test_it_is_one_half_for_equals_and_turns_with_the_sides(self):
+        a, b = finalist("a", [0.9, 0.92]), finalist("b", [0.91, 0.88])
+        forth, back = compared(a, b, ACCURACY, DATA), compared(b, a, ACCURACY, DATA)
+        assert forth.probability + back.probability == pytest.approx(1)
+        assert compared(a, a, ACCURACY, DATA).probability == pytest.approx(0.5)
+
+    def test_two_equal_trainings_are_not_sure(self):
+        a, b = finalist("a", [0.91, 0.91]), finalist("b", [0.90, 0.90])
+        assert compared(a, b, ACCURACY, DATA).probability < 0.95
+
+
+def test_finalists_are_joined_by_repetition_and_named():
+    def trial(number):
+        return Trial(
+            number, Candidate(Architecture({})), TrialState.COMPLETED, Measurement({"accuracy": 1.0})
+        )
+
+    found = [trial(12), trial(12 + REPEAT)]
+    others = [trial(0), trial(1), trial(1 + 2 * REPEAT)]
+    finalists = finalists_of(found, others, {0: HAND_MADE, 1: "nets.py:Net"})
+    assert [(f.name, sorted(f.trials)) for f in finalists] == [
+        ("trial 12", [0, 1]),
+        (HAND_MADE, [0]),
+        ("nets.py:Net", [0, 2]),
+    ]

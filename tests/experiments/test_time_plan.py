@@ -1,0 +1,71 @@
+"""How the minutes of a run are divided."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archwright.experiments.time_plan import Costs, TimePlan
+
+
+def plan(training: float, baseline: float = 0.0, closing: float = 5.0, spent: float = 1.0) -> TimePlan:
+    return TimePlan(
+        costs=Costs(training=training, baseline=baseline, closing=closing),
+        contestants=int(baseline > 0),
+        spent=spent,
+    )
+
+
+def test_by_hand() -> None:
+    # 300 s, of which 5 close and 1 is spent: 294 left. Once: 10 + 3 * 20 = 70 s; .4 * 294 = 117.6 s for the finalists.
+    shares = plan(20, 10).shares(5, 3, 1)
+    assert shares.finals == 295
+    assert shares.search == pytest.approx(295 - 117.6)
+    assert (shares.retrain, shares.fits) == (3, True)
+
+
+def test_fewer_finalists_where_three_do_not_fit() -> None:
+    # 54 s left; 10 + 20 = 30 s fit into 60 % of them, 10 + 40 do not.
+    shares = plan(20, 10).shares(1, 3, 1)
+    assert (shares.retrain, shares.fits) == (1, True)
+    assert shares.search == pytest.approx(55 - 30)
+
+
+def test_what_cannot_be_trained_once_is_told() -> None:
+    shares = plan(100, 10).shares(1, 3, 1)
+    assert (shares.retrain, shares.fits) == (1, False)
+    assert shares.search == 0.0
+    # 54 * .6 = 32.4 s for 110 s of 12 epochs.
+    assert plan(100, 10).fitting_epochs(1, 12, 1) == 3
+    assert plan(1, 1).fitting_epochs(1, 12, 1) == 12
+
+
+def test_cheap_finals_leave_the_rest_to_the_search() -> None:
+    # Five rounds of 4 s are all that the finalists can use.
+    assert plan(1, 1).shares(10, 3, 1).search == pytest.approx(595 - 20)
+
+
+def test_without_finals_all_is_the_searchs() -> None:
+    shares = plan(20, 10).shares(5, 0, 1)
+    assert (shares.search, shares.retrain) == (300, 0)
+
+
+@given(
+    training=st.floats(0.1, 1e4),
+    baseline=st.floats(0, 1e4),
+    minutes=st.floats(0.1, 600),
+    retrain=st.integers(1, 10),
+    workers=st.integers(1, 16),
+)
+def test_shares_are_in_order_and_fewer_epochs_fit(
+    training: float, baseline: float, minutes: float, retrain: int, workers: int
+) -> None:
+    made = plan(training, baseline)
+    shares = made.shares(minutes, retrain, workers)
+    assert 0 <= shares.search <= max(0.0, shares.finals) <= minutes * 60
+    assert 1 <= shares.retrain <= retrain
+    epochs = made.fitting_epochs(minutes, 50, workers)
+    assert 1 <= epochs <= 50
+    if 1 < epochs < 50:
+        assert made.scaled(epochs / 50).shares(minutes, retrain, workers).fits

@@ -1,0 +1,170 @@
+"""A run in a given time: what is measured before it, how it is divided, and that it holds."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import archwright as aw
+from archwright.errors import UsageError
+from archwright.estimators.training import Training
+from archwright.experiments import RunConfig
+from archwright.experiments.time_plan import Costs, TimePlan
+from archwright.session import planning
+from archwright.session.planning import fitting_threads, fitting_workers, told_plan
+
+QUICK: dict[str, Any] = {"progress": False, "onnx": False}
+
+
+def small_space() -> aw.Space:
+    width = aw.integer(8, 32, step=8, name="width")
+    layers = [
+        aw.layer(nn.Flatten),
+        aw.layer(nn.LazyLinear, width),
+        aw.layer(nn.ReLU),
+        aw.layer(nn.LazyLinear, 10),
+    ]
+    return aw.Space(aw.layer(nn.Sequential, *layers), name="small")
+
+
+@pytest.fixture(scope="module")
+def timed(tmp_path_factory: pytest.TempPathFactory) -> aw.Result:
+    folder = tmp_path_factory.mktemp("runs") / "timed"
+    return aw.search(small_space(), "digits", budget=aw.Budget(minutes=0.3), out=folder, workers=1, **QUICK)
+
+
+def test_a_run_records_its_plan_and_keeps_to_it(timed: aw.Result) -> None:
+    config = RunConfig.read(timed.folder)
+    assert config.plan is not None
+    assert config.plan.costs.training > 0
+    assert config.plan.costs.baseline > 0
+    assert timed.state == "completed"
+    assert timed.run.winner is not None
+    told = [text for _, text in timed.run.messages]
+    assert any("search until" in text for text in told)
+
+
+def test_what_was_running_when_its_share_was_over_stopped_after_its_epoch(timed: aw.Result) -> None:
+    states = [trial.state for trial in timed.trials]
+    assert states[:-1].count("pruned") == 0
+    assert states[-1] in ("completed", "pruned")
+
+
+def test_the_plan_holds_when_the_run_goes_on(timed: aw.Result) -> None:
+    before = RunConfig.read(timed.folder)
+    again = aw.resume(timed.folder, space=small_space(), budget=aw.Budget(minutes=0.5), **QUICK)
+    config = RunConfig.read(timed.folder)
+    assert (config.plan, config.recipe, config.device) == (before.plan, before.recipe, before.device)
+    assert config.budget == aw.Budget(minutes=0.5)
+    assert len(again.trials) >= len(timed.trials)
+    assert again.run.seconds >= timed.run.seconds
+    assert again.run.winner is not None
+
+
+def test_a_budget_in_trials_measures_nothing(tmp_path: Path) -> None:
+    found = aw.search(
+        small_space(),
+        "digits",
+        budget=aw.Budget(1),
+        retrain=1,
+        recipe=aw.Recipe(epochs=1),
+        out=tmp_path / "r",
+        **QUICK,
+    )
+    config = RunConfig.read(found.folder)
+    assert config.plan is None
+    assert config.executor.workers == 1
+
+
+def test_epochs_that_do_not_fit_are_fewer_unless_they_were_given() -> None:
+    made = TimePlan(costs=Costs(training=100.0, baseline=50.0, closing=5.0), spent=1.0)
+    told = "\n".join(told_plan(made, 1.0, 12, 12, 3, 1))
+    assert "not one full training beside the hand-made network fits into 1 min 00 s" in told
+    assert "--epochs 2" in told  # 54 s, of which 60 % for 150 s of 12 epochs
+    epochs = made.fitting_epochs(1.0, 12, 1)
+    told = "\n".join(told_plan(made.scaled(epochs / 12), 1.0, epochs, 12, 3, 1))
+    assert "so they have 2" in told
+    assert "not one full training" not in told
+
+
+def test_the_environment_says_how_many_threads() -> None:
+    assert "OMP_NUM_THREADS" in os.environ  # as all tests run
+    training = Training(small_space(), aw.tasks.digits())
+    assert fitting_threads(training, training.space, 0) is None
+
+
+@pytest.mark.parametrize(
+    ("took", "threads"), [({1: 1.0, 2: 0.9}, 1), ({1: 1.0, 2: 0.5}, 2), ({1: 1.0, 2: 4.0}, 1)]
+)
+def test_more_threads_are_taken_where_they_pay(
+    monkeypatch: pytest.MonkeyPatch, took: dict[int, float], threads: int
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    monkeypatch.setattr(planning, "_cost", lambda training, *_: took[training.threads])
+    training = Training(small_space(), aw.tasks.digits(), accelerator="cpu")
+    assert fitting_threads(training, training.space, 0) == threads
+
+
+def test_workers_use_the_cores_where_that_pays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(6)), raising=False)
+    training = Training(small_space(), aw.tasks.digits(), accelerator="cpu", threads=1)
+    monkeypatch.setattr(planning, "free_memory", lambda: 64e9)
+    assert fitting_workers(training, 10) == 6
+    assert fitting_workers(training, 0.5) == 1
+    monkeypatch.setattr(planning, "free_memory", lambda: 2.5 * 2**30)
+    assert fitting_workers(training, 10) == 2
+    training.threads = 6
+    assert fitting_workers(training, 10) == 1
+
+
+def test_wrong_numbers_are_refused() -> None:
+    with pytest.raises(UsageError, match="repeats >= 1"):
+        aw.search(small_space(), "digits", repeats=0, **QUICK)
+    with pytest.raises(UsageError, match="price"):
+        aw.search(small_space(), "digits", price="much", **QUICK)
+
+
+def _busy() -> None:
+    while True:
+        pass
+
+
+@pytest.mark.slow
+def test_on_a_busy_machine_one_thread_is_taken_and_the_run_ends(tmp_path: Path) -> None:
+    """The command, with no number of threads in the environment, beside twice as many busy processes as cores."""
+    cores = os.cpu_count() or 1
+    busy = [multiprocessing.get_context("spawn").Process(target=_busy, daemon=True) for _ in range(2 * cores)]
+    for process in busy:
+        process.start()
+    environment = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    words = ["search", "digits", "--space", "mlp", "--minutes", "0.5", "--out", "run", "--no-onnx"]
+    try:
+        began = time.time()
+        subprocess.run(
+            [sys.executable, "-m", "archwright", *words],
+            cwd=tmp_path,
+            env=environment,
+            check=True,
+            timeout=600,
+        )
+        took = time.time() - began
+    finally:
+        for process in busy:
+            process.kill()
+    record = json.loads((tmp_path / "run" / "experiment.json").read_text())
+    assert record["device"]["threads"] in ((None,) if cores == 1 else (1,))
+    run = aw.open_run(tmp_path / "run")
+    assert run.winner is not None
+    assert run.state == "completed"
+    assert took < 300
