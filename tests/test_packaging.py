@@ -15,8 +15,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-PEERS = {"hpbandster", "statsmodels", "syne_tune"}
-"""Made the recorded traces, or stand beside ours in a bench, each in an environment of its own; see the files."""
+PEERS = {"hpbandster", "nni", "statsmodels", "syne_tune"}
+"""Made the recorded traces, stand beside ours in a bench or are translated, apart from ours; see the files."""
 
 
 @pytest.fixture(scope="module")

@@ -110,6 +110,11 @@ class Inliner:
         """The definition of a class or function of the user's own, and the path below it."""
         if id(value) in self._found:
             return self._found[id(value)], ""
+        if not hasattr(value, "__qualname__"):
+            raise ExportError(
+                f"a layer calls an object of the class {type(value).__name__}, which has no source; use a function or "
+                "a class"
+            )
         module = module_of(value)
         outer, dot, path = value.__qualname__.partition(".")
         held = module.get(outer)
