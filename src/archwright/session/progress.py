@@ -1,4 +1,4 @@
-"""Live progress in a terminal or a notebook, by rich."""
+"""Live progress: a line that moves in a terminal or a notebook, lines of text in a log."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 from rich.table import Column
@@ -19,6 +18,7 @@ from archwright.experiments.memory import MemoryWatch
 from archwright.experiments.remaining import remaining
 from archwright.experiments.store import Stage
 from archwright.experiments.work import Judging
+from archwright.session.notebook import NotebookBar, NotebookOutput, notebook_shell
 from archwright.trials import Measurement, Report, Trial, TrialState, forecast
 
 __all__ = ["Progress"]
@@ -37,18 +37,21 @@ _WATCHED = ("train_loss", "derived_accuracy", "derived_loss", "skips", "eigenval
 class Progress(Listener):
     """Shows for each stage: trials done, time left and, of a time, trials to come; best so far, failures, memory.
 
-    In a terminal the line moves; elsewhere (a file, a pipe) one line is printed for each new best trial and
-    each failure, so that a log stays short.
+    In a terminal the line moves; in a notebook one output below the cell has a line for each stage, and what is logged;
+    elsewhere (a file, a pipe) one line is printed for each new best trial and each failure, so that a log stays short.
 
     Args:
         names: The metrics to show of the best trial; all where empty.
-        console: Where to show it; None means standard error, so that standard output stays free for results.
+        console: Where to show it; None means the notebook's output, or standard error, so that standard output stays
+            free for results.
     """
 
     def __init__(self, names: Sequence[str] = (), console: Console | None = None) -> None:
         self.names = tuple(names)
+        shell = notebook_shell() if console is None else None
+        self._notebook = None if shell is None else NotebookOutput(shell)
         self.console = console or Console(stderr=True)
-        self._bar: Bar | None = None
+        self._bar: Bar | NotebookBar | None = None
         self._row: Any = None
         self._failed = self._infeasible = self._pruned = self._done = 0
         self._total: int | None = None
@@ -67,26 +70,13 @@ class Progress(Listener):
         self._done, self._trials, self._epochs, self._workers = done, {}, [], 1
         self._told_left, self._told_at = "", 0.0
         self._total, self._minutes, self._began, self._best = total, minutes, time.monotonic(), None
-        if not self.console.is_terminal:
+        if self._notebook is None and not self.console.is_terminal:
             again = f", {done} of them done before" if done else ""
             noun = "epoch" if stage is Stage.SUPERNET else "trial"
             counted = "no limit on trials" if total is None else count_of(total, noun)
             self._print(f"{_TITLES[stage]}: {counted}{again}")
             return
-        self._bar = Bar(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=10),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(table_column=Column(no_wrap=True, min_width=7)),
-            TextColumn("{task.fields[left]}"),
-            TextColumn(
-                "{task.fields[told]}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)
-            ),
-            expand=True,
-            console=self.console,
-            transient=False,
-        )
+        self._bar = _moving_line(self.console) if self._notebook is None else NotebookBar(self._notebook)
         self._bar.start()
         self._row = self._bar.add_task(_TITLES[stage], total=total, completed=done, left="", told="")
 
@@ -102,7 +92,7 @@ class Progress(Listener):
         shown = {name: entry["metrics"][name] for name in _WATCHED if name in entry["metrics"]}
         told = ", ".join(f"{name.replace('_', ' ')} {_number(value)}" for name, value in shown.items())
         if self._bar is not None:
-            self._bar.update(self._row, completed=self._done, left=self._left(), told=escape(told))
+            self._bar.update(self._row, completed=self._done, left=self._left(), told=told)
         else:
             self._print(f"epoch {self._done} of {epochs}, {told}, {self._left()}".rstrip(", "))
 
@@ -121,7 +111,7 @@ class Progress(Listener):
             epoch = f" epoch {report.metrics['epoch']:g}" if "epoch" in report.metrics else ""
             number = number % Judging.STRIDE if stage is Stage.JUDGE else number
             now = f"trial {number}{epoch} {self._brief(report.metrics, always=False)}".rstrip()
-            told = escape(", ".join(filter(None, [now, self._told(self._best)])))
+            told = ", ".join(filter(None, [now, self._told(self._best)]))
             self._bar.update(self._row, left=self._left(), told=told)
 
     def trial_finished(self, stage: Stage, trial: Trial, best: Trial | None) -> None:
@@ -133,9 +123,7 @@ class Progress(Listener):
         self._trials[trial.number] = trial
         self._memory.look()
         if self._bar is not None:
-            self._bar.update(
-                self._row, completed=self._done, left=self._left(), told=escape(self._told(best))
-            )
+            self._bar.update(self._row, completed=self._done, left=self._left(), told=self._told(best))
         elif trial.state is TrialState.FAILED:
             number = trial.number % Judging.STRIDE if stage is Stage.JUDGE else trial.number
             self._print(f"trial {number} failed: {trial.error}")
@@ -155,6 +143,9 @@ class Progress(Listener):
             self._bar = None
 
     def _print(self, text: str, style: str = "") -> None:
+        if self._notebook is not None:
+            self._notebook.say(text)
+            return
         self.console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
     def _told(self, best: Trial | None) -> str:
@@ -197,6 +188,26 @@ class Progress(Listener):
         if seconds is None:
             return span
         return f"{span}, {told.trials.low:,.0f}–{told.trials.high:,.0f} more"
+
+
+def _moving_line(console: Console) -> Bar:
+    """A progress bar whose fields `left` and `told` are shown behind it."""
+    return Bar(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=10),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(table_column=Column(no_wrap=True, min_width=7)),
+        TextColumn("{task.fields[left]}", markup=False),
+        TextColumn(
+            "{task.fields[told]}",
+            markup=False,
+            table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1),
+        ),
+        expand=True,
+        console=console,
+        transient=False,
+    )
 
 
 def _time(seconds: float) -> str:
