@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from archwright.spaces import Space
 
 __all__ = ["Training"]
+
+_WHOLE_NUMBERS = {"bf16-true": 2**8, "16-true": 2**11}
+"""Up to where the numbers of 16 bits hold all whole ones."""
 
 _VIEWS = 4
 """How many sights of the task at another fidelity are kept: each may hold its data once more."""
@@ -186,6 +190,12 @@ class Training(Estimator):
         if train is not None and len(train) < 2:
             raise UsageError(f"expected at least 2 training examples, got {len(train)}")
         check_recipe(self.recipe, self.task)
+        most = _WHOLE_NUMBERS.get(self.precision, math.inf)
+        if (codes := max(getattr(self.task, "cardinalities", ()), default=0)) > most:
+            raise UsageError(
+                f"the precision {self.precision} tells whole numbers apart up to {most} only, and a column of the task "
+                f"{self.task.name!r} has {codes} codes; take {self.precision.replace('true', 'mixed')!r}"
+            )
         for rank in range(len(devices_of(self.devices, self.accelerator))):
             self._fabric(rank)
 

@@ -13,7 +13,18 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["BOOLEANS", "MISSING", "PARTS", "Column", "Table", "encode", "is_gap", "moment", "spelled"]
+__all__ = [
+    "BOOLEANS",
+    "MISSING",
+    "PARTS",
+    "Column",
+    "Table",
+    "encode",
+    "gaps_of",
+    "is_gap",
+    "moment",
+    "spelled",
+]
 
 # fmt: off
 MISSING = frozenset({
@@ -143,6 +154,13 @@ def is_gap(value: Any) -> bool:
     if isinstance(value, str):
         return value.strip() in MISSING
     return value is None or type(value).__name__ in ("NAType", "NaTType") or bool(value != value)
+
+
+def gaps_of(values: Any) -> np.ndarray[Any, Any]:
+    """Where values are missing, shape (N,) of booleans."""
+    if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
+        return np.isnan(values)
+    return np.array([is_gap(value) for value in values], bool)
 
 
 def spelled(value: Any) -> str:

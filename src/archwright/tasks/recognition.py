@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archwright.errors import TaskError
-from archwright.tasks.columns import BOOLEANS, PARTS, Column, is_gap, moment, spelled
+from archwright.tasks.columns import BOOLEANS, PARTS, Column, gaps_of, is_gap, moment, spelled
 from archwright.tasks.preprocessing import rounded
 
 __all__ = ["KINDS", "date_format", "fit_column", "number_of", "recognize"]
@@ -124,7 +124,7 @@ def fit_column(name: str, kind: str, form: str, lenient: bool, values: Sequence[
     Returns:
         The column, or why it is left out.
     """
-    missing = np.array([is_gap(value) for value in values])
+    missing = gaps_of(values)
     if kind == "" or missing.all():
         return "has no values"
     gaps = bool(missing.any())

@@ -4,6 +4,7 @@ import gc
 import signal
 import weakref
 
+import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -11,7 +12,7 @@ from torch import nn
 from archwright.errors import TaskError, TrialError, UsageError
 from archwright.estimators import Recipe, Training
 from archwright.spaces import Space, layer
-from archwright.tasks import from_text
+from archwright.tasks import from_frame, from_text
 from archwright.trials import Candidate, LocalTrial
 
 
@@ -224,6 +225,25 @@ def test_symbols_cannot_be_augmented():
     task = from_text("abcd" * 50, length=4)
     with pytest.raises(UsageError, match=r"'noise' needs inputs that are amounts; those .* are symbols"):
         Training(Space(layer(LastOfText)), task, Recipe(augmentation="noise"))
+
+
+def test_codes_of_categories_are_no_amounts():
+    codes = [f"code {i % 300}" for i in range(3000)]
+    frame = pd.DataFrame({"code": codes, "amount": range(3000), "y": ["a", "b"] * 1500})
+    task = from_frame(frame, "y", columns={"code": "categorical"})
+    space = Space(layer(nn.Linear, 2, 2))
+    for recipe, told in (
+        (Recipe(augmentation="noise"), "some of the task 'table' are codes of categories"),
+        (
+            Recipe(mixup=0.2),
+            "mixup needs inputs that are amounts; .* some are codes of categories; use mixup=0",
+        ),
+    ):
+        with pytest.raises(UsageError, match=told):
+            Training(space, task, recipe)
+    Training(space, task, precision="bf16-mixed", accelerator="cpu")
+    with pytest.raises(UsageError, match=r"apart up to 256 only, .* has 301 codes; take 'bf16-m"):
+        Training(space, task, precision="bf16-true", accelerator="cpu")
 
 
 class LastOfText(nn.Module):

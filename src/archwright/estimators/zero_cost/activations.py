@@ -99,7 +99,7 @@ def jacob_cov(probe: Probe) -> float:
     bits (Mellor et al. 2020, arXiv:2006.04647v1). −inf where a row is constant, as where no input reaches the output.
 
     Raises:
-        TrialError: When inputs are symbols.
+        TrialError: When inputs are symbols, or codes alone.
     """
     outputs = [t for t in tensors_in(probe.outputs) if t.is_floating_point()]
     if not probe.inputs:
@@ -108,7 +108,12 @@ def jacob_cov(probe: Probe) -> float:
     if not total.requires_grad:
         return -math.inf
     found = torch.autograd.grad(total, probe.inputs, retain_graph=True, allow_unused=True)
-    rows = torch.cat([g.reshape(probe.examples, -1) for g in found if g is not None], 1).double().cpu()
+    read = [g.reshape(probe.examples, -1) for g in found if g is not None]
+    if not read:
+        raise TrialError(
+            "jacob_cov is not defined for this network: its inputs are codes of categories, not amounts"
+        )
+    rows = torch.cat(read, 1).double().cpu()
     if not bool((rows.std(1, unbiased=False) > 0).all()):
         return -math.inf
     values = torch.linalg.eigvalsh(torch.corrcoef(rows)).clamp_min(0.0) + _EPSILON

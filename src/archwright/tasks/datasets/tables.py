@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archwright.errors import TaskError, did_you_mean
-from archwright.tasks.columns import BOOLEANS, Column, encode, is_gap, spelled
+from archwright.tasks.columns import BOOLEANS, Column, encode, gaps_of, is_gap, spelled
 from archwright.tasks.datasets.arrays import SAMPLES, TargetOptions, Told, assemble, in_memory, join_targets
 from archwright.tasks.preprocessing import row_moments
 from archwright.tasks.recognition import KINDS, date_format, fit_column, number_of, recognize
@@ -190,7 +190,7 @@ def learn_table(
     task = assemble(name, targets, parts, split, part, data.shape[1:], moments, 0, known, weights)
     if balanced:
         task.metric = "balanced_accuracy"
-    shares_missing = {c.name: float(np.mean([is_gap(v) for v in values[c.name]])) for c in columns}
+    shares_missing = {c.name: float(gaps_of(values[c.name]).mean()) for c in columns}
     task.notes = (*_notes(fitted, shares_missing), *balanced)
     sample = parts.train[:SAMPLES]
     task.raw_rows = tuple({c.name: _plain(values[c.name][row]) for c in columns} for row in sample)
@@ -267,7 +267,7 @@ def _said_format(where: str, name: str, values: NDArray[Any]) -> str:
 def _check_numbers(where: str, name: str, values: NDArray[Any], strict: bool) -> None:
     """Refuse infinity, and what is no number unless that counts as missing."""
     numbers = _numbers(values)
-    wrong = np.flatnonzero(np.isnan(numbers) & np.array([not is_gap(value) for value in values.tolist()]))
+    wrong = np.flatnonzero(np.isnan(numbers) & ~gaps_of(values))
     if strict and wrong.size:
         raise TaskError(
             f"{where}: expected numbers in column {name!r}, got {spelled(values[wrong[0]])!r} in row {wrong[0] + 1} "

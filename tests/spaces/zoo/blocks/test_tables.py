@@ -34,6 +34,7 @@ def test_tokens_are_those_of_each_column_alone() -> None:
     tokens = FeatureTokens(4, 5, [0, 3, 0, 2])
     x = torch.tensor([[0.5, 2.0, -1.0, 1.0], [2.0, 0.0, 0.1, 0.0]])
     assert tokens.table is not None
+    assert tokens.weight is not None
     for row, made in zip(x, tokens(x), strict=True):
         torch.testing.assert_close(made[0], tokens.bias[0])
         torch.testing.assert_close(made[1], row[0] * tokens.weight[0] + tokens.bias[1])
@@ -43,6 +44,9 @@ def test_tokens_are_those_of_each_column_alone() -> None:
             torch.testing.assert_close(made[place], expected + tokens.bias[place])
     assert tokens(torch.tensor([[0.0, 9.0, 0.0, -4.0]])).shape == (1, 5, 5)
     assert FeatureTokens(3, 5)(torch.randn(2, 3)).shape == (2, 4, 5)
+    alone = FeatureTokens(2, 5, [3, 4])
+    assert alone(torch.ones(2, 2)).shape == (2, 3, 5)
+    assert all(parameter.numel() for parameter in alone.parameters())
 
 
 @pytest.mark.parametrize("is_first", [True, False])

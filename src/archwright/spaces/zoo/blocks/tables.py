@@ -66,7 +66,8 @@ class FeatureTokens(nn.Module):
         self.amounts = [place for place, codes in enumerate(counts) if not codes]
         self.codes = [place for place, codes in enumerate(counts) if codes]
         bound = 1 / math.sqrt(size)
-        self.weight = nn.Parameter(torch.empty(len(self.amounts), size).uniform_(-bound, bound))
+        weight = torch.empty(len(self.amounts), size).uniform_(-bound, bound)
+        self.weight = nn.Parameter(weight) if self.amounts else None
         self.bias = nn.Parameter(torch.empty(columns + 1, size).uniform_(-bound, bound))
         sizes = torch.tensor([counts[place] for place in self.codes], dtype=torch.int64)
         self.register_buffer("first", sizes.cumsum(0) - sizes, persistent=False)
@@ -79,10 +80,9 @@ class FeatureTokens(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """From (N, columns) to (N, 1 + columns, size): [CLS], the amounts, the codes."""
-        tokens = [
-            x.new_zeros(x.shape[0], 1, self.bias.shape[1]),
-            x[:, self.amounts].unsqueeze(2) * self.weight,
-        ]
+        tokens = [x.new_zeros(x.shape[0], 1, self.bias.shape[1])]
+        if self.weight is not None:
+            tokens.append(x[:, self.amounts].unsqueeze(2) * self.weight)
         if self.table is not None:
             codes = torch.minimum(x[:, self.codes].long().clamp(min=0), self.last) + self.first
             tokens.append(self.table(codes))
