@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 from typing import Any
 
 import typer
@@ -124,6 +125,7 @@ def search(
             (see `archwright list trackers`); may be given several times.
         track_option (NAME.OPTION=VALUE): An option of one of them, such as mlflow.experiment=digits.
     """  # noqa: D301
+    began = time.time()  # before torch is loaded, which takes seconds
     from archwright.cli.output import conclude
     from archwright.cli.values import effort, keyed
     from archwright.errors import UsageError
@@ -182,5 +184,6 @@ def search(
         ),
         task_options=table.task_options(seed),
         command=shlex.join(["archwright", *words]),
+        began=began,
     )
     conclude(result.run, as_json)

@@ -8,7 +8,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from archwright.durations import count_of
+from archwright.durations import count_of, duration
 from archwright.errors import SearchError, SpaceExhaustedError
 from archwright.experiments.budget import Budget
 from archwright.experiments.replay import Replay
@@ -157,7 +157,7 @@ class Search(Source):
         if budget.trials is not None and self.counted >= budget.trials and not may_continue:
             self.reason = self._trials()
         elif self.is_over() and (self.counted or self.running):  # one is tried whatever the clock says
-            self.reason = f"{budget.minutes:.3g} minute{'s' * (budget.minutes != 1)}"
+            self.reason = f"its time, {duration(60 * (budget.minutes or 0.0))}"
         elif (
             budget.target is not None
             and best is not None

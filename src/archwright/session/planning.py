@@ -32,8 +32,10 @@ _LARGE = 0.75
 """The quantile of the costs of networks that is planned with: what wins is rather large."""
 _SHARE, _LONGEST = 0.01, 0.1
 """Of the minutes: in which one network's steps are timed, and after which no further network is."""
-_CLOSING, _CLOSING_ONNX = 3.0, 8.0
+_CLOSING, _CLOSING_ONNX = 3.0, 7.0
 """Seconds for test, export and report on a machine that is not busy."""
+_BUSIEST = 4.0
+"""So many times as long they are taken to last at most, where processor time comes that much slower than wall time."""
 _WORTH = 60.0
 """Seconds of search from which on worker processes pay, each of which takes seconds to start."""
 _MEMORY = 2**30
@@ -169,6 +171,7 @@ def measured_plan(
     from archwright.objectives import measure_cheap
 
     each = min(1.0, _SHARE * minutes * 60)
+    wall, processor = time.perf_counter(), time.process_time()
     random = Random(training.recipe.seed)
     drawn: list[tuple[float, Architecture]] = []
     example = task.example_arguments()
@@ -202,7 +205,8 @@ def measured_plan(
             hand_made = max(hand_made, _cost(other, Candidate(space.sample(0)), each))
         except Exception:  # it fails as a finalist, and is told there
             continue
-    closing = _CLOSING if onnx is False else _CLOSING_ONNX
+    busy = (time.perf_counter() - wall) / max(time.process_time() - processor, 1e-3)
+    closing = (_CLOSING if onnx is False else _CLOSING_ONNX) * min(max(1.0, busy), _BUSIEST)
     return TimePlan(
         costs=Costs(training=seconds[int(_LARGE * (len(seconds) - 1))], baseline=hand_made, closing=closing),
         contestants=len(contestants),

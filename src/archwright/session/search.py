@@ -104,6 +104,7 @@ def search(
     progress: bool = True,
     task_options: dict[str, Any] | None = None,
     command: str | None = None,
+    began: float | None = None,
 ) -> Result:
     """Search a network for a task, retrain the best, and write everything into a run's folder.
 
@@ -157,6 +158,7 @@ def search(
         progress: Whether to show progress where no listener is given.
         task_options: Options of a task given by name or path (`target`, `seed`, those of `tasks.from_csv`).
         command: The command line, for the report.
+        began: Unix time from which the minutes count; None means now.
 
     Returns:
         The result; its `state` is "stopped" when Ctrl-C ended the search early.
@@ -167,7 +169,7 @@ def search(
     """
     from archwright.learning import Recipe
 
-    began = time.time()
+    began = began or time.time()
     if price is not None:
         priced(str(price), 0.0)
     if retrain < 0 or (repeats is not None and repeats < 1):

@@ -176,7 +176,7 @@ class Broken(nn.Module):
 
 
 def test_whatever_a_network_or_a_proxy_raises_is_a_reason_and_ranks_last_beside_others(monkeypatch):
-    monkeypatch.setitem(PROXIES, "mine", Proxy(lambda probe, cheap: {"mine": cheap["nothing"]}))
+    monkeypatch.setitem(PROXIES, "mine", Proxy(("mine",), lambda probe, cheap: {"mine": cheap["nothing"]}))
     space = Space(layer(Broken, choice(3, 4, 5, name="width")))
     sound, broken = (Candidate(space.architecture({"width": width})) for width in (3, 5))
     with pytest.raises(TrialError, match="swap: RuntimeError: no training"):
