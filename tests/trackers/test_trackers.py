@@ -13,6 +13,7 @@ import pytest
 
 import archwright as aw
 from archwright.errors import ArchwrightWarning, MissingExtraError, UsageError
+from archwright.experiments.finalists import REPEAT
 from archwright.trackers import TRACKERS, MLflowTracker, Tracker, WandbStyleTracker, make_trackers
 from archwright.trials import TrialState
 
@@ -105,6 +106,7 @@ def tracked(
             budget=aw.Budget(trials=3),
             recipe=aw.Recipe(epochs=2),
             retrain=1,
+            repeats=2,
             tracker=tracker,
             out=folder / "run",
             onnx=False,
@@ -123,7 +125,10 @@ def test_every_trial_is_read_back_as_the_store_has_it(tracked: Any) -> None:
     found, run = read(), result.run
     expected = {f"search-{trial.number:04}": trial for trial in run.trials if trial.is_measured}
     expected |= {f"retrain-{trial.number:04}": trial for trial in run.retrained}
-    expected |= {"baseline": run.baseline}
+    (again,) = [trial for trial in run.repeated if trial.number % REPEAT == run.retrained[0].number]
+    expected |= {f"retrain-{again.number % REPEAT:04}-repeat-1": again}
+    (hand_made,) = run.compared
+    expected |= {"baseline": run.baseline, "baseline-repeat-1": hand_made}
     assert set(found) == {"", *expected}
     for entry, trial in expected.items():
         parameters, curves = found[entry]

@@ -94,7 +94,8 @@ def _of_run(run: Run) -> dict[str, Any]:
         "strategy": config.strategy.name,
         "seed": config.seed,
         "command": config.command,
-        "winner": run.winner and run.winner.number,
+        "winner": run.winning_number,
+        "won_by": run.won_by,
     }
     parts = {"test": run.test, "baseline_test": run.baseline_test}
     scores = {

@@ -205,7 +205,11 @@ def winners_table(runs: Sequence[Run]) -> Table:
     losses = [objective.loss(value) for run, value in zip(runs, values, strict=True) if value is not None]
     rows = []
     for label, run, trial, value in zip(run_labels(runs), runs, best, values, strict=True):
-        cells = [label, run.config.strategy.name, f"trial {trial.number}" if trial else MISSING]
+        cells = [
+            label,
+            run.config.strategy.name,
+            run.won_by or (f"trial {trial.number}" if trial else MISSING),
+        ]
         cells += [metric_text(name, value_of(trial, name) if trial else None) for name in scores]
         cells += [metric_text(name, (run.test or {}).get(name)) for name in tested]
         if any(run.baseline_test for run in runs):

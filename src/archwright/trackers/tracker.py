@@ -17,8 +17,9 @@ class Tracker(ABC):
     """Writes what happens in a run to where a user watches experiments.
 
     It is told of entries by name: "" is the run itself, "search-0012" trial 12 of the search, "retrain-0012" the same
-    trained again, "baseline" the hand-made network. Several entries may be open at once; one that was cut short is
-    begun again. An error that is raised costs the run nothing: `Tracking` warns once and leaves the tracker alone.
+    trained again ("retrain-0012-repeat-1" with another seed), "baseline" the hand-made network, "baseline-0001" the
+    user's own. Several entries may be open at once; one that was cut short is begun again. An error that is raised
+    costs the run nothing: `Tracking` warns once and leaves the tracker alone.
     """
 
     @property

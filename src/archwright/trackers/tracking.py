@@ -11,6 +11,7 @@ from typing import Any
 
 from archwright.errors import ArchwrightWarning
 from archwright.experiments import Listener, Run, Stage
+from archwright.experiments.finalists import REPEAT
 from archwright.trackers.tracker import Parameter, Tracker
 from archwright.trials import Report, Trial, TrialState
 
@@ -76,6 +77,7 @@ class Tracking(Listener):
             "test": run.test,
             "baseline_test": run.baseline_test,
             "validation": run.winner and run.winner.metrics,
+            **{f"test of {name}": scores for name, scores in run.compared_test.items()},
         }
         results = {
             f"{part}/{name}": value for part, found in parts.items() for name, value in (found or {}).items()
@@ -185,16 +187,24 @@ def _read(file: Path) -> dict[str, set[str]]:
 
 def _ended(run: Run) -> list[tuple[Stage, Trial]]:
     """The trials of a run that have ended and kept all limits."""
-    found = [(Stage.SEARCH, trial) for trial in run.trials] + [
-        (Stage.RETRAIN, trial) for trial in run.retrained
-    ]
-    found += [(Stage.BASELINE, run.baseline)] if run.baseline is not None else []
+    others = [*([run.baseline] if run.baseline else []), *run.compared]
+    stages = (
+        (Stage.SEARCH, run.trials),
+        (Stage.RETRAIN, [*run.retrained, *run.repeated]),
+        (Stage.BASELINE, others),
+    )
+    found = [(stage, trial) for stage, trials in stages for trial in trials]
     left_out = (TrialState.RUNNING, TrialState.INFEASIBLE)
     return [(stage, trial) for stage, trial in found if trial.state not in left_out]
 
 
 def _entry(stage: Stage, number: int) -> str:
-    return str(stage) if stage is Stage.BASELINE else f"{stage}-{number:04}"
+    """The name of a trial: its stage and number, which of the networks made by hand, which repetition."""
+    if stage not in (Stage.RETRAIN, Stage.BASELINE):
+        return f"{stage}-{number:04}"
+    repeat, number = divmod(number, REPEAT)
+    network = str(stage) if (stage, number) == (Stage.BASELINE, 0) else f"{stage}-{number:04}"
+    return f"{network}-repeat-{repeat}" if repeat else network
 
 
 def _settings(run: Run) -> dict[str, Parameter]:
