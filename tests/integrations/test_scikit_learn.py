@@ -122,6 +122,34 @@ def test_a_regressor_gives_amounts_in_their_unit_and_shape() -> None:
     assert abs(both.predict(inputs).mean() - 1e4) < 1e3
 
 
+def test_frames_with_columns_of_any_kind_are_taken_as_they_are() -> None:
+    drawn = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "size": drawn.normal(size=120),
+            "town": drawn.choice(["Bonn", "Cologne", "Aachen"], 120),
+            "new": drawn.random(120) > 0.5,
+            "since": pd.date_range("2020-01-01", periods=120),
+        }
+    )
+    frame.loc[::7, "size"] = np.nan
+    labels = np.where(frame["town"] == "Bonn", "near", "far")
+    made = aw.ArchwrightClassifier(**QUICK | {"space": None}).fit(frame, labels)
+    assert list(made.feature_names_in_) == list(frame.columns)
+    assert made.n_features_in_ == 4
+    assert made.score(frame, labels) > 0.9
+    other = frame.assign(town="Berlin")
+    assert set(made.predict(other)) <= {"near", "far"}, "a town that was never seen"
+    again = pickle.loads(pickle.dumps(made))
+    np.testing.assert_array_equal(again.predict_proba(frame), made.predict_proba(frame))
+    np.testing.assert_allclose(made.predict_proba(frame[:5]), made.predict_proba(frame)[:5], atol=1e-6)
+    with pytest.raises(ValueError, match="feature names"):
+        made.predict(frame.drop(columns="town"))
+    both = np.stack([frame.index * 1.0, frame.index * -2.0 + 5], axis=1)
+    regressor = aw.ArchwrightRegressor(**QUICK | {"space": None}).fit(frame, both)
+    assert regressor.predict(frame).shape == (120, 2)
+
+
 def test_images_are_taken_too() -> None:
     drawn = np.random.default_rng(0)
     images = drawn.normal(size=(60, 1, 8, 8))

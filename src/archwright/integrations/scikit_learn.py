@@ -9,11 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import (
+    check_array,
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
 from torch import Tensor
 
 from archwright.evaluating import evaluating
@@ -24,10 +31,11 @@ from archwright.session import search
 from archwright.spaces import Space
 from archwright.strategies import Strategy
 from archwright.supernets import OneShot
-from archwright.tasks import Preprocessing, from_arrays
+from archwright.tasks import Preprocessing, from_arrays, from_frame
+from archwright.tasks.columns import encode
+from archwright.tasks.datasets.tables import raw_values
 
 if TYPE_CHECKING:
-    import pandas as pd
     from torch import nn
 
     from archwright.spaces import Architecture
@@ -81,11 +89,16 @@ class _SearchedNetwork(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         tags.input_tags.three_d_array = True
         return tags
 
-    def _search(self, inputs: NDArray[Any], targets: NDArray[Any], **known: Any) -> Self:
+    def _search(self, inputs: Any, targets: NDArray[Any], **known: Any) -> Self:
         """Search a network for the data, keep the best one and what is known of it."""
-        named = getattr(self, "feature_names_in_", ())
-        options = {"features": named, "seed": self.seed, **known, **(self.task_options or {})}
-        task = from_arrays(inputs, targets, test=None, name=type(self).__name__, **options)
+        options = {"seed": self.seed, "name": type(self).__name__, **known, **(self.task_options or {})}
+        if _is_mixed(inputs):
+            named = [f"target {place}" for place in range(targets[0].size)]
+            frame = inputs.assign(**dict(zip(named, targets.reshape(len(targets), -1).T, strict=True)))
+            task = from_frame(frame, named, test=None, **options)
+        else:
+            features = getattr(self, "feature_names_in_", ())
+            task = from_arrays(inputs, targets, test=None, **{"features": features, **options})
         unbounded = self.trials is None and self.minutes is None
         asked = {
             "strategy": self.strategy,
@@ -112,8 +125,15 @@ class _SearchedNetwork(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         return self
 
     def _checked(self, X: Any, **how: Any) -> Any:  # noqa: N803
-        """Inputs, and targets where they are given, as arrays of finite numbers."""
+        """Inputs, and targets where they are given: an array of finite numbers, or a frame of columns of any kind."""
         ndim = getattr(X, "ndim", None) or np.asarray(X).ndim
+        if _is_mixed(X):
+            if "y" not in how:
+                return validate_data(self, X, skip_check_array=True, reset=False)
+            validate_data(self, X, skip_check_array=True)
+            check_consistent_length(X, how["y"])
+            y = check_array(how["y"], ensure_2d=False, dtype=None, input_name="y", ensure_min_samples=2)
+            return X, y
         checked = validate_data(self, X, ensure_2d=ndim <= 2, allow_nd=True, **how)
         if ndim > 2 and how.get("reset", True):
             self.n_features_in_ = X.shape[1]
@@ -122,10 +142,24 @@ class _SearchedNetwork(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
     def _outputs(self, X: Any) -> Tensor:  # noqa: N803
         """What the network gives for raw inputs, shape (examples, outputs)."""
         check_is_fitted(self)
-        inputs = torch.tensor(self._checked(X, reset=False))  # a copy: the array may be read-only
+        if columns := self._preprocessing.columns:
+            checked = validate_data(self, X, skip_check_array=True, reset=False)
+            frame = pd.DataFrame(checked, columns=getattr(checked, "columns", self.feature_names_in_))
+            rows = encode(columns, {str(name): raw_values(frame[name]) for name in frame.columns})
+        else:
+            rows = self._checked(X, reset=False)
+        inputs = torch.tensor(rows)  # a copy: the array may be read-only
         with evaluating(self.network_):
             parts = [self.network_(self._preprocessing.prepare(part)) for part in torch.split(inputs, _ROWS)]
         return torch.cat(parts)
+
+
+def _is_mixed(X: Any) -> bool:  # noqa: N803
+    """Whether inputs are a data frame whose columns are not all numbers without gaps."""
+    if not isinstance(X, pd.DataFrame):
+        return False
+    numeric = pd.api.types.is_numeric_dtype
+    return not all(numeric(kind) for kind in X.dtypes) or bool(X.isna().to_numpy().any())
 
 
 class ArchwrightClassifier(ClassifierMixin, _SearchedNetwork):  # type: ignore[misc]  # scikit-learn has no types
@@ -172,8 +206,8 @@ class ArchwrightClassifier(ClassifierMixin, _SearchedNetwork):  # type: ignore[m
         """Search, retrain and keep the best network.
 
         Args:
-            X: Shape (examples, features), (examples, channels, length) or (examples, channels, height, width); an array
-                or a data frame of numbers.
+            X: An array of shape (examples, features), (examples, channels, length) or (examples, channels, height,
+                width), or a data frame, whose columns may be of any kind (see `archwright.tasks.from_frame`).
             y: Labels of any type, shape (examples,).
             fit_params: None are known; `sample_weight` is refused with what to do instead.
 

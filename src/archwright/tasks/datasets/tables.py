@@ -19,7 +19,7 @@ from archwright.tasks.splits import divide
 from archwright.tasks.targets import CLASSIFICATION, MULTILABEL, Targets, read_targets
 from archwright.tasks.task import Task
 
-__all__ = ["Given", "from_frame", "learn_table", "several_targets"]
+__all__ = ["Given", "from_frame", "learn_table", "raw_values", "several_targets"]
 
 STRONG = 10
 """Classes are imbalanced where the largest has this many times the examples of the rarest."""
@@ -61,7 +61,7 @@ def from_frame(
         columns: Column to kind, where it is not to be recognised: "numeric", "boolean", "categorical", "date" or
             "text".
         validation: Share of the rows for validation, or a frame of the same columns.
-        test: Share of the rows for test, or a frame of the same columns.
+        test: Share of the rows for test, a frame of the same columns, or None where somebody else keeps the test data.
         balance: Whether rare classes count more, see `from_csv`.
         name: What to call the task.
         options: `kind`, `classes`, `seed`, `standardize` and `class_weights`, as for `from_arrays`.
@@ -157,7 +157,7 @@ def learn_table(
         given: All rows that are to be divided, then those given for validation and for test.
         target: Names of the targets.
         kinds: Column to kind, where it is said.
-        shares: Shares of the rows for validation and for test; None where a table is given.
+        shares: Shares of the rows for validation and for test; None where a table is given, or no test data.
         balance: See `from_csv`.
         name: What to call it.
         note: What a raw input is, in one phrase.
@@ -173,7 +173,7 @@ def learn_table(
         kind, classes = MULTILABEL, classes or tuple(target)
     targets = read_targets(joined, kind, classes)
     lengths = [len(part.labels) for part in given[1:]]
-    sizes = [lengths.pop(0) if share is None else 0 for share in shares]
+    sizes = [lengths.pop(0) if share is None and lengths else 0 for share in shares]
     seed: Any = said.get("seed", 0)
     parts, split = divide(targets, *sizes, validation=shares[0], test=shares[1], seed=seed)
     found, values = _recognized(given, kinds)
