@@ -52,3 +52,10 @@ def test_nothing_is_said_of_a_run_without_them(a_run, a_trial):
     run = a_run([a_trial(0, accuracy=0.7)], test={"accuracy": 0.7})
     assert classical_table(run) is None
     assert classical_sentence(run) == ""
+
+
+def test_models_that_were_not_tested_have_validation_scores_alone(a_run, a_trial):
+    scores = {name: {**found, "test": {}} for name, found in SCORES.items()}
+    run = a_run([a_trial(0, accuracy=0.7)], classical=scores)
+    assert classical_table(run).columns == ("model", "validation accuracy", "time")
+    assert classical_sentence(run) == ""

@@ -98,3 +98,11 @@ def test_what_is_no_table_is_told_apart():
     assert not is_table(digits())
     words = np.random.default_rng(0).integers(0, 9, (50, 4))
     assert not is_table(from_arrays(words, words[:, 0] % 2, symbols=True))
+
+
+def test_without_a_test_part_nothing_is_tested():
+    task = from_frame(frame(), "y", drop=["z"], test=None)
+    assert task.split.test == 0
+    found = classical_scores(task, "logistic_regression")
+    assert found["test"] == {}
+    assert found["validation"]["accuracy"] > 0.8

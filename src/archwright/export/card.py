@@ -91,7 +91,7 @@ def render_card(card: Card, files: Mapping[str, str]) -> str:
 
 def _scores(card: Card) -> str:
     columns = {"validation": card.validation, "test": card.test, "baseline (test)": card.baseline}
-    columns |= {f"{name} (test)": scores for name, scores in card.others.items()}
+    columns |= {f"{name} (test)": scores for name, scores in card.others.items() if scores}
     columns = {title: scores for title, scores in columns.items() if scores}
     metrics = dict.fromkeys(metric for scores in columns.values() for metric in scores)
     rows = [(m, *(f"{s[m]:.6g}" if m in s else "" for s in columns.values())) for m in metrics]

@@ -78,6 +78,6 @@ def classical_table(run: Run) -> Table | None:
 
 def _metric(run: Run) -> str | None:
     """What the models are compared by: the first objective that they have, else the task's metric."""
-    known = next(iter((run.classical or {}).values()), {}).get("test", {})
+    known = next(iter((run.classical or {}).values()), {}).get("validation", {})
     wanted = [objective.name for objective in run.config.objectives if objective.optimize]
     return next((name for name in [*wanted, run.config.task.metric] if name in known), None)

@@ -56,7 +56,8 @@ def classical_scores(task: Supervised, model: str) -> dict[str, Any]:
         model: "logistic_regression", "linear_regression" or "hist_gradient_boosting".
 
     Returns:
-        "validation" and "test", metric to number, and "seconds" of training and scoring.
+        "validation" and "test", metric to number, and "seconds" of training and scoring. Without a test part "test" is
+        empty.
     """
     begun = time.perf_counter()
     inputs, targets = _rows(task.train)
@@ -69,8 +70,9 @@ def classical_scores(task: Supervised, model: str) -> dict[str, Any]:
         found: dict[str, Any] = {
             name: dict(task.scores(torch.from_numpy(predict(reduced(rows))), torch.from_numpy(wanted)))
             for name, (rows, wanted) in parts.items()
+            if len(rows)
         }
-    return {**found, "seconds": time.perf_counter() - begun}
+    return {"test": {}, **found, "seconds": time.perf_counter() - begun}
 
 
 def _rows(part: Dataset[Any]) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -251,7 +251,7 @@ def _numbers(data: NDArray[Any], what: str) -> NDArray[Any]:
                 place = tuple(map(int, np.unravel_index(number, data.shape)))
                 raise TaskError(
                     f"{what}: expected real numbers, got {value!r} at example {place[0]}, position {place[1:]}; encode "
-                    "text and categories as numbers"
+                    "text and categories as numbers, or give a frame with its target to tasks.from_frame"
                 )
             flat[number] = np.nan
     return np.array(flat, np.float64).reshape(data.shape)

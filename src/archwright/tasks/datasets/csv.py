@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from archwright.errors import TaskError, did_you_mean
 from archwright.tasks.datasets.arrays import TargetOptions
-from archwright.tasks.datasets.tables import Given, learn_table, raw_values, several_targets
+from archwright.tasks.datasets.tables import GIVEN, Given, learn_table, raw_values, several_targets
 from archwright.tasks.targets import REGRESSION, looks_like_labels
 from archwright.tasks.task import Task
 
@@ -38,7 +38,7 @@ def from_csv(
     drop: Sequence[str] = (),
     columns: Mapping[str, str] | None = None,
     validation: float | str | Path = 0.2,
-    test: float | str | Path = 0.2,
+    test: float | str | Path | None = 0.2,
     balance: bool | None = None,
     separator: str | None = None,
     name: str | None = None,
@@ -62,7 +62,7 @@ def from_csv(
         columns: Column to kind, where it is not to be recognised: "numeric", where what is no number is a gap,
             "boolean", "categorical", "date" or "text".
         validation: Share of the rows for validation, or a file of the same columns.
-        test: Share of the rows for test, or a file of the same columns.
+        test: Share of the rows for test, a file of the same columns, or None where somebody else keeps the test data.
         balance: Whether each class counts the same in the loss, as with `class_weights="balanced"`, and balanced
             accuracy is what is optimised. None does so where the largest class has 10 times the training rows of the
             rarest.
@@ -105,7 +105,7 @@ def from_csv(
         Given(str(file), _columns(file, frame, features, written, separator), label)
         for file, frame, label in zip(files, frames, read, strict=True)
     ]
-    shares = [None if isinstance(part, str | Path) else part for part in (validation, test)]
+    shares = [GIVEN if isinstance(part, str | Path) else part for part in (validation, test)]
     called = path.stem if name is None else name
     note = f"the columns of {path.name} in the order of `features`"
     return learn_table(given, targets, kinds, shares, balance, called, note, **options)

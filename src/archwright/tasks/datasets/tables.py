@@ -19,7 +19,10 @@ from archwright.tasks.splits import divide
 from archwright.tasks.targets import CLASSIFICATION, MULTILABEL, Targets, read_targets
 from archwright.tasks.task import Task
 
-__all__ = ["Given", "from_frame", "learn_table", "raw_values", "several_targets"]
+__all__ = ["GIVEN", "Given", "from_frame", "learn_table", "raw_values", "several_targets"]
+
+GIVEN: Any = object()
+"""In place of a share, that the rows are given."""
 
 STRONG = 10
 """Classes are imbalanced where the largest has this many times the examples of the rarest."""
@@ -92,7 +95,7 @@ def from_frame(
         if given[0].columns.keys() - read.keys():
             lacks = ", ".join(sorted(given[0].columns.keys() - read.keys()))
             raise TaskError(f"{where}: expected the columns of the first frame, got none for {lacks}")
-    shares = [None if isinstance(part, pd.DataFrame) else part for part in (validation, test)]
+    shares = [GIVEN if isinstance(part, pd.DataFrame) else part for part in (validation, test)]
     note = "the columns of the frame in the order of `features`"
     return learn_table(given, targets, columns or {}, shares, balance, name, note, **options)
 
@@ -157,7 +160,8 @@ def learn_table(
         given: All rows that are to be divided, then those given for validation and for test.
         target: Names of the targets.
         kinds: Column to kind, where it is said.
-        shares: Shares of the rows for validation and for test; None where a table is given, or no test data.
+        shares: Shares of the rows for validation and for test; `GIVEN` where a table is
+            given; None for no test data.
         balance: See `from_csv`.
         name: What to call it.
         note: What a raw input is, in one phrase.
@@ -173,7 +177,7 @@ def learn_table(
         kind, classes = MULTILABEL, classes or tuple(target)
     targets = read_targets(joined, kind, classes)
     lengths = [len(part.labels) for part in given[1:]]
-    sizes = [lengths.pop(0) if share is None and lengths else 0 for share in shares]
+    sizes = [lengths.pop(0) if share is GIVEN else 0 for share in shares]
     seed: Any = said.get("seed", 0)
     parts, split = divide(targets, *sizes, validation=shares[0], test=shares[1], seed=seed)
     found, values = _recognized(given, kinds)
