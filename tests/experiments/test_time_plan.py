@@ -42,8 +42,9 @@ def test_what_cannot_be_trained_once_is_told() -> None:
 
 
 def test_cheap_finals_leave_the_rest_to_the_search() -> None:
-    # Five rounds of 4 s are all that the finalists can use.
-    assert plan(1, 1).shares(10, 3, 1).search == pytest.approx(595 - 20)
+    # Five rounds of 16 s are all that the finalists can use; of 4 s they have a tenth of 594 s.
+    assert plan(5, 1).shares(10, 3, 1).search == pytest.approx(595 - 80)
+    assert plan(1, 1).shares(10, 3, 1).search == pytest.approx(595 - 59.4)
 
 
 def test_without_finals_all_is_the_searchs() -> None:

@@ -11,7 +11,8 @@ _FINALS = 0.4
 """Share of the time for the finalists, where that is enough to train each once."""
 _ONCE = 0.6
 """Share of it in which each must be trained once; else fewer of the best are, or for fewer epochs."""
-_REPEATS = 5
+_REPEATS, _LEAST = 5, 0.1
+"""So many trainings of each are what finalists can use, but never less than this share of the time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +87,7 @@ class TimePlan:
         fitting = [k for k in range(1, retrain + 1) if self.round(k, workers) <= _ONCE * left]
         most = max(fitting, default=1)
         once = self.round(most, workers)
-        search = finals - max(once, min(_FINALS * left, _REPEATS * once))
+        search = finals - max(once, min(_FINALS * left, max(_REPEATS * once, _LEAST * left)))
         return Shares(
             search=max(0.0, search), finals=finals, retrain=most, fits=self.round(1, workers) <= left
         )

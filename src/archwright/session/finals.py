@@ -8,7 +8,7 @@ from dataclasses import replace
 from archwright.errors import SearchError
 from archwright.experiments import Stage
 from archwright.experiments.choice import Choice, Data, choose
-from archwright.experiments.finalists import REPEAT, Finalist
+from archwright.experiments.finalists import HAND_MADE, REPEAT, Finalist, finalists_of
 from archwright.experiments.jobs import Job
 from archwright.experiments.records import encode
 from archwright.experiments.work import Measure
@@ -108,7 +108,8 @@ class Finals:
 
     def finalists(self) -> list[Finalist]:
         """All of them, as they stand."""
-        return list(self.context.run().finalists)
+        store, names = self.context.store, dict(enumerate((HAND_MADE, *self.config.compare)))
+        return finalists_of(store.trials(Stage.RETRAIN), store.trials(Stage.BASELINE), names)
 
     def _found(self) -> dict[int, Candidate]:
         """The best of the search; those that an earlier session began with are kept."""
