@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -250,6 +251,37 @@ def test_options_of_trackers_are_checked(tmp_path: Path) -> None:
         UsageError, match=r"'mlflow.experiment' is an option of a tracker that is not asked for"
     ):
         make_trackers(["tensorboard"], {"mlflow.experiment": "x"})
+
+
+def test_any_package_with_three_functions_serves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    (tmp_path / "plain_wandb.py").write_text(
+        "calls = []\n"
+        "def init(*, project, name, group, config):\n"
+        "    print('hello')\n"
+        "    calls.append(('init', project, name, group, config))\n"
+        "def log(metrics, step):\n"
+        "    calls.append(('log', step, metrics))\n"
+        "def finish():\n"
+        "    calls.append(('finish',))\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tracker,) = make_trackers(["trackio=p"], {"trackio.module": "plain_wandb"})
+    tracker.open(tmp_path / "run", "run")
+    for number in (0, 1):  # two trials at once
+        tracker.begin(f"search-000{number}", {"width": number})
+    tracker.log("search-0001", 5, {"loss": 0.5})
+    tracker.log("search-0000", 7, {"loss": 0.25})
+    tracker.end("search-0001", {"accuracy": 1.0}, TrialState.COMPLETED)
+    tracker.close()
+    assert importlib.import_module("plain_wandb").calls == [
+        ("init", "p", "run/search-0001", "run", {"width": 1, "state": "completed"}),
+        ("log", 5, {"loss": 0.5}),
+        ("log", 6, {"final/accuracy": 1.0}),
+        ("finish",),
+    ]
+    assert capsys.readouterr().out == ""
 
 
 def test_a_package_that_is_not_installed_is_named() -> None:

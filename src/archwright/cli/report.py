@@ -31,7 +31,7 @@ def report(
       archwright report runs/digits runs/digits-2 --to comparison.html
 
     Args:
-        runs (RUN...): A run's folder, such as runs/digits; of several runs, which must optimise the same, one page
+        runs (RUN): A run's folder, such as runs/digits; of several runs, which must optimise the same, one page
             compares them.
         to (FILE): Where to; by default RUN/report.html, of several runs side-by-side.html in the folder that holds
             them all.

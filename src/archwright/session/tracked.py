@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from archwright.experiments import Listener, Store, load_run
 from archwright.session.context import RunContext
@@ -28,5 +28,8 @@ def tracked(context: RunContext, store: Store, listener: Listener) -> Iterator[L
     tracking.open(load_run(context.folder, context.config, store))
     try:
         yield tracking
-    finally:
-        tracking.close(load_run(context.folder, context.config, store))
+    except BaseException:
+        with suppress(Exception):  # what is told is the first error, not that of a store that was lost
+            tracking.close(load_run(context.folder, context.config, store))
+        raise
+    tracking.close(load_run(context.folder, context.config, store))
