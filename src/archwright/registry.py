@@ -2,7 +2,7 @@
 
 A `Registry` lists entries whose modules are loaded when they are used. What options a named thing takes, of which
 type and with which default, is read from the signature and the docstring of the class or function that makes it. An
-installed package adds a name by an entry point of the registry's group:
+installed package adds a name by an entry point of the registry's group, and some registries take `file.py:object`, too:
 
     [project.entry-points."archwright.strategies"]
     tabu = "my_package.tabu:TabuSearch"
@@ -21,7 +21,7 @@ from typing import Any, Generic, TypeVar
 
 from archwright.conforming import MismatchError, conform
 from archwright.errors import ArchwrightWarning, UsageError, did_you_mean
-from archwright.references import load_object
+from archwright.references import is_object_reference, load_object
 
 __all__ = ["Entry", "Option", "Registry", "documented"]
 
@@ -62,9 +62,11 @@ class Entry:
         """The class or function that makes it. Imports its module.
 
         Raises:
-            UsageError: When the module cannot be imported or lacks the attribute.
+            UsageError: When the module cannot be imported or lacks the attribute, or this cannot be called.
         """
         found: Callable[..., Any] = load_object(self.target)
+        if not callable(found):
+            raise UsageError(f"{self.target}: expected a class or a function, got {found!r}")
         return found
 
 
@@ -81,6 +83,8 @@ class Registry(Mapping[str, E], Generic[T, E]):
         positional: Number of leading parameters that `make` is given by position; all others are options.
         supplied: Parameters that the caller of `make` fills where a target has them; no options of the user.
         renamed: Former names to the present ones. The former ones keep working.
+        own: Type of what a user's own class or function makes, where `file.py:object` and `module:object` are names,
+            too; None takes no references.
         error: Raised for unknown names and options.
     """
 
@@ -94,17 +98,20 @@ class Registry(Mapping[str, E], Generic[T, E]):
         positional: int = 0,
         supplied: tuple[str, ...] = (),
         renamed: Mapping[str, str] | None = None,
+        own: type | None = None,
         error: type[UsageError] = UsageError,
     ) -> None:
         self.kind, self.group, self.entries = kind, group, dict(entries)
         self.positional, self.supplied = positional, supplied
-        self.renamed, self.error = dict(renamed or {}), error
+        self.renamed, self.own, self.error = dict(renamed or {}), own, error
         self._entry: Any = entry or Entry
 
     def __getitem__(self, name: str) -> E:
         name = self.renamed.get(name, name)
         if name in self.entries:
             return self.entries[name]
+        if self.own is not None and is_object_reference(name):
+            return self._entry(name)  # type: ignore[no-any-return]
         return self._added[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -200,7 +207,10 @@ class Registry(Mapping[str, E], Generic[T, E]):
         for option, one in known.items():
             if one.default is inspect.Parameter.empty and option not in {**taken, **checked}:
                 raise self.error(f"the {self.kind} {name!r} needs the option {option!r}: {one.summary}")
-        made: T = target(*given, **taken, **checked)
+        is_made = not (self.own and inspect.isclass(target)) or issubclass(target, self.own)
+        made: T = target(*given, **taken, **checked) if is_made else target  # type: ignore[assignment]
+        if self.own is not None and not isinstance(made, self.own):
+            raise self.error(f"{name}: expected a {self.kind} ({self.own.__name__}), got {made!r}")
         return made
 
     @cached_property

@@ -13,15 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
 from archwright.errors import SearchError, TrialError
 from archwright.estimators.estimator import Estimator
 from archwright.experiments import Budget, Listener, SQLStore, Stage
+from archwright.experiments.executors import ProcessesExecutor
 from archwright.experiments.sources import spent_seconds
 from archwright.objectives import Meter, Objective
-from archwright.spaces import Architecture, Space, choice, layer
+from archwright.spaces import Architecture, Space, choice, integer, layer
+from archwright.strategies import make_strategy
 from archwright.trials import Candidate, Measurement, Trial, TrialContext, TrialState
 
 from .conftest import ACCURACY, ToyEstimator, run_search, toy_space
@@ -98,6 +102,34 @@ def test_minutes_end_a_fresh_search(make_store: MakeStore) -> None:
     store = make_store()
     assert run_search(store, budget=Budget(minutes=0.24 / 60), estimator=_Slow(0.1)) == "its time, 240 ms"
     assert 1 <= len(store.trials()) <= 3
+
+
+def _width(network: nn.Linear) -> int:
+    return network.out_features
+
+
+def test_when_the_time_is_over_and_all_that_run_turn_out_too_large_another_one_is_tried(
+    make_store: MakeStore,
+) -> None:
+    narrow = Objective("width", "minimize", limit=1, optimize=False, meter=_width)
+    space = Space(layer(nn.Linear, 1, integer(1, 4, name="width")))
+    for seed in range(20):  # one that begins with at least two that are too large
+        drawn = make_strategy("random", space, ACCURACY, seed=seed)
+        if all(drawn.ask().architecture["width"] > 1 for _ in range(2)):
+            break
+    store, executor = make_store(), ProcessesExecutor[Any, Any](2)
+    run_search(
+        store,
+        budget=Budget(minutes=1e-9),
+        objectives=(*ACCURACY, narrow),
+        executor=executor,
+        seed=seed,
+        space=space,
+        example=((torch.zeros(1, 1),), {}),
+    )
+    states = [trial.state for trial in store.trials()]
+    assert states == [TrialState.INFEASIBLE] * (len(states) - 1) + [TrialState.COMPLETED]
+    assert len(states) > 2
 
 
 class _Slow(ToyEstimator):

@@ -59,7 +59,7 @@ def bench(
       archwright bench --table results.csv --objective max:accuracy --metric accuracy=run_1,run_2 --test test
 
     Args:
-        strategies (A,B,C): See `archwright list strategies`.
+        strategies (A,B,C): See `archwright list strategies`; or file.py:class.
         trials (-n): Evaluations of unseen networks in each search.
         seeds: Searches of each strategy.
         simulate (SECONDS): Search in simulated time, so long instead of --trials, on a table with durations; a pruner
@@ -137,7 +137,9 @@ def _options(given: list[str]) -> dict[str, dict[str, Any]]:
 
     found: dict[str, dict[str, Any]] = {}
     for name, value in keyed(given).items():
-        strategy, dot, own = name.partition(".")
+        where, colon, named = name.rpartition(":")  # a file's name has a dot
+        strategy, dot, own = named.partition(".")
+        strategy = f"{where}{colon}{strategy}"
         if not dot or not own:
             raise UsageError(
                 f"--option {name!r}: expected STRATEGY.NAME=VALUE, such as evolution.population_size=50"

@@ -78,8 +78,8 @@ def search(
             min:NAME, file.py:meter. By default the task's own metric.
         limit (-l NAME<=N): What a network may cost: 'params<=50000'; may be given several times.
         space (-s): A built-in name (see `archwright list spaces`) or file.py:object; by default one that fits.
-        strategy: A built-in name (see `archwright list strategies`), one-shot methods such as darts among them; by
-            default one that fits the space.
+        strategy: A built-in name (see `archwright list strategies`), one-shot methods such as darts among them, or
+            file.py:class; by default one that fits the space.
         option (NAME=VALUE): An option of the strategy: population_size=20, or epochs=10 of a supernet; may be given
             several times.
         fix (ADDRESS=VALUE): Hold a decision of the space at a value; may be given several times.

@@ -270,7 +270,7 @@ class RunConfig:
         meters = [o.meter for o in self.objectives if isinstance(o.meter, str)]
         files = [self.task.options.get(part) for part in ("validation", "test")]
         data = [name for name in files if isinstance(name, str)]
-        own = [name for name in self.compare if is_object_reference(name)]
+        own = [name for name in (self.strategy.name, *self.compare) if is_object_reference(name)]
         return [r for r in (self.task.reference, self.space.reference, *meters, *data, *own) if r]
 
     @property

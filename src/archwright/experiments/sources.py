@@ -103,6 +103,8 @@ class Search(Source):
         is_spent = self.budget.trials is not None and begun >= self.budget.trials
         if self.reason is not None or (is_spent and not self.replay.strategy.inherits):
             return None
+        if self.running and self.is_over():
+            return None  # these may turn out to be over a limit: then another one is tried
         if self.budget.trials is not None and self.counted >= self.budget.trials:
             self.replay.finish()
         else:
@@ -156,8 +158,9 @@ class Search(Source):
         may_continue = self.replay.strategy.inherits
         if budget.trials is not None and self.counted >= budget.trials and not may_continue:
             self.reason = self._trials()
-        elif self.is_over() and (self.counted or self.running):  # one is tried whatever the clock says
-            self.reason = f"its time, {duration(60 * (budget.minutes or 0.0))}"
+        elif budget.minutes is not None and self.is_over() and self.counted:
+            # One is tried whatever the clock says.
+            self.reason = f"its time, {duration(60 * budget.minutes)}"
         elif (
             budget.target is not None
             and best is not None

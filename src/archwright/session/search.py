@@ -31,6 +31,7 @@ from archwright.experiments.expense import priced
 from archwright.experiments.interrupts import exits_told
 from archwright.experiments.store import without_secrets
 from archwright.objectives import Objective
+from archwright.references import absolute_reference, is_object_reference
 from archwright.session.contestants import contestant_spaces, named_spaces
 from archwright.session.context import RunContext
 from archwright.session.defaults import (
@@ -111,7 +112,8 @@ def search(
     Args:
         space: A space, a built-in name, `file.py:object`, or None for one that fits the task's inputs.
         task: A task, a built-in name, `file.py:object`, a CSV file or a folder of images.
-        strategy: A strategy, a one-shot method, a built-in name, or None for one that fits space and budget.
+        strategy: A strategy, a one-shot method, a built-in name, `file.py:object` for a class of your own, or None for
+            one that fits space and budget.
         strategy_options: Options of a strategy given by name.
         fix: Address to value of decisions that are held, so that only the others are searched.
         enqueue: What is tried first: architectures, or some of their values, beside which the others are the
@@ -185,6 +187,7 @@ def search(
     notes = list(made_task.notes)
     if space is None:
         notes.append(f"space: {space_reference}, picked for inputs of shape {made_task.input_shape}")
+    folder = new_folder(out, made_task.name)
     held = held_values(made_space, fix or {})
     fixed = made_space.fix(held)
     if held and isinstance(strategy, Strategy):
@@ -234,7 +237,7 @@ def search(
         check_measured(chosen, made_space, made_task)
         check_fidelity(effort, fixed, made_task)
     name = strategy if isinstance(strategy, str) else type(strategy).__name__
-    folder = new_folder(out, made_task.name)
+    name = absolute_reference(name) if is_object_reference(name) else name
     config = RunConfig(
         name=folder.name,
         task=TaskConfig.of(made_task, recorded_reference(task, TASKS), task_options),

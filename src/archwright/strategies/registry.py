@@ -101,6 +101,7 @@ STRATEGIES = Registry[Strategy, Entry](
         ),
     },
     positional=2,
+    own=Strategy,
     supplied=("seed", "fidelity", "configurations", "proxy_columns"),
 )
 """The strategies known by name: called with the space, the objectives and, where they take them, a seed, the range of
@@ -121,7 +122,7 @@ def make_strategy(
     """Make a strategy by its name.
 
     Args:
-        name: A key of `STRATEGIES`.
+        name: A key of `STRATEGIES`, or `file.py:object` for a class of your own.
         space: What to search.
         objectives: What is optimised, and the limits.
         seed: Seed of all random numbers; a strategy that draws none does not look at it.
