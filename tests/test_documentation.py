@@ -47,10 +47,10 @@ def test_the_command_reference_names_every_option_and_no_other(command: str) -> 
 
 
 @pytest.mark.parametrize(
-    "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name
+    "page", [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))], ids=lambda page: page.name
 )
 def test_commands_in_pages_have_the_options_they_are_shown_with(page: Path) -> None:
-    for line in re.findall(r"^archwright (.+)$", page.read_text(), flags=re.MULTILINE):
+    for line in re.findall(r"^ *archwright (.+)$", page.read_text().replace("\\\n", ""), flags=re.MULTILINE):
         command, *words = line.partition("  #")[0].split()
         if words and f"{command} {words[0]}" in WITH_SUB_COMMANDS:
             command = f"{command} {words.pop(0)}"
