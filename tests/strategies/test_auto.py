@@ -7,7 +7,7 @@ import pytest
 from archwright.errors import UsageError
 from archwright.objectives import Direction, Objective
 from archwright.strategies import STRATEGIES, make_strategy
-from archwright.strategies.auto import AutoStrategy, fitting_strategy
+from archwright.strategies.auto import AutoStrategy, fitting_strategy, lowest_epochs
 from archwright.testing import ToyEstimator
 from archwright.testing.toy_spaces import conditional, flat, reals
 
@@ -42,6 +42,34 @@ def test_picks_by_space_objectives_and_budget(space, objectives, trials, expecte
     picked = make_strategy("auto", space, objectives, trials=trials)
     assert isinstance(picked, AutoStrategy)
     assert (picked.picked, picked.why) == (name, why)
+
+
+@pytest.mark.parametrize(
+    ("objectives", "trials", "trainings", "epochs", "expected", "initial"),
+    [
+        (SCORE, None, 6.0, 12, "asha", 2),
+        (SCORE, 100, 20.0, 12, "asha", 6),
+        (SCORE, 30, 20.0, 12, "bayesian", 2),  # trials are what is scarce
+        (SCORE, None, 6.0, 2, "bayesian", 2),  # there is no shorter training
+        (SCORE, None, 6.0, None, "bayesian", 2),  # the effort is not free
+        (SCORE, None, 90.0, 12, "bayesian", 9),
+        (SCORE, None, 0.4, 12, "asha", 2),
+        (LIMITED, None, 6.0, 12, "asha", 2),
+        (BOTH, None, 6.0, 12, "ehvi", 2),
+        (SCORE, None, 4000.0, 12, "evolution", None),
+        (SCORE, 200, None, 12, "bayesian", 10),
+    ],
+)
+def test_picks_by_what_the_time_buys(objectives, trials, trainings, epochs, expected, initial) -> None:  # type: ignore[no-untyped-def]
+    name, options, why = fitting_strategy(flat(10, 3), objectives, trials, trainings=trainings, epochs=epochs)
+    assert name == expected
+    assert options.get("sampler_options", options).get("initial") == initial
+    assert make_strategy(name, flat(10, 3), objectives, **options).ask() is not None
+    assert ("first trained for 2 epochs of 12" in why) == (name == "asha")
+
+
+def test_the_first_look_has_a_ninth_of_the_epochs() -> None:
+    assert [lowest_epochs(epochs) for epochs in (3, 9, 10, 12, 27, 100)] == [1, 1, 2, 2, 3, 12]
 
 
 def test_proposes_what_the_picked_one_does_and_goes_on_from_a_state() -> None:

@@ -203,6 +203,8 @@ class RunConfig:
         device: What networks are trained on.
         held: Address to value of the decisions that are not searched.
         enqueue: Architectures that are tried first.
+        known: Architectures that are known to be good, with which a search begins that no strategy was named for; of a
+            strategy that moves over a range of fidelities, at the lowest.
         seed: Of the strategy and of the training.
         objectives: What is optimised and limited; the first decides what is best.
         ranked_by: What the search's trials are ranked by, where its estimator measures no metric of the task.
@@ -236,6 +238,7 @@ class RunConfig:
     device: DeviceConfig = field(default_factory=DeviceConfig)
     held: Mapping[str, Any] = field(default_factory=dict)
     enqueue: tuple[Mapping[str, Any], ...] = ()
+    known: tuple[Mapping[str, Any], ...] = ()
     seed: int = 0
     objectives: tuple[Objective, ...]
     ranked_by: Objective | None = None

@@ -92,6 +92,17 @@ class TimePlan:
             search=max(0.0, search), finals=finals, retrain=most, fits=self.round(1, workers) <= left
         )
 
+    def trainings(self, minutes: float, retrain: int, workers: int) -> float:
+        """About how many full trainings the search's share buys.
+
+        Args:
+            minutes: Of the whole run.
+            retrain: How many of the best are trained again at most.
+            workers: Trainings at once.
+        """
+        left = max(0.0, self.shares(minutes, retrain, workers).search - self.spent)
+        return left * workers / self.costs.training
+
     def fitting_epochs(self, minutes: float, epochs: int, workers: int) -> int:
         """For how many epochs each finalist, one of the search among them, can be trained once; at least 1.
 

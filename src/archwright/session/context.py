@@ -32,6 +32,7 @@ from archwright.session.one_shot import follow_up
 from archwright.session.parts import made, make_training, proxy_columns
 from archwright.spaces import Space
 from archwright.strategies import STRATEGIES, FixedStrategy, Strategy, make_strategy
+from archwright.strategies.multi_fidelity import MultiFidelity
 from archwright.strategies.pruners import PRUNERS, Pruner
 from archwright.strategies.registry import supplied_to
 from archwright.supernets import METHODS, OneShot
@@ -102,6 +103,12 @@ class RunContext:
             self._measure_by(strategy, estimator)
         else:
             self._share_weights(strategy)
+        if config.known:
+            known = [self.space.architecture(values) for values in config.known]
+            if isinstance(self.strategy, MultiFidelity):
+                self.strategy.begin_with(known)
+            else:
+                self.strategy = FixedStrategy(self.space, known, self.strategy)
         if config.enqueue:
             first = [self.space.architecture(values) for values in config.enqueue]
             self.strategy = FixedStrategy(self.space, first, self.strategy)

@@ -34,6 +34,7 @@ from archwright.objectives import Objective
 from archwright.references import absolute_reference, is_object_reference
 from archwright.session.contestants import contestant_spaces, named_spaces
 from archwright.session.context import RunContext
+from archwright.session.default_search import default_search
 from archwright.session.defaults import (
     listener_for,
     new_folder,
@@ -54,7 +55,7 @@ from archwright.session.stages import run_stages
 from archwright.session.starting import held_values, starting_points
 from archwright.spaces import Space
 from archwright.spaces.zoo import SPACES
-from archwright.strategies import STRATEGIES, Strategy, fitting_strategy
+from archwright.strategies import STRATEGIES, Strategy
 from archwright.strategies.pruners import Pruner
 from archwright.supernets import METHODS, OneShot, make_method
 from archwright.tasks import TASKS, Task
@@ -194,16 +195,6 @@ def search(
         raise UsageError(
             "fix: a strategy that is given as an object has its space: make it with space.fix({...}), and search that"
         )
-    options = dict(strategy_options or {})
-    if strategy is None or strategy == "auto":
-        trials = options.pop("trials", (budget or default_budget(None, retrain)).trials)
-        strategy, fitting, why = fitting_strategy(fixed, chosen, trials)
-        options = {**fitting, **options}
-        notes.append(f"strategy: {strategy}, picked since {why}")
-    if estimator == "auto":
-        asked = (estimator_options, strategy, made_space, made_task, fidelity)
-        estimator, estimator_options, fidelity, why = judged_estimator(*asked)
-        notes.append(why)
     own = named_spaces(compare, made_task)
     device = DeviceConfig(accelerator=accelerator, precision=precision)
     planned = plan_run(
@@ -221,6 +212,28 @@ def search(
     )
     recipe, device = planned.recipe, replace(device, threads=planned.threads)
     notes += planned.notes
+    options, known = dict(strategy_options or {}), ()
+    if strategy is None or strategy == "auto":
+        trials = options.pop("trials", (budget or default_budget(None, retrain)).trials)
+        picked = default_search(
+            fixed,
+            space_reference,
+            made_task,
+            chosen,
+            planned,
+            trials=trials,
+            minutes=None if budget is None else budget.minutes,
+            retrain=retrain,
+            fidelity=fidelity,
+            is_plain=estimator in (None, "training") and pruner in (None, "never"),
+        )
+        strategy, fidelity, known = picked.strategy, picked.fidelity, picked.known
+        options = {**picked.options, **options}
+        notes.append(picked.note)
+    if estimator == "auto":
+        asked = (estimator_options, strategy, made_space, made_task, fidelity)
+        estimator, estimator_options, fidelity, why = judged_estimator(*asked)
+        notes.append(why)
     effort = fidelity_for(fidelity, strategy, recipe.epochs)
     if effort != FidelityRange.of(fidelity):
         notes.append(f"fidelity: {effort}, since no range was given")
@@ -256,6 +269,7 @@ def search(
         device=device,
         held=held,
         enqueue=starting_points(fixed, enqueue),
+        known=known,
         seed=seed,
         objectives=chosen,
         budget=budget or default_budget(name, retrain, supernet.scored if supernet else None),

@@ -10,8 +10,9 @@ from typing import Any
 
 from archwright.errors import SpaceError, UsageError, did_you_mean
 from archwright.spaces import Decision, Space
+from archwright.tasks import Task
 
-__all__ = ["held_values", "starting_points"]
+__all__ = ["held_values", "known_points", "starting_points"]
 
 
 def held_values(space: Space, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,6 +62,19 @@ def starting_points(
         for one in given
         for point in _points(one)
     )
+
+
+def known_points(name: str | None, space: Space, task: Task) -> tuple[dict[str, Any], ...]:
+    """The architectures that are known to be good, with which a search begins that is told nothing, in JSON's types.
+
+    Args:
+        name: Of the space in the zoo, where it is one of these.
+        space: The space, with decisions held.
+        task: What is learned.
+    """
+    from archwright.spaces.zoo.known import known_architectures
+
+    return tuple(made.to_json() for made in known_architectures(name, space, task.input_shape))
 
 
 def _points(given: Any) -> Sequence[Mapping[str, Any]]:

@@ -15,11 +15,15 @@ from archwright.spaces.zoo.parts import pooled_head, pooling
 from archwright.spaces.zoo.perceptrons import embedded
 from archwright.spaces.zoo.shapes import AXES, check_shape, halvings, stem_stride
 
-__all__ = ["Learnable", "baseline"]
+__all__ = ["IMAGE_WIDTHS", "SEQUENCE_WIDTHS", "Learnable", "baseline"]
 
 _HIDDEN = 128
-_IMAGE_WIDTHS = (32, 56, 112, 224)
-_SEQUENCE_WIDTHS = (32, 64, 64, 128, 128)
+IMAGE_WIDTHS = (32, 56, 112, 224)
+"""Channels by stage of the hand-made network for images."""
+
+SEQUENCE_WIDTHS = (32, 64, 64, 128, 128)
+"""The same for sequences."""
+
 _SYMBOL_FEATURES = 64
 _CATEGORY_FEATURES = 8
 
@@ -88,11 +92,11 @@ def baseline(task: Learnable | Sequence[int], outputs: int | None = None) -> Spa
 
 
 def _image(shape: tuple[int, ...], outputs: int) -> DeferredCall:
-    return _convolutions(shape, outputs, 56, _IMAGE_WIDTHS, [(ConvNormAct, 3)] * 2)
+    return _convolutions(shape, outputs, 56, IMAGE_WIDTHS, [(ConvNormAct, 3)] * 2)
 
 
 def _sequence(shape: tuple[int, ...], outputs: int) -> DeferredCall:
-    return _convolutions(shape, outputs, 512, _SEQUENCE_WIDTHS, [(Conv1dNormAct, 5)])
+    return _convolutions(shape, outputs, 512, SEQUENCE_WIDTHS, [(Conv1dNormAct, 5)])
 
 
 def _convolutions(

@@ -10,6 +10,7 @@ from typing import Any
 from archwright.errors import SpaceExhaustedError, UsageError
 from archwright.objectives import Objective, optimized
 from archwright.spaces import SearchSpace
+from archwright.strategies.fixed_strategy import FixedStrategy
 from archwright.strategies.multi_fidelity.brackets import Bracket, Entry
 from archwright.strategies.ranking import Score, score
 from archwright.strategies.strategy import Strategy
@@ -118,6 +119,13 @@ class MultiFidelity(Strategy):
             raise UsageError(
                 f"{self._name}: the sampler was made for another space; make it with the same one"
             )
+
+    def begin_with(self, architectures: Sequence[Any]) -> None:
+        """Look at given architectures first, at the lowest fidelity; the sampler is told of them.
+
+        Call it before anything is asked.
+        """
+        self.sampler = FixedStrategy(self.space, architectures, self.sampler)
 
     @abstractmethod
     def open_bracket(self, number: int) -> Bracket:
