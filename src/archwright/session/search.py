@@ -212,7 +212,8 @@ def search(
     )
     recipe, device = planned.recipe, replace(device, threads=planned.threads)
     notes += planned.notes
-    options, known = dict(strategy_options or {}), ()
+    options = dict(strategy_options or {})
+    known: tuple[Mapping[str, Any], ...] = ()
     if strategy is None or strategy == "auto":
         trials = options.pop("trials", (budget or default_budget(None, retrain)).trials)
         picked = default_search(

@@ -74,7 +74,7 @@ def known_points(name: str | None, space: Space, task: Task) -> tuple[dict[str, 
     """
     from archwright.spaces.zoo.known import known_architectures
 
-    return tuple(made.to_json() for made in known_architectures(name, space, task.input_shape))
+    return tuple(made.to_json() for made in known_architectures(name, space, task.input_shape or ()))
 
 
 def _points(given: Any) -> Sequence[Mapping[str, Any]]:
