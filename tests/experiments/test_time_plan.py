@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archwright.experiments.time_plan import Costs, TimePlan
+from archwright.experiments.time_plan import Costs, TimePlan, Trainings
 
 
 def plan(training: float, baseline: float = 0.0, closing: float = 5.0, spent: float = 1.0) -> TimePlan:
@@ -19,7 +19,7 @@ def plan(training: float, baseline: float = 0.0, closing: float = 5.0, spent: fl
 
 def test_by_hand() -> None:
     # 300 s, of which 5 close and 1 is spent: 294 left. Once: 10 + 3 * 20 = 70 s; .4 * 294 = 117.6 s for the finalists.
-    shares = plan(20, 10).shares(5, 3, 1)
+    shares = plan(20, 10).shares(5, Trainings(retrain=3), 1)
     assert shares.finals == 295
     assert shares.search == pytest.approx(295 - 117.6)
     assert (shares.retrain, shares.fits) == (3, True)
@@ -27,29 +27,44 @@ def test_by_hand() -> None:
 
 def test_fewer_finalists_where_three_do_not_fit() -> None:
     # 54 s left; 10 + 20 = 30 s fit into 60 % of them, 10 + 40 do not.
-    shares = plan(20, 10).shares(1, 3, 1)
+    shares = plan(20, 10).shares(1, Trainings(retrain=3), 1)
     assert (shares.retrain, shares.fits) == (1, True)
     assert shares.search == pytest.approx(55 - 30)
 
 
 def test_what_cannot_be_trained_once_is_told() -> None:
-    shares = plan(100, 10).shares(1, 3, 1)
+    shares = plan(100, 10).shares(1, Trainings(retrain=3), 1)
     assert (shares.retrain, shares.fits) == (1, False)
     assert shares.search == 0.0
     # 54 * .6 = 32.4 s for 110 s of 12 epochs.
-    assert plan(100, 10).fitting_epochs(1, 12, 1) == 3
-    assert plan(1, 1).fitting_epochs(1, 12, 1) == 12
+    assert plan(100, 10).fitting_epochs(1, 12, Trainings(), 1) == 3
+    assert plan(1, 1).fitting_epochs(1, 12, Trainings(), 1) == 12
 
 
 def test_cheap_finals_leave_the_rest_to_the_search() -> None:
     # Five rounds of 16 s are all that the finalists can use; of 4 s they have a tenth of 594 s.
-    assert plan(5, 1).shares(10, 3, 1).search == pytest.approx(595 - 80)
-    assert plan(1, 1).shares(10, 3, 1).search == pytest.approx(595 - 59.4)
+    assert plan(5, 1).shares(10, Trainings(retrain=3), 1).search == pytest.approx(595 - 80)
+    assert plan(1, 1).shares(10, Trainings(retrain=3), 1).search == pytest.approx(595 - 59.4)
 
 
 def test_without_finals_all_is_the_searchs() -> None:
-    shares = plan(20, 10).shares(5, 0, 1)
+    shares = plan(20, 10).shares(5, Trainings(retrain=0), 1)
     assert (shares.search, shares.retrain) == (300, 0)
+
+
+def test_what_is_trained_after_the_choice_has_its_time() -> None:
+    # 295 s, of which one more training of 20 s on 1.2 times the data; 270 left, of which 40 % are the finalists'.
+    made = TimePlan(costs=Costs(training=20, baseline=10, closing=5, growth=1.2), spent=1)
+    shares = made.shares(5, Trainings(retrain=3, refit=True), 1)
+    assert shares.finals == shares.members == pytest.approx(295 - 24)
+    assert shares.search == pytest.approx(271 - 0.4 * 270)
+    # Five members of which three are trained anyway: 40 s more; each is refit: 120 s.
+    shares = made.shares(5, Trainings(retrain=3, ensemble=5, refit=True), 1)
+    assert shares.members == pytest.approx(295 - 120)
+    assert (shares.retrain, shares.fits) == (1, True)
+    assert shares.finals == pytest.approx(175 - 80)
+    shares = made.shares(10, Trainings(retrain=3, ensemble=5, refit=True), 1)
+    assert (shares.retrain, shares.members - shares.finals) == (3, pytest.approx(40))
 
 
 @given(
@@ -58,15 +73,17 @@ def test_without_finals_all_is_the_searchs() -> None:
     minutes=st.floats(0.1, 600),
     retrain=st.integers(1, 10),
     workers=st.integers(1, 16),
+    ensemble=st.integers(1, 5),
+    refit=st.booleans(),
 )
 def test_shares_are_in_order_and_fewer_epochs_fit(
-    training: float, baseline: float, minutes: float, retrain: int, workers: int
+    training: float, baseline: float, minutes: float, retrain: int, workers: int, ensemble: int, refit: bool
 ) -> None:
-    made = plan(training, baseline)
-    shares = made.shares(minutes, retrain, workers)
-    assert 0 <= shares.search <= max(0.0, shares.finals) <= minutes * 60
+    made, after = plan(training, baseline), Trainings(retrain=retrain, ensemble=ensemble, refit=refit)
+    shares = made.shares(minutes, after, workers)
+    assert 0 <= shares.search <= shares.finals <= shares.members <= minutes * 60
     assert 1 <= shares.retrain <= retrain
-    epochs = made.fitting_epochs(minutes, 50, workers)
+    epochs = made.fitting_epochs(minutes, 50, after, workers)
     assert 1 <= epochs <= 50
     if 1 < epochs < 50:
-        assert made.scaled(epochs / 50).shares(minutes, retrain, workers).fits
+        assert made.scaled(epochs / 50).shares(minutes, after, workers).fits

@@ -9,7 +9,7 @@ import pytest
 
 import archwright as aw
 from archwright.experiments import RunConfig
-from archwright.experiments.time_plan import Costs, TimePlan
+from archwright.experiments.time_plan import Costs, TimePlan, Trainings
 from archwright.learning import Recipe
 from archwright.objectives import Objective
 from archwright.session import default_search as module
@@ -63,8 +63,8 @@ def test_else_networks_are_trained_as_was_asked(options: dict[str, Any]) -> None
 
 def test_the_time_of_the_plan_is_what_is_divided() -> None:
     plan = TimePlan(costs=Costs(training=2.0, baseline=1.0, closing=3.0), spent=4.0)
-    searched = plan.shares(1.0, 3, 2).search
-    assert plan.trainings(1.0, 3, 2) == pytest.approx((searched - 4.0) * 2 / 2.0)
+    searched = plan.shares(1.0, Trainings(), 2).search
+    assert plan.full_trainings(1.0, Trainings(), 2) == pytest.approx((searched - 4.0) * 2 / 2.0)
 
 
 def test_the_hand_made_network_is_the_first_trial_and_the_run_goes_on(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ import archwright as aw
 from archwright.errors import UsageError
 from archwright.estimators.training import Training
 from archwright.experiments import RunConfig
-from archwright.experiments.time_plan import Costs, TimePlan
+from archwright.experiments.time_plan import Costs, TimePlan, Trainings
 from archwright.session import planning
 from archwright.session.planning import fitting_threads, fitting_workers, told_plan
 
@@ -88,11 +88,11 @@ def test_a_budget_in_trials_measures_nothing(tmp_path: Path) -> None:
 
 def test_epochs_that_do_not_fit_are_fewer_unless_they_were_given() -> None:
     made = TimePlan(costs=Costs(training=100.0, baseline=50.0, closing=5.0), spent=1.0)
-    told = "\n".join(told_plan(made, 1.0, 12, 12, 3, 1))
+    told = "\n".join(told_plan(made, 1.0, 12, 12, Trainings(), 1))
     assert "not one full training beside the hand-made network fits into 1 min 00 s" in told
     assert "--epochs 2" in told  # 54 s, of which 60 % for 150 s of 12 epochs
-    epochs = made.fitting_epochs(1.0, 12, 1)
-    told = "\n".join(told_plan(made.scaled(epochs / 12), 1.0, epochs, 12, 3, 1))
+    epochs = made.fitting_epochs(1.0, 12, Trainings(), 1)
+    told = "\n".join(told_plan(made.scaled(epochs / 12), 1.0, epochs, 12, Trainings(), 1))
     assert "so they have 2" in told
     assert "not one full training" not in told
 

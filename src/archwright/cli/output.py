@@ -64,6 +64,8 @@ def as_dict(run: Run) -> dict[str, Any]:
             }
             for finalist in run.finalists
         ],
+        "refit": [_trial(trial) for trial in run.refitted],
+        "ensemble": run.ensemble and asdict(run.ensemble),
         "choice": run.choice and asdict(run.choice),
         "trials": [_trial(trial) for trial in run.trials],
         "judgement": run.judgement,
@@ -112,6 +114,7 @@ def print_run(run: Run) -> None:
     from rich.table import Table
 
     from archwright.reports.classical import CLASSICAL_LABELS, classical_sentence
+    from archwright.reports.summary import REFIT
 
     console = Console(highlight=False)
     going_on = "running" if run.state == "running" else "interrupted"
@@ -160,6 +163,8 @@ def print_run(run: Run) -> None:
     if told := classical_sentence(run):
         console.print(escape(told), soft_wrap=True)
     _print_comparisons(console, run)
+    if run.is_refit:
+        console.print(REFIT, soft_wrap=True)
     if (run.folder / "best").is_dir():
         console.print(
             f"network: {escape(str(run.folder / 'best'))}   report: {escape(str(run.folder / 'report.html'))}"

@@ -38,6 +38,8 @@ def search(
     until: float | None = None,
     retrain: int = 3,
     repeats: int | None = None,
+    ensemble: int = 1,
+    refit: bool = False,
     baseline: bool = True,
     compare: list[str] | None = None,
     seed: int = 0,
@@ -99,6 +101,10 @@ def search(
         retrain (K): Train the K best again from scratch.
         repeats (R): Train each of these, and what they are compared with, R times; by default once, and with --minutes
             as often as the time reaches.
+        ensemble (K): Deliver K trainings of the best as one network, whose outputs are the mean of theirs; limits hold
+            for all of it.
+        refit: Train the chosen network once more on training and validation data together, and deliver those weights;
+            the scores that are told stay those of the network that was tested.
         baseline: Train a hand-made network too. It is delivered where no better one is found.
         compare (FILE.PY:OBJECT): Train a network of your own too, a class or a function that builds it; may be given
             several times. The best is delivered.
@@ -167,6 +173,8 @@ def search(
         fidelity=effort(fidelity, search_epochs, search_fraction),
         retrain=retrain,
         repeats=repeats,
+        ensemble=ensemble,
+        refit=refit,
         baseline=baseline,
         compare=compare or [],
         seed=seed,

@@ -66,6 +66,7 @@ class Training(Estimator):
         threads: Threads of torch on the CPU while it trains; None leaves them as they are.
         checkpoint_seconds: At least so many seconds lie between two checkpoints, in mid-epoch too where one process
             trains. The state after the last epoch is always kept.
+        early_stopping: Whether the recipe's early stopping holds; without it all epochs are trained.
         inheritance: How a candidate that takes over its parent's weights begins, and how long it is trained.
 
     Raises:
@@ -84,6 +85,7 @@ class Training(Estimator):
         precision: str = "32-true",
         threads: int | None = None,
         checkpoint_seconds: float = 60.0,
+        early_stopping: bool = True,
         inheritance: Inheritance | None = None,
     ) -> None:
         self.space = space
@@ -94,6 +96,7 @@ class Training(Estimator):
         self.precision = precision
         self.threads = threads
         self.checkpoint_seconds = checkpoint_seconds
+        self.early_stopping = early_stopping
         self.inheritance = Inheritance() if inheritance is None else inheritance
         self._views: dict[Any, tuple[Space, Task]] = {}
         self._check()
@@ -207,6 +210,7 @@ class Training(Estimator):
         """The recipe with what architecture and fidelity say, and the epochs; warm-up keeps its share of them."""
         try:
             recipe = self.recipe.replace(**self.space.training_values(candidate.architecture))
+            recipe = recipe if self.early_stopping else recipe.replace(early_stopping=None)
             check_recipe(recipe, self.task)
         except UsageError as error:
             raise TrialError(

@@ -20,7 +20,7 @@ from archwright.experiments.executors import ExecutorConfig
 from archwright.experiments.fingerprints import Fingerprints, signature
 from archwright.experiments.format1 import task_entries, upgraded
 from archwright.experiments.records import decode, encode
-from archwright.experiments.time_plan import TimePlan
+from archwright.experiments.time_plan import TimePlan, Trainings
 from archwright.learning import Recipe
 from archwright.objectives import Objective
 from archwright.references import is_object_reference
@@ -214,6 +214,8 @@ class RunConfig:
         plan: What was measured to divide the minutes; None without any.
         retrain: How many of the best are retrained.
         repeats: How often each finalist is trained, at most; None: once, or as often as a bound on the time lets it.
+        ensemble: How many trainings are delivered as one network; 1 delivers a single one.
+        refit: Whether what is delivered is trained once more, on training and validation data.
         baseline: Whether a hand-made network is trained for comparison.
         compare: The user's own networks that are trained for comparison: references, or names of what Python gave.
         judge: What scores the trained networks again, where the run judges cheap estimates.
@@ -248,6 +250,8 @@ class RunConfig:
     plan: TimePlan | None = None
     retrain: int = 3
     repeats: int | None = None
+    ensemble: int = 1
+    refit: bool = False
     baseline: bool = True
     compare: tuple[str, ...] = ()
     judge: JudgeConfig | None = None
@@ -259,6 +263,11 @@ class RunConfig:
     created: float = field(default_factory=time.time)
     versions: Mapping[str, str] = field(default_factory=lambda: versions())
     format: int = FORMAT
+
+    @property
+    def trainings(self) -> Trainings:
+        """What is trained at full length after the search."""
+        return Trainings(retrain=self.retrain, ensemble=self.ensemble, refit=self.refit)
 
     @property
     def searched(self) -> tuple[Objective, ...]:

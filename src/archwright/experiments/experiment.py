@@ -82,8 +82,7 @@ class Experiment:
 
     def earlier_seconds(self) -> float:
         """Seconds that all stages took in earlier sessions."""
-        stages = (Stage.SEARCH, Stage.RETRAIN, Stage.BASELINE, Stage.JUDGE)
-        trials = [trial for stage in stages for trial in self.store.trials(stage)]
+        trials = [trial for stage in Stage for trial in self.store.trials(stage)]
         sessions = self.store.get("sessions", [])
         return spent_seconds(sessions if self._began else [*sessions, math.inf], trials)
 

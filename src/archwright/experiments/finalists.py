@@ -8,10 +8,16 @@ from dataclasses import dataclass
 from archwright.experiments.store import Stage
 from archwright.trials import Trial
 
-__all__ = ["HAND_MADE", "REPEAT", "Finalist", "finalists_of"]
+__all__ = ["HAND_MADE", "MEMBERS", "OTHERS", "REPEAT", "Finalist", "finalists_of", "refit_number"]
 
 REPEAT = 10_000_000
 """Repetition r of the training number n of a stage has the number r · REPEAT + n."""
+
+MEMBERS = 100
+"""Repetitions from this one on were trained for an ensemble, and count in no choice."""
+
+OTHERS = REPEAT // 2
+"""In `REFIT`, where all finalists meet, what has the number n in `BASELINE` has the number OTHERS + n."""
 
 HAND_MADE = "the hand-made network"
 
@@ -40,8 +46,27 @@ class Finalist:
 
     @property
     def measured(self) -> dict[int, Trial]:
-        """The trainings that were measured, by repetition."""
-        return {repeat: trial for repeat, trial in self.trials.items() if trial.is_measured}
+        """The trainings by which it is compared, as far as they were measured, by repetition."""
+        return {r: trial for r, trial in self.trials.items() if trial.is_measured and r < MEMBERS}
+
+    @property
+    def on_own_split(self) -> dict[int, Trial]:
+        """The trainings that were measured on the task's own validation data, by repetition."""
+        return {
+            repeat: trial
+            for repeat, trial in self.trials.items()
+            if trial.is_measured and trial.candidate.effort.folds is None
+        }
+
+
+def refit_number(stage: str, number: int) -> int:
+    """The number that a training of a finalist has in `REFIT`.
+
+    Args:
+        stage: The training's.
+        number: Its number there.
+    """
+    return number + (OTHERS if stage == Stage.BASELINE else 0)
 
 
 def finalists_of(found: Iterable[Trial], others: Iterable[Trial], names: dict[int, str]) -> list[Finalist]:

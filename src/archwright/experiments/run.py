@@ -11,8 +11,9 @@ from typing import Any
 from archwright.errors import RunError
 from archwright.experiments.choice import Choice
 from archwright.experiments.config import RunConfig
+from archwright.experiments.ensembles import Ensemble, Member
 from archwright.experiments.expense import Expense
-from archwright.experiments.finalists import HAND_MADE, REPEAT, Finalist, finalists_of
+from archwright.experiments.finalists import HAND_MADE, REPEAT, Finalist, finalists_of, refit_number
 from archwright.experiments.one_shot import read_epochs
 from archwright.experiments.records import decode
 from archwright.experiments.remaining import remaining
@@ -52,7 +53,12 @@ class Run:
         repeated: The further trainings of the retrained, with other seeds or folds.
         compared: The trainings of the user's own networks, and further ones of the hand-made one.
         choice: Why the winner was chosen among the finalists, and how surely it is better than each; None before.
-        compared_test: Metric to number on the test split for each of the user's own networks, by name.
+        refitted: What is delivered, trained once more on training and validation data. Its metrics are of validation
+            data that it has learned from.
+        ensemble: The trainings that are one network, where that was asked for; why it is not delivered, where not.
+        ensembles: Its trials: with the weights that were tested, and with those of the refit members, by number.
+        compared_test: Metric to number on the test split for each of the user's own networks, by name; and for the
+            chosen network where an ensemble is delivered.
         expense: Processor time and energy so far; None where that was not noted.
         memory: "least" and "largest" number of bytes of main memory that its processes held so far; None where that is
             not known.
@@ -83,6 +89,9 @@ class Run:
     repeated: tuple[Trial, ...] = ()
     compared: tuple[Trial, ...] = ()
     choice: Choice | None = None
+    refitted: tuple[Trial, ...] = ()
+    ensemble: Ensemble | None = None
+    ensembles: tuple[Trial, ...] = ()
     compared_test: dict[str, dict[str, float]] = field(default_factory=dict)
     expense: Expense | None = None
 
@@ -103,12 +112,45 @@ class Run:
         """What the winner is called: "trial 12", "the hand-made network", the name of the user's own; None without."""
         if self.winner is None:
             return None
+        if self.ensemble_won:
+            assert self.ensemble is not None
+            return self.ensemble.name
         return self.choice.name if self.choice else f"trial {self.winner.number}"
+
+    @property
+    def ensemble_won(self) -> bool:
+        """Whether an ensemble is delivered."""
+        return self.winner is not None and self.ensemble is not None and self.ensemble.refused is None
+
+    def training(self, of: Choice | Member) -> Trial:
+        """The training that was chosen, or is a member of an ensemble."""
+        found = [*self.retrained, *self.repeated]
+        others = [*([self.baseline] if self.baseline else []), *self.compared]
+        return next(t for t in (found if of.stage == Stage.RETRAIN else others) if t.number == of.number)
+
+    def refit_of(self, of: Choice | Member) -> Trial | None:
+        """The same trained once more on training and validation data, where that was done."""
+        number = refit_number(of.stage, of.number)
+        return next((t for t in self.refitted if t.number == number and t.is_measured), None)
+
+    @property
+    def delivered(self) -> Trial | None:
+        """The training whose weights are delivered: the winner's, or, where it was refit, that one."""
+        if self.winner is None or self.choice is None or not self.config.refit:
+            return self.winner
+        if self.ensemble_won:
+            return next((t for t in self.ensembles[1:] if t.is_measured), self.winner)
+        return self.refit_of(self.choice) or self.winner
+
+    @property
+    def is_refit(self) -> bool:
+        """Whether the delivered weights learned from the validation data, too."""
+        return self.delivered is not self.winner
 
     @property
     def winning_number(self) -> int | None:
         """Number of the trial of the search that won; None where there is no winner, or another finalist won."""
-        if self.winner is None or (self.choice and self.choice.stage != Stage.RETRAIN):
+        if self.winner is None or self.ensemble_won or (self.choice and self.choice.stage != Stage.RETRAIN):
             return None
         return self.winner.number % REPEAT
 
@@ -172,10 +214,13 @@ def load_run(folder: Path, config: RunConfig, store: Store) -> Run:
 def _loaded(folder: Path, config: RunConfig, store: Store) -> Run:
     objectives = config.searched
     trials, again, others = store.trials(), store.trials(Stage.RETRAIN), store.trials(Stage.BASELINE)
+    refitted = store.trials(Stage.REFIT)
     retrained = [trial for trial in again if trial.number < REPEAT]
     baseline = next((trial for trial in others if trial.number == 0), None)
     choice = None if store.get("choice") is None else decode(Choice, store.get("choice"), "choice")
-    number = store.get("winner")
+    number, together = store.get("winner"), store.get("ensemble")
+    ensemble = decode(Ensemble, together, "ensemble") if together else None
+    ensembles = store.trials(Stage.ENSEMBLE)
     rivals = others if choice and choice.stage == Stage.BASELINE else again
     epochs = (
         () if config.judge else tuple(read_epochs(store))
@@ -183,7 +228,7 @@ def _loaded(folder: Path, config: RunConfig, store: Store) -> Run:
     state = store.get("state", "stopped")
     if state == "running" and not store.is_locked():
         state = "stopped"
-    everything = [*trials, *again, *others]
+    everything = [*trials, *again, *others, *refitted, *ensembles]
     return Run(
         folder=folder,
         state=state,
@@ -193,7 +238,9 @@ def _loaded(folder: Path, config: RunConfig, store: Store) -> Run:
         baseline=baseline,
         best=best_trial(trials, objectives),
         pareto=tuple(pareto_front(trials, objectives)),
-        winner=next((trial for trial in rivals if trial.number == number), None),
+        winner=ensembles[0]
+        if number is not None and ensemble is not None and ensemble.refused is None
+        else next((trial for trial in rivals if trial.number == number), None),
         test=store.get("test"),
         baseline_test=store.get("baseline_test"),
         seconds=spent_seconds([*store.get("sessions", []), float("inf")], everything)
@@ -209,6 +256,9 @@ def _loaded(folder: Path, config: RunConfig, store: Store) -> Run:
         repeated=tuple(trial for trial in again if trial.number >= REPEAT),
         compared=tuple(trial for trial in others if trial.number != 0),
         choice=choice,
+        refitted=tuple(refitted),
+        ensemble=ensemble,
+        ensembles=tuple(ensembles),
         compared_test=store.get("compared_test", {}),
         expense=decode(Expense, store.get("expense"), "expense") if store.get("expense") else None,
     )

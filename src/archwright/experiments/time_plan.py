@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-__all__ = ["Costs", "Shares", "TimePlan"]
+__all__ = ["Costs", "Shares", "TimePlan", "Trainings"]
 
 _FINALS = 0.4
 """Share of the time for the finalists, where that is enough to train each once."""
@@ -16,6 +16,21 @@ _REPEATS, _LEAST = 5, 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
+class Trainings:
+    """What is trained at full length after a search.
+
+    Args:
+        retrain: How many of the best of the search, at most; 0 trains nothing.
+        ensemble: How many trainings are delivered as one network; 1 delivers a single one.
+        refit: Whether what is delivered is trained once more, on training and validation data.
+    """
+
+    retrain: int = 3
+    ensemble: int = 1
+    refit: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Costs:
     """Seconds, measured before the search, for all epochs of the recipe.
 
@@ -23,11 +38,13 @@ class Costs:
         training: Of a training of a typical network of the space that is rather large.
         baseline: Of one of the hand-made network; 0 where there is none.
         closing: Of test, export and report.
+        growth: How many times as long a training on training and validation data together takes.
     """
 
     training: float
     baseline: float = 0.0
     closing: float = 0.0
+    growth: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,12 +54,14 @@ class Shares:
     Args:
         search: The search.
         finals: The training of the finalists.
+        members: Further trainings for an ensemble.
         retrain: How many of the best are among these, at most.
         fits: Whether the best and those to compare with can be trained once at all.
     """
 
     search: float
     finals: float
+    members: float
     retrain: int
     fits: bool
 
@@ -71,49 +90,71 @@ class TimePlan:
         first = math.ceil(self.contestants / workers) * self.costs.baseline
         return first + math.ceil(retrain / workers) * self.costs.training
 
-    def shares(self, minutes: float, retrain: int, workers: int) -> Shares:
-        """Divide the minutes. The finalists have their share first, then the search what is left.
+    def members(self, retrain: int, trainings: Trainings, workers: int) -> float:
+        """Seconds to train what an ensemble lacks beside the best of the search, which all count among it.
+
+        Args:
+            retrain: How many these are.
+            trainings: What is trained after the search.
+            workers: Trainings at once.
+        """
+        more = max(0, trainings.ensemble - retrain) if trainings.ensemble > 1 else 0
+        return math.ceil(more / workers) * self.costs.training
+
+    def refit(self, trainings: Trainings, workers: int) -> float:
+        """Seconds to train what is delivered once more, on more data."""
+        longest = max(self.costs.training, self.costs.baseline) * self.costs.growth
+        return math.ceil(trainings.ensemble / workers) * longest if trainings.refit else 0.0
+
+    def shares(self, minutes: float, trainings: Trainings, workers: int) -> Shares:
+        """Divide the minutes. What comes after the search has its share first, then the search what is left.
 
         Args:
             minutes: Of the whole run.
-            retrain: How many of the best are trained again at most; 0 leaves all to the search.
+            trainings: What is trained after the search; without any, all is the search's.
             workers: Trainings at once.
         """
         end = minutes * 60
-        if retrain < 1:
-            return Shares(search=end, finals=end, retrain=0, fits=True)
-        finals = end - self.costs.closing
-        left = max(0.0, finals - self.spent)
-        fitting = [k for k in range(1, retrain + 1) if self.round(k, workers) <= _ONCE * left]
+        if trainings.retrain < 1:
+            return Shares(search=end, finals=end, members=end, retrain=0, fits=True)
+        end = max(0.0, end - self.costs.closing - self.refit(trainings, workers))
+        least = self.round(1, workers) + self.members(1, trainings, workers)
+        left = max(0.0, end - self.spent)
+        fitting = [
+            k
+            for k in range(1, trainings.retrain + 1)
+            if self.round(k, workers) + self.members(k, trainings, workers) <= _ONCE * left
+        ]
         most = max(fitting, default=1)
         once = self.round(most, workers)
+        finals = max(0.0, end - self.members(most, trainings, workers))
         search = finals - max(once, min(_FINALS * left, max(_REPEATS * once, _LEAST * left)))
-        return Shares(
-            search=max(0.0, search), finals=finals, retrain=most, fits=self.round(1, workers) <= left
-        )
+        return Shares(search=max(0.0, search), finals=finals, members=end, retrain=most, fits=least <= left)
 
-    def trainings(self, minutes: float, retrain: int, workers: int) -> float:
+    def full_trainings(self, minutes: float, trainings: Trainings, workers: int) -> float:
         """About how many full trainings the search's share buys.
 
         Args:
             minutes: Of the whole run.
-            retrain: How many of the best are trained again at most.
+            trainings: What is trained after the search.
             workers: Trainings at once.
         """
-        left = max(0.0, self.shares(minutes, retrain, workers).search - self.spent)
+        left = max(0.0, self.shares(minutes, trainings, workers).search - self.spent)
         return left * workers / self.costs.training
 
-    def fitting_epochs(self, minutes: float, epochs: int, workers: int) -> int:
-        """For how many epochs each finalist, one of the search among them, can be trained once; at least 1.
+    def fitting_epochs(self, minutes: float, epochs: int, trainings: Trainings, workers: int) -> int:
+        """For how many epochs all can be trained once, with one of the best of the search; at least 1.
 
         Args:
             minutes: Of the whole run.
             epochs: Those that the costs are for.
+            trainings: What is trained after the search.
             workers: Trainings at once.
         """
         left = max(0.0, minutes * 60 - self.costs.closing - self.spent)
-        once = self.round(1, workers)
-        return epochs if once <= _ONCE * left else max(1, int(epochs * _ONCE * left / once))
+        once = self.round(1, workers) + self.members(1, trainings, workers)
+        needed = once / _ONCE + self.refit(trainings, workers)
+        return epochs if needed <= left else max(1, int(epochs * left / needed))
 
     def scaled(self, factor: float) -> TimePlan:
         """The same for other epochs: so many times as many."""

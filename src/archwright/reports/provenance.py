@@ -42,6 +42,9 @@ def cost_lines(run: Run) -> list[tuple[str, str]]:
         lines.append(("work lost in failed trials", duration(spent[TrialState.FAILED])))
     if after:
         lines.append(("retraining and hand-made network", duration(sum(t.seconds or 0.0 for t in after))))
+    if run.refitted:
+        spent_again = sum(t.seconds or 0.0 for t in run.refitted)
+        lines.append(("training on validation data, too", duration(spent_again)))
     lines.append(("trials at once", str(run.config.executor.workers)))
     return lines + expense_lines(run)
 

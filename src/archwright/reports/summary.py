@@ -11,7 +11,7 @@ from archwright.durations import count_of, duration
 from archwright.experiments import Stage
 from archwright.experiments.finalists import HAND_MADE
 from archwright.experiments.judgement import judgement_sentence
-from archwright.objectives import Direction, direction_of
+from archwright.objectives import Direction, direction_of, optimized
 from archwright.reports.failures import failure_groups
 from archwright.reports.judged import judgement_to_show
 from archwright.reports.ranking import completed, first_objective, value_of
@@ -27,7 +27,13 @@ from archwright.trials import Trial, TrialState
 if TYPE_CHECKING:
     from archwright.experiments import Judgement, Run
 
-__all__ = ["KeyNumber", "headline", "key_numbers", "shown_trial", "trial_counts"]
+__all__ = ["REFIT", "KeyNumber", "headline", "key_numbers", "shown_trial", "trial_counts"]
+
+
+REFIT = (
+    "The delivered weights were trained once more, on training and validation data together, and were not validated: "
+    "all scores are of the same network trained on the training data alone."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +65,8 @@ def trial_counts(run: Run) -> dict[str, int]:
 
 
 def headline(run: Run) -> str:
-    """What came out, in one sentence."""
-    return capital(_sentence(run))
+    """What came out, in one sentence; in two where the delivered weights are not those that were tested."""
+    return capital(_sentence(run)) + (f" {REFIT}" if run.is_refit else "")
 
 
 def _sentence(run: Run) -> str:
@@ -72,12 +78,11 @@ def _sentence(run: Run) -> str:
     if run.test:
         name = _headline_metric(run, run.test)
         text = f"{_measured(name, run.test[name], 'test')}{_with_params(best)}"
+        if run.ensemble_won:
+            return f"{text}{_together(run)}{_hand_made(run, name)}."
         if run.winning_number is None:
             return f"no better network than {_ours(run)} was found: {text}{_best_found(run)}."
-        if run.baseline_test and name in run.baseline_test:
-            told = metric_text(name, run.baseline_test[name], 1)
-            text += f"; the hand-made network: {told}{_with_params(run.baseline, short=True)}"
-        return f"{text}{_how_sure(run)}."
+        return f"{text}{_hand_made(run, name)}{_how_sure(run)}."
     name = first_objective(run).name
     score = _measured(name, value_of(best, name), "validation")
     if run.winner is None and searched_metric(run, name) != metric_name(name):
@@ -89,6 +94,26 @@ def _sentence(run: Run) -> str:
     if run.state == "stopped":
         return f"Stopped after {count_of(done, 'trial')}: the best has {text}."
     return f"{text}; it was not retrained, so nothing is known of the test split."
+
+
+def _hand_made(run: Run, name: str) -> str:
+    if not run.baseline_test or name not in run.baseline_test:
+        return ""
+    told = metric_text(name, run.baseline_test[name], 1)
+    return f"; the hand-made network: {told}{_with_params(run.baseline, short=True)}"
+
+
+def _together(run: Run) -> str:
+    """Of which networks the ensemble consists, and what it gains by validation."""
+    assert run.ensemble is not None
+    counts = Counter(member.name for member in run.ensemble.members)
+    told = ", ".join(f"{count} of {name}" if count > 1 else name for name, count in counts.items())
+    name = optimized(run.config.objectives)[0].name
+    both, alone = (metric_text(name, s[name]) for s in (run.ensemble.validation, run.ensemble.single))
+    return (
+        f", by {run.won_by} ({told}); by validation its {metric_name(name)} is {both}, that of the chosen network "
+        f"alone {alone}"
+    )
 
 
 def _ours(run: Run) -> str:

@@ -103,8 +103,9 @@ def retrained_table(run: Run) -> Table | None:
     columns += ["trainings", f"mean {metric_name(first)}"] if repeated else []
     rows = []
     for finalist, trial in zip(run.finalists, trials, strict=True):
-        is_winner = run.winner is not None and run.won_by == finalist.name
-        known = _tested(run, finalist, is_winner)
+        chosen = run.choice.name if run.choice else run.won_by
+        is_winner = run.winner is not None and chosen == finalist.name
+        known = _tested(run, finalist, is_winner and not run.ensemble_won)
         cells = ["hand-made" if finalist.name == HAND_MADE else finalist.name]
         cells += [metric_text(name, value_of(trial, name)) for name in metrics]
         cells += [metric_text(name, (known or {}).get(name)) for name in test]
@@ -116,6 +117,11 @@ def retrained_table(run: Run) -> Table | None:
         if trial.error:
             mark = (*mark, f"failed: {trial.error.splitlines()[0][:160]}")
         rows.append(Row(tuple(cells), marks=mark))
+    if run.ensemble_won and run.winner is not None:
+        cells = [str(run.won_by), *(metric_text(name, value_of(run.winner, name)) for name in metrics)]
+        cells += [metric_text(name, (run.test or {}).get(name)) for name in test]
+        cells += [duration(run.winner.seconds), *([MISSING, MISSING] if repeated else [])]
+        rows.append(Row(tuple(cells), marks=("delivered",)))
     return Table(tuple(columns), tuple(rows))
 
 

@@ -9,11 +9,13 @@ from archwright.experiments import Run, Stage
 from archwright.experiments.records import encode
 from archwright.export import Card
 from archwright.reports.classical import CLASSICAL_NAMES, classical_sentence
+from archwright.reports.summary import REFIT
 from archwright.supernets import METHODS
 from archwright.trials import FidelityRange, Trial, TrialState
 
 __all__ = ["card_of"]
 
+_NOT_CHOSEN = "This trial is not the one that the search chose, and was not tested."
 _COUNTS = ("params", "flops")
 
 
@@ -22,14 +24,15 @@ def card_of(run: Run, trial: Trial) -> Card:
 
     Args:
         run: Its run.
-        trial: One of `run.retrained`.
+        trial: One of `run.retrained`, the winner, or what is delivered of it.
     """
     from archwright.reports.provenance import expense_lines
 
-    config, metrics = run.config, trial.metrics
+    won = trial in (run.winner, run.delivered)
+    config, metrics = run.config, (run.winner or trial).metrics if won else trial.metrics
     task, recipe = config.task, config.recipe
+    refit = won and run.is_refit
     states = [t.state for t in run.trials]
-    won = run.winner is trial or run.winner == trial
     bound = config.space.size_bound
     return Card(
         name=run.name if won else f"{run.name}, trial {trial.number}",
@@ -56,9 +59,14 @@ def card_of(run: Run, trial: Trial) -> Card:
             "chosen": f"{run.won_by}, among {len(run.finalists)} finalists, by validation"
             if won
             else "by hand",
+            "members": _members(run) if won else None,
             "command": f"`{config.command}`" if config.command else "from Python",
         },
-        training={name: value for name, value in encode(recipe).items() if name != "seed"},
+        training={
+            **{name: value for name, value in encode(recipe).items() if name != "seed"},
+            "data of the delivered weights": "training and validation data together" if refit else None,
+            "their epochs": trial.candidate.effort.epochs if refit else None,
+        },
         cost={
             "search and retraining": f"{run.seconds:,.0f} s of wall time, {config.executor.workers} at once",
             "training of the supernet": f"{sum(entry['seconds'] for entry in run.epochs):,.0f} s"
@@ -78,8 +86,19 @@ def card_of(run: Run, trial: Trial) -> Card:
             CLASSICAL_NAMES.get(name, name): found["test"] for name, found in (run.classical or {}).items()
         },
         comparison=classical_sentence(run) if won else "",
-        caveats=() if won else ("This trial is not the one that the search chose, and was not tested.",),
+        caveats=(*(() if won else (_NOT_CHOSEN,)), *((REFIT,) if refit else ())),
     )
+
+
+def _members(run: Run) -> str | None:
+    """What an ensemble consists of."""
+    if not run.ensemble_won or run.ensemble is None:
+        return None
+    told = [
+        f"{member.name} ({', '.join(f'{a}={v}' for a, v in run.training(member).architecture.items()) or 'as it is'})"
+        for member in run.ensemble.members
+    ]
+    return f"{'; '.join(told)}; selected by their validation loss together"
 
 
 def _supernet(run: Run) -> dict[str, str]:

@@ -8,13 +8,24 @@ from typing import Any
 
 from archwright.errors import RunError, SpaceError, UsageError
 from archwright.experiments import Run, Stage
+from archwright.experiments.choice import Choice
+from archwright.experiments.ensembles import Ensemble, Member
 from archwright.experiments.finalists import HAND_MADE, REPEAT
 from archwright.experiments.references import resolve_space
 from archwright.references import absolute_reference, is_object_reference, load_object
 from archwright.spaces import Expression, Space, layer
+from archwright.spaces.concrete import concrete_expression
 from archwright.tasks import Task
 
-__all__ = ["Contestants", "contestant_spaces", "named_spaces", "network_space", "winner_space"]
+__all__ = [
+    "Contestants",
+    "contestant_spaces",
+    "ensemble_space",
+    "finalist_space",
+    "named_spaces",
+    "network_space",
+    "winner_space",
+]
 
 Contestants = Mapping[int, tuple[str, Space]]
 """The networks to compare with, by their places: what each is called, and a space that holds it alone."""
@@ -59,7 +70,7 @@ def contestant_spaces(
 
 
 def winner_space(run: Run, space: Space, contestants: Contestants) -> Space:
-    """The space of a run's winner: its own, or that of the contestant that won.
+    """The space of a run's winner: its own, that of the contestant that won, or that of an ensemble.
 
     Args:
         run: A run with a winner.
@@ -69,14 +80,52 @@ def winner_space(run: Run, space: Space, contestants: Contestants) -> Space:
     Raises:
         RunError: When the contestant that won is not here any more.
     """
-    if run.winner is None or run.choice is None or run.choice.stage == Stage.RETRAIN:
+    if run.winner is None or run.choice is None:
         return space
-    place = run.winner.number % REPEAT
+    if run.ensemble_won:
+        assert run.ensemble is not None
+        return ensemble_space(run, run.ensemble, space, contestants)
+    return finalist_space(space, contestants, run.choice)
+
+
+def finalist_space(space: Space, contestants: Contestants, choice: Choice | Member) -> Space:
+    """The space of the finalist that was chosen, or is a member of an ensemble.
+
+    Args:
+        space: The run's space.
+        contestants: The networks that it was compared with.
+        choice: Which.
+
+    Raises:
+        RunError: When a contestant was chosen that is not here any more.
+    """
+    if choice.stage == Stage.RETRAIN:
+        return space
+    place = choice.number % REPEAT
     if place not in contestants:
-        raise RunError(
-            f"{run.folder}: {run.choice.name} won, which was given from Python: give it again, as compare=[...]"
-        )
+        raise RunError(f"{choice.name} won, which was given from Python: give it again, as compare=[...]")
     return contestants[place][1]
+
+
+def ensemble_space(run: Run, ensemble: Ensemble, space: Space, contestants: Contestants) -> Space:
+    """The space that holds an ensemble alone.
+
+    Args:
+        run: Its run.
+        ensemble: Its members.
+        space: The run's space.
+        contestants: The networks that it was compared with.
+
+    Raises:
+        RunError: When a member was given from Python and is not here any more.
+    """
+    from archwright.spaces.zoo.blocks.ensembles import AVERAGING
+
+    members = [
+        concrete_expression(finalist_space(space, contestants, member), run.training(member).architecture)
+        for member in ensemble.members
+    ]
+    return Space(layer(AVERAGING[ensemble.averaging], *members), name="ensemble")
 
 
 def named_spaces(networks: Iterable[Any], task: Task) -> dict[str, Space]:

@@ -70,6 +70,7 @@ class RunContext:
     Attributes:
         contestants: The networks to compare with, by their places: name and space; 0 is the hand-made one.
         deadline: Unix time at which finalists should have been trained; None where nothing bounds it.
+        members_deadline: The same for further trainings for an ensemble.
         retrain: How many of the best of the search are among the finalists.
     """
 
@@ -98,7 +99,8 @@ class RunContext:
         self.interrupts = Interrupts()
         self.supernet: SupernetTraining | None = None
         self.deadline: float | None = None
-        self.training()  # refuses a recipe or a device that does not fit
+        self.members_deadline: float | None = None
+        self.training(refit=config.refit)  # refuses a recipe, a device or a task that does not fit
         if config.supernet is None:
             self._measure_by(strategy, estimator)
         else:
@@ -168,9 +170,9 @@ class RunContext:
         weights = self.folder.absolute() / SUPERNET
         self.estimator = WeightSharing(space, task, weights, accelerator=accelerator)
 
-    def training(self, space: Space | None = None) -> Training:
-        """How networks of a space are trained at full fidelity."""
-        return make_training(self.config, space or self.space, self.task)
+    def training(self, space: Space | None = None, *, refit: bool = False) -> Training:
+        """How networks of a space are trained at full fidelity. See `make_training`."""
+        return make_training(self.config, space or self.space, self.task, refit=refit)
 
     def open(self, store: Store, executor: Executor[Job, JobResult], listener: Listener) -> None:
         """Join them to the store and the executor, which the caller opens and closes."""
@@ -195,10 +197,11 @@ class RunContext:
         self.retrain = self.config.retrain
         if plan is None or minutes is None:
             return
-        shares = plan.shares(minutes, self.config.retrain, self.config.executor.workers)
+        shares = plan.shares(minutes, self.config.trainings, self.config.executor.workers)
         self.retrain = shares.retrain
         self.budget = replace(self.budget, minutes=max(shares.search, 1e-3) / 60)
-        self.deadline = self.began + shares.finals - self.experiment.earlier_seconds()
+        before = self.began - self.experiment.earlier_seconds()
+        self.deadline, self.members_deadline = before + shares.finals, before + shares.members
 
     def run(self) -> Run:
         """The picture of the run as it is now."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from archwright.durations import count_of
+from archwright.experiments.time_plan import Trainings
 from archwright.objectives import Objective
 from archwright.session.planning import Planned
 from archwright.session.starting import known_points
@@ -50,7 +51,7 @@ def default_search(
     *,
     trials: int | None,
     minutes: float | None,
-    retrain: int,
+    after: Trainings,
     fidelity: FidelityRange | Fidelity | str,
     is_plain: bool,
 ) -> DefaultSearch:
@@ -68,7 +69,7 @@ def default_search(
         planned: What was measured before.
         trials: How many there are at most; None for no bound.
         minutes: Of the whole run; None for no bound.
-        retrain: How many of the best are trained again at most.
+        after: What is trained after the search.
         fidelity: As the user gave it.
         is_plain: Whether trials are trained by the recipe, to their end.
     """
@@ -76,7 +77,7 @@ def default_search(
     seconds, trainings = 0.0, None
     if planned.plan is not None and minutes is not None:
         seconds = planned.plan.costs.training
-        trainings = planned.plan.trainings(minutes, retrain, planned.workers)
+        trainings = planned.plan.full_trainings(minutes, after, planned.workers)
     is_free = is_plain and given == FidelityRange.of(FULL) and seconds >= _PAYS
     epochs = planned.recipe.epochs if is_free else None
     strategy, options, why = fitting_strategy(space, objectives, trials, trainings=trainings, epochs=epochs)

@@ -51,12 +51,13 @@ def export_winner(
         onnx: Whether to export to ONNX too; None does so where the extra is installed.
 
     Raises:
-        RunError: When there is no winner yet.
+        RunError: When there is no winner yet, or it does not score what it did.
         ExportError: When the printed network does not do what the trained one does.
     """
     if run.winner is None:
         raise RunError(f"{run.folder} has no winner yet: go on with it by `archwright resume {run.folder}`")
-    return _write(run, run.winner, space, task, folder or run.folder / "best", onnx)
+    assert run.delivered is not None
+    return _write(run, run.delivered, space, task, folder or run.folder / "best", onnx)
 
 
 def unprintable(space: Space) -> list[str]:
@@ -197,7 +198,7 @@ def _write(run: Run, trial: Trial, space: Space, task: Task, folder: Path, onnx:
 
 
 def check_score(config: RunConfig, trial: Trial, network: nn.Module, space: Space, task: Task) -> None:
-    """Score a network on the validation data again.
+    """Score a network on the validation data again; what was refit has learned from them, but scores as it did then.
 
     Args:
         config: The run's record.

@@ -61,6 +61,8 @@ class Finals:
         sizes = [len(part) if hasattr(part, "__len__") else None for part in _parts(task)]
         self.data = Data(train=sizes[0], validation=sizes[1])
         self.folds = FOLDS if self._are_few() else None
+        self.rounds = 0
+        """The last repetition that all who may still be chosen have had."""
 
     def run(self) -> bool:
         """Train, repeat, choose."""
@@ -77,6 +79,7 @@ class Finals:
         for repeat in range(1, self._repeats()):
             if not self._repeat(repeat):
                 break
+            self.rounds = repeat
         if self.context.interrupts.asked:
             return False
         choice = self._choice()
@@ -107,7 +110,12 @@ class Finals:
         return True
 
     def finalists(self) -> list[Finalist]:
-        """All of them, as they stand."""
+        """All of them, as they stood after the last whole round: one cut short would favour those that it reached."""
+        return [
+            replace(f, trials={r: t for r, t in f.trials.items() if r <= self.rounds}) for f in self._all()
+        ]
+
+    def _all(self) -> list[Finalist]:
         store, names = self.context.store, dict(enumerate((HAND_MADE, *self.config.compare)))
         return finalists_of(store.trials(Stage.RETRAIN), store.trials(Stage.BASELINE), names)
 
@@ -138,6 +146,10 @@ class Finals:
             if trial.error and trial.number in found
         }
         why = f": {'; '.join(sorted(errors))}" if errors else ""
+        if not trained and any(f.first for f in self.finalists()):
+            raise SearchError(
+                f"no finalist keeps all limits after its training at full length; loosen a limit{why}"
+            )
         if not trained:
             raise SearchError(f"none of the best could be retrained{why}")
         if not ours:
@@ -151,7 +163,8 @@ class Finals:
     def _repeat(self, repeat: int) -> bool:
         """Train once more those that may still be chosen; False where that is decided, or no time is left."""
         rivals = self._rivals()
-        left = self._undone(rivals, repeat)
+        ended = {(f.stage, f.number) for f in self._all() if repeat in f.measured}
+        left = [f for f in rivals if (f.stage, f.number) not in ended] if len(rivals) > 1 else []
         if not left:
             return len(rivals) > 1
         if self.config.repeats is None and not self._fits(left):
@@ -190,9 +203,6 @@ class Finals:
         ]
         sure = [one.probability is not None and one.probability > _SURE for one in choice.comparisons]
         return kept[:1] if choice.repeats >= 3 and all(sure) else kept
-
-    def _undone(self, rivals: list[Finalist], repeat: int) -> list[Finalist]:
-        return [f for f in rivals if repeat not in f.measured] if len(rivals) > 1 else []
 
     def _fits(self, finalists: list[Finalist]) -> bool:
         """Whether one more training of each ends in time, by what the first took."""

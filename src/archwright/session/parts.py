@@ -9,7 +9,8 @@ from archwright.errors import UsageError, did_you_mean
 from archwright.estimators.estimator import Estimator
 from archwright.experiments import NamedConfig, RunConfig
 from archwright.experiments.executors import Interrupted, interrupts_marked
-from archwright.objectives import METERS, Objective
+from archwright.experiments.time_plan import Trainings
+from archwright.objectives import METERS, Objective, optimized
 from archwright.registry import Registry
 from archwright.spaces import Space
 from archwright.strategies import STRATEGIES
@@ -19,9 +20,21 @@ from archwright.tasks import Task
 if TYPE_CHECKING:
     from archwright.estimators.training import Training
 
-__all__ = ["check_measured", "estimator_for", "made", "make_training", "named", "proxy_columns"]
+__all__ = [
+    "check_ensemble",
+    "check_measured",
+    "check_trainings",
+    "estimator_for",
+    "made",
+    "make_training",
+    "named",
+    "proxy_columns",
+]
 
 T = TypeVar("T")
+
+_LARGEST = 100
+"""Networks of an ensemble."""
 
 _WHAT = {
     "strategy": "a strategy, a one-shot method or the name of one",
@@ -104,22 +117,30 @@ def estimator_for(
     return wanted, {**shared, **(given or {})}
 
 
-def make_training(config: RunConfig, space: Space, task: Task) -> Training:
+def make_training(config: RunConfig, space: Space, task: Task, *, refit: bool = False) -> Training:
     """How networks of a space are trained at full fidelity.
+
+    Args:
+        config: The run's record.
+        space: Builds the networks.
+        task: What is learned.
+        refit: Whether from training and validation data together, without early stopping.
 
     Raises:
         UsageError: When the recipe does not fit the task, or the device is not there.
     """
     from archwright.estimators.training import Training
+    from archwright.tasks.reduced import joined
 
     device = config.device
     return Training(
         space,
-        task,
+        joined(task) if refit else task,
         config.recipe,
         accelerator=device.accelerator,
         precision=device.precision,
         threads=device.threads,
+        early_stopping=not refit,
     )
 
 
@@ -135,6 +156,43 @@ def proxy_columns(space: Space, task: Task, accelerator: str, names: Sequence[st
     if unknown := [name for name in names if name not in PROXIES]:
         raise UsageError(f"unknown columns {unknown[0]!r}.{did_you_mean(unknown[0], known)}")
     return ProxyColumns(ZeroCost(space, task, names, accelerator=accelerator))
+
+
+def check_trainings(trainings: Trainings, repeats: int | None) -> None:
+    """Refuse numbers of trainings after the search that cannot be.
+
+    Raises:
+        UsageError: Names what was given.
+    """
+    if trainings.retrain < 0 or (repeats is not None and repeats < 1):
+        raise UsageError(f"expected retrain >= 0 and repeats >= 1, got {trainings.retrain} and {repeats}")
+    if not 1 <= trainings.ensemble <= _LARGEST:
+        raise UsageError(f"expected an ensemble of 1 to {_LARGEST} networks, got {trainings.ensemble}")
+    if (trainings.refit or trainings.ensemble > 1) and trainings.retrain == 0:
+        raise UsageError(
+            "refit and ensemble go on from the chosen network, and with retrain=0 none is chosen; take 1 or more"
+        )
+
+
+def check_ensemble(members: int, objectives: Sequence[Objective], task: Task) -> None:
+    """Refuse an ensemble whose outputs have no mean, or of which the first objective is what networks cost.
+
+    Raises:
+        UsageError: Says which, and the cure.
+    """
+    if members == 1:
+        return
+    first = optimized(objectives)[0]
+    if first.has_meter or first.name in ("params", "flops", "seconds"):
+        raise UsageError(
+            f"ensemble: several networks together cost more than one, and {first.name} is what is optimised first; put "
+            "the score first, or leave ensemble out"
+        )
+    if not task.averaging:
+        raise UsageError(
+            f"ensemble: what the mean of outputs is, the task {task.name!r} does not say; give it the attribute "
+            "averaging, 'probabilities', 'odds' or 'amounts', or leave ensemble out"
+        )
 
 
 def check_measured(objectives: Sequence[Objective], space: Space, task: Task) -> None:

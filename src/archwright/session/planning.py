@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from archwright.durations import count_of, duration
 from archwright.errors import ArchwrightError
 from archwright.experiments import DeviceConfig
 from archwright.experiments.memory import free_memory
-from archwright.experiments.time_plan import Costs, TimePlan
+from archwright.experiments.time_plan import Costs, TimePlan, Trainings
 from archwright.spaces import Architecture, Space
 from archwright.tasks import Task
 from archwright.trials import Candidate
@@ -69,7 +69,7 @@ def plan_run(
     *,
     began: float,
     minutes: float | None,
-    retrain: int,
+    trainings: Trainings,
     workers: int | None,
     device: DeviceConfig,
     onnx: bool | None,
@@ -84,7 +84,7 @@ def plan_run(
         contestants: The networks to compare with.
         began: Unix time at which the run began.
         minutes: Of the whole run; None for no bound.
-        retrain: How many of the best are trained again at most.
+        trainings: What is trained after the search.
         workers: As asked; None leaves them to what was measured.
         device: What networks are trained on.
         onnx: Whether the network is exported to ONNX; None where the package is there.
@@ -96,16 +96,16 @@ def plan_run(
     threads = training.threads = fitting_threads(training, space, recipe.seed)
     if workers is None:
         workers = 1 if minutes is None else fitting_workers(training, minutes)
-    if minutes is None or retrain < 1:
+    if minutes is None or trainings.retrain < 1:
         return Planned(recipe=recipe, threads=threads, workers=workers)
     plan = measured_plan(training, task, contestants, minutes, began, onnx=onnx)
     if plan is None:
         return Planned(recipe=recipe, threads=threads, workers=workers)
     asked = epochs = recipe.epochs
-    if may_shorten and (epochs := plan.fitting_epochs(minutes, asked, workers)) < asked:
+    if may_shorten and (epochs := plan.fitting_epochs(minutes, asked, trainings, workers)) < asked:
         plan = plan.scaled(epochs / asked)
         recipe = recipe.replace(epochs=epochs)
-    notes = told_plan(plan, minutes, epochs, asked, retrain, workers)
+    notes = told_plan(plan, minutes, epochs, asked, trainings, workers)
     if workers > 1:
         notes.append(f"workers: {workers}, each with one thread")
     return Planned(recipe=recipe, threads=threads, workers=workers, plan=plan, notes=tuple(notes))
@@ -208,14 +208,19 @@ def measured_plan(
     busy = (time.perf_counter() - wall) / max(time.process_time() - processor, 1e-3)
     closing = (_CLOSING if onnx is False else _CLOSING_ONNX) * min(max(1.0, busy), _BUSIEST)
     return TimePlan(
-        costs=Costs(training=seconds[int(_LARGE * (len(seconds) - 1))], baseline=hand_made, closing=closing),
+        costs=Costs(
+            training=seconds[int(_LARGE * (len(seconds) - 1))],
+            baseline=hand_made,
+            closing=closing,
+            growth=_growth(task),
+        ),
         contestants=len(contestants),
         spent=time.time() - began,
     )
 
 
 def told_plan(
-    plan: TimePlan, minutes: float, epochs: int, asked: int, retrain: int, workers: int
+    plan: TimePlan, minutes: float, epochs: int, asked: int, trainings: Trainings, workers: int
 ) -> list[str]:
     """What the log says of a plan before anything is trained.
 
@@ -224,10 +229,10 @@ def told_plan(
         minutes: Of the whole run.
         epochs: Of a full training.
         asked: Those that the recipe had before they were made to fit.
-        retrain: How many of the best were to be trained again.
+        trainings: What is trained after the search.
         workers: Trainings at once.
     """
-    shares = plan.shares(minutes, retrain, workers)
+    shares = plan.shares(minutes, trainings, workers)
     training, base = plan.costs.training, plan.costs.baseline
     told = []
     if epochs != asked:
@@ -236,7 +241,7 @@ def told_plan(
             f"have {epochs}; more minutes, or --epochs, change that"
         )
     if not shares.fits:
-        fitting = plan.fitting_epochs(minutes, epochs, workers)
+        fitting = plan.fitting_epochs(minutes, epochs, trainings, workers)
         told.append(
             f"time: not one full training beside the hand-made network fits into {duration(minutes * 60)}: it takes "
             f"about {duration(training)}{f', and that network {duration(base)}' if base else ''}, so this will take "
@@ -245,9 +250,30 @@ def told_plan(
     told.append(
         f"time: a full training takes about {duration(training)}; search until {duration(shares.search)}, "
         f"finalists ({shares.retrain} found{f', {plan.contestants} to compare with' if base else ''}) until "
-        f"{duration(shares.finals)}, then test, export and report"
+        f"{duration(shares.finals)}, then {_told_rest(plan, shares.retrain, trainings, workers)}"
     )
     return told
+
+
+def _told_rest(plan: TimePlan, retrain: int, trainings: Trainings, workers: int) -> str:
+    """What comes after the finalists."""
+    parts = ["test, export and report"]
+    if trainings.refit:
+        parts.insert(
+            0, f"about {duration(plan.refit(trainings, workers))} of training on validation data, too"
+        )
+    if more := plan.members(retrain, trainings, workers):
+        parts.insert(0, f"about {duration(more)} of further trainings for the ensemble")
+    return ", then ".join(parts)
+
+
+def _growth(task: Task) -> float:
+    """How many times the training data training and validation data are together; 1 where that is not known."""
+    sizes = [
+        len(part) if isinstance(part := getattr(task, name, None), Sized) else 0
+        for name in ("train", "validation")
+    ]
+    return sum(sizes) / sizes[0] if sizes[0] else 1.0
 
 
 def _cost(training: Training, candidate: Candidate, seconds: float) -> float:

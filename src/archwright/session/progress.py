@@ -28,6 +28,8 @@ _TITLES = {
     Stage.SEARCH: "searching",
     Stage.RETRAIN: "retraining",
     Stage.BASELINE: "hand-made network",
+    Stage.REFIT: "training on validation data, too",
+    Stage.ENSEMBLE: "ensemble",
     Stage.JUDGE: "judging",
 }
 

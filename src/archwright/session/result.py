@@ -98,7 +98,7 @@ class Result:
         """A plain network with its trained weights, in evaluation mode on the CPU.
 
         Args:
-            trial: Number of a retrained trial; None means the winner.
+            trial: Number of a retrained trial; None means the winner, as it is delivered.
 
         Raises:
             SearchError: When that trial was not retrained.
@@ -106,7 +106,7 @@ class Result:
         from archwright.experiments.checkpoints import rebuilt
 
         wanted = (
-            self.run.winner
+            self.run.delivered
             if trial is None
             else next((t for t in self.run.retrained if t.number == trial), None)
         )

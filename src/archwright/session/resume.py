@@ -125,7 +125,7 @@ def _planned(
         [one for _, one in spaces.values()],
         began=time.time(),
         minutes=config.budget.minutes,
-        retrain=config.retrain,
+        trainings=config.trainings,
         workers=config.executor.workers,
         device=config.device,
         onnx=onnx,

@@ -30,6 +30,7 @@ from archwright.experiments.executors import make_executor
 from archwright.experiments.expense import priced
 from archwright.experiments.interrupts import exits_told
 from archwright.experiments.store import without_secrets
+from archwright.experiments.time_plan import Trainings
 from archwright.objectives import Objective
 from archwright.references import absolute_reference, is_object_reference
 from archwright.session.contestants import contestant_spaces, named_spaces
@@ -47,7 +48,7 @@ from archwright.session.exporting import unprintable
 from archwright.session.fidelities import check_fidelity, fidelity_for
 from archwright.session.judgement import judged_estimator
 from archwright.session.one_shot import default_budget
-from archwright.session.parts import check_measured, estimator_for, named
+from archwright.session.parts import check_ensemble, check_measured, check_trainings, estimator_for, named
 from archwright.session.planning import plan_run
 from archwright.session.result import Result
 from archwright.session.sources import fingerprints_of
@@ -89,6 +90,8 @@ def search(
     fidelity: FidelityRange | Fidelity | str = FULL,
     retrain: int = 3,
     repeats: int | None = None,
+    ensemble: int = 1,
+    refit: bool = False,
     baseline: bool = True,
     compare: Sequence[Any] = (),
     seed: int = 0,
@@ -141,6 +144,10 @@ def search(
         repeats: How often each finalist is trained at most, under other seeds, or with other folds for validation where
             there are fewer than 3,000 examples; None means once, and with a bound in minutes as often as the time
             reaches.
+        ensemble: How many trainings of the finalists are delivered as one network whose outputs are the mean of
+            theirs; 1 delivers a single one. Limits hold for all of it.
+        refit: Whether the chosen network is trained once more, on training and validation data together, and these
+            weights are delivered. The scores stay those of the network that was tested.
         baseline: Also train a sensible hand-made network in the same way. It is delivered where no better one is found.
         compare: Networks of your own to train and compare in the same way: a class, a function that builds one, or
             `file.py:object`. The best is delivered.
@@ -175,8 +182,8 @@ def search(
     began = began or time.time()
     if price is not None:
         priced(str(price), 0.0)
-    if retrain < 0 or (repeats is not None and repeats < 1):
-        raise UsageError(f"expected retrain >= 0 and repeats >= 1, got {retrain} and {repeats}")
+    trainings = Trainings(retrain=retrain, ensemble=ensemble, refit=refit)
+    check_trainings(trainings, repeats)
     trackers = make_trackers([tracker] if isinstance(tracker, Tracker | str) else tracker)
     own_executor = executor if isinstance(executor, Executor) else None
     if own_executor and (workers or 1, time_limit, memory_limit) != (1, None, None):
@@ -185,6 +192,7 @@ def search(
     made_task = resolve_task(task, **task_options) if isinstance(task, str) else task
     made_space, space_reference = space_for(space, made_task)
     chosen = objectives_for(objectives, made_task)
+    check_ensemble(ensemble, chosen, made_task)
     notes = list(made_task.notes)
     if space is None:
         notes.append(f"space: {space_reference}, picked for inputs of shape {made_task.input_shape}")
@@ -204,7 +212,7 @@ def search(
         [space for _, space in contestant_spaces(made_task, own, own, baseline and retrain > 0)[0].values()],
         began=began,
         minutes=None if budget is None else budget.minutes,
-        retrain=retrain,
+        trainings=trainings,
         workers=own_executor.slots if own_executor else workers,
         device=device,
         onnx=onnx,
@@ -224,7 +232,7 @@ def search(
             planned,
             trials=trials,
             minutes=None if budget is None else budget.minutes,
-            retrain=retrain,
+            after=trainings,
             fidelity=fidelity,
             is_plain=estimator in (None, "training") and pruner in (None, "never"),
         )
@@ -279,6 +287,8 @@ def search(
         plan=planned.plan,
         retrain=retrain,
         repeats=repeats,
+        ensemble=ensemble,
+        refit=refit,
         baseline=baseline,
         compare=tuple(own),
         price=None if price is None else str(price),

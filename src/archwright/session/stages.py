@@ -20,14 +20,16 @@ from archwright.experiments import (
     TrialRunner,
 )
 from archwright.experiments.checkpoints import rebuilt
-from archwright.experiments.finalists import REPEAT
+from archwright.experiments.finalists import HAND_MADE
 from archwright.experiments.one_shot import read_epochs
 from archwright.experiments.work import Measure
-from archwright.session.contestants import winner_space
+from archwright.session.contestants import finalist_space, winner_space
 from archwright.session.context import RunContext
+from archwright.session.ensembles import form_ensemble
 from archwright.session.exporting import export_winner
 from archwright.session.finals import by_place, hold_finals
 from archwright.session.one_shot import after_training, training_minutes
+from archwright.session.refitting import refit_step, refit_winner
 from archwright.session.result import Result
 from archwright.session.tracked import tracked
 from archwright.spaces import Space
@@ -88,7 +90,9 @@ def _stages_of(config: RunConfig) -> list[RunStage]:
     stages += [_judge] if config.judge is not None else []
     if config.retrain > 0:
         # The standard models come first, so that what they take is taken from the search's share of the minutes.
-        stages = [*([_compare_classical] if config.baseline else []), *stages, hold_finals, _test, _export]
+        stages = [*([_compare_classical] if config.baseline else []), *stages, hold_finals]
+        stages += [*([form_ensemble] if config.ensemble > 1 else []), _test]
+        stages += [*([refit_winner] if config.refit else []), _export]
     return stages
 
 
@@ -108,6 +112,8 @@ def _steps(context: RunContext) -> Mapping[Stage, Measure]:
                 for place, (_, space) in context.contestants.items()
             }
         )
+    if context.config.refit:
+        steps[Stage.REFIT] = refit_step(context)
     return steps
 
 
@@ -141,12 +147,17 @@ def _test(context: RunContext) -> bool:
     assert choice is not None
     finalists = {(str(f.stage), f.number): f for f in run.finalists}
     if store.get("winner") != choice.number or store.get("test") is None:
-        place = choice.number % REPEAT
-        chosen = finalists[choice.stage, place].trials[choice.number // REPEAT]
-        space = context.space if choice.stage == Stage.RETRAIN else context.contestants[place][1]
-        store.set_fact("test", _scores(context, space, chosen))
+        store.set_fact("test", None)
         store.set_fact("winner", choice.number)
+        run = context.run()
+        assert run.winner is not None
+        space = winner_space(run, context.space, context.contestants)
+        store.set_fact("test", _scores(context, space, run.winner))
     tested = dict(store.get("compared_test", {}))
+    if run.ensemble_won and choice.name not in (HAND_MADE, *tested):
+        space = finalist_space(context.space, context.contestants, choice)
+        tested[choice.name] = _scores(context, space, run.training(choice))
+        store.set_fact("compared_test", tested)
     for place, (name, space) in context.contestants.items():
         finalist = finalists.get((str(Stage.BASELINE), place))
         if finalist is None or finalist.first is None:

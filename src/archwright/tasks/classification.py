@@ -46,6 +46,7 @@ class Classification(Supervised):
 
     kind = CLASSIFICATION
     metric = "accuracy"
+    averaging = "probabilities"
 
     def __init__(self, name: str, *, class_weights: Sequence[float] | str | None = None, **data: Any) -> None:
         super().__init__(name, **data)

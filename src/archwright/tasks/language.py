@@ -42,6 +42,7 @@ class LanguageModelling(Supervised):
 
     kind = LANGUAGE_MODELLING
     metric = "perplexity"
+    averaging = "probabilities"
     has_symbols = True
 
     def __init__(self, name: str, *, symbols: Sequence[str], **data: Any) -> None:

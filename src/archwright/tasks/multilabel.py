@@ -31,6 +31,7 @@ class MultiLabel(Supervised):
 
     kind = MULTILABEL
     metric = "micro_f1"
+    averaging = "odds"
 
     def criterion(self, outputs: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
         """Mean binary cross-entropy in nats; smoothing draws each target towards a half."""

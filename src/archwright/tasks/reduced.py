@@ -16,7 +16,7 @@ from archwright.tasks.batches import labels_of
 from archwright.tasks.supervised import Supervised
 from archwright.tasks.task import Task
 
-__all__ = ["fold_positions", "folded", "resized"]
+__all__ = ["fold_positions", "folded", "joined", "resized"]
 
 _FOLD_SEED = 20_011
 """Folds are the same for every trial, so that no example is in two of them."""
@@ -65,16 +65,7 @@ def folded(task: Task, fold: int, folds: int) -> Task:
     Raises:
         UsageError: When its parts cannot be joined, or there are more folds than examples.
     """
-    if type(task).batches is not Task.batches or not (task.train and task.validation):
-        raise UsageError(
-            f"fidelity: folds need training and validation data that are read example by example, and the task "
-            f"{task.name!r} reads its batches by a method of its own; leave folds out"
-        )
-    if task.has_symbols:
-        raise UsageError(
-            f"fidelity: the examples of {task.name!r} are pieces of one text in order, which folds would tear apart; "
-            "leave folds out"
-        )
+    _check_joinable(task, "fidelity", "folds")
     pool: Dataset[Any] = ConcatDataset([task.train, task.validation])
     labels = labels_of(pool) if task.kind == "classification" else None
     length = len(pool)  # type: ignore[arg-type]  # it is concatenated
@@ -87,6 +78,39 @@ def folded(task: Task, fold: int, folds: int) -> Task:
     seen.train = _chosen([task.train, task.validation], (~is_held).nonzero().flatten())
     seen.validation = _chosen([task.train, task.validation], held)
     return seen
+
+
+def joined(task: Task) -> Task:
+    """A task that learns from its training and validation data together.
+
+    Its validation data stay, so that a network can still be scored on them; as it has learned from them, such a score
+    says nothing of new data. How inputs are standardised stays as the task's own training data had it.
+
+    Raises:
+        UsageError: When its parts cannot be joined.
+    """
+    _check_joinable(task, "refit", "it")
+    seen = copy.copy(task)
+    count = len(task.train) + len(task.validation)  # type: ignore[arg-type]  # a task's datasets have a length
+    seen.train = _chosen([task.train, task.validation], torch.arange(count))
+    return seen
+
+
+def _check_joinable(task: Task, option: str, what: str) -> None:
+    """Raises `UsageError` when training and validation data cannot be joined, for what an option asks."""
+    if type(task).batches is not Task.batches or not all(
+        getattr(task, part, None) for part in ("train", "validation")
+    ):
+        needs = "needs" if what == "it" else "need"
+        raise UsageError(
+            f"{option}: {what} {needs} training and validation data that are read example by example, and the task "
+            f"{task.name!r} reads its batches by a method of its own, or lacks one of them; leave {what} out"
+        )
+    if task.has_symbols:
+        raise UsageError(
+            f"{option}: the examples of {task.name!r} are pieces of one text in order, which {what} would tear apart; "
+            f"leave {what} out"
+        )
 
 
 def fold_positions(groups: Tensor, fold: int, folds: int) -> Tensor:

@@ -32,6 +32,7 @@ class Regression(Supervised):
 
     kind = REGRESSION
     metric = "r2"
+    averaging = "amounts"
     preprocessing: Preprocessing
 
     def criterion(self, outputs: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:

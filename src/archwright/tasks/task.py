@@ -76,6 +76,9 @@ class Task(ABC):
         has_symbols: Whether inputs are symbols, whole numbers of type int64, not amounts.
         cardinalities: For each number of an input the number of codes that it takes, 0 where it is an amount; empty
             where all are amounts. Networks look codes up in an embedding.
+        averaging: What of several networks' outputs has a mean that is an answer: "probabilities" of classes, whose
+            scores (logits) stand along the last axis, "odds" of labels, of which each output is a logit, or
+            "amounts"; empty where that is not known, so that no ensemble is made.
         notes: What was recognised in the data and done about it, for the log, a sentence each.
         raw_rows: Of a table the first training rows, column to value as they were read, by which an export checks that
             it prepares them alike.
@@ -96,6 +99,7 @@ class Task(ABC):
     preprocessing: Preprocessing | None = None
     has_symbols: bool = False
     cardinalities: tuple[int, ...] = ()
+    averaging: str = ""
     notes: tuple[str, ...] = ()
     raw_rows: tuple[Mapping[str, Any], ...] = ()
     collate: Callable[[list[Any]], Any] | None = None

@@ -192,6 +192,7 @@ def _ended(run: Run) -> list[tuple[Stage, Trial]]:
         (Stage.SEARCH, run.trials),
         (Stage.RETRAIN, [*run.retrained, *run.repeated]),
         (Stage.BASELINE, others),
+        (Stage.REFIT, run.refitted),
     )
     found = [(stage, trial) for stage, trials in stages for trial in trials]
     left_out = (TrialState.RUNNING, TrialState.INFEASIBLE)

@@ -20,12 +20,15 @@ class Stage(StrEnum):
     """What a trial was run for. A trial that is retrained keeps its number.
 
     The training of a supernet has epochs instead of trials. In `JUDGE` cheap estimators look again at what the search
-    has measured.
+    has measured. In `REFIT` what is delivered is trained again, on training and validation data. In
+    `ENSEMBLE` several trainings are one network.
     """
 
     SEARCH = "search"
     RETRAIN = "retrain"
     BASELINE = "baseline"
+    REFIT = "refit"
+    ENSEMBLE = "ensemble"
     SUPERNET = "supernet"
     JUDGE = "judge"
 

@@ -22,6 +22,12 @@ from archwright.spaces.zoo.blocks.darts import (
 )
 from archwright.spaces.zoo.blocks.dense import DenseBlock
 from archwright.spaces.zoo.blocks.enas import SkipLayer, SkipNetwork, StateReduction
+from archwright.spaces.zoo.blocks.ensembles import (
+    AveragedNetworks,
+    AveragedOdds,
+    AveragedOutputs,
+    AveragedProbabilities,
+)
 from archwright.spaces.zoo.blocks.mobile import ConvNormReLU6, InvertedResidual
 from archwright.spaces.zoo.blocks.nasbench201 import ReLUConv3x3Norm, ResidualReduction, SummedCell
 from archwright.spaces.zoo.blocks.nasnet import BottleneckConv, CellBlock, NasnetCell
@@ -46,13 +52,13 @@ from archwright.spaces.zoo.blocks.tables import (
 
 # fmt: off
 __all__ = [
-    "BottleneckConv", "Cell", "CellBlock", "CellNetwork", "CellNode", "Chain", "ChainLayer",
-    "ColumnEmbedding", "Conv1dNormAct", "ConvNormAct", "ConvNormReLU6", "DartsDilatedConv",
-    "DartsSeparableConv", "DenseBlock", "DropPath", "EnsembleLinear", "EnsembleMean", "FactorizedReduce",
-    "FeatureTokens", "HighwayEdge", "HighwayStart", "InvertedResidual", "LSTMNetwork", "LockedDropout",
-    "NasnetCell", "PoolNorm", "ReLUConv3x3Norm", "ReLUConvNorm", "RecurrentCell", "RecurrentNetwork",
-    "ResidualReduction", "ResidualRowBlock", "RowAttentionBlock", "RowHead", "SeparableConv",
-    "SeparableConv1d", "SkipLayer", "SkipNetwork", "StateReduction", "SummedCell", "SymbolEmbedding",
-    "TiedDecoder", "Zero",
+    "AveragedNetworks", "AveragedOdds", "AveragedOutputs", "AveragedProbabilities", "BottleneckConv", "Cell",
+    "CellBlock", "CellNetwork", "CellNode", "Chain", "ChainLayer", "ColumnEmbedding", "Conv1dNormAct",
+    "ConvNormAct", "ConvNormReLU6", "DartsDilatedConv", "DartsSeparableConv", "DenseBlock", "DropPath",
+    "EnsembleLinear", "EnsembleMean", "FactorizedReduce", "FeatureTokens", "HighwayEdge", "HighwayStart",
+    "InvertedResidual", "LSTMNetwork", "LockedDropout", "NasnetCell", "PoolNorm", "ReLUConv3x3Norm",
+    "ReLUConvNorm", "RecurrentCell", "RecurrentNetwork", "ResidualReduction", "ResidualRowBlock",
+    "RowAttentionBlock", "RowHead", "SeparableConv", "SeparableConv1d", "SkipLayer", "SkipNetwork",
+    "StateReduction", "SummedCell", "SymbolEmbedding", "TiedDecoder", "Zero",
 ]
 # fmt: on
