@@ -217,7 +217,8 @@ class Supervised(Task):
 
     def _has_members(self, outputs: Any) -> bool:
         """Whether outputs are those of the members of an ensemble, in training."""
-        return isinstance(outputs, Tensor) and outputs.ndim == len(self.output_shape) + 2
+        shape = tuple(self.output_shape)
+        return isinstance(outputs, Tensor) and outputs.ndim == len(shape) + 2 and outputs.shape[2:] == shape
 
     def _scored(self, outputs: Any, targets: Tensor) -> dict[str, float]:
         if self._has_members(outputs):
