@@ -29,7 +29,7 @@ def picked(training: float, **options: Any) -> DefaultSearch:
     given: dict[str, Any] = {
         "trials": None,
         "minutes": 1.0,
-        "retrain": 3,
+        "after": Trainings(retrain=3),
         "fidelity": aw.Fidelity(),
         "is_plain": True,
     }
