@@ -15,8 +15,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-PEERS = {"hpbandster", "nni", "statsmodels", "syne_tune"}
-"""Made the recorded traces, stand beside ours in a bench or are translated, apart from ours; see the files."""
+PEERS = {"autokeras", "hpbandster", "keras", "nni", "rdata", "statsmodels", "syne_tune"}
+"""Made the recorded traces, stand beside ours in a bench, read its data or are translated, apart from ours."""
 
 
 @pytest.fixture(scope="module")

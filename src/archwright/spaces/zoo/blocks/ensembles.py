@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ from torch.nn import functional
 __all__ = ["AVERAGING", "AveragedNetworks", "AveragedOdds", "AveragedOutputs", "AveragedProbabilities"]
 
 
-class AveragedNetworks(nn.Module, ABC):
+class AveragedNetworks(nn.Module):
     """Several networks as one.
 
     Args:
@@ -25,9 +24,9 @@ class AveragedNetworks(nn.Module, ABC):
         super().__init__()
         self.members = nn.ModuleList(members)
 
-    @abstractmethod
     def average(self, outputs: Sequence[torch.Tensor]) -> torch.Tensor:
-        """From what each member says, shape (N, ...), to what all say, of that shape."""
+        """From what each member says, shape (N, ...), to what all say, of that shape. Subclasses give it."""
+        raise NotImplementedError
 
     def forward(self, *inputs: Any) -> torch.Tensor:
         """From what each member takes to the mean of what they say."""
