@@ -47,6 +47,13 @@ def test_cheap_finals_leave_the_rest_to_the_search() -> None:
     assert plan(1, 1).shares(10, Trainings(retrain=3), 1).search == pytest.approx(595 - 59.4)
 
 
+def test_what_takes_nearly_all_of_a_short_time_leaves_a_little_for_training() -> None:
+    # Closing takes 28 s, of which 12 of 30 s are kept; 25 s are spent: a tenth of the time is left, 3 s.
+    made = plan(0.1, 0.1, closing=28.0, spent=25.0)
+    assert made.fitting_epochs(0.5, 12, Trainings(), 1) == 12
+    assert made.shares(0.5, Trainings(), 1).fits
+
+
 def test_without_finals_all_is_the_searchs() -> None:
     shares = plan(20, 10).shares(5, Trainings(retrain=0), 1)
     assert (shares.search, shares.retrain) == (300, 0)

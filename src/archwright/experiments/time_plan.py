@@ -13,6 +13,8 @@ _ONCE = 0.6
 """Share of it in which each must be trained once; else fewer of the best are, or for fewer epochs."""
 _REPEATS, _LEAST = 5, 0.1
 """So many trainings of each are what finalists can use, but never less than this share of the time."""
+_CLOSING = 0.4
+"""Share of the time that is kept for test, export and report at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,9 +119,9 @@ class TimePlan:
         end = minutes * 60
         if trainings.retrain < 1:
             return Shares(search=end, finals=end, members=end, retrain=0, fits=True)
-        end = max(0.0, end - self.costs.closing - self.refit(trainings, workers))
         least = self.round(1, workers) + self.members(1, trainings, workers)
-        left = max(0.0, end - self.spent)
+        left = self._left(end, trainings, workers)
+        end = max(0.0, end - self._closing(end) - self.refit(trainings, workers))
         fitting = [
             k
             for k in range(1, trainings.retrain + 1)
@@ -130,6 +132,14 @@ class TimePlan:
         finals = max(0.0, end - self.members(most, trainings, workers))
         search = finals - max(once, min(_FINALS * left, max(_REPEATS * once, _LEAST * left)))
         return Shares(search=max(0.0, search), finals=finals, members=end, retrain=most, fits=least <= left)
+
+    def _closing(self, end: float) -> float:
+        """Seconds for test, export and report; on a machine that is very busy not all of a short time."""
+        return min(self.costs.closing, _CLOSING * end)
+
+    def _left(self, end: float, trainings: Trainings, workers: int) -> float:
+        """Seconds for search and finalists; at least a little, for where other things take all of a short time."""
+        return max(_LEAST * end, end - self._closing(end) - self.refit(trainings, workers) - self.spent)
 
     def full_trainings(self, minutes: float, trainings: Trainings, workers: int) -> float:
         """About how many full trainings the search's share buys.
@@ -151,7 +161,7 @@ class TimePlan:
             trainings: What is trained after the search.
             workers: Trainings at once.
         """
-        left = max(0.0, minutes * 60 - self.costs.closing - self.spent)
+        left = self._left(minutes * 60, Trainings(), workers)  # a refit is among what is needed
         once = self.round(1, workers) + self.members(1, trainings, workers)
         needed = once / _ONCE + self.refit(trainings, workers)
         return epochs if needed <= left else max(1, int(epochs * left / needed))

@@ -172,6 +172,8 @@ def _test(context: RunContext) -> bool:
 
 def _compare_classical(context: RunContext) -> bool:
     """Train scikit-learn's standard models on a table's rows; one that fails is told."""
+    from threadpoolctl import threadpool_limits
+
     from archwright.tasks.classical import classical_models, classical_scores, is_table
 
     store, task = context.store, context.task
@@ -182,7 +184,9 @@ def _compare_classical(context: RunContext) -> bool:
         if model in found or context.interrupts.asked:
             continue
         try:
-            store.set_fact("classical", {**found, model: classical_scores(task, model)})
+            # One thread, or as many as pay for networks: on a busy machine more of them wait for each other.
+            with threadpool_limits(context.config.device.threads or 1):
+                store.set_fact("classical", {**found, model: classical_scores(task, model)})
         except (ValueError, MemoryError) as error:
             context.experiment.say(f"no {model.replace('_', ' ')} is compared with: {error}")
     return not context.interrupts.asked
