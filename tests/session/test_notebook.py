@@ -107,8 +107,7 @@ def test_a_notebook_shows_one_live_output_and_nothing_else(tmp_path: Any) -> Non
     assert re.search(r"^hand-made network  1/1 ", text, flags=re.MULTILINE)
     assert "search ended: 3 trials" in text
     assert shown["data"]["text/html"].count("<progress") == 3
-    assert any("searching  1/3" in seen or "searching  2/3" in seen for seen in updates), (
-        "it moved while it ran"
-    )
+    # A step that comes too soon after another is left out, so which of them are seen hangs on the machine.
+    assert len({seen for seen in updates if "searching  " in seen}) > 1, "it moved while it ran"
     assert "accuracy" in notebook.cells[2].outputs[0]["data"]["text/html"]
     assert (tmp_path / "run" / "report.html").is_file()
