@@ -128,6 +128,39 @@ def test_workers_use_the_cores_where_that_pays(monkeypatch: pytest.MonkeyPatch) 
     assert fitting_workers(training, 10) == 1
 
 
+class Failing(nn.Module):
+    """Fails in training, in ways that a user's code may."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind, self.layer = kind, nn.Linear(64, 10)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        if self.training and self.kind == "error":
+            raise RuntimeError("not today")
+        if self.training and self.kind == "exit":
+            sys.exit(3)
+        outputs: torch.Tensor = self.layer(inputs.flatten(1))
+        return outputs
+
+
+def test_networks_that_fail_while_costs_are_measured_do_not_end_the_search(tmp_path: Path) -> None:
+    space = aw.Space(aw.layer(Failing, aw.choice("sound", "error", "exit", name="kind")), name="failing")
+    found = aw.search(
+        space,
+        "digits",
+        strategy="grid",
+        budget=aw.Budget(trials=3, minutes=5),
+        recipe=aw.Recipe(epochs=1),
+        out=tmp_path / "run",
+        workers=1,
+        retrain=1,
+        repeats=1,
+        **QUICK,
+    )
+    assert sorted(trial.state for trial in found.trials) == ["completed", "failed", "failed"]
+
+
 def test_wrong_numbers_are_refused() -> None:
     with pytest.raises(UsageError, match="repeats >= 1"):
         aw.search(small_space(), "digits", repeats=0, **QUICK)

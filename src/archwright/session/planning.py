@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence, Sized
+from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass
+from functools import partial
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from archwright.durations import count_of, duration
-from archwright.errors import ArchwrightError
 from archwright.experiments import DeviceConfig
+from archwright.experiments.executors import Interrupted, interrupts_marked
 from archwright.experiments.memory import free_memory
 from archwright.experiments.time_plan import Costs, TimePlan, Trainings
 from archwright.spaces import Architecture, Space
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from archwright.learning import Recipe
 
 __all__ = ["Planned", "plan_run"]
+
+T = TypeVar("T")
 
 _PAYS = 1.3
 """By how much faster all cores must be than one, to be taken."""
@@ -129,10 +132,10 @@ def fitting_threads(training: Training, space: Space, seed: int) -> int | None:
     took = {}
     for threads in (1, most):
         training.threads = threads
-        try:
-            took[threads] = _cost(training, candidate, 0.2)
-        except Exception:  # what is wrong with it is told by the trials
+        cost = _tried(partial(_cost, training, candidate, 0.2))
+        if cost is None:
             return 1
+        took[threads] = cost
     return most if took[1] > _PAYS * took[most] else 1
 
 
@@ -168,49 +171,41 @@ def measured_plan(
     """
     from archwright.estimators.cost import interpolated_seconds, time_training
     from archwright.estimators.training import Training
-    from archwright.objectives import measure_cheap
 
     each = min(1.0, _SHARE * minutes * 60)
     wall, processor = time.perf_counter(), time.process_time()
-    random = Random(training.recipe.seed)
-    drawn: list[tuple[float, Architecture]] = []
-    example = task.example_arguments()
     until = time.time() + _LONGEST * minutes * 60
-    for _ in range(_DRAWN):
-        if drawn and time.time() > until:
-            break
-        architecture = training.space.sample(random)
-        try:
-            flops = measure_cheap(training.space.build(architecture, example), example)["flops"]
-        except Exception:  # what is wrong with it is told by the trials
-            continue
-        drawn.append((flops, architecture))
-    drawn.sort(key=lambda pair: pair[0])
+    drawn = _drawn(training, task, until)
     places = {round(i * (len(drawn) - 1) / (_TIMED - 1)) for i in range(_TIMED)} if drawn else set()
     costs: list[TrainingCost] = []
     for place in sorted(places, reverse=True):
         if costs and time.time() > until:
             break
-        try:
-            costs.append(time_training(training, Candidate(drawn[place][1]), seconds=each))
-        except ArchwrightError:
-            continue
+        candidate = Candidate(drawn[place][1])
+        cost = _tried(partial(time_training, training, candidate, seconds=each))
+        costs += [] if cost is None else [cost]
     if not costs:
         return None
     seconds = sorted(interpolated_seconds(costs, [flops for flops, _ in drawn])[0])
-    hand_made = 0.0
-    for space in contestants:
-        other = Training(space, task, training.recipe, threads=training.threads)
-        try:
-            hand_made = max(hand_made, _cost(other, Candidate(space.sample(0)), each))
-        except Exception:  # it fails as a finalist, and is told there
-            continue
+
+    def hand_made(space: Space) -> float:
+        other = Training(
+            space,
+            task,
+            training.recipe,
+            accelerator=training.accelerator,
+            precision=training.precision,
+            threads=training.threads,
+        )
+        return _cost(other, Candidate(space.sample(0)), each)
+
+    compared = [_tried(partial(hand_made, space)) for space in contestants]
     busy = (time.perf_counter() - wall) / max(time.process_time() - processor, 1e-3)
     closing = (_CLOSING if onnx is False else _CLOSING_ONNX) * min(max(1.0, busy), _BUSIEST)
     return TimePlan(
         costs=Costs(
             training=seconds[int(_LARGE * (len(seconds) - 1))],
-            baseline=hand_made,
+            baseline=max((one for one in compared if one is not None), default=0.0),
             closing=closing,
             growth=_growth(task),
         ),
@@ -274,6 +269,39 @@ def _growth(task: Task) -> float:
         for name in ("train", "validation")
     ]
     return sum(sizes) / sizes[0] if sizes[0] else 1.0
+
+
+def _drawn(training: Training, task: Task, until: float) -> list[tuple[float, Architecture]]:
+    """Architectures with the FLOPs of their networks, the fewest first; fewer where the time is over."""
+    from archwright.learning.randomness import seeded
+    from archwright.objectives import measure_cheap
+
+    random, example = Random(training.recipe.seed), task.example_arguments()
+    drawn: list[tuple[float, Architecture]] = []
+
+    def flops_of(architecture: Architecture) -> float:
+        with seeded(0):
+            return measure_cheap(training.space.build(architecture, example), example)["flops"]
+
+    for _ in range(_DRAWN):
+        if drawn and time.time() > until:
+            break
+        architecture = training.space.sample(random)
+        flops = _tried(partial(flops_of, architecture))
+        if flops is not None:
+            drawn.append((flops, architecture))
+    return sorted(drawn, key=lambda pair: pair[0])
+
+
+def _tried(work: Callable[[], T]) -> T | None:
+    """What the work gives; None whatever a user's code raises in it, which the trials tell of."""
+    try:
+        with interrupts_marked():
+            return work()
+    except Interrupted:
+        raise
+    except (Exception, SystemExit, KeyboardInterrupt):
+        return None
 
 
 def _cost(training: Training, candidate: Candidate, seconds: float) -> float:
