@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from archwright.experiments.choice import Data, choose, compared
+from archwright.experiments.choice import Data, _fair_means, choose, compared
 from archwright.experiments.finalists import HAND_MADE, REPEAT, Finalist, finalists_of
 from archwright.experiments.store import Stage
 from archwright.objectives import Objective
@@ -24,10 +24,9 @@ DATA = Data(train=8_000, validation=2_000)
 def finalist(name, scores, params=1_000.0, *, stage=Stage.RETRAIN, number=0, metric="accuracy"):
     trials = {}
     for repeat, score in enumerate(scores):
-        known = Measurement({metric: score, "loss": 1 - score, "params": params})
-        trials[repeat] = Trial(
-            number + REPEAT * repeat, Candidate(Architecture({}), FULL), TrialState.COMPLETED, known
-        )
+        known = None if score is None else Measurement({metric: score, "loss": 1 - score, "params": params})
+        state = TrialState.FAILED if score is None else TrialState.COMPLETED
+        trials[repeat] = Trial(number + REPEAT * repeat, Candidate(Architecture({}), FULL), state, known)
     return Finalist(name, stage, number, trials)
 
 
@@ -74,6 +73,51 @@ class TestRule:
         once = finalist("trial 1", [0.96], number=1)
         thrice = finalist("trial 2", [0.95, 0.95, 0.95], number=2)
         assert choose([once, thrice], [ACCURACY], DATA).name == "trial 2"
+
+    def test_one_of_which_a_training_failed_is_compared_by_the_others(self):
+        whole = finalist("trial 1", [0.90, 0.80, 0.91], number=1)
+        holed = finalist("trial 2", [0.92, None, 0.93], number=2)
+        choice = choose([whole, holed], [ACCURACY], DATA)
+        assert (choice.name, choice.repeats) == ("trial 2", 2)
+        assert choice.mean == pytest.approx(0.925)
+        assert choice.comparisons[0].repeats == 2
+        assert choice.comparisons[0].difference == pytest.approx(0.02)
+
+    def test_and_gains_nothing_by_having_failed_where_all_were_bad(self):
+        """Its plain mean, .905, is the larger one; in what both were trained in it is behind."""
+        whole = finalist("trial 1", [0.92, 0.70, 0.93], number=1)
+        holed = finalist("trial 2", [0.90, None, 0.91], number=2)
+        assert choose([whole, holed], [ACCURACY], DATA).name == "trial 1"
+
+    def test_one_that_fails_more_often_than_not_is_chosen_only_where_all_do(self):
+        steady, rare = (
+            finalist("trial 1", [0.90, 0.90, 0.90], number=1),
+            finalist("trial 2", [0.99, None, None], number=2),
+        )
+        assert choose([steady, rare], [ACCURACY], DATA).name == "trial 1"
+        rarer = finalist("trial 3", [0.98, None, None], number=3)
+        assert choose([rare, rarer], [ACCURACY], DATA).name == "trial 2"
+
+    def test_a_score_that_is_no_number_is_that_of_a_failed_training(self):
+        odd = finalist("trial 2", [0.95, math.nan, 0.95], number=2)
+        choice = choose([finalist("trial 1", [0.9, 0.9, 0.9], number=1), odd], [ACCURACY], DATA)
+        assert (choice.name, choice.mean, choice.number) == ("trial 2", pytest.approx(0.95), 2)
+
+    @settings(max_examples=20)
+    @given(st.integers(0, 10_000), st.integers(2, 5), st.integers(2, 5))
+    def test_means_with_gaps_are_those_of_the_two_way_layout(self, seed, rows, columns):
+        """Beside Yates' way of 1933: fill the gaps with what the layout says of them until nothing moves."""
+        random = np.random.default_rng(seed)
+        table = random.normal(size=(rows, columns))
+        gaps = random.random((rows, columns)) < 0.3
+        gaps[:, 0] = False
+        found = _fair_means([{j: table[i, j] for j in range(columns) if not gaps[i, j]} for i in range(rows)])
+        filled = np.where(gaps, 0.0, table)
+        for _ in range(300):
+            told = filled.mean(1, keepdims=True) + filled.mean(0, keepdims=True) - filled.mean()
+            filled = np.where(gaps, told, table)
+        expected = filled.mean(1)
+        assert np.subtract(found, found[0]) == pytest.approx(expected - expected[0], abs=1e-6)
 
     def test_the_weights_are_those_of_the_best_training(self):
         choice = choose([finalist("trial 7", [0.91, 0.93, 0.92], number=7)], [ACCURACY], DATA)

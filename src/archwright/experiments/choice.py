@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from archwright.experiments.finalists import Finalist
 from archwright.experiments.store import Stage
@@ -87,11 +89,15 @@ def choose(
 ) -> Choice | None:
     """Choose by the mean validation score over repeated trainings.
 
-    Of those with most repetitions, as the others have fallen behind, the best mean leads. A network with nine tenths of
-    the leader's parameters or fewer is preferred where its mean is less than a standard error of the difference behind,
-    and not behind that of the hand-made network: the rule of one standard error (Breiman et al. 1984, Classification
-    and regression trees, section 3.4.3). Where several objectives are optimised the first decides, and no smaller one
-    is preferred.
+    Of those with most repetitions, as the others have fallen behind, the best mean leads. One of which a training
+    failed is compared by the others: means are least squares estimates of what a network and what a repetition add,
+    which are the plain means where none is missing (Yates 1933, Empire Journal of Experimental Agriculture 1, 129). A
+    network of which more than half of the trainings failed is chosen only where that holds for all.
+
+    A network with nine tenths of the leader's parameters or fewer is preferred where its mean is less than a standard
+    error of the difference behind, and not behind that of the hand-made network: the rule of one standard error
+    (Breiman et al. 1984, Classification and regression trees, section 3.4.3). Where several objectives are optimised
+    the first decides, and no smaller one is preferred.
 
     Args:
         finalists: All of them.
@@ -106,17 +112,16 @@ def choose(
     able = [f for f in finalists if f.first is not None and is_feasible(f.first, objectives)]
     if not able:
         return None
-    most = max(len(f.measured) for f in able)
-    rivals = [f for f in able if len(f.measured) == most]
-    leader = min(rivals, key=lambda f: (_mean_loss(f, first), rank_key(_first(f), objectives)))
+    rivals = _still_in(able, first)
+    means = dict(zip([f.name for f in rivals], _fair_means([_losses(f, first) for f in rivals]), strict=True))
+    leader = min(rivals, key=lambda f: (means[f.name], rank_key(_first(f), objectives)))
     chosen = leader
     if len(optimized(objectives)) == 1:
-        base = min((_mean_loss(f, first) for f in able if f.stage is Stage.BASELINE), default=math.inf)
-        chosen = min(
-            (f for f in rivals if f is leader or _is_as_good(f, leader, base, first, data, rivals)),
-            key=lambda f: (_params(f), f is not leader),
-        )
-    kept = {r: t for r, t in chosen.measured.items() if t.candidate.effort.folds is None}
+        base = min((means[f.name] for f in rivals if f.stage is Stage.BASELINE), default=math.inf)
+        as_good = [f for f in rivals if means[f.name] <= base and _is_as_good(f, leader, first, data, rivals)]
+        chosen = min([leader, *as_good], key=lambda f: (_params(f), f is not leader))
+    scored = {r: chosen.measured[r] for r in _losses(chosen, first)}
+    kept = {r: t for r, t in scored.items() if t.candidate.effort.folds is None}
     best = min(kept, key=lambda repeat: rank_key(kept[repeat], objectives))
     return Choice(
         stage=str(chosen.stage),
@@ -124,13 +129,13 @@ def choose(
         name=chosen.name,
         metric=first.name,
         mean=first.loss(_mean_loss(chosen, first)),
-        repeats=most,
-        folds=folds if most > 1 else None,
+        repeats=len(scored),
+        folds=folds if len(scored) > 1 else None,
         smaller_than=None if chosen is leader else leader.name,
         comparisons=tuple(
             compared(chosen, other, first, data, able)
             for other in finalists
-            if other is not chosen and other.first is not None
+            if other is not chosen and _differences(chosen, other, first)
         ),
     )
 
@@ -179,8 +184,8 @@ def compared(
 
 def _differences(one: Finalist, other: Finalist, objective: Objective) -> list[float]:
     """By how much the one is better, in each training that both have."""
-    ours, theirs = one.measured, other.measured
-    return [_loss(theirs[r], objective) - _loss(ours[r], objective) for r in ours if r in theirs]
+    ours, theirs = _losses(one, objective), _losses(other, objective)
+    return [theirs[r] - ours[r] for r in ours if r in theirs]
 
 
 def _pooled(one: Finalist, pool: Sequence[Finalist], objective: Objective) -> tuple[float, int]:
@@ -206,30 +211,47 @@ def _binomial(one: Finalist, other: Finalist, objective: Objective, data: Data) 
     return sum(share * (1 - share) for share in kept) * (1 - _CORRELATION) / n
 
 
+def _still_in(able: Sequence[Finalist], objective: Objective) -> list[Finalist]:
+    """Those with most repetitions, failed ones counted, of which at least half were measured where there are such."""
+    tried = {f.name: len(f.measured) + len(f.failed) for f in able}
+    most = max(tried.values())
+    last = [f for f in able if tried[f.name] == most]
+    return [f for f in last if 2 * len(_losses(f, objective)) >= most] or last
+
+
+def _fair_means(rows: Sequence[Mapping[int, float]]) -> list[float]:
+    """What each row adds, by least squares, in a table of which cells may be missing; up to a constant of them all."""
+    columns = sorted({column for row in rows for column in row})
+    if all(len(row) == len(columns) for row in rows):
+        return [sum(row.values()) / len(row) for row in rows]
+    cells = [(i, columns.index(column), value) for i, row in enumerate(rows) for column, value in row.items()]
+    design = np.zeros((len(cells), len(rows) + len(columns)))
+    for k, (i, j, _) in enumerate(cells):
+        design[k, i] = design[k, len(rows) + j] = 1.0
+    added: list[float] = np.linalg.lstsq(design, [value for _, _, value in cells], rcond=None)[0].tolist()
+    return added[: len(rows)]
+
+
 def _is_as_good(
-    one: Finalist,
-    leader: Finalist,
-    base: float,
-    objective: Objective,
-    data: Data,
-    pool: Sequence[Finalist],
+    one: Finalist, leader: Finalist, objective: Objective, data: Data, pool: Sequence[Finalist]
 ) -> bool:
     found = compared(leader, one, objective, data, pool)
     return (
         _params(one) <= _SMALLER * _params(leader)
         and found.error is not None
         and found.difference <= found.error
-        and _mean_loss(one, objective) <= base
     )
 
 
+def _losses(finalist: Finalist, objective: Objective) -> dict[int, float]:
+    """The first objective as something to minimise, by repetition; where it is no finite number, that one failed."""
+    found = {r: objective.loss(t.metrics.get(objective.name, math.nan)) for r, t in finalist.measured.items()}
+    return {repeat: loss for repeat, loss in found.items() if math.isfinite(loss)}
+
+
 def _mean_loss(finalist: Finalist, objective: Objective) -> float:
-    losses = [_loss(trial, objective) for trial in finalist.measured.values()]
+    losses = _losses(finalist, objective).values()
     return sum(losses) / len(losses)
-
-
-def _loss(trial: Trial, objective: Objective) -> float:
-    return objective.loss(trial.metrics[objective.name])
 
 
 def _params(finalist: Finalist) -> float:

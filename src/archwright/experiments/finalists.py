@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from archwright.experiments.store import Stage
-from archwright.trials import Trial
+from archwright.trials import Trial, TrialState
 
 __all__ = ["HAND_MADE", "MEMBERS", "OTHERS", "REPEAT", "Finalist", "finalists_of", "refit_number"]
 
@@ -48,6 +48,11 @@ class Finalist:
     def measured(self) -> dict[int, Trial]:
         """The trainings by which it is compared, as far as they were measured, by repetition."""
         return {r: trial for r, trial in self.trials.items() if trial.is_measured and r < MEMBERS}
+
+    @property
+    def failed(self) -> dict[int, Trial]:
+        """Those that failed, by repetition."""
+        return {r: t for r, t in self.trials.items() if t.state is TrialState.FAILED and r < MEMBERS}
 
     @property
     def on_own_split(self) -> dict[int, Trial]:
