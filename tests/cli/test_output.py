@@ -114,3 +114,32 @@ def test_a_trial_that_has_not_ended_runs_only_while_the_run_does(
     text = printed(replace(training, state=state, trials=(begun,)))
     assert f"trials: 1 {told}" in text
     assert f"{told}: trial 6, accuracy 0.5" in text
+
+
+def test_networks_to_compare_with_have_a_column_each(training: Run, printed: Callable[[Run], str]) -> None:
+    def trained(number: int, accuracy: float) -> Trial:
+        measured = Measurement({"accuracy": accuracy, "params": 1000.0 + number})
+        return Trial(number, Candidate(Architecture({})), TrialState.COMPLETED, measured)
+
+    run = replace(
+        training,
+        state="completed",
+        config=replace(training.config, supernet=None, compare=("/home/me/nets.py:Net", "Own")),
+        epochs=(),
+        retrained=(trained(4, 0.95),),
+        winner=trained(4, 0.95),
+        baseline=trained(0, 0.94),
+        compared=(trained(1, 0.93), trained(2, 0.92)),
+        test={"accuracy": 0.91},
+        baseline_test={"accuracy": 0.90},
+        compared_test={"/home/me/nets.py:Net": {"accuracy": 0.89}},
+    )
+    table = [line.split() for line in printed(run).splitlines()]
+    assert ["found", "hand-made", "nets.py:Net", "Own"] in table
+    assert ["validation", "accuracy", "0.9500", "0.9400", "0.9300", "0.9200"] in table
+    assert ["test", "accuracy", "0.9100", "0.9000", "0.8900"] in table
+    told = as_dict(run)["compared"]
+    assert [(one["name"], one["metrics"]["accuracy"], one["test"]) for one in told] == [
+        ("/home/me/nets.py:Net", 0.93, {"accuracy": 0.89}),
+        ("Own", 0.92, None),
+    ]

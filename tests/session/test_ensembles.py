@@ -122,6 +122,21 @@ class TestWhatIsDelivered:
         assert told["ensemble"]["refused"] is None
         assert told["best"]["metrics"] == run.ensembles[0].metrics
 
+    def test_the_architectures_of_its_members_are_exported_and_a_search_begins_with_them(
+        self, together: aw.Result
+    ) -> None:
+        from archwright.session.starting import starting_points
+
+        written = together.folder / "best" / "architecture.json"
+        assert together.run.ensemble is not None
+        wanted = [dict(together.run.training(m).architecture) for m in together.run.ensemble.members]
+        members = json.loads(written.read_text())["members"]
+        assert [one["architecture"] for one in members] == wanted
+        assert [one["name"] for one in members] == [m.name for m in together.run.ensemble.members]
+        assert {one["width"] for one in starting_points(small_space(), [written])} == {
+            one["width"] for one in wanted
+        }
+
     def test_going_on_does_nothing_again(self, together: aw.Result) -> None:
         again = aw.resume(together.folder, space=small_space(), progress=False, onnx=False)
         assert again.run.ensembles == together.run.ensembles

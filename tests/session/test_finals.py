@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -16,6 +17,7 @@ import archwright as aw
 from archwright.errors import RunError, SearchError, SpaceError, UsageError
 from archwright.experiments import Stage, open_run, open_store
 from archwright.experiments.finalists import HAND_MADE, REPEAT
+from archwright.learning.randomness import Seeds
 from archwright.session.contestants import named_spaces, network_space
 from archwright.session.finals import FOLDS
 
@@ -132,6 +134,11 @@ class TestNothingBetterWasFound:
         assert found.run.winning_number == 0
         assert found.run.choice is not None
         assert [c.name for c in found.run.choice.comparisons] == [HAND_MADE]
+        why = "The hand-made network could not be chosen, it is shown for comparison: it has "
+        assert any(text.startswith(why) for _, text in found.run.messages)
+        page = (found.folder / "report.html").read_text(encoding="utf-8")
+        assert why in page
+        assert "which params&lt;=1000 rules out" in page
 
 
 class TestTheUsersOwn:
@@ -235,6 +242,44 @@ class TestRepeats:
         first = {f.name: f.first and f.first.finished for f in run.finalists}
         assert {f.name: f.first and f.first.finished for f in again.run.finalists} == first
         assert again.run.repeated[-1].attempt == last.attempt + 1
+
+    def test_one_that_fails_once_is_compared_by_its_other_trainings(self, tmp_path: Path) -> None:
+        data = np.random.default_rng(0).normal(size=(4_000, 4)).astype("float32")
+        labels = (data.sum(axis=1) > 0).astype("int64")
+        recipe = aw.Recipe(epochs=1, batch_size=256)
+        bad = Seeds.of(recipe.seed + 1, aw.Fidelity(replicate=1).seed).network
+
+        class Flaky(nn.Sequential):
+            """A network that cannot be built from the seed of one repetition."""
+
+            def __init__(self) -> None:
+                if torch.initial_seed() == bad:
+                    raise RuntimeError("not from this seed")
+                super().__init__(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 2))
+
+        width = aw.integer(1, 2, name="width")
+        space = aw.Space(
+            aw.layer(nn.Sequential, aw.layer(nn.Linear, 4, width), aw.layer(nn.Linear, width, 2))
+        )
+        found = aw.search(
+            space,
+            aw.tasks.from_arrays(data, labels),
+            budget=aw.Budget(1),
+            recipe=recipe,
+            compare=[Flaky],
+            baseline=False,
+            repeats=3,
+            out=tmp_path / "run",
+            **QUICK,
+        )
+        flaky = next(f for f in found.run.finalists if f.name == "Flaky")
+        assert (sorted(flaky.measured), sorted(flaky.failed)) == ([0, 2], [1])
+        assert found.run.won_by == "Flaky"
+        assert found.run.choice is not None
+        assert [c.repeats for c in found.run.choice.comparisons] == [2]
+        told = "Flaky failed in 1 of 3 trainings, and is compared by the others: "
+        assert sum(told in text and "not from this seed" in text for _, text in found.run.messages) == 1
+        assert told in (found.folder / "report.html").read_text(encoding="utf-8")
 
     def test_no_finalist_means_an_error(self, tmp_path: Path) -> None:
         with pytest.raises(SearchError, match="loosen"):

@@ -15,6 +15,7 @@ from archwright.cli.streams import emit
 from archwright.durations import byte_count, duration
 from archwright.experiments.expense import priced
 from archwright.experiments.finalists import HAND_MADE
+from archwright.experiments.store import Stage
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -53,6 +54,11 @@ def as_dict(run: Run) -> dict[str, Any]:
         "best": _result(run.winner or run.best),
         "test": run.test,
         "baseline": _result(run.baseline, test=run.baseline_test),
+        "compared": [
+            _result(f.first, name=f.name, test=run.compared_test.get(f.name))
+            for f in run.finalists
+            if f.first is not None and f.stage is Stage.BASELINE and f.name != HAND_MADE
+        ],
         "classical": run.classical,
         "pareto": list(run.pareto),
         "retrained": [_trial(trial) for trial in run.retrained],
@@ -110,13 +116,25 @@ def print_json(run: Run) -> None:
 def print_run(run: Run) -> None:
     """A short account for people."""
     from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    from archwright.reports.classical import CLASSICAL_LABELS, classical_sentence
-    from archwright.reports.summary import REFIT
 
     console = Console(highlight=False)
+    _print_progress(console, run)
+    if run.config.judge is not None:
+        from archwright.experiments.judgement import judgement_of, judgement_sentence
+
+        if run.judgement is not None:
+            print_judgement(judgement_of(run))
+        else:
+            print(judgement_sentence(run))
+        return
+    _print_outlook(run)
+    _print_best(console, run)
+
+
+def _print_progress(console: Console, run: Run) -> None:
+    """The run's state, how its trials ended, and those that have not."""
+    from rich.markup import escape
+
     going_on = "running" if run.state == "running" else "interrupted"
     counts = Counter(going_on if trial.state == "running" else str(trial.state) for trial in run.trials)
     told = ", ".join(f"{count} {state}" for state, count in counts.items()) or "none yet"
@@ -130,15 +148,16 @@ def print_run(run: Run) -> None:
             console.print(
                 f"{going_on}: trial {trial.number}, {escape(_brief(trial.metrics))}", soft_wrap=True
             )
-    if run.config.judge is not None:
-        from archwright.experiments.judgement import judgement_of, judgement_sentence
 
-        if run.judgement is not None:
-            print_judgement(judgement_of(run))
-        else:
-            print(judgement_sentence(run))
-        return
-    _print_outlook(run)
+
+def _print_best(console: Console, run: Run) -> None:
+    """The network that was found beside those that it is compared with."""
+    from rich.markup import escape
+
+    from archwright.reports.classical import classical_sentence
+    from archwright.reports.finalists import ensemble_note, finalist_notes
+    from archwright.reports.summary import REFIT
+
     best = run.winner or run.best
     if best is None:
         return
@@ -147,28 +166,44 @@ def print_run(run: Run) -> None:
     console.print(
         f"best: {escape(run.won_by)}" if run.won_by else f"best: trial {best.number} (not retrained{where})"
     )
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
-    table.add_column("")
-    table.add_column("found", justify="right")
-    columns = [(best.metrics, run.test)]
-    if run.baseline is not None and run.won_by != HAND_MADE:
-        table.add_column("hand-made", justify="right")
-        columns.append((run.baseline.metrics, run.baseline_test))
-    for model, found in (run.classical or {}).items():
-        table.add_column(CLASSICAL_LABELS.get(model, model), justify="right")
-        columns.append((found["validation"], found["test"]))
-    for label, values in _rows(columns):
-        table.add_row(label, *values)
-    console.print(table)
-    if told := classical_sentence(run):
-        console.print(escape(told), soft_wrap=True)
+    _print_table(console, run, best)
+    for told in (classical_sentence(run), ensemble_note(run)):
+        if told:
+            console.print(escape(told), soft_wrap=True)
     _print_comparisons(console, run)
+    for note in finalist_notes(run):
+        console.print(escape(note), soft_wrap=True)
     if run.is_refit:
         console.print(REFIT, soft_wrap=True)
     if (run.folder / "best").is_dir():
         console.print(
             f"network: {escape(str(run.folder / 'best'))}   report: {escape(str(run.folder / 'report.html'))}"
         )
+
+
+def _print_table(console: Console, run: Run, best: Trial) -> None:
+    """A column for the best network, and for each network and model that it is compared with."""
+    from rich.table import Table
+
+    from archwright.reports.classical import CLASSICAL_LABELS
+    from archwright.reports.finalists import short_names
+
+    columns: dict[str, tuple[Mapping[str, float], Mapping[str, float] | None]] = {}
+    columns["found"] = best.metrics, run.test
+    names = {HAND_MADE: "hand-made"}
+    for finalist in run.finalists:
+        if finalist.stage is Stage.BASELINE and finalist.first and finalist.name != run.won_by:
+            tested = run.baseline_test if finalist.name == HAND_MADE else run.compared_test.get(finalist.name)
+            name = names.get(finalist.name, short_names(run)[finalist.name])
+            columns[name] = finalist.first.metrics, tested
+    for model, found in (run.classical or {}).items():
+        columns[CLASSICAL_LABELS.get(model, model)] = found["validation"], found["test"]
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    for title in ("", *columns):
+        table.add_column(title, justify="right" if title else "left", overflow="fold")
+    for label, values in _rows(list(columns.values())):
+        table.add_row(label, *values)
+    console.print(table)
 
 
 def _print_comparisons(console: Console, run: Run) -> None:

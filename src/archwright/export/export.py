@@ -8,6 +8,7 @@ import os
 import shutil
 import uuid
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,7 @@ def export_network(
     card: Card,
     onnx: bool | None = None,
     table: TableSteps | None = None,
+    members: Sequence[Mapping[str, Any]] = (),
 ) -> Exported:
     """Write a trained network into a folder: all of it, or nothing.
 
@@ -89,6 +91,7 @@ def export_network(
         onnx: Whether to write ONNX. None does so where the extra is installed, and where torch cannot export the
             network it warns and writes the reason into the card.
         table: Of a table, how raw rows are prepared: `table_steps(task)`.
+        members: Of an ensemble "name", "space" and "architecture" of each network that it consists of, in JSON's types.
 
     Raises:
         ExportError: When the network cannot be written as source or weights, when what was written differs from
@@ -111,7 +114,8 @@ def export_network(
         files = {name: what for name, what in _FILES.items() if (draft / name).exists() or name in _LAST}
         told = render_card(_completed(card, network, needed, missing), files)
         (draft / "card.md").write_text(told, encoding="utf-8")
-        decided = {"space": space.name, "digest": space.digest, "architecture": architecture.to_json()}
+        decided: dict[str, Any] = {"space": space.name, "digest": space.digest}
+        decided |= {"architecture": architecture.to_json(), **({"members": list(members)} if members else {})}
         (draft / "architecture.json").write_text(json.dumps(decided, indent=2) + "\n", encoding="utf-8")
         _replace(folder, draft)
     finally:

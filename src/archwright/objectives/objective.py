@@ -91,10 +91,15 @@ class Objective:
         direction = Direction(data["direction"])
         return cls(data["name"], direction, data["limit"], data["optimize"], data.get("meter"))
 
-    def __str__(self) -> str:
+    @property
+    def limit_text(self) -> str:
+        """The limit as the command takes it, "params<=50000"; the name alone where there is none."""
         sign = "<=" if self.direction is Direction.MINIMIZE else ">="
-        limit = "" if self.limit is None else f" {sign} {self.limit:.12g}"
-        return f"{self.direction} {self.name}{limit}" if self.optimize else f"{self.name}{limit}"
+        return self.name if self.limit is None else f"{self.name}{sign}{self.limit:.12g}"
+
+    def __str__(self) -> str:
+        text = re.sub("[<>]=", r" \g<0> ", self.limit_text)
+        return f"{self.direction} {text}" if self.optimize else text
 
 
 def optimized(objectives: Sequence[Objective]) -> list[Objective]:

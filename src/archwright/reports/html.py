@@ -16,6 +16,7 @@ from archwright.reports.classical import classical_sentence, classical_table
 from archwright.reports.drawing import draw_architecture
 from archwright.reports.failures import failure_groups
 from archwright.reports.figures import figures
+from archwright.reports.finalists import finalist_notes
 from archwright.reports.judged import CHEAPEST, judged_table, judgement_to_show, search_taking
 from archwright.reports.monitors import collapse, monitors
 from archwright.reports.page import render_page, write_page
@@ -104,6 +105,7 @@ def _contents(run: Run, space: Space | None, example: Any) -> dict[str, Any]:
         "trade_off": trade_off(run),
         "top": top_table(run),
         "retrained": retrained_table(run),
+        "finalist_notes": finalist_notes(run),
         "classical": classical_table(run),
         "classical_told": classical_sentence(run),
         "failures": failure_groups(run.trials),

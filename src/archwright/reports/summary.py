@@ -11,8 +11,9 @@ from archwright.durations import count_of, duration
 from archwright.experiments import Stage
 from archwright.experiments.finalists import HAND_MADE
 from archwright.experiments.judgement import judgement_sentence
-from archwright.objectives import Direction, direction_of, optimized
+from archwright.objectives import Direction, direction_of
 from archwright.reports.failures import failure_groups
+from archwright.reports.finalists import ensemble_note, limits_broken
 from archwright.reports.judged import judgement_to_show
 from archwright.reports.ranking import completed, first_objective, value_of
 from archwright.reports.supernet import (
@@ -65,8 +66,9 @@ def trial_counts(run: Run) -> dict[str, int]:
 
 
 def headline(run: Run) -> str:
-    """What came out, in one sentence; in two where the delivered weights are not those that were tested."""
-    return capital(_sentence(run)) + (f" {REFIT}" if run.is_refit else "")
+    """What came out, in one sentence; another on an ensemble, and on delivered weights that were not tested."""
+    more = [ensemble_note(run) if run.test else "", REFIT if run.is_refit else ""]
+    return " ".join(filter(None, [capital(_sentence(run)), *more]))
 
 
 def _sentence(run: Run) -> str:
@@ -100,20 +102,17 @@ def _hand_made(run: Run, name: str) -> str:
     if not run.baseline_test or name not in run.baseline_test:
         return ""
     told = metric_text(name, run.baseline_test[name], 1)
-    return f"; the hand-made network: {told}{_with_params(run.baseline, short=True)}"
+    broken = next((limits_broken(run, f) for f in run.finalists if f.name == HAND_MADE), [])
+    over = f", which {' and '.join(o.limit_text for o in broken)} rules out" if broken else ""
+    return f"; the hand-made network: {told}{_with_params(run.baseline, short=True)}{over}"
 
 
 def _together(run: Run) -> str:
-    """Of which networks the ensemble consists, and what it gains by validation."""
+    """Of which networks the ensemble consists."""
     assert run.ensemble is not None
     counts = Counter(member.name for member in run.ensemble.members)
     told = ", ".join(f"{count} of {name}" if count > 1 else name for name, count in counts.items())
-    name = optimized(run.config.objectives)[0].name
-    both, alone = (metric_text(name, s[name]) for s in (run.ensemble.validation, run.ensemble.single))
-    return (
-        f", by {run.won_by} ({told}); by validation its {metric_name(name)} is {both}, that of the chosen network "
-        f"alone {alone}"
-    )
+    return f", by {run.won_by} ({told})"
 
 
 def _ours(run: Run) -> str:

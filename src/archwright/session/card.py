@@ -9,6 +9,7 @@ from archwright.experiments import Run, Stage
 from archwright.experiments.records import encode
 from archwright.export import Card
 from archwright.reports.classical import CLASSICAL_NAMES, classical_sentence
+from archwright.reports.finalists import ensemble_note
 from archwright.reports.summary import REFIT
 from archwright.supernets import METHODS
 from archwright.trials import FidelityRange, Trial, TrialState
@@ -34,6 +35,7 @@ def card_of(run: Run, trial: Trial) -> Card:
     refit = won and run.is_refit
     states = [t.state for t in run.trials]
     bound = config.space.size_bound
+    notes = (ensemble_note(run), REFIT if refit else "") if won else (_NOT_CHOSEN,)
     return Card(
         name=run.name if won else f"{run.name}, trial {trial.number}",
         data={
@@ -86,7 +88,7 @@ def card_of(run: Run, trial: Trial) -> Card:
             CLASSICAL_NAMES.get(name, name): found["test"] for name, found in (run.classical or {}).items()
         },
         comparison=classical_sentence(run) if won else "",
-        caveats=(*(() if won else (_NOT_CHOSEN,)), *((REFIT,) if refit else ())),
+        caveats=[told for told in notes if told],
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from archwright.errors import ExportError, RunError, UsageError
 from archwright.experiments import (
@@ -193,8 +193,23 @@ def _write(run: Run, trial: Trial, space: Space, task: Task, folder: Path, onnx:
             card=card_of(run, trial),
             onnx=onnx,
             table=table_steps(task),
+            members=_members(run, trial),
         )
     return exported.folder
+
+
+def _members(run: Run, trial: Trial) -> list[dict[str, Any]]:
+    """The networks of which an ensemble consists; empty where the trial is none."""
+    if run.ensemble is None or not run.ensemble_won or trial not in (run.winner, run.delivered):
+        return []
+    return [
+        {
+            "name": member.name,
+            "space": run.config.space.name if member.stage == Stage.RETRAIN else member.name,
+            "architecture": run.training(member).architecture.to_json(),
+        }
+        for member in run.ensemble.members
+    ]
 
 
 def check_score(config: RunConfig, trial: Trial, network: nn.Module, space: Space, task: Task) -> None:

@@ -13,6 +13,7 @@ from archwright.experiments.jobs import Job
 from archwright.experiments.records import encode
 from archwright.experiments.work import Measure
 from archwright.objectives import best_trials, is_feasible, optimized
+from archwright.reports.finalists import finalist_notes
 from archwright.session.context import RunContext
 from archwright.spaces import Architecture
 from archwright.trials import FULL, Candidate, Fidelity, Measurement, Trial, TrialContext
@@ -87,7 +88,10 @@ class Finals:
             raise SearchError(
                 "no finalist keeps all limits after its training at full length; loosen a limit"
             )
-        self.context.store.set_fact("choice", encode(choice))
+        if (known := encode(choice)) != self.context.store.get("choice"):
+            self.context.store.set_fact("choice", known)
+            for note in finalist_notes(self.context.run()):
+                self.experiment.say(note)
         return True
 
     def _is_of_older_version(self, found: dict[int, Candidate]) -> bool:
@@ -163,7 +167,7 @@ class Finals:
     def _repeat(self, repeat: int) -> bool:
         """Train once more those that may still be chosen; False where that is decided, or no time is left."""
         rivals = self._rivals()
-        ended = {(f.stage, f.number) for f in self._all() if repeat in f.measured}
+        ended = {(f.stage, f.number) for f in self._all() if repeat in {**f.measured, **f.failed}}
         left = [f for f in rivals if (f.stage, f.number) not in ended] if len(rivals) > 1 else []
         if not left:
             return len(rivals) > 1

@@ -332,9 +332,8 @@ def _limits(rows: Sequence[_Row], objectives: Sequence[Objective], is_whole: boo
     found = []
     for objective in limited:
         numbers = [row[objective.name] for _, row in rows if objective.name in row]
-        sign = "<=" if objective.loss(1.0) > 0 else ">="
         kept = sum(not objective.violation(number) for number in numbers)
-        found.append(_share(f"{objective.name}{sign}{objective.limit:.12g}", kept, len(numbers), is_whole))
+        found.append(_share(objective.limit_text, kept, len(numbers), is_whole))
     if sum(share.networks > 0 for share in found) > 1:
         known = [row for row in rows if any(o.name in row[1] for o in limited)]
         kept = sum(_keeps(row, limited) for row in known)

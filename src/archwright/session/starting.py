@@ -80,6 +80,13 @@ def known_points(name: str | None, space: Space, task: Task) -> tuple[dict[str, 
 def _points(given: Any) -> Sequence[Mapping[str, Any]]:
     if given == "default":
         return [{}]
+    if isinstance(given, Mapping) and isinstance(members := given.get("members"), list):
+        found = [member["architecture"] for member in members if member["architecture"]]
+        if not found:
+            raise SpaceError(
+                "enqueue: an ensemble of networks without decisions holds no architecture to begin with"
+            )
+        return list({json.dumps(one, sort_keys=True): one for one in found}.values())
     if isinstance(given, Mapping):
         return [given["architecture"] if isinstance(given.get("architecture"), Mapping) else given]
     if not isinstance(given, str | Path):

@@ -1,0 +1,80 @@
+"""What the networks that were trained at full length are called, and what is to be said of them in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from archwright.durations import count_of
+from archwright.experiments.finalists import Finalist
+from archwright.objectives import Objective, optimized
+from archwright.references import is_object_reference
+from archwright.reports.wording import capital, metric_name, metric_text
+
+if TYPE_CHECKING:
+    from archwright.experiments import Run
+
+__all__ = ["ensemble_note", "finalist_notes", "limits_broken", "short_names"]
+
+
+def short_names(run: Run) -> dict[str, str]:
+    """What finalists are called over a column: of a reference the file without its folders, where that is enough."""
+    names = [finalist.name for finalist in run.finalists]
+    short = {
+        name: name.replace("\\", "/").rpartition("/")[2] if is_object_reference(name) else name
+        for name in names
+    }
+    counts = Counter(short.values())
+    return {name: short[name] if counts[short[name]] == 1 else name for name in names}
+
+
+def limits_broken(run: Run, finalist: Finalist) -> list[Objective]:
+    """The limits that a finalist does not keep, so that it cannot be chosen."""
+    metrics = finalist.first.metrics if finalist.first else {}
+    return [o for o in run.config.objectives if o.name in metrics and o.violation(metrics[o.name]) > 0]
+
+
+def ensemble_note(run: Run) -> str:
+    """What an ensemble gains by validation, or loses; "" where none is delivered."""
+    if not run.ensemble_won or run.ensemble is None:
+        return ""
+    first = optimized(run.config.objectives)[0]
+    both, alone = run.ensemble.validation[first.name], run.ensemble.single[first.name]
+    told = f"By validation its {metric_name(first.name)} is {metric_text(first.name, both)}"
+    other = f"of the chosen network alone, {metric_text(first.name, alone)}"
+    if first.loss(both) <= first.loss(alone):
+        return f"{told}, that {other}."
+    losses = [scores.get("loss") for scores in (run.ensemble.validation, run.ensemble.single)]
+    shown = " and ".join(metric_text("loss", loss) for loss in losses if loss is not None)
+    return (
+        f"{told}, worse than that {other}: the ensemble is delivered since one was asked for, and its members were "
+        f"selected by their loss together{f' ({shown})' if shown else ''}."
+    )
+
+
+def finalist_notes(run: Run) -> list[str]:
+    """Why finalists could not be chosen, or are compared by fewer trainings than others; a sentence each."""
+    notes = []
+    for finalist in run.finalists:
+        name = capital(finalist.name) if not is_object_reference(finalist.name) else finalist.name
+        if broken := limits_broken(run, finalist):
+            assert finalist.first is not None
+            has = " and ".join(
+                f"{metric_text(o.name, finalist.first.metrics[o.name])} {metric_name(o.name)}" for o in broken
+            )
+            limits = " and ".join(o.limit_text for o in broken)
+            notes.append(
+                f"{name} could not be chosen, it is shown for comparison: it has {has}, and {limits} was asked for."
+            )
+        failed = finalist.failed
+        if not failed:
+            continue
+        why = (next(iter(failed.values())).error or "no reason was recorded").splitlines()[0].rstrip(".")
+        if finalist.first is None:
+            notes.append(f"{name} could not be trained at full length: {why}.")
+        else:
+            trainings = count_of(len(failed) + len(finalist.measured), "training")
+            notes.append(
+                f"{name} failed in {len(failed)} of {trainings}, and is compared by the others: {why}."
+            )
+    return notes

@@ -1,0 +1,73 @@
+from dataclasses import replace
+
+import pytest
+
+from archwright.experiments.ensembles import Ensemble, Member
+from archwright.experiments.finalists import REPEAT
+from archwright.objectives import Objective
+from archwright.reports.finalists import ensemble_note, finalist_notes, short_names
+from archwright.reports.summary import headline
+from archwright.trials import TrialState
+
+LIMITED = (Objective("accuracy"), Objective("params", limit=30_000, optimize=False))
+
+
+def comparing(run, *names):
+    return replace(run, config=replace(run.config, compare=names))
+
+
+def test_a_hand_made_network_over_a_limit_is_said_to_be(a_run, a_trial):
+    best, base = a_trial(3, accuracy=0.97, params=20_000.0), a_trial(0, accuracy=0.99, params=54_778.0)
+    more = {"retrained": (best,), "winner": best, "test": {"accuracy": 0.96}, "baseline": base}
+    run = a_run([best], objectives=LIMITED, baseline_test={"accuracy": 0.98}, **more)
+    assert finalist_notes(run) == [
+        "The hand-made network could not be chosen, it is shown for comparison: it has 54,778 parameters, and "
+        "params<=30000 was asked for."
+    ]
+    assert headline(run).endswith(
+        "the hand-made network: 98.0\u00a0% with 54,778, which params<=30000 rules out."
+    )
+    within = replace(run, baseline=a_trial(0, accuracy=0.99, params=30_000.0))
+    assert finalist_notes(within) == []
+    assert "rules out" not in headline(within)
+
+
+def test_failed_trainings_are_told(a_run, a_trial):
+    good, again = (
+        a_trial(3, accuracy=0.97),
+        a_trial(3 + REPEAT, state="failed", error="no memory.\nat line 3"),
+    )
+    never = a_trial(1, state="failed", error="wrong shape")
+    run = a_run([good], objectives=LIMITED[:1], retrained=(good,), repeated=(again,), compared=(never,))
+    assert finalist_notes(comparing(run, "/home/me/nets.py:Net")) == [
+        "Trial 3 failed in 1 of 2 trainings, and is compared by the others: no memory.",
+        "/home/me/nets.py:Net could not be trained at full length: wrong shape.",
+    ]
+
+
+def test_a_reference_is_shortened_where_that_is_enough(a_run, a_trial):
+    others = tuple(a_trial(i, accuracy=0.9) for i in (1, 2, 3))
+    run = comparing(a_run([], compared=others), "/a/nets.py:Net", "/b/nets.py:Net", "/b/nets.py:Other")
+    assert list(short_names(run).values()) == ["/a/nets.py:Net", "/b/nets.py:Net", "nets.py:Other"]
+
+
+@pytest.mark.parametrize(
+    ("both", "told"), [(0.972, "worse than that of the chosen"), (0.98, ", that of the chosen")]
+)
+def test_an_ensemble_that_is_worse_by_validation_is_said_to_be(a_run, a_trial, both, told):
+    best = a_trial(3, accuracy=0.975, params=9.0)
+    members = tuple(Member(stage="retrain", number=n, name=f"trial {n}") for n in (3, 4))
+    ensemble = Ensemble(
+        members=members,
+        averaging="probabilities",
+        pool=members,
+        asked=2,
+        single={"accuracy": 0.975, "loss": 0.11},
+        validation={"accuracy": both, "loss": 0.09},
+    )
+    run = a_run([best], objectives=LIMITED[:1], winner=best, ensemble=ensemble, test={"accuracy": 0.97})
+    assert told in ensemble_note(run)
+    assert ("selected by their loss together (0.09 and 0.11)" in ensemble_note(run)) is (both < 0.975)
+    assert headline(run).endswith(ensemble_note(run))
+    assert ensemble_note(replace(run, ensemble=replace(ensemble, refused="over a limit"))) == ""
+    assert best.state is TrialState.COMPLETED
