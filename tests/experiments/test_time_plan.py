@@ -94,3 +94,14 @@ def test_shares_are_in_order_and_fewer_epochs_fit(
     assert 1 <= epochs <= 50
     if 1 < epochs < 50:
         assert made.scaled(epochs / 50).shares(minutes, after, workers).fits
+
+
+def test_many_trainings_that_would_fit_are_longer_ones_instead() -> None:
+    after = Trainings(retrain=3)
+    # Five rounds of 32 s are the finalists', 435 s the search's, of which 1 is spent: 54 trainings instead of 15.
+    assert plan(8, 8).longer_epochs(10, 12, after, 1) == int(12 * 54.25 / 15)
+    # 534.6 s for trainings of 1 s would be 427 epochs.
+    assert plan(1, 1).longer_epochs(10, 12, after, 1) == 100
+    assert plan(1, 1).longer_epochs(10, 200, after, 1) == 200
+    # 356.4 s for trainings of 30 s: fewer than 15.
+    assert plan(30, 30).longer_epochs(10, 12, after, 1) == 12

@@ -11,7 +11,7 @@ import archwright as aw
 from archwright.experiments import RunConfig
 from archwright.experiments.time_plan import Costs, TimePlan, Trainings
 from archwright.learning import Recipe
-from archwright.objectives import Objective
+from archwright.objectives import Objective, parse_objective
 from archwright.session import default_search as module
 from archwright.session.default_search import DefaultSearch, default_search
 from archwright.session.planning import Planned
@@ -32,22 +32,27 @@ def picked(training: float, **options: Any) -> DefaultSearch:
         "after": Trainings(retrain=3),
         "fidelity": aw.Fidelity(),
         "is_plain": True,
+        "accelerator": "cpu",
     }
-    return default_search(
-        SPACE,
-        "mlp",
-        TABLE,
-        [Objective(TABLE.metric)],
-        Planned(recipe=Recipe(epochs=18), plan=plan),
-        **{**given, **options},
-    )
+    objectives = options.pop("objectives", [Objective(TABLE.metric)])
+    planned = Planned(recipe=Recipe(epochs=18), plan=plan)
+    return default_search(SPACE, "mlp", TABLE, objectives, planned, **{**given, **options})
 
 
 def test_few_trainings_are_spent_on_short_looks_at_more_networks() -> None:
     found = picked(3.0)
     assert found.strategy == "asha"
     assert (found.fidelity.low.epochs, found.fidelity.high.epochs) == (2, 18)
-    assert "begins with 2 architectures known to be good" in found.note
+    assert "begins with 2 architectures known to be good and the best 3 of" in found.note
+    assert len(found.known) == 5
+    assert found.options["sampler_options"] == {"initial": 2}
+
+
+def test_cheap_scores_say_nothing_of_another_objective() -> None:
+    objectives = [Objective(TABLE.metric), parse_objective("params")]
+    found = picked(3.0, objectives=objectives)
+    assert "random ones by" not in found.note
+    assert len(found.known) == 2
 
 
 @pytest.mark.parametrize(
@@ -100,9 +105,9 @@ def test_looks_go_on_from_checkpoints(tmp_path: Path, monkeypatch: pytest.Monkey
     )
     config = RunConfig.read(tmp_path / "run")
     assert config.strategy.name == "asha"
-    epochs = [trial.candidate.effort.epochs for trial in found.trials]
-    assert epochs[:2] == [2, 2]
-    assert [trial.architecture for trial in found.trials[:2]] == [SPACE.architecture(a) for a in config.known]
+    looks = [trial for trial in found.trials if trial.candidate.effort.epochs == 2]
+    begun = [trial.architecture for trial in looks[: len(config.known)]]
+    assert begun == [SPACE.architecture(values) for values in config.known]
     gone_on = [trial for trial in found.trials if trial.candidate.effort.epochs == 6]
     assert gone_on
     assert all(trial.candidate.inherit == "continue" for trial in gone_on)

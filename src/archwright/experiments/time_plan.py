@@ -13,6 +13,8 @@ _ONCE = 0.6
 """Share of it in which each must be trained once; else fewer of the best are, or for fewer epochs."""
 _REPEATS, _LEAST = 5, 0.1
 """So many trainings of each are what finalists can use, but never less than this share of the time."""
+_ENOUGH, _LONGEST = 15.0, 100
+"""Full trainings that a search needs: where there is time for more, each is longer, up to so many epochs."""
 _CLOSING = 0.4
 """Share of the time that is kept for test, export and report at most."""
 
@@ -165,6 +167,18 @@ class TimePlan:
         once = self.round(1, workers) + self.members(1, trainings, workers)
         needed = once / _ONCE + self.refit(trainings, workers)
         return epochs if needed <= left else max(1, int(epochs * left / needed))
+
+    def longer_epochs(self, minutes: float, epochs: int, trainings: Trainings, workers: int) -> int:
+        """For how many epochs networks are trained where there is time for more full trainings than a search needs.
+
+        Args:
+            minutes: Of the whole run.
+            epochs: Those that the costs are for.
+            trainings: What is trained after the search.
+            workers: Trainings at once.
+        """
+        factor = self.full_trainings(minutes, trainings, workers) / _ENOUGH
+        return max(epochs, min(_LONGEST, int(epochs * factor)))
 
     def scaled(self, factor: float) -> TimePlan:
         """The same for other epochs: so many times as many."""

@@ -11,6 +11,7 @@ from archwright.objectives.pareto import (
     expected_cost,
     hypervolume,
     is_feasible,
+    keeps_limits,
     objective_values,
     of_most_effort,
     pareto_front,
@@ -24,7 +25,7 @@ __all__ = [
     # What measures a network
     "METERS", "FunctionMeter", "Meter", "count_flops", "count_params", "measure_by", "measure_cheap",
     # Which trials are good
-    "best_trial", "best_trials", "expected_cost", "hypervolume", "is_feasible", "objective_values",
-    "of_most_effort", "pareto_front",
+    "best_trial", "best_trials", "expected_cost", "hypervolume", "is_feasible", "keeps_limits",
+    "objective_values", "of_most_effort", "pareto_front",
 ]
 # fmt: on

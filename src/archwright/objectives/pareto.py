@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ __all__ = [
     "expected_cost",
     "hypervolume",
     "is_feasible",
+    "keeps_limits",
     "measured_value",
     "objective_values",
     "of_most_effort",
@@ -44,6 +45,11 @@ def objective_values(trial: Trial, objectives: Sequence[Objective]) -> tuple[flo
         UsageError: When an objective was not measured.
     """
     return tuple(_value(trial, objective.name) for objective in objectives)
+
+
+def keeps_limits(objectives: Sequence[Objective], metrics: Mapping[str, float]) -> bool:
+    """Whether all that is known of a network is within its limits; what is not known breaks none."""
+    return all(one.violation(metrics[one.name]) == 0.0 for one in objectives if one.name in metrics)
 
 
 def is_feasible(trial: Trial, objectives: Sequence[Objective]) -> bool:

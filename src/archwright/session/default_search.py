@@ -10,6 +10,7 @@ from archwright.durations import count_of
 from archwright.experiments.time_plan import Trainings
 from archwright.objectives import Objective
 from archwright.session.planning import Planned
+from archwright.session.screening import SCORES, screened
 from archwright.session.starting import known_points
 from archwright.spaces import Space
 from archwright.strategies import fitting_strategy
@@ -21,6 +22,10 @@ __all__ = ["DefaultSearch", "default_search"]
 
 _PAYS = 1.0
 """Seconds of a full training from which on shorter ones pay: below, proposing and noting a trial takes as long."""
+_LEAST = 2
+"""Random architectures of a model that was given a beginning."""
+_SCORING = 0.03
+"""Share of the minutes for cheap scores, at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,12 +59,14 @@ def default_search(
     after: Trainings,
     fidelity: FidelityRange | Fidelity | str,
     is_plain: bool,
+    accelerator: str,
 ) -> DefaultSearch:
     """Pick the strategy and its beginning by the space, the objectives and what the budget buys.
 
     It begins with architectures that are known to be good (`known_architectures`). Where the minutes buy few full
     trainings, of one objective, networks are looked at in short trainings and the best go on from their checkpoints
-    (`asha`), those after the first few by a model; else all are trained in full. See `fitting_strategy`.
+    (`asha`). The first are the best of many by zero-cost proxies (`screened`), where the task's own metric is the
+    objective, the others those that a model picks. Else all are trained in full. See `fitting_strategy`.
 
     Args:
         space: What is searched, with decisions held.
@@ -72,6 +79,7 @@ def default_search(
         after: What is trained after the search.
         fidelity: As the user gave it.
         is_plain: Whether trials are trained by the recipe, to their end.
+        accelerator: What networks are trained on.
     """
     given = FidelityRange.of(fidelity)
     seconds, trainings = 0.0, None
@@ -86,6 +94,23 @@ def default_search(
             replace(given.low, epochs=lowest_epochs(epochs)), replace(given.high, epochs=epochs)
         )
     known = () if strategy == "grid" else known_points(name, space, task)
-    begins = f"; it begins with {count_of(len(known), 'architecture')} known to be good" if known else ""
-    note = f"strategy: {strategy}, picked since {why}{begins}"
+    begins = [f"{count_of(len(known), 'architecture')} known to be good"] if known else []
+    if strategy == "asha" and [one.name for one in objectives if one.optimize] == [task.metric]:
+        best = screened(
+            space,
+            task,
+            objectives,
+            options["sampler_options"]["initial"],
+            seed=planned.recipe.seed,
+            accelerator=accelerator,
+            seconds=None if minutes is None else _SCORING * 60 * minutes,
+        )
+        if best.architectures:
+            known += tuple(made.to_json() for made in best.architectures)
+            taken, scores = len(best.architectures), ", ".join(SCORES)
+            begins.append(f"the best {taken} of {best.scored} random ones by the cheap scores {scores}")
+            options = {**options, "sampler_options": {"initial": _LEAST}}
+    note = f"strategy: {strategy}, picked since {why}"
+    if begins:
+        note += f"; it begins with {' and '.join(begins)}"
     return DefaultSearch(strategy=strategy, options=options, fidelity=given, known=known, note=note)

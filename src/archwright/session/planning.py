@@ -15,6 +15,7 @@ from archwright.experiments import DeviceConfig
 from archwright.experiments.executors import Interrupted, interrupts_marked
 from archwright.experiments.memory import free_memory
 from archwright.experiments.time_plan import Costs, TimePlan, Trainings
+from archwright.objectives import Objective, keeps_limits
 from archwright.spaces import Architecture, Space
 from archwright.tasks import Task
 from archwright.trials import Candidate
@@ -24,13 +25,13 @@ if TYPE_CHECKING:
     from archwright.estimators.training import Training
     from archwright.learning import Recipe
 
-__all__ = ["Planned", "plan_run"]
+__all__ = ["Planned", "plan_run", "tried"]
 
 T = TypeVar("T")
 
 _PAYS = 1.3
 """By how much faster all cores must be than one, to be taken."""
-_DRAWN, _TIMED = 16, 3
+_DRAWN, _MOST_DRAWN, _TIMED = 16, 64, 3
 _LARGE = 0.75
 """The quantile of the costs of networks that is planned with: what wins is rather large."""
 _SHARE, _LONGEST = 0.01, 0.1
@@ -76,7 +77,8 @@ def plan_run(
     workers: int | None,
     device: DeviceConfig,
     onnx: bool | None,
-    may_shorten: bool,
+    may_fit: bool,
+    objectives: Sequence[Objective] = (),
 ) -> Planned:
     """Measure what training costs here, and decide on threads, workers, epochs and shares of the time.
 
@@ -91,7 +93,9 @@ def plan_run(
         workers: As asked; None leaves them to what was measured.
         device: What networks are trained on.
         onnx: Whether the network is exported to ONNX; None where the package is there.
-        may_shorten: Whether the recipe may have fewer epochs, where full trainings do not fit.
+        may_fit: Whether the recipe may have fewer epochs, where full trainings do not fit, or more, where many would.
+        objectives: What is measured are networks that keep the limits on parameters and FLOPs among these, where some
+            do.
     """
     from archwright.estimators.training import Training
 
@@ -101,13 +105,15 @@ def plan_run(
         workers = 1 if minutes is None else fitting_workers(training, minutes)
     if minutes is None or trainings.retrain < 1:
         return Planned(recipe=recipe, threads=threads, workers=workers)
-    plan = measured_plan(training, task, contestants, minutes, began, onnx=onnx)
+    plan = measured_plan(training, task, contestants, minutes, began, onnx=onnx, objectives=objectives)
     if plan is None:
         return Planned(recipe=recipe, threads=threads, workers=workers)
     asked = epochs = recipe.epochs
-    if may_shorten and (epochs := plan.fitting_epochs(minutes, asked, trainings, workers)) < asked:
-        plan = plan.scaled(epochs / asked)
-        recipe = recipe.replace(epochs=epochs)
+    if may_fit:
+        epochs = plan.fitting_epochs(minutes, asked, trainings, workers)
+        if epochs == asked:
+            epochs = plan.longer_epochs(minutes, asked, trainings, workers)
+        plan, recipe = plan.scaled(epochs / asked), recipe.replace(epochs=epochs)
     notes = told_plan(plan, minutes, epochs, asked, trainings, workers)
     if workers > 1:
         notes.append(f"workers: {workers}, each with one thread")
@@ -132,7 +138,7 @@ def fitting_threads(training: Training, space: Space, seed: int) -> int | None:
     took = {}
     for threads in (1, most):
         training.threads = threads
-        cost = _tried(partial(_cost, training, candidate, 0.2))
+        cost = tried(partial(_cost, training, candidate, 0.2))
         if cost is None:
             return 1
         took[threads] = cost
@@ -155,6 +161,7 @@ def measured_plan(
     began: float,
     *,
     onnx: bool | None,
+    objectives: Sequence[Objective] = (),
 ) -> TimePlan | None:
     """Time some networks of the space and the hand-made one.
 
@@ -165,6 +172,7 @@ def measured_plan(
         minutes: Of the whole run.
         began: Unix time at which it began.
         onnx: Whether the network is exported to ONNX; None where the package is there.
+        objectives: Their limits are kept by the networks that are timed, where some do.
 
     Returns:
         The plan; None where no network could be timed.
@@ -175,14 +183,14 @@ def measured_plan(
     each = min(1.0, _SHARE * minutes * 60)
     wall, processor = time.perf_counter(), time.process_time()
     until = time.time() + _LONGEST * minutes * 60
-    drawn = _drawn(training, task, until)
+    drawn = _drawn(training, task, until, objectives)
     places = {round(i * (len(drawn) - 1) / (_TIMED - 1)) for i in range(_TIMED)} if drawn else set()
     costs: list[TrainingCost] = []
     for place in sorted(places, reverse=True):
         if costs and time.time() > until:
             break
         candidate = Candidate(drawn[place][1])
-        cost = _tried(partial(time_training, training, candidate, seconds=each))
+        cost = tried(partial(time_training, training, candidate, seconds=each))
         costs += [] if cost is None else [cost]
     if not costs:
         return None
@@ -199,7 +207,7 @@ def measured_plan(
         )
         return _cost(other, Candidate(space.sample(0)), each)
 
-    compared = [_tried(partial(hand_made, space)) for space in contestants]
+    compared = [tried(partial(hand_made, space)) for space in contestants]
     busy = (time.perf_counter() - wall) / max(time.process_time() - processor, 1e-3)
     closing = (_CLOSING if onnx is False else _CLOSING_ONNX) * min(max(1.0, busy), _BUSIEST)
     return TimePlan(
@@ -230,7 +238,12 @@ def told_plan(
     shares = plan.shares(minutes, trainings, workers)
     training, base = plan.costs.training, plan.costs.baseline
     told = []
-    if epochs != asked:
+    if epochs > asked:
+        told.append(
+            f"time: {duration(minutes * 60)} suffice for many full trainings of {count_of(asked, 'epoch')}, so they "
+            f"have {epochs}; --epochs changes that"
+        )
+    if epochs < asked:
         told.append(
             f"time: {duration(minutes * 60)} do not suffice for full trainings of {count_of(asked, 'epoch')}, so they "
             f"have {epochs}; more minutes, or --epochs, change that"
@@ -271,29 +284,35 @@ def _growth(task: Task) -> float:
     return sum(sizes) / sizes[0] if sizes[0] else 1.0
 
 
-def _drawn(training: Training, task: Task, until: float) -> list[tuple[float, Architecture]]:
-    """Architectures with the FLOPs of their networks, the fewest first; fewer where the time is over."""
+def _drawn(
+    training: Training, task: Task, until: float, objectives: Sequence[Objective]
+) -> list[tuple[float, Architecture]]:
+    """Architectures with the FLOPs of their networks, the fewest first; fewer where the time is over.
+
+    Those that keep the limits, where there are any.
+    """
     from archwright.learning.randomness import seeded
     from archwright.objectives import measure_cheap
 
     random, example = Random(training.recipe.seed), task.example_arguments()
-    drawn: list[tuple[float, Architecture]] = []
+    kept: list[tuple[float, Architecture]] = []
+    others: list[tuple[float, Architecture]] = []
 
-    def flops_of(architecture: Architecture) -> float:
+    def measured(architecture: Architecture) -> dict[str, float]:
         with seeded(0):
-            return measure_cheap(training.space.build(architecture, example), example)["flops"]
+            return measure_cheap(training.space.build(architecture, example), example)
 
-    for _ in range(_DRAWN):
-        if drawn and time.time() > until:
+    for _ in range(_MOST_DRAWN):
+        if len(kept) >= _DRAWN or ((kept or others) and time.time() > until):
             break
         architecture = training.space.sample(random)
-        flops = _tried(partial(flops_of, architecture))
-        if flops is not None:
-            drawn.append((flops, architecture))
-    return sorted(drawn, key=lambda pair: pair[0])
+        if (found := tried(partial(measured, architecture))) is not None:
+            keeps = keeps_limits(objectives, found)
+            (kept if keeps else others).append((found["flops"], architecture))
+    return sorted(kept or others, key=lambda pair: pair[0])
 
 
-def _tried(work: Callable[[], T]) -> T | None:
+def tried(work: Callable[[], T]) -> T | None:
     """What the work gives; None whatever a user's code raises in it, which the trials tell of."""
     try:
         with interrupts_marked():

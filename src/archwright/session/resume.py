@@ -129,6 +129,6 @@ def _planned(
         workers=config.executor.workers,
         device=config.device,
         onnx=onnx,
-        may_shorten=False,
+        may_fit=False,
     )
     return replace(config, plan=planned.plan)

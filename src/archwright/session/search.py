@@ -216,7 +216,8 @@ def search(
         workers=own_executor.slots if own_executor else workers,
         device=device,
         onnx=onnx,
-        may_shorten=recipe is None,
+        may_fit=recipe is None,
+        objectives=chosen,
     )
     recipe, device = planned.recipe, replace(device, threads=planned.threads)
     notes += planned.notes
@@ -235,6 +236,7 @@ def search(
             after=trainings,
             fidelity=fidelity,
             is_plain=estimator in (None, "training") and pruner in (None, "never"),
+            accelerator=device.accelerator,
         )
         strategy, fidelity, known = picked.strategy, picked.fidelity, picked.known
         options = {**picked.options, **options}
