@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import importlib.util
+import io
 import tempfile
 import time
 import warnings
@@ -190,28 +191,40 @@ def _network(trial: Any, task: Task) -> nn.Module:
 
 
 def autokeras(task: Task, seconds: float, seed: int) -> Found | None:
-    """AutoKeras' classifier of pictures, where that is installed: as many trials of ten epochs as fit."""
+    """AutoKeras' classifier of pictures, where that is installed: trials of ten epochs until the time is over.
+
+    The epoch that was best on the validation data is tested. Networks that need weights from the internet fail where
+    there is none; the search goes on without them. It runs on torch with `KERAS_BACKEND=torch`.
+    """
     if importlib.util.find_spec("autokeras") is None or len(task.input_shape) != 3:
         return None
     import autokeras
     import keras
+    import keras_tuner
 
     keras.utils.set_random_seed(seed)
     parts = [_arrays(part) for part in (task.train, task.validation, task.test)]
     (inputs, targets), judged, (seen, wanted) = [(x.transpose(0, 2, 3, 1), y) for x, y in parts]
+    best: Found = {"validation": -np.inf}
 
-    class Stop(keras.callbacks.Callback):
+    class Watch(keras.callbacks.Callback):
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-            if time.process_time() > 0.9 * seconds:
-                raise TimeoutError
+            if time.process_time() > 0.95 * seconds and "model" in best:
+                raise keras_tuner.errors.FatalError("the time is over")
 
-    with tempfile.TemporaryDirectory() as folder:
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            if (reached := (logs or {}).get("val_accuracy", -np.inf)) > best["validation"]:
+                best.update(validation=float(reached), model=self.model, weights=self.model.get_weights())
+
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()):
         search = autokeras.ImageClassifier(max_trials=100, seed=seed, directory=folder, overwrite=True)
-        with contextlib.suppress(TimeoutError):
-            search.fit(inputs, targets, validation_data=judged, epochs=10, verbose=0, callbacks=[Stop()])
-        network = search.tuner.get_best_model()
+        search.tuner.oracle.max_consecutive_failed_trials = 100
+        with contextlib.suppress(keras_tuner.errors.FatalError):
+            search.fit(inputs, targets, validation_data=judged, epochs=10, verbose=0, callbacks=[Watch()])
+        network = best.pop("model")
+        network.set_weights(best.pop("weights"))
         test = float((network.predict(seen, verbose=0).argmax(1) == wanted).mean())
-        return {"test": test, "params": int(network.count_params())}
+        return {**best, "test": test, "params": int(network.count_params())}
 
 
 def _arrays(part: Any) -> tuple[Any, Any]:
