@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -52,6 +53,39 @@ def test_estimators_by_name(tmp_path: Path) -> None:
     assert [t.metrics for t in named.trials] == [t.metrics for t in default.trials]
     with pytest.raises(UsageError, match="Did you mean 'training'"):
         aw.search("mlp", "diabetes", estimator="trainin", out=tmp_path / "no", **QUICK)
+    assert not (tmp_path / "no").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"strategy": "asah"}, "unknown strategy 'asah'. Did you mean 'asha'"),
+        (
+            {"strategy": "evolution", "strategy_options": {"populaton": 9}},
+            "no option 'populaton'. Did you mean",
+        ),
+        ({"strategy": "darts", "strategy_options": {"epoch": 9}}, "no option 'epoch'. Did you mean 'epochs'"),
+        ({"strategy_options": {"initail": 3}}, "no strategy has an option 'initail'. Did you mean 'initial'"),
+        ({"estimator": "synflo"}, "unknown estimator 'synflo'. Did you mean 'synflow'"),
+        ({"estimator_options": {"epoch": 3}}, "the estimator 'training' has no option 'epoch'"),
+        ({"pruner": "mediam"}, "unknown pruner 'mediam'. Did you mean 'median'"),
+        ({"pruner": "median", "pruner_options": {"warmup": 3}}, "no option 'warmup'. Did you mean"),
+        ({"pruner_options": {"warmup_steps": 3}}, "go with a name"),
+        ({"executor": "proceses"}, "unknown executor 'proceses'. Did you mean 'processes'"),
+        ({"executor": "processes", "executor_options": {"threds": 1}}, "no option 'threds'. Did you mean"),
+        ({"tracker": "tensorbord"}, "unknown tracker 'tensorbord'. Did you mean 'tensorboard'"),
+    ],
+)
+def test_what_is_misspelt_is_refused_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], told: str
+) -> None:
+    def measured(*_: Any, **__: Any) -> None:
+        raise AssertionError("trainings were timed")
+
+    monkeypatch.setattr(importlib.import_module("archwright.session.search"), "plan_run", measured)
+    asked = {**QUICK, "budget": aw.Budget(minutes=1), "retrain": 1, **given}
+    with pytest.raises(UsageError, match=told):
+        aw.search("mlp", "diabetes", out=tmp_path / "no", **asked)
     assert not (tmp_path / "no").exists()
 
 

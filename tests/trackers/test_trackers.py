@@ -14,8 +14,17 @@ import pytest
 
 import archwright as aw
 from archwright.errors import ArchwrightWarning, MissingExtraError, UsageError
+from archwright.experiments import NamedConfig, RunConfig
 from archwright.experiments.finalists import REPEAT
-from archwright.trackers import TRACKERS, MLflowTracker, Tracker, WandbStyleTracker, make_trackers
+from archwright.session.tracked import followed_by
+from archwright.trackers import (
+    TRACKERS,
+    MLflowTracker,
+    Tracker,
+    WandbStyleTracker,
+    make_trackers,
+    named_trackers,
+)
 from archwright.trials import TrialState
 
 Read = dict[str, tuple[dict[str, Any], dict[str, list[tuple[int, float]]]]]
@@ -147,7 +156,7 @@ def test_every_trial_is_read_back_as_the_store_has_it(tracked: Any) -> None:
 
 
 def test_a_resumed_run_goes_on_and_tells_nothing_twice(tracked: Any) -> None:
-    result, tracker, read = tracked
+    result, _, read = tracked
     before = read()
     trials = sum(trial.is_measured for trial in result.trials) + 1
     longer = aw.resume(
@@ -155,10 +164,9 @@ def test_a_resumed_run_goes_on_and_tells_nothing_twice(tracked: Any) -> None:
         space=result.space,
         task=task(),
         budget=aw.Budget(trials=trials),
-        tracker=tracker,
         onnx=False,
         progress=False,
-    )
+    )  # the record says who is told
     after = read()
     new = set(after) - set(before)
     assert {f"search-{t.number:04}" for t in longer.trials[len(result.trials) :] if t.is_measured} <= new
@@ -251,6 +259,55 @@ def test_options_of_trackers_are_checked(tmp_path: Path) -> None:
         UsageError, match=r"'mlflow.experiment' is an option of a tracker that is not asked for"
     ):
         make_trackers(["tensorboard"], {"mlflow.experiment": "x"})
+
+
+def test_a_place_holds_in_every_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = ["tensorboard=logs", "mlflow=sqlite:///a/mlflow.db", "trackio=digits"]
+    options = [one.options for one in named_trackers(given) if isinstance(one, NamedConfig)]
+    assert options == [
+        {"directory": str(tmp_path / "logs")},
+        {"uri": f"sqlite:///{tmp_path}/a/mlflow.db"},
+        {"project": "digits"},
+    ]
+    fixed = ["mlflow=sqlite:////x/mlflow.db", "mlflow=https://mlflow.example.org"]
+    kept = [one.options["uri"] for one in named_trackers(fixed) if isinstance(one, NamedConfig)]
+    assert kept == [text.removeprefix("mlflow=") for text in fixed]
+
+
+def test_resume_goes_on_telling_whom_it_told_unless_told_otherwise(tmp_path: Path) -> None:
+    folder, quick = tmp_path / "run", {"progress": False, "onnx": False}
+    common = {"recipe": aw.Recipe(epochs=1), "retrain": 0, "accelerator": "cpu", "strategy": "random"}
+    found = aw.search(
+        "mlp",
+        task(),
+        budget=aw.Budget(1),
+        tracker=[f"tensorboard={tmp_path / 'logs'}"],
+        out=folder,
+        **common,
+        **quick,
+    )
+    written = tmp_path / "logs" / "run"
+
+    def resumed(trials: int, **more: Any) -> set[str]:
+        parts = {"space": found.space, "task": task(), "budget": aw.Budget(trials)}
+        aw.resume(folder, **parts, **quick, **more)
+        return {path.name for path in written.glob("search-*")}
+
+    assert len(resumed(2)) == 2
+    assert len(resumed(3, tracker="tensorboard")) == 2, "it is told elsewhere now"
+    assert len(list((folder / "tensorboard").glob("search-*"))) == 3
+    assert RunConfig.read(folder).trackers == (NamedConfig(name="tensorboard"),)
+    resumed(4, tracker=())
+    assert RunConfig.read(folder).trackers == ()
+    assert len(list((folder / "tensorboard").glob("search-*"))) == 3
+
+
+def test_passwords_are_not_kept() -> None:
+    pytest.importorskip("mlflow")
+    records, (tracker,) = followed_by("mlflow=https://me:secret@mlflow.example.org")
+    assert records[0].options == {"uri": "https://me@mlflow.example.org"}
+    assert "secret" in tracker.where
 
 
 def test_any_package_with_three_functions_serves(

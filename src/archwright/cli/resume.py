@@ -20,6 +20,7 @@ def resume(
     onnx: WithOnnx = None,
     track: list[str] | None = None,
     track_option: list[str] | None = None,
+    no_track: bool = False,
     as_json: AsJson = False,
 ) -> None:
     """Go on with a run that was stopped or killed; with a new budget, search longer.
@@ -32,15 +33,19 @@ def resume(
         until (SCORE): Search on until the first objective is this good.
         workers (-w): Another number of workers.
         time_limit (SECONDS): Another limit for one trial of the search; 0 for none.
-        track (NAME[=WHERE]): Follow the run live elsewhere, as for `search`; what happened before is told, too.
+        track (NAME[=WHERE]): Follow the run live elsewhere, as for `search`; what happened before is told, too. By
+            default where it was followed before.
         track_option (NAME.OPTION=VALUE): An option of one of them, such as mlflow.experiment=digits.
+        no_track (--no-track): Follow it nowhere from now on.
     """
     from archwright.cli.output import conclude
     from archwright.cli.values import keyed
+    from archwright.errors import UsageError
     from archwright.experiments import Budget
     from archwright.session import resume as run_resume
-    from archwright.trackers import make_trackers
 
+    if no_track and (track or track_option):
+        raise UsageError("expected --track or --no-track, got both; keep one")
     budget = None if trials is minutes is until is None else Budget(trials, minutes, until)
     result = run_resume(
         run,
@@ -49,8 +54,7 @@ def resume(
         time_limit=time_limit,
         store=store,
         onnx=onnx,
-        tracker=make_trackers(
-            track or [], keyed(track_option or [], "--track-option", "mlflow.experiment=digits")
-        ),
+        tracker=[] if no_track else track,
+        tracker_options=keyed(track_option or [], "--track-option", "mlflow.experiment=digits"),
     )
     conclude(result.run, as_json)

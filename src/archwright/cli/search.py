@@ -140,7 +140,6 @@ def search(
     from archwright.learning import Recipe
     from archwright.objectives import parse_limit, parse_objective
     from archwright.session import search as run_search
-    from archwright.trackers import make_trackers
 
     given: dict[str, Any] = {
         "epochs": epochs,
@@ -187,9 +186,8 @@ def search(
         store=store,
         out=out,
         onnx=onnx,
-        tracker=make_trackers(
-            track or [], keyed(track_option or [], "--track-option", "mlflow.experiment=digits")
-        ),
+        tracker=track or [],
+        tracker_options=keyed(track_option or [], "--track-option", "mlflow.experiment=digits"),
         task_options=table.task_options(seed),
         command=shlex.join(["archwright", *words]),
         began=began,

@@ -218,6 +218,7 @@ class RunConfig:
         refit: Whether what is delivered is trained once more, on training and validation data.
         baseline: Whether a hand-made network is trained for comparison.
         compare: The user's own networks that are trained for comparison: references, or names of what Python gave.
+        trackers: Where the run is followed live, as far as these have names.
         judge: What scores the trained networks again, where the run judges cheap estimates.
         price: Of an hour of the machine, such as "0.85 EUR"; None where it was not told.
         store: URL of the store without secrets; None for the file in the run's folder.
@@ -254,6 +255,7 @@ class RunConfig:
     refit: bool = False
     baseline: bool = True
     compare: tuple[str, ...] = ()
+    trackers: tuple[NamedConfig, ...] = ()
     judge: JudgeConfig | None = None
     price: str | None = None
     store: str | None = None

@@ -20,7 +20,6 @@ from archwright.experiments import (
     SpaceConfig,
     TaskConfig,
     judgement_of,
-    open_store,
     resolve_task,
 )
 from archwright.experiments.executors import make_executor
@@ -37,7 +36,7 @@ from archwright.session.fidelities import single_fidelity
 from archwright.session.parts import check_measured
 from archwright.session.scorers import scorers_for
 from archwright.session.sources import fingerprints_of
-from archwright.session.stages import run_stages
+from archwright.session.stages import begin_run
 from archwright.spaces import Space
 from archwright.spaces.zoo import SPACES
 from archwright.tasks import TASKS, Task
@@ -150,10 +149,5 @@ def judge(
     context = RunContext(folder, config, made_space, made_task, notes=notes)
     executor = make_executor(config.executor)
     executor.check(space=made_space, task=made_task)
-    folder.mkdir(parents=True, exist_ok=True)
-    opened = open_store(folder, config, create=True)
-    config.write(folder)
-    opened.lock()
-    return judgement_of(
-        run_stages(context, opened, executor, listener_for(listener, progress, objectives)).run
-    )
+    told = listener_for(listener, progress, objectives)
+    return judgement_of(begin_run(context, executor, told).run)

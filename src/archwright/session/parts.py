@@ -6,14 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from archwright.errors import UsageError, did_you_mean
+from archwright.estimators import ESTIMATORS
 from archwright.estimators.estimator import Estimator
 from archwright.experiments import NamedConfig, RunConfig
-from archwright.experiments.executors import Interrupted, interrupts_marked
+from archwright.experiments.executors import EXECUTORS, Interrupted, interrupts_marked
 from archwright.experiments.time_plan import Trainings
 from archwright.objectives import METERS, Objective, optimized
 from archwright.registry import Registry
 from archwright.spaces import Space
 from archwright.strategies import STRATEGIES
+from archwright.strategies.pruners import PRUNERS
+from archwright.supernets import METHODS
 from archwright.surrogates import Columns
 from archwright.tasks import Task
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "check_ensemble",
     "check_measured",
+    "check_named",
     "check_trainings",
     "estimator_for",
     "made",
@@ -156,6 +160,45 @@ def proxy_columns(space: Space, task: Task, accelerator: str, names: Sequence[st
     if unknown := [name for name in names if name not in PROXIES]:
         raise UsageError(f"unknown columns {unknown[0]!r}.{did_you_mean(unknown[0], known)}")
     return ProxyColumns(ZeroCost(space, task, names, accelerator=accelerator))
+
+
+def check_named(
+    strategy: tuple[object, Mapping[str, Any] | None],
+    estimator: tuple[Estimator | str | None, Mapping[str, Any] | None],
+    pruner: tuple[object, Mapping[str, Any] | None],
+    executor: tuple[object, Mapping[str, Any] | None],
+) -> None:
+    """Refuse names and options that nothing has, before anything is measured.
+
+    Args:
+        strategy: As given: an object, a name, or None for one that fits; and its options.
+        estimator: The same of the estimator.
+        pruner: Of the pruner.
+        executor: Of the executor.
+
+    Raises:
+        UsageError: When a name is unknown, an option is, or options go with no name.
+    """
+    name, options = strategy
+    if name in (None, "auto"):
+        known = {option for one in STRATEGIES for option in STRATEGIES.options(one)} if options else set()
+        for option in {*(options or {})} - known:
+            raise UsageError(f"no strategy has an option {option!r}.{did_you_mean(option, sorted(known))}")
+    elif isinstance(name, str) and name not in STRATEGIES and name not in METHODS:
+        raise UsageError(f"unknown strategy {name!r}.{did_you_mean(name, [*STRATEGIES, *METHODS])}")
+    else:
+        _check(METHODS if isinstance(name, str) and name in METHODS else STRATEGIES, name, options)
+    if estimator[0] != "auto":  # its options are those of a judgement, see `judged_estimator`
+        name, options = estimator_for(strategy[0], strategy[1] or {}, *estimator)
+        _check(ESTIMATORS, name or "training", options)
+    _check(PRUNERS, *pruner)
+    _check(EXECUTORS, *executor)
+
+
+def _check(registry: Registry[Any, Any], given: object, options: Mapping[str, Any] | None) -> None:
+    record = None if given is None and not options else named(given, options)
+    if record is not None and isinstance(given, str):
+        registry.check(record.name, record.options)
 
 
 def check_trainings(trainings: Trainings, repeats: int | None) -> None:

@@ -19,12 +19,13 @@ from archwright.session.planning import plan_run
 from archwright.session.result import Result
 from archwright.session.sources import check_unchanged, restored
 from archwright.session.stages import run_stages
+from archwright.session.tracked import followed_by, followed_still
 from archwright.spaces import Space
 from archwright.strategies import Strategy
 from archwright.strategies.pruners import Pruner
 from archwright.supernets import OneShot
 from archwright.tasks import Task
-from archwright.trackers import Tracker, make_trackers
+from archwright.trackers import Tracker
 
 __all__ = ["resume"]
 
@@ -46,7 +47,8 @@ def resume(
     store: str | None = None,
     onnx: bool | None = None,
     listener: Listener | None = None,
-    tracker: Tracker | str | Sequence[Tracker | str] = (),
+    tracker: Tracker | str | Sequence[Tracker | str] | None = None,
+    tracker_options: Mapping[str, Any] | None = None,
     progress: bool = True,
 ) -> Result:
     """Go on with a run, from wherever it was interrupted; of a completed one nothing is done again.
@@ -66,7 +68,9 @@ def resume(
         store: URL of the run's store, where the kept one, which has no password, does not serve.
         onnx: As for `search`.
         listener: As for `search`.
-        tracker: As for `search`; one that does not know the run yet is told what happened before.
+        tracker: As for `search`; None goes on with those that the run's record names, () with none. One that does not
+            know the run yet is told what happened before.
+        tracker_options: As for `search`.
         progress: As for `search`.
 
     Raises:
@@ -82,7 +86,10 @@ def resume(
     if time_limit is not None:
         here = replace(here, time_limit=time_limit or None)
     own = named_spaces(compare, task)
-    changed = replace(config, budget=budget or config.budget, executor=here)
+    followed, trackers = config.trackers, None
+    if tracker is not None or tracker_options:
+        followed, trackers = followed_by(tracker or (), tracker_options)
+    changed = replace(config, budget=budget or config.budget, executor=here, trackers=followed)
     if changed.plan is None and changed.budget.minutes is not None and changed.supernet is None:
         changed = _planned(changed, space, task, own, onnx)
     context = RunContext(
@@ -95,7 +102,7 @@ def resume(
         pruner=pruner,
         compare=own,
         onnx=onnx,
-        trackers=make_trackers([tracker] if isinstance(tracker, Tracker | str) else tracker),
+        trackers=followed_still(followed) if trackers is None else trackers,
     )
     executor = executor or make_executor(here)
     with open_store(folder, config, store) as opened:

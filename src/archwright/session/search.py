@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archwright.errors import UsageError, did_you_mean
+from archwright.errors import UsageError
 from archwright.estimators.estimator import Estimator
 from archwright.experiments import (
     Budget,
@@ -18,13 +18,9 @@ from archwright.experiments import (
     Job,
     JobResult,
     Listener,
-    NamedConfig,
     RunConfig,
     SpaceConfig,
-    SupernetConfig,
     TaskConfig,
-    open_store,
-    resolve_task,
 )
 from archwright.experiments.executors import make_executor
 from archwright.experiments.expense import priced
@@ -32,35 +28,26 @@ from archwright.experiments.interrupts import exits_told
 from archwright.experiments.store import without_secrets
 from archwright.experiments.time_plan import Trainings
 from archwright.objectives import Objective
-from archwright.references import absolute_reference, is_object_reference
+from archwright.session.approach import Approach, Subject, approach_for, subject_of
 from archwright.session.contestants import contestant_spaces, named_spaces
 from archwright.session.context import RunContext
-from archwright.session.default_search import default_search
-from archwright.session.defaults import (
-    listener_for,
-    new_folder,
-    objectives_for,
-    recorded_reference,
-    space_for,
-    table_options,
-)
+from archwright.session.defaults import listener_for, new_folder, recorded_reference
 from archwright.session.exporting import unprintable
-from archwright.session.fidelities import check_fidelity, fidelity_for
-from archwright.session.judgement import judged_estimator
 from archwright.session.one_shot import default_budget
-from archwright.session.parts import check_ensemble, check_measured, check_trainings, estimator_for, named
-from archwright.session.planning import plan_run
+from archwright.session.parts import check_ensemble, check_measured, check_named, check_trainings, named
+from archwright.session.planning import Planned, plan_run
 from archwright.session.result import Result
 from archwright.session.sources import fingerprints_of
-from archwright.session.stages import run_stages
-from archwright.session.starting import held_values, starting_points
+from archwright.session.stages import begin_run
+from archwright.session.starting import starting_points
+from archwright.session.tracked import followed_by
 from archwright.spaces import Space
 from archwright.spaces.zoo import SPACES
-from archwright.strategies import STRATEGIES, Strategy
+from archwright.strategies import Strategy
 from archwright.strategies.pruners import Pruner
-from archwright.supernets import METHODS, OneShot, make_method
+from archwright.supernets import OneShot
 from archwright.tasks import TASKS, Task
-from archwright.trackers import Tracker, make_trackers
+from archwright.trackers import Tracker
 from archwright.trials import FULL, Fidelity, FidelityRange
 
 if TYPE_CHECKING:
@@ -106,6 +93,7 @@ def search(
     onnx: bool | None = None,
     listener: Listener | None = None,
     tracker: Tracker | str | Sequence[Tracker | str] = (),
+    tracker_options: Mapping[str, Any] | None = None,
     progress: bool = True,
     task_options: dict[str, Any] | None = None,
     command: str | None = None,
@@ -164,7 +152,8 @@ def search(
         onnx: Whether to export to ONNX; None does so where the extra is installed.
         listener: Is told of every step; None shows progress, unless `progress` is False.
         tracker: Where to follow the run live: "tensorboard", "mlflow=sqlite:///mlflow.db", "trackio=PROJECT", a
-            `Tracker`, or several of these.
+            `Tracker`, or several of these. `resume` goes on with those that have a name.
+        tracker_options: Options of trackers given by name, as `{"mlflow.experiment": "digits"}`.
         progress: Whether to show progress where no listener is given.
         task_options: Options of a task given by name or path (`target`, `seed`, those of `tasks.from_csv`).
         command: The command line, for the report.
@@ -184,32 +173,31 @@ def search(
         priced(str(price), 0.0)
     trainings = Trainings(retrain=retrain, ensemble=ensemble, refit=refit)
     check_trainings(trainings, repeats)
-    trackers = make_trackers([tracker] if isinstance(tracker, Tracker | str) else tracker)
+    check_named(
+        (strategy, strategy_options),
+        (estimator, estimator_options),
+        (pruner, pruner_options),
+        (executor or ("processes" if executor_options else None), executor_options),
+    )
+    followed, trackers = followed_by(tracker, tracker_options)
     own_executor = executor if isinstance(executor, Executor) else None
     if own_executor and (workers or 1, time_limit, memory_limit) != (1, None, None):
         raise UsageError("workers and limits go with an executor by name; one that is an object has its own")
-    task_options = table_options(task_options or {}, objectives)
-    made_task = resolve_task(task, **task_options) if isinstance(task, str) else task
-    made_space, space_reference = space_for(space, made_task)
-    chosen = objectives_for(objectives, made_task)
-    check_ensemble(ensemble, chosen, made_task)
-    notes = list(made_task.notes)
-    if space is None:
-        notes.append(f"space: {space_reference}, picked for inputs of shape {made_task.input_shape}")
-    folder = new_folder(out, made_task.name)
-    held = held_values(made_space, fix or {})
-    fixed = made_space.fix(held)
-    if held and isinstance(strategy, Strategy):
+    subject = subject_of(space, task, objectives=objectives, fix=fix, task_options=task_options)
+    check_ensemble(ensemble, subject.objectives, subject.task)
+    if subject.held and isinstance(strategy, Strategy):
         raise UsageError(
             "fix: a strategy that is given as an object has its space: make it with space.fix({...}), and search that"
         )
-    own = named_spaces(compare, made_task)
+    folder = new_folder(out, subject.task.name)
+    own = named_spaces(compare, subject.task)
     device = DeviceConfig(accelerator=accelerator, precision=precision)
+    rivals = contestant_spaces(subject.task, own, own, baseline and retrain > 0)[0]
     planned = plan_run(
-        fixed,
-        made_task,
+        subject.fixed,
+        subject.task,
         recipe or Recipe(seed=seed),
-        [space for _, space in contestant_spaces(made_task, own, own, baseline and retrain > 0)[0].values()],
+        [space for _, space in rivals.values()],
         began=began,
         minutes=None if budget is None else budget.minutes,
         trainings=trainings,
@@ -217,146 +205,109 @@ def search(
         device=device,
         onnx=onnx,
         may_fit=recipe is None,
-        objectives=chosen,
+        objectives=subject.objectives,
     )
-    recipe, device = planned.recipe, replace(device, threads=planned.threads)
-    notes += planned.notes
-    options = dict(strategy_options or {})
-    known: tuple[Mapping[str, Any], ...] = ()
-    if strategy is None or strategy == "auto":
-        trials = options.pop("trials", (budget or default_budget(None, retrain)).trials)
-        picked = default_search(
-            fixed,
-            space_reference,
-            made_task,
-            chosen,
-            planned,
-            trials=trials,
-            minutes=None if budget is None else budget.minutes,
-            after=trainings,
-            fidelity=fidelity,
-            is_plain=estimator in (None, "training") and pruner in (None, "never"),
-            accelerator=device.accelerator,
-        )
-        strategy, fidelity, known = picked.strategy, picked.fidelity, picked.known
-        options = {**picked.options, **options}
-        notes.append(picked.note)
-    if estimator == "auto":
-        asked = (estimator_options, strategy, made_space, made_task, fidelity)
-        estimator, estimator_options, fidelity, why = judged_estimator(*asked)
-        notes.append(why)
-    effort = fidelity_for(fidelity, strategy, recipe.epochs)
-    if effort != FidelityRange.of(fidelity):
-        notes.append(f"fidelity: {effort}, since no range was given")
-    estimator, estimator_options = estimator_for(strategy, options, estimator, estimator_options)
-    method, supernet = method_of(
-        strategy, options, seed, effort, estimator or estimator_options or None, pruner
+    approach = approach_for(
+        subject,
+        planned,
+        strategy=strategy,
+        strategy_options=strategy_options,
+        estimator=estimator,
+        estimator_options=estimator_options,
+        pruner=pruner,
+        fidelity=fidelity,
+        budget=budget,
+        trainings=trainings,
+        device=device,
+        seed=seed,
     )
-    if supernet is not None and precision != "32-true" and "precision" not in options:
-        notes.append(
-            f"the supernet is trained in 32 bits; {precision} holds for the networks trained from scratch; for both: "
-            f"--option precision={precision}"
-        )
-    if estimator in (None, "training", "cascade"):
-        check_measured(chosen, made_space, made_task)
-        check_fidelity(effort, fixed, made_task)
-    name = strategy if isinstance(strategy, str) else type(strategy).__name__
-    name = absolute_reference(name) if is_object_reference(name) else name
-    config = RunConfig(
+    config = recorded(
+        subject,
+        approach,
+        planned,
         name=folder.name,
-        task=TaskConfig.of(made_task, recorded_reference(task, TASKS), task_options),
-        space=SpaceConfig.of(made_space, recorded_reference(space_reference, SPACES)),
-        strategy=NamedConfig(name=name, options=options),
-        supernet=supernet,
-        estimator=named("WeightSharing" if supernet else estimator or "Training", estimator_options),
-        pruner=None if pruner is None and not pruner_options else named(pruner, pruner_options),
+        task_reference=recorded_reference(task, TASKS),
+        pruner=None if pruner is None else named(pruner, pruner_options),
         executor=ExecutorConfig(
             name=executor if isinstance(executor, str) else None,
-            options=named(executor or "", executor_options).options,
+            options=dict(executor_options or {}),
             workers=planned.workers,
             time_limit=time_limit,
             memory_limit=memory_limit,
         ),
-        device=device,
-        held=held,
-        enqueue=starting_points(fixed, enqueue),
-        known=known,
+        device=replace(device, threads=planned.threads),
+        enqueue=starting_points(subject.fixed, enqueue),
         seed=seed,
-        objectives=chosen,
-        budget=budget or default_budget(name, retrain, supernet.scored if supernet else None),
-        recipe=recipe,
-        fidelity=effort,
-        plan=planned.plan,
+        budget=budget,
         retrain=retrain,
         repeats=repeats,
         ensemble=ensemble,
         refit=refit,
         baseline=baseline,
         compare=tuple(own),
+        trackers=followed,
         price=None if price is None else str(price),
         store=store and without_secrets(store),
         command=command and command.replace(store or command, without_secrets(store or command)),
     )
-    config = replace(config, sources=fingerprints_of(config, made_space, made_task))
-    config = replace(config, mark=config.signature())
-    if retrain > 0:
-        notes += unprintable(made_space)
+    printable = unprintable(subject.space) if retrain > 0 else []
     context = RunContext(
         folder,
         config,
-        made_space,
-        made_task,
-        strategy=method or strategy,
-        estimator=estimator,
+        subject.space,
+        subject.task,
+        strategy=approach.strategy,
+        estimator=approach.estimator,
         pruner=pruner,
         compare=own,
         onnx=onnx,
         trackers=trackers,
-        notes=notes,
+        notes=[*subject.notes, *planned.notes, *approach.notes, *printable],
         began=began,
     )
-    config = context.config
-    if config.ranked_by is not None:
-        check_measured(chosen, made_space, made_task)  # when the best are retrained
+    if context.config.ranked_by is not None:
+        check_measured(subject.objectives, subject.space, subject.task)  # when the best are retrained
     runs = own_executor or make_executor(config.executor)
-    runs.check(space=made_space, task=made_task, estimator=estimator)
-    folder.mkdir(parents=True, exist_ok=True)
-    opened = open_store(folder, config, store, create=True)
-    config.write(folder)
-    opened.lock()
-    return run_stages(context, opened, runs, listener_for(listener, progress, (*config.searched, *chosen)))
+    runs.check(space=subject.space, task=subject.task, estimator=approach.estimator)
+    told = listener_for(listener, progress, (*context.config.searched, *subject.objectives))
+    return begin_run(context, runs, told, store)
 
 
-def method_of(
-    strategy: Strategy | OneShot | str,
-    options: dict[str, Any],
-    seed: int,
-    fidelity: FidelityRange,
-    estimator: object,
-    pruner: object,
-) -> tuple[OneShot | None, SupernetConfig | None]:
-    """The one-shot method that a strategy is, and the record of its supernet; None where it is none.
+def recorded(
+    subject: Subject,
+    approach: Approach,
+    planned: Planned,
+    *,
+    task_reference: str | None,
+    budget: Budget | None,
+    **asked: Any,
+) -> RunConfig:
+    """The record of a search.
 
-    Raises:
-        UsageError: When the name is unknown, or an argument does not go with a one-shot method.
+    Args:
+        subject: What is searched.
+        approach: How.
+        planned: What was measured before.
+        task_reference: Of the task, where it has one.
+        budget: When the search stops; None means what is usual for the strategy.
+        asked: What stands in the record as it was asked for.
     """
-    if isinstance(strategy, Strategy) or (isinstance(strategy, str) and strategy in STRATEGIES):
-        return None, None
-    if isinstance(strategy, str) and strategy not in METHODS:
-        raise UsageError(f"unknown strategy {strategy!r}.{did_you_mean(strategy, [*STRATEGIES, *METHODS])}")
-    if fidelity != FidelityRange():
-        raise UsageError(
-            "a one-shot method scores its trials without training them, so a shorter training in the search "
-            "(--fidelity) has no meaning; shorten the supernet's: --option epochs=10"
-        )
-    if estimator is not None:
-        raise UsageError("a one-shot method estimates by its supernet; give an estimator to another strategy")
-    if pruner not in (None, "never"):
-        raise UsageError(
-            "a one-shot method scores its trials without training them, so there is nothing for a pruner to stop; "
-            "leave --pruner out"
-        )
-    method = make_method(strategy, seed=seed, **options) if isinstance(strategy, str) else strategy
-    if not isinstance(method, OneShot):
-        raise UsageError(f"expected a strategy, a one-shot method or the name of one, got {method!r}")
-    return method, SupernetConfig(epochs=method.epochs, scored=method.proposals_per_retrain)
+    strategy, supernet = approach.strategy_record, approach.supernet
+    scored = supernet.scored if supernet else None
+    config = RunConfig(
+        task=TaskConfig.of(subject.task, task_reference, subject.options),
+        space=SpaceConfig.of(subject.space, recorded_reference(subject.reference, SPACES)),
+        strategy=strategy,
+        supernet=supernet,
+        estimator=approach.estimator_record,
+        held=subject.held,
+        known=approach.known,
+        objectives=subject.objectives,
+        budget=budget or default_budget(strategy.name, asked["retrain"], scored),
+        recipe=planned.recipe,
+        fidelity=approach.fidelity,
+        plan=planned.plan,
+        **asked,
+    )
+    config = replace(config, sources=fingerprints_of(config, subject.space, subject.task))
+    return replace(config, mark=config.signature())

@@ -18,6 +18,7 @@ from archwright.experiments import (
     Stage,
     Store,
     TrialRunner,
+    open_store,
 )
 from archwright.experiments.checkpoints import rebuilt
 from archwright.experiments.finalists import HAND_MADE
@@ -36,13 +37,34 @@ from archwright.spaces import Space
 from archwright.spaces.constraints import failures_told
 from archwright.trials import Trial
 
-__all__ = ["run_stages"]
+__all__ = ["begin_run", "run_stages"]
 
 RunStage = Callable[[RunContext], bool]
 """One stage of a run: runs it, or what is left of it, and says whether it is done; else the user asked to stop.
 
 What it left is in the store, so that running it again does nothing again. Raises `SearchError` when nothing came of it.
 """
+
+
+def begin_run(
+    context: RunContext, executor: Executor[Job, JobResult], listener: Listener, store: str | None = None
+) -> Result:
+    """Make a new run's folder, record and store, and run all stages.
+
+    Args:
+        context: The run.
+        executor: Where trials run.
+        listener: Is told of every step.
+        store: URL of the store, with what is secret in it; None takes what the record says.
+
+    Raises:
+        RunError: When the store is out of reach, or another process has it.
+    """
+    context.folder.mkdir(parents=True, exist_ok=True)
+    opened = open_store(context.folder, context.config, store, create=True)
+    context.config.write(context.folder)
+    opened.lock()
+    return run_stages(context, opened, executor, listener)
 
 
 def run_stages(

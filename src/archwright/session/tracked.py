@@ -2,14 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import Any
 
-from archwright.experiments import Listener, Store, load_run
+from archwright.errors import UsageError
+from archwright.experiments import Listener, NamedConfig, Store, load_run
+from archwright.experiments.store import without_secrets
 from archwright.session.context import RunContext
-from archwright.trackers import Tracking
+from archwright.trackers import Tracker, Tracking, make_trackers, named_trackers
 
-__all__ = ["tracked"]
+__all__ = ["followed_by", "followed_still", "tracked"]
+
+
+def followed_by(
+    given: Tracker | str | Sequence[Tracker | str], options: Mapping[str, Any] | None = None
+) -> tuple[tuple[NamedConfig, ...], tuple[Tracker, ...]]:
+    """Who is told of a run: the record of those that have a name, without passwords, and all as objects.
+
+    Args:
+        given: As for `search`.
+        options: As for `search`.
+
+    Raises:
+        UsageError: When a name or an option is unknown, a package is not installed, or one is given twice.
+    """
+    several = [given] if isinstance(given, Tracker | str) else list(given)
+    asked = named_trackers(several, options)
+    records = [
+        replace(one, options={name: _kept(value) for name, value in one.options.items()})
+        for one in asked
+        if isinstance(one, NamedConfig)
+    ]
+    return tuple(records), make_trackers(asked)
+
+
+def followed_still(records: Sequence[NamedConfig]) -> tuple[Tracker, ...]:
+    """Those that a run's record names.
+
+    Raises:
+        UsageError: When one cannot be made any more, with the cure.
+    """
+    try:
+        return make_trackers(records)
+    except UsageError as error:
+        raise UsageError(
+            f"the run was followed elsewhere, and cannot be any more: {error}; give it a tracker anew (--track), or "
+            "go on without (--no-track)"
+        ) from error
+
+
+def _kept(value: Any) -> Any:
+    return without_secrets(value) if isinstance(value, str) and "://" in value else value
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from archwright.lazy import imported_on_use
-from archwright.trackers.registry import TRACKERS, make_trackers
+from archwright.trackers.registry import TRACKERS, make_trackers, named_trackers
 from archwright.trackers.tracker import Tracker
 from archwright.trackers.tracking import Tracking
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # fmt: off
 __all__ = [
     "TRACKERS", "MLflowTracker", "TensorBoardTracker", "Tracker", "Tracking", "WandbStyleTracker", "make_trackers",
+    "named_trackers",
 ]
 # fmt: on
 

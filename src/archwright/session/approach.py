@@ -1,0 +1,217 @@
+"""What a search is of and how it goes about it, decided before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from archwright.errors import UsageError
+from archwright.estimators.estimator import Estimator
+from archwright.experiments import Budget, DeviceConfig, NamedConfig, SupernetConfig, resolve_task
+from archwright.experiments.time_plan import Trainings
+from archwright.objectives import Objective
+from archwright.references import absolute_reference, is_object_reference
+from archwright.session.default_search import default_search
+from archwright.session.defaults import objectives_for, space_for, table_options
+from archwright.session.fidelities import check_fidelity, fidelity_for
+from archwright.session.judgement import judged_estimator
+from archwright.session.one_shot import default_budget
+from archwright.session.parts import check_measured, estimator_for, named
+from archwright.session.planning import Planned
+from archwright.session.starting import held_values
+from archwright.spaces import Space
+from archwright.strategies import STRATEGIES, Strategy
+from archwright.supernets import OneShot, make_method
+from archwright.tasks import Task
+from archwright.trials import Fidelity, FidelityRange
+
+__all__ = ["Approach", "Subject", "approach_for", "subject_of"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What is learned, and what is searched for it.
+
+    Args:
+        task: What is learned.
+        options: What the task was made with, as they are recorded.
+        space: What is searched.
+        reference: Of the space, where it has one.
+        fixed: The space with decisions held.
+        held: Address to value of these.
+        objectives: What is optimised and limited.
+        notes: What the log says of it.
+    """
+
+    task: Task
+    options: Mapping[str, Any]
+    space: Space
+    reference: str | None
+    fixed: Space
+    held: Mapping[str, Any]
+    objectives: tuple[Objective, ...]
+    notes: tuple[str, ...]
+
+
+def subject_of(
+    space: Space | str | None,
+    task: Task | str,
+    *,
+    objectives: Sequence[Objective | str],
+    fix: Mapping[str, Any] | None,
+    task_options: Mapping[str, Any] | None,
+) -> Subject:
+    """The space, the task and the objectives as objects. For the arguments see `search`.
+
+    Raises:
+        UsageError: When one of them is unknown, or does not fit.
+    """
+    options = table_options(task_options or {}, objectives)
+    made = resolve_task(task, **options) if isinstance(task, str) else task
+    searched, reference = space_for(space, made)
+    held = held_values(searched, fix or {})
+    picked = [f"space: {reference}, picked for inputs of shape {made.input_shape}"] if space is None else []
+    return Subject(
+        task=made,
+        options=options,
+        space=searched,
+        reference=reference,
+        fixed=searched.fix(held),
+        held=held,
+        objectives=objectives_for(objectives, made),
+        notes=(*made.notes, *picked),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Approach:
+    """How candidates are proposed and measured.
+
+    Args:
+        strategy: What proposes: an object or a name; of a one-shot search its method.
+        strategy_record: The record of that.
+        estimator: What measures: an object or a name; None of a one-shot search, or for training.
+        estimator_record: The record of that.
+        fidelity: Of the trials.
+        supernet: The record of a one-shot search's supernet.
+        known: Architectures to begin with, in JSON's own types.
+        notes: What the log says of it.
+    """
+
+    strategy: Strategy | OneShot | str
+    strategy_record: NamedConfig
+    estimator: Estimator | str | None
+    estimator_record: NamedConfig
+    fidelity: FidelityRange
+    supernet: SupernetConfig | None = None
+    known: tuple[Mapping[str, Any], ...] = ()
+    notes: tuple[str, ...] = field(default=(), compare=False)
+
+
+def approach_for(
+    subject: Subject,
+    planned: Planned,
+    *,
+    strategy: Strategy | OneShot | str | None,
+    strategy_options: Mapping[str, Any] | None,
+    estimator: Estimator | str | None,
+    estimator_options: Mapping[str, Any] | None,
+    pruner: object,
+    fidelity: FidelityRange | Fidelity | str,
+    budget: Budget | None,
+    trainings: Trainings,
+    device: DeviceConfig,
+    seed: int,
+) -> Approach:
+    """Pick what was not named, and refuse what does not go together. For the arguments see `search`.
+
+    Raises:
+        UsageError: When something does not fit.
+    """
+    notes: list[str] = []
+    known: tuple[Mapping[str, Any], ...] = ()
+    options = dict(strategy_options or {})
+    if strategy is None or strategy == "auto":
+        trials = options.pop("trials", (budget or default_budget(None, trainings.retrain)).trials)
+        picked = default_search(
+            subject.fixed,
+            subject.reference,
+            subject.task,
+            subject.objectives,
+            planned,
+            trials=trials,
+            minutes=None if budget is None else budget.minutes,
+            after=trainings,
+            fidelity=fidelity,
+            is_plain=estimator in (None, "training") and pruner in (None, "never"),
+            accelerator=device.accelerator,
+        )
+        strategy, fidelity, known = picked.strategy, picked.fidelity, tuple(picked.known)
+        options = {**picked.options, **options}
+        notes.append(picked.note)
+    if estimator == "auto":
+        asked = (estimator_options, strategy, subject.space, subject.task, fidelity)
+        estimator, estimator_options, fidelity, why = judged_estimator(*asked)
+        notes.append(why)
+    effort = fidelity_for(fidelity, strategy, planned.recipe.epochs)
+    if effort != FidelityRange.of(fidelity):
+        notes.append(f"fidelity: {effort}, since no range was given")
+    estimator, estimator_options = estimator_for(strategy, options, estimator, estimator_options)
+    method = _method_of(strategy, options, seed, effort, estimator or estimator_options or None, pruner)
+    if method is not None and device.precision != "32-true" and "precision" not in options:
+        notes.append(
+            f"the supernet is trained in 32 bits; {device.precision} holds for the networks trained from scratch; for "
+            f"both: --option precision={device.precision}"
+        )
+    if estimator in (None, "training", "cascade"):
+        check_measured(subject.objectives, subject.space, subject.task)
+        check_fidelity(effort, subject.fixed, subject.task)
+    name = strategy if isinstance(strategy, str) else type(strategy).__name__
+    return Approach(
+        strategy=method or strategy,
+        strategy_record=NamedConfig(
+            name=absolute_reference(name) if is_object_reference(name) else name, options=options
+        ),
+        estimator=estimator,
+        estimator_record=named("WeightSharing" if method else estimator or "Training", estimator_options),
+        fidelity=effort,
+        supernet=None
+        if method is None
+        else SupernetConfig(epochs=method.epochs, scored=method.proposals_per_retrain),
+        known=known,
+        notes=tuple(notes),
+    )
+
+
+def _method_of(
+    strategy: Strategy | OneShot | str,
+    options: Mapping[str, Any],
+    seed: int,
+    fidelity: FidelityRange,
+    estimator: object,
+    pruner: object,
+) -> OneShot | None:
+    """The one-shot method that a strategy is; None where it is none.
+
+    Raises:
+        UsageError: When an argument does not go with a one-shot method.
+    """
+    if isinstance(strategy, Strategy) or (isinstance(strategy, str) and strategy in STRATEGIES):
+        return None
+    if fidelity != FidelityRange():
+        raise UsageError(
+            "a one-shot method scores its trials without training them, so a shorter training in the search "
+            "(--fidelity) has no meaning; shorten the supernet's: --option epochs=10"
+        )
+    if estimator is not None:
+        raise UsageError("a one-shot method estimates by its supernet; give an estimator to another strategy")
+    if pruner not in (None, "never"):
+        raise UsageError(
+            "a one-shot method scores its trials without training them, so there is nothing for a pruner to stop; "
+            "leave --pruner out"
+        )
+    method = make_method(strategy, seed=seed, **options) if isinstance(strategy, str) else strategy
+    if not isinstance(method, OneShot):
+        raise UsageError(f"expected a strategy, a one-shot method or the name of one, got {method!r}")
+    return method
