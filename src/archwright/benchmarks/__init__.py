@@ -1,7 +1,9 @@
 """Published tables of trained networks, and the comparison of strategies on them. Importing this loads no torch."""
 
+from archwright.benchmarks.cluster import Cluster, WorkerTime
 from archwright.benchmarks.columns import read_columns
 from archwright.benchmarks.comparison import Comparison, compare
+from archwright.benchmarks.durations import DurationLaw
 from archwright.benchmarks.files import check_extra
 from archwright.benchmarks.hw_nasbench import hw_nasbench
 from archwright.benchmarks.mnist1d_curves import mnist1d_curves, mnist1d_curves_space
@@ -12,8 +14,10 @@ from archwright.benchmarks.references import TABLES, load_table
 from archwright.benchmarks.regret import Reference, Standing, Tracker, Truth, random_search_regret
 from archwright.benchmarks.results import measure, summarize, write_results
 from archwright.benchmarks.runs import SearchRun, search_table
+from archwright.benchmarks.scaling import Scaling, scale_workers, summarize_scaling
 from archwright.benchmarks.significance import Pair, Ranking, holm, rank_strategies
-from archwright.benchmarks.simulation import SimulatedClock, SimulatedTrial, simulate_search
+from archwright.benchmarks.simulated_search import ClusterRun, simulate_cluster, simulate_search
+from archwright.benchmarks.simulation import AskTime, SimulatedClock, SimulatedTrial
 from archwright.benchmarks.surrogate_ranking import SurrogateComparison, networks_of, rank_surrogates
 from archwright.benchmarks.surrogate_results import summarize_surrogates, write_surrogates
 from archwright.benchmarks.table import Table
@@ -30,7 +34,10 @@ __all__ = [
     # One search, and many
     "Comparison", "SearchRun", "compare", "search_table",
     # In simulated time
-    "SimulatedClock", "SimulatedTrial", "simulate_search",
+    "AskTime", "Cluster", "ClusterRun", "DurationLaw", "SimulatedClock", "SimulatedTrial", "WorkerTime",
+    "simulate_cluster", "simulate_search",
+    # On clusters of many sizes
+    "Scaling", "scale_workers", "summarize_scaling",
     # What comes out
     "Pair", "Ranking", "check_extra", "holm", "measure", "rank_strategies", "summarize", "write_results",
     # Surrogates on a table

@@ -12,7 +12,7 @@ from typing import Any
 from archwright.benchmarks.jobs import run_jobs
 from archwright.benchmarks.regret import Reference, Truth
 from archwright.benchmarks.runs import FinishedRuns, SearchRun, search_table
-from archwright.benchmarks.simulation import simulate_search, split_name, split_options
+from archwright.benchmarks.simulated_search import simulate_search, split_name, split_options
 from archwright.benchmarks.table import Table
 from archwright.errors import UsageError, did_you_mean
 from archwright.objectives import Objective

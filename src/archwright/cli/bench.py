@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 import typer
 
 from archwright.cli.bench_progress import progress_of
 from archwright.cli.bench_surrogates import surrogates
-from archwright.cli.bench_table import GivenTable, folder_of, print_results, words
+from archwright.cli.bench_table import GivenTable, folder_of, print_results, strategy_options, words
 from archwright.cli.described import described
 from archwright.cli.exit_codes import INTERRUPTED
 from archwright.cli.options import AsJson
@@ -97,7 +97,7 @@ def bench(
                 *map(loaded.objective, objectives or [loaded.objectives[0].name]),
                 *map(parse_limit, limit or []),
             ],
-            options=_options(option or []),
+            options=strategy_options(option or []),
             reference=cast("Literal['front', 'table']", reference),
             jobs=jobs,
             out=folder,
@@ -129,20 +129,3 @@ def _refuse_options_before(context: typer.Context) -> None:
                 f"{parameter.opts[0]} stands before {context.invoked_subcommand!r}; write the options behind it: "
                 f"archwright bench {context.invoked_subcommand} {parameter.opts[0]} ..."
             )
-
-
-def _options(given: list[str]) -> dict[str, dict[str, Any]]:
-    from archwright.cli.values import keyed
-    from archwright.errors import UsageError
-
-    found: dict[str, dict[str, Any]] = {}
-    for name, value in keyed(given).items():
-        where, colon, named = name.rpartition(":")  # a file's name has a dot
-        strategy, dot, own = named.partition(".")
-        strategy = f"{where}{colon}{strategy}"
-        if not dot or not own:
-            raise UsageError(
-                f"--option {name!r}: expected STRATEGY.NAME=VALUE, such as evolution.population_size=50"
-            )
-        found.setdefault(strategy, {})[own] = value
-    return found

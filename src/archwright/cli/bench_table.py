@@ -12,7 +12,7 @@ from archwright.cli.streams import emit
 if TYPE_CHECKING:
     from archwright.benchmarks import Table
 
-__all__ = ["GivenTable", "folder_of", "print_results", "words"]
+__all__ = ["GivenTable", "folder_of", "print_results", "strategy_options", "words"]
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,24 @@ def folder_of(table: Table) -> str:
 def words(text: str) -> list[str]:
     """The words between commas."""
     return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def strategy_options(given: list[str]) -> dict[str, dict[str, Any]]:
+    """From `["evolution.population_size=50"]` to the options of each strategy."""
+    from archwright.cli.values import keyed
+    from archwright.errors import UsageError
+
+    found: dict[str, dict[str, Any]] = {}
+    for name, value in keyed(given).items():
+        where, colon, named = name.rpartition(":")  # a file's name has a dot
+        strategy, dot, own = named.partition(".")
+        strategy = f"{where}{colon}{strategy}"
+        if not dot or not own:
+            raise UsageError(
+                f"--option {name!r}: expected STRATEGY.NAME=VALUE, such as evolution.population_size=50"
+            )
+        found.setdefault(strategy, {})[own] = value
+    return found
 
 
 def _metric_columns(given: list[str]) -> dict[str, list[str]]:
