@@ -87,7 +87,8 @@ def test_an_interruption_in_mid_epoch_costs_nothing(
 
         def step_done(self, stage: Any, step: int, steps_in_all: int) -> None:
             self.seen += 1
-            self.interrupts.asked = self.seen == steps
+            if self.seen == steps:
+                self.interrupts.stop("the test says so")
 
     with SQLStore(f"sqlite:///{tmp_path / 'stopped.sqlite'}", "toy", create=True) as store:
         sessions = 0

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import typer
 
 from archwright.cli.bench import bench_app
+from archwright.cli.drain import drain
 from archwright.cli.exit_codes import INTERRUPTED
 from archwright.cli.export import export
 from archwright.cli.judge import judge
@@ -19,6 +20,7 @@ from archwright.cli.report import report
 from archwright.cli.resume import resume
 from archwright.cli.search import search
 from archwright.cli.show import show
+from archwright.cli.simulate import simulate
 from archwright.cli.streams import lasting_streams
 from archwright.errors import ArchwrightError, UsageError
 
@@ -50,10 +52,12 @@ app.command(short_help="Tell what a search would cost: sizes, limits, seconds, m
 app.command(short_help="Search a network for a task, retrain the best, export it, report.")(search)
 app.command(short_help="Say how far cheap estimates can be trusted, before a search.")(judge)
 app.command(short_help="Go on with a run that was stopped or killed, or search longer.")(resume)
+app.command(short_help="Stop a run gracefully: running trials end, no new one begins.")(drain)
 app.command(short_help="Say what a run has found so far.")(show)
 app.command(short_help="Write a network as source, weights, ONNX and a model card.")(export)
 app.command(short_help="Write one HTML page on a run, or on several side by side.")(report)
 app.command(name="list", short_help="List what is known by name, or the options of one.")(list_known)
+app.command(short_help="Simulate searches on many machines: time to a score, efficiency, cost.")(simulate)
 app.add_typer(bench_app, name="bench", short_help="Compare strategies on a table of trained networks.")
 
 

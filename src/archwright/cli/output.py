@@ -78,6 +78,7 @@ def as_dict(run: Run) -> dict[str, Any]:
         "forecast": run.forecast and asdict(run.forecast),
         "memory": run.memory,
         "expense": run.expense and asdict(run.expense),
+        "draining": run.draining,
     }
 
 
@@ -140,6 +141,7 @@ def _print_progress(console: Console, run: Run) -> None:
     told = ", ".join(f"{count} {state}" for state, count in counts.items()) or "none yet"
     console.print(
         f"[bold]{escape(run.name)}[/bold]: {run.state}{f' ({escape(run.stop_reason)})' if run.stop_reason else ''}"
+        f"{', drains: no new trial begins' if run.draining else ''}"
     )
     _print_supernet(console, run)
     console.print(f"trials: {told}; {duration(run.seconds)}")

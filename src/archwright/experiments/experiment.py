@@ -200,13 +200,16 @@ class Experiment:
                 if waiting is None:
                     break
                 begun.append(begin(waiting))
+                if not self._exclusive:
+                    break  # so that trials that run are answered between two asks, however many slots are free
             for job in self._measured_alone(begun, end) if self._exclusive else begun:
                 self.executor.submit(job)
             if not running:
                 if begun:
                     continue
                 return
-            for ended in self.executor.wait(0.5):
+            has_more = bool(begun) and len(running) < self.executor.slots
+            for ended in self.executor.wait(0.0 if has_more else 0.5):
                 if ended.failure is not None and ended.failure.lost and talks.has_progressed(ended.job):
                     before = running.pop(ended.job.number)
                     self.say(

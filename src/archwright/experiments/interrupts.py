@@ -1,18 +1,41 @@
-"""Ctrl-C."""
+"""What asks a run to stop early: Ctrl-C, and `archwright drain`."""
 
 from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from archwright.errors import SearchError, UsageError
+from archwright.errors import RunError, SearchError, UsageError
 from archwright.experiments.executors import Failure, Interrupted
 from archwright.experiments.listener import Listener
+from archwright.experiments.store import Store
 
-__all__ = ["Interrupts", "exits_told"]
+__all__ = ["DRAIN", "Interrupts", "ask_to_drain", "exits_told"]
+
+DRAIN = "drain"
+"""The fact of a store that asks whoever has the run to drain it: the Unix time of asking; None where nobody asks."""
+
+_GLANCE = 0.5
+"""Seconds between two looks at it."""
+
+
+def ask_to_drain(store: Store) -> None:
+    """Ask whoever runs the run of a store to end its running trials, begin no new one, and stop; it can be resumed.
+
+    Raises:
+        RunError: When nobody runs it.
+    """
+    if not store.is_locked():
+        state = store.get("state", "stopped")
+        raise RunError(
+            f"nothing to drain: no process has the run now (it is {'stopped' if state == 'running' else state}); "
+            "`archwright show` says what it has found"
+        )
+    store.set_fact(DRAIN, time.time())
 
 
 @contextmanager
@@ -29,15 +52,35 @@ def exits_told() -> Iterator[None]:
 
 
 class Interrupts:
-    """Ctrl-C: the first asks to stop after the running trials, the second stops at once.
+    """Ctrl-C: the first asks to stop after the running trials, as a drain does; the second stops at once.
 
-    Attributes:
-        asked: Whether the first has come.
+    Args:
+        store: Where a drain is asked for, see `ask_to_drain`; None where there is none.
     """
 
-    def __init__(self) -> None:
-        self.asked = False
+    def __init__(self, store: Store | None = None) -> None:
+        self.store = store
         self.listener = Listener()
+        self._asked = False
+        self._next_look = 0.0
+
+    @property
+    def asked(self) -> bool:
+        """Whether to stop after the running trials."""
+        if not self._asked and self.store is not None and time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + _GLANCE
+            if self.store.get(DRAIN) is not None:
+                self.stop("drained: stopping after the running trials")
+        return self._asked
+
+    def stop(self, told: str) -> None:
+        """Ask to stop after the running trials.
+
+        Args:
+            told: What the listener is told.
+        """
+        self._asked = True
+        self.listener.log(told)
 
     @contextmanager
     def watched(self, listener: Listener) -> Iterator[None]:
@@ -61,7 +104,6 @@ class Interrupts:
                 signal.signal(signal.SIGINT, before)
 
     def _interrupted(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
+        if self._asked:
             raise Interrupted
-        self.asked = True
-        self.listener.log("stopping after the running trials; Ctrl-C again stops at once")
+        self.stop("stopping after the running trials; Ctrl-C again stops at once")

@@ -14,6 +14,7 @@ from archwright.experiments.config import RunConfig
 from archwright.experiments.ensembles import Ensemble, Member
 from archwright.experiments.expense import Expense
 from archwright.experiments.finalists import HAND_MADE, REPEAT, Finalist, finalists_of, refit_number
+from archwright.experiments.interrupts import DRAIN
 from archwright.experiments.one_shot import read_epochs
 from archwright.experiments.records import decode
 from archwright.experiments.remaining import remaining
@@ -22,7 +23,20 @@ from archwright.experiments.store import SQLStore, Stage, Store
 from archwright.objectives import Objective, best_trial, pareto_front
 from archwright.trials import Forecast, Trial, TrialState
 
-__all__ = ["Run", "load_run", "open_run", "open_store"]
+__all__ = ["Activity", "Run", "load_run", "open_run", "open_store"]
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """A trial that runs now.
+
+    Args:
+        stage: What it is run for.
+        trial: The trial, with its curve so far.
+    """
+
+    stage: Stage
+    trial: Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +74,8 @@ class Run:
         compared_test: Metric to number on the test split for each of the user's own networks, by name; and for the
             chosen network where an ensemble is delivered.
         expense: Processor time and energy so far; None where that was not noted.
+        running: The trials of all stages that run now; empty where no process has the run.
+        draining: Whether it was asked to stop after these.
         memory: "least" and "largest" number of bytes of main memory that its processes held so far; None where that is
             not known.
         classical: Of a table what scikit-learn's models reached on the same rows: name to "validation" and "test",
@@ -94,6 +110,8 @@ class Run:
     ensembles: tuple[Trial, ...] = ()
     compared_test: dict[str, dict[str, float]] = field(default_factory=dict)
     expense: Expense | None = None
+    running: tuple[Activity, ...] = ()
+    draining: bool = False
 
     @property
     def name(self) -> str:
@@ -229,6 +247,14 @@ def _loaded(folder: Path, config: RunConfig, store: Store) -> Run:
     if state == "running" and not store.is_locked():
         state = "stopped"
     everything = [*trials, *again, *others, *refitted, *ensembles]
+    by_stage = {
+        Stage.SEARCH: trials,
+        Stage.RETRAIN: again,
+        Stage.BASELINE: others,
+        Stage.REFIT: refitted,
+        Stage.JUDGE: store.trials(Stage.JUDGE) if config.judge else [],
+    }
+    is_running = state == "running"
     return Run(
         folder=folder,
         state=state,
@@ -261,6 +287,13 @@ def _loaded(folder: Path, config: RunConfig, store: Store) -> Run:
         ensembles=tuple(ensembles),
         compared_test=store.get("compared_test", {}),
         expense=decode(Expense, store.get("expense"), "expense") if store.get("expense") else None,
+        running=tuple(
+            Activity(stage, trial)
+            for stage, found in by_stage.items()
+            for trial in found
+            if is_running and trial.state is TrialState.RUNNING
+        ),
+        draining=is_running and store.get(DRAIN) is not None,
     )
 
 

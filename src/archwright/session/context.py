@@ -177,6 +177,7 @@ class RunContext:
     def open(self, store: Store, executor: Executor[Job, JobResult], listener: Listener) -> None:
         """Join them to the store and the executor, which the caller opens and closes."""
         self.store, self.executor, self.listener = store, executor, listener
+        self.interrupts.store = store
         self.experiment = Experiment(
             store=store,
             executor=executor,

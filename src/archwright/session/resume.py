@@ -11,7 +11,7 @@ from typing import Any
 from archwright.estimators.estimator import Estimator
 from archwright.experiments import Budget, Executor, Job, JobResult, Listener, RunConfig, load_run, open_store
 from archwright.experiments.executors import make_executor
-from archwright.experiments.interrupts import exits_told
+from archwright.experiments.interrupts import DRAIN, exits_told
 from archwright.session.contestants import contestant_spaces, named_spaces
 from archwright.session.context import RunContext
 from archwright.session.defaults import listener_for
@@ -107,6 +107,7 @@ def resume(
     executor = executor or make_executor(here)
     with open_store(folder, config, store) as opened:
         opened.lock()  # before anything is written: another process may have the run
+        opened.set_fact(DRAIN, None)
         load_run(folder, config, opened)  # refuses a store that is corrupt
         if changed.budget != config.budget:
             opened.set_fact("search_ended", None)
