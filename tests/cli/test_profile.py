@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 
 from .conftest import SPACE, Ran
@@ -36,7 +37,9 @@ def test_a_profile_for_people(archwright: Command) -> None:
     assert "flops<=1: kept by none of 4, so by at most 53% of the space" in lines
     assert "what follows is of networks over a limit, which a search would not train" in lines
     assert any(line.startswith("50 trials with 1 worker: ") for line in lines)
-    assert any(line.startswith("60 min with 1 worker: ") and line.endswith("trials") for line in lines)
+    (hour,) = (number for number, line in enumerate(lines) if line.startswith("60 min with "))
+    assert re.search(r" trials of 1 epoch in the .* of the search$", lines[hour])
+    assert any(line.startswith("  time: a full training takes about ") for line in lines[hour + 1 :])
 
 
 def test_a_profile_for_programs(archwright: Command) -> None:
@@ -59,6 +62,29 @@ def test_a_profile_of_trials_of_less_effort(archwright: Command) -> None:
     )
     found = json.loads(archwright(*words, "--search-epochs", "3", "--json").out)
     assert (found["fidelity"]["epochs"], found["timed"][0]["epochs"]) == (3, 3)
+
+
+def test_epochs_that_are_not_given_are_those_that_a_search_would_choose(archwright: Command) -> None:
+    words = (
+        "profile",
+        "digits",
+        "-s",
+        SPACE,
+        "--timed",
+        "1",
+        "--sample",
+        "2",
+        "--device",
+        "cpu",
+        "-m",
+        "30",
+        "--json",
+    )
+    (free,), (given,) = (
+        json.loads(archwright(*words, *more).out)["purchases"] for more in ((), ("--epochs", "12"))
+    )
+    assert given["epochs"] == 12
+    assert free["epochs"] > 12, "half an hour is plenty for so small networks"
 
 
 def test_what_does_not_fit_is_refused(archwright: Command) -> None:

@@ -36,5 +36,5 @@ def search_until(stage: Stage | None, folder: Path, *, number: int = 0, **option
     """
     options = {"retrain": 2, **options}
     command = [sys.executable, "-c", _CODE, str(folder), str(stage or ""), repr(options), str(number)]
-    ended = subprocess.run(command, timeout=140, check=False).returncode
+    ended = subprocess.run(command, check=False).returncode
     assert ended == (0 if stage is None else -signal.SIGKILL)

@@ -21,6 +21,8 @@ from archwright.learning.randomness import Seeds
 from archwright.session.contestants import named_spaces, network_space
 from archwright.session.finals import FOLDS
 
+from .killed import search_until
+
 QUICK: dict[str, Any] = {"progress": False, "onnx": False, "retrain": 1}
 NETS = '''
 from torch import nn
@@ -292,3 +294,20 @@ class TestRepeats:
                 out=tmp_path / "run",
                 **QUICK,
             )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", [Stage.BASELINE, Stage.RETRAIN])
+def test_after_a_kill_in_a_repetition_the_same_is_chosen(stage: Stage, tmp_path: Path) -> None:
+    folder, whole = tmp_path / "killed", tmp_path / "whole"
+    search_until(stage, folder, number=REPEAT, repeats=3)
+    assert open_run(folder).choice is None
+    again = aw.resume(folder, progress=False, onnx=False)
+    search_until(None, whole, repeats=3)
+    once = open_run(whole)
+    assert once.choice is not None
+    assert again.run.choice is not None
+    assert (again.run.choice.name, again.run.choice.repeats) == (once.choice.name, once.choice.repeats)
+    assert again.run.choice.mean == pytest.approx(once.choice.mean)
+    assert [sorted(f.trials) for f in again.run.finalists] == [sorted(f.trials) for f in once.finalists]
+    assert again.test == pytest.approx(once.test)

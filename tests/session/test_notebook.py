@@ -96,7 +96,7 @@ def test_a_notebook_shows_one_live_output_and_nothing_else(tmp_path: Any) -> Non
             return super().process_message(message, cell, index)
 
     client = Client(
-        notebook, timeout=200, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+        notebook, timeout=1200, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
     )
     client.execute()
     (shown,) = notebook.cells[1].outputs

@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from torch import nn
 import archwright as aw
 from archwright.errors import UsageError
 from archwright.estimators.training import Training
-from archwright.experiments import RunConfig
+from archwright.experiments import RunConfig, open_store
 from archwright.experiments.time_plan import Costs, TimePlan, Trainings
 from archwright.session import planning
 from archwright.session.planning import fitting_threads, fitting_workers, told_plan
@@ -183,15 +182,9 @@ def test_on_a_busy_machine_one_thread_is_taken_and_the_run_ends(tmp_path: Path) 
     environment = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
     words = ["search", "digits", "--space", "mlp", "--minutes", "0.5", "--out", "run", "--no-onnx"]
     try:
-        began = time.time()
         subprocess.run(
-            [sys.executable, "-m", "archwright", *words],
-            cwd=tmp_path,
-            env=environment,
-            check=True,
-            timeout=600,
+            [sys.executable, "-m", "archwright", *words], cwd=tmp_path, env=environment, check=True
         )
-        took = time.time() - began
     finally:
         for process in busy:
             process.kill()
@@ -200,4 +193,14 @@ def test_on_a_busy_machine_one_thread_is_taken_and_the_run_ends(tmp_path: Path) 
     run = aw.open_run(tmp_path / "run")
     assert run.winner is not None
     assert run.state == "completed"
-    assert took < 300
+    # How long a training takes here is nobody's promise; that none begins which the plan has no time for is.
+    assert run.config.plan is not None
+    shares = run.config.plan.shares(0.5, run.config.trainings, run.config.executor.workers)
+    with open_store(run.folder, run.config) as store:
+        began = store.get("sessions")[0]
+    late = [trial for trial in run.trials if (trial.started or 0.0) > began + shares.search]
+    assert len(late) <= run.config.executor.workers, "as many may have been picked before and begun after"
+    rounds = max(repeat for finalist in run.finalists for repeat in finalist.trials)
+    before = [f.trials[r] for f in run.finalists for r in f.trials if r < rounds]
+    assert all((trial.finished or 0.0) <= began + shares.finals for trial in before)
+    assert len(run.retrained) <= shares.retrain

@@ -13,8 +13,11 @@ from torch import nn
 import archwright as aw
 from archwright.errors import SpaceError, UsageError
 from archwright.estimators.cost import TrainingCost, interpolated_seconds, time_training
+from archwright.experiments.time_plan import Costs, TimePlan, Trainings
 from archwright.objectives import METERS
 from archwright.registry import Entry
+from archwright.session import planning
+from archwright.session.planning import fitting_workers
 from archwright.session.profiling import Spread
 from archwright.testing.known_best import known_best_task
 from archwright.trials import Candidate, Fidelity
@@ -59,6 +62,35 @@ def test_a_small_space_is_measured_whole() -> None:
     [bought] = found.purchases
     assert bought.forecast.trials.middle == 10
     assert bought.forecast.seconds.middle == pytest.approx(10 * found.trial.middle, rel=0.5)
+
+
+def test_minutes_are_divided_as_a_search_divides_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # else what pays is measured
+
+    def bought(minutes: float, **more: Any) -> Any:
+        options = {**QUICK, "recipe": aw.Recipe(epochs=20), **more}
+        (found,) = aw.profile(SPACE, TASK, budget=aw.Budget(minutes=minutes), **options).purchases
+        return found
+
+    found = bought(3.0)
+    assert found.workers == fitting_workers(aw.Training(SPACE, TASK, aw.Recipe(), accelerator="cpu"), 3.0)
+    assert 0 < found.search < 0.95 * 180
+    assert any("search until" in note and "1 to compare with" in note for note in found.notes)
+    alone = bought(3.0, retrain=0, workers=1)
+    assert (alone.search, alone.workers, alone.notes) == (180, 1, ())
+    assert alone.forecast.seconds.middle == pytest.approx(180, rel=0.2)
+
+
+def test_without_a_recipe_trials_have_the_epochs_that_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    costs = Costs(training=12.0, baseline=12.0, closing=1.0)
+    monkeypatch.setattr(planning, "measured_plan", lambda *_, **__: TimePlan(costs=costs))
+    budget, plan = aw.Budget(minutes=0.5), TimePlan(costs=costs)
+    (found,) = aw.profile(SPACE, TASK, budget=budget, accelerator="cpu", timed=1, workers=1).purchases
+    epochs = plan.fitting_epochs(0.5, aw.Recipe().epochs, Trainings(), 1)
+    assert epochs < aw.Recipe().epochs
+    assert found.epochs == epochs
+    shares = plan.scaled(epochs / aw.Recipe().epochs).shares(0.5, Trainings(), 1)
+    assert found.search == pytest.approx(shares.search)
 
 
 def test_a_large_space_is_sampled_and_only_what_keeps_the_limits_is_timed() -> None:

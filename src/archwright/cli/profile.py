@@ -37,7 +37,8 @@ def profile(
     timed: int = 5,
     seed: int = 0,
     training: TrainingOptions = TrainingOptions(),  # noqa: B008 - it is frozen
-    workers: int = 1,
+    retrain: int = 3,
+    workers: int | None = None,
     as_json: AsJson = False,
 ) -> None:
     """Tell what a search for TASK would cost, before it: sizes, limits, seconds, memory, what a budget buys.
@@ -64,7 +65,8 @@ def profile(
         sample: How many networks are drawn; a space of fewer is measured whole.
         timed: How many of them are trained for some steps.
         seed: Of the sample, the training and the split.
-        workers (-w): Trials at once, each with its share of the CPU's cores.
+        retrain (K): How many of the best would be trained again; their trainings have a share of the minutes.
+        workers (-w): Trials at once; by default 1, and with --minutes as many as use the machine.
     """  # noqa: D301
     from archwright.cli.values import keyed
     from archwright.experiments import Budget
@@ -81,6 +83,7 @@ def profile(
         fix=keyed(fix or [], "--fix", "width=32"),
         recipe=training.recipe(seed),
         fidelity=training.effort(),
+        retrain=retrain,
         workers=workers,
         seed=seed,
         accelerator=training.device,
@@ -152,6 +155,8 @@ def _print(found: Profile) -> None:
     )
     for purchase in found.purchases:
         console.print(_bought(purchase), soft_wrap=True)
+        for note in purchase.notes:
+            console.print(f"  {note}", soft_wrap=True)
 
 
 def _timings(found: Profile) -> list[tuple[str, Any, Callable[[float], str]]]:
@@ -183,6 +188,10 @@ def _bought(purchase: Purchase) -> str:
     bounds += [f"{purchase.minutes:g} min"] if purchase.minutes is not None else []
     buys = [f"{_range(purchase.forecast.seconds, duration)}"] if purchase.trials is not None else []
     buys += [f"{_range(purchase.forecast.trials, _count)} trials"] if purchase.minutes is not None else []
+    if purchase.search is not None:
+        buys[-1] += (
+            f" of {count_of(purchase.epochs, 'epoch')} in the {duration(purchase.search)} of the search"
+        )
     return f"{' or '.join(bounds)} with {count_of(purchase.workers, 'worker')}: {', '.join(buys)}"
 
 

@@ -40,13 +40,13 @@ class TrainingOptions:
     device: str = "auto"
     precision: str = "32-true"
 
-    def recipe(self, seed: int) -> Recipe:
-        """The recipe, its defaults where nothing was given."""
+    def recipe(self, seed: int) -> Recipe | None:
+        """The recipe; None where nothing was given."""
         from archwright.learning import Recipe
 
         names = ("epochs", "batch_size", "learning_rate", "augmentation")
         given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
-        return Recipe(seed=seed, **given)
+        return Recipe(seed=seed, **given) if given else None
 
     def effort(self) -> FidelityRange:
         """The fidelity of a training of the search.
