@@ -51,7 +51,11 @@ CHECKED = [
 
 
 @pytest.mark.slow
-@parametrize_with_checks(CHECKED, expected_failed_checks=lambda _: EXPECTED_FAILURES)
+@parametrize_with_checks(
+    CHECKED,
+    expected_failed_checks=lambda _: EXPECTED_FAILURES,
+    xfail_strict=False,  # rounding is another on each machine
+)
 def test_scikit_learns_own_checks_pass(estimator: Any, check: Any) -> None:
     check(estimator)
 

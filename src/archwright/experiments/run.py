@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -287,13 +287,18 @@ def _loaded(folder: Path, config: RunConfig, store: Store) -> Run:
         ensembles=tuple(ensembles),
         compared_test=store.get("compared_test", {}),
         expense=decode(Expense, store.get("expense"), "expense") if store.get("expense") else None,
-        running=tuple(
-            Activity(stage, trial)
-            for stage, found in by_stage.items()
-            for trial in found
-            if is_running and trial.state is TrialState.RUNNING
-        ),
+        running=_activities(by_stage) if is_running else (),
         draining=is_running and store.get(DRAIN) is not None,
+    )
+
+
+def _activities(by_stage: Mapping[Stage, Sequence[Trial]]) -> tuple[Activity, ...]:
+    """The trials that run."""
+    return tuple(
+        Activity(stage, trial)
+        for stage, found in by_stage.items()
+        for trial in found
+        if trial.state is TrialState.RUNNING
     )
 
 

@@ -27,15 +27,11 @@ def card_of(run: Run, trial: Trial) -> Card:
         run: Its run.
         trial: One of `run.retrained`, the winner, or what is delivered of it.
     """
-    from archwright.reports.provenance import expense_lines
-
     won = trial in (run.winner, run.delivered)
-    config, metrics = run.config, (run.winner or trial).metrics if won else trial.metrics
-    task, recipe = config.task, config.recipe
-    refit = won and run.is_refit
-    states = [t.state for t in run.trials]
-    bound = config.space.size_bound
-    notes = (ensemble_note(run), REFIT if refit else "") if won else (_NOT_CHOSEN,)
+    metrics = (run.winner or trial).metrics if won else trial.metrics
+    task, seed = run.config.task, run.config.recipe.seed
+    notes = (ensemble_note(run), REFIT if run.is_refit else "") if won else (_NOT_CHOSEN,)
+    classical = run.classical or {}
     return Card(
         name=run.name if won else f"{run.name}, trial {trial.number}",
         data={
@@ -49,47 +45,63 @@ def card_of(run: Run, trial: Trial) -> Card:
         },
         split=task.split,
         preprocessing=task.steps,
-        search={
-            "space": config.space.reference or config.space.name or "given as a Python object",
-            "architectures in it": "infinitely many" if bound is None else f"{bound:,}",
-            "strategy": config.strategy.name,
-            **_supernet(run),
-            "objectives": ", ".join(map(str, run.objectives)),
-            "trials": ", ".join(f"{states.count(state)} {state}" for state in TrialState if state in states),
-            "ended by": run.stop_reason,
-            "fidelity": "" if config.fidelity == FidelityRange() else str(config.fidelity),
-            "chosen": f"{run.won_by}, among {len(run.finalists)} finalists, by validation"
-            if won
-            else "by hand",
-            "members": _members(run) if won else None,
-            "command": f"`{config.command}`" if config.command else "from Python",
-        },
-        training={
-            **{name: value for name, value in encode(recipe).items() if name != "seed"},
-            "data of the delivered weights": "training and validation data together" if refit else None,
-            "their epochs": trial.candidate.effort.epochs if refit else None,
-        },
-        cost={
-            "search and retraining": f"{run.seconds:,.0f} s of wall time, {config.executor.workers} at once",
-            "training of the supernet": f"{sum(entry['seconds'] for entry in run.epochs):,.0f} s"
-            if run.epochs
-            else None,
-            **dict(expense_lines(run)),
-            f"last {Stage.RETRAIN}ing": f"{trial.measurement.seconds:,.0f} s" if trial.measurement else None,
-        },
+        search=_search(run, won),
+        training=_training(run, trial, won),
+        cost=_cost(run, trial),
         params=_count(metrics, "params"),
         flops=_count(metrics, "flops"),
-        seeds={"search": config.seed, "training in the search": recipe.seed, "retraining": recipe.seed + 1},
-        versions=config.versions,
+        seeds={"search": run.config.seed, "training in the search": seed, "retraining": seed + 1},
+        versions=run.config.versions,
         validation=_scores(metrics),
         test=(run.test or {}) if won else {},
         baseline=run.baseline_test or {},
-        others={
-            CLASSICAL_NAMES.get(name, name): found["test"] for name, found in (run.classical or {}).items()
-        },
+        others={CLASSICAL_NAMES.get(name, name): found["test"] for name, found in classical.items()},
         comparison=classical_sentence(run) if won else "",
         caveats=[told for told in notes if told],
     )
+
+
+def _search(run: Run, won: bool) -> dict[str, object]:
+    """How the network was found."""
+    config = run.config
+    states = [trial.state for trial in run.trials]
+    bound = config.space.size_bound
+    return {
+        "space": config.space.reference or config.space.name or "given as a Python object",
+        "architectures in it": "infinitely many" if bound is None else f"{bound:,}",
+        "strategy": config.strategy.name,
+        **_supernet(run),
+        "objectives": ", ".join(map(str, run.objectives)),
+        "trials": ", ".join(f"{states.count(state)} {state}" for state in TrialState if state in states),
+        "ended by": run.stop_reason,
+        "fidelity": "" if config.fidelity == FidelityRange() else str(config.fidelity),
+        "chosen": f"{run.won_by}, among {len(run.finalists)} finalists, by validation" if won else "by hand",
+        "members": _members(run) if won else None,
+        "command": f"`{config.command}`" if config.command else "from Python",
+    }
+
+
+def _training(run: Run, trial: Trial, won: bool) -> dict[str, object]:
+    """How it was trained."""
+    refit = won and run.is_refit
+    return {
+        **{name: value for name, value in encode(run.config.recipe).items() if name != "seed"},
+        "data of the delivered weights": "training and validation data together" if refit else None,
+        "their epochs": trial.candidate.effort.epochs if refit else None,
+    }
+
+
+def _cost(run: Run, trial: Trial) -> dict[str, object]:
+    """What it took."""
+    from archwright.reports.provenance import expense_lines
+
+    supernet = f"{sum(entry['seconds'] for entry in run.epochs):,.0f} s" if run.epochs else None
+    return {
+        "search and retraining": f"{run.seconds:,.0f} s of wall time, {run.config.executor.workers} at once",
+        "training of the supernet": supernet,
+        **dict(expense_lines(run)),
+        f"last {Stage.RETRAIN}ing": f"{trial.measurement.seconds:,.0f} s" if trial.measurement else None,
+    }
 
 
 def _members(run: Run) -> str | None:
