@@ -113,11 +113,12 @@ TABLES: dict[str, Callable[[int], Task]] = {
     )
 }
 
-CHOOSING = ("digits", "mnist_5000", "ItalyPowerDemand", "concrete", "segment")
+CHOOSING = ("digits", "mnist_5000", "ItalyPowerDemand", "concrete", "segment", "diabetes")
 """What the default was chosen on. The rest judges it."""
 
 DATA: dict[str, Callable[[int], Task]] = {
     "digits": lambda seed: make_task("digits", seed=seed),
+    "diabetes": lambda seed: make_task("diabetes", seed=seed),
     "mnist1d": lambda seed: make_task("mnist1d", seed=seed),
     "mnist_5000": mnist_5000,
     "fashion_10000": fashion_10000,

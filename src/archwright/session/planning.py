@@ -113,6 +113,7 @@ def plan_run(
         epochs = plan.fitting_epochs(minutes, asked, trainings, workers)
         if epochs == asked:
             epochs = plan.longer_epochs(minutes, asked, trainings, workers)
+            recipe = recipe.replace(early_stopping=epochs) if epochs > asked else recipe  # small data overfit
         plan, recipe = plan.scaled(epochs / asked), recipe.replace(epochs=epochs)
     notes = told_plan(plan, minutes, epochs, asked, trainings, workers)
     if workers > 1:
@@ -241,7 +242,7 @@ def told_plan(
     if epochs > asked:
         told.append(
             f"time: {duration(minutes * 60)} suffice for many full trainings of {count_of(asked, 'epoch')}, so they "
-            f"have {epochs}; --epochs changes that"
+            f"have {epochs}, of which the best counts; --epochs changes that"
         )
     if epochs < asked:
         told.append(
