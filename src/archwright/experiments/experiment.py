@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -174,6 +175,7 @@ class Experiment:
     ) -> None:
         self._conversations = talks = Conversations(self.store, stage, self.pruner, self.checkpoints, is_over)
         running: dict[int, Trial] = {}
+        losses: Counter[int] = Counter()  # of workers, since the trial last got further
 
         def begin(waiting: Trial) -> Job:
             trial = replace(waiting, started=time.time())
@@ -210,13 +212,16 @@ class Experiment:
                 return
             has_more = bool(begun) and len(running) < self.executor.slots
             for ended in self.executor.wait(0.0 if has_more else 0.5):
-                if ended.failure is not None and ended.failure.lost and talks.has_progressed(ended.job):
-                    before = running.pop(ended.job.number)
-                    self.say(
-                        f"{stage} trial {before.number} goes on from its checkpoint: {ended.failure.error}"
-                    )
-                    self.executor.submit(replace(begin(begun_again(before)), known=ended.job.known))
-                    continue
+                job = ended.job
+                if ended.failure is not None and ended.failure.lost:
+                    progressed = talks.has_progressed(job)
+                    losses[job.number] = 0 if progressed else losses[job.number] + 1
+                    if progressed or losses[job.number] <= self.executor.retries:
+                        how = "goes on from its checkpoint" if progressed else "begins again"
+                        self.say(f"{stage} trial {job.number} {how}: {ended.failure.error}")
+                        again = begin(begun_again(running.pop(job.number)))
+                        self.executor.submit(replace(again, known=job.known))
+                        continue
                 end(ended)
 
     def _measured_alone(self, jobs: Sequence[Job], end: Callable[[Ended[Job, JobResult]], None]) -> list[Job]:

@@ -104,10 +104,13 @@ class Executor(ABC, Generic[J, R]):
     Attributes:
         slots: How many jobs can run at once; no more are submitted than that.
         time_limit: Seconds that a job may take, None for any time; may be changed between jobs.
+        retries: How often a job that lost its worker may be begun again by whoever submitted it, where it left nothing
+            to go on from. More than 0 where workers are taken away through no fault of their jobs.
     """
 
     slots: int
     time_limit: float | None = None
+    retries: int = 0
 
     @abstractmethod
     def open(self, work: Work[J, R], handle: Handle[J] | None = None) -> None:
@@ -143,9 +146,13 @@ class Executor(ABC, Generic[J, R]):
         """
 
     def run_all(self, jobs: Iterable[J]) -> Iterator[Ended[J, R]]:
-        """Run jobs on an open executor, as many at once as there are slots; each comes as it ends."""
+        """Run jobs on an open executor, as many at once as there are slots; each comes as it ends.
+
+        One that lost its worker is begun again, as often as `retries` says.
+        """
         waiting = iter(jobs)
         running = 0
+        lost: list[J] = []
         while True:
             for job in itertools.islice(waiting, self.slots - running):
                 self.submit(job)
@@ -153,6 +160,11 @@ class Executor(ABC, Generic[J, R]):
             if not running:
                 return
             for ended in self.wait(1.0):
+                if ended.failure is not None and ended.failure.lost:
+                    lost.append(ended.job)
+                    if sum(job is ended.job for job in lost) <= self.retries:
+                        self.submit(ended.job)
+                        continue
                 running -= 1
                 yield ended
 

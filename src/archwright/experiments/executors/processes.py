@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import multiprocessing.connection
 import os
 import pickle
-import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
 from typing import Any, Generic
-
-import cloudpickle
 
 from archwright.errors import UsageError
 from archwright.experiments.executors.executor import (
@@ -31,6 +26,13 @@ from archwright.experiments.executors.executor import (
     refuse_messages,
 )
 from archwright.experiments.executors.framing import MessageSocket
+from archwright.experiments.executors.spawning import (
+    death,
+    interrupts_blocked,
+    pickled,
+    start_process,
+    thread_variables,
+)
 from archwright.experiments.executors.torch_state import TorchSettings
 from archwright.experiments.executors.worker import SetUp, ended_job
 
@@ -42,12 +44,9 @@ _GLANCE = 0.1
 _PATIENCE = 10.0
 """Seconds that an idle worker has to end by itself."""
 
-_START = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[3])\n"
-    "from archwright.experiments.executors.worker import main; main(int(sys.argv[1]), int(sys.argv[2]))"
-)
+_CURE = "use workers=1"
 
-_THREADS = ("OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+_WORKER = "archwright.experiments.executors.worker"
 
 
 class ProcessesExecutor(Executor[J, R]):
@@ -97,7 +96,7 @@ class ProcessesExecutor(Executor[J, R]):
         """Start the workers; they load in the background."""
         self._handle = handle or refuse_messages
         settings = TorchSettings.of_this_process()
-        given = SetUp(_pickled("work", work), self.threads, self.memory_limit, settings, sys.argv)
+        given = SetUp(pickled("work", work, _CURE), self.threads, self.memory_limit, settings, sys.argv)
         self._set_up = pickle.dumps(given)
         for i in range(self.slots):
             self._start(i)
@@ -105,7 +104,7 @@ class ProcessesExecutor(Executor[J, R]):
     def check(self, **things: object) -> None:
         """Refuse what cannot be pickled."""
         for name, thing in things.items():
-            _pickled(name, thing)
+            pickled(name, thing, _CURE)
 
     def submit(self, job: J) -> None:
         """Give a job to a worker that is free, or to the next that will be."""
@@ -150,7 +149,7 @@ class ProcessesExecutor(Executor[J, R]):
 
     def _start(self, i: int) -> None:
         """Put a new worker in a place. An interrupt waits until it is there: `close` has to know every process."""
-        with _interrupts_blocked():
+        with interrupts_blocked():
             self._workers[i : i + 1] = [_Worker(self._set_up, self.threads)]
 
     def _look(self, worker: _Worker[J]) -> Ended[J, R] | None:
@@ -165,7 +164,7 @@ class ProcessesExecutor(Executor[J, R]):
                 worker.job = None
                 return ended_job(job, *content)
         if dead or worker.messages.ended:
-            failure = Failure(f"its process died ({_death(worker.exit_code())})", lost=True)
+            failure = Failure(f"its process died ({death(worker.exit_code())})", lost=True)
         elif self.time_limit is not None and worker.seconds() > self.time_limit:
             failure = Failure.timeout(self.time_limit)
         else:
@@ -183,7 +182,8 @@ class _Worker(Generic[J]):
         self.job: J | None = None
         self._ready = False
         self._since = 0.0
-        self.process = _started(theirs, threads)
+        environment = {**os.environ, **thread_variables(threads)}
+        self.process = start_process(_WORKER, theirs, environment)
         # Not here: the socket takes a little at once, and the process reads only when it is up.
         threading.Thread(target=self._introduce, args=(set_up,), daemon=True).start()
 
@@ -243,47 +243,3 @@ class _Worker(Generic[J]):
     def _introduce(self, set_up: bytes) -> None:
         with contextlib.suppress(OSError):  # it died, or was ended, before it was up
             self.messages.send_bytes(set_up)
-
-
-def _pickled(name: str, thing: object) -> bytes:
-    try:
-        content: bytes = cloudpickle.dumps(thing)
-        return content
-    except Exception as error:
-        raise UsageError(
-            f"the {name} cannot be sent to worker processes ({type(error).__name__}: {error}); leave out what does not "
-            "pickle, such as locks, open files and generators, or use workers=1"
-        ) from error
-
-
-def _started(theirs: socket.socket, threads: int) -> subprocess.Popen[bytes]:
-    # torch may be loaded by a later job only, and reads these then.
-    of_torch = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
-    environment = {**dict.fromkeys(_THREADS, str(threads)), **os.environ, **of_torch}
-    flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
-    arguments = [str(theirs.fileno()), str(os.getpid()), json.dumps(sys.path)]
-    with theirs:
-        return subprocess.Popen(
-            [sys.executable, *flags, "-c", _START, *arguments],
-            env=environment,
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-        )
-
-
-@contextlib.contextmanager
-def _interrupts_blocked() -> Iterator[None]:
-    """Ctrl-C waits while the block runs, and for ever in the processes begun in it: it is this process's business."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _death(code: int | None) -> str:
-    if code is not None and code < 0:
-        with contextlib.suppress(ValueError):
-            hint = "; perhaps the system ran out of memory" if -code == signal.SIGKILL else ""
-            return f"{signal.Signals(-code).name}{hint}"
-    return "it closed its socket" if code is None else f"exit code {code}"

@@ -44,6 +44,9 @@ EXECUTORS = Registry[Executor[Any, Any], Entry](
             f"{_HERE}.processes:ProcessesExecutor",
             "several trials at once, in worker processes of this machine",
         ),
+        "ray": Entry(
+            f"{_HERE}.ray:RayExecutor", "trials on the nodes of a Ray cluster, a running one or one here"
+        ),
     },
     supplied=("workers", "time_limit", "memory_limit"),
 )

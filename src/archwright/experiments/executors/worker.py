@@ -17,7 +17,7 @@ from archwright.experiments.executors.executor import Channel, Ended, Failure, J
 from archwright.experiments.executors.framing import MessageSocket
 from archwright.experiments.executors.torch_state import TorchSettings
 
-__all__ = ["SetUp", "ended_job", "main", "serve"]
+__all__ = ["SetUp", "Worker", "ended_job", "main", "serve", "watch_parent"]
 
 _LOOKED = 0.5  # seconds between two looks at the parent
 
@@ -32,6 +32,7 @@ class SetUp:
         memory_limit: Bytes that its data may grow; None for any size.
         settings: What the user set in torch.
         argv: `sys.argv` of the process that submits the jobs.
+        path: Folders in which it finds modules too.
     """
 
     work: bytes
@@ -39,6 +40,7 @@ class SetUp:
     memory_limit: int | None
     settings: TorchSettings
     argv: list[str]
+    path: tuple[str, ...] = ()
 
 
 def main(descriptor: int, parent: int) -> None:
@@ -48,8 +50,17 @@ def main(descriptor: int, parent: int) -> None:
         descriptor: Of the socket that it was given.
         parent: The number of the process that started it, which may be gone already.
     """
-    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+    watch_parent(parent)
     serve(MessageSocket(socket.socket(fileno=descriptor)))
+
+
+def watch_parent(parent: int) -> None:
+    """End this process soon after the one that started it, whatever it does then.
+
+    Args:
+        parent: The number of the process that started it, which may be gone already.
+    """
+    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
 
 
 def _watch(parent: int) -> None:
@@ -81,32 +92,51 @@ def ended_job(job: J, result: bytes, failure: Failure | None) -> Ended[J, Any]:
 
 
 def _serve(messages: MessageSocket) -> None:
-    given: SetUp = messages.receive()
-    sys.argv = given.argv
-    work: Work[Any, Any] | None = None
-    failure: Failure | None = None
-    try:
-        work = pickle.loads(given.work)
-        if "torch" in sys.modules:
-            sys.modules["torch"].set_num_threads(given.threads)
-        if given.memory_limit is not None:
-            _limit_memory(given.memory_limit)
-    except BaseException as error:  # for the jobs to tell: raised, it would only start a new worker
-        failure = Failure.of(error, "the worker could not be set up")
+    worker = Worker(messages.receive(), _Remote(messages))
     messages.send(("ready", None))
-    channel = _Remote(messages)
     while (job := messages.receive()) is not None:
-        ended: Ended[Any, Any] = Ended(job, failure=failure)
-        if work is not None:
-            ended = run_job(work, job, channel, given.settings)
-        # The result is pickled by itself, so that one that cannot be sent or read fails its job alone.
-        result, failed = b"", ended.failure
-        if failed is None:
-            try:
-                result = cloudpickle.dumps(ended.result)
-            except BaseException as error:
-                failed = Failure.of(error, "its result cannot be sent")
-        messages.send(("ended", (result, failed)))
+        messages.send(("ended", worker.run(job)))
+
+
+class Worker:
+    """Loads the work once and runs jobs by it. What makes it fail to load fails each job, with the reason.
+
+    Args:
+        given: What it runs, and how.
+        channel: Carries the jobs' messages.
+    """
+
+    def __init__(self, given: SetUp, channel: Channel) -> None:
+        sys.argv = given.argv
+        sys.path += [folder for folder in given.path if folder not in sys.path]
+        self._settings, self._channel = given.settings, channel
+        self._work: Work[Any, Any] | None = None
+        self._failure: Failure | None = None
+        try:
+            self._work = pickle.loads(given.work)
+            if "torch" in sys.modules:
+                sys.modules["torch"].set_num_threads(given.threads)
+            if given.memory_limit is not None:
+                _limit_memory(given.memory_limit)
+        except BaseException as error:  # for the jobs to tell: raised, it would only start a new worker
+            self._failure = Failure.of(error, "the worker could not be set up")
+
+    def run(self, job: Any) -> tuple[bytes, Failure | None]:
+        """Run a job.
+
+        Returns:
+            Its result and its failure. The result is pickled by itself, so that one that cannot be sent or read fails
+            its job alone.
+        """
+        if self._work is None:
+            return b"", self._failure
+        ended = run_job(self._work, job, self._channel, self._settings)
+        if ended.failure is not None:
+            return b"", ended.failure
+        try:
+            return cloudpickle.dumps(ended.result), None
+        except BaseException as error:
+            return b"", Failure.of(error, "its result cannot be sent")
 
 
 class _Remote(Channel):

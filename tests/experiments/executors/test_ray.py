@@ -1,0 +1,171 @@
+"""Ray: what every executor keeps, and that a search on it is that of this process whatever is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archwright.errors import RunError, UsageError
+from archwright.estimators.estimator import Estimator
+from archwright.experiments import Channel, CheckpointFolder, Ended, InlineExecutor, SQLStore
+from archwright.experiments.executors import EXECUTORS, ExecutorConfig, make_executor
+from archwright.experiments.executors.ray import RayExecutor
+from archwright.testing import IsolatedExecutorContract
+from archwright.testing.ray_nodes import RayNode
+from archwright.trials import Candidate, Measurement, TrialContext, TrialState
+
+from ..conftest import run_search
+
+pytest.importorskip("ray")
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[str]:
+    """The address of a cluster with two CPUs, by logic alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_AUTH_MODE", "disabled")
+        node = RayNode(cpus=2)
+        yield node.address
+        node.close()
+
+
+@pytest.mark.slow
+class TestRayExecutor(IsolatedExecutorContract):
+    @pytest.fixture(autouse=True)
+    def _on_the_cluster(self, cluster: str) -> None:
+        type(self).make = partial(RayExecutor, 2, address=cluster)
+
+
+class Suicidal(Estimator):
+    """Trial 1 loses its worker twice before it saved anything, and once in each step after that."""
+
+    def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
+        begun = 0 if trial.own is None else trial.own.load()["step"]
+        if trial.number == 1 and trial.attempt < 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        for step in range(begun + 1, 4):
+            trial.report(step, {"accuracy": 0.1 * step}, {"step": step})
+            if trial.number == 1:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return Measurement({"accuracy": 0.3})
+
+
+@pytest.mark.slow
+def test_a_trial_survives_the_loss_of_its_workers(
+    cluster: str, make_store: Callable[..., SQLStore], tmp_path: Path
+) -> None:
+    store = make_store()
+    with store:
+        store.lock()
+        executor: Any = RayExecutor(2, address=cluster, retries=2)
+        folder = CheckpointFolder(tmp_path / "checkpoints")
+        run_search(store, trials=3, estimator=Suicidal(), executor=executor, checkpoints=folder)
+        assert [trial.state for trial in store.trials()] == [TrialState.COMPLETED] * 3
+        assert [trial.attempt for trial in store.trials()] == [0, 5, 0]
+        assert [row.attempt for row in store.reports()[1]] == [2, 3, 4]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["evolution", "bayesian"])
+def test_one_worker_proposes_what_this_process_does(
+    cluster: str, make_store: Callable[..., SQLStore], tmp_path: Path, strategy: str
+) -> None:
+    found = []
+    for name, executor in (("here", InlineExecutor()), ("there", RayExecutor(address=cluster))):
+        with SQLStore(f"sqlite:///{tmp_path / name}.sqlite", name, create=True) as store:
+            store.lock()
+            assert run_search(store, executor=executor, strategy=strategy) == "12 trials"
+            found.append([(trial.candidate, trial.measurement) for trial in store.trials()])
+    assert found[0] == found[1]
+
+
+@pytest.mark.slow
+def test_what_ran_is_lost_with_the_driver_and_runs_on_the_next(cluster: str) -> None:
+    def work(job: int, channel: Channel) -> int:
+        if channel.call("first") == 1:
+            time.sleep(1000)
+        return job
+
+    told: list[int] = []
+
+    def handle(job: int, message: str) -> int:
+        told.append(job)
+        if len(told) == 1:
+            assert executor._driver is not None
+            executor._driver.process.kill()
+        return len(told)
+
+    executor = RayExecutor[int, int](1, address=cluster)
+    executor.open(work, handle)
+    try:
+        executor.submit(7)
+        ended: list[Ended[int, int]] = []
+        while not ended:
+            ended = executor.wait(1.0)
+        assert ended[0].failure is not None
+        assert ended[0].failure.lost
+        assert list(executor.run_all([8])) == [Ended(8, 8)]
+    finally:
+        executor.close(now=True)
+
+
+@pytest.mark.slow
+def test_options_reach_the_workers(cluster: str) -> None:
+    def work(job: int, channel: Channel) -> tuple[str, str]:
+        return os.environ["FLAVOUR"], os.environ["OMP_NUM_THREADS"]
+
+    environment = {"env_vars": {"FLAVOUR": "vanilla"}}
+    executor = RayExecutor[int, Any](address=cluster, cpus=0.5, threads=3, runtime_env=environment)
+    executor.open(work)
+    try:
+        assert list(executor.run_all([0])) == [Ended(0, ("vanilla", "3"))]
+    finally:
+        executor.close()
+
+
+@pytest.mark.slow
+def test_room_that_no_node_has_ends_the_run_after_the_patience(cluster: str) -> None:
+    executor = RayExecutor[int, int](address=cluster, gpus=0.5, patience=5.0)
+    executor.open(lambda job, channel: job)
+    try:
+        with pytest.raises(RunError, match=r"no node has had 1 CPUs and 0.5 GPUs free for 5 s"):
+            list(executor.run_all([0]))
+    finally:
+        executor.close(now=True)
+
+
+@pytest.mark.slow
+def test_a_cluster_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    executor = RayExecutor[int, int](address="127.0.0.1:9")
+    with pytest.raises(UsageError, match=r"the Ray cluster at 127.0.0.1:9 cannot be used"):
+        executor.open(lambda job, channel: job)
+    executor.close()
+
+
+def test_a_name_and_its_options() -> None:
+    options = {"address": "auto", "gpus": 0.5, "runtime_env": {"working_dir": "."}}
+    made = make_executor(ExecutorConfig(name="ray", options=options, workers=3, time_limit=5.0))
+    assert isinstance(made, RayExecutor)
+    assert (made.slots, made.address, made.gpus, made.time_limit) == (3, "auto", 0.5, 5.0)
+    assert "workers" not in EXECUTORS.options("ray")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"workers": 0}, "workers of at least 1, got 0"),
+        ({"options": {"gpus": -1}}, "gpus of at least 0, got -1"),
+        ({"options": {"cpu": 1}}, "no option 'cpu'.*Did you mean 'cpus'"),
+        ({"options": {"runtime_env": "."}}, "the option 'runtime_env'"),
+    ],
+)
+def test_wrong_use_is_told(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        make_executor(ExecutorConfig(name="ray", **given))
