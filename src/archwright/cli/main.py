@@ -15,6 +15,7 @@ from archwright.cli.exit_codes import INTERRUPTED
 from archwright.cli.export import export
 from archwright.cli.judge import judge
 from archwright.cli.listing import list_known
+from archwright.cli.logs import logs
 from archwright.cli.profile import profile
 from archwright.cli.report import report
 from archwright.cli.resume import resume
@@ -53,7 +54,8 @@ app.command(short_help="Search a network for a task, retrain the best, export it
 app.command(short_help="Say how far cheap estimates can be trusted, before a search.")(judge)
 app.command(short_help="Go on with a run that was stopped or killed, or search longer.")(resume)
 app.command(short_help="Stop a run gracefully: running trials end, no new one begins.")(drain)
-app.command(short_help="Say what a run has found so far.")(show)
+app.command(short_help="Say what a run has found so far, and what runs now.")(show)
+app.command(short_help="Say what a trial printed, and where it ran.")(logs)
 app.command(short_help="Write a network as source, weights, ONNX and a model card.")(export)
 app.command(short_help="Write one HTML page on a run, or on several side by side.")(report)
 app.command(name="list", short_help="List what is known by name, or the options of one.")(list_known)

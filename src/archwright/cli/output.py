@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 from archwright.cli.exit_codes import INTERRUPTED
 from archwright.cli.streams import emit
-from archwright.durations import byte_count, duration
+from archwright.durations import byte_count, count_of, duration
 from archwright.experiments.expense import priced
 from archwright.experiments.finalists import HAND_MADE
 from archwright.experiments.store import Stage
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from archwright.experiments import Judgement, Run
     from archwright.trials import Trial
 
-__all__ = ["as_dict", "conclude", "print_json", "print_judgement", "print_run"]
+__all__ = ["as_dict", "conclude", "finite", "print_json", "print_judgement", "print_run", "running_table"]
 
 
 def conclude(run: Run, as_json: bool) -> None:
@@ -79,6 +80,17 @@ def as_dict(run: Run) -> dict[str, Any]:
         "memory": run.memory,
         "expense": run.expense and asdict(run.expense),
         "draining": run.draining,
+        "running": [
+            {
+                "stage": one.stage.value,
+                "number": one.trial.number,
+                "attempt": one.trial.attempt,
+                "place": one.place,
+                "seconds": one.seconds,
+                "last": _last_point(one.trial),
+            }
+            for one in run.running
+        ],
     }
 
 
@@ -111,7 +123,7 @@ def _trial(trial: Trial) -> dict[str, Any]:
 
 def print_json(run: Run) -> None:
     """One JSON object on standard output; numbers that are not finite are null there."""
-    emit(json.dumps(_finite(as_dict(run)), indent=2, allow_nan=False))
+    emit(json.dumps(finite(as_dict(run)), indent=2, allow_nan=False))
 
 
 def print_run(run: Run) -> None:
@@ -145,8 +157,10 @@ def _print_progress(console: Console, run: Run) -> None:
     )
     _print_supernet(console, run)
     console.print(f"trials: {told}; {duration(run.seconds)}")
+    if run.running:
+        console.print(running_table(run))
     for trial in run.trials:
-        if trial.metrics and trial.state == "running":
+        if trial.metrics and trial.state == "running" and run.state != "running":
             console.print(
                 f"{going_on}: trial {trial.number}, {escape(_brief(trial.metrics))}", soft_wrap=True
             )
@@ -206,6 +220,31 @@ def _print_table(console: Console, run: Run, best: Trial) -> None:
     for label, values in _rows(list(columns.values())):
         table.add_row(label, *values)
     console.print(table)
+
+
+def _last_point(trial: Trial) -> dict[str, float]:
+    """What a running trial reported last; empty before its first report."""
+    curve = trial.measurement.curve if trial.measurement else ()
+    return dict(curve[-1]) if curve else {}
+
+
+def running_table(run: Run) -> Table:
+    """The trials that run now: where, for how long, and what each reported last."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    ended = sum(trial.state != "running" for trial in run.trials)
+    drains = ", drains" if run.draining else ""
+    title = f"{escape(run.name)}: {run.state}{drains}, {count_of(ended, 'trial')} ended, {len(run.running)} running"
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), title=title, title_justify="left")
+    for name in ("stage", "trial", "where", "for", "last report"):
+        table.add_column(name, justify="right" if name in ("trial", "for") else "left", overflow="fold")
+    for one in run.running:
+        again = f" (attempt {one.trial.attempt})" if one.trial.attempt else ""
+        point = {name: value for name, value in _last_point(one.trial).items() if name != "seconds"}
+        cells = (one.stage.value, f"{one.trial.number}{again}", one.place or "–", duration(one.seconds))
+        table.add_row(*map(escape, (*cells, _brief(point))))
+    return table
 
 
 def _print_comparisons(console: Console, run: Run) -> None:
@@ -284,12 +323,12 @@ def _brief(metrics: dict[str, float]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in metrics.items())
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """The same with None for numbers that JSON has no form for."""
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -14,7 +14,7 @@ from archwright.experiments.conversations import Conversations
 from archwright.experiments.executors import Ended, Executor, Failure
 from archwright.experiments.expense import Expense, ExpenseWatch
 from archwright.experiments.interrupts import Interrupts
-from archwright.experiments.jobs import DiskFull, Job, JobResult, Message
+from archwright.experiments.jobs import DiskFull, Job, JobResult, Message, Printed
 from archwright.experiments.listener import Listener
 from archwright.experiments.memory import MemoryWatch
 from archwright.experiments.records import decode, encode
@@ -112,7 +112,7 @@ class Experiment:
         if self._began is None:
             self.store.set_fact("sessions", [*self.store.get("sessions", []), time.time()])
         else:
-            before = time.time() - self._began
+            before = max(0.0, time.time() - self._began)
         spent = spent_seconds(self.store.get("sessions"), trials) + before
         loop = Search(self.searched, replay, budget, fidelity, trials, spent)
         minutes = None if budget.minutes is None else max(0.0, budget.minutes - loop.seconds() / 60)
@@ -154,12 +154,15 @@ class Experiment:
         trials = self.store.trials(stage)
         return [t for t in trials if t.number in candidates and t.state is not TrialState.RUNNING]
 
-    def answer(self, job: Job, message: Message | DiskFull) -> Verdict | None:
-        """Record what a running trial tells, and answer it.
+    def answer(self, job: Job, message: Message | DiskFull | Printed) -> Verdict | None:
+        """Record what a running trial tells, and answer it; what it prints is only kept.
 
         Raises:
             RunError: When the store cannot be written, or the trial found the disk full.
         """
+        if isinstance(message, Printed):
+            self.store.output(job.number, job.attempt, message.text, place=message.place, stage=job.stage)
+            return None
         assert self._conversations is not None
         report, is_new = self._conversations.answer(job, message)
         if is_new:

@@ -13,7 +13,7 @@ from archwright.experiments.store.checkpoints import CheckpointFolder, disk_is_f
 from archwright.trials import Candidate, Checkpoint, Measurement, TrialContext, TrialState, Verdict
 from archwright.trials.context import checked_report
 
-__all__ = ["DiskFull", "Job", "JobResult", "Message", "RunningTrial"]
+__all__ = ["DiskFull", "Job", "JobResult", "Message", "Printed", "RunningTrial"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,19 @@ class Message:
     step: int
     metrics: dict[str, float] | None = None
     key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """What a running trial printed.
+
+    Args:
+        text: A piece of it; empty at the beginning of an attempt.
+        place: Where the attempt runs; None but at its beginning.
+    """
+
+    text: str
+    place: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,10 +33,14 @@ class Activity:
     Args:
         stage: What it is run for.
         trial: The trial, with its curve so far.
+        seconds: How long it has run, by the clock here: never negative, also where the clock that began it is ahead.
+        place: Where, machine and process; None where that is not known yet.
     """
 
     stage: Stage
     trial: Trial
+    seconds: float = 0.0
+    place: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,19 +291,19 @@ def _loaded(folder: Path, config: RunConfig, store: Store) -> Run:
         ensembles=tuple(ensembles),
         compared_test=store.get("compared_test", {}),
         expense=decode(Expense, store.get("expense"), "expense") if store.get("expense") else None,
-        running=_activities(by_stage) if is_running else (),
+        running=tuple(_activities(store, by_stage)) if is_running else (),
         draining=is_running and store.get(DRAIN) is not None,
     )
 
 
-def _activities(by_stage: Mapping[Stage, Sequence[Trial]]) -> tuple[Activity, ...]:
-    """The trials that run."""
-    return tuple(
-        Activity(stage, trial)
-        for stage, found in by_stage.items()
-        for trial in found
-        if trial.state is TrialState.RUNNING
-    )
+def _activities(store: Store, trials: Mapping[Stage, Sequence[Trial]]) -> Iterator[Activity]:
+    """The trials that run now."""
+    now = time.time()
+    for stage, found in trials.items():
+        running = [trial for trial in found if trial.state is TrialState.RUNNING]
+        places = store.places(stage) if running else {}
+        for trial in running:
+            yield Activity(stage, trial, max(0.0, now - trial.started), places.get(trial.number))
 
 
 def _forecast(
@@ -320,7 +324,7 @@ def _forecast(
         return None
     spent = spent_seconds([*sessions, float("inf")], trials)
     if state == "running":
-        spent = spent_seconds(sessions, trials) + now - sessions[-1]
+        spent = spent_seconds(sessions, trials) + max(0.0, now - sessions[-1])
     else:  # those that ran are begun again
         trials = [trial for trial in trials if trial.state is not TrialState.RUNNING]
     begun = sum(t.state is not TrialState.INFEASIBLE and t.candidate.is_new for t in trials)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from archwright.errors import TrialError, UsageError
 from archwright.estimators.estimator import Estimator
 from archwright.experiments.executors import Channel, Failure
-from archwright.experiments.jobs import DiskFull, Job, JobResult, RunningTrial
+from archwright.experiments.executors.printed import QuietChannel, TrialOutput, here
+from archwright.experiments.jobs import DiskFull, Job, JobResult, Printed, RunningTrial
 from archwright.experiments.store import Stage
 from archwright.experiments.store.checkpoints import disk_is_full
 from archwright.objectives import Objective, measure_by
@@ -59,6 +60,12 @@ class TrialRunner:
 
     def __call__(self, job: Job, channel: Channel) -> JobResult:
         """Run a job; whatever a user's code raises becomes an outcome."""
+        output = TrialOutput(lambda text: channel.call(Printed(text)))
+        channel.call(Printed("", here()))
+        with output.taken():
+            return self._run(job, QuietChannel(channel, output))
+
+    def _run(self, job: Job, channel: Channel) -> JobResult:
         trial = RunningTrial(job, channel)
         try:
             measurement = plain(self.steps[job.stage](job, trial))

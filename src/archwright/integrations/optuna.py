@@ -136,7 +136,7 @@ def _frozen(
         value=None,
         values=values if is_known and state is not State.FAIL else None,
         datetime_start=datetime.fromtimestamp(trial.started),
-        datetime_complete=datetime.fromtimestamp(trial.finished or trial.started),
+        datetime_complete=datetime.fromtimestamp(max(trial.started, trial.finished or 0.0)),
         params=parameters,
         distributions=distributions,
         user_attrs=_attributes(trial, retrained),

@@ -109,7 +109,7 @@ def assemble(context: RunContext, ensemble: Ensemble, number: int) -> Trial:
         metrics["seconds"] = sum((training.seconds or 0.0) for training in parts if training)
     meters = {o.name: m for o in context.config.objectives if (m := o.load_meter()) and o.name not in metrics}
     metrics |= measure_by(meters, network, example)
-    measured = Measurement(metrics, (), time.time() - trial.started, {"weights": path.as_posix()})
+    measured = Measurement(metrics, (), max(0.0, time.time() - trial.started), {"weights": path.as_posix()})
     trial = replace(trial, state=TrialState.COMPLETED, measurement=measured, finished=time.time())
     store.finish(trial, Stage.ENSEMBLE)
     return trial

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -52,7 +53,9 @@ class Progress(Listener):
         self.names = tuple(names)
         shell = notebook_shell() if console is None else None
         self._notebook = None if shell is None else NotebookOutput(shell)
-        self.console = console or Console(stderr=True)
+        self.console = console or Console(
+            file=sys.stderr
+        )  # this one, whatever stands in for it while a trial runs
         self._bar: Bar | NotebookBar | None = None
         self._row: Any = None
         self._failed = self._infeasible = self._pruned = self._done = 0

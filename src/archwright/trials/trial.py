@@ -74,8 +74,8 @@ class Trial:
 
     @property
     def seconds(self) -> float | None:
-        """Wall seconds from proposal to the last transition, None while running."""
-        return None if self.finished is None else self.finished - self.started
+        """Wall seconds from proposal to the last transition, None while running; not negative, whatever clocks said."""
+        return None if self.finished is None else max(0.0, self.finished - self.started)
 
     def with_curve(self, reports: Sequence[Report]) -> Trial:
         """The trial with the curve that it reported; a running one has measured what it reported last."""

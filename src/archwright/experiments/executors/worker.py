@@ -15,6 +15,7 @@ import cloudpickle
 
 from archwright.experiments.executors.executor import Channel, Ended, Failure, J, Work, run_job
 from archwright.experiments.executors.framing import MessageSocket
+from archwright.experiments.executors.printed import keep_streams
 from archwright.experiments.executors.torch_state import TorchSettings
 
 __all__ = ["SetUp", "Worker", "ended_job", "main", "serve", "watch_parent"]
@@ -107,6 +108,7 @@ class Worker:
     """
 
     def __init__(self, given: SetUp, channel: Channel) -> None:
+        keep_streams()
         sys.argv = given.argv
         sys.path += [folder for folder in given.path if folder not in sys.path]
         self._settings, self._channel = given.settings, channel

@@ -2,7 +2,7 @@
 
 from archwright.experiments.store.checkpoints import CheckpointFolder
 from archwright.experiments.store.sql import SQLStore
-from archwright.experiments.store.store import Stage, Store
+from archwright.experiments.store.store import Output, Stage, Store
 from archwright.experiments.store.tables import without_secrets
 
-__all__ = ["CheckpointFolder", "SQLStore", "Stage", "Store", "without_secrets"]
+__all__ = ["CheckpointFolder", "Output", "SQLStore", "Stage", "Store", "without_secrets"]

@@ -15,7 +15,8 @@ import orjson
 import sqlalchemy as sa
 
 from archwright.errors import RunError
-from archwright.experiments.store.database import Database, explained
+from archwright.experiments.store.database import explained
+from archwright.experiments.store.outputs import OutputStore
 from archwright.experiments.store.store import Event, Stage, Store
 from archwright.experiments.store.tables import FACTS, FORMAT, MESSAGES, REPORTS, RUNS, TRIALS, make_tables
 from archwright.spaces.architecture import Architecture
@@ -24,7 +25,7 @@ from archwright.trials import Candidate, Fidelity, Measurement, Report, Trial, T
 __all__ = ["SQLStore"]
 
 
-class SQLStore(Database, Store):
+class SQLStore(OutputStore, Store):
     """A store in a database.
 
     Args:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection
+from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
 from typing import Any, Literal, Self
 
 from archwright.trials import Report, Trial, Verdict
 
-__all__ = ["Event", "Stage", "Store"]
+__all__ = ["Event", "Output", "Stage", "Store"]
 
 Event = tuple[Literal["ask", "tell"], Trial]
 """Something the strategy took part in: a trial as it was when asked for, or as it ended."""
@@ -31,6 +32,27 @@ class Stage(StrEnum):
     ENSEMBLE = "ensemble"
     SUPERNET = "supernet"
     JUDGE = "judge"
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A piece of what a trial printed.
+
+    Args:
+        id: Larger than that of every earlier piece.
+        number: The trial's.
+        attempt: From 0.
+        time: Unix time at which it came.
+        text: The text; empty for the beginning of an attempt.
+        place: Where the attempt runs, machine and process; None but at its beginning.
+    """
+
+    id: int
+    number: int
+    attempt: int
+    time: float
+    text: str
+    place: str | None = None
 
 
 class Store(ABC):
@@ -106,6 +128,28 @@ class Store(ABC):
     @abstractmethod
     def messages(self) -> list[tuple[float, str]]:
         """The run's log: Unix time in seconds and text."""
+
+    @abstractmethod
+    def output(
+        self, number: int, attempt: int, text: str, *, place: str | None = None, stage: Stage = Stage.SEARCH
+    ) -> None:
+        """Keep a piece of what a trial printed.
+
+        Args:
+            number: The trial's.
+            attempt: From 0.
+            text: The piece; empty where only the place is told.
+            place: Where the attempt runs, told once at its beginning.
+            stage: The trial's.
+        """
+
+    @abstractmethod
+    def outputs(self, number: int, stage: Stage = Stage.SEARCH, *, after: int = 0) -> list[Output]:
+        """What a trial printed, in the order in which it came; only the pieces whose id is larger than `after`."""
+
+    @abstractmethod
+    def places(self, stage: Stage = Stage.SEARCH) -> dict[int, str]:
+        """Where the last attempts of a stage's trials run or ran, by number."""
 
     @abstractmethod
     def close(self) -> None:

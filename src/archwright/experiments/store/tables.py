@@ -10,6 +10,7 @@ __all__ = [
     "FACTS",
     "FORMAT",
     "MESSAGES",
+    "OUTPUTS",
     "REPORTS",
     "RUNS",
     "TRIALS",
@@ -79,6 +80,19 @@ MESSAGES = sa.Table(
     sa.Column("run", sa.Integer, nullable=False, index=True),
     sa.Column("time", sa.Double, nullable=False),
     sa.Column("text", sa.Text, nullable=False),
+)
+OUTPUTS = sa.Table(
+    "outputs",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("run", sa.Integer, nullable=False),
+    sa.Column("stage", sa.String(16), nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("time", sa.Double, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("place", sa.String(400)),
+    sa.Index("outputs_of_trials", "run", "stage", "number"),
 )
 
 
