@@ -59,6 +59,7 @@ def search(
     out: str | None = None,
     price: str | None = None,
     store: str | None = None,
+    checkpoints: str | None = None,
     onnx: WithOnnx = None,
     track: list[str] | None = None,
     track_option: list[str] | None = None,
@@ -129,6 +130,8 @@ def search(
         out: The run's folder; by default runs/TASK.
         price (AMOUNT): Of an hour of the machine, as '0.85 EUR'; report and card say what the run cost.
         store (URL): A PostgreSQL database for the trials.
+        checkpoints (URL): Where trials keep their states, for workers that do not reach the run's folder: a folder that
+            all machines share, s3://bucket/folder, or any URL of fsspec's.
         track (NAME[=WHERE]): Follow the run live elsewhere: tensorboard, mlflow=sqlite:///mlflow.db, trackio=PROJECT
             (see `archwright list trackers`); may be given several times.
         track_option (NAME.OPTION=VALUE): An option of one of them, such as mlflow.experiment=digits.
@@ -193,6 +196,7 @@ def search(
         precision=precision,
         price=price,
         store=store,
+        checkpoints=checkpoints,
         out=out,
         onnx=onnx,
         tracker=track or [],

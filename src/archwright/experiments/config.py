@@ -20,6 +20,7 @@ from archwright.experiments.executors import ExecutorConfig
 from archwright.experiments.fingerprints import Fingerprints, signature
 from archwright.experiments.format1 import task_entries, upgraded
 from archwright.experiments.records import decode, encode
+from archwright.experiments.store.checkpoints import CheckpointFolder
 from archwright.experiments.time_plan import TimePlan, Trainings
 from archwright.learning import Recipe
 from archwright.objectives import Objective
@@ -222,6 +223,7 @@ class RunConfig:
         judge: What scores the trained networks again, where the run judges cheap estimates.
         price: Of an hour of the machine, such as "0.85 EUR"; None where it was not told.
         store: URL of the store without secrets; None for the file in the run's folder.
+        checkpoints: Where trials keep their states, for all runs; None means the run's folder.
         sources: What the user's code and data were when the run began.
         mark: Shows that this user wrote the references here; None where no key could be kept.
         command: The command line that began the run, None when Python did.
@@ -259,6 +261,7 @@ class RunConfig:
     judge: JudgeConfig | None = None
     price: str | None = None
     store: str | None = None
+    checkpoints: str | None = None
     sources: Fingerprints = field(default_factory=Fingerprints)
     mark: str | None = None
     command: str | None = None
@@ -310,6 +313,18 @@ class RunConfig:
         if self.store is not None:
             return sqlalchemy.make_url(self.store)
         return sqlalchemy.URL.create("sqlite", database=str(folder / "trials.sqlite"))
+
+    def checkpoint_folder(self, folder: Path) -> CheckpointFolder:
+        """Where the run's trials keep their states: at the URL, in a folder of the run's own.
+
+        Raises:
+            UsageError: When the URL is not known.
+        """
+        url = self.checkpoints
+        if url is not None:
+            url = url if "://" in url else Path(url).absolute().as_uri()
+            url = f"{url.rstrip('/')}/{self.name}-{self.created:.0f}"
+        return CheckpointFolder(folder / "checkpoints", url)
 
     @classmethod
     def read(cls, folder: Path) -> RunConfig:

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import PurePath
 
 from archwright.errors import SearchError
 from archwright.experiments.budget import Budget
@@ -254,6 +255,9 @@ class Experiment:
             error=outcome.error,
             finished=time.time(),
         ).with_curve(talks.curve(number))
+        if self.checkpoints is not None and outcome.measurement is not None:
+            for path in outcome.measurement.artifacts.values():
+                self.checkpoints.receive(PurePath(path).name)
         self.store.finish(trial, stage)
         talks.ended(trial)
         if outcome.trace is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -215,7 +216,8 @@ class Retraining(Evaluation):
 
     Args:
         training: Trains.
-        folder: The run's folder; weights go to `checkpoints/retrain-0.safetensors`, by stage and number.
+        folder: The run's folder; weights go to `checkpoints/retrain-0.safetensors`, by stage and number; by the URL for
+            checkpoints, where there is one.
         objectives: What the search looked at.
     """
 
@@ -229,7 +231,12 @@ class Retraining(Evaluation):
 
         network, measurement = self.training.fit(job.candidate, trial, seed=self.training.recipe.seed + 1)
         path = Path("checkpoints") / f"{job.stage}-{job.number}.safetensors"
-        save_weights(network, self.folder / path)
+        if job.checkpoints is None or job.checkpoints.url is None:
+            save_weights(network, self.folder / path)
+        else:
+            with tempfile.TemporaryDirectory() as folder:
+                save_weights(network, Path(folder) / path.name)
+                job.checkpoints.send(Path(folder) / path.name, path.name)
         return replace(measurement, artifacts={**measurement.artifacts, "weights": path.as_posix()})
 
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from archwright.estimators import ESTIMATORS
 from archwright.estimators.estimator import Estimator
 from archwright.experiments import (
-    CheckpointFolder,
     Executor,
     Experiment,
     Interrupts,
@@ -185,7 +184,7 @@ class RunContext:
             searched=self.config.searched,
             listener=listener,
             interrupts=self.interrupts,
-            checkpoints=CheckpointFolder(self.folder / "checkpoints"),
+            checkpoints=self.config.checkpoint_folder(self.folder),
             pruner=self.pruner,
         )
         if self.config.supernet is None:

@@ -89,6 +89,7 @@ def search(
     precision: str = "32-true",
     price: str | float | None = None,
     store: str | None = None,
+    checkpoints: str | None = None,
     out: str | Path | None = None,
     onnx: bool | None = None,
     listener: Listener | None = None,
@@ -148,6 +149,8 @@ def search(
         precision: Lightning Fabric's name: "32-true", "bf16-mixed", ...
         price: Of an hour of the machine, such as 0.85 or "0.85 EUR"; the report and the card say what the run cost.
         store: URL of a database; None means a SQLite file in the run's folder.
+        checkpoints: Where trials keep their states, and weights on their way, for workers that do not reach the run's
+            folder: a folder that all machines share, or a URL of fsspec's; None means the run's folder.
         out: The run's folder, new or empty; None means `runs/NAME` by the task's name.
         onnx: Whether to export to ONNX; None does so where the extra is installed.
         listener: Is told of every step; None shows progress, unless `progress` is False.
@@ -248,6 +251,7 @@ def search(
         trackers=followed,
         price=None if price is None else str(price),
         store=store and without_secrets(store),
+        checkpoints=checkpoints,
         command=command and command.replace(store or command, without_secrets(store or command)),
     )
     printable = unprintable(subject.space) if retrain > 0 else []
@@ -267,6 +271,7 @@ def search(
     )
     if context.config.ranked_by is not None:
         check_measured(subject.objectives, subject.space, subject.task)  # when the best are retrained
+    config.checkpoint_folder(folder)  # refuses a URL that is not known
     runs = own_executor or make_executor(config.executor)
     runs.check(space=subject.space, task=subject.task, estimator=approach.estimator)
     told = listener_for(listener, progress, (*context.config.searched, *subject.objectives))
