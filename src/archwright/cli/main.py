@@ -23,6 +23,7 @@ from archwright.cli.search import search
 from archwright.cli.show import show
 from archwright.cli.simulate import simulate
 from archwright.cli.streams import lasting_streams
+from archwright.cli.worker import worker
 from archwright.errors import ArchwrightError, UsageError
 
 __all__ = ["app", "main"]
@@ -54,6 +55,7 @@ app.command(short_help="Search a network for a task, retrain the best, export it
 app.command(short_help="Say how far cheap estimates can be trusted, before a search.")(judge)
 app.command(short_help="Go on with a run that was stopped or killed, or search longer.")(resume)
 app.command(short_help="Stop a run gracefully: running trials end, no new one begins.")(drain)
+app.command(short_help="Take trials of a search on another machine, by a PostgreSQL store.")(worker)
 app.command(short_help="Say what a run has found so far, and what runs now.")(show)
 app.command(short_help="Say what a trial printed, and where it ran.")(logs)
 app.command(short_help="Write a network as source, weights, ONNX and a model card.")(export)

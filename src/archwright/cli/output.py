@@ -15,16 +15,21 @@ from archwright.cli.streams import emit
 from archwright.durations import byte_count, count_of, duration
 from archwright.experiments.expense import priced
 from archwright.experiments.finalists import HAND_MADE
-from archwright.experiments.store import Stage
+from archwright.experiments.store import Stage, without_secrets
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
     from archwright.experiments import Judgement, Run
+    from archwright.experiments.store import WorkerRow
     from archwright.trials import Trial
 
-__all__ = ["as_dict", "conclude", "finite", "print_json", "print_judgement", "print_run", "running_table"]
+# fmt: off
+__all__ = [
+    "as_dict", "conclude", "finite", "leave", "print_json", "print_judgement", "print_run", "running_table",
+]
+# fmt: on
 
 
 def conclude(run: Run, as_json: bool) -> None:
@@ -36,6 +41,17 @@ def conclude(run: Run, as_json: bool) -> None:
     if run.state == "stopped":
         print(f"stopped; go on with: archwright resume {run.folder}", file=sys.stderr)
         sys.exit(INTERRUPTED)
+
+
+def leave(run: Run, as_json: bool) -> None:
+    """Print what is to be done with a run that was begun for workers."""
+    if as_json:
+        print_json(run)
+        return
+    url = without_secrets(run.config.store or "")
+    print(f"{run.folder} is ready; on each machine that is to help, with the same ARCHWRIGHT_KEY:")
+    print(f"  archwright worker {url} --run {run.name}")
+    print(f"when the search is over, train the best, export and report by: archwright resume {run.folder}")
 
 
 def as_dict(run: Run) -> dict[str, Any]:
@@ -91,7 +107,14 @@ def as_dict(run: Run) -> dict[str, Any]:
             }
             for one in run.running
         ],
+        "workers": [_worker(worker, run) for worker in run.workers],
     }
+
+
+def _worker(worker: WorkerRow, run: Run) -> dict[str, Any]:
+    held = [trial for trial in run.trials if run.holders.get(trial.number) == worker.name]
+    running = [trial.number for trial in held if trial.state == "running"]
+    return {**asdict(worker), "running": running, "ended": len(held) - len(running)}
 
 
 def _result(trial: Trial | None, **more: Any) -> dict[str, Any] | None:
@@ -159,6 +182,11 @@ def _print_progress(console: Console, run: Run) -> None:
     console.print(f"trials: {told}; {duration(run.seconds)}")
     if run.running:
         console.print(running_table(run))
+    for worker in run.workers:
+        if worker.is_alive:
+            held = _worker(worker, run)
+            trials = ", ".join(f"trial {number}" for number in held["running"]) or "waits"
+            console.print(f"worker {escape(worker.name)}: {trials}; {held['ended']} ended", soft_wrap=True)
     for trial in run.trials:
         if trial.metrics and trial.state == "running" and run.state != "running":
             console.print(

@@ -122,7 +122,8 @@ def search(
         batch_size: Examples in a batch.
         learning_rate: The highest of the schedule.
         augmentation: How training inputs are varied.
-        workers (-w): Trials at once, each in its process; by default 1, and with --minutes as many as use the machine.
+        workers (-w): Trials at once, each in its process; by default 1, and with --minutes as many as use the machine;
+            0 leaves the search to `archwright worker`s on a PostgreSQL store.
         time_limit (SECONDS): For one trial.
         memory_limit (GB): For one trial, with several workers.
         device: cpu, cuda, mps or auto.
@@ -137,7 +138,7 @@ def search(
         track_option (NAME.OPTION=VALUE): An option of one of them, such as mlflow.experiment=digits.
     """  # noqa: D301
     began = time.time()  # before torch is loaded, which takes seconds
-    from archwright.cli.output import conclude
+    from archwright.cli.output import conclude, leave
     from archwright.cli.values import effort, keyed
     from archwright.errors import UsageError
     from archwright.experiments import Budget
@@ -205,4 +206,7 @@ def search(
         command=shlex.join(["archwright", *words]),
         began=began,
     )
-    conclude(result.run, as_json)
+    if workers == 0:
+        leave(result.run, as_json)
+    else:
+        conclude(result.run, as_json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections import Counter
@@ -20,8 +21,9 @@ from archwright.experiments.listener import Listener
 from archwright.experiments.memory import MemoryWatch
 from archwright.experiments.records import decode, encode
 from archwright.experiments.replay import Replay
+from archwright.experiments.sharing import SharedSearch
 from archwright.experiments.sources import Listed, Search, Source, begun_again, spent_seconds, why_none
-from archwright.experiments.store import Stage, Store
+from archwright.experiments.store import SharedStore, Stage, Store, TakenOverError
 from archwright.experiments.store.checkpoints import CheckpointFolder
 from archwright.experiments.work import failed
 from archwright.objectives import Objective
@@ -103,34 +105,51 @@ class Experiment:
             SearchError: When every trial fails, no candidate keeps the limits, or the strategy proposes nothing while
                 nothing runs.
         """
-        replay = Replay(strategy, self.store)
-        trials = replay.restore()
-        for text in replay.messages:
-            self.say(text)
-        if reason := self.store.get("search_ended"):
-            return str(reason)
-        before = 0.0
-        if self._began is None:
-            self.store.set_fact("sessions", [*self.store.get("sessions", []), time.time()])
+        if isinstance(self.store, SharedStore) and self.store.worker is not None:
+            if reason := self.store.get("search_ended"):
+                return str(reason)
+            loop: Search = SharedSearch(self.searched, strategy, self.store, fidelity)
         else:
-            before = max(0.0, time.time() - self._began)
-        spent = spent_seconds(self.store.get("sessions"), trials) + before
-        loop = Search(self.searched, replay, budget, fidelity, trials, spent)
+            replay = Replay(strategy, self.store)
+            trials = replay.restore()
+            for text in replay.messages:
+                self.say(text)
+            if reason := self.store.get("search_ended"):
+                return str(reason)
+            loop = Search(self.searched, replay, budget, fidelity, trials, self._spent(trials))
         minutes = None if budget.minutes is None else max(0.0, budget.minutes - loop.seconds() / 60)
         self.listener.stage_started(Stage.SEARCH, budget.trials, loop.counted, minutes)
         try:
             self._run(Stage.SEARCH, loop, strategy, loop.is_over)
         finally:
             self.listener.stage_finished(Stage.SEARCH)
-        if loop.reason is None:
+        return self._concluded(loop, strategy)
+
+    def spent_before(self) -> float:
+        """Seconds that the run has taken up to now."""
+        return self._spent(self.store.trials())
+
+    def _spent(self, trials: Sequence[Trial]) -> float:
+        """Seconds that the search took already, this session's beginning among them."""
+        before = 0.0
+        if self._began is None:
+            self.store.set_fact("sessions", [*self.store.get("sessions", []), time.time()])
+        else:
+            before = max(0.0, time.time() - self._began)
+        return spent_seconds(self.store.get("sessions"), trials) + before
+
+    def _concluded(self, loop: Search, strategy: Strategy) -> str | None:
+        """Why the search ended, noted once; None where it was interrupted."""
+        if loop.reason is None or (loop.is_shared and loop.running):
             return None
         if not loop.measured:
             self.store.set_fact("search_failed", loop.reason)
             raise SearchError(f"no trial was completed: {loop.reason}{why_none(self.store.trials())}")
-        self.store.set_fact("search_ended", loop.reason)
-        if self._conversations is not None:
-            self._conversations.clean(strategy.needed_later())
-        self.say(f"search ended: {loop.reason}")
+        if self.store.get("search_ended") is None:  # else another worker was here before
+            self.store.set_fact("search_ended", loop.reason)
+            if self._conversations is not None:
+                self._conversations.clean(strategy.needed_later())
+            self.say(f"search ended: {loop.reason}")
         return loop.reason
 
     def run_all(self, stage: Stage, candidates: Mapping[int, Candidate]) -> list[Trial]:
@@ -177,24 +196,32 @@ class Experiment:
         strategy: Strategy | None = None,
         is_over: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._conversations = talks = Conversations(self.store, stage, self.pruner, self.checkpoints, is_over)
+        self._conversations = talks = Conversations(
+            self.store, stage, self.pruner, self.checkpoints, is_over, is_shared=source.is_shared
+        )
         running: dict[int, Trial] = {}
         losses: Counter[int] = Counter()  # of workers, since the trial last got further
 
-        def begin(waiting: Trial) -> Job:
-            trial = replace(waiting, started=time.time())
+        def start(waiting: Trial) -> Trial:
+            trial = replace(waiting, started=self.store.now())
             self.store.start(trial, stage)
+            return trial
+
+        def begin(trial: Trial) -> Job:
             running[trial.number] = trial
             self.listener.trial_started(stage, trial)
             return talks.started(trial)
 
-        def end(ended: Ended[Job, JobResult]) -> None:
-            trial = self._finished(running.pop(ended.job.number), ended, talks)
-            source.done(trial)
-            if memory := self._memory.look():
-                self.store.set_fact("memory", memory)
-            self.note_expense()
+        def clean() -> None:
             talks.clean(set() if strategy is None else strategy.needed())
+
+        def end(ended: Ended[Job, JobResult]) -> None:
+            trial = self._finished(running.pop(ended.job.number), ended, talks, source)
+            if trial is None:
+                return
+            self.note_expense()
+            if not source.is_shared:  # else the strategy hears of it in the next turn
+                clean()
             self.listener.trial_finished(stage, trial, source.best)
 
         while True:
@@ -202,31 +229,52 @@ class Experiment:
             while len(running) < self.executor.slots and not self.interrupts.asked:
                 if self._exclusive and len(running) > len(begun):
                     break  # a meter that needs the machine waits until it is free
-                waiting = source.next()
-                if waiting is None:
+                taken = source.take(start)
+                if heard := source.heard():
+                    talks.refresh(heard)
+                    clean()
+                if taken is None:
                     break
-                begun.append(begin(waiting))
+                begun.append(begin(taken))
                 if not self._exclusive:
                     break  # so that trials that run are answered between two asks, however many slots are free
             for job in self._measured_alone(begun, end) if self._exclusive else begun:
                 self.executor.submit(job)
             if not running:
-                if begun:
+                if begun or (not self.interrupts.asked and source.waits()):
                     continue
                 return
             has_more = bool(begun) and len(running) < self.executor.slots
             for ended in self.executor.wait(0.0 if has_more else 0.5):
-                job = ended.job
-                if ended.failure is not None and ended.failure.lost:
-                    progressed = talks.has_progressed(job)
-                    losses[job.number] = 0 if progressed else losses[job.number] + 1
-                    if progressed or losses[job.number] <= self.executor.retries:
-                        how = "goes on from its checkpoint" if progressed else "begins again"
-                        self.say(f"{stage} trial {job.number} {how}: {ended.failure.error}")
-                        again = begin(begun_again(running.pop(job.number)))
-                        self.executor.submit(replace(again, known=job.known))
-                        continue
-                end(ended)
+                again = None
+                if self._is_to_go_on(ended, losses, talks):
+                    with contextlib.suppress(
+                        TakenOverError
+                    ):  # it ends as one that is no longer this process's
+                        again = start(begun_again(running[ended.job.number]))
+                if again is None:
+                    end(ended)
+                else:
+                    self.executor.submit(replace(begin(again), known=ended.job.known))
+
+    def _is_to_go_on(self, ended: Ended[Job, JobResult], losses: Counter[int], talks: Conversations) -> bool:
+        """Whether a trial whose worker was lost is begun again, from its checkpoint where it got further.
+
+        Args:
+            ended: How its attempt ended.
+            losses: Of workers, since each trial last got further; counted here.
+            talks: Of the stage.
+        """
+        job = ended.job
+        if ended.failure is None or not ended.failure.lost:
+            return False
+        progressed = talks.has_progressed(job)
+        losses[job.number] = 0 if progressed else losses[job.number] + 1
+        if not progressed and losses[job.number] > self.executor.retries:
+            return False
+        how = "goes on from its checkpoint" if progressed else "begins again"
+        self.say(f"{job.stage} trial {job.number} {how}: {ended.failure.error}")
+        return True
 
     def _measured_alone(self, jobs: Sequence[Job], end: Callable[[Ended[Job, JobResult]], None]) -> list[Job]:
         """Ask the meters that need the machine for themselves, one job after another; nothing else runs meanwhile.
@@ -244,8 +292,10 @@ class Experiment:
                 end(ended)
         return left
 
-    def _finished(self, trial: Trial, ended: Ended[Job, JobResult], talks: Conversations) -> Trial:
-        """Record how a trial ended; without a result it has failed."""
+    def _finished(
+        self, trial: Trial, ended: Ended[Job, JobResult], talks: Conversations, source: Source
+    ) -> Trial | None:
+        """Record how a trial ended, without a result it has failed; None where it is another worker's by then."""
         stage, number = ended.job.stage, trial.number
         outcome = ended.result or failed(ended.failure or Failure("it gave no result"))
         trial = replace(
@@ -253,19 +303,30 @@ class Experiment:
             state=outcome.state,
             measurement=outcome.measurement,
             error=outcome.error,
-            finished=time.time(),
+            finished=self.store.now(),
         ).with_curve(talks.curve(number))
         if self.checkpoints is not None and outcome.measurement is not None:
             for path in outcome.measurement.artifacts.values():
                 self.checkpoints.receive(PurePath(path).name)
-        self.store.finish(trial, stage)
+        try:
+            self.store.finish(trial, stage)
+        except TakenOverError as lost:
+            self.say(f"{lost}; what this one found is dropped")
+            talks.given_up(number)
+            source.given_up(number)
+            return None
         talks.ended(trial)
+        source.done(trial)
         if outcome.trace is not None:
             self.store.log(f"{stage} trial {number} failed with\n{outcome.trace.rstrip()}")
         return trial
 
     def note_expense(self, *, now: bool = False) -> None:
         """Note what the run has taken of the machine so far, from time to time or `now`."""
+        if isinstance(self.store, SharedStore) and self.store.is_guest:
+            return  # these are of the machine whose process has the run
+        if memory := self._memory.look():
+            self.store.set_fact("memory", memory)
         if expense := self._expense.look(now=now):
             self.store.set_fact("expense", encode(expense))
 

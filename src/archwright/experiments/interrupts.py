@@ -12,7 +12,7 @@ from types import FrameType
 from archwright.errors import RunError, SearchError, UsageError
 from archwright.experiments.executors import Failure, Interrupted
 from archwright.experiments.listener import Listener
-from archwright.experiments.store import Store
+from archwright.experiments.store import SharedStore, Store
 
 __all__ = ["DRAIN", "Interrupts", "ask_to_drain", "exits_told"]
 
@@ -29,7 +29,8 @@ def ask_to_drain(store: Store) -> None:
     Raises:
         RunError: When nobody runs it.
     """
-    if not store.is_locked():
+    is_worked_on = isinstance(store, SharedStore) and any(worker.is_alive for worker in store.workers())
+    if not is_worked_on and not store.is_locked():
         state = store.get("state", "stopped")
         raise RunError(
             f"nothing to drain: no process has the run now (it is {'stopped' if state == 'running' else state}); "

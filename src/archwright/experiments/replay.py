@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from archwright.errors import SpaceExhaustedError
-from archwright.experiments.store import Store
+from archwright.experiments.store import Event, Store
 from archwright.strategies.strategy import Strategy
 from archwright.trials import Candidate, Trial
 
@@ -29,19 +30,28 @@ class Replay:
         strategy: As it was made.
         store: Holds the events.
 
+        pause: Seconds of asking after which the state is saved, at least; less where others have to ask again at
+            once.
+
     Attributes:
         messages: What a user should know of the restored state.
+        events: How many the strategy has been through.
     """
 
-    def __init__(self, strategy: Strategy, store: Store) -> None:
+    def __init__(self, strategy: Strategy, store: Store, pause: float = _FIRST_PAUSE) -> None:
         self.strategy, self.store = strategy, store
         self.messages: list[str] = []
-        self._events = 0
+        self.events = 0
         self._asking = 0.0
-        self._pause = _FIRST_PAUSE
-        turns = store.get("strategy_finished") or []
-        self._turns: list[int] = [turns] if isinstance(turns, int) else list(turns)
+        self._pause = self._first_pause = pause
+        self._turns: list[int] = []
         """After how many events the strategy was finished, reopened, finished again and so on."""
+        self._turned = 0
+        self.know_turns(store.get("strategy_finished"))
+
+    def know_turns(self, turns: int | list[int] | None) -> None:
+        """Take note of when the strategy was finished and reopened, as that is recorded."""
+        self._turns = [turns] if isinstance(turns, int) else list(turns or ())
 
     def restore(self) -> list[Trial]:
         """Repeat what an earlier session did.
@@ -50,35 +60,46 @@ class Replay:
             The trials of the search so far.
         """
         trials = self.store.trials()
-        if not trials:
-            return trials
-        saved = self.store.get("strategy")
+        if trials:
+            self.follow(self.store.events(), {}, self.store.get("strategy"))
+        return trials
+
+    def follow(
+        self, events: Sequence[Event], running: dict[int, Trial], saved: Mapping[str, Any] | None = None
+    ) -> None:
+        """Repeat the events that come next.
+
+        Args:
+            events: In the order in which they happened.
+            running: Those that ran before, in the order of asking; in the end those that run after.
+            saved: A state from after some of the events, which need not be repeated then.
+        """
+        position = first = self.events
         if saved is not None:
             self.strategy.load_state_dict(saved["state"])
-            self._events = saved["events"]
+            first = saved["events"]
+            self._turned = sum(turn < first for turn in self._turns)
         strayed = False
-        running: dict[int, Candidate] = {}  # in the order of asking
-        events = self.store.events()
-        for position, (kind, trial) in enumerate(events):
-            is_to_be_repeated = position >= self._events
+        for kind, trial in events:
+            is_to_be_repeated = position >= first
             if is_to_be_repeated:
                 self._turn_again(position)
+            position += 1
             if kind == "tell":
                 del running[trial.number]
                 if is_to_be_repeated:
                     self.strategy.tell(trial)
                 continue
             if is_to_be_repeated:
-                strayed |= self._strays(list(running.values()), trial.candidate)
-            running[trial.number] = trial.candidate
-        self._events = len(events)
-        self._turn_again(self._events)
-        if strayed:
+                strayed |= self._strays([t.candidate for t in running.values()], trial.candidate)
+            running[trial.number] = trial
+        self.events = position
+        self._turn_again(position)
+        if strayed and not self.messages:
             self.messages.append(
                 "the strategy did not repeat its earlier choices, so the search goes on differently than it would "
                 "have without the interruption; no trial is lost"
             )
-        return trials
 
     def finish(self) -> None:
         """Tell the strategy, once and durably, that the budget allows no new configuration any more."""
@@ -98,13 +119,14 @@ class Replay:
 
     def _turn(self) -> None:
         self._save()  # a search that goes on with another budget is not asked again what it was with this one
-        self._turns.append(self._events)
+        self._turns.append(self.events)
+        self._turned += 1
         self.store.set_fact("strategy_finished", self._turns)
 
     def _turn_again(self, events: int) -> None:
-        for number, turn in enumerate(self._turns):
-            if turn == events:
-                (self.strategy.reopen if number % 2 else self.strategy.finish)()
+        while self._turned < len(self._turns) and self._turns[self._turned] <= events:
+            (self.strategy.reopen if self._turned % 2 else self.strategy.finish)()
+            self._turned += 1
 
     def ask(self, running: Sequence[Candidate], *, may_be_new: bool = True) -> Candidate | None:
         """The strategy's next candidate; its trial must be started in the store before anything else happens.
@@ -116,8 +138,7 @@ class Replay:
         Raises:
             SpaceExhaustedError: When there is none.
         """
-        if self._asking > self._pause:
-            self._save()
+        self.save_when_due()
         begin = time.perf_counter()
         before = None if may_be_new else self.strategy.state_dict()
         candidate = self.strategy.ask(running)
@@ -125,25 +146,33 @@ class Replay:
             self.strategy.load_state_dict(before)
             candidate = None
         self._asking += time.perf_counter() - begin
-        self._events += candidate is not None
+        self.events += candidate is not None
         return candidate
 
     def tell(self, trial: Trial) -> None:
         """Tell the strategy; the trial must have been finished in the store."""
-        self._events += 1
+        self.events += 1
         self.strategy.tell(trial)
 
     def _strays(self, running: Sequence[Candidate], recorded: Candidate) -> bool:
         """Ask again; whether the strategy proposes another candidate than it did."""
+        begin = time.perf_counter()
         try:
             asked = self.strategy.ask(running)
         except SpaceExhaustedError:
             return True
+        self._asking += time.perf_counter() - begin
         # The search fills in a fidelity that is left open.
         return asked is None or replace(asked, fidelity=asked.fidelity or recorded.fidelity) != recorded
 
+    def save_when_due(self) -> None:
+        """Save the state where asking has taken so long since the last time that saving it pays."""
+        if self._asking > self._pause:
+            self._save()
+
     def _save(self) -> None:
         begin = time.perf_counter()
-        self.store.set_fact("strategy", {"events": self._events, "state": self.strategy.state_dict()})
-        self._pause = max(_FIRST_PAUSE, _SHARE * (time.perf_counter() - begin))
+        self.store.set_fact("strategy", {"events": self.events, "state": self.strategy.state_dict()})
+        self.store.set_fact("strategy_saved", self.events)
+        self._pause = max(self._first_pause, _SHARE * (time.perf_counter() - begin))
         self._asking = 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,8 +19,10 @@ from archwright.experiments.interrupts import DRAIN
 from archwright.experiments.one_shot import read_epochs
 from archwright.experiments.records import decode
 from archwright.experiments.remaining import remaining
+from archwright.experiments.sharing import worked_seconds
 from archwright.experiments.sources import spent_seconds
-from archwright.experiments.store import SQLStore, Stage, Store
+from archwright.experiments.store import SharedStore, SQLStore, Stage, Store, WorkerRow
+from archwright.experiments.store.tables import checked_url
 from archwright.objectives import Objective, best_trial, pareto_front
 from archwright.trials import Forecast, Trial, TrialState
 
@@ -84,6 +87,8 @@ class Run:
             not known.
         classical: Of a table what scikit-learn's models reached on the same rows: name to "validation" and "test",
             metric to number, and "seconds"; None where none was trained.
+        workers: The processes that take, or took, trials of the search, where it may have several.
+        holders: Number of a trial of the search to the name of the worker that runs it, or ran it last.
     """
 
     folder: Path
@@ -116,6 +121,8 @@ class Run:
     expense: Expense | None = None
     running: tuple[Activity, ...] = ()
     draining: bool = False
+    workers: tuple[WorkerRow, ...] = ()
+    holders: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -210,7 +217,9 @@ def open_store(folder: Path, config: RunConfig, url: str | None = None, *, creat
     Raises:
         RunError: When it is out of reach, or does not hold the run.
     """
-    return SQLStore(url or config.store_url(folder), config.name, create=create)
+    where = checked_url(url or config.store_url(folder))
+    kind = SharedStore if where.get_backend_name() == "postgresql" else SQLStore
+    return kind(where, config.name, create=create)
 
 
 def load_run(folder: Path, config: RunConfig, store: Store) -> Run:
@@ -247,8 +256,11 @@ def _loaded(folder: Path, config: RunConfig, store: Store) -> Run:
     epochs = (
         () if config.judge else tuple(read_epochs(store))
     )  # no scores of a judge's search come from its supernet
+    workers, holders = _workers_of(store)
     state = store.get("state", "stopped")
-    if state == "running" and not store.is_locked():
+    if any(worker.is_alive for worker in workers):
+        state = "running"
+    elif state == "running" and not store.is_locked():
         state = "stopped"
     everything = [*trials, *again, *others, *refitted, *ensembles]
     by_stage = {
@@ -273,8 +285,7 @@ def _loaded(folder: Path, config: RunConfig, store: Store) -> Run:
         else next((trial for trial in rivals if trial.number == number), None),
         test=store.get("test"),
         baseline_test=store.get("baseline_test"),
-        seconds=spent_seconds([*store.get("sessions", []), float("inf")], everything)
-        + sum(entry["seconds"] for entry in epochs),
+        seconds=_seconds(store, everything, workers) + sum(entry["seconds"] for entry in epochs),
         stop_reason=store.get("search_ended") or store.get("search_failed"),
         messages=tuple(store.messages()),
         epochs=epochs,
@@ -293,6 +304,8 @@ def _loaded(folder: Path, config: RunConfig, store: Store) -> Run:
         expense=decode(Expense, store.get("expense"), "expense") if store.get("expense") else None,
         running=tuple(_activities(store, by_stage)) if is_running else (),
         draining=is_running and store.get(DRAIN) is not None,
+        workers=workers,
+        holders=holders,
     )
 
 
@@ -304,6 +317,25 @@ def _activities(store: Store, trials: Mapping[Stage, Sequence[Trial]]) -> Iterat
         places = store.places(stage) if running else {}
         for trial in running:
             yield Activity(stage, trial, max(0.0, now - trial.started), places.get(trial.number))
+
+
+def _workers_of(store: Store) -> tuple[tuple[WorkerRow, ...], dict[int, str]]:
+    """The workers of a search, and which trial is, or was, whose; nothing where it has none."""
+    if not isinstance(store, SharedStore) or not (workers := store.workers()):
+        return (), {}
+    return tuple(workers), store.holders()
+
+
+def _seconds(store: Store, trials: Sequence[Trial], workers: Sequence[WorkerRow]) -> float:
+    """Seconds in which somebody worked on the run: its own sessions, and those of workers."""
+    sessions = store.get("sessions", [])
+    if not workers:
+        return spent_seconds([*sessions, float("inf")], trials)
+    spans = [(worker.began, worker.beat) for worker in workers]
+    for begin, end in itertools.pairwise([*sessions, float("inf")]):
+        moments = [m for t in trials for m in (t.started, t.finished) if m is not None and begin <= m < end]
+        spans.append((begin, max(moments, default=begin)))
+    return worked_seconds(spans)
 
 
 def _forecast(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from archwright.durations import count_of, duration
@@ -29,7 +29,10 @@ class Source:
 
     Attributes:
         best: The best trial so far, by the rule of `best_trial`.
+        is_shared: Whether other processes take trials from it, too.
     """
+
+    is_shared: bool = False
 
     def __init__(self, objectives: Sequence[Objective]) -> None:
         self.objectives = tuple(objectives)
@@ -38,6 +41,22 @@ class Source:
     def next(self) -> Trial | None:
         """The next trial to start, None when there is none now."""
         raise NotImplementedError
+
+    def take(self, start: Callable[[Trial], Trial]) -> Trial | None:
+        """The next trial, started by `start`, which gives it with its time; None when there is none now."""
+        waiting = self.next()
+        return None if waiting is None else start(waiting)
+
+    def heard(self) -> list[Trial]:
+        """How the trials of other processes stand that have changed since the last call."""
+        return []
+
+    def given_up(self, number: int) -> None:
+        """A trial of this process was given to another one."""
+
+    def waits(self) -> bool:
+        """Whether more trials may come though none runs here; waits a moment if so."""
+        return False
 
     def done(self, trial: Trial) -> None:
         """A trial ended."""
@@ -141,13 +160,16 @@ class Search(Source):
         """Tell the strategy, and count."""
         del self.running[trial.number]
         self.replay.tell(trial)
+        self._count(trial)
+        self._check()
+
+    def _count(self, trial: Trial) -> None:
         if trial.state is TrialState.INFEASIBLE:
             self.infeasible_in_a_row += 1
         else:
             self.counted += trial.candidate.is_new
             self.infeasible_in_a_row = 0
             self.measured += trial.is_measured
-        self._check()
         super().done(trial)
 
     def _check(self) -> None:

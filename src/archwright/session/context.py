@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from archwright.estimators import ESTIMATORS
 from archwright.estimators.estimator import Estimator
 from archwright.experiments import (
+    Evaluation,
     Executor,
     Experiment,
     Interrupts,
@@ -172,6 +173,11 @@ class RunContext:
     def training(self, space: Space | None = None, *, refit: bool = False) -> Training:
         """How networks of a space are trained at full fidelity. See `make_training`."""
         return make_training(self.config, space or self.space, self.task, refit=refit)
+
+    def evaluation(self) -> Evaluation:
+        """What measures a trial of the search."""
+        example = self.task.example_arguments()
+        return Evaluation(self.space, self.estimator, self.config.searched, example)
 
     def open(self, store: Store, executor: Executor[Job, JobResult], listener: Listener) -> None:
         """Join them to the store and the executor, which the caller opens and closes."""

@@ -41,6 +41,7 @@ from archwright.session.sources import fingerprints_of
 from archwright.session.stages import begin_run
 from archwright.session.starting import starting_points
 from archwright.session.tracked import followed_by
+from archwright.session.working import check_left_to_workers
 from archwright.spaces import Space
 from archwright.spaces.zoo import SPACES
 from archwright.strategies import Strategy
@@ -142,7 +143,8 @@ def search(
             `file.py:object`. The best is delivered.
         seed: Of the strategy and the training; the data's split has its own, in the task.
         workers: 1 runs trials in this process, more in so many processes; None means 1, and with a bound in minutes as
-            many as use the machine.
+            many as use the machine. 0 leaves the search to `archwright worker`s on a PostgreSQL store; `resume` does
+            the rest.
         time_limit: Seconds a trial may take; over it, it has failed.
         memory_limit: Bytes a trial may take, with workers > 1.
         accelerator: Lightning Fabric's name of a device: "cpu", "cuda", "mps", "auto".
@@ -172,6 +174,8 @@ def search(
     from archwright.learning import Recipe
 
     began = began or time.time()
+    if workers == 0:
+        check_left_to_workers(store)
     if price is not None:
         priced(str(price), 0.0)
     trainings = Trainings(retrain=retrain, ensemble=ensemble, refit=refit)
@@ -204,7 +208,7 @@ def search(
         began=began,
         minutes=None if budget is None else budget.minutes,
         trainings=trainings,
-        workers=own_executor.slots if own_executor else workers,
+        workers=own_executor.slots if own_executor else 1 if workers == 0 else workers,
         device=device,
         onnx=onnx,
         may_fit=recipe is None,
@@ -254,6 +258,10 @@ def search(
         checkpoints=checkpoints,
         command=command and command.replace(store or command, without_secrets(store or command)),
     )
+    if workers == 0 and config.supernet is not None:
+        raise UsageError(
+            "workers=0: the supernet of a one-shot method is trained in one process; give workers=1"
+        )
     printable = unprintable(subject.space) if retrain > 0 else []
     context = RunContext(
         folder,
@@ -275,7 +283,7 @@ def search(
     runs = own_executor or make_executor(config.executor)
     runs.check(space=subject.space, task=subject.task, estimator=approach.estimator)
     told = listener_for(listener, progress, (*context.config.searched, *subject.objectives))
-    return begin_run(context, runs, told, store)
+    return begin_run(context, None if workers == 0 else runs, told, store)
 
 
 def recorded(

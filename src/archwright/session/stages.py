@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 
 from archwright.errors import ArchwrightWarning, ExportError
 from archwright.experiments import (
-    Evaluation,
     Executor,
     Job,
     JobResult,
@@ -33,6 +32,7 @@ from archwright.session.one_shot import after_training, training_minutes
 from archwright.session.refitting import refit_step, refit_winner
 from archwright.session.result import Result
 from archwright.session.tracked import tracked
+from archwright.session.working import left_to_workers, workers_welcome
 from archwright.spaces import Space
 from archwright.spaces.constraints import failures_told
 from archwright.trials import Trial
@@ -47,13 +47,16 @@ What it left is in the store, so that running it again does nothing again. Raise
 
 
 def begin_run(
-    context: RunContext, executor: Executor[Job, JobResult], listener: Listener, store: str | None = None
+    context: RunContext,
+    executor: Executor[Job, JobResult] | None,
+    listener: Listener,
+    store: str | None = None,
 ) -> Result:
     """Make a new run's folder, record and store, and run all stages.
 
     Args:
         context: The run.
-        executor: Where trials run.
+        executor: Where trials run; None leaves the search to workers, and runs nothing.
         listener: Is told of every step.
         store: URL of the store, with what is secret in it; None takes what the record says.
 
@@ -64,6 +67,8 @@ def begin_run(
     opened = open_store(context.folder, context.config, store, create=True)
     context.config.write(context.folder)
     opened.lock()
+    if executor is None:
+        return left_to_workers(context, opened)
     return run_stages(context, opened, executor, listener)
 
 
@@ -121,9 +126,8 @@ def _stages_of(config: RunConfig) -> list[RunStage]:
 def _steps(context: RunContext) -> Mapping[Stage, Measure]:
     """What the jobs run, by what they are run for."""
     objectives, folder = context.config.objectives, context.folder.resolve()
-    example = context.task.example_arguments()
     steps: dict[Stage, Measure] = {}
-    steps[Stage.SEARCH] = Evaluation(context.space, context.estimator, context.config.searched, example)
+    steps[Stage.SEARCH] = context.evaluation()
     if context.judges is not None:
         steps[Stage.JUDGE] = context.judges.step
     if context.config.retrain > 0:
@@ -152,7 +156,8 @@ def _train_supernet(context: RunContext) -> bool:
 
 def _search(context: RunContext) -> bool:
     """Propose and measure candidates until the budget is spent. See `Experiment.search`."""
-    ended = context.experiment.search(context.strategy, context.budget, context.config.fidelity.high)
+    with workers_welcome(context):
+        ended = context.experiment.search(context.strategy, context.budget, context.config.fidelity.high)
     return ended is not None
 
 

@@ -1,8 +1,21 @@
 """What happened: every transition of every trial, durably."""
 
 from archwright.experiments.store.checkpoints import CheckpointFolder
+from archwright.experiments.store.shared import (
+    LEASE,
+    SharedStore,
+    TakenOverError,
+    TurnLostError,
+    WorkerRow,
+    published_runs,
+)
 from archwright.experiments.store.sql import SQLStore
-from archwright.experiments.store.store import Output, Stage, Store
+from archwright.experiments.store.store import Event, Output, Stage, Store
 from archwright.experiments.store.tables import without_secrets
 
-__all__ = ["CheckpointFolder", "Output", "SQLStore", "Stage", "Store", "without_secrets"]
+# fmt: off
+__all__ = [
+    "CheckpointFolder", "Event", "LEASE", "Output", "SQLStore", "SharedStore", "Stage", "Store", "TakenOverError",
+    "TurnLostError", "WorkerRow", "published_runs", "without_secrets",
+]
+# fmt: on

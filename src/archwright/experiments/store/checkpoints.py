@@ -66,6 +66,14 @@ class CheckpointFolder:
                 system.get_file(f"{root}/{key}{_SUFFIX}", str(file))
             return load_state(file, f"checkpoint {self.url}/{key}{_SUFFIX}, fetched as")
 
+    def has(self, key: str) -> bool:
+        """Whether the state is there, and reached from here."""
+        if self.url is None:
+            return self._file(key).is_file()
+        system, root = self._remote()
+        system.invalidate_cache()
+        return bool(system.exists(f"{root}/{key}{_SUFFIX}"))
+
     def size(self, key: str) -> int:
         """Bytes on disk; 0 where there is none."""
         try:

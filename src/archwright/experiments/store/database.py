@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -34,19 +34,19 @@ def explained(method: Callable[Concatenate[_S, _P], _R]) -> Callable[Concatenate
     """Repeat a method when the server's connection was lost; turn what remains into a `RunError` that says why.
 
     The method must be one that may be repeated: whether what it wrote was committed before the connection was lost
-    cannot be known.
+    cannot be known. Within a transaction it is not repeated.
     """
 
     @functools.wraps(method)
     def repeated(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        pauses = iter(_PAUSES)
+        pauses = iter(self.pauses)
         while True:
+            if self.in_transaction:  # that is repeated as a whole
+                return method(self, *args, **kwargs)
             try:
                 return method(self, *args, **kwargs)
             except (sa.exc.DBAPIError, ValueError) as error:
-                lost, reason = error, str(getattr(error, "orig", error)).strip().splitlines()[0]
-                if not getattr(error, "connection_invalidated", False) or not self._reconnected(pauses):
-                    raise RunError(f"the store {self} cannot be used: {reason}; {_cure(reason)}") from lost
+                self._recover(error, pauses)
 
     return repeated
 
@@ -66,6 +66,10 @@ class Database:
         url: A SQLAlchemy URL of SQLite or PostgreSQL.
         create: Whether a SQLite file that is not there is made.
 
+    Attributes:
+        pauses: Seconds before each attempt to reach a server again.
+        in_transaction: Whether what is written now is committed later, all together.
+
     Raises:
         RunError: When the file is missing, or the database out of reach.
         UsageError: When the URL is of another kind of database.
@@ -73,6 +77,8 @@ class Database:
 
     def __init__(self, url: str | sa.URL, *, create: bool) -> None:
         self._url = checked_url(url)
+        self.pauses: Sequence[float] = _PAUSES
+        self.in_transaction = False
         self._file: Path | None = None
         self._lock: filelock.BaseFileLock | int | None = None
         if self._is_sqlite and self._url.database not in (None, "", ":memory:"):
@@ -131,7 +137,33 @@ class Database:
         self.close()
         raise RunError(f"the database {file} was deleted or replaced while the run went on; {told}")
 
-    def _reconnected(self, pauses: Any) -> bool:
+    def _recover(self, error: sa.exc.DBAPIError | ValueError, pauses: Iterator[float]) -> None:
+        """Connect anew where an error says that the connection was lost; else, or in vain, say what is wrong."""
+        reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
+        if not getattr(error, "connection_invalidated", False) or not self._reconnected(pauses):
+            raise RunError(f"the store {self} cannot be used: {reason}; {_cure(reason)}") from error
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """What the block writes is committed at its end, all or nothing; one within another is part of that."""
+        if self.in_transaction:
+            yield
+            return
+        live = self._live
+        live.exec_driver_sql("BEGIN")
+        self.in_transaction = True
+        try:
+            yield
+            live.exec_driver_sql("COMMIT")
+        except BaseException:
+            if not live.invalidated:
+                with contextlib.suppress(sa.exc.DBAPIError):
+                    live.exec_driver_sql("ROLLBACK")
+            raise
+        finally:
+            self.in_transaction = False
+
+    def _reconnected(self, pauses: Iterator[float]) -> bool:
         """Connect anew after a pause, until it succeeds or there is no pause left; whether it succeeded."""
         for pause in pauses:
             time.sleep(pause)

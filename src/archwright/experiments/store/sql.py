@@ -34,15 +34,21 @@ class SQLStore(OutputStore, Store):
         run: The run's name in it.
         create: True makes the run and raises where it exists; False opens it and raises where it does not.
 
+    Attributes:
+        name: The run's name.
+        worker: The name under which this process takes trials, where it is one of several.
+
     Raises:
         RunError: When the run is missing, exists already, is of another format, or the database is corrupt or
             out of reach.
         UsageError: When the URL is of another kind of database.
     """
 
+    worker: str | None = None
+
     def __init__(self, url: str | sa.URL, run: str, *, create: bool) -> None:
         super().__init__(url, create=create)
-        self._name = run
+        self.name = run
         try:
             self._open(create)
         except BaseException:
@@ -62,30 +68,31 @@ class SQLStore(OutputStore, Store):
         mine = TRIALS.c.run == self._run
         latest = sa.select(sa.func.max(TRIALS.c.asked), sa.func.max(TRIALS.c.told)).where(mine)
         self._events: int = max(value or 0 for value in self._live.execute(latest).one())
+        self._curves: dict[int, list[Report]] = {}
         self._prepare()
 
     def _created(self) -> Any:
         """The row of a new run. One that was made and never begun is taken, since its maker must have died."""
         make_tables(self._live)
         inserted = self.insert(RUNS).on_conflict_do_nothing().returning(RUNS.c.id)
-        new = self._live.execute(inserted, {"name": self._name, "format": FORMAT}).first()
-        row = self._live.execute(sa.select(RUNS).where(RUNS.c.name == self._name)).one()
+        new = self._live.execute(inserted, {"name": self.name, "format": FORMAT}).first()
+        row = self._live.execute(sa.select(RUNS).where(RUNS.c.name == self.name)).one()
         begun = sa.union_all(
             *(sa.select(t.c.run).where(t.c.run == row.id) for t in (TRIALS, FACTS, MESSAGES))
         )
         if not new and self._live.execute(begun.limit(1)).first() is not None:
             raise RunError(
-                f"{self} holds a run {self._name!r} already: resume it, or give this one another --out"
+                f"{self} holds a run {self.name!r} already: resume it, or give this one another --out"
             )
         return row
 
     def _found(self) -> Any:
         if not sa.inspect(self._live).has_table("runs"):
             raise RunError(f"{self} is not a store of Archwright: it has no table 'runs'")
-        row = self._live.execute(sa.select(RUNS).where(RUNS.c.name == self._name)).first()
+        row = self._live.execute(sa.select(RUNS).where(RUNS.c.name == self.name)).first()
         if row is None:
             names = self._live.execute(sa.select(RUNS.c.name).limit(10)).scalars().all()
-            raise RunError(f"{self} has no run {self._name!r}; it has: {', '.join(names) or 'none'}")
+            raise RunError(f"{self} has no run {self.name!r}; it has: {', '.join(names) or 'none'}")
         return row
 
     def _look_at_tables(self) -> None:
@@ -106,7 +113,8 @@ class SQLStore(OutputStore, Store):
         self._start = start.on_conflict_do_update(
             index_elements=list(key),
             set_={
-                name: start.excluded[name] for name in ("state", "started", "attempt", "error", "finished")
+                name: start.excluded[name]
+                for name in ("state", "started", "attempt", "worker", "error", "finished")
             },
         )
         ended = ["state", "metrics", "curve", "artifacts", "estimate_seconds", "error", "finished", "told"]
@@ -157,7 +165,6 @@ class SQLStore(OutputStore, Store):
     def start(self, trial: Trial, stage: Stage = Stage.SEARCH) -> None:
         """One insert."""
         candidate = trial.candidate
-        self._events += 1
         self._live.execute(
             self._start,
             {
@@ -169,7 +176,8 @@ class SQLStore(OutputStore, Store):
                 "inherit": candidate.inherit,
                 "attempt": trial.attempt,
                 "started": trial.started,
-                "asked": self._events,
+                "worker": self.worker,
+                "asked": self._next_event(),
             },
         )
 
@@ -177,14 +185,13 @@ class SQLStore(OutputStore, Store):
     def finish(self, trial: Trial, stage: Stage = Stage.SEARCH) -> None:
         """One update."""
         measured = trial.measurement
-        self._events += 1
         values = {
             **{f"key_{name}": value for name, value in self._key(trial.number, stage).items()},
             "state": trial.state.value,
             **dict.fromkeys(("metrics", "curve", "artifacts", "estimate_seconds")),
             "error": trial.error,
             "finished": trial.finished,
-            "told": self._events,
+            "told": self._next_event(),
         }
         if measured is not None:
             values |= {"metrics": _text(dict(measured.metrics)), "estimate_seconds": measured.seconds}
@@ -206,25 +213,32 @@ class SQLStore(OutputStore, Store):
     @explained
     def events(self) -> list[Event]:
         """What the strategy was asked and told, in order."""
-        happened: list[tuple[int, Event]] = []
-        for trial, asked, told in self._rows(Stage.SEARCH):
-            happened.append((asked, ("ask", trial)))
-            if told is not None:
-                happened.append((told, ("tell", trial)))
-        happened.sort(key=lambda item: item[0])
-        return [event for _, event in happened]
+        return [event for _, event in self._numbered_events(-1)]
 
-    def _rows(self, stage: Stage) -> Iterator[tuple[Trial, int, int | None]]:
+    def _numbered_events(self, after: int) -> list[tuple[int, Event]]:
+        """Those after a given one, each with its number."""
+        happened: list[tuple[int, Event]] = []
+        later = () if after < 0 else (sa.or_(TRIALS.c.asked > after, TRIALS.c.told > after),)
+        for trial, asked, told in self._rows(Stage.SEARCH, *later):
+            if asked > after:
+                happened.append((asked, ("ask", trial)))
+            if told is not None and told > after:
+                happened.append((told, ("tell", trial)))
+        return sorted(happened, key=lambda item: item[0])
+
+    def _rows(self, stage: Stage, *which: Any) -> Iterator[tuple[Trial, int, int | None]]:
+        """Trials of a stage, all of them or those of which some conditions hold."""
         query = (
             sa.select(*self._columns)
-            .where(TRIALS.c.run == self._run, TRIALS.c.stage == stage.value)
+            .where(TRIALS.c.run == self._run, TRIALS.c.stage == stage.value, *which)
             .order_by(TRIALS.c.number)
         )
         fidelities: dict[str | None, Fidelity | None] = {None: None}
         with _without_collection():
-            reports = self.reports(stage)
-            curves: dict[int, list[Report]] = {}
-            for row in self._live.execute(query).all():
+            rows = self._live.execute(query).all()
+            reports = self.reports(stage, [row.number for row in rows] if which else None)
+            curves = self._curves if which else {}  # those that they go on from may have been read before
+            for row in rows:
                 if row.fidelity not in fidelities:
                     fidelities[row.fidelity] = Fidelity.from_json(orjson.loads(row.fidelity))
                 measurement = None
@@ -263,9 +277,11 @@ class SQLStore(OutputStore, Store):
         return None if recorded is None else Verdict(recorded)
 
     @explained
-    def reports(self, stage: Stage = Stage.SEARCH) -> dict[int, list[Report]]:
+    def reports(
+        self, stage: Stage = Stage.SEARCH, numbers: Collection[int] | None = None
+    ) -> dict[int, list[Report]]:
         """One query."""
-        if not self._has_reports:
+        if not self._has_reports or (numbers is not None and not numbers):
             return {}
         c = REPORTS.c
         query = (
@@ -273,10 +289,12 @@ class SQLStore(OutputStore, Store):
             .where(c.run == self._run, c.stage == stage.value)
             .order_by(c.number, c.step)
         )
+        if numbers is not None:
+            query = query.where(c.number.in_(numbers))
         found: dict[int, list[Report]] = {}
         for number, step, metrics, verdict, attempt, checkpoint in self._live.execute(query):
-            numbers = {k: math.nan if v is None else v for k, v in orjson.loads(metrics).items()}
-            made = Report(step, numbers, verdict and Verdict(verdict), attempt, checkpoint)
+            values = {k: math.nan if v is None else v for k, v in orjson.loads(metrics).items()}
+            made = Report(step, values, verdict and Verdict(verdict), attempt, checkpoint)
             found.setdefault(number, []).append(made)
         return found
 
@@ -296,6 +314,11 @@ class SQLStore(OutputStore, Store):
         """Whether the trial's curve is in its reports, and need not be written twice."""
         return self._live.execute(self._reported, self._key(number, stage)).first() is not None
 
+    def _next_event(self) -> int:
+        """The number of what is written next: it says in which order things happened."""
+        self._events += 1
+        return self._events
+
     def _key(self, number: int, stage: Stage) -> dict[str, Any]:
         return {"run": self._run, "stage": stage.value, "number": number}
 
@@ -304,12 +327,15 @@ class SQLStore(OutputStore, Store):
         """One insert or update."""
         self._live.execute(self._put, {"run": self._run, "key": key, "value": json.dumps(value)})
 
-    @explained
     def get(self, key: str, default: Any = None) -> Any:
         """A fact about the run."""
-        query = sa.select(FACTS.c.value).where(FACTS.c.run == self._run, FACTS.c.key == key)
-        text = self._live.execute(query).scalar()
-        return default if text is None else json.loads(text)
+        return self.facts([key]).get(key, default)
+
+    @explained
+    def facts(self, keys: Collection[str]) -> dict[str, Any]:
+        """One query."""
+        query = sa.select(FACTS.c.key, FACTS.c.value).where(FACTS.c.run == self._run, FACTS.c.key.in_(keys))
+        return {key: json.loads(text) for key, text in self._live.execute(query)}
 
     @explained
     def log(self, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -98,8 +99,15 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def reports(self, stage: Stage = Stage.SEARCH) -> dict[int, list[Report]]:
-        """What the trials of a stage reported, and their checkpoints: by number, in the order of their steps."""
+    def reports(
+        self, stage: Stage = Stage.SEARCH, numbers: Collection[int] | None = None
+    ) -> dict[int, list[Report]]:
+        """What the trials of a stage reported, and their checkpoints: by number, in the order of their steps.
+
+        Args:
+            stage: Whose trials.
+            numbers: Of which; None means of all.
+        """
 
     @abstractmethod
     def drop_checkpoints(self, numbers: Collection[int], stage: Stage = Stage.SEARCH) -> None:
@@ -120,6 +128,10 @@ class Store(ABC):
     @abstractmethod
     def get(self, key: str, default: Any = None) -> Any:
         """A fact about the run."""
+
+    def now(self) -> float:
+        """Unix time in seconds, by the clock that the times of trials are taken from."""
+        return time.time()
 
     @abstractmethod
     def log(self, text: str) -> None:

@@ -14,6 +14,8 @@ __all__ = [
     "REPORTS",
     "RUNS",
     "TRIALS",
+    "WORK",
+    "WORKERS",
     "checked_url",
     "make_tables",
     "without_secrets",
@@ -29,6 +31,7 @@ RUNS = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("name", sa.String(400), unique=True, nullable=False),
     sa.Column("format", sa.Integer, nullable=False),
+    sa.Column("events", sa.Integer),
 )
 TRIALS = sa.Table(
     "trials",
@@ -51,6 +54,7 @@ TRIALS = sa.Table(
     sa.Column("told", sa.Integer),
     sa.Column("attempt", sa.Integer),
     sa.Column("inherit", sa.String(16)),
+    sa.Column("worker", sa.String(200)),
     sqlite_with_rowid=False,
 )
 REPORTS = sa.Table(
@@ -94,17 +98,43 @@ OUTPUTS = sa.Table(
     sa.Column("place", sa.String(400)),
     sa.Index("outputs_of_trials", "run", "stage", "number"),
 )
+WORKERS = sa.Table(
+    "workers",
+    METADATA,
+    sa.Column("run", sa.Integer, primary_key=True),
+    sa.Column("name", sa.String(200), primary_key=True),
+    sa.Column("slots", sa.Integer, nullable=False),
+    sa.Column("lease", sa.Double, nullable=False),
+    sa.Column("began", sa.Double, nullable=False),
+    sa.Column("beat", sa.Double, nullable=False),
+    sa.Column("departed", sa.Double),
+)
+WORK = sa.Table(
+    "work",
+    METADATA,
+    sa.Column("run", sa.Integer, primary_key=True),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+    sa.Column("signature", sa.String(64), nullable=False),
+    sa.Column("versions", sa.Text, nullable=False),
+)
+for _event in ("asked", "told"):
+    sa.Index(f"trials_by_{_event}", TRIALS.c.run, TRIALS.c[_event])
 
 
 def make_tables(connection: sa.Connection) -> None:
-    """Make what is missing: everything in an empty database, later tables and columns in one of an earlier version."""
+    """Make what is missing: all in an empty database; later tables, columns and indexes in an earlier one."""
     METADATA.create_all(connection)
     once = "IF NOT EXISTS" if connection.dialect.name == "postgresql" else ""
-    have = {column["name"] for column in sa.inspect(connection).get_columns("trials")}
-    for column in TRIALS.c:
-        if column.name not in have:
-            kind = column.type.compile(connection.dialect)
-            connection.execute(sa.text(f"ALTER TABLE trials ADD COLUMN {once} {column.name} {kind}"))
+    for table in (RUNS, TRIALS):
+        have = {column["name"] for column in sa.inspect(connection).get_columns(table.name)}
+        for column in table.c:
+            if column.name not in have:
+                kind = column.type.compile(connection.dialect)
+                connection.execute(
+                    sa.text(f"ALTER TABLE {table.name} ADD COLUMN {once} {column.name} {kind}")
+                )
+    for index in TRIALS.indexes:
+        connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
 
 
 def checked_url(url: str | sa.URL) -> sa.URL:
