@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -14,7 +13,7 @@ import pytest
 import sqlalchemy
 
 import archwright as aw
-from archwright.cli import main
+from archwright.cli.output import as_dict
 from archwright.errors import RunError, UsageError
 from archwright.experiments import published
 from archwright.experiments.store import SharedStore
@@ -43,17 +42,14 @@ def search(url: str | None, out: Path, **more: Any) -> aw.Result:
     return aw.search("mlp", "diabetes", store=url, out=out, **given)
 
 
-def test_a_search_is_left_to_a_worker_and_resumed_to_the_exported_network(
-    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_search_is_left_to_a_worker_and_resumed_to_the_exported_network(url: str, tmp_path: Path) -> None:
     folder = search(url, tmp_path / "run", workers=0).folder
     assert aw.open_run(folder).trials == ()
     assert work(url, progress=False) == "3 trials"
     run = aw.open_run(folder)
     assert [trial.state for trial in run.trials] == ["completed"] * 3
     assert run.seconds > 0
-    main(["show", str(folder), "--json"])
-    (told,) = json.loads(capsys.readouterr().out)["workers"]
+    (told,) = as_dict(run)["workers"]
     assert (told["running"], told["ended"], told["is_alive"]) == ([], 3, False)
     with pytest.raises(UsageError, match="no runs that go on with workers"):
         work(url, progress=False)

@@ -230,12 +230,13 @@ class Experiment:
                 if self._exclusive and len(running) > len(begun):
                     break  # a meter that needs the machine waits until it is free
                 taken = source.take(start)
-                if heard := source.heard():
-                    talks.refresh(heard)
+                talks.refresh(source.heard())
+                if taken is not None:
+                    begun.append(begin(taken))
+                if source.is_shared:  # when it is known which states the new trial begins from
                     clean()
                 if taken is None:
                     break
-                begun.append(begin(taken))
                 if not self._exclusive:
                     break  # so that trials that run are answered between two asks, however many slots are free
             for job in self._measured_alone(begun, end) if self._exclusive else begun:

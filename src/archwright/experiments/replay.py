@@ -38,12 +38,12 @@ class Replay:
         events: How many the strategy has been through.
     """
 
-    def __init__(self, strategy: Strategy, store: Store, pause: float = _FIRST_PAUSE) -> None:
+    def __init__(self, strategy: Strategy, store: Store, pause: float | None = None) -> None:
         self.strategy, self.store = strategy, store
         self.messages: list[str] = []
         self.events = 0
         self._asking = 0.0
-        self._pause = self._first_pause = pause
+        self._pause = self._first_pause = _FIRST_PAUSE if pause is None else pause
         self._turns: list[int] = []
         """After how many events the strategy was finished, reopened, finished again and so on."""
         self._turned = 0

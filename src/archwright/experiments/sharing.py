@@ -49,6 +49,7 @@ class SharedSearch(Search):
         self.store, self._fresh = store, strategy.state_dict()
         store.forget()
         self._own: set[int] = set()
+        self._ended: set[int] = set()  # of those that ran here
         self._changed: dict[int, Trial] = {}
         budget = decode(Budget, store.get("budget"), "budget")
         super().__init__(objectives, Replay(strategy, store, _PAUSE), budget, fidelity, [], 0.0)
@@ -127,13 +128,14 @@ class SharedSearch(Search):
 
     def heard(self) -> list[Trial]:
         """How the trials of other processes stand that have changed since the last call."""
-        changed = [self._changed[number] for number in sorted(self._changed) if number not in self._own]
+        changed = [self._changed[number] for number in sorted(self._changed)]
         self._changed.clear()
-        return changed
+        return [t for t in changed if t.number not in self._own and t.number not in self._ended]
 
     def done(self, trial: Trial) -> None:
         """The trial is in the store: the strategy is told in the next turn, in the order of all that ended."""
         self._own.discard(trial.number)
+        self._ended.add(trial.number)
 
     def given_up(self, number: int) -> None:
         """A trial of this process was given to another one."""

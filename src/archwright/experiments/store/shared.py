@@ -219,6 +219,8 @@ class SharedStore(SQLStore):
             own: Those that run here, as whoever's; others that are recorded as this worker's it knows nothing of.
         """
         running = set(running).difference(own)
+        if not running:
+            return {}
         w, t = WORKERS.c, TRIALS.c
         silent = sa.func.greatest(w.beat, _UP_SINCE) + w.lease < _NOW
         joined = TRIALS.outerjoin(WORKERS, sa.and_(w.run == t.run, w.name == t.worker))
@@ -229,7 +231,7 @@ class SharedStore(SQLStore):
             .where(sa.or_(w.name.is_(None), w.departed.is_not(None), silent, t.worker == self.worker))
             .order_by(t.number)
         )
-        return {row.number: row.attempt for row in self._live.execute(query)} if running else {}
+        return {row.number: row.attempt for row in self._live.execute(query)}
 
     @explained
     def workers(self) -> list[WorkerRow]:
@@ -270,8 +272,9 @@ class SharedStore(SQLStore):
         if self.worker is None or stage is not Stage.SEARCH:
             super().start(trial, stage)
             return
+        is_new = self.in_transaction and trial.attempt == 0  # whoever has the turn knows that nobody began it
         with self._transaction():
-            held = self._held(trial.number, "turn")
+            held = None if is_new else self._held(trial.number, "turn")
             if held is not None and held.attempt >= trial.attempt:
                 if (held.attempt, held.worker) == (trial.attempt, self.worker):
                     return  # written before the connection was lost
