@@ -122,7 +122,9 @@ class SharedStore(SQLStore):
             lease: Seconds without a sign of life after which others may take them over.
         """
         name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
-        self.pauses = _PATIENCE
+        pauses, self.pauses = self.pauses, _PATIENCE
+        sa.event.listen(self._engine, "connect", _set_up)
+        _set_up(self._live.connection.dbapi_connection)
         self._enter(name, slots, lease)
         self.worker, self._heard = name, -1
         pulse = _Pulse(self._engine, self._run, name, lease / _BEATS)
@@ -133,12 +135,11 @@ class SharedStore(SQLStore):
             pulse.stop()
             with suppress(RunError):
                 self._depart()
-            self.worker = None
+            self.worker, self.pauses = None, pauses
+            sa.event.remove(self._engine, "connect", _set_up)
 
     @explained
     def _enter(self, name: str, slots: int, lease: float) -> None:
-        for setting, value in _SETTINGS.items():
-            self._live.exec_driver_sql(f"SET {setting} = {value}")
         before = time.monotonic()
         now = float(self._live.execute(sa.select(_NOW)).scalar_one())
         self._offset = now - (before + time.monotonic()) / 2
@@ -320,6 +321,12 @@ class SharedStore(SQLStore):
         return TakenOverError(
             f"search trial {number} was given to another worker, since {self.worker} was not heard of for its lease"
         )
+
+
+def _set_up(connection: Any, _: Any = None) -> None:
+    for setting, value in _SETTINGS.items():
+        connection.execute(f"SET {setting} = {value}")
+    connection.commit()  # where it is not by itself
 
 
 class _Pulse(threading.Thread):
