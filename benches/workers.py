@@ -31,6 +31,7 @@ from typing import Any
 
 import torch  # noqa: F401 - here, so that a forked process need not load it
 
+from archwright.errors import RunError
 from archwright.estimators.estimator import Estimator
 from archwright.experiments import (
     Budget,
@@ -130,6 +131,16 @@ def begin(url: str, name: str, trials: int) -> None:
         store.set_fact("budget", encode(Budget(trials=trials)))
 
 
+def opened(url: str, name: str) -> SharedStore:
+    """The store, as soon as the server is there: a worker may come while it is restarted."""
+    for _ in range(300):
+        try:
+            return SharedStore(url, name, create=False)
+        except RunError:
+            time.sleep(0.2)
+    return SharedStore(url, name, create=False)
+
+
 def work(
     url: str, name: str, strategy: str, estimator: Estimator, folder: Path | None, lease: float = LEASE
 ) -> tuple[float, float]:
@@ -137,7 +148,7 @@ def work(
     executor = InlineExecutor[Any, Any]()
     evaluation = Evaluation(SPACE, estimator, OBJECTIVES, None)
     checkpoints = None if folder is None else CheckpointFolder(folder)
-    with SharedStore(url, name, create=False) as store, store.joined(1, lease):
+    with opened(url, name) as store, store.joined(1, lease):
         experiment = Experiment(
             store=store, executor=executor, objectives=OBJECTIVES, checkpoints=checkpoints
         )
@@ -154,7 +165,7 @@ def forked(target: Any, *arguments: Any) -> Any:
 
 
 def ended_trials(url: str, name: str) -> dict[int, Trial]:
-    with SharedStore(url, name, create=False) as store:
+    with opened(url, name) as store:
         return {trial.number: trial for trial in store.trials() if trial.finished is not None}
 
 
@@ -193,7 +204,7 @@ def killed_run(seed: int, kills: int, restarts: int) -> dict[str, Any]:
         for worker in workers:
             worker.join()
         codes = [worker.exitcode for worker in workers]
-        with SharedStore(server.url, name, create=False) as store:
+        with opened(server.url, name) as store:
             told = checked(store, trials, seen, changed, ledger)
     finally:
         for worker in workers:
