@@ -42,6 +42,7 @@ class PublishedWork:
         fidelity: For candidates that leave theirs open.
         folder: Of the run, where it was begun.
         created: When that was, in Unix time: tells its folder from another one at the same place.
+        checkpoints: URL at which trials keep their states; None where that is the run's folder.
         time_limit: Seconds for one trial.
         memory_limit: Bytes for one trial.
     """
@@ -52,6 +53,7 @@ class PublishedWork:
     fidelity: Fidelity
     folder: Path
     created: float
+    checkpoints: str | None
     time_limit: float | None
     memory_limit: int | None
 

@@ -97,6 +97,7 @@ def _publish(context: RunContext, store: SharedStore, spent: float | None = None
         fidelity=config.fidelity.high,
         folder=context.folder.absolute(),
         created=config.created,
+        checkpoints=config.checkpoint_folder(context.folder).url,
         time_limit=executor.time_limit,
         memory_limit=executor.memory_limit,
     )
@@ -143,10 +144,11 @@ def work(
         given = load_work(store)
         where = _reached(given, folder)
         if where is None:
-            if given.strategy.inherits:
+            if given.strategy.inherits and given.checkpoints is None:
                 raise UsageError(
                     f"the trials of this search go on from each other's checkpoints, in {given.folder}, which is not "
-                    "reached from here: give the run's folder, as it is mounted here, by --folder"
+                    "reached from here: give the run's folder, as it is mounted here, by --folder, or begin the search "
+                    "with --checkpoints URL"
                 )
             where = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="archwright-")))
         memory = given.memory_limit if workers > 1 else None
@@ -173,7 +175,7 @@ def _worked(
         listener=listener,
         interrupts=interrupts,
         pruner=given.pruner,
-        checkpoints=CheckpointFolder(folder / "checkpoints"),
+        checkpoints=CheckpointFolder(folder / "checkpoints", given.checkpoints),
     )
     is_over = False
     try:
