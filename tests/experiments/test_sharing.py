@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -349,3 +352,17 @@ def test_without_joining_it_is_any_other_store(url: str) -> None:
         pass
     with pytest.raises(UsageError):
         SharedStore("mysql://x", "none", create=False)
+
+
+@pytest.mark.slow
+def test_workers_killed_at_random_moments_and_a_restarted_server_lose_nothing(
+    postgres: str, tmp_path: Path
+) -> None:
+    bench = Path(__file__).parents[2] / "benches" / "workers.py"
+    words = ["--kills", "6", "--restarts", "1", "--overhead", "0", "--out", str(tmp_path / "runs.jsonl")]
+    subprocess.run([sys.executable, str(bench), *words], check=True, timeout=800)
+    runs = [json.loads(line) for line in (tmp_path / "runs.jsonl").read_text().splitlines()]
+    assert sum(run["kills"] for run in runs) == 6
+    for run in runs:
+        wrong = ("lost", "doubled", "granted_twice", "began_behind_its_state", "failed_workers")
+        assert {what: run[what] for what in wrong} == dict.fromkeys(wrong, 0), run
