@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import json
 from functools import partial
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
 
 from archwright.errors import UsageError
 from archwright.objectives import Direction, Objective
+from archwright.spaces import Space, integer, layer
+from archwright.strategies import make_strategy
 from archwright.strategies.bayesian import SurrogateSearch, bayesian_search
 from archwright.testing import StrategyContract, ToyEstimator
 from archwright.testing.toy_spaces import flat
@@ -121,3 +125,35 @@ def test_a_constant_metric_does_no_harm() -> None:
     for number in range(30):
         candidate = strategy.ask()
         strategy.tell(Trial(number, candidate, TrialState.COMPLETED, Measurement({"score": 0.5})))
+
+
+def test_with_many_running_a_look_at_the_model_gives_a_batch_and_a_state_keeps_its_rest() -> None:
+    space = Space(layer(dict, **{f"d{i}": integer(0, 9, name=f"d{i}") for i in range(3)}))
+    objectives = [Objective("loss")]
+
+    def told(number: int, candidate: Candidate) -> Trial:
+        loss = float(sum(candidate.architecture.values()))
+        return Trial(number, candidate, TrialState.COMPLETED, Measurement({"loss": loss}))
+
+    first = make_strategy("bayesian", space, objectives, 0)
+    running = [first.ask() for _ in range(220)]
+    looks = 0
+    source = first.source  # type: ignore[attr-defined]
+
+    def counted(ask: Any) -> Any:
+        nonlocal looks
+        looks += 1
+        return source(ask)
+
+    first.source = counted  # type: ignore[attr-defined]
+    for number in range(20):
+        first.tell(told(number, running.pop(0)))
+    asked = [first.ask(running) for _ in range(6)]
+    assert looks == 2  # 200 run: four of a batch, and two of the next
+    again = make_strategy("bayesian", space, objectives, 0)
+    again.load_state_dict(json.loads(json.dumps(first.state_dict())))
+    rest = [(first.ask(running), again.ask(running)) for _ in range(3)]
+    assert looks == 3
+    assert all(one == other for one, other in rest)
+    forms = {candidate.architecture for candidate in [*running, *asked, *(one for one, _ in rest)]}
+    assert len(forms) == 200 + 6 + 3

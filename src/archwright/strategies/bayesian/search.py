@@ -21,9 +21,16 @@ from archwright.trials import Candidate, Trial
 
 __all__ = ["SurrogateSearch"]
 
+_IN_A_BATCH = 50
+"""One candidate more in a batch for each so many that run."""
+
 
 class SurrogateSearch(Strategy):
     """The candidate with the largest acquisition value under a model of what was tried.
+
+    Where 100 or more run, one look at the model gives a batch: a fiftieth as many candidates as run, those with the
+    largest values. So little has ended meanwhile that they would hardly differ, and a model of thousands of trials
+    keeps 1,000 workers busy.
 
     Args:
         space: What to search.
@@ -56,11 +63,19 @@ class SurrogateSearch(Strategy):
         self.model, self.source, self.acquisition = model, source, acquisition
         self._known = Observations(space, self.objectives)
         self._asked = 0
+        self._batch: list[tuple[int, int | None]] = []
+        """The rest of a batch: rows, and the trials that they were made from."""
 
     def ask(self, running: Sequence[Candidate] = ()) -> Candidate:
         """The most promising candidate, or one of the first random architectures. See `Strategy.ask`."""
         random = random_for(self.seed, self._asked)
-        candidate = self._promising(random) if self._asked >= self.initial else None
+        candidate = None
+        if self._asked >= self.initial:
+            if not self._batch:
+                self._batch = self._promising(random, max(1, len(running) // _IN_A_BATCH))
+            if self._batch:
+                row, parent = self._batch.pop(0)
+                candidate = Candidate(self._known.architectures[row], parent=parent)
         if candidate is None:
             architecture = self._known.seen.draw(random)
             self._known.note(architecture)
@@ -74,7 +89,10 @@ class SurrogateSearch(Strategy):
 
     def state_dict(self) -> dict[str, Any]:
         """What is known, and the state of the model."""
-        return {"asked": self._asked, "known": self._known.to_json(), **self.model.state_dict()}
+        own = {"asked": self._asked, "known": self._known.to_json()}
+        if self._batch:
+            own["batch"] = [list(one) for one in self._batch]
+        return {**own, **self.model.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from a state.
@@ -83,24 +101,34 @@ class SurrogateSearch(Strategy):
             SpaceError: When the state is not of this space.
         """
         self._asked = state["asked"]
+        self._batch = [(row, parent) for row, parent in state.get("batch", [])]
         self._known = Observations.from_json(state["known"], self.space, self.objectives)
         self.model.load_state_dict(state, self._known)
 
-    def _promising(self, random: Random) -> Candidate | None:
-        """The candidate of largest value; None when nothing is known yet, or there is no candidate."""
+    def _promising(self, random: Random, most: int) -> list[tuple[int, int | None]]:
+        """The candidates of largest value, each as its new row and the trial that it was made from.
+
+        Args:
+            random: The random numbers of the ask.
+            most: How many.
+
+        Returns:
+            Best first; none when nothing is known yet, or there is no candidate.
+        """
         ask = Ask(self._known, self._asked, random)
         if not self.model.update(ask):
-            return None
+            return []
         candidates = self.source(ask)
         if not len(candidates):
-            return None
+            return []
         value = self.acquisition(self.model, candidates, ask)
         value = np.round(value, self.model.digits)
         value[candidates.proposed] = -np.inf
-        place = int(value.argmax())
-        if value[place] == -np.inf:
-            return None
-        self._known.propose(candidates.architectures[place])
-        source = candidates.sources[place]
-        parent = None if source is None else self._known.numbers[source]
-        return Candidate(candidates.architectures[place], parent=parent)
+        found: list[tuple[int, int | None]] = []
+        for place in np.argsort(-value, kind="stable")[:most].tolist():
+            if value[place] == -np.inf:
+                break
+            source = candidates.sources[place]
+            self._known.propose(candidates.architectures[place])
+            found.append((len(self._known) - 1, None if source is None else self._known.numbers[source]))
+        return found
