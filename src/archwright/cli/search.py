@@ -142,7 +142,7 @@ def search(
     from archwright.cli.values import effort, keyed
     from archwright.errors import UsageError
     from archwright.experiments import Budget
-    from archwright.experiments.store import without_secrets
+    from archwright.experiments.store import masked, without_secrets
     from archwright.learning import Recipe
     from archwright.objectives import parse_limit, parse_objective
     from archwright.session import search as run_search
@@ -166,6 +166,7 @@ def search(
     words = list(context.obj or [])
     if store:  # its password must not be kept
         words = [word.replace(store, without_secrets(store)) for word in words]
+    words = [masked(word) for word in words]  # that of a tracker neither
     result = run_search(
         space,
         task,

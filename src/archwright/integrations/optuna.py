@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from archwright.errors import MissingExtraError, UsageError
 from archwright.experiments import Run
-from archwright.experiments.store import without_secrets
+from archwright.experiments.store import masked, without_secrets
 from archwright.objectives import Objective, optimized
 from archwright.trials import Trial, TrialState
 
@@ -60,7 +60,8 @@ def export_study(run: Run, storage: str, *, name: str | None = None) -> optuna.S
                 f"{without_secrets(storage)} has a study {name or run.name!r} already; give another name with --study"
             ) from None
         except Exception as error:  # what it raises depends on the storage
-            raise UsageError(f"optuna cannot open the storage {without_secrets(storage)}: {error}") from error
+            told = f"optuna cannot open the storage {without_secrets(storage)}: {masked(str(error))}"
+            raise UsageError(told) from error
         study.set_metric_names([objective.name for objective in objectives])
         for key, value in _of_run(run).items():
             study.set_user_attr(key, value)

@@ -11,11 +11,11 @@ from archwright.experiments.store.shared import (
 )
 from archwright.experiments.store.sql import SQLStore
 from archwright.experiments.store.store import Event, Output, Stage, Store
-from archwright.experiments.store.tables import without_secrets
+from archwright.experiments.store.tables import masked, without_secrets
 
 # fmt: off
 __all__ = [
     "CheckpointFolder", "Event", "LEASE", "Output", "SQLStore", "SharedStore", "Stage", "Store", "TakenOverError",
-    "TurnLostError", "WorkerRow", "published_runs", "without_secrets",
+    "TurnLostError", "WorkerRow", "masked", "published_runs", "without_secrets",
 ]
 # fmt: on

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from archwright.errors import RunError
-from archwright.experiments.store.tables import checked_url, without_secrets
+from archwright.experiments.store.tables import checked_url, masked, without_secrets
 
 __all__ = ["Database", "explained"]
 
@@ -141,7 +141,7 @@ class Database:
         """Connect anew where an error says that the connection was lost; else, or in vain, say what is wrong."""
         reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
         if not getattr(error, "connection_invalidated", False) or not self._reconnected(pauses):
-            raise RunError(f"the store {self} cannot be used: {reason}; {_cure(reason)}") from error
+            raise RunError(f"the store {self} cannot be used: {masked(reason)}; {_cure(reason)}") from error
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import sqlalchemy as sa
 
 from archwright.errors import MissingExtraError, UsageError
@@ -18,6 +20,7 @@ __all__ = [
     "WORKERS",
     "checked_url",
     "make_tables",
+    "masked",
     "without_secrets",
 ]
 
@@ -148,7 +151,7 @@ def checked_url(url: str | sa.URL) -> sa.URL:
         made = sa.make_url(url)
     except sa.exc.ArgumentError:
         raise UsageError(
-            f"store {url!r}: expected a URL such as postgresql+psycopg://host/database or sqlite:///file.sqlite"
+            f"store {masked(str(url))!r}: expected a URL such as postgresql+psycopg://host/database or sqlite:///file.sqlite"
         ) from None
     backend = made.get_backend_name()
     if backend == "postgresql" and made.drivername == "postgresql":
@@ -159,19 +162,32 @@ def checked_url(url: str | sa.URL) -> sa.URL:
         except ImportError:
             raise MissingExtraError("psycopg", "postgres", "a store on PostgreSQL") from None
     if backend not in ("sqlite", "postgresql"):
-        raise UsageError(f"store {url!r}: expected sqlite or postgresql, got {backend}")
+        raise UsageError(f"store {masked(str(url))!r}: expected sqlite or postgresql, got {backend}")
     return made
 
 
 def without_secrets(url: str | sa.URL) -> str:
     """A URL as it may be kept in a file: no password, in whatever part of it.
 
-    PostgreSQL finds the password in PGPASSWORD or ~/.pgpass. A text that is no URL stays as it is.
+    PostgreSQL finds the password in PGPASSWORD or ~/.pgpass. Of a text that is no URL, see `masked`.
     """
     try:
         made = sa.make_url(url)
     except sa.exc.ArgumentError:
-        return str(url)
+        return masked(str(url))
     query = {name: value for name, value in made.query.items() if "pass" not in name or name == "passfile"}
     clean = sa.URL.create(made.drivername, made.username, None, made.host, made.port, made.database, query)
     return clean.render_as_string(hide_password=False)
+
+
+_PASSWORD = re.compile(r"(^|//)([^\s:/@]*):[^\s/]*@")
+_PARAMETER = re.compile(r"([?&][^=&\s]*pass(?!file\b)[^=&\s]*)=[^&\s]*")
+
+
+def masked(text: str) -> str:
+    """A text without the passwords of URLs in it, also of URLs that are not quite right.
+
+    >>> masked("mlflow=postgresql://me:secret@host/runs?sslpassword=x")
+    'mlflow=postgresql://me@host/runs?sslpassword=***'
+    """
+    return _PARAMETER.sub(r"\1=***", _PASSWORD.sub(r"\1\2@", text))
