@@ -34,12 +34,13 @@ def drain(run: RunFolder, wait: bool = False, store: StoreURL = None, as_json: A
     from archwright.cli.streams import emit
     from archwright.durations import count_of
     from archwright.experiments import RunConfig, ask_to_drain, load_run, open_store
+    from archwright.experiments.interrupts import is_worked_on
 
     folder = Path(run)
     config = RunConfig.read(folder)
     with open_store(folder, config, store) as opened:
         ask_to_drain(opened)
-        while wait and opened.is_locked():
+        while wait and is_worked_on(opened):
             time.sleep(_PAUSE)
         now = load_run(folder, config, opened)
     running = [{"stage": one.stage.value, "number": one.trial.number} for one in now.running]

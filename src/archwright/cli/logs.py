@@ -145,12 +145,14 @@ def _told(store: Store, number: int, stage: Stage, *, follow: bool) -> Iterator[
 
 def _tell_run(store: Store, *, follow: bool, as_json: bool) -> None:
     """The run's own log."""
+    from archwright.experiments.interrupts import is_worked_on
+
     if as_json:
         emit(json.dumps([{"time": when, "text": text} for when, text in store.messages()], indent=2))
         return
     said = 0
     while True:
-        is_running = follow and store.is_locked()
+        is_running = follow and is_worked_on(store)
         messages = store.messages()
         for when, text in messages[said:]:
             emit(f"[{_clock(when)}] {text}")

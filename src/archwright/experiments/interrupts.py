@@ -14,7 +14,7 @@ from archwright.experiments.executors import Failure, Interrupted
 from archwright.experiments.listener import Listener
 from archwright.experiments.store import SharedStore, Store
 
-__all__ = ["DRAIN", "Interrupts", "ask_to_drain", "exits_told"]
+__all__ = ["DRAIN", "Interrupts", "ask_to_drain", "exits_told", "is_worked_on"]
 
 DRAIN = "drain"
 """The fact of a store that asks whoever has the run to drain it: the Unix time of asking; None where nobody asks."""
@@ -23,14 +23,20 @@ _GLANCE = 0.5
 """Seconds between two looks at it."""
 
 
+def is_worked_on(store: Store) -> bool:
+    """Whether somebody runs the run of a store: a process that has it, or workers that joined it."""
+    if isinstance(store, SharedStore) and any(worker.is_alive for worker in store.workers()):
+        return True
+    return store.is_locked()
+
+
 def ask_to_drain(store: Store) -> None:
     """Ask whoever runs the run of a store to end its running trials, begin no new one, and stop; it can be resumed.
 
     Raises:
         RunError: When nobody runs it.
     """
-    is_worked_on = isinstance(store, SharedStore) and any(worker.is_alive for worker in store.workers())
-    if not is_worked_on and not store.is_locked():
+    if not is_worked_on(store):
         state = store.get("state", "stopped")
         raise RunError(
             f"nothing to drain: no process has the run now (it is {'stopped' if state == 'running' else state}); "

@@ -23,7 +23,7 @@ from archwright.experiments import (
     TrialRunner,
 )
 from archwright.experiments.executors import Executor, make_executor
-from archwright.experiments.interrupts import exits_told
+from archwright.experiments.interrupts import DRAIN, exits_told, is_worked_on
 from archwright.experiments.published import PublishedWork, check_key, has_key, load_work, publish_work
 from archwright.experiments.records import decode, encode
 from archwright.experiments.store import LEASE, SharedStore, Store, published_runs
@@ -179,6 +179,8 @@ def _worked(
     )
     is_over = False
     try:
+        if not is_worked_on(store):  # who drained it before wanted it to stop then
+            store.set_fact(DRAIN, None)
         executor.open(given.runner, experiment.answer)
         with interrupts.watched(listener), store.joined(executor.slots, lease):
             budget = decode(Budget, store.get("budget"), "budget")
