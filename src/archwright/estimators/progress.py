@@ -89,9 +89,12 @@ class TrialProgress:
                 self.trial.save(self.trainer.updates, left)
 
     def step(self) -> None:
-        """After a step: keep a checkpoint where the last one is old. Several ranks do so after an epoch alone."""
-        if self.trainer.ranks.count == 1 and self._is_due():
-            self.trial.save(self.trainer.updates, self._state())
+        """After a step: keep a checkpoint where the last one is old."""
+        ranks = self.trainer.ranks
+        if ranks.agree(self._is_due()):
+            state = self._state()
+            if ranks.is_first:
+                self.trial.save(self.trainer.updates, state)
 
     def epoch(self, event: Event) -> None:
         """After an epoch: score, tell the trial, keep a checkpoint where one is due, see whether to go on.
@@ -114,7 +117,7 @@ class TrialProgress:
             self.curve.append(entry)
             if patience is not None:
                 self.best.update(event.epoch, self.scores, self.trainer.network)
-        keeps = ranks.share(self._ends(event.epoch, Verdict.GO_ON) or self._is_due())
+        keeps = self._ends(event.epoch, Verdict.GO_ON) or ranks.agree(self._is_due())
         verdict = self._report(self._state() if keeps else None)
         self.ended = self._ends(event.epoch, verdict)
 
@@ -128,7 +131,7 @@ class TrialProgress:
         """True if no further epoch is to be trained: the first rank's word."""
         patience = self.trainer.recipe.early_stopping
         is_over = patience is not None and epoch - self.best.epoch >= patience
-        return bool(self.trainer.ranks.share(is_over or epoch >= self.epochs or verdict is Verdict.STOP))
+        return bool(self.trainer.ranks.agree(is_over or epoch >= self.epochs or verdict is Verdict.STOP))
 
     def _report(self, state: dict[str, Any] | None) -> Verdict:
         if not self.trainer.ranks.is_first:

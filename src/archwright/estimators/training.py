@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, final
@@ -64,8 +64,8 @@ class Training(Estimator):
         precision: "32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true" or "64-true". Networks are
             returned in 32 bits whatever it is.
         threads: Threads of torch on the CPU while it trains; None leaves them as they are.
-        checkpoint_seconds: At least so many seconds lie between two checkpoints, in mid-epoch too where one process
-            trains. The state after the last epoch is always kept.
+        checkpoint_seconds: At least so many seconds lie between two checkpoints, in mid-epoch too. The state after the
+            last epoch is always kept.
         early_stopping: Whether the recipe's early stopping holds; without it all epochs are trained.
         inheritance: How a candidate that takes over its parent's weights begins, and how long it is trained.
 
@@ -81,7 +81,7 @@ class Training(Estimator):
         recipe: Recipe | None = None,
         *,
         accelerator: str = "auto",
-        devices: int | list[int] = 1,
+        devices: int | Sequence[int] = 1,
         precision: str = "32-true",
         threads: int | None = None,
         checkpoint_seconds: float = 60.0,
@@ -139,11 +139,8 @@ class Training(Estimator):
             raise UsageError(
                 f"one training is one replicate, got the fidelity {candidate.effort}; `measure` gives the mean"
             )
-        devices = devices_of(self.devices, self.accelerator)
         try:
-            follow = partial(_follow, self, candidate, seed)
-            places = [self._fabric(rank).device for rank in range(len(devices))] if len(devices) > 1 else []
-            with joined(len(devices), follow, places) as ranks:
+            with self.joined(partial(_follow, self, candidate, seed)) as ranks:
                 return self._fit(candidate, trial or LocalTrial(), seed, ranks)
         except BuildError as error:
             if isinstance(error.__cause__, TrialError):
@@ -178,6 +175,26 @@ class Training(Estimator):
         return found
 
     @property
+    def ranks(self) -> int:
+        """How many processes train one network together."""
+        return len(devices_of(self.devices, self.accelerator))
+
+    @contextmanager
+    def joined(self, follow: Callable[[Ranks], Any]) -> Iterator[Ranks]:
+        """Be the first of the processes that train one network together, while a block runs.
+
+        Args:
+            follow: What the others do.
+
+        Raises:
+            TrialError: When another one dies.
+        """
+        count = self.ranks
+        places = [self._fabric(rank).device for rank in range(count)] if count > 1 else []
+        with joined(count, follow, places) as ranks:
+            yield ranks
+
+    @property
     def device(self) -> torch.device:
         """Where the first of its processes trains."""
         return self._fabric(0).device
@@ -199,7 +216,7 @@ class Training(Estimator):
                 f"the precision {self.precision} tells whole numbers apart up to {most} only, and a column of the task "
                 f"{self.task.name!r} has {codes} codes; take {self.precision.replace('true', 'mixed')!r}"
             )
-        for rank in range(len(devices_of(self.devices, self.accelerator))):
+        for rank in range(self.ranks):
             self._fabric(rank)
 
     def _fabric(self, rank: int) -> Fabric:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -20,7 +21,7 @@ PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-t
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
 
 
-def devices_of(devices: int | list[int], accelerator: str) -> list[int | list[int]]:
+def devices_of(devices: int | Sequence[int], accelerator: str) -> list[int | list[int]]:
     """What `make_fabric` is given on each rank.
 
     Args:
@@ -34,12 +35,18 @@ def devices_of(devices: int | list[int], accelerator: str) -> list[int | list[in
         return [1]
     if isinstance(devices, int) and not isinstance(devices, bool) and devices > 1:
         devices = list(range(devices))
-    if not isinstance(devices, list) or not devices or not all(isinstance(index, int) for index in devices):
+    if (
+        not isinstance(devices, list | tuple)
+        or not devices
+        or not all(isinstance(index, int) for index in devices)
+    ):
         raise UsageError(
             f"expected devices to be a number of devices, or a list of indices such as [0, 1], got {devices!r}"
         )
     # CPUs are not told apart, however many ranks there are.
     is_cpu = accelerator == "cpu" or (accelerator == "auto" and not torch.accelerator.is_available())
+    if len(set(devices)) < len(devices):
+        raise UsageError(f"expected each device once, got devices={list(devices)}")
     return [1 if is_cpu else [index] for index in devices]
 
 

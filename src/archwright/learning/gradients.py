@@ -43,6 +43,16 @@ class Gradients:
         """What the mean loss of some micro-batches is a mean over: the sum of the task's weights, over all ranks."""
         return self.ranks.total(_sum([self.task.weight(batch) for batch in batches]))
 
+    def mean(self, batches: Sequence[Any], values: Sequence[Tensor]) -> Tensor:
+        """The mean over some micro-batches, and all ranks, of a number of each, weighed as their losses are.
+
+        Args:
+            batches: Of `pull`.
+            values: A scalar of each.
+        """
+        pairs = zip(values, self._shares(batches), strict=True)
+        return self._total([v.detach() if share is None else v.detach() * share for v, share in pairs])
+
     def loss(self, batch: Any, function: Loss | None = None) -> Tensor:
         """The loss of the network on one micro-batch, with gradients.
 
@@ -148,16 +158,20 @@ class Gradients:
         self, batches: Sequence[Any], loss: Loss | None, prepare: Callable[[], None] | None
     ) -> Iterator[Tensor]:
         """What each micro-batch adds to the mean loss over all of them and all ranks."""
-        is_alone = len(batches) == 1 and self.ranks.count == 1
-        weights = [] if is_alone else [self.task.weight(batch) for batch in batches]
-        total = self.ranks.total(_sum(weights)) if weights else None
-        if total is not None:
-            total = total + (total == 0)  # where nothing counts, the mean is 0
-        for number, batch in enumerate(batches):
+        for batch, share in zip(batches, self._shares(batches), strict=True):
             if prepare is not None:
                 prepare()
             value = self.loss(batch, loss)
-            yield value if total is None else value * (weights[number] / total)
+            yield value if share is None else value * share
+
+    def _shares(self, batches: Sequence[Any]) -> list[Tensor | float | None]:
+        """What part of the mean over all micro-batches and ranks each is; None where one is all."""
+        if len(batches) == 1 and self.ranks.count == 1:
+            return [None]
+        weights = [self.task.weight(batch) for batch in batches]
+        total = self.ranks.total(_sum(weights))
+        total = total + (total == 0)  # where nothing counts, the mean is 0
+        return [weight / total for weight in weights]
 
     def _total(self, means: Sequence[Tensor]) -> Tensor:
         total: Tensor = _sum(means)

@@ -88,9 +88,10 @@ class Randomness:
                 torch.set_num_threads(threads_before)
 
     def reseed(self, seed: int) -> None:
-        """Begin anew from another seed, inside of `drawing`."""
-        self.seed = seed
-        self._seed()
+        """Begin anew from another seed: now inside of `drawing`, else with the next block."""
+        self.seed, self._state = seed, None
+        if self.is_drawing:
+            self._seed()
 
     def state_dict(self) -> dict[str, Any]:
         """The present state, in tensors and numbers."""

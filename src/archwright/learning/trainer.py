@@ -192,7 +192,7 @@ class Trainer(Gradients):
         check_recipe(recipe, task)
         self._check_step()
         if not ranks.is_first:  # the network was drawn alike on all, what follows is each rank's own
-            self.randomness.reseed(self.seeds.network + ranks.rank)
+            self._reseed()
             self._generator.manual_seed(self.seeds.augmentation + ranks.rank)
         self._install(network)
 
@@ -306,7 +306,7 @@ class Trainer(Gradients):
         """
         self.origin = self.epoch
         self._install(network)
-        self.randomness.reseed(self.seeds.network)
+        self._reseed()
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next step depends on besides the constructor's arguments and the data.
@@ -365,6 +365,9 @@ class Trainer(Gradients):
             for number, (name, part) in enumerate(parts.items())
         }
         self._passes = dict.fromkeys(self.streams, 0)
+
+    def _reseed(self) -> None:
+        self.randomness.reseed(self.seeds.network + self.ranks.rank)
 
     def _plan(self, part: Part, number: int) -> Plan:
         order = self.seeds.order
