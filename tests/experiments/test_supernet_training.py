@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from archwright.atomic_writing import save_state
-from archwright.errors import RunError
+from archwright.errors import RunError, SearchError
 from archwright.experiments import Interrupts, Listener, SQLStore, SupernetTraining
 from archwright.experiments.one_shot import CHECKPOINT, read_epochs
+from archwright.learning import followers, ranks
+from archwright.learning.followers import Follower
 from archwright.supernets import make_method
 from archwright.testing.known_best import known_best_space, known_best_task
 
@@ -36,10 +38,15 @@ class Dying(SQLStore):
             raise Died
 
 
-def training(folder: Path, method: str = "darts") -> SupernetTraining:
+def training(folder: Path, method: str = "darts", devices: int = 1) -> SupernetTraining:
     made = make_method(method, epochs=EPOCHS, batch_size=32)
     return SupernetTraining(
-        made, known_best_space(), known_best_task(0, examples=160), folder, accelerator="cpu"
+        made,
+        known_best_space(),
+        known_best_task(0, examples=160),
+        folder,
+        accelerator="cpu",
+        devices=devices,
     )
 
 
@@ -72,13 +79,15 @@ def test_a_session_that_dies_anywhere_loses_no_epoch_and_adds_none(
     assert next(resumed.proposals()) == next(straight.proposals())
 
 
-@pytest.mark.parametrize("steps", [1, 2, 3, 5])
+@pytest.mark.parametrize(
+    ("steps", "devices"), [(1, 1), (2, 1), (3, 1), (5, 1), pytest.param(3, 2, marks=pytest.mark.slow)]
+)
 def test_an_interruption_in_mid_epoch_costs_nothing(
-    steps: int, make_store: Callable[..., SQLStore], tmp_path: Path
+    steps: int, devices: int, make_store: Callable[..., SQLStore], tmp_path: Path
 ) -> None:
     """The session ends after the step in which it was asked to, and the next goes on with the next step."""
     whole = make_store()
-    straight = training(tmp_path / "whole")
+    straight = training(tmp_path / "whole", devices=devices)
     assert run(straight, whole) == f"{EPOCHS} epochs"
 
     class Stopping(Listener):
@@ -95,10 +104,47 @@ def test_an_interruption_in_mid_epoch_costs_nothing(
         ended = None
         while ended is None:
             interrupts = Interrupts()
-            resumed = training(tmp_path / "stopped")
+            resumed = training(tmp_path / "stopped", devices=devices)
             ended = resumed.run(store, Stopping(interrupts), interrupts, None)
             sessions += 1
         assert sessions >= 2
+        assert told(store) == told(whole)
+    assert next(resumed.proposals()) == next(straight.proposals())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["enas", "gdas"])
+def test_a_process_of_several_that_dies_costs_what_came_since_the_last_checkpoint(
+    method: str,
+    make_store: Callable[..., SQLStore],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hired: list[Follower] = []
+
+    def hire(count: int) -> list[Follower]:
+        found = followers.hire(count)
+        hired.extend(found)
+        return found
+
+    monkeypatch.setattr(ranks, "hire", hire)
+    whole = make_store()
+    straight = training(tmp_path / "whole", method, 2)
+    assert run(straight, whole) == f"{EPOCHS} epochs"
+    lost = len(hired)
+
+    class Killing(Listener):
+        def epoch_finished(self, entry: Any, epochs: int) -> None:
+            if entry["epoch"] == 2 and len(hired) == lost + 1:
+                hired[-1].kill()
+
+    with SQLStore(f"sqlite:///{tmp_path / 'lost.sqlite'}", "toy", create=True) as store:
+        dying = training(tmp_path / "lost", method, 2)
+        with pytest.raises(SearchError, match=r"rank 1 .*died.*archwright resume .* goes on"):
+            dying.run(store, Killing(), Interrupts(), None)
+        assert len(read_epochs(store)) == 2
+        resumed = training(tmp_path / "lost", method, 2)
+        assert run(resumed, store) == f"{EPOCHS} epochs"
         assert told(store) == told(whole)
     assert next(resumed.proposals()) == next(straight.proposals())
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archwright.atomic_writing import load_state, save_state
 from archwright.durations import count_of
-from archwright.errors import RunError, UsageError
+from archwright.errors import RunError, SearchError, TrialError, UsageError
 from archwright.experiments.interrupts import Interrupts
 from archwright.experiments.listener import Listener
 from archwright.experiments.store import Stage, Store
@@ -18,6 +18,7 @@ from archwright.spaces import Architecture, Space
 
 if TYPE_CHECKING:
     from archwright.learning import Trainer
+    from archwright.learning.ranks import Ranks
     from archwright.supernets import OneShot
     from archwright.tasks import Task
 
@@ -29,6 +30,8 @@ SUPERNET = Path("checkpoints") / "supernet.pt"
 """Where the trained supernet is, for estimates by shared weights."""
 _PERIOD = 60.0
 """Seconds between checkpoints in mid-epoch."""
+_ON, _SAVE, _STOP = 0, 1, 2
+"""What the first rank says after each step: go on, keep a checkpoint first, or keep one and stop."""
 
 
 class SupernetTraining:
@@ -41,6 +44,7 @@ class SupernetTraining:
         folder: The run's folder.
         seed: Of the supernet's first weights.
         accelerator: Lightning Fabric's name of a device.
+        devices: How many devices train it together, or their indices.
     """
 
     def __init__(
@@ -52,9 +56,10 @@ class SupernetTraining:
         *,
         seed: int = 0,
         accelerator: str = "auto",
+        devices: int | Sequence[int] = 1,
     ) -> None:
         self.method, self.space, self.task, self.folder = method, space, task, folder
-        self.seed, self.accelerator = seed, accelerator
+        self.seed, self.accelerator, self.devices = seed, accelerator, devices
         self._trainer: Trainer | None = None
         self._epochs: list[dict[str, Any]] = []
         self._seconds = 0.0  # of the epoch that has begun
@@ -87,25 +92,74 @@ class SupernetTraining:
             Why it ended, in words; None when it was interrupted, and can go on.
 
         Raises:
-            SearchError: When a loss is not finite.
+            SearchError: When a loss is not finite, or one of several processes dies.
         """
-        from archwright.supernets.storage import save_supernet
+        from archwright.learning.devices import devices_of, make_fabric
+        from archwright.learning.ranks import joined
 
         if (reason := store.get("supernet_ended")) is not None:
             self._has_ended = True
             return str(reason)
-        trainer = self._set_up()
+        found = devices_of(self.devices, self.accelerator)
+        places = [make_fabric(self.accelerator, one, "32-true").device for one in found]
+        follower = SupernetTraining(
+            self.method,
+            self.space,
+            self.task,
+            self.folder.absolute(),
+            seed=self.seed,
+            accelerator=self.accelerator,
+            devices=self.devices,
+        )
+        try:
+            with joined(len(places), follower.follow, places) as ranks:
+                return self._lead(ranks, store, listener, interrupts, minutes)
+        except TrialError as error:
+            if len(places) == 1:
+                raise
+            raise SearchError(
+                f"the training of the supernet ended: {error}; archwright resume {self.folder} goes on from its last "
+                "checkpoint"
+            ) from error
+
+    def follow(self, ranks: Ranks) -> None:
+        """Train as a rank after the first, which says when to stop, and keep nothing."""
+        trainer = self._set_up(ranks)
+        if ranks.agree(False):
+            return
+        with trainer.randomness.drawing():
+            for _ in trainer.run():
+                told = ranks.agree(_ON)
+                if told != _ON:
+                    trainer.state_dict()
+                if told == _STOP:
+                    return
+
+    def _lead(
+        self,
+        ranks: Ranks,
+        store: Store,
+        listener: Listener,
+        interrupts: Interrupts,
+        minutes: float | None,
+    ) -> str | None:
+        """What `run` does, as the first rank."""
+        from archwright.learning.ranks import ALONE
+        from archwright.supernets.storage import save_supernet
+
+        trainer = self._set_up(ranks)
         for entry in self._epochs[len(read_epochs(store)) :]:  # what the store has lost of earlier sessions
             store.set_fact(_key(entry["epoch"]), entry)
         listener.stage_started(Stage.SUPERNET, self.method.epochs, trainer.epoch, minutes)
         # All epochs may be done already: an earlier session can have ended just before it could say so.
         ended = self._reason(minutes) if trainer.epoch else None
         try:
-            if ended is None:
+            if not ranks.agree(ended is not None):
                 with trainer.randomness.drawing():
                     ended = self._train(trainer, store, listener, interrupts, minutes)
         finally:
             listener.stage_finished(Stage.SUPERNET)
+        trainer.ranks = ALONE  # the other processes have gone
         if ended is not None:
             save_supernet(self.method.supernet, self.folder / SUPERNET)
             store.set_fact("supernet_ended", ended)
@@ -131,16 +185,18 @@ class SupernetTraining:
         from archwright.supernets.methods.one_shot import finite
         from archwright.supernets.monitors import watch
 
-        now = saved = time.perf_counter()
+        ranks, now = trainer.ranks, time.perf_counter()
+        saved = now
         for event in trainer.run():
             if event.kind == "step":
                 listener.step_done(Stage.SUPERNET, event.step, event.steps)
                 before, now = now, time.perf_counter()
                 self._seconds += now - before
-                if interrupts.asked or now - saved > _PERIOD:
+                told = _STOP if interrupts.asked else _SAVE if now - saved > _PERIOD else _ON
+                if ranks.agree(told) != _ON:
                     self._save(trainer)
                     saved = now
-                if interrupts.asked:
+                if told == _STOP:
                     return None
                 continue
             metrics = {**finite(event.metrics, event.epoch), **watch(self.method, self.task)}
@@ -153,13 +209,15 @@ class SupernetTraining:
             }
             self._epochs.append(entry)
             self._seconds = 0.0
+            ended = self._reason(minutes)
+            is_over = ended is not None or interrupts.asked
+            ranks.agree(_STOP if is_over else _SAVE)
             # In one file, so that whatever happens in between, neither is there without the other.
             self._save(trainer)
             saved = now
             store.set_fact(_key(event.epoch), entry)
             listener.epoch_finished(entry, self.method.epochs)
-            ended = self._reason(minutes)
-            if ended is not None or interrupts.asked:
+            if is_over:
                 return ended
         return None
 
@@ -180,17 +238,21 @@ class SupernetTraining:
             return f"{minutes:g} minutes, in epoch {done} of {method.epochs}"
         return None
 
-    def _set_up(self) -> Trainer:
+    def _set_up(self, ranks: Ranks | None = None) -> Trainer:
         """The trainer with its supernet, at its last checkpoint where there is one."""
         if self._trainer is None:
             from archwright.learning import seeded
-            from archwright.learning.devices import make_fabric
+            from archwright.learning.devices import devices_of, make_fabric
+            from archwright.learning.ranks import ALONE
             from archwright.supernets import Supernet
 
-            device = make_fabric(self.accelerator, 1, "32-true").device
+            ranks = ranks or ALONE
+            place = devices_of(self.devices, self.accelerator)[ranks.rank]
+            device = make_fabric(self.accelerator, place, "32-true").device
+            where: dict[str, Any] = {"accelerator": self.accelerator, "device": place, "ranks": ranks}
             with seeded(self.seed, device):
                 supernet = Supernet(self.space, self.task.example_arguments())
-                trainer = self.method.trainer(supernet, self.task, accelerator=self.accelerator)
+                trainer = self.method.trainer(supernet, self.task, **where)
             if (self.folder / CHECKPOINT).exists():
                 state = load_state(self.folder / CHECKPOINT, "checkpoint", "; search anew with another --out")
                 if {"method", "epochs"} <= state.keys():

@@ -91,7 +91,9 @@ class Ranks:
         sums = [
             piece.view(term.shape)
             for tensor, bucket in zip(flat, buckets, strict=True)
-            for piece, term in zip(tensor.split([term.numel() for term in bucket]), bucket, strict=True)
+            for piece, term in zip(
+                torch.split(tensor, [term.numel() for term in bucket]), bucket, strict=True
+            )
         ]
         found: list[Tensor | None] = [None] * len(gradients)
         for place, term, one in zip(places, terms, sums, strict=True):

@@ -111,7 +111,7 @@ class Bilevel(OneShot):
         }
         self.frozen_epochs = frozen_epochs
         self.weight_steps_per_architecture_step = weight_steps_per_architecture_step
-        self.refuses = frozenset({"ranks", "autocast"} if second_order or self.watches else {"ranks"})
+        self.refuses = frozenset({"autocast"} if second_order or self.watches else ())
         self._architecture_options: dict[str, Any] = {
             "lr": architecture_learning_rate,
             "betas": tuple(architecture_betas),
@@ -128,6 +128,11 @@ class Bilevel(OneShot):
         self.policy.setup(self.supernet, self.generator)
         architecture = torch.optim.Adam(self.policy.parameters(), **self._architecture_options)
         return {**made, "architecture": architecture}
+
+    def begin(self, trainer: Trainer) -> None:
+        """Before the first epoch of a network, let all ranks have what the first one's policy has measured."""
+        if trainer.epoch == trainer.origin and trainer.ranks.count > 1:
+            self.policy.load_state_dict(trainer.ranks.share(self.policy.state_dict()))
 
     def take(self, trainer: Trainer) -> bool:
         """One step of alpha, where it is its turn, and one of the weights."""
@@ -152,11 +157,11 @@ class Bilevel(OneShot):
             training: Those of the weights' next step, which second order looks ahead to.
         """
         parameters = self.policy.parameters()
+        losses: list[Tensor] = []
 
         def penalized(outputs: Any, batch: Any) -> Tensor:
-            loss = trainer.task.loss(outputs, batch)
-            trainer.note("architecture_loss", loss, 1.0 / len(validation))
-            return self.policy.add_penalty(loss)
+            losses.append(trainer.task.loss(outputs, batch))
+            return self.policy.add_penalty(losses[-1])
 
         prepare = self._gates_again(trainer)
         if self.second_order:
@@ -168,7 +173,9 @@ class Bilevel(OneShot):
         else:
             with frozen(self.weights):
                 trainer.accumulate(validation, loss=penalized, parameters=parameters, prepare=prepare)
-        trainer.update("architecture", clip=False)
+        # What `gradients` gives is summed over ranks already.
+        trainer.update("architecture", clip=False, reduce=not self.second_order)
+        trainer.note("architecture_loss", trainer.mean(validation, losses))
         self.policy.after_step()
 
     def end(self, trainer: Trainer) -> None:
@@ -191,7 +198,13 @@ class Bilevel(OneShot):
         parameters = self.policy.parameters()
         lengths = [parameter.numel() for parameter in parameters]
         count = self.recipe.accumulation
-        plan = Plan(size=self.recipe.batch_size // count, device=trainer.device, division=trainer.seeds.order)
+        plan = Plan(
+            size=self.recipe.batch_size // count,
+            device=trainer.device,
+            division=trainer.seeds.order,
+            rank=trainer.ranks.rank,
+            ranks=trainer.ranks.count,
+        )
         stream = trainer.task.batches(self.parts["architecture"], plan, trainer.module)
         batches = list(itertools.islice(stream, count))
         progress = self._progress(trainer)

@@ -152,13 +152,15 @@ class Enas(OneShot):
     def reward(self, trainer: Trainer, architecture: Architecture) -> float:
         """How good an architecture is on the controller's next batch, with the shared weights and that batch's norms.
 
+        Of several micro-batches and ranks it is the mean over all, so every rank has the same.
+
         Raises:
             SearchError: When it is not finite.
         """
         self.supernet.set_gates(architecture)
         task, batches = trainer.task, trainer.pull("controller")
         assert batches is not None  # only the driver's epoch ends
-        found = 0.0
+        rewards = []
         for batch in batches:
             metrics = task.measure(task.forward(trainer.module, batch), batch)
             if task.metric in metrics and DIRECTIONS.get(task.metric) is Direction.MAXIMIZE:
@@ -167,7 +169,8 @@ class Enas(OneShot):
                 one = _PERPLEXITY_REWARD / metrics[task.metric]
             else:
                 one = -metrics["loss"]
-            found += one / len(batches)
+            rewards.append(torch.tensor(one, dtype=torch.float64))
+        found = float(trainer.mean(batches, rewards))
         if not math.isfinite(found):
             raise SearchError(
                 f"the reward became {found} in epoch {trainer.epoch + 1}; use a smaller learning_rate (--option "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import math
 import time
@@ -17,6 +18,7 @@ from torch.optim import Optimizer
 from archwright.errors import SearchError, UsageError
 from archwright.learning import Recipe, Seeds, Step, Trainer
 from archwright.learning.devices import make_fabric
+from archwright.learning.ranks import ALONE, Ranks
 from archwright.spaces import Architecture
 from archwright.supernets.accelerators import accelerate
 from archwright.supernets.supernet import Supernet
@@ -31,6 +33,12 @@ class OneShot(Step):
 
     `trainer` makes the loop that runs it. The same arguments give the same numbers on the same CPU with one thread,
     whatever ran before in the process; a state that was saved and loaded goes on exactly, in mid-epoch too.
+
+    Where several processes train it together, each reads its piece of every batch and all take the same step of the
+    weights and of the architecture parameters. Gates are drawn in each of them, from generators of the method's own
+    that begin with one seed, rather than in one that tells the others: so nobody waits for them, and the first rank's
+    state is that of all. What they depend on besides, architecture parameters and controllers, moves by sums over
+    ranks, whose bits are the same on all. `end` looks whether that is so.
 
     Args:
         epochs: Epochs of the search.
@@ -62,7 +70,6 @@ class OneShot(Step):
     needs_mixture: ClassVar[bool]
     computes_all: bool = False
     proposals_per_retrain: ClassVar[int] = 1
-    refuses = frozenset({"ranks"})
     supernet: Supernet
     task: Task
 
@@ -108,13 +115,24 @@ class OneShot(Step):
         """Epochs of the search."""
         return self.recipe.epochs
 
-    def trainer(self, supernet: Supernet, task: Task, *, accelerator: str = "auto") -> Trainer:
+    def trainer(
+        self,
+        supernet: Supernet,
+        task: Task,
+        *,
+        accelerator: str = "auto",
+        device: int | list[int] = 1,
+        ranks: Ranks = ALONE,
+    ) -> Trainer:
         """The loop that trains a supernet by this method.
 
         Args:
             supernet: A new one; moved to the device and changed in place.
             task: What to learn.
             accelerator: "auto" (a GPU where there is one), "cpu", "cuda" or "mps".
+            device: 1, or a list with the index of the one device to use.
+            ranks: The processes that train the supernet together; each has drawn the same first weights. They draw
+                the same gates from generators with the same seed, see `OneShot`.
 
         Raises:
             UsageError: When the method or the task cannot bear what the options ask.
@@ -127,7 +145,8 @@ class OneShot(Step):
             self.recipe,
             self,
             seeds=Seeds(network=words[3], order=words[2], augmentation=words[4], fraction=words[5]),
-            fabric=make_fabric(accelerator, 1, self.precision),
+            fabric=make_fabric(accelerator, device, self.precision),
+            ranks=ranks,
         )
 
     def optimizers(self, network: nn.Module, recipe: Recipe) -> dict[str, Optimizer]:
@@ -153,8 +172,17 @@ class OneShot(Step):
         return lowest + (highest - lowest) * (1 + math.cos(math.pi * done / epochs)) / 2
 
     def end(self, trainer: Trainer) -> None:
-        """Note the learning rate of the epoch."""
+        """Note the learning rate of the epoch.
+
+        Raises:
+            SearchError: When the processes that train the supernet do not agree on its gates any more.
+        """
         trainer.note("learning_rate", self.learning_rate(trainer))
+        if trainer.ranks.count > 1 and len(set(trainer.ranks.gather(fingerprint(self.state_dict())))) > 1:
+            raise SearchError(
+                f"the processes that train the supernet have other gates each, in epoch {trainer.epoch + 1}; their "
+                "devices must be of one kind and compute alike, else use devices=1"
+            )
 
     @abstractmethod
     def proposals(self) -> Iterator[Architecture]:
@@ -191,6 +219,27 @@ class OneShot(Step):
         loss = trainer.accumulate(batches)
         trainer.update("weights")
         trainer.note("train_loss", loss)
+
+
+def fingerprint(state: Any) -> str:
+    """A text that differs where a state does."""
+    digest = hashlib.sha256()
+
+    def add(value: Any) -> None:
+        if isinstance(value, Mapping):
+            for name in value:
+                digest.update(str(name).encode())
+                add(value[name])
+        elif isinstance(value, list | tuple):
+            for item in value:
+                add(item)
+        elif isinstance(value, torch.Tensor):
+            digest.update(value.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
+        else:
+            digest.update(repr(value).encode())
+
+    add(state)
+    return digest.hexdigest()
 
 
 def method_seeds(seed: int) -> list[int]:

@@ -114,12 +114,12 @@ class PDarts(OneShot):
         self.parts = self.present.parts
         self.refuses = self.present.refuses
 
-    def trainer(self, supernet: Supernet, task: Task, *, accelerator: str = "auto") -> Trainer:
+    def trainer(self, supernet: Supernet, task: Task, **where: Any) -> Trainer:
         """The loop; its first supernet is made from the space of the one that is given."""
         self._restart()
         self._space, self._scale = supernet.space, supernet.scale
         self._example = task.example_arguments() if supernet.example is None else supernet.example
-        return super().trainer(self._built({}), task, accelerator=accelerator)
+        return super().trainer(self._built({}), task, **where)
 
     def optimizers(self, network: nn.Module, recipe: Recipe) -> dict[str, Optimizer]:
         """Those of the present stage."""
@@ -134,6 +134,7 @@ class PDarts(OneShot):
             self.stage += 1
             self.present = self._search()
             trainer.exchange(self._built(allowed))
+        self.present.begin(trainer)
         self._dropped = skip_dropout(
             self.skip_dropout[self.stage],
             trainer.epoch - trainer.origin,
