@@ -67,7 +67,7 @@ def judge(
     from archwright.cli.exit_codes import INTERRUPTED
     from archwright.cli.output import print_judgement
     from archwright.cli.streams import emit
-    from archwright.cli.values import keyed
+    from archwright.cli.values import indices, keyed
     from archwright.session import judge as run_judge
 
     found = run_judge(
@@ -84,6 +84,7 @@ def judge(
         seed=seed,
         workers=workers,
         accelerator=training.device,
+        devices=indices(training.devices),
         precision=training.precision,
         out=out,
         task_options=table.task_options(seed),

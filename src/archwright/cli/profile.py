@@ -68,7 +68,7 @@ def profile(
         retrain (K): How many of the best would be trained again; their trainings have a share of the minutes.
         workers (-w): Trials at once; by default 1, and with --minutes as many as use the machine.
     """  # noqa: D301
-    from archwright.cli.values import keyed
+    from archwright.cli.values import indices, keyed
     from archwright.experiments import Budget
     from archwright.objectives import parse_limit, parse_objective
     from archwright.session import profile as run_profile
@@ -87,6 +87,7 @@ def profile(
         workers=workers,
         seed=seed,
         accelerator=training.device,
+        devices=indices(training.devices),
         precision=training.precision,
         task_options=table.task_options(seed),
     )

@@ -55,6 +55,7 @@ def search(
     time_limit: float | None = None,
     memory_limit: float | None = None,
     device: str = "auto",
+    devices: str = "1",
     precision: str = "32-true",
     out: str | None = None,
     price: str | None = None,
@@ -127,6 +128,8 @@ def search(
         time_limit (SECONDS): For one trial.
         memory_limit (GB): For one trial, with several workers.
         device: cpu, cuda, mps or auto.
+        devices (N|I,J,...): How many devices train one network together, or one supernet, or their numbers, such as
+            0,2; with several, one trial runs at a time.
         precision: 32-true, bf16-mixed, 16-mixed, ...
         out: The run's folder; by default runs/TASK.
         price (AMOUNT): Of an hour of the machine, as '0.85 EUR'; report and card say what the run cost.
@@ -139,7 +142,7 @@ def search(
     """  # noqa: D301
     began = time.time()  # before torch is loaded, which takes seconds
     from archwright.cli.output import conclude, leave
-    from archwright.cli.values import effort, keyed
+    from archwright.cli.values import effort, indices, keyed
     from archwright.errors import UsageError
     from archwright.experiments import Budget
     from archwright.experiments.store import masked, without_secrets
@@ -195,6 +198,7 @@ def search(
         time_limit=time_limit,
         memory_limit=None if memory_limit is None else int(memory_limit * 2**30),
         accelerator=device,
+        devices=indices(devices),
         precision=precision,
         price=price,
         store=store,

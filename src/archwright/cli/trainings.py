@@ -27,6 +27,7 @@ class TrainingOptions:
         learning_rate: The highest of the schedule.
         augmentation: How training inputs are varied.
         device: cpu, cuda, mps or auto.
+        devices (N|I,J,...): How many devices train one network together, or their numbers, such as 0,2.
         precision: 32-true, bf16-mixed, 16-mixed, ...
     """
 
@@ -38,6 +39,7 @@ class TrainingOptions:
     learning_rate: float | None = None
     augmentation: str | None = None
     device: str = "auto"
+    devices: str = "1"
     precision: str = "32-true"
 
     def recipe(self, seed: int) -> Recipe | None:

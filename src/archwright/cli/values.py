@@ -12,7 +12,7 @@ from archwright.errors import UsageError
 if TYPE_CHECKING:
     from archwright.trials import FidelityRange
 
-__all__ = ["effort", "keyed"]
+__all__ = ["effort", "indices", "keyed"]
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 
@@ -43,6 +43,20 @@ def _read(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return float(text) if _NUMBER.fullmatch(text) else text
+
+
+def indices(text: str) -> int | list[int]:
+    """What `--devices` says: a number of devices, or their indices.
+
+    Raises:
+        UsageError: When it has another form.
+    """
+    words = text.split(",")
+    if not all(word.strip().isdecimal() for word in words):
+        raise UsageError(
+            f"--devices {text!r}: expected a number of devices, such as 2, or their indices, such as 0,2"
+        )
+    return int(text) if len(words) == 1 else [int(word) for word in words]
 
 
 def effort(text: str | None, epochs: int | None, fraction: float | None) -> FidelityRange:

@@ -40,6 +40,7 @@ class Cascade(Estimator):
         task: What to learn.
         recipe: How to train.
         accelerator: "auto", "cpu", "cuda" or "mps".
+        devices: See `Training`.
         precision: See `Training`.
         proxies: Names of estimators that score at once, separated by commas, the cheapest first.
         epochs: Of the short training; none takes a quarter of all, and 0 has no such stage.
@@ -58,6 +59,7 @@ class Cascade(Estimator):
         recipe: Recipe | None = None,
         *,
         accelerator: str = "auto",
+        devices: int | Sequence[int] = 1,
         precision: str = "32-true",
         proxies: Sequence[str] | str = "synflow",
         epochs: int | None = None,
@@ -75,7 +77,7 @@ class Cascade(Estimator):
         stages = [*self.proxies, *([] if epochs == 0 else ["the short training"])]
         stage_shares(keep, "the estimator 'cascade'", stages)
         self.space, self.task, self.recipe = space, task, recipe or Recipe()
-        self.how: dict[str, Any] = {"accelerator": accelerator, "precision": precision}
+        self.how: dict[str, Any] = {"accelerator": accelerator, "devices": devices, "precision": precision}
         self.epochs, self.keep = epochs, keep
         self.last = self._made(last)
         self._scorers = {name: self._made(name) for name in self.proxies}

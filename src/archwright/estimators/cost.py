@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import time
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch.utils._pytree import tree_leaves
 
 from archwright.estimators.training import Training
 from archwright.evaluating import evaluating
+from archwright.learning.ranks import Ranks
 from archwright.learning.trainer import Event, Trainer
 from archwright.tasks.batches import Part, evaluation_plan
 from archwright.trials import Candidate
@@ -75,17 +77,19 @@ def time_training(training: Training, candidate: Candidate, *, seconds: float = 
     Raises:
         ArchwrightError: When it does not build, or cannot be trained.
     """
-    began = time.perf_counter()
-    with training.prepared(candidate) as (trainer, cheap, epochs):
-        _wait(trainer)
-        setup = time.perf_counter() - began
-        per_epoch = trainer.step.length(trainer)
-        steps = (event for event in trainer.run(epochs) if event.kind == "step")
-        memory = _memory_of(trainer, steps)
-        for _ in islice(steps, _WARM_UP - 1):
-            pass
-        blocks, taken = _timed(trainer, steps, seconds)
-        evaluation = _evaluation_seconds(trainer)
+    with training.joined(partial(_follow, training, candidate)) as ranks:
+        began = time.perf_counter()
+        with training.prepared(candidate, ranks=ranks) as (trainer, cheap, epochs):
+            _wait(trainer)
+            setup = time.perf_counter() - began
+            per_epoch = trainer.step.length(trainer)
+            steps = _steps(trainer, epochs)
+            memory = _memory_of(trainer, steps)
+            for _ in islice(steps, _WARM_UP - 1):
+                pass
+            blocks, taken = _timed(trainer, steps, seconds)
+            ranks.agree(False)
+            evaluation = _evaluation_seconds(trainer)
     mean, repeated = sum(blocks) / len(blocks), candidate.effort.replicates
     spread = math.sqrt(sum((block - mean) ** 2 for block in blocks) / max(1, len(blocks) - 1))
     return TrainingCost(
@@ -131,6 +135,25 @@ def interpolated_seconds(costs: Sequence[TrainingCost], flops: Iterable[float]) 
     of_line = float(np.mean(np.square(misses))) if misses else 0.0
     of_steps = sum(cost.step_error**2 for cost in costs) / len(costs)
     return [float(value) for value in found], math.sqrt((of_line + of_steps) / len(costs))
+
+
+def _steps(trainer: Trainer, epochs: int) -> Iterator[Event]:
+    """The steps of a training, each of which the other ranks take too."""
+    events = (event for event in trainer.run(epochs) if event.kind == "step")
+    while True:
+        trainer.ranks.agree(True)
+        event = next(events, None)
+        if event is None:
+            return
+        yield event
+
+
+def _follow(training: Training, candidate: Candidate, ranks: Ranks) -> None:
+    """Take steps for as long as the first rank does."""
+    with training.prepared(candidate, ranks=ranks) as (trainer, _, epochs):
+        events = (event for event in trainer.run(epochs) if event.kind == "step")
+        while ranks.agree(True):
+            next(events, None)
 
 
 def _wait(trainer: Trainer) -> None:

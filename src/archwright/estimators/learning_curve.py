@@ -40,6 +40,7 @@ class LearningCurve(Estimator):
         task: What to learn.
         recipe: How to train; its epochs are those of the whole training.
         accelerator: As of `Training`.
+        devices: As of `Training`.
         precision: As of `Training`.
         share: Of the epochs that are trained, in (0, 1).
         minimum_epochs: Fewest epochs that are trained, where the training has as many; at least 1.
@@ -59,6 +60,7 @@ class LearningCurve(Estimator):
         recipe: Recipe | None = None,
         *,
         accelerator: str = "auto",
+        devices: int | Sequence[int] = 1,
         precision: str = "32-true",
         share: float = 0.25,
         minimum_epochs: int = 4,
@@ -71,7 +73,9 @@ class LearningCurve(Estimator):
                 "the estimator 'learning_curve': expected a share between 0 and 1 and minimum_epochs >= 1, got "
                 f"{share:g} and {minimum_epochs}"
             )
-        self.training = Training(space, task, recipe, accelerator=accelerator, precision=precision)
+        self.training = Training(
+            space, task, recipe, accelerator=accelerator, devices=devices, precision=precision
+        )
         self.share, self.minimum_epochs = share, minimum_epochs
         self.objective = Objective(task.metric if metric is None else metric)
         self.model = CURVE_MODELS.make(model, options=model_options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from archwright.estimators.morphism.inheritance import Inheritance
@@ -22,6 +23,7 @@ def morphism(
     recipe: Recipe | None = None,
     *,
     accelerator: str = "auto",
+    devices: int | Sequence[int] = 1,
     precision: str = "32-true",
     child_share: float = 1 / 3,
     new_units: NewUnits = "fresh",
@@ -36,6 +38,7 @@ def morphism(
         task: What to learn.
         recipe: How to train.
         accelerator: "auto", "cpu", "cuda" or "mps".
+        devices: See `Training`.
         precision: See `Training`.
         child_share: Share of the recipe's epochs that a child is trained for, in (0, 1].
         new_units: "fresh": units that a wider layer adds have weights of their own, and nothing reads them yet;
@@ -43,5 +46,11 @@ def morphism(
     """
     inheritance = Inheritance(child_share, new_units)
     return Training(
-        space, task, recipe, accelerator=accelerator, precision=precision, inheritance=inheritance
+        space,
+        task,
+        recipe,
+        accelerator=accelerator,
+        devices=devices,
+        precision=precision,
+        inheritance=inheritance,
     )

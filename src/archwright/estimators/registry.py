@@ -62,7 +62,7 @@ ESTIMATORS = Registry[Estimator, Entry](
         ),
     },
     positional=2,
-    supplied=("recipe", "accelerator", "precision", "threads"),
+    supplied=("recipe", "accelerator", "devices", "precision", "threads"),
     renamed={"Training": "training"},  # what the record of a run says where nothing was asked for
 )
 """The estimators known by name: called with the space, the task and, where they take it, how a network is trained."""

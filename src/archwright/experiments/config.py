@@ -146,13 +146,20 @@ class DeviceConfig:
 
     Args:
         accelerator: Lightning Fabric's name of a device.
+        devices: How many devices train one network together, or their indices.
         precision: Lightning Fabric's name of a precision.
         threads: Of torch on the CPU, as was measured to pay; None leaves them as they are.
     """
 
     accelerator: str = "auto"
+    devices: int | tuple[int, ...] = 1
     precision: str = "32-true"
     threads: int | None = None
+
+    @property
+    def count(self) -> int:
+        """How many devices train one network together."""
+        return self.devices if isinstance(self.devices, int) else len(self.devices)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -135,6 +135,7 @@ class RunContext:
         how = {
             "recipe": config.recipe,
             "accelerator": device.accelerator,
+            "devices": device.devices,
             "precision": device.precision,
             "threads": device.threads,
         }
@@ -157,10 +158,16 @@ class RunContext:
         """Raises `UsageError` when the method cannot share the weights of some decision."""
         from archwright.estimators.weight_sharing import WeightSharing
 
-        config, space, task, accelerator = self.config, self.space, self.task, self.config.device.accelerator
+        config, space, task, device = self.config, self.space, self.task, self.config.device
         method = made("strategy", OneShot, given, config.strategy, METHODS, seed=config.seed)
         self.supernet = SupernetTraining(
-            method, space, task, self.folder, seed=config.seed, accelerator=accelerator
+            method,
+            space,
+            task,
+            self.folder,
+            seed=config.seed,
+            accelerator=device.accelerator,
+            devices=device.devices,
         )
         self.supernet.check()
         if then := follow_up(config):
@@ -168,7 +175,7 @@ class RunContext:
         else:
             self.strategy = FixedStrategy(space, self.supernet.proposals)
         weights = self.folder.absolute() / SUPERNET
-        self.estimator = WeightSharing(space, task, weights, accelerator=accelerator)
+        self.estimator = WeightSharing(space, task, weights, accelerator=device.accelerator)
 
     def training(self, space: Space | None = None, *, refit: bool = False) -> Training:
         """How networks of a space are trained at full fidelity. See `make_training`."""

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from archwright.errors import UsageError
 from archwright.experiments import (
     Budget,
-    DeviceConfig,
     ExecutorConfig,
     JudgeConfig,
     Judgement,
@@ -33,7 +32,7 @@ from archwright.session.defaults import (
     space_for,
 )
 from archwright.session.fidelities import single_fidelity
-from archwright.session.parts import check_measured
+from archwright.session.parts import check_measured, device_for
 from archwright.session.scorers import scorers_for
 from archwright.session.sources import fingerprints_of
 from archwright.session.stages import begin_run
@@ -64,6 +63,7 @@ def judge(
     seed: int = 0,
     workers: int = 1,
     accelerator: str = "auto",
+    devices: int | Sequence[int] = 1,
     precision: str = "32-true",
     out: str | Path | None = None,
     listener: Listener | None = None,
@@ -92,6 +92,7 @@ def judge(
         seed: Of the sample and the training.
         workers: 1 runs in this process, more in so many processes.
         accelerator: Lightning Fabric's name of a device.
+        devices: How many devices train one network together, or their indices; with several, workers must be 1.
         precision: Lightning Fabric's name of a precision.
         out: The run's folder, new or empty; None means `runs/NAME-judge` by the task's name.
         listener: Is told of every step; None shows progress, unless `progress` is False.
@@ -112,6 +113,7 @@ def judge(
     ):
         if not fits:
             raise UsageError(f"judge: expected {name} {wanted}, got {given}")
+    device = device_for(accelerator, devices, precision, workers)
     options = dict(task_options or {})
     made_task = resolve_task(task, **options) if isinstance(task, str) else task
     made_space, space_reference = space_for(space, made_task)
@@ -133,7 +135,7 @@ def judge(
         space=SpaceConfig.of(made_space, recorded_reference(space_reference, SPACES)),
         strategy=NamedConfig(name="random"),
         executor=ExecutorConfig(workers=workers),
-        device=DeviceConfig(accelerator=accelerator, precision=precision),
+        device=device,
         seed=seed,
         objectives=objectives,
         budget=Budget(trials=sample),

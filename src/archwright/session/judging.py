@@ -73,7 +73,12 @@ class Judges:
         assert scorer.estimator is not None
         name, options = scorer.estimator.name, scorer.estimator.options
         device, seed = self.config.device, self.config.seed
-        how = {"recipe": self.config.recipe, "accelerator": device.accelerator, "precision": device.precision}
+        how = {
+            "recipe": self.config.recipe,
+            "accelerator": device.accelerator,
+            "devices": device.devices,
+            "precision": device.precision,
+        }
         if name != SHARED:
             made = ESTIMATORS.make(name, self.space, self.task, options=options, **how)
             return made.for_population() or made  # the sample is one, so no other has to be measured
@@ -82,7 +87,12 @@ class Judges:
         method = make_method("spos", seed=seed, **options)
         learned = (self.space, self.task)
         self.supernet = SupernetTraining(
-            method, *learned, self.folder, seed=seed, accelerator=device.accelerator
+            method,
+            *learned,
+            self.folder,
+            seed=seed,
+            accelerator=device.accelerator,
+            devices=device.devices,
         )
         self.supernet.check()
         return WeightSharing(*learned, self.folder.absolute() / SUPERNET, accelerator=device.accelerator)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from archwright.errors import UsageError, did_you_mean
 from archwright.estimators import ESTIMATORS
 from archwright.estimators.estimator import Estimator
-from archwright.experiments import NamedConfig, RunConfig
+from archwright.experiments import DeviceConfig, NamedConfig, RunConfig
 from archwright.experiments.executors import EXECUTORS, Interrupted, interrupts_marked
 from archwright.experiments.time_plan import Trainings
 from archwright.objectives import METERS, Objective, optimized
@@ -142,6 +142,7 @@ def make_training(config: RunConfig, space: Space, task: Task, *, refit: bool = 
         joined(task) if refit else task,
         config.recipe,
         accelerator=device.accelerator,
+        devices=device.devices,
         precision=device.precision,
         threads=device.threads,
         early_stopping=not refit,
@@ -160,6 +161,32 @@ def proxy_columns(space: Space, task: Task, accelerator: str, names: Sequence[st
     if unknown := [name for name in names if name not in PROXIES]:
         raise UsageError(f"unknown columns {unknown[0]!r}.{did_you_mean(unknown[0], known)}")
     return ProxyColumns(ZeroCost(space, task, names, accelerator=accelerator))
+
+
+def device_for(
+    accelerator: str, devices: int | Sequence[int], precision: str, workers: int | None
+) -> DeviceConfig:
+    """The record of what networks are trained on.
+
+    Args:
+        accelerator: Lightning Fabric's name of a device.
+        devices: How many devices train one network together, or their indices.
+        precision: Lightning Fabric's name of a precision.
+        workers: Trials at once; None where it is not told.
+
+    Raises:
+        UsageError: When `devices` is neither a number nor a list of indices, or several trials would share them.
+    """
+    from archwright.learning.devices import devices_of
+
+    count = len(devices_of(devices, accelerator))
+    if count > 1 and (workers or 1) > 1:
+        raise UsageError(
+            f"devices: each network is trained on {count} devices together, which {workers} trials at once would "
+            "share; take workers=1, or devices=1 for a device a trial"
+        )
+    held = devices if isinstance(devices, int) else tuple(devices)
+    return DeviceConfig(accelerator=accelerator, devices=held, precision=precision)
 
 
 def check_named(

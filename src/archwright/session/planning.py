@@ -99,10 +99,17 @@ def plan_run(
     """
     from archwright.estimators.training import Training
 
-    training = Training(space, task, recipe, accelerator=device.accelerator, precision=device.precision)
+    training = Training(
+        space,
+        task,
+        recipe,
+        accelerator=device.accelerator,
+        devices=device.devices,
+        precision=device.precision,
+    )
     threads = training.threads = fitting_threads(training, space, recipe.seed)
     if workers is None:
-        workers = 1 if minutes is None else fitting_workers(training, minutes)
+        workers = 1 if minutes is None or device.count > 1 else fitting_workers(training, minutes)
     if minutes is None or trainings.retrain < 1:
         return Planned(recipe=recipe, threads=threads, workers=workers)
     plan = measured_plan(training, task, contestants, minutes, began, onnx=onnx, objectives=objectives)
@@ -132,8 +139,8 @@ def fitting_threads(training: Training, space: Space, seed: int) -> int | None:
     """
     import torch
 
-    most = torch.get_num_threads()
-    if training.device.type != "cpu" or most == 1 or "OMP_NUM_THREADS" in os.environ:
+    most = torch.get_num_threads() // training.ranks
+    if training.device.type != "cpu" or most <= 1 or "OMP_NUM_THREADS" in os.environ:
         return None
     candidate = Candidate(space.sample(seed))
     took = {}
@@ -203,6 +210,7 @@ def measured_plan(
             task,
             training.recipe,
             accelerator=training.accelerator,
+            devices=training.devices,
             precision=training.precision,
             threads=training.threads,
         )

@@ -19,7 +19,7 @@ from archwright.objectives import Objective, keeps_limits
 from archwright.session.approach import Subject, subject_of
 from archwright.session.contestants import contestant_spaces
 from archwright.session.fidelities import single_fidelity
-from archwright.session.parts import check_measured
+from archwright.session.parts import check_measured, device_for
 from archwright.session.planning import Planned, plan_run
 from archwright.session.sampling import (
     LimitShare,
@@ -125,6 +125,7 @@ def profile(
     workers: int | None = None,
     seed: int = 0,
     accelerator: str = "auto",
+    devices: int | Sequence[int] = 1,
     precision: str = "32-true",
     task_options: Mapping[str, Any] | None = None,
 ) -> Profile:
@@ -154,6 +155,7 @@ def profile(
         workers: Trials at once, as in `search`: None means 1, and with minutes as many as use the machine.
         seed: Of the sample.
         accelerator: As in `search`.
+        devices: As in `search`.
         precision: As in `search`.
         task_options: Options of a task given by name or path.
 
@@ -170,6 +172,7 @@ def profile(
         raise UsageError(
             f"expected sample, timed and workers >= 1, got {sample}, {timed} and {workers}; raise them"
         )
+    device = device_for(accelerator, devices, precision, workers)
     subject = subject_of(space, task, objectives=objectives, fix=fix, task_options=task_options)
     fixed, made_task, chosen = subject.fixed, subject.task, subject.objectives
     effort = single_fidelity(fidelity, fixed, made_task, "profile tells of trials of one fidelity")
@@ -177,15 +180,15 @@ def profile(
     drawn, is_whole = draw(fixed, sample, seed)
     measured = MeasuredSample(fixed, made_task, chosen, drawn)
     kept = [row for row in measured.rows if keeps_limits(chosen, row[1])] or measured.rows
-    device = DeviceConfig(accelerator=accelerator, precision=precision)
     asked = [Budget(trials=50), Budget(minutes=_MINUTES)] if budget is None else [budget]
     planned = [_plan(subject, recipe, one.minutes, retrain, workers, device, seed) for one in asked]
     training = Training(
         fixed,
         made_task,
         recipe or Recipe(seed=seed),
-        accelerator=accelerator,
-        precision=precision,
+        accelerator=device.accelerator,
+        devices=device.devices,
+        precision=device.precision,
         threads=planned[0].threads or _share(planned[0].workers),
     )
     costs, failures = _timed(training, kept, effort, timed)

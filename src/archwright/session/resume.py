@@ -15,6 +15,7 @@ from archwright.experiments.interrupts import DRAIN, exits_told
 from archwright.session.contestants import contestant_spaces, named_spaces
 from archwright.session.context import RunContext
 from archwright.session.defaults import listener_for
+from archwright.session.parts import device_for
 from archwright.session.planning import plan_run
 from archwright.session.result import Result
 from archwright.session.sources import check_unchanged, restored
@@ -83,6 +84,7 @@ def resume(
     space, task = restored(folder, config, space, task, trust=True)
     check_unchanged(folder, config, space, task)
     here = replace(config.executor, workers=workers or config.executor.workers)
+    device_for(config.device.accelerator, config.device.devices, config.device.precision, here.workers)
     if time_limit is not None:
         here = replace(here, time_limit=time_limit or None)
     own = named_spaces(compare, task)

@@ -12,7 +12,6 @@ from archwright.errors import UsageError
 from archwright.estimators.estimator import Estimator
 from archwright.experiments import (
     Budget,
-    DeviceConfig,
     Executor,
     ExecutorConfig,
     Job,
@@ -34,7 +33,14 @@ from archwright.session.context import RunContext
 from archwright.session.defaults import listener_for, new_folder, recorded_reference
 from archwright.session.exporting import unprintable
 from archwright.session.one_shot import default_budget
-from archwright.session.parts import check_ensemble, check_measured, check_named, check_trainings, named
+from archwright.session.parts import (
+    check_ensemble,
+    check_measured,
+    check_named,
+    check_trainings,
+    device_for,
+    named,
+)
 from archwright.session.planning import Planned, plan_run
 from archwright.session.result import Result
 from archwright.session.sources import fingerprints_of
@@ -87,6 +93,7 @@ def search(
     time_limit: float | None = None,
     memory_limit: int | None = None,
     accelerator: str = "auto",
+    devices: int | Sequence[int] = 1,
     precision: str = "32-true",
     price: str | float | None = None,
     store: str | None = None,
@@ -148,6 +155,8 @@ def search(
         time_limit: Seconds a trial may take; over it, it has failed.
         memory_limit: Bytes a trial may take, with workers > 1.
         accelerator: Lightning Fabric's name of a device: "cpu", "cuda", "mps", "auto".
+        devices: How many devices train one network together, or one supernet, or their indices, such as [0, 2]; with
+            several, one trial runs at a time.
         precision: Lightning Fabric's name: "32-true", "bf16-mixed", ...
         price: Of an hour of the machine, such as 0.85 or "0.85 EUR"; the report and the card say what the run cost.
         store: URL of a database; None means a SQLite file in the run's folder.
@@ -198,7 +207,7 @@ def search(
         )
     folder = new_folder(out, subject.task.name)
     own = named_spaces(compare, subject.task)
-    device = DeviceConfig(accelerator=accelerator, precision=precision)
+    device = device_for(accelerator, devices, precision, own_executor.slots if own_executor else workers)
     rivals = contestant_spaces(subject.task, own, own, baseline and retrain > 0)[0]
     planned = plan_run(
         subject.fixed,
