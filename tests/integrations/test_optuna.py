@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from wsgiref.util import setup_testing_defaults
 
 import numpy as np
 import pytest
@@ -117,6 +119,28 @@ def test_optuna_reads_back_what_the_run_has(run: aw.Run, tmp_path: Path) -> None
     assert study.user_attrs["test/accuracy"] == run.test["accuracy"]
     (winner,) = [t for t in study.trials if "retrained/accuracy" in t.user_attrs]
     assert winner.number == study.user_attrs["winner"] == run.winner.number
+
+
+def test_the_dashboard_shows_what_the_run_has(run: aw.Run, tmp_path: Path) -> None:
+    dashboard = pytest.importorskip("optuna_dashboard")
+    url = f"sqlite:///{tmp_path}/study.db"
+    export_study(run, url)
+    app = dashboard.wsgi(optuna.storages.RDBStorage(url))
+
+    def told(path: str) -> dict[str, Any]:
+        environment: dict[str, Any] = {"PATH_INFO": path}
+        setup_testing_defaults(environment)
+        answer: dict[str, Any] = json.loads(b"".join(app(environment, lambda *_: None)))
+        return answer
+
+    (listed,) = told("/api/studies")["study_summaries"]
+    assert listed["study_name"] == "signs"
+    trials = told(f"/api/studies/{listed['study_id']}")["trials"]
+    assert len(trials) == len(run.trials)
+    values = {trial["number"]: trial.get("values") for trial in trials}
+    for trial in run.trials:
+        if trial.state is aw.TrialState.COMPLETED:
+            assert values[trial.number] == [pytest.approx(trial.metrics["accuracy"])]
 
 
 def test_optuna_can_go_on_with_the_study(run: aw.Run, tmp_path: Path) -> None:
