@@ -12,6 +12,7 @@ from typing import Any
 from archwright.errors import ArchwrightWarning
 from archwright.experiments import Listener, Run, Stage
 from archwright.experiments.finalists import REPEAT
+from archwright.experiments.store import masked
 from archwright.trackers.tracker import Parameter, Tracker
 from archwright.trials import Report, Trial, TrialState
 
@@ -53,7 +54,7 @@ class Tracking(Listener):
             self._tell(tracker, "open", run.folder, run.name)
         self._tell_all("begin", "", _settings(run))
         for tracker in list(self._trackers):
-            known = self._done.get(tracker.where, set())
+            known = self._done.get(masked(tracker.where), set())
             for number, epoch in enumerate(run.epochs, 1):
                 if f"epoch-{number}" not in known:
                     self._tell(tracker, "log", "", number, _supernet(epoch))
@@ -157,7 +158,7 @@ class Tracking(Listener):
             getattr(tracker, verb)(*told)
         except Exception as error:
             self._trackers.remove(tracker)
-            text = (
+            text = masked(
                 f"the tracker {tracker.where} failed and is told nothing more; the search goes on, and "
                 f"`archwright resume` with the same tracker tells it what it missed: {type(error).__name__}: {error}"
             )
@@ -168,9 +169,9 @@ class Tracking(Listener):
     def _note(self, tracker: Tracker, entry: str) -> None:
         """Note that a tracker knows all of an entry."""
         if tracker in self._trackers:
-            self._done.setdefault(tracker.where, set()).add(entry)
+            self._done.setdefault(masked(tracker.where), set()).add(entry)
             with self._file.open("a") as opened:
-                opened.write(json.dumps({"tracker": tracker.where, "entry": entry}) + "\n")
+                opened.write(json.dumps({"tracker": masked(tracker.where), "entry": entry}) + "\n")
 
 
 def _read(file: Path) -> dict[str, set[str]]:

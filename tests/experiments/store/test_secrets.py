@@ -56,4 +56,4 @@ def test_no_file_of_a_run_has_a_password_that_the_command_had(tmp_path: Path) ->
     )  # fmt: skip
     texts = [path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()]
     assert all(b"s3cr" not in text for text in texts)
-    assert "s3cr" not in ran.stdout
+    assert "s3cr" not in ran.stdout + ran.stderr

@@ -18,7 +18,16 @@ from archwright.errors import RunError
 from archwright.experiments.store.database import explained
 from archwright.experiments.store.outputs import OutputStore
 from archwright.experiments.store.store import Event, Stage, Store
-from archwright.experiments.store.tables import FACTS, FORMAT, MESSAGES, REPORTS, RUNS, TRIALS, make_tables
+from archwright.experiments.store.tables import (
+    FACTS,
+    FORMAT,
+    MESSAGES,
+    REPORTS,
+    RUNS,
+    TRIALS,
+    make_tables,
+    masked,
+)
 from archwright.spaces.architecture import Architecture
 from archwright.trials import Candidate, Fidelity, Measurement, Report, Trial, TrialState, Verdict
 
@@ -340,7 +349,7 @@ class SQLStore(OutputStore, Store):
     @explained
     def log(self, text: str) -> None:
         """One insert."""
-        self._live.execute(sa.insert(MESSAGES), {"run": self._run, "time": time.time(), "text": text})
+        self._live.execute(sa.insert(MESSAGES), {"run": self._run, "time": time.time(), "text": masked(text)})
 
     @explained
     def messages(self) -> list[tuple[float, str]]:
