@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-PEERS = {"autokeras", "hpbandster", "keras", "nni", "rdata", "statsmodels", "syne_tune"}
+PEERS = {"autokeras", "hpbandster", "keras", "keras_tuner", "nni", "rdata", "statsmodels", "syne_tune"}
 """Made the recorded traces, stand beside ours in a bench, read its data or are translated, apart from ours."""
 
 
@@ -46,9 +46,27 @@ def imported(folder: Path) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("folder", "extras"),
     [
-        ("src", ["onnx", "postgres", "bench", "optuna", "bayes", "cpu", "tracking", "testing"]),
-        ("tests", ["onnx", "postgres", "bench", "optuna", "bayes", "cpu", "tracking", "testing", "test"]),
-        ("benches", ["bench", "optuna", "test"]),
+        (
+            "src",
+            ["onnx", "postgres", "slurm", "ray", "bench", "optuna", "bayes", "cpu", "tracking", "testing"],
+        ),
+        (
+            "tests",
+            [
+                "onnx",
+                "postgres",
+                "slurm",
+                "ray",
+                "bench",
+                "optuna",
+                "bayes",
+                "cpu",
+                "tracking",
+                "testing",
+                "test",
+            ],
+        ),
+        ("benches", ["bench", "optuna", "ray", "test"]),
     ],
 )
 def test_every_imported_package_is_declared(project: dict[str, Any], folder: str, extras: list[str]) -> None:
