@@ -35,12 +35,12 @@ _UP_SINCE = sa.extract("epoch", sa.func.pg_postmaster_start_time())
 _PATIENCE = (0.0, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, *[15.0] * 60)
 """As `pauses` of a worker, a quarter of an hour in all: nothing is lost by waiting for the server."""
 
-_SETTINGS = {
-    "tcp_keepalives_idle": 15,
-    "tcp_keepalives_interval": 5,
-    "tcp_keepalives_count": 3,
-    "idle_in_transaction_session_timeout": 900_000,
-}
+_SETTINGS = (
+    "SET tcp_keepalives_idle = 15",
+    "SET tcp_keepalives_interval = 5",
+    "SET tcp_keepalives_count = 3",
+    "SET idle_in_transaction_session_timeout = 900000",
+)
 """What a worker asks of the server: to let go, within half a minute, of the turn of a machine that is gone, and within
 a quarter of an hour of one that hangs."""
 
@@ -124,7 +124,6 @@ class SharedStore(SQLStore):
         name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         pauses, self.pauses = self.pauses, _PATIENCE
         sa.event.listen(self._engine, "connect", _set_up)
-        _set_up(self._live.connection.dbapi_connection)
         self._enter(name, slots, lease)
         self.worker, self._heard = name, -1
         pulse = _Pulse(self._engine, self._run, name, lease / _BEATS)
@@ -140,6 +139,8 @@ class SharedStore(SQLStore):
 
     @explained
     def _enter(self, name: str, slots: int, lease: float) -> None:
+        for setting in _SETTINGS:
+            self._live.exec_driver_sql(setting)
         before = time.monotonic()
         now = float(self._live.execute(sa.select(_NOW)).scalar_one())
         self._offset = now - (before + time.monotonic()) / 2
@@ -324,8 +325,8 @@ class SharedStore(SQLStore):
 
 
 def _set_up(connection: Any, _: Any = None) -> None:
-    for setting, value in _SETTINGS.items():
-        connection.execute(f"SET {setting} = {value}")
+    for setting in _SETTINGS:
+        connection.execute(setting)
     connection.commit()  # where it is not by itself
 
 
