@@ -183,6 +183,7 @@ def killed_run(seed: int, kills: int, restarts: int) -> dict[str, Any]:
     seen: dict[int, Trial] = {}
     changed: set[int] = set()
     done: Counter[str] = Counter()
+    failed = 0
     try:
         for event in happens:
             time.sleep(draw.expovariate(1 / 1.5))
@@ -194,7 +195,10 @@ def killed_run(seed: int, kills: int, restarts: int) -> dict[str, Any]:
                 server.start()
             else:
                 place = draw.randrange(WORKERS)
-                os.kill(workers[place].pid, signal.SIGKILL)
+                if workers[place].is_alive():
+                    os.kill(workers[place].pid, signal.SIGKILL)
+                else:
+                    failed += workers[place].exitcode != 0
                 workers[place].join()
                 workers[place] = forked(work, *how)
             done[event] += 1
@@ -203,7 +207,7 @@ def killed_run(seed: int, kills: int, restarts: int) -> dict[str, Any]:
             seen = now
         for worker in workers:
             worker.join()
-        codes = [worker.exitcode for worker in workers]
+        failed += sum(worker.exitcode != 0 for worker in workers)
         with opened(server.url, name) as store:
             told = checked(store, trials, seen, changed, ledger)
     finally:
@@ -214,7 +218,7 @@ def killed_run(seed: int, kills: int, restarts: int) -> dict[str, Any]:
     facts = {"seed": seed, "strategy": strategy, "kills": done["kill"], "restarts": done["restart"]}
     return {
         **facts,
-        "failed_workers": sum(code != 0 for code in codes),
+        "failed_workers": failed,
         "seconds": round(time.time() - began),
         **told,
     }
