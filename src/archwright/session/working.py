@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from archwright.errors import RunError, UsageError, did_you_mean
+from archwright.errors import UsageError
 from archwright.experiments import (
     Budget,
     CheckpointFolder,
@@ -138,7 +138,7 @@ def work(
     """
     if workers < 1 or not lease > 0:
         raise UsageError(f"expected workers >= 1 and lease > 0, got {workers} and {lease:g}")
-    name = _chosen(url, run)
+    name = run or _only_run(url)
     with contextlib.ExitStack() as stack:
         store = stack.enter_context(SharedStore(url, name, create=False))
         given = load_work(store)
@@ -191,18 +191,14 @@ def _worked(
         executor.close(now=not is_over)
 
 
-def _chosen(url: str, run: str | None) -> str:
+def _only_run(url: str) -> str:
     runs = published_runs(url)
-    if run is None and len(runs) == 1:
+    if len(runs) == 1:
         return runs[0]
-    if run is None:
-        raise UsageError(
-            f"the database has {len(runs) or 'no'} runs that go on with workers"
-            + (f", {', '.join(runs)}: say which, by --run" if runs else ", so there is nothing to do")
-        )
-    if run not in runs:
-        raise RunError(f"no run {run!r} goes on with workers in this database.{did_you_mean(run, runs)}")
-    return run
+    raise UsageError(
+        f"the database has {len(runs) or 'no'} runs that go on with workers"
+        + (f", {', '.join(runs)}: say which, by --run" if runs else ", so there is nothing to do")
+    )
 
 
 def _reached(given: PublishedWork, folder: str | Path | None) -> Path | None:
