@@ -269,7 +269,7 @@ class RayExecutor(Executor[J, R]):
         return None
 
     def _cluster_lost(self, driver: _Driver) -> list[Ended[J, R]]:
-        """The driver is gone, and with it what ran."""
+        """The driver is gone, and with it what ran; what had not begun is sent to the next one."""
         now = time.monotonic()
         self._lost_since = self._lost_since or now
         driver.end()
@@ -281,7 +281,9 @@ class RayExecutor(Executor[J, R]):
         if not driver.ready:
             time.sleep(_GLANCE)
         failure = Failure(f"{self._where} was lost, as when its head died", lost=True)
-        gone = [number for number, one in self._running.items() if one.sent]
+        for one in self._running.values():
+            one.sent = False
+        gone = [number for number, one in self._running.items() if one.since is not None]
         return [Ended(self._running.pop(number).job, failure=failure) for number in gone]
 
 

@@ -41,7 +41,7 @@ _LEASE = 90.0
 the actor forked may hold open, as may a machine that hangs."""
 
 _STARTS = 5
-"""So many actors may end one after another before one is ready."""
+"""So many times in a row, some seconds apart, actors may end before one is ready."""
 
 
 class RayActor(Channel):
@@ -164,6 +164,8 @@ class RayDriver:
         self._make = ray.remote(concurrency_groups={"signs": 1}, max_restarts=0, **given.options)(RayActor)
         self._jobs: deque[tuple[int, bytes]] = deque()
         self._failed_starts = 0
+        self._start_failed: str | None = None
+        self._head = Head(given.patience, self._refuse)
         self._places: list[_Place] = []
         self._idle_since = time.monotonic()
 
@@ -172,7 +174,7 @@ class RayDriver:
         for _ in range(self.given.workers):
             self._start()
         threading.Thread(target=self._read, daemon=True).start()
-        threading.Thread(target=Head(self.given.patience, self._refuse).watch, daemon=True).start()
+        threading.Thread(target=self._head.watch, daemon=True).start()
         looked = time.monotonic()
         while True:
             with contextlib.suppress(queue.Empty):
@@ -254,19 +256,27 @@ class RayDriver:
         self._hand_out()
 
     def _lost(self, place: _Place, error: BaseException) -> None:
-        number = place.job
-        if not place.ready:
-            self._failed_starts += 1
-            is_lasting = isinstance(error, RuntimeEnvSetupError) or getattr(error, "actor_init_failed", False)
-            if is_lasting or self._failed_starts >= _STARTS:
-                self._refuse(f"its workers cannot be started: {_last_line(error)}")
-        if number is not None:
-            self._send(("lost", number, _last_line(error)))
-        self._replace(place)
+        if place.job is not None:
+            self._send(("lost", place.job, _last_line(error)))
+        if place.ready:
+            self._replace(place)
+            return
+        if isinstance(error, RuntimeEnvSetupError) or getattr(error, "actor_init_failed", False):
+            self._refuse(f"its workers cannot be started: {_last_line(error)}")
+        self._start_failed = _last_line(error)
+        self._places.remove(place)  # another is started after a while
 
     def _check_places(self) -> None:
         """See whether actors live, and give up where the cluster has had no room for any for too long."""
         now = time.monotonic()
+        if self._start_failed is not None:
+            self._failed_starts += 1
+            if self._failed_starts >= _STARTS:
+                why = f"its workers cannot be started: {self._start_failed}"
+                self._refuse(why if self._head.is_ours() else None)
+            self._start_failed = None
+        while len(self._places) < self.given.workers:
+            self._start()
         for place in [one for one in self._places if one.ready]:
             if not place.asked:
                 place.asked = True
@@ -323,6 +333,10 @@ class Head:
             answered = now
             if min(now - up_since, now - self._confirmed) > _GRACE:
                 self.end(None)
+
+    def is_ours(self) -> bool:
+        """Whether it knew this process's node a moment ago."""
+        return time.monotonic() - self._confirmed < 3 * _LOOKED
 
     def _answers(self) -> bool:
         try:
