@@ -11,7 +11,16 @@ from typing import Any
 import pytest
 
 from archwright.cli.output import as_dict, print_json, print_run
-from archwright.experiments import NamedConfig, Run, RunConfig, SpaceConfig, SupernetConfig, TaskConfig
+from archwright.experiments import (
+    Activity,
+    NamedConfig,
+    Run,
+    RunConfig,
+    SpaceConfig,
+    SupernetConfig,
+    TaskConfig,
+)
+from archwright.experiments.store import Stage
 from archwright.objectives import Objective
 from archwright.spaces import Architecture
 from archwright.trials import Candidate, Measurement, Trial, TrialState
@@ -106,14 +115,21 @@ def test_json_has_the_epochs_and_no_number_that_json_does_not_know(
     assert shown["trials"] == []
 
 
-@pytest.mark.parametrize(("state", "told"), [("running", "running"), ("stopped", "interrupted")])
 def test_a_trial_that_has_not_ended_runs_only_while_the_run_does(
-    training: Run, printed: Callable[[Run], str], state: str, told: str
+    training: Run, printed: Callable[[Run], str]
 ) -> None:
-    begun = Trial(6, Candidate(Architecture({})), measurement=Measurement({"accuracy": 0.5}))
-    text = printed(replace(training, state=state, trials=(begun,)))
-    assert f"trials: 1 {told}" in text
-    assert f"{told}: trial 6, accuracy 0.5" in text
+    point = {"epoch": 2, "accuracy": 0.5}
+    begun = Trial(6, Candidate(Architecture({})), measurement=Measurement({"accuracy": 0.5}, (point,)))
+    live = Activity(Stage.SEARCH, begun, 90.0, "here:17")
+    text = printed(replace(training, trials=(begun,), running=(live,)))
+    assert "trials: 1 running" in text
+    row = next(line for line in text.splitlines() if "here:17" in line)
+    assert row.split()[:3] == ["search", "6", "here:17"]
+    assert "1 min 30 s" in row
+    assert "accuracy 0.5" in row
+    text = printed(replace(training, state="stopped", trials=(begun,)))
+    assert "trials: 1 interrupted" in text
+    assert "interrupted: trial 6, accuracy 0.5" in text
 
 
 def test_networks_to_compare_with_have_a_column_each(training: Run, printed: Callable[[Run], str]) -> None:

@@ -185,7 +185,7 @@ def test_a_space_that_never_runs_ends_the_search_with_the_reason(tmp_path: Path)
         ({"objectives": ["acuracy"]}, "Did you mean 'accuracy'"),
         ({"objectives": ["params<50"], "space": None}, "expected NAME<=NUMBER"),
         ({"objectives": ["accuracy", "accuracy>=0.5", "accuracy>=0.6"]}, "given twice"),
-        ({"workers": 0}, "at least 1 worker"),
+        ({"workers": -1}, "at least 1 worker"),
         ({"time_limit": -1}, "expected time_limit above 0, got -1"),
         ({"workers": 2, "memory_limit": 0}, "expected memory_limit above 0, got 0"),
         ({"memory_limit": 10}, "workers=2"),

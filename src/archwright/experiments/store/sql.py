@@ -85,7 +85,7 @@ class SQLStore(OutputStore, Store):
         make_tables(self._live)
         inserted = self.insert(RUNS).on_conflict_do_nothing().returning(RUNS.c.id)
         new = self._live.execute(inserted, {"name": self.name, "format": FORMAT}).first()
-        row = self._live.execute(sa.select(RUNS).where(RUNS.c.name == self.name)).one()
+        row = self._live.execute(sa.select(RUNS.c.id, RUNS.c.format).where(RUNS.c.name == self.name)).one()
         begun = sa.union_all(
             *(sa.select(t.c.run).where(t.c.run == row.id) for t in (TRIALS, FACTS, MESSAGES))
         )
@@ -98,7 +98,7 @@ class SQLStore(OutputStore, Store):
     def _found(self) -> Any:
         if not sa.inspect(self._live).has_table("runs"):
             raise RunError(f"{self} is not a store of Archwright: it has no table 'runs'")
-        row = self._live.execute(sa.select(RUNS).where(RUNS.c.name == self.name)).first()
+        row = self._live.execute(sa.select(RUNS.c.id, RUNS.c.format).where(RUNS.c.name == self.name)).first()
         if row is None:
             names = self._live.execute(sa.select(RUNS.c.name).limit(10)).scalars().all()
             raise RunError(f"{self} has no run {self.name!r}; it has: {', '.join(names) or 'none'}")
