@@ -141,10 +141,10 @@ def test_room_that_no_node_has_ends_the_run_after_the_patience(cluster: str) -> 
         executor.close(now=True)
 
 
-@pytest.mark.slow
-def test_a_cluster_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    executor = RayExecutor[int, int](address="127.0.0.1:9")
-    with pytest.raises(UsageError, match=r"the Ray cluster at 127.0.0.1:9 cannot be used"):
+@pytest.mark.parametrize("address", ["127.0.0.1:9", "127.0.0.1:99999", "no.such.host.invalid:6379"])
+def test_a_cluster_that_is_not_there_is_told_at_once(address: str) -> None:
+    executor = RayExecutor[int, int](address=address)
+    with pytest.raises(UsageError, match=f"the Ray cluster at {address} cannot be used: nothing answers"):
         executor.open(lambda job, channel: job)
     executor.close()
 

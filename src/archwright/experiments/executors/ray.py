@@ -39,6 +39,8 @@ from archwright.experiments.executors.worker import SetUp, ended_job
 
 __all__ = ["RayExecutor", "RaySetUp"]
 
+_ANSWERS = 10.0
+"""Seconds in which a head that is there answers."""
 _GLANCE = 0.1
 """Seconds between two looks at whether time is up."""
 
@@ -148,6 +150,7 @@ class RayExecutor(Executor[J, R]):
             UsageError: When the work cannot be sent, or the cluster cannot be reached.
         """
         self._handle = handle or refuse_messages
+        self._check_reachable()
         settings = TorchSettings.of_this_process()
         content = pickled("work", work, _CURE)
         path = tuple(sys.path)
@@ -213,6 +216,19 @@ class RayExecutor(Executor[J, R]):
     @property
     def _where(self) -> str:
         return f"the Ray cluster at {self.address}" if self.address else "the Ray cluster of this machine"
+
+    def _check_reachable(self) -> None:
+        """Ray itself tries for minutes to reach a head, and ends its process then."""
+        host, _, port = (self.address or "").rpartition(":")
+        if "/" in host or not port.isdecimal():  # none, "auto", or Ray's own client
+            return
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), _ANSWERS).close()
+        except (OSError, OverflowError) as error:
+            raise UsageError(
+                f"{self._where} cannot be used: nothing answers there ({error}); start its head (ray start --head), or "
+                "see that the address is the one that this printed"
+            ) from error
 
     def _begin_driver(self) -> None:
         """Start the driver, if there is none."""
