@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -16,6 +17,7 @@ from archwright.errors import RunError, UsageError
 from archwright.estimators.estimator import Estimator
 from archwright.experiments import Channel, CheckpointFolder, Ended, InlineExecutor, SQLStore
 from archwright.experiments.executors import EXECUTORS, ExecutorConfig, make_executor
+from archwright.experiments.executors import ray as module
 from archwright.experiments.executors.ray import RayExecutor
 from archwright.testing import IsolatedExecutorContract
 from archwright.testing.ray_nodes import RayNode
@@ -147,6 +149,16 @@ def test_a_cluster_that_is_not_there_is_told_at_once(address: str) -> None:
     with pytest.raises(UsageError, match=f"the Ray cluster at {address} cannot be used: nothing answers"):
         executor.open(lambda job, channel: job)
     executor.close()
+
+
+def test_what_answers_and_is_no_head_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_UP", 1.0)
+    monkeypatch.setattr(module, "_END", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        executor = RayExecutor[int, int](address=f"127.0.0.1:{server.getsockname()[1]}")
+        with pytest.raises(UsageError, match=r"cannot be used: it has not answered for 1 s"):
+            executor.open(lambda job, channel: job)
+        executor.close()
 
 
 def test_a_name_and_its_options() -> None:

@@ -39,6 +39,8 @@ from archwright.experiments.executors.worker import SetUp, ended_job
 
 __all__ = ["RayExecutor", "RaySetUp"]
 
+_UP = 180.0
+"""Seconds in which a driver has reached the cluster. Ray may wait for ever for a head that dies meanwhile."""
 _ANSWERS = 10.0
 """Seconds in which a head that is there answers."""
 _GLANCE = 0.1
@@ -167,9 +169,11 @@ class RayExecutor(Executor[J, R]):
         self._begin_driver()
         assert self._driver is not None
         try:
-            kind, *content_ = self._driver.messages.receive()
+            kind, content_ = "refused", [f"it has not answered for {_UP:g} s"]
+            if multiprocessing.connection.wait([self._driver.messages.fileno()], _UP):
+                kind, *content_ = self._driver.messages.receive()
         except EOFError:
-            kind, content_ = "refused", ["its driver died"]
+            content_ = ["its driver died"]
         if kind == "refused":
             self.close(now=True)
             raise UsageError(f"{self._where} cannot be used: {content_[0]}")
@@ -199,6 +203,8 @@ class RayExecutor(Executor[J, R]):
             left = max(0.0, end - time.monotonic())
             self._begin_driver()
             assert self._driver is not None
+            if self._driver.hangs():
+                self._driver.process.kill()
             multiprocessing.connection.wait([self._driver.messages.fileno()], min(left, _GLANCE))
             found = self._look(self._driver)
             if found or time.monotonic() >= end:
@@ -323,8 +329,13 @@ class _Driver:
         ours, theirs = socket.socketpair()
         self.messages = MessageSocket(ours)
         self.ready = False
+        self._began = time.monotonic()
         module = "archwright.experiments.executors.ray_driver"
         self.process = start_process(module, theirs, environment, stdout=subprocess.DEVNULL)
+
+    def hangs(self) -> bool:
+        """Whether it should have reached the cluster by now."""
+        return not self.ready and time.monotonic() - self._began > _UP
 
     def arrived(self) -> list[tuple[Any, ...]]:
         """What it has sent."""

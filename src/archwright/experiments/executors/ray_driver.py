@@ -109,8 +109,8 @@ def main(descriptor: int, parent: int) -> None:
     """The process from its start to its end, soon after its parent's at the latest.
 
     What comes over the socket: a `RaySetUp`, then ("submit", number, job), ("answer", number, reply), ("kill", number),
-    and None to end. What goes: ("ready",) when the cluster is reached, or ("refused", why it cannot be used);
-    ("begun", number), ("call", number, message), ("ended", number, result, failure) and ("lost", number, how).
+    and None to end. What goes: ("ready",) when the cluster is reached and has the work, or ("refused", why it cannot be
+    used); ("begun", number), ("call", number, message), ("ended", number, result, failure) and ("lost", number, how).
 
     Args:
         descriptor: Of the socket.
@@ -121,6 +121,7 @@ def main(descriptor: int, parent: int) -> None:
     given: RaySetUp = messages.receive()
     try:
         _connect(given)
+        driver = RayDriver(given, messages)
     except AuthenticationError as error:
         messages.send(
             ("refused", f"{_first_line(error)}; a cluster with tokens needs RAY_AUTH_MODE=token", True)
@@ -130,7 +131,7 @@ def main(descriptor: int, parent: int) -> None:
         messages.send(("refused", _first_line(error), not isinstance(error, ConnectionError | RuntimeError)))
         return
     messages.send(("ready",))
-    RayDriver(given, messages).run()
+    driver.run()
     ray.shutdown()
 
 
