@@ -28,7 +28,7 @@ def test_a_live_search_drains_and_goes_on(
     archwright: Callable[..., Ran], tmp_path: Path, workers: int
 ) -> None:
     run = tmp_path / "run"
-    with live_search(tmp_path, "--trials", "6", "--workers", str(workers), seconds=30.0) as process:
+    with live_search(tmp_path, "--trials", "6", "--workers", str(workers), seconds=600.0) as process:
         until(_begun(run, workers), process)
         told = archwright("drain", str(run))
         assert told.code == 0, told.err
