@@ -27,7 +27,7 @@ def test_a_live_search_says_what_runs_where_and_what_it_prints(
 ) -> None:
     run = tmp_path / "run"
     begins = "a training of width"
-    with live_search(tmp_path, "--trials", "3", "--workers", str(workers), seconds=60.0) as process:
+    with live_search(tmp_path, "--trials", "3", "--workers", str(workers), seconds=600.0) as process:
         until(lambda: (run / "experiment.json").exists() and len(open_run(run).running) == workers, process)
         until(lambda: begins in archwright("logs", str(run), "0").out, process)
         shown = json.loads(archwright("show", str(run), "--json").out)
@@ -76,7 +76,7 @@ def test_what_a_killed_trial_printed_is_kept_with_its_next_attempt(
     archwright: Command, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
-    with live_search(tmp_path, "--trials", "1", seconds=60.0) as process:
+    with live_search(tmp_path, "--trials", "1", seconds=600.0) as process:
         until(
             lambda: (run / "experiment.json").exists() and "begins" in archwright("logs", str(run), "0").out,
             process,
