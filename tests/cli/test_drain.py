@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import archwright as aw
+from archwright.experiments.interrupts import GLANCE
 from archwright.trials import TrialState
 
 from .conftest import Ran
@@ -36,6 +38,7 @@ def test_a_live_search_drains_and_goes_on(
         shown = json.loads(archwright("show", str(run), "--json").out)
         assert shown["draining"]
         assert shown["state"] == "running"
+        time.sleep(2 * GLANCE)  # a search looks now and then; a trial this small takes a moment
         (tmp_path / "go").touch()
         out, err = process.communicate(timeout=90)
     assert process.returncode == 130, (out, err)

@@ -18,7 +18,7 @@ def drain(run: RunFolder, wait: bool = False, store: StoreURL = None, as_json: A
     """Stop a run gracefully, from any terminal: trials that run end, no new one begins, and `resume` goes on.
 
     Nothing is lost and nothing is trained twice, unlike with a kill, after which running trials go on from their last
-    checkpoint. A supernet stops within its epoch, and goes on there.
+    checkpoint. A supernet stops within its epoch, and goes on there. The run sees it within half a second.
 
     \b
     Examples:

@@ -14,13 +14,13 @@ from archwright.experiments.executors import Failure, Interrupted
 from archwright.experiments.listener import Listener
 from archwright.experiments.store import SharedStore, Store
 
-__all__ = ["DRAIN", "Interrupts", "ask_to_drain", "exits_told", "is_worked_on"]
+__all__ = ["DRAIN", "GLANCE", "Interrupts", "ask_to_drain", "exits_told", "is_worked_on"]
 
 DRAIN = "drain"
 """The fact of a store that asks whoever has the run to drain it: the Unix time of asking; None where nobody asks."""
 
-_GLANCE = 0.5
-"""Seconds between two looks at it."""
+GLANCE = 0.5
+"""Seconds between two looks at it: trials that are begun within them still run."""
 
 
 def is_worked_on(store: Store) -> bool:
@@ -75,7 +75,7 @@ class Interrupts:
     def asked(self) -> bool:
         """Whether to stop after the running trials."""
         if not self._asked and self.store is not None and time.monotonic() >= self._next_look:
-            self._next_look = time.monotonic() + _GLANCE
+            self._next_look = time.monotonic() + GLANCE
             if self.store.get(DRAIN) is not None:
                 self.stop("drained: stopping after the running trials")
         return self._asked
