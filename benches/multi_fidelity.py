@@ -7,7 +7,8 @@ network has one training for all of them, of which rungs are pieces. Printed are
 of the incumbent's validation and test accuracy, and the mean paired difference from random search in percentage points
 with its standard error and lower 95 % bound. Target: the bound for validation is above -0.2 points.
 
-A line of JSON is written for each finished search; called again, the script goes on with what is missing.
+A line of JSON is written for each network that has had all its epochs and for each finished search; called again, the
+script goes on with what is missing.
 
 Usage: OMP_NUM_THREADS=1 python benches/multi_fidelity.py [--seeds 10] [--trials 27] [--epochs 27] [--data 1]
            [--task mnist1d] [--space conv1d] [--share 0.3333] [--strategies asha hyperband ...]
@@ -21,8 +22,10 @@ import json
 import math
 import statistics
 import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,18 +65,34 @@ class Trainings:
         data: Share of the training data.
         task: Name of a task.
         space: Name of a space.
+        rows: Of an earlier call: networks that are in them are not trained again.
+        write: Called with the row of each network that has had all epochs.
     """
 
-    def __init__(self, seed: int, epochs: int, data: float, task: str, space: str) -> None:
+    def __init__(
+        self,
+        seed: int,
+        epochs: int,
+        data: float,
+        task: str,
+        space: str,
+        rows: Sequence[Mapping[str, Any]],
+        write: Callable[[dict[str, Any]], None],
+    ) -> None:
         self.task = make_task(task)
         self.space = make_space(space, *self.task.signature())
         self.training = Training(self.space, self.task, Recipe(epochs=epochs, seed=seed), threads=1)
         self.epochs, self.data = epochs, data
-        self.known: dict[Any, tuple[list[dict[str, float]], LocalTrial, dict[str, float]]] = {}
+        self.write = write
+        self.known: dict[str, tuple[list[dict[str, float]], LocalTrial, dict[str, float]]] = {
+            row["network"]: (row["curve"], LocalTrial(), {"test": row["test"]})
+            for row in rows
+            if "network" in row and row["seed"] == seed
+        }
 
     def measure(self, architecture: Any, epochs: int) -> dict[str, float]:
         """What a network scores after so many epochs; at the last of all, on the test data too."""
-        key = self.space.canonical(architecture)
+        key = self.key(architecture)
         curve, trial, test = self.known.get(key, ([], LocalTrial(), {}))
         if len(curve) < epochs:
             fidelity = Fidelity(epochs, self.data, horizon=self.epochs)
@@ -83,8 +102,17 @@ class Trainings:
             curve = [*curve, *measured.curve]
             if epochs == self.epochs:
                 test = {"test": self.training.test(network)["accuracy"]}
+                self.write({"network": key, "curve": curve, **test})
             self.known[key] = (curve, further, test)
         return {**curve[epochs - 1], **(test if epochs == self.epochs else {})}
+
+    def key(self, architecture: Any) -> str:
+        """The same text for the same network."""
+        return repr(self.space.canonical(architecture))
+
+    def curve(self, architecture: Any, epochs: int) -> tuple[dict[str, float], ...]:
+        """The scores after each epoch so far, up to so many."""
+        return tuple(self.known[self.key(architecture)][0][:epochs])
 
 
 def random_search(trainings: Trainings, seed: int, trials: int) -> dict[str, float]:
@@ -134,7 +162,7 @@ def search(trainings: Trainings, name: str, seed: int, budget: int) -> dict[str,
                 trial,
                 measurement=Measurement(
                     scores,
-                    tuple(trainings.known[trainings.space.canonical(candidate.architecture)][0][:epochs]),
+                    trainings.curve(candidate.architecture, epochs),
                 ),
             )
         )
@@ -148,7 +176,7 @@ def search(trainings: Trainings, name: str, seed: int, budget: int) -> dict[str,
 
 def report(rows: list[dict[str, Any]], strategies: list[str]) -> None:
     """Print the table."""
-    found = {(row["strategy"], row["seed"]): row for row in rows}
+    found = {(row["strategy"], row["seed"]): row for row in rows if "strategy" in row}
     seeds = sorted({seed for name, seed in found if name == "random"})
     print(
         f"{'strategy':<22}{'epochs':>8}{'validation':>12}{'test':>8}"
@@ -200,22 +228,35 @@ def main() -> None:
     if given.out.exists():
         lines = given.out.read_text().splitlines()
         rows = [row for row in map(json.loads, lines) if setting.items() <= row.items()]
-    done = {(row["strategy"], row["seed"]) for row in rows}
+    done = {(row["strategy"], row["seed"]) for row in rows if "strategy" in row}
+
+    def write(where: dict[str, Any], found: dict[str, Any]) -> None:
+        rows.append(where | found)
+        with given.out.open("a") as file:
+            file.write(json.dumps(rows[-1]) + "\n")
+
     budget = int(given.trials * given.epochs * given.share)
     for seed in range(given.seeds):
         missing = [name for name in ["random", *given.strategies] if (name, seed) not in done]
-        trainings = Trainings(seed, given.epochs, given.data, given.task, given.space) if missing else None
+        if not missing:
+            continue
+        where = {"seed": seed, **setting}
+        trainings = Trainings(
+            seed,
+            given.epochs,
+            given.data,
+            given.task,
+            given.space,
+            rows,
+            partial(write, where),
+        )
         for name in missing:
-            assert trainings is not None
             begin = time.perf_counter()
             if name == "random":
                 found = random_search(trainings, seed, given.trials)
             else:
                 found = search(trainings, name, seed, budget)
-            row = {"strategy": name, "seed": seed, **setting, **found, "seconds": time.perf_counter() - begin}
-            rows.append(row)
-            with given.out.open("a") as file:
-                file.write(json.dumps(row) + "\n")
+            write(where, {"strategy": name, **found, "seconds": time.perf_counter() - begin})
     report(rows, given.strategies)
 
 
