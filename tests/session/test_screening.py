@@ -50,6 +50,14 @@ def test_limits_are_kept() -> None:
         assert sum(p.numel() for p in SPACE.build(one).parameters()) <= 5000
 
 
+def test_as_many_are_scored_where_few_keep_the_limits() -> None:
+    random = Random(4)
+    sizes = sorted(sum(p.numel() for p in SPACE.build(SPACE.sample(random)).parameters()) for _ in range(200))
+    made = found(objectives=[Objective(TABLE.metric), parse_limit(f"params<={sizes[20]}")])
+    assert made.scored == 24
+    assert len(made.architectures) == 3
+
+
 def test_no_time_scores_nothing() -> None:
     assert found(seconds=-1.0).architectures == ()
 

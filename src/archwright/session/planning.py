@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence, Sized
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from random import Random
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from archwright.durations import count_of, duration
 from archwright.experiments import DeviceConfig
-from archwright.experiments.executors import Interrupted, interrupts_marked
 from archwright.experiments.memory import free_memory
 from archwright.experiments.time_plan import Costs, TimePlan, Trainings
 from archwright.objectives import Objective, keeps_limits
+from archwright.session.sampling import cheaply_measured, tried
 from archwright.spaces import Architecture, Space
 from archwright.tasks import Task
 from archwright.trials import Candidate
@@ -25,9 +26,7 @@ if TYPE_CHECKING:
     from archwright.estimators.training import Training
     from archwright.learning import Recipe
 
-__all__ = ["Planned", "plan_run", "tried"]
-
-T = TypeVar("T")
+__all__ = ["Planned", "plan_run"]
 
 _PAYS = 1.3
 """By how much faster all cores must be than one, to be taken."""
@@ -300,36 +299,16 @@ def _drawn(
 
     Those that keep the limits, where there are any.
     """
-    from archwright.learning.randomness import seeded
-    from archwright.objectives import measure_cheap
-
-    random, example = Random(training.recipe.seed), task.example_arguments()
     kept: list[tuple[float, Architecture]] = []
     others: list[tuple[float, Architecture]] = []
-
-    def measured(architecture: Architecture) -> dict[str, float]:
-        with seeded(0):
-            return measure_cheap(training.space.build(architecture, example), example)
-
-    for _ in range(_MOST_DRAWN):
-        if len(kept) >= _DRAWN or ((kept or others) and time.time() > until):
-            break
-        architecture = training.space.sample(random)
-        if (found := tried(partial(measured, architecture))) is not None:
+    draws = cheaply_measured(training.space, task, Random(training.recipe.seed))
+    for architecture, found in islice(draws, _MOST_DRAWN):
+        if found is not None:
             keeps = keeps_limits(objectives, found)
             (kept if keeps else others).append((found["flops"], architecture))
+        if len(kept) >= _DRAWN or ((kept or others) and time.time() > until):
+            break
     return sorted(kept or others, key=lambda pair: pair[0])
-
-
-def tried(work: Callable[[], T]) -> T | None:
-    """What the work gives; None whatever a user's code raises in it, which the trials tell of."""
-    try:
-        with interrupts_marked():
-            return work()
-    except Interrupted:
-        raise
-    except (Exception, SystemExit, KeyboardInterrupt):
-        return None
 
 
 def _cost(training: Training, candidate: Candidate, seconds: float) -> float:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy.stats import beta
 
 from archwright.errors import SpaceError, UsageError
 from archwright.evaluating import evaluating
+from archwright.experiments.executors import Interrupted, interrupts_marked
 from archwright.objectives import METERS, Meter, Objective, keeps_limits, measure_by
 from archwright.spaces import Architecture, Space
 from archwright.tasks import Task
@@ -24,10 +26,14 @@ __all__ = [
     "MeasuredSample",
     "Row",
     "Spread",
+    "cheaply_measured",
     "draw",
     "limit_shares",
     "reason_of",
+    "tried",
 ]
+
+T = TypeVar("T")
 
 _MEASURED_SECONDS = 20.0
 """How long a slow meter may measure; then it is given fewer networks."""
@@ -160,6 +166,39 @@ def draw(space: Space, sample: int, seed: int) -> tuple[list[Architecture], bool
         return list(space), True
     random = Random(seed)
     return [space.sample(random) for _ in range(sample)], False
+
+
+def tried(work: Callable[[], T]) -> T | None:
+    """What the work gives; None whatever a user's code raises in it, which the trials tell of."""
+    try:
+        with interrupts_marked():
+            return work()
+    except Interrupted:
+        raise
+    except (Exception, SystemExit, KeyboardInterrupt):
+        return None
+
+
+def cheaply_measured(
+    space: Space, task: Task, random: Random
+) -> Iterator[tuple[Architecture, dict[str, float] | None]]:
+    """Random architectures without end.
+
+    Yields:
+        An architecture, and what the cheap meters say of its network; None where that fails.
+    """
+    from archwright.learning.randomness import seeded
+    from archwright.objectives import measure_cheap
+
+    example = task.example_arguments()
+
+    def measured(architecture: Architecture) -> dict[str, float]:
+        with seeded(0):
+            return measure_cheap(space.build(architecture, example), example)
+
+    while True:
+        architecture = space.sample(random)
+        yield architecture, tried(partial(measured, architecture))
 
 
 def limit_shares(

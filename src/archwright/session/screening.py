@@ -6,13 +6,14 @@ import time
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from random import Random
 
 from archwright.objectives import Objective, keeps_limits
-from archwright.session.planning import tried
+from archwright.session.sampling import cheaply_measured, tried
 from archwright.spaces import Architecture, Space
 from archwright.tasks import Task
-from archwright.trials import Candidate, LocalTrial, Measurement
+from archwright.trials import Candidate, LocalTrial
 
 __all__ = ["SCORES", "Screened", "screened"]
 
@@ -20,8 +21,8 @@ SCORES = ("params", "synflow", "zico")
 """Whose ranks order networks: defined for nearly every network, and the ones of them that agreed best with training on
 the data that the default search was chosen on (see docs/zero-cost.md)."""
 
-_EACH, _MOST = 8, 64
-"""Networks that are scored for each that is taken, and at most."""
+_EACH, _MOST, _MOST_DRAWN = 8, 64, 640
+"""Networks that are scored for each that is taken, and at most; draws at most, where few keep the limits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +31,7 @@ class Screened:
 
     Args:
         architectures: The best, the best first.
-        scored: Of how many.
+        scored: Of how many that keep the limits.
     """
 
     architectures: tuple[Architecture, ...] = ()
@@ -64,20 +65,17 @@ def screened(
     population = None if made is None else made.for_population()
     if population is None:
         return Screened()
-    random, until = Random(seed), time.time() + (float("inf") if seconds is None else seconds)
+    until = time.time() + (float("inf") if seconds is None else seconds)
     found: dict[Hashable, tuple[Architecture, Mapping[str, float]]] = {}
     scored = 0
-
-    def measured() -> tuple[Architecture, Measurement]:
-        architecture = space.sample(random)
-        return architecture, population.estimate(Candidate(architecture), LocalTrial())
-
-    for _ in range(min(_MOST, _EACH * take)):
-        if time.time() > until:
+    for architecture, numbers in islice(cheaply_measured(space, task, Random(seed)), _MOST_DRAWN):
+        if scored == min(_MOST, _EACH * take) or time.time() > until:
             break
+        if numbers is None or not keeps_limits(objectives, numbers):  # a score costs several times as much
+            continue
         scored += 1
-        if (one := tried(measured)) is not None and keeps_limits(objectives, one[1].metrics):
-            found.setdefault(space.canonical(one[0]), (one[0], one[1].metrics))
+        if (one := tried(partial(population.estimate, Candidate(architecture), LocalTrial()))) is not None:
+            found.setdefault(space.canonical(architecture), (architecture, one.metrics))
     ranked = list(found.values())
     scores = population.population_scores([metrics for _, metrics in ranked]) if ranked else []
     order = sorted(range(len(ranked)), key=lambda i: -scores[i])
