@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset, TensorDataset
 
 from archwright.errors import UsageError
@@ -20,6 +21,7 @@ __all__ = [
     "Plan",
     "choose",
     "divide",
+    "fitting",
     "moved",
     "tensors_in",
 ]
@@ -209,6 +211,17 @@ def moved(batch: Any, device: torch.device | str) -> Any:
         items = [moved(value, device) for value in batch]
         return type(batch)(*items) if hasattr(batch, "_fields") else type(batch)(items)
     return batch
+
+
+def fitting(batch: Any, network: nn.Module) -> Any:
+    """A batch on the device of a network, its floating-point tensors in the precision of the network's weights."""
+    like = next((one for one in network.parameters() if one.is_floating_point()), torch.zeros(()))
+
+    def converted(value: Any) -> Any:
+        is_float = isinstance(value, Tensor) and value.is_floating_point()
+        return value.to(like.dtype) if is_float else value
+
+    return tree_map(converted, moved(batch, like.device))
 
 
 def tensors_in(value: Any) -> Iterator[Tensor]:

@@ -35,8 +35,6 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "dropout": ("darts", {"early_stop": True, "operation_dropout": 0.3}),
     "latency": ("proxyless", {"latency": "flops"}),
 }
-IN_32_BITS = ("pcdarts", "latency")
-"""What runs the supernet's own example, which has 32 bits."""
 
 
 def told(gates: dict[str, Gate]) -> list[str]:
@@ -63,7 +61,7 @@ def train(case: str, ranks: Ranks = ALONE) -> dict[str, Any]:
     """Two epochs of a method, three where it has stages; weights, figures and gates."""
     name, more = CASES[case]
     options = {key: value for key, value in OPTIONS.items() if key in METHODS.options(name)}
-    options["precision"] = "32-true" if case in IN_32_BITS else "64-true"
+    options["precision"] = "64-true"
     method = make_method(name, seed=3, epochs=3 if name == "pdarts" else 2, **{**options, **more})
     task = known_best_task(
         0, examples=150
@@ -105,9 +103,8 @@ def test_two_gloo_processes_learn_what_one_does_on_paths_that_are_alike(case: st
     alone = train(case)
     first, second = together["ranks"]
     assert first == second  # each step's gates, weights and the method's state, to the last bit
-    close = 1e-4 if case in IN_32_BITS else 1e-8  # alpha has 32 bits in any case
     for name, tensor in alone["weights"].items():
-        torch.testing.assert_close(together["weights"][name], tensor, rtol=close, atol=close)
+        torch.testing.assert_close(together["weights"][name], tensor, rtol=1e-8, atol=1e-8)
     for mine, theirs in zip(together["figures"], alone["figures"], strict=True):
         assert mine == pytest.approx(theirs, rel=1e-3, abs=1e-5)
     for address, chances in alone["probabilities"].items():

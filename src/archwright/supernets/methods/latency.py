@@ -25,7 +25,7 @@ from archwright.supernets.elastic import Elastic
 from archwright.supernets.gates import Gate, Mixture, OnePath, Selector
 from archwright.supernets.mixed import GatedEdge, MixedOp
 from archwright.supernets.supernet import Supernet
-from archwright.tasks.batches import moved
+from archwright.tasks.batches import fitting
 
 __all__ = ["METERS", "CostTable", "measure_costs"]
 
@@ -130,8 +130,7 @@ def measure_costs(supernet: Supernet, example: Any, meter: Callable[[Run], float
     Raises:
         UsageError: When a part depends on more than 256 combinations of values.
     """
-    device = next((tensor.device for tensor in supernet.parameters()), torch.device("cpu"))
-    args, kwargs = moved(first_of(example), device)
+    args, kwargs = fitting(first_of(example), supernet)
     survey = _Survey(supernet, meter)
     with evaluating(supernet), supernet.on(supernet.gates.get()), survey.listening():
         survey.visit(lambda: supernet(*args, **kwargs), 0, (), {})

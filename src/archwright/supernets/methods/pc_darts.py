@@ -18,7 +18,7 @@ from archwright.supernets.methods.gate_sampler import GateSampler
 from archwright.supernets.mixed import MixedOp
 from archwright.supernets.partial import PartialChannels
 from archwright.supernets.supernet import Supernet
-from archwright.tasks.batches import moved
+from archwright.tasks.batches import fitting
 
 __all__ = ["PartialSoftmax", "pc_darts"]
 
@@ -102,7 +102,7 @@ class PartialSoftmax(GateSampler):
         """Run the example once, so that what does not fit is said before the training."""
         if supernet.example is None:
             return
-        args, kwargs = moved(arguments_of(supernet.example), next(supernet.parameters()).device)
+        args, kwargs = fitting(arguments_of(supernet.example), supernet)
         with evaluating(supernet), supernet.on(self.architecture_gates(0.0)):
             supernet(*args, **kwargs)
 
