@@ -1,0 +1,9 @@
+"""Beginning with a trained network: what in it may shrink, found in its graph and proven."""
+
+from archwright.pretrained.proving import (
+    proven_groups,  # all groups of channels, free or fixed with the reason
+)
+from archwright.pretrained.shrinking import importance, shrunk  # which channels to keep; the smaller network
+from archwright.pretrained.tracing import Group  # channels that are dropped together
+
+__all__ = ["proven_groups", "importance", "shrunk", "Group"]
