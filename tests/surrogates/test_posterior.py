@@ -58,6 +58,38 @@ def test_is_the_exact_posterior_in_each_of_its_ways(name: str, seed: int) -> Non
     assert (glanced[1] >= deviation - 2e-3).all()
 
 
+@pytest.mark.parametrize("name", sorted(SPACES))
+@settings(max_examples=20, deadline=None)
+@given(data=st.data())
+def test_imputes_what_the_dense_formula_expects(name: str, data: st.DataObject) -> None:
+    rows = data.draw(
+        st.one_of(st.integers(2, 40), st.just(400)), label="rows"
+    )  # of 400, several blocks are missing
+    seed, noise = data.draw(st.integers(0, 1000)), data.draw(st.sampled_from([-3.0, -7.0]), label="noise")
+    share = data.draw(st.floats(0.0, 1.0), label="share")
+    certain = data.draw(st.integers(0, rows), label="certain")
+    begun = data.draw(st.integers(1, rows), label="begun")
+    _, kernel, fitted, _, features, values = parts(name, seed, rows, 0)
+    fitted[-1] = noise
+    posterior = Posterior(kernel, fitted, features[:begun])
+    for row in range(begun, rows):
+        posterior.add_row(features[row : row + 1])
+    missing = np.random.default_rng(seed).random(rows) < share
+    missing[:certain] = False
+    missing[seed % rows] = False
+    given_values = np.where(missing, np.nan, values)
+    filled = posterior.impute_pending(given_values)
+
+    scaled = kernel.scaled(features, fitted[:-1])
+    full = kernel.between(scaled, scaled)
+    np.fill_diagonal(full, 1.0 + np.exp(noise) + 1e-10)
+    known = ~missing
+    expected = full[np.ix_(missing, known)] @ np.linalg.solve(full[np.ix_(known, known)], values[known])
+    np.testing.assert_array_equal(filled[known], values[known])
+    np.testing.assert_allclose(filled[missing], expected, rtol=0.0, atol=1e-8)
+    np.testing.assert_array_equal(np.isnan(given_values), missing)  # what was given is left as it is
+
+
 def test_a_process_says_the_same_as_the_surrogate() -> None:
     space, kernel, _, made, features, values = parts(sorted(SPACES)[0], 3, 12, 30)
     surrogate = GaussianProcess(space)

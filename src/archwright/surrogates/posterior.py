@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ __all__ = ["NOISE_MEAN", "Posterior", "prior_hyperparameters"]
 Matrix = NDArray[np.float64]
 
 _AT_ONCE = 2048
+_TOGETHER = 128
 
 NOISE_MEAN = -3.0
 """A priori, of the logarithm of the noise's variance as a share of the signal's."""
@@ -51,7 +52,7 @@ class Posterior:
         noisy = kernel.between(self._rows, self._rows)
         noisy[np.diag_indices_from(noisy)] = self._diagonal
         room = 2 * self._count + 16
-        self._factor = _grown(cholesky(noisy, lower=True, check_finite=False), room, room)
+        self._factor = _grown(cholesky(noisy, lower=True, check_finite=False), room, room, "F")
         self.set_pool(rows[:0])
 
     @property
@@ -76,7 +77,7 @@ class Posterior:
         scaled = self._kernel.scaled(row, self._weights)
         count = self._count
         if count == len(self._factor):
-            self._factor = _grown(self._factor, 2 * count, 2 * count)
+            self._factor = _grown(self._factor, 2 * count, 2 * count, "F")
             self._solved = _grown(self._solved, 2 * count, self._solved.shape[1])
         below = self._solve(self._kernel.between(self._rows, scaled)[:, 0])
         corner = math.sqrt(max(self._diagonal - float(below @ below), 1e-10))
@@ -93,18 +94,34 @@ class Posterior:
         Args:
             values: Shape (rows,), NaN where there is none; not all are.
         """
-        from scipy.linalg import cho_solve
+        from scipy.linalg import cho_factor, cho_solve
 
-        missing = np.flatnonzero(np.isnan(values))
-        if not missing.size:
+        missing = np.isnan(values)
+        if not missing.any():
             return values
-        units = np.zeros((len(values), len(missing) + 1))
-        units[missing, np.arange(len(missing))] = 1.0
-        units[:, -1] = np.nan_to_num(values)
-        solved = cho_solve((self._lower, True), units, check_finite=False)
-        # The likelihood of the whole is largest at the mean of the missing given the others.
+        # y = L w with w white noise. Up to the first that is missing w is certain; after it, it is the shortest w that
+        # gives the known values, w_k = L_kk⁻¹ (y_k - L_km w_m), so that (I + AᵀA) w_m = Aᵀ L_kk⁻¹ y_k, A = L_kk⁻¹ L_km.
+        first = int(missing.argmax())
+        before, tail = self._factor[first : self._count, :first], self._lower[first:, first:]
+        shift = before @ _solved_lower(self._factor[:, :first], values[:first])
+        kept, gone = np.flatnonzero(~missing[first:]), np.flatnonzero(missing[first:])
+        lower = np.asfortranarray(tail[np.ix_(kept, kept)])
+        certain = _solved_lower(lower, (values[first:] - shift)[kept])
+        shares = np.zeros((len(kept), len(gone)))
+        for begin in range(0, len(gone), _TOGETHER):
+            part = gone[begin : begin + _TOGETHER]
+            start = int(np.searchsorted(kept, part[0]))  # what was before it does not depend on it
+            below = tail[np.ix_(kept[start:], part)]
+            shares[start:, begin : begin + _TOGETHER] = _solved_lower(lower[start:, start:], below)
+        inner = shares.T @ shares
+        inner[np.diag_indices_from(inner)] += 1.0
+        white = np.zeros(len(tail))
+        white[gone] = cho_solve(
+            cho_factor(inner, lower=True, overwrite_a=True, check_finite=False), shares.T @ certain
+        )
+        white[kept] = certain - shares @ white[gone]
         filled = values.copy()
-        filled[missing] = -np.linalg.solve(solved[missing, :-1], solved[missing, -1])
+        filled[missing] = (shift + tail @ white)[gone]
         return filled
 
     def predict(self, values: Matrix) -> tuple[Matrix, Matrix]:
@@ -126,7 +143,7 @@ class Posterior:
         """
         white, signal = self._white(values)
         cross = self._kernel.between(self._rows, self._kernel.scaled(candidates, self._weights))
-        solved = self._solve(cross, overwrite_b=True)
+        solved = self._solve(cross)
         return white @ solved, _deviation(signal, np.einsum("ij,ij->j", solved, solved) - noise)
 
     def optimistic_bound(self, values: Matrix, candidates: NDArray[np.float32]) -> tuple[Matrix, Matrix]:
@@ -139,7 +156,7 @@ class Posterior:
             candidates: Shape (candidates, columns).
         """
         white, signal = self._white(values)
-        solved = self._solve(white, trans=1)
+        solved = self._solve(white, transposed=True)
         shares, rows = solved.astype(np.float32), self._rows.single()
         mean, nearest = np.zeros(len(candidates)), np.zeros(len(candidates))
         for begin in range(0, len(candidates), _AT_ONCE):
@@ -148,12 +165,9 @@ class Posterior:
             mean[part], nearest[part] = shares @ cross, cross.max(0)
         return mean, _deviation(signal, nearest * nearest / self._diagonal)
 
-    def _solve(self, values: NDArray[np.floating[Any]], **options: Any) -> Matrix:
-        """L⁻¹ values."""
-        from scipy.linalg import solve_triangular
-
-        solved: Matrix = solve_triangular(self._lower, values, lower=True, check_finite=False, **options)
-        return solved
+    def _solve(self, values: NDArray[np.floating[Any]], *, transposed: bool = False) -> Matrix:
+        """L⁻¹ values, or L⁻ᵀ values."""
+        return _solved_lower(self._factor[:, : self._count], values, transposed=transposed)
 
     def _white(self, values: Matrix) -> tuple[Matrix, float]:
         """L⁻¹ values, and the signal's variance."""
@@ -166,7 +180,20 @@ def _deviation(signal: float, explained: Matrix) -> Matrix:
     return made
 
 
-def _grown(array: Matrix, rows: int, columns: int) -> Matrix:
-    made = np.zeros((rows, columns))
+def _solved_lower(factor: Matrix, values: NDArray[np.floating[Any]], *, transposed: bool = False) -> Matrix:
+    """L⁻¹ values, or L⁻ᵀ values, of the lower triangle L of as many of the factor's rows as it has columns.
+
+    In Fortran's order the columns of a larger factor are used where they are; all else is copied.
+    """
+    from scipy.linalg.lapack import dtrtrs
+
+    if not factor.shape[1]:
+        return values.astype(np.float64)
+    solved: Matrix = dtrtrs(factor, values, lower=True, trans=transposed)[0]
+    return solved.reshape(values.shape)
+
+
+def _grown(array: Matrix, rows: int, columns: int, order: Literal["C", "F"] = "C") -> Matrix:
+    made = np.zeros((rows, columns), order=order)
     made[: array.shape[0], : array.shape[1]] = array
     return made
