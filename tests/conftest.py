@@ -70,6 +70,19 @@ def package_data() -> Callable[[str, str], Path]:
 
 
 @pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[str]:
+    """The address of a Ray cluster with two CPUs, by logic alone."""
+    pytest.importorskip("ray")
+    from archwright.testing.ray_nodes import RayNode
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_AUTH_MODE", "disabled")
+        node = RayNode(cpus=2, port=_free_port())
+        yield node.address
+        node.close()
+
+
+@pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The URL of a PostgreSQL server that lives as long as the tests do."""
     binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin")) if shutil.which("initdb") is None else None
@@ -81,9 +94,7 @@ def postgres() -> Iterator[str]:
     if os.geteuid() == 0:  # the server refuses to run as root
         shutil.chown(home, "postgres", "postgres")
         as_user = {"user": "postgres", "group": "postgres", "extra_groups": []}
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = _free_port()
     data, where = home / "data", Path(found).resolve().parent
     quiet = {
         "check": True,
@@ -100,6 +111,12 @@ def postgres() -> Iterator[str]:
     finally:
         subprocess.run([where / "pg_ctl", "-D", data, "-m", "immediate", "stop"], **quiet)
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 @pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks

@@ -24,6 +24,7 @@ from archwright.benchmarks import (
 )
 from archwright.benchmarks.runs import SearchRun
 from archwright.errors import SearchError, SpaceExhaustedError, UsageError
+from archwright.experiments import ExecutorConfig
 from archwright.registry import Entry
 from archwright.strategies import STRATEGIES, RandomSearch, make_strategy
 from archwright.trials import Candidate
@@ -260,3 +261,24 @@ def test_strategies_of_several_fidelities_search_trainings_of_several_lengths(na
     assert all(run.evaluations == 12 for run in found.runs.values())
     made = make_strategy(name, table.space, table.objectives[:1], fidelity=table.fidelity)
     assert [level.epochs for level in made.rungs] == [4, 12, 36, 108]  # type: ignore[attr-defined]
+
+
+@pytest.mark.slow
+def test_on_a_cluster_it_finds_the_same(ray_cluster: str, tmp_path: Path) -> None:
+    there = ExecutorConfig(name="ray", options={"address": ray_cluster}, workers=2)
+    given: dict[str, Any] = {"seeds": 3, "evaluations": 12, "options": {"evolution": {"population_size": 4}}}
+    alone = compare(small_table(6), NAMES, **given)
+    together = compare(small_table(6), NAMES, **given, jobs=there, out=tmp_path / "kept")
+    assert timeless(together) == timeless(alone)
+    # All are kept, so that nothing is run again.
+    nowhere = ExecutorConfig(name="ray", options={"address": "127.0.0.1:9"}, workers=2)
+    assert timeless(compare(small_table(6), NAMES, **given, jobs=nowhere, out=tmp_path / "kept")) == timeless(
+        alone
+    )
+
+
+def test_a_cluster_that_is_not_there_is_told() -> None:
+    pytest.importorskip("ray")
+    nowhere = ExecutorConfig(name="ray", options={"address": "127.0.0.1:9"}, workers=2)
+    with pytest.raises(UsageError, match="cannot be used: nothing answers"):
+        compare(small_table(), NAMES, seeds=1, evaluations=4, jobs=nowhere)

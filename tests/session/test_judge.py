@@ -295,3 +295,21 @@ def test_another_run_judges_nothing(tmp_path: Path) -> None:
     )
     with pytest.raises(RunError, match="judges no estimates"):
         judgement_of(str(tmp_path / "run"))
+
+
+@pytest.mark.slow
+def test_on_a_cluster_it_finds_the_same(ray_cluster: str, tmp_path: Path) -> None:
+    here = judged(tmp_path / "here")
+    options = {"address": ray_cluster}
+    there = judged(tmp_path / "there", executor="ray", executor_options=options, workers=2)
+    assert numbers(there) == numbers(here)
+    recorded = RunConfig.read(tmp_path / "there").executor
+    assert (recorded.name, recorded.options, recorded.workers) == ("ray", options, 2)
+
+
+def test_an_executor_that_is_not_known_is_told_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"unknown executor 'rai'. Did you mean 'ray'"):
+        judged(tmp_path / "run", executor="rai")
+    with pytest.raises(UsageError, match=r"workers go with an executor by name"):
+        judged(tmp_path / "run", executor=aw.experiments.InlineExecutor(), workers=2)
+    assert not (tmp_path / "run").exists()

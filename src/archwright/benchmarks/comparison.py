@@ -9,12 +9,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from archwright.benchmarks.jobs import run_jobs
+from archwright.benchmarks.jobs import at_once, run_jobs
 from archwright.benchmarks.regret import Reference, Truth
 from archwright.benchmarks.runs import FinishedRuns, SearchRun, search_table
 from archwright.benchmarks.simulated_search import simulate_search, split_name, split_options
 from archwright.benchmarks.table import Table
 from archwright.errors import UsageError, did_you_mean
+from archwright.experiments.executors import ExecutorConfig
 from archwright.objectives import Objective
 from archwright.strategies import STRATEGIES
 from archwright.strategies.pruners import PRUNERS
@@ -86,7 +87,7 @@ def compare(
     reference: Reference = "front",
     seconds: float | None = None,
     workers: int = 1,
-    jobs: int = 1,
+    jobs: int | ExecutorConfig = 1,
     out: str | Path | None = None,
     told: Callable[[int, int, SearchRun | None], None] = lambda *_: None,
 ) -> Comparison:
@@ -102,7 +103,7 @@ def compare(
         reference: From where hypervolumes are measured, with several objectives.
         seconds: Simulated seconds of each search, on a clock that waits for nothing; None charges by evaluations.
         workers: How many trials run at once in simulated time.
-        jobs: Processes at once, each of one thread; 1 stays in this process.
+        jobs: Processes at once, each of one thread; 1 stays in this process. Or where they run, and how many at once.
         out: A folder that keeps each finished search; called again, it goes on with what is missing. None keeps
             nothing.
         told: Called with the number of finished searches, that of all, and the last one (None at first).
@@ -114,7 +115,7 @@ def compare(
     """
     chosen = tuple(dict.fromkeys(strategies))
     given = {name: dict(values) for name, values in (options or {}).items() if values}
-    _check(chosen, given, seconds, evaluations=evaluations, seeds=seeds, jobs=jobs, workers=workers)
+    _check(chosen, given, seconds, evaluations=evaluations, seeds=seeds, jobs=at_once(jobs), workers=workers)
     for name in chosen if seconds is None else ():
         if "trials" in STRATEGIES.options(name):  # it picks by the budget
             given[name] = {"trials": evaluations, **given.get(name, {})}
@@ -139,7 +140,7 @@ def _run_missing(
     search: Callable[[tuple[str, int]], SearchRun],
     strategies: Sequence[str],
     seeds: int,
-    jobs: int,
+    jobs: int | ExecutorConfig,
     kept: FinishedRuns | None,
     told: Callable[[int, int, SearchRun | None], None],
 ) -> dict[tuple[str, int], SearchRun]:

@@ -12,11 +12,12 @@ import numpy as np
 
 from archwright.benchmarks.cluster import Cluster
 from archwright.benchmarks.durations import DurationLaw, timed_estimator
-from archwright.benchmarks.jobs import run_jobs
+from archwright.benchmarks.jobs import at_once, run_jobs
 from archwright.benchmarks.regret import Truth
 from archwright.benchmarks.simulated_search import ClusterRun, simulate_cluster, split_name, split_options
 from archwright.benchmarks.table import Table
 from archwright.errors import UsageError
+from archwright.experiments.executors import ExecutorConfig
 from archwright.experiments.expense import priced
 from archwright.objectives import Objective
 from archwright.strategies import STRATEGIES
@@ -66,7 +67,7 @@ def scale_workers(
     objectives: Sequence[Objective] = (),
     options: Mapping[str, Mapping[str, Any]] | None = None,
     scores: Sequence[float] = (),
-    jobs: int = 1,
+    jobs: int | ExecutorConfig = 1,
     told: Callable[[int, int, ClusterRun | None], None] = lambda *_: None,
 ) -> Scaling:
     """Search a table with each strategy on simulated clusters of each size.
@@ -85,7 +86,7 @@ def scale_workers(
         options: Strategy to its options; those of its pruner as `pruner.NAME`.
         scores: Of the first objective, whose time is to be told; empty takes what the best 5 %, 1 % and .1 % of the
             table's networks reach.
-        jobs: Processes at once, each of one thread; 1 stays in this process.
+        jobs: Processes at once, each of one thread; 1 stays in this process. Or where they run, and how many at once.
         told: Called with the number of finished searches, that of all, and the last one (None at first).
 
     Raises:
@@ -95,7 +96,15 @@ def scale_workers(
     given = {name: dict(values) for name, values in (options or {}).items() if values}
     chosen, sizes = tuple(dict.fromkeys(strategies)), tuple(dict.fromkeys(workers))
     _check(
-        table, chosen, given, durations, sizes=sizes, seconds=seconds, trials=trials, seeds=seeds, jobs=jobs
+        table,
+        chosen,
+        given,
+        durations,
+        sizes=sizes,
+        seconds=seconds,
+        trials=trials,
+        seeds=seeds,
+        jobs=at_once(jobs),
     )
     truth = Truth(table, objectives or table.objectives[:1])
     base = cluster or Cluster()

@@ -12,9 +12,10 @@ from random import Random
 import numpy as np
 from numpy.typing import NDArray
 
-from archwright.benchmarks.jobs import run_jobs
+from archwright.benchmarks.jobs import at_once, run_jobs
 from archwright.benchmarks.table import Table
 from archwright.errors import UsageError
+from archwright.experiments.executors import ExecutorConfig
 from archwright.objectives import Objective
 from archwright.spaces import Architecture
 from archwright.surrogates import SURROGATES, Ranking, compare_surrogates
@@ -66,7 +67,7 @@ def rank_surrogates(
     objective: Objective | None = None,
     tested: int = 1000,
     k: int = 10,
-    jobs: int = 1,
+    jobs: int | ExecutorConfig = 1,
     told: Callable[[int, int, Ranking | None], None] = lambda *_: None,
 ) -> SurrogateComparison:
     """Let surrogates learn from a few networks of a table and rank others. See `compare_surrogates`.
@@ -81,7 +82,7 @@ def rank_surrogates(
         objective: What is predicted; None means the table's first.
         tested: How many other networks are ranked; fewer where the table has fewer.
         k: Of the top-k regret, from 1 to `tested`.
-        jobs: Processes at once, each of one thread; 1 stays in this process.
+        jobs: Processes at once, each of one thread; 1 stays in this process. Or where they run, and how many at once.
         told: Called with how many rankings are done, how many there will be, and the last; first with None.
 
     Raises:
@@ -89,7 +90,7 @@ def rank_surrogates(
         KeyboardInterrupt: By Ctrl-C before the first seed was finished.
     """
     names, ascending = tuple(dict.fromkeys(surrogates)), tuple(sorted(set(sizes)))
-    _check(names, seeds, tested, k, jobs)
+    _check(names, seeds, tested, k, at_once(jobs))
     wanted = table.objectives[0] if objective is None else objective
     networks, positions = networks_of(table)
     each = len(names) * len(ascending)

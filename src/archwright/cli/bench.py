@@ -13,6 +13,7 @@ from archwright.cli.bench_progress import progress_of
 from archwright.cli.bench_surrogates import surrogates
 from archwright.cli.bench_table import GivenTable, folder_of, print_results, strategy_options, words
 from archwright.cli.described import described
+from archwright.cli.executors import ExecutorOptions
 from archwright.cli.exit_codes import INTERRUPTED
 from archwright.cli.options import AsJson
 
@@ -40,6 +41,7 @@ def bench(
     simulate: float | None = None,
     workers: int = 1,
     jobs: int = 1,
+    place: ExecutorOptions = ExecutorOptions(),  # noqa: B008 - it is frozen
     out: str | None = None,
     objective: list[str] | None = None,
     limit: list[str] | None = None,
@@ -99,7 +101,7 @@ def bench(
             ],
             options=strategy_options(option or []),
             reference=cast("Literal['front', 'table']", reference),
-            jobs=jobs,
+            jobs=place.config(jobs),
             out=folder,
             told=told,
         )

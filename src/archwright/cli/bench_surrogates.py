@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from archwright.cli.bench_progress import progress_of
 from archwright.cli.bench_table import GivenTable, folder_of, print_results, words
 from archwright.cli.described import described
+from archwright.cli.executors import ExecutorOptions
 from archwright.cli.exit_codes import INTERRUPTED
 from archwright.cli.options import AsJson
 
@@ -27,6 +28,7 @@ def surrogates(
     k: int = 10,
     objective: str | None = None,
     jobs: int = 1,
+    place: ExecutorOptions = ExecutorOptions(),  # noqa: B008 - it is frozen
     out: str | None = None,
     as_json: AsJson = False,
 ) -> None:
@@ -70,7 +72,7 @@ def surrogates(
             objective=None if objective is None else loaded.objective(objective),
             tested=tested,
             k=k,
-            jobs=jobs,
+            jobs=place.config(jobs),
             told=told,
         )
     print_results(summarize_surrogates(comparison), write_surrogates(comparison, folder), as_json)

@@ -7,6 +7,7 @@ import shlex
 import typer
 
 from archwright.cli.described import described
+from archwright.cli.executors import ExecutorOptions
 from archwright.cli.options import AsJson
 from archwright.cli.tables import TableOptions
 from archwright.cli.trainings import TrainingOptions
@@ -29,6 +30,7 @@ def judge(
     seed: int = 0,
     training: TrainingOptions = TrainingOptions(),  # noqa: B008 - it is frozen
     workers: int = 1,
+    place: ExecutorOptions = ExecutorOptions(),  # noqa: B008 - it is frozen
     out: str | None = None,
     as_json: AsJson = False,
 ) -> None:
@@ -70,6 +72,7 @@ def judge(
     from archwright.cli.values import indices, keyed
     from archwright.session import judge as run_judge
 
+    executor, executor_options = place.named()
     found = run_judge(
         task,
         space,
@@ -82,6 +85,8 @@ def judge(
         recipe=training.recipe(seed),
         fidelity=training.effort(),
         seed=seed,
+        executor=executor,
+        executor_options=executor_options,
         workers=workers,
         accelerator=training.device,
         devices=indices(training.devices),

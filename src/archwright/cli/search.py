@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from archwright.cli.described import described
+from archwright.cli.executors import ExecutorOptions
 from archwright.cli.options import AsJson, WithOnnx
 from archwright.cli.tables import TableOptions
 
@@ -31,9 +32,7 @@ def search(
     estimator_option: list[str] | None = None,
     pruner: str | None = None,
     pruner_option: list[str] | None = None,
-    executor: str | None = None,
-    executor_option: list[str] | None = None,
-    ray_address: str | None = None,
+    place: ExecutorOptions = ExecutorOptions(),  # noqa: B008 - it is frozen
     trials: int | None = None,
     minutes: float | None = None,
     until: float | None = None,
@@ -95,9 +94,6 @@ def search(
         estimator_option (NAME=VALUE): An option of the estimator.
         pruner: What stops trials early (see `archwright list pruners`).
         pruner_option (NAME=VALUE): An option of the pruner.
-        executor: Where trials run (see `archwright list executors`).
-        executor_option (NAME=VALUE): An option of the executor.
-        ray_address (HOST:PORT): The same as --executor ray --executor-option address=HOST:PORT.
         trials (-n): Stop after so many trials; by default 50, after a one-shot method as many as are retrained, or 100.
         minutes (-m): Be done after so long: search, retraining, test, export and report. The shares are planned from
             what training costs here, which is measured first.
@@ -159,13 +155,7 @@ def search(
     given = {name: value for name, value in given.items() if value is not None}
     if memory_limit is not None and not 0 < memory_limit < float("inf"):
         raise UsageError(f"--memory-limit: expected more than 0 GB, got {memory_limit:g}")
-    executor_options = keyed(executor_option or [], "--executor-option")
-    if ray_address is not None:
-        if executor not in (None, "ray") or "address" in executor_options:
-            raise UsageError(
-                "--ray-address goes with the executor 'ray', and says its address: leave out the other"
-            )
-        executor, executor_options["address"] = "ray", ray_address
+    executor, executor_options = place.named()
     words = list(context.obj or [])
     if store:  # its password must not be kept
         words = [word.replace(store, without_secrets(store)) for word in words]

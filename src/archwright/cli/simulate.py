@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from archwright.cli.bench_progress import progress_of
 from archwright.cli.bench_table import GivenTable, strategy_options, words
 from archwright.cli.described import described
+from archwright.cli.executors import ExecutorOptions
 from archwright.cli.options import AsJson
 from archwright.cli.streams import emit
 
@@ -38,6 +39,7 @@ def simulate(
     synchronous: bool = False,
     seeds: int = 5,
     jobs: int = 1,
+    place: ExecutorOptions = ExecutorOptions(),  # noqa: B008 - it is frozen
     objective: list[str] | None = None,
     limit: list[str] | None = None,
     option: list[str] | None = None,
@@ -107,7 +109,7 @@ def simulate(
             ],
             options=strategy_options(option or []),
             scores=_numbers("--scores", scores or ""),
-            jobs=jobs,
+            jobs=place.config(jobs),
             told=told,
         )
     summary = summarize_scaling(scaling, price)

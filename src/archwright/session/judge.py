@@ -11,6 +11,8 @@ from archwright.errors import UsageError
 from archwright.experiments import (
     Budget,
     ExecutorConfig,
+    Job,
+    JobResult,
     JudgeConfig,
     Judgement,
     Listener,
@@ -21,7 +23,7 @@ from archwright.experiments import (
     judgement_of,
     resolve_task,
 )
-from archwright.experiments.executors import make_executor
+from archwright.experiments.executors import Executor, make_executor
 from archwright.experiments.interrupts import exits_told
 from archwright.session.context import RunContext
 from archwright.session.defaults import (
@@ -32,7 +34,7 @@ from archwright.session.defaults import (
     space_for,
 )
 from archwright.session.fidelities import single_fidelity
-from archwright.session.parts import check_measured, device_for
+from archwright.session.parts import check_measured, check_named, device_for
 from archwright.session.scorers import scorers_for
 from archwright.session.sources import fingerprints_of
 from archwright.session.stages import begin_run
@@ -61,6 +63,8 @@ def judge(
     recipe: Recipe | None = None,
     fidelity: FidelityRange | Fidelity | str = FULL,
     seed: int = 0,
+    executor: Executor[Job, JobResult] | str | None = None,
+    executor_options: Mapping[str, Any] | None = None,
     workers: int = 1,
     accelerator: str = "auto",
     devices: int | Sequence[int] = 1,
@@ -90,7 +94,10 @@ def judge(
         fidelity: Of the training that estimates are judged by, such as "epochs=5,resolution=16"; estimates are made
             at the same fidelity, or less. No range.
         seed: Of the sample and the training.
-        workers: 1 runs in this process, more in so many processes.
+        executor: Where networks are trained, or its name (see `archwright list executors`); None means this process for
+            one worker, worker processes for more.
+        executor_options: Options of an executor given by name.
+        workers: How many networks are trained at once.
         accelerator: Lightning Fabric's name of a device.
         devices: How many devices train one network together, or their indices; with several, workers must be 1.
         precision: Lightning Fabric's name of a precision.
@@ -113,7 +120,12 @@ def judge(
     ):
         if not fits:
             raise UsageError(f"judge: expected {name} {wanted}, got {given}")
-    device = device_for(accelerator, devices, precision, workers)
+    chosen = (executor or ("processes" if executor_options else None), executor_options)
+    check_named((None, None), (None, None), (None, None), chosen)
+    own_executor = executor if isinstance(executor, Executor) else None
+    if own_executor and workers != 1:
+        raise UsageError("workers go with an executor by name; one that is an object has its own")
+    device = device_for(accelerator, devices, precision, own_executor.slots if own_executor else workers)
     options = dict(task_options or {})
     made_task = resolve_task(task, **options) if isinstance(task, str) else task
     made_space, space_reference = space_for(space, made_task)
@@ -134,7 +146,11 @@ def judge(
         task=TaskConfig.of(made_task, recorded_reference(task, TASKS), options),
         space=SpaceConfig.of(made_space, recorded_reference(space_reference, SPACES)),
         strategy=NamedConfig(name="random"),
-        executor=ExecutorConfig(workers=workers),
+        executor=ExecutorConfig(
+            name=executor if isinstance(executor, str) else None,
+            options=dict(executor_options or {}),
+            workers=own_executor.slots if own_executor else workers,
+        ),
         device=device,
         seed=seed,
         objectives=objectives,
@@ -149,7 +165,7 @@ def judge(
     config = replace(config, sources=fingerprints_of(config, made_space, made_task))
     config = replace(config, mark=config.signature())
     context = RunContext(folder, config, made_space, made_task, notes=notes)
-    executor = make_executor(config.executor)
-    executor.check(space=made_space, task=made_task)
+    runs = own_executor or make_executor(config.executor)
+    runs.check(space=made_space, task=made_task)
     told = listener_for(listener, progress, objectives)
-    return judgement_of(begin_run(context, executor, told).run)
+    return judgement_of(begin_run(context, runs, told).run)

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ from archwright.experiments.executors import EXECUTORS, ExecutorConfig, make_exe
 from archwright.experiments.executors import ray as module
 from archwright.experiments.executors.ray import RayExecutor
 from archwright.testing import IsolatedExecutorContract
-from archwright.testing.ray_nodes import RayNode
 from archwright.trials import Candidate, Measurement, TrialContext, TrialState
 
 from ..conftest import run_search
@@ -28,21 +27,11 @@ from ..conftest import run_search
 pytest.importorskip("ray")
 
 
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[str]:
-    """The address of a cluster with two CPUs, by logic alone."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_AUTH_MODE", "disabled")
-        node = RayNode(cpus=2)
-        yield node.address
-        node.close()
-
-
 @pytest.mark.slow
 class TestRayExecutor(IsolatedExecutorContract):
     @pytest.fixture(autouse=True)
-    def _on_the_cluster(self, cluster: str) -> None:
-        type(self).make = partial(RayExecutor, 2, address=cluster)
+    def _on_the_cluster(self, ray_cluster: str) -> None:
+        type(self).make = partial(RayExecutor, 2, address=ray_cluster)
 
 
 class Suicidal(Estimator):
@@ -61,12 +50,12 @@ class Suicidal(Estimator):
 
 @pytest.mark.slow
 def test_a_trial_survives_the_loss_of_its_workers(
-    cluster: str, make_store: Callable[..., SQLStore], tmp_path: Path
+    ray_cluster: str, make_store: Callable[..., SQLStore], tmp_path: Path
 ) -> None:
     store = make_store()
     with store:
         store.lock()
-        executor: Any = RayExecutor(2, address=cluster, retries=2)
+        executor: Any = RayExecutor(2, address=ray_cluster, retries=2)
         folder = CheckpointFolder(tmp_path / "checkpoints")
         run_search(store, trials=3, estimator=Suicidal(), executor=executor, checkpoints=folder)
         assert [trial.state for trial in store.trials()] == [TrialState.COMPLETED] * 3
@@ -77,10 +66,10 @@ def test_a_trial_survives_the_loss_of_its_workers(
 @pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["evolution", "bayesian"])
 def test_one_worker_proposes_what_this_process_does(
-    cluster: str, make_store: Callable[..., SQLStore], tmp_path: Path, strategy: str
+    ray_cluster: str, make_store: Callable[..., SQLStore], tmp_path: Path, strategy: str
 ) -> None:
     found = []
-    for name, executor in (("here", InlineExecutor()), ("there", RayExecutor(address=cluster))):
+    for name, executor in (("here", InlineExecutor()), ("there", RayExecutor(address=ray_cluster))):
         with SQLStore(f"sqlite:///{tmp_path / name}.sqlite", name, create=True) as store:
             store.lock()
             assert run_search(store, executor=executor, strategy=strategy) == "12 trials"
@@ -89,7 +78,7 @@ def test_one_worker_proposes_what_this_process_does(
 
 
 @pytest.mark.slow
-def test_what_ran_is_lost_with_the_driver_and_runs_on_the_next(cluster: str) -> None:
+def test_what_ran_is_lost_with_the_driver_and_runs_on_the_next(ray_cluster: str) -> None:
     def work(job: int, channel: Channel) -> int:
         if channel.call("first") == 1:
             time.sleep(1000)
@@ -104,7 +93,7 @@ def test_what_ran_is_lost_with_the_driver_and_runs_on_the_next(cluster: str) -> 
             executor._driver.process.kill()
         return len(told)
 
-    executor = RayExecutor[int, int](1, address=cluster)
+    executor = RayExecutor[int, int](1, address=ray_cluster)
     executor.open(work, handle)
     try:
         executor.submit(7)
@@ -119,12 +108,12 @@ def test_what_ran_is_lost_with_the_driver_and_runs_on_the_next(cluster: str) -> 
 
 
 @pytest.mark.slow
-def test_options_reach_the_workers(cluster: str) -> None:
+def test_options_reach_the_workers(ray_cluster: str) -> None:
     def work(job: int, channel: Channel) -> tuple[str, str]:
         return os.environ["FLAVOUR"], os.environ["OMP_NUM_THREADS"]
 
     environment = {"env_vars": {"FLAVOUR": "vanilla"}}
-    executor = RayExecutor[int, Any](address=cluster, cpus=0.5, threads=3, runtime_env=environment)
+    executor = RayExecutor[int, Any](address=ray_cluster, cpus=0.5, threads=3, runtime_env=environment)
     executor.open(work)
     try:
         assert list(executor.run_all([0])) == [Ended(0, ("vanilla", "3"))]
@@ -133,8 +122,8 @@ def test_options_reach_the_workers(cluster: str) -> None:
 
 
 @pytest.mark.slow
-def test_room_that_no_node_has_ends_the_run_after_the_patience(cluster: str) -> None:
-    executor = RayExecutor[int, int](address=cluster, gpus=0.5, patience=5.0)
+def test_room_that_no_node_has_ends_the_run_after_the_patience(ray_cluster: str) -> None:
+    executor = RayExecutor[int, int](address=ray_cluster, gpus=0.5, patience=5.0)
     executor.open(lambda job, channel: job)
     try:
         with pytest.raises(RunError, match=r"no node has had 1 CPUs and 0.5 GPUs free for 5 s"):
