@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from archwright.integrations import ArchwrightClassifier, ArchwrightRegressor
     from archwright.learning import Recipe
     from archwright.objectives import FunctionMeter, Meter, Objective
+    from archwright.pretrained import from_network
     from archwright.session import Judgement, Profile, Result, export_trial, judge, profile, resume, search
     from archwright.spaces import (
         Architecture,
@@ -51,8 +52,8 @@ if TYPE_CHECKING:
 # fmt: off
 __all__ = [
     # Writing a space
-    "Architecture", "Space", "boolean", "categorical", "choice", "integer", "layer", "maximum", "minimum",
-    "normal", "real", "repeat", "subset", "switch", "tied", "when",
+    "Architecture", "Space", "boolean", "categorical", "choice", "from_network", "integer", "layer",
+    "maximum", "minimum", "normal", "real", "repeat", "subset", "switch", "tied", "when",
     # What to learn, and what it may cost
     "FunctionMeter", "Meter", "Objective", "tasks",
     # Searching

@@ -26,7 +26,8 @@ def importance(network: nn.Module, group: Group) -> list[int]:
     norms = torch.zeros(group.width, dtype=torch.float64)
     for (name, axis), channels in group.places.items():
         if name in parameters:
-            each = parameters[name].detach().abs().double().transpose(0, axis).flatten(1).sum(1).cpu()
+            weights = parameters[name].detach().abs().double().transpose(0, axis)
+            each = weights.reshape(len(weights), -1).sum(1).cpu()
             norms += torch.stack([each[indices].sum() for indices in channels])
     return torch.sort(norms, descending=True, stable=True).indices.tolist()
 

@@ -1,0 +1,155 @@
+"""A user's network as a space: its own widths, and smaller ones that inherit its weights."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Sequence
+from copy import deepcopy
+from fnmatch import fnmatchcase
+from typing import Any
+
+from torch import Tensor, nn
+
+from archwright.errors import SpaceError, did_you_mean
+from archwright.pretrained.proving import proven_groups
+from archwright.pretrained.shrinking import importance, shrunk
+from archwright.pretrained.tracing import Group
+from archwright.spaces import Space, categorical, layer
+
+__all__ = ["Members", "from_network"]
+
+
+class Members:
+    """Makes the networks of `from_network`: called with a width for each decision.
+
+    Args:
+        network: The user's network; a copy of it is kept.
+        groups: All its groups, free or fixed; those without a reason are decided.
+    """
+
+    def __init__(self, network: nn.Module, groups: Sequence[Group]) -> None:
+        self.network = deepcopy(network)
+        self.groups = tuple(groups)
+        """Every group, in the order of the parameters; a fixed one has its `reason`."""
+        self.free = _named(groups)
+        """Name of the decision to group."""
+        self._order = {name: importance(network, group) for name, group in self.free.items()}
+
+    def __call__(self, **widths: int) -> nn.Module:
+        """A copy of the user's network with the most important channels of each group, so many as `widths` says."""
+        kept = [
+            (group, sorted(self._order[name][: widths[name] // _unit(group)]))
+            for name, group in self.free.items()
+            if widths[name] < group.width * _unit(group)
+        ]
+        return shrunk(self.network, kept)
+
+    def __repr__(self) -> str:
+        digest = hashlib.sha256()
+        for name, one in self.network.state_dict().items():
+            digest.update(f"{name} {tuple(one.shape)} {one.dtype}".encode())
+            digest.update(one.detach().cpu().contiguous().view(-1).double().numpy().tobytes())
+        return f"members of {type(self.network).__name__} {digest.hexdigest()[:12]}"
+
+
+def from_network(
+    network: nn.Module,
+    example: Tensor | tuple[Tensor, ...],
+    *,
+    only: Sequence[str] = (),
+    keep: Sequence[str] = (),
+    step: int = 8,
+) -> Space:
+    """The space of a network's widths: the network itself is its default, every other inherits its weights.
+
+    Channels that only exist together are found in the network's graph and proven on a copy (`proven_groups`); what
+    cannot be proven stays. Members are copies of the module tree, so that the forward stays the user's own, and keep
+    the channels of largest L1 norm (Li et al. 2017, arXiv:1608.08710) in their order.
+
+    Args:
+        network: Any module. It is not changed.
+        example: Its input, or a tuple of its inputs; the first dimension of each is the batch.
+        only: Patterns of parameter names, such as `"layer3.*"`; other groups stay. None means all.
+        keep: Patterns of parameter names whose groups stay.
+        step: Widths are multiples of this many channels, and the network's own.
+
+    Returns:
+        A space with a decision per proven group, under the name of the first layer that makes its channels. Its
+        `network.fn.groups` are all groups, the fixed ones with their reason.
+
+    Raises:
+        SpaceError: When nothing may shrink, or a pattern matches no parameter.
+
+    Example:
+        >>> import archwright as aw, torch
+        >>> from torch import nn
+        >>> network = nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 2))
+        >>> space = aw.from_network(network, torch.randn(2, 4))
+        >>> dict(space.default)
+        {'0': 32}
+    """
+    if step < 1:
+        raise SpaceError(f"from_network: expected a step of at least 1 channel, got {step}")
+    inputs = example if isinstance(example, tuple) else (example,)
+    _check_patterns([*only, *keep], network)
+    groups = [_chosen(group, only, keep, step) for group in proven_groups(network, inputs)]
+    members = Members(network, groups)
+    if not members.free:
+        reasons = Counter(group.reason for group in groups).most_common(3)
+        told = "; ".join(f"{reason} ({count})" for reason, count in reasons)
+        raise SpaceError(f"from_network: nothing in {type(network).__name__} may shrink: {told}")
+    widths: dict[str, Any] = {
+        name: categorical(_widths(group, step), name=name, default=group.width * _unit(group))
+        for name, group in members.free.items()
+    }
+    return Space(layer(members, **widths), name=type(network).__name__)
+
+
+def _unit(group: Group) -> int:
+    """How many channels of the first place go together."""
+    return len(next(iter(group.places.values()))[0])
+
+
+def _widths(group: Group, step: int) -> list[int]:
+    whole = group.width * _unit(group)
+    return [*range(math.lcm(step, _unit(group)), whole, math.lcm(step, _unit(group))), whole]
+
+
+def _matches(group: Group, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for name, _ in group.places for pattern in patterns)
+
+
+def _chosen(group: Group, only: Sequence[str], keep: Sequence[str], step: int) -> Group:
+    reason = group.reason
+    if reason is None and only and not _matches(group, only):
+        reason = "no pattern of `only` names it"
+    if reason is None and _matches(group, keep):
+        reason = "a pattern of `keep` names it"
+    if reason is None and len(_widths(group, step)) == 1:
+        reason = f"it has no width of a multiple of {step} below its own"
+    return Group(group.name, group.places, group.consumers, group.normalised, reason)
+
+
+def _check_patterns(patterns: Sequence[str], network: nn.Module) -> None:
+    names = [name for name, _ in network.named_parameters(remove_duplicate=False)]
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise SpaceError(
+                f"from_network: the pattern {pattern!r} matches no parameter of {type(network).__name__}."
+                f"{did_you_mean(pattern, names)}"
+            )
+
+
+def _named(groups: Sequence[Group]) -> dict[str, Group]:
+    named: dict[str, Group] = {}
+    for group in groups:
+        if group.reason is None:
+            base = group.name.rpartition(".")[0].replace(".", "_") or group.name
+            name, count = base, 1
+            while name in named:
+                count += 1
+                name = f"{base}_{count}"
+            named[name] = group
+    return named
