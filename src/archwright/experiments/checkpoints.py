@@ -13,7 +13,7 @@ from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from archwright.atomic_writing import replacing
 from archwright.errors import ExportError, RunError
-from archwright.experiments.executors.torch_state import TorchSettings
+from archwright.learning.torch_state import TorchSettings
 from archwright.spaces import Space
 from archwright.tasks.task import Task
 from archwright.trials import Trial

@@ -16,6 +16,7 @@ from torch import Tensor, distributed
 
 from archwright.errors import TrialError, UsageError
 from archwright.learning.followers import Follower, hire, release
+from archwright.learning.torch_state import TorchSettings
 
 __all__ = ["ALONE", "Ranks", "joined"]
 
@@ -139,7 +140,7 @@ ALONE = Ranks()
 def joined(count: int, follow: Callable[[Ranks], Any], devices: Sequence[torch.device]) -> Iterator[Ranks]:
     """Let other processes be the other ranks, and be the first one while a block runs.
 
-    The processes stay for the next call.
+    They run in this process's settings of torch, such as determinism. The processes stay for the next call.
 
     Args:
         count: How many ranks there are.
@@ -178,9 +179,11 @@ class _Work:
 
     def __init__(self, follow: Callable[[Ranks], Any], devices: list[torch.device], path: str) -> None:
         self.follow, self.devices, self.path = follow, devices, path
+        self.settings = TorchSettings.of_this_process()
 
     def __call__(self, rank: int) -> None:
-        self.follow(_meet(self.path, rank, self.devices))
+        with self.settings.held():
+            self.follow(_meet(self.path, rank, self.devices))
 
 
 def _pickled(work: _Work) -> bytes:

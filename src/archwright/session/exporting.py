@@ -21,9 +21,9 @@ from archwright.experiments import (
     open_store,
 )
 from archwright.experiments.checkpoints import rebuilt
-from archwright.experiments.executors.torch_state import TorchSettings
 from archwright.experiments.interrupts import exits_told
 from archwright.experiments.work import Retraining
+from archwright.learning.torch_state import TorchSettings
 from archwright.session.contestants import contestant_spaces, winner_space
 from archwright.session.defaults import listener_for
 from archwright.session.parts import make_training

@@ -20,8 +20,8 @@ import cloudpickle
 from archwright.experiments.executors import Ended, Executor, Failure
 from archwright.experiments.executors.executor import Handle, Work, refuse_messages
 from archwright.experiments.executors.framing import MessageSocket
-from archwright.experiments.executors.torch_state import TorchSettings
 from archwright.experiments.executors.worker import SetUp, ended_job
+from archwright.learning.torch_state import TorchSettings
 
 _WORKER = Path(__file__).with_name("socket_worker.py")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from archwright.errors import ArchwrightError
-from archwright.experiments.executors.torch_state import TorchSettings
+from archwright.learning.torch_state import TorchSettings
 
 __all__ = ["Channel", "Ended", "Executor", "Failure", "Handle", "Work", "refuse_messages", "run_job"]
 

@@ -23,7 +23,7 @@ from archwright.experiments.executors.executor import (
     refuse_messages,
     run_job,
 )
-from archwright.experiments.executors.torch_state import TorchSettings
+from archwright.learning.torch_state import TorchSettings
 
 __all__ = ["InlineExecutor", "Interrupted", "interrupts_marked"]
 

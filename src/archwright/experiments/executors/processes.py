@@ -33,8 +33,8 @@ from archwright.experiments.executors.spawning import (
     start_process,
     thread_variables,
 )
-from archwright.experiments.executors.torch_state import TorchSettings
 from archwright.experiments.executors.worker import SetUp, ended_job
+from archwright.learning.torch_state import TorchSettings
 
 __all__ = ["ProcessesExecutor"]
 

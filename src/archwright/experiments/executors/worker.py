@@ -16,7 +16,7 @@ import cloudpickle
 from archwright.experiments.executors.executor import Channel, Ended, Failure, J, Work, run_job
 from archwright.experiments.executors.framing import MessageSocket
 from archwright.experiments.executors.printed import keep_streams
-from archwright.experiments.executors.torch_state import TorchSettings
+from archwright.learning.torch_state import TorchSettings
 
 __all__ = ["SetUp", "Worker", "ended_job", "main", "serve", "watch_parent"]
 

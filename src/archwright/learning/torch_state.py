@@ -1,4 +1,4 @@
-"""The global state of torch in which jobs run: the same in this process and in workers."""
+"""The global state of torch in which jobs run: the same in this process, in workers and in other ranks."""
 
 from __future__ import annotations
 
