@@ -25,12 +25,17 @@ def _begun(folder: Path, count: int) -> Callable[[], bool]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(("workers", "on_ray"), [(1, False), (2, False), (2, True)])
 def test_a_live_search_drains_and_goes_on(
-    archwright: Callable[..., Ran], tmp_path: Path, workers: int
+    archwright: Callable[..., Ran],
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    workers: int,
+    on_ray: bool,
 ) -> None:
+    where = ["--ray-address", request.getfixturevalue("ray_cluster")] if on_ray else []
     run = tmp_path / "run"
-    with live_search(tmp_path, "--trials", "6", "--workers", str(workers), seconds=600.0) as process:
+    with live_search(tmp_path, "--trials", "6", "--workers", str(workers), *where, seconds=600.0) as process:
         until(_begun(run, workers), process)
         told = archwright("drain", str(run))
         assert told.code == 0, told.err
