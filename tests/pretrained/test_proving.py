@@ -129,3 +129,22 @@ def test_a_network_that_export_refuses_stays_as_it_is() -> None:
     groups = proven_groups(Deciding(), (torch.randn(4, 4),))
     assert groups
     assert all("torch.export refuses" in (group.reason or "") for group in groups)
+
+
+class Joined(nn.Module):
+    """An empty tensor of another rank joins, which `cat` allows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.two, self.head = nn.Linear(4, 8), nn.Linear(8, 8), nn.Linear(8, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = torch.cat([self.one(x), torch.empty(0)], 1)
+        return self.head(torch.relu(self.two(x)))
+
+
+def test_a_call_that_its_rule_does_not_know_fixes_what_it_touches() -> None:
+    groups = proven_groups(Joined(), (torch.randn(4, 4),))
+    found = {next(iter(group.places)): group.reason for group in groups}
+    assert found["one.weight", 0] is not None
+    assert found["two.weight", 0] is None

@@ -12,7 +12,7 @@ import torch
 from archwright.pretrained.dimensions import FOREIGN, Atoms, Dim
 from archwright.pretrained.shapes import regroup
 
-__all__ = ["Call", "rule_of"]
+__all__ = ["Call", "rule_of", "unknown"]
 
 Dims: TypeAlias = list[Dim]
 _MEETS = "it meets a dimension that no parameter gives, such as one of the input"

@@ -17,7 +17,7 @@ from torch.export import Dim as Dynamic
 from torch.export.graph_signature import InputKind, OutputKind
 
 from archwright.pretrained.dimensions import FOREIGN, Atoms, Dim
-from archwright.pretrained.rules import Call, rule_of
+from archwright.pretrained.rules import Call, rule_of, unknown
 
 __all__ = ["Group", "Place", "channel_groups", "sized"]
 
@@ -174,7 +174,14 @@ def _called(node: Any, state: dict[Any, Any], atoms: Atoms) -> Any:
                 atoms.fix(dims, f"{call.name} gives parts that are not used")
             call.out = [[] if one is None else one for one in call.out]
             return [[FOREIGN] * len(shape) for shape in call.out]
-    return rule_of(node.target)(call)
+    try:
+        return rule_of(node.target)(call)
+    except (
+        IndexError,
+        TypeError,
+        ValueError,
+    ):  # a form of the call that its rule does not know: all of it stays
+        return unknown(call)
 
 
 def _number(one: Any) -> Any:
