@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ from archwright.experiments import Channel, CheckpointFolder, Ended, InlineExecu
 from archwright.experiments.executors import EXECUTORS, ExecutorConfig, make_executor
 from archwright.experiments.executors import ray as module
 from archwright.experiments.executors.ray import RayExecutor
+from archwright.strategies.pruners import Pruner
 from archwright.testing import IsolatedExecutorContract
-from archwright.trials import Candidate, Measurement, TrialContext, TrialState
+from archwright.trials import Candidate, Measurement, Report, Trial, TrialContext, TrialState, Verdict
 
 from ..conftest import run_search
 
@@ -61,6 +62,35 @@ def test_a_trial_survives_the_loss_of_its_workers(
         assert [trial.state for trial in store.trials()] == [TrialState.COMPLETED] * 3
         assert [trial.attempt for trial in store.trials()] == [0, 5, 0]
         assert [row.attempt for row in store.reports()[1]] == [2, 3, 4]
+
+
+class Told(Estimator):
+    """Reports ten times, unless it is told to stop."""
+
+    def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
+        for step in range(1, 11):
+            if trial.report(step, {"accuracy": 0.1 * step}) is Verdict.STOP:
+                break
+        return Measurement({"accuracy": 1.0})
+
+
+class StopsTheSecond(Pruner):
+    """Stops trial 1 at its third report."""
+
+    def judge(self, trial: Trial, curve: Sequence[Report], others: Any) -> Verdict:
+        return Verdict.STOP if trial.number == 1 and curve[-1].step == 3 else Verdict.GO_ON
+
+
+@pytest.mark.slow
+def test_a_pruner_stops_a_trial_on_a_node(ray_cluster: str, make_store: Callable[..., SQLStore]) -> None:
+    store = make_store()
+    with store:
+        store.lock()
+        executor: Any = RayExecutor(2, address=ray_cluster)
+        run_search(store, trials=3, estimator=Told(), executor=executor, pruner=StopsTheSecond())
+        states = [trial.state for trial in store.trials()]
+        assert states == [TrialState.COMPLETED, TrialState.PRUNED, TrialState.COMPLETED]
+        assert [len(store.reports()[number]) for number in range(3)] == [10, 3, 10]
 
 
 @pytest.mark.slow
