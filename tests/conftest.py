@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import uuid
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -111,6 +112,23 @@ def postgres() -> Iterator[str]:
     finally:
         subprocess.run([where / "pg_ctl", "-D", data, "-m", "immediate", "stop"], **quiet)
         shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+def shared_store(postgres: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of an empty database that workers may share, and a key in the environment."""
+    import sqlalchemy
+
+    from archwright.experiments import published
+
+    monkeypatch.setenv(published.KEY, "a key of thirty-two characters!!")
+    base = sqlalchemy.make_url(postgres)
+    name = f"working_{uuid.uuid4().hex}"
+    engine = sqlalchemy.create_engine(base, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sqlalchemy.text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return base.set(database=name).render_as_string(hide_password=False)
 
 
 def _free_port() -> int:

@@ -150,10 +150,22 @@ def start(folder: Path, *words: str) -> subprocess.Popen[str]:
     return process
 
 
-@pytest.mark.parametrize("words", [pytest.param((), marks=pytest.mark.slow), ("--workers", "2")])
-def test_ctrl_c_once_stops_after_the_running_trials(tmp_path: Path, words: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "where",
+    [
+        pytest.param("here", marks=pytest.mark.slow),
+        "processes",
+        pytest.param("ray", marks=pytest.mark.slow),
+    ],
+)
+def test_ctrl_c_once_stops_after_the_running_trials(
+    tmp_path: Path, request: pytest.FixtureRequest, where: str
+) -> None:
     from archwright.experiments import open_run
 
+    words = [] if where == "here" else ["--workers", "2"]
+    if where == "ray":
+        words += ["--ray-address", request.getfixturevalue("ray_cluster")]
     process = start(tmp_path, *words)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=240)
@@ -165,10 +177,14 @@ def test_ctrl_c_once_stops_after_the_running_trials(tmp_path: Path, words: tuple
     assert not any(trial.state == "running" for trial in run.trials)
 
 
-def test_ctrl_c_twice_stops_at_once_and_resume_goes_on(archwright: Command, tmp_path: Path) -> None:
+@pytest.mark.parametrize("on_ray", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_ctrl_c_twice_stops_at_once_and_resume_goes_on(
+    archwright: Command, tmp_path: Path, request: pytest.FixtureRequest, on_ray: bool
+) -> None:
     from archwright.experiments import open_run
 
-    process = start(tmp_path, "--workers", "2", "--search-epochs", "30")
+    where = ["--ray-address", request.getfixturevalue("ray_cluster")] if on_ray else []
+    process = start(tmp_path, "--workers", "2", "--search-epochs", "30", *where)
     process.send_signal(signal.SIGINT)
     assert process.stderr is not None
     while "stopping after the running trials" not in process.stderr.readline():

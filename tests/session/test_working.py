@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy
 
 import archwright as aw
 from archwright.cli.output import as_dict
@@ -25,16 +23,10 @@ QUICK: dict[str, Any] = {"recipe": aw.Recipe(epochs=1), "progress": False, "onnx
 
 
 @pytest.fixture
-def url(postgres: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """An empty database, and a key in the environment."""
-    monkeypatch.setenv(published.KEY, KEY)
-    base = sqlalchemy.make_url(postgres)
-    name = f"working_{uuid.uuid4().hex}"
-    engine = sqlalchemy.create_engine(base, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(sqlalchemy.text(f"CREATE DATABASE {name}"))
-    engine.dispose()
-    return base.set(database=name).render_as_string(hide_password=False)
+def url(shared_store: str) -> str:
+    """Of the database, and KEY in the environment."""
+    assert os.environ[published.KEY] == KEY
+    return shared_store
 
 
 def search(url: str | None, out: Path, **more: Any) -> aw.Result:
