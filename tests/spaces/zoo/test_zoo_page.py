@@ -27,6 +27,8 @@ def test_the_sizes_are_right() -> None:
         ("nasnet", (3, 32, 32), 33),
         ("enas", (3, 32, 32), 29),
         ("proxyless", (3, 32, 32), 17),
+        ("efficientnet", (3, 32, 32), 13),
+        ("mnasnet", (3, 32, 32), 13),
         ("conv1d", (1, 40), 17),
     ):
         assert 10**power <= make_space(name, shape, 10).size < 10 ** (power + 1)

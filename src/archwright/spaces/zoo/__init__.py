@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from archwright.spaces.zoo.cells import CellDecisions, cell, cell_decisions
     from archwright.spaces.zoo.chains import chain, conv1d
     from archwright.spaces.zoo.darts import cell_space, darts_operation, darts_space
+    from archwright.spaces.zoo.efficientnet import efficientnet_space, mnasnet_space
     from archwright.spaces.zoo.enas import enas_space
     from archwright.spaces.zoo.nasbench201 import nasbench201_space
     from archwright.spaces.zoo.nasnet import nasnet_operation, nasnet_space
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
 # fmt: off
 __all__ = [
     "SPACES", "CellDecisions", "ZooSpace", "baseline", "cell", "cell_decisions", "cell_space", "chain",
-    "conv1d", "darts_operation", "darts_space", "default_space", "enas_space", "ft_transformer",
-    "make_space", "mlp", "nasbench201_space", "nasnet_operation", "nasnet_space", "proxyless_space", "recurrent_space",
-    "tabm", "tabular_resnet",
+    "conv1d", "darts_operation", "darts_space", "default_space", "efficientnet_space", "enas_space",
+    "ft_transformer", "make_space", "mlp", "mnasnet_space", "nasbench201_space", "nasnet_operation",
+    "nasnet_space", "proxyless_space", "recurrent_space", "tabm", "tabular_resnet",
 ]
 # fmt: on
 

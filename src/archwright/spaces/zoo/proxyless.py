@@ -18,11 +18,16 @@ from archwright.spaces.scale import scalable
 from archwright.spaces.space import Space
 from archwright.spaces.zoo.blocks import ConvNormReLU6, InvertedResidual
 from archwright.spaces.zoo.parts import pooled_head
-from archwright.spaces.zoo.shapes import check_kernels, check_numbers, check_shape, halvings
+from archwright.spaces.zoo.shapes import (
+    check_kernels,
+    check_numbers,
+    check_shape,
+    fitting_strides,
+    rounded_channels,
+)
 
 __all__ = ["PUBLISHED", "PublishedNetwork", "proxyless_space", "published"]
 
-_SMALLEST = 4
 _STRIDES = (2, 2, 2, 2, 1, 2, 1)
 _LAST = 1280
 
@@ -77,8 +82,8 @@ def proxyless_space(
     blocks = check_numbers("proxyless", "depths", depths, ["blocks of a stage"] * len(stages))
     check_numbers("proxyless", "(stem, first, last)", (stem, first, last), ["channels"] * 3)
     steps = _checked_strides(strides, len(stages), min(shape[1:]))
-    start, *channels = _multiplied((stem, first, *stages), width)
-    (end,) = _multiplied([last], width) if width > 1 else [last]
+    start, *channels = rounded_channels("proxyless", (stem, first, *stages), width)
+    (end,) = rounded_channels("proxyless", [last], width) if width > 1 else [last]
     network = layer(
         nn.Sequential,
         layer(ConvNormReLU6, shape[0], start, 3, steps[0]),
@@ -95,7 +100,7 @@ def _checked_strides(strides: Sequence[int] | None, stages: int, side: int) -> S
     if strides is not None:
         return check_numbers("proxyless", "strides", strides, ["stem", *["stage"] * stages])
     if stages == len(_STRIDES) - 1:
-        return _fitting_strides(side)
+        return fitting_strides(_STRIDES, side)
     raise SpaceError(
         f"the space 'proxyless': expected strides beside {stages} widths, one for the stem and one for "
         f"each stage; there is a default only for {len(_STRIDES) - 1} stages"
@@ -127,25 +132,6 @@ def _block(
 def _inverted(label: str, before: int, after: int, stride: int) -> DeferredCall:
     kernel_size, expansion = map(int, re.findall(r"\d+", label))
     return layer(InvertedResidual, before, after, kernel_size, expansion, stride)
-
-
-def _fitting_strides(side: int) -> tuple[int, ...]:
-    """The published strides, of which small images leave out the first."""
-    left = halvings(side, _SMALLEST)
-    fitting = []
-    for stride in reversed(_STRIDES):
-        fitting.append(stride if stride == 1 or left > 0 else 1)
-        left -= stride > 1
-    return tuple(reversed(fitting))
-
-
-def _multiplied(channels: Sequence[int], width: float) -> Iterator[int]:
-    """Each times the width: the nearest multiple of 8, the next one where that would lose a tenth, as in MobileNets."""
-    if not isinstance(width, int | float) or isinstance(width, bool) or not 0 < width < float("inf"):
-        raise SpaceError(f"the space 'proxyless': expected a width > 0, got {width!r}")
-    for wanted in (base * width for base in channels):
-        nearest = max(8, int(wanted + 4) // 8 * 8)
-        yield nearest if nearest >= 0.9 * wanted else nearest + 8
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,13 @@ __all__ = [
     "check_numbers",
     "check_shape",
     "check_widths",
+    "fitting_strides",
     "halvings",
+    "rounded_channels",
     "stem_stride",
 ]
+
+_SMALLEST = 4
 
 AXES = {1: "(features,)", 2: "(channels, length)", 3: "(channels, height, width)"}
 """Number of axes of an input to their names."""
@@ -145,3 +149,33 @@ def halvings(side: int, smallest: int) -> int:
         side //= 2
         times += 1
     return times
+
+
+def fitting_strides(strides: Sequence[int], side: int) -> tuple[int, ...]:
+    """Strides of 1 and 2, of which small images leave out the first, so that a side of 4 pixels stays."""
+    left = halvings(side, _SMALLEST)
+    fitting = []
+    for stride in reversed(strides):
+        fitting.append(stride if stride == 1 or left > 0 else 1)
+        left -= stride > 1
+    return tuple(reversed(fitting))
+
+
+def rounded_channels(space: str, channels: Iterable[int], width: float) -> list[int]:
+    """Each times the width: the nearest multiple of 8, the next one where that would lose a tenth, as in MobileNets.
+
+    Args:
+        space: Name of the space, for the error's text.
+        channels: Numbers of channels.
+        width: A number > 0.
+
+    Raises:
+        SpaceError: When the width is no such number.
+    """
+    if not isinstance(width, int | float) or isinstance(width, bool) or not 0 < width < float("inf"):
+        raise SpaceError(f"the space {space!r}: expected a width > 0, got {width!r}")
+    found = []
+    for wanted in (base * width for base in channels):
+        nearest = max(8, int(wanted + 4) // 8 * 8)
+        found.append(nearest if nearest >= 0.9 * wanted else nearest + 8)
+    return found

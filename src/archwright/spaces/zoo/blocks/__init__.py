@@ -28,6 +28,7 @@ from archwright.spaces.zoo.blocks.ensembles import (
     AveragedOutputs,
     AveragedProbabilities,
 )
+from archwright.spaces.zoo.blocks.mbconv import ConvNorm, MobileBlock, MobileStage, SqueezeExcitation
 from archwright.spaces.zoo.blocks.mobile import ConvNormReLU6, InvertedResidual
 from archwright.spaces.zoo.blocks.nasbench201 import ReLUConv3x3Norm, ResidualReduction, SummedCell
 from archwright.spaces.zoo.blocks.nasnet import BottleneckConv, CellBlock, NasnetCell
@@ -54,11 +55,12 @@ from archwright.spaces.zoo.blocks.tables import (
 __all__ = [
     "AveragedNetworks", "AveragedOdds", "AveragedOutputs", "AveragedProbabilities", "BottleneckConv", "Cell",
     "CellBlock", "CellNetwork", "CellNode", "Chain", "ChainLayer", "ColumnEmbedding", "Conv1dNormAct",
-    "ConvNormAct", "ConvNormReLU6", "DartsDilatedConv", "DartsSeparableConv", "DenseBlock", "DropPath",
+    "ConvNorm", "ConvNormAct", "ConvNormReLU6", "DartsDilatedConv", "DartsSeparableConv", "DenseBlock", "DropPath",
     "EnsembleLinear", "EnsembleMean", "FactorizedReduce", "FeatureTokens", "HighwayEdge", "HighwayStart",
-    "InvertedResidual", "LSTMNetwork", "LockedDropout", "NasnetCell", "PoolNorm", "ReLUConv3x3Norm",
-    "ReLUConvNorm", "RecurrentCell", "RecurrentNetwork", "ResidualReduction", "ResidualRowBlock",
+    "InvertedResidual", "LSTMNetwork", "LockedDropout", "MobileBlock", "MobileStage", "NasnetCell", "PoolNorm",
+    "ReLUConv3x3Norm", "ReLUConvNorm", "RecurrentCell", "RecurrentNetwork", "ResidualReduction", "ResidualRowBlock",
     "RowAttentionBlock", "RowHead", "SeparableConv", "SeparableConv1d", "SkipLayer", "SkipNetwork",
+    "SqueezeExcitation",
     "StateReduction", "SummedCell", "SymbolEmbedding", "TiedDecoder", "Zero",
 ]
 # fmt: on

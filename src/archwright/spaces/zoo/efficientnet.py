@@ -1,0 +1,245 @@
+"""The spaces of MnasNet (Tan et al. 2019, arXiv:1807.11626) and EfficientNet (Tan & Le 2019, arXiv:1905.11946)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from torch import nn
+
+from archwright.errors import SpaceError, did_you_mean
+from archwright.spaces.architecture import Architecture
+from archwright.spaces.decisions import categorical
+from archwright.spaces.nodes import DeferredCall, layer, switch
+from archwright.spaces.scale import scalable
+from archwright.spaces.space import Space
+from archwright.spaces.zoo.blocks import ConvNorm, MobileStage
+from archwright.spaces.zoo.parts import pooled_head
+from archwright.spaces.zoo.shapes import check_numbers, check_shape, fitting_strides, rounded_channels
+
+__all__ = ["PUBLISHED", "PublishedNetwork", "efficientnet_space", "mnasnet_space", "published"]
+
+_STRIDES = (2, 1, 2, 2, 2, 1, 2, 1)
+_STEM, _LAST = 32, 1280
+_SHARES = (0.75, 1.0, 1.25)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stages:
+    """What the default architecture has in each stage."""
+
+    kernels: tuple[int, ...]
+    expansions: tuple[int, ...]
+    squeezed: tuple[bool, ...]
+
+
+_B0 = _Stages((3, 3, 5, 3, 5, 5, 3), (1, 6, 6, 6, 6, 6, 6), (True,) * 7)
+_A1 = _Stages((3, 3, 5, 3, 3, 5, 3), (1, 6, 3, 6, 6, 6, 6), (False, False, True, False, True, True, False))
+
+
+@scalable
+def efficientnet_space(
+    input_shape: Sequence[int],
+    outputs: int,
+    *,
+    widths: Sequence[int] = (16, 24, 40, 80, 112, 192, 320),
+    depths: Sequence[int] = (1, 2, 2, 3, 3, 4, 1),
+    width: float = 1.0,
+    depth: float = 1.0,
+    dropout: float = 0.2,
+) -> Space:
+    """The space in which EfficientNet-B0 was found (Tan & Le 2019, arXiv:1905.11946), B0 its default.
+
+    A 3x3 convolution, seven stages of inverted residual blocks with SiLU, a 1x1 convolution, a global average, dropout
+    and a linear layer. Of each stage are decided: the side of the depthwise kernels, 3 or 5; how many times they are
+    wider than the block's input, 1, 3 or 6; whether channels are gated by a quarter of the input's channels; the
+    channels, .75, 1 or 1.25 times those given; the number of blocks, one fewer or more. `space.scale(width=1.1,
+    depth=1.2)` scales any of them as the paper does: B1 to B7 are B0 at other scales. Of the strides of stem and
+    stages, images below 128 pixels leave out as many of the first as leave a side of at least 4 pixels.
+
+    Args:
+        input_shape: Shape of one image: (channels, height, width).
+        outputs: Number of numbers the network gives for one image.
+        widths: Channels of each of the seven stages.
+        depths: Blocks of each stage.
+        width: Multiplies all channels, which are rounded to multiples of 8.
+        depth: Multiplies the blocks of each stage, rounded up.
+        dropout: Probability of dropping a feature before the linear layer, in [0, 1).
+
+    Returns:
+        The space, with the addresses `stages.STAGE.kernel_size`, `.expansion`, `.squeeze`, `.width` and `.depth`.
+
+    Raises:
+        SpaceError: When the shape is not that of an image, or an option is out of range.
+    """
+    return _staged("efficientnet", input_shape, outputs, _B0, (widths, depths, width, depth), dropout, "silu")
+
+
+@scalable
+def mnasnet_space(
+    input_shape: Sequence[int],
+    outputs: int,
+    *,
+    widths: Sequence[int] = (16, 24, 40, 80, 112, 160, 320),
+    depths: Sequence[int] = (1, 2, 3, 4, 2, 3, 1),
+    width: float = 1.0,
+    depth: float = 1.0,
+    dropout: float = 0.2,
+) -> Space:
+    """The factorised space of MnasNet (Tan et al. 2019, arXiv:1807.11626), MnasNet-A1 its default.
+
+    As `efficientnet_space`, with ReLU. Of the paper's operations the inverted residual block is here, which with an
+    expansion of 1 is the separable convolution; the plain convolution is not.
+
+    Args:
+        input_shape: Shape of one image: (channels, height, width).
+        outputs: Number of numbers the network gives for one image.
+        widths: Channels of each of the seven stages.
+        depths: Blocks of each stage.
+        width: Multiplies all channels, which are rounded to multiples of 8.
+        depth: Multiplies the blocks of each stage, rounded up.
+        dropout: Probability of dropping a feature before the linear layer, in [0, 1).
+
+    Returns:
+        The space, with the addresses of `efficientnet_space`.
+
+    Raises:
+        SpaceError: When the shape is not that of an image, or an option is out of range.
+    """
+    return _staged("mnasnet", input_shape, outputs, _A1, (widths, depths, width, depth), dropout, "relu")
+
+
+def _staged(
+    name: str,
+    input_shape: Sequence[int],
+    outputs: int,
+    default: _Stages,
+    scale: tuple[Sequence[int], Sequence[int], float, float],
+    dropout: float,
+    activation: str,
+) -> Space:
+    widths, depths, width, depth = scale
+    shape = check_shape(name, input_shape, outputs, [3])
+    check_numbers(name, "widths", widths, ["channels of a stage"] * 7)
+    check_numbers(name, "depths", depths, ["blocks of a stage"] * 7)
+    if isinstance(depth, bool) or not isinstance(depth, int | float) or not 0 < depth < math.inf:
+        raise SpaceError(f"the space {name!r}: expected a depth > 0, got {depth!r}")
+    if isinstance(dropout, bool) or not isinstance(dropout, int | float) or not 0 <= dropout < 1:
+        raise SpaceError(f"the space {name!r}: expected a dropout in [0, 1), got {dropout!r}")
+    steps = fitting_strides(_STRIDES, min(shape[1:]))
+    start = rounded_channels(name, [_STEM], width)[0]
+    end = rounded_channels(name, [_LAST], width)[0] if width > 1 else _LAST
+    channels: list[Any] = [start]
+    stages: list[DeferredCall] = []
+    for i, (base, blocks) in enumerate(zip(widths, depths, strict=True)):
+        channels.append(_scaled_width(name, f"stages.{i}.width", base, width))
+        stages.append(
+            layer(
+                MobileStage,
+                channels[i],
+                channels[i + 1],
+                _scaled_depth(f"stages.{i}.depth", blocks, depth),
+                categorical([3, 5], name=f"stages.{i}.kernel_size", default=default.kernels[i]),
+                categorical([1, 3, 6], name=f"stages.{i}.expansion", default=default.expansions[i]),
+                steps[i + 1],
+                categorical([0.0, 0.25], name=f"stages.{i}.squeeze", default=0.25 * default.squeezed[i]),
+                activation,
+            )
+        )
+    network = layer(
+        nn.Sequential,
+        layer(ConvNorm, shape[0], start, 3, steps[0], activation),
+        *stages,
+        layer(ConvNorm, channels[-1], end, 1, 1, activation),
+        *pooled_head(end, outputs, layer(nn.Dropout, dropout)),
+    )
+    return Space(network, name=name)
+
+
+def _scaled_width(space: str, address: str, base: int, width: float) -> Any:
+    """Decided channels as the network of scale 1 has them, each multiplied."""
+    options = sorted(
+        {base, *rounded_channels(space, [base], _SHARES[0]), *rounded_channels(space, [base], _SHARES[2])}
+    )
+    found = rounded_channels(space, options, width) if width != 1 else options
+    return switch(categorical(options, name=address, default=base), dict(zip(options, found, strict=True)))
+
+
+def _scaled_depth(address: str, base: int, depth: float) -> Any:
+    """Decided blocks as the network of scale 1 has them, each multiplied and rounded up."""
+    options = [blocks for blocks in (base - 1, base, base + 1) if blocks > 0]
+    found = {blocks: math.ceil(blocks * Fraction(str(depth))) for blocks in options}
+    return switch(categorical(options, name=address, default=base), found)
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedNetwork:
+    """A network of the papers.
+
+    Args:
+        space: "efficientnet" or "mnasnet".
+        side: Of the square image it is for, in pixels.
+        options: Of the space.
+        values: What it decides otherwise than the space's default.
+    """
+
+    space: str
+    side: int
+    options: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _b(side: int, width: float, depth: float, dropout: float) -> PublishedNetwork:
+    return PublishedNetwork("efficientnet", side, {"width": width, "depth": depth, "dropout": dropout})
+
+
+_MNASNET_B1 = {f"stages.{i}.kernel_size": side for i, side in enumerate((3, 3, 5, 5, 3, 5, 3))}
+_MNASNET_B1 |= {f"stages.{i}.expansion": times for i, times in enumerate((1, 3, 3, 6, 6, 6, 6))}
+
+PUBLISHED: dict[str, PublishedNetwork] = {
+    "efficientnet_b0": _b(224, 1.0, 1.0, 0.2),
+    "efficientnet_b1": _b(240, 1.0, 1.1, 0.2),
+    "efficientnet_b2": _b(260, 1.1, 1.2, 0.3),
+    "efficientnet_b3": _b(300, 1.2, 1.4, 0.3),
+    "efficientnet_b4": _b(380, 1.4, 1.8, 0.4),
+    "efficientnet_b5": _b(456, 1.6, 2.2, 0.4),
+    "efficientnet_b6": _b(528, 1.8, 2.6, 0.5),
+    "efficientnet_b7": _b(600, 2.0, 3.1, 0.5),
+    "mnasnet_a1": PublishedNetwork("mnasnet", 224),
+    "mnasnet_b1": PublishedNetwork(
+        "mnasnet",
+        224,
+        {"widths": (16, 24, 40, 80, 96, 192, 320), "depths": (1, 3, 3, 3, 2, 4, 1)},
+        {**_MNASNET_B1, **{f"stages.{i}.squeeze": 0.0 for i in range(7)}},
+    ),
+}
+"""The networks of both papers. The scales of B0 to B7 are those of their table, which no formula gives beyond B4."""
+
+
+def published(
+    name: str, input_shape: Sequence[int] | None = None, outputs: int = 1000
+) -> tuple[Space, Architecture]:
+    """A network of the papers, and the space in which it is an architecture.
+
+    Args:
+        name: A key of `PUBLISHED`.
+        input_shape: Shape of one image: (channels, height, width); None means colour images of the published side.
+        outputs: Number of numbers the network gives for one image.
+
+    Raises:
+        SpaceError: When the name is unknown, or the shape is not that of an image.
+
+    Example:
+        >>> space, architecture = published("efficientnet_b0")
+        >>> sum(parameter.numel() for parameter in space.build(architecture).parameters())
+        5288548
+    """
+    if name not in PUBLISHED:
+        raise SpaceError(f"neither paper published a network {name!r}.{did_you_mean(name, PUBLISHED)}")
+    found = PUBLISHED[name]
+    make = efficientnet_space if found.space == "efficientnet" else mnasnet_space
+    space = make(input_shape or (3, found.side, found.side), outputs, **found.options)
+    return space, space.architecture({**space.default, **found.values})
