@@ -41,7 +41,12 @@ def run(language: str, text: str, folder: Path) -> str:
     process = subprocess.run(
         shell,
         cwd=folder,
-        env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "120"},
+        env=os.environ
+        | {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "COLUMNS": "120",
+            "PYTEST_ADDOPTS": "",  # those of whoever tests change what a tutorial's tests print
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
