@@ -115,20 +115,26 @@ def postgres() -> Iterator[str]:
 
 
 @pytest.fixture
-def shared_store(postgres: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The URL of an empty database that workers may share, and a key in the environment."""
+def database(postgres: str) -> str:
+    """The URL of an empty database on that server."""
     import sqlalchemy
 
-    from archwright.experiments import published
-
-    monkeypatch.setenv(published.KEY, "a key of thirty-two characters!!")
     base = sqlalchemy.make_url(postgres)
-    name = f"working_{uuid.uuid4().hex}"
+    name = f"test_{uuid.uuid4().hex}"
     engine = sqlalchemy.create_engine(base, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(sqlalchemy.text(f"CREATE DATABASE {name}"))
     engine.dispose()
     return base.set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def shared_store(database: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of an empty database that workers may share, and a key in the environment."""
+    from archwright.experiments import published
+
+    monkeypatch.setenv(published.KEY, "a key of thirty-two characters!!")
+    return database
 
 
 def _free_port() -> int:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy
 
 from archwright.estimators.estimator import Estimator
 from archwright.experiments import (
@@ -119,10 +117,5 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database of each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'trials.sqlite'}"
-    base = sqlalchemy.make_url(request.getfixturevalue("postgres"))
-    name = f"test_{uuid.uuid4().hex}"
-    engine = sqlalchemy.create_engine(base, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(sqlalchemy.text(f"CREATE DATABASE {name}"))
-    engine.dispose()
-    return base.set(database=name).render_as_string(hide_password=False)
+    made: str = request.getfixturevalue("database")
+    return made

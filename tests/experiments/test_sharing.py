@@ -39,16 +39,9 @@ from .conftest import ACCURACY, ToyEstimator, run_search, toy_space
 
 
 @pytest.fixture
-def url(postgres: str, request: pytest.FixtureRequest) -> str:
+def url(database: str) -> str:
     """An empty database."""
-    base = sqlalchemy.make_url(postgres)
-    name = f"shared_{abs(hash(request.node.nodeid))}"
-    engine = sqlalchemy.create_engine(base, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(sqlalchemy.text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
-        connection.execute(sqlalchemy.text(f"CREATE DATABASE {name}"))
-    engine.dispose()
-    return base.set(database=name).render_as_string(hide_password=False)
+    return database
 
 
 def begin_run(url: str, budget: Budget) -> None:
