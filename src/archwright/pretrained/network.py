@@ -71,7 +71,7 @@ def from_network(
     Args:
         network: Any module. It is not changed.
         example: Its input, or a tuple of its inputs; the first dimension of each is the batch.
-        only: Patterns of parameter names, such as `"layer3.*"`; other groups stay. None means all.
+        only: Patterns of parameter names, such as `"layer3.*"`; other groups stay. Empty means all.
         keep: Patterns of parameter names whose groups stay.
         step: Widths are multiples of this many channels, and the network's own.
 
