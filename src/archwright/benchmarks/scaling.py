@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -108,28 +109,14 @@ def scale_workers(
     )
     truth = Truth(table, objectives or table.objectives[:1])
     base = cluster or Cluster()
+    ends: dict[str, Any] = {"seconds": seconds, "trials": trials, "durations": durations}
 
     def search(job: tuple[str, bool, int, int]) -> ClusterRun:
         name, synchronous, size, seed = job
         here = replace(base, workers=size, synchronous=synchronous, seed=seed)
-        return simulate_cluster(
-            truth,
-            name,
-            seed,
-            here,
-            seconds=seconds,
-            trials=trials,
-            durations=durations,
-            options=given.get(name),
-        )
+        return simulate_cluster(truth, name, seed, here, options=given.get(name), **ends)
 
-    wanted = [
-        (name, form, size, seed)
-        for name in chosen
-        for form in forms
-        for size in sizes
-        for seed in range(seeds)
-    ]
+    wanted = list(itertools.product(chosen, forms, sizes, range(seeds)))
     told(0, len(wanted), None)
     found: dict[tuple[str, bool, int, int], ClusterRun] = {}
     searches = run_jobs(

@@ -167,12 +167,9 @@ def approach_for(
     if estimator in (None, "training", "cascade"):
         check_measured(subject.objectives, subject.space, subject.task)
         check_fidelity(effort, subject.fixed, subject.task)
-    name = strategy if isinstance(strategy, str) else type(strategy).__name__
     return Approach(
         strategy=method or strategy,
-        strategy_record=NamedConfig(
-            name=absolute_reference(name) if is_object_reference(name) else name, options=options
-        ),
+        strategy_record=_recorded(strategy, options),
         estimator=estimator,
         estimator_record=named("WeightSharing" if method else estimator or "Training", estimator_options),
         fidelity=effort,
@@ -182,6 +179,11 @@ def approach_for(
         known=known,
         notes=tuple(notes),
     )
+
+
+def _recorded(strategy: Strategy | OneShot | str, options: Mapping[str, Any]) -> NamedConfig:
+    name = strategy if isinstance(strategy, str) else type(strategy).__name__
+    return NamedConfig(name=absolute_reference(name) if is_object_reference(name) else name, options=options)
 
 
 def _method_of(

@@ -25,6 +25,7 @@ from archwright.experiments import (
 )
 from archwright.experiments.executors import Executor, make_executor
 from archwright.experiments.interrupts import exits_told
+from archwright.objectives import Objective
 from archwright.session.context import RunContext
 from archwright.session.defaults import (
     listener_for,
@@ -113,13 +114,7 @@ def judge(
     """
     from archwright.learning import Recipe
 
-    for name, given, fits, wanted in (
-        ("sample", sample, sample >= 5, ">= 5, since fewer networks say nothing of an order"),
-        ("top", top, top >= 1, ">= 1"),
-        ("threshold", threshold, -1 <= threshold < 1, "in [-1, 1), as correlations are"),
-    ):
-        if not fits:
-            raise UsageError(f"judge: expected {name} {wanted}, got {given}")
+    _check_numbers(sample, top, threshold)
     chosen = (executor or ("processes" if executor_options else None), executor_options)
     check_named((None, None), (None, None), (None, None), chosen)
     own_executor = executor if isinstance(executor, Executor) else None
@@ -129,13 +124,7 @@ def judge(
     options = dict(task_options or {})
     made_task = resolve_task(task, **options) if isinstance(task, str) else task
     made_space, space_reference = space_for(space, made_task)
-    objectives = objectives_for([objective] if objective else [], made_task)
-    check_measured(objectives, made_space, made_task)
-    if objectives[0].has_meter:
-        raise UsageError(
-            f"judge: expected an objective that training reaches, such as {made_task.metric}, got "
-            f"{objectives[0].name}; leave out --objective for that"
-        )
+    objectives = _reached(objective, made_space, made_task)
     recipe = recipe or Recipe(seed=seed)
     effort = single_fidelity(fidelity, made_space, made_task, "judge trains all networks of the sample alike")
     judged = (made_space, made_task, recipe, effort)
@@ -169,3 +158,25 @@ def judge(
     runs.check(space=made_space, task=made_task)
     told = listener_for(listener, progress, objectives)
     return judgement_of(begin_run(context, runs, told).run)
+
+
+def _check_numbers(sample: int, top: int, threshold: float) -> None:
+    for name, given, fits, wanted in (
+        ("sample", sample, sample >= 5, ">= 5, since fewer networks say nothing of an order"),
+        ("top", top, top >= 1, ">= 1"),
+        ("threshold", threshold, -1 <= threshold < 1, "in [-1, 1), as correlations are"),
+    ):
+        if not fits:
+            raise UsageError(f"judge: expected {name} {wanted}, got {given}")
+
+
+def _reached(objective: str | None, space: Space, task: Task) -> tuple[Objective, ...]:
+    """The objective that full training is to reach; by default the task's metric."""
+    objectives = objectives_for([objective] if objective else [], task)
+    check_measured(objectives, space, task)
+    if objectives[0].has_meter:
+        raise UsageError(
+            f"judge: expected an objective that training reaches, such as {task.metric}, got "
+            f"{objectives[0].name}; leave out --objective for that"
+        )
+    return objectives

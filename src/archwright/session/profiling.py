@@ -168,10 +168,13 @@ def profile(
     from archwright.estimators.training import Training
     from archwright.learning import Recipe
 
-    if sample < 1 or timed < 1 or (workers is not None and workers < 1):
-        raise UsageError(
-            f"expected sample, timed and workers >= 1, got {sample}, {timed} and {workers}; raise them"
-        )
+    for name, number in {
+        "sample": sample,
+        "timed": timed,
+        "workers": 1 if workers is None else workers,
+    }.items():
+        if number < 1:
+            raise UsageError(f"profile: expected {name} >= 1, got {number}; raise it")
     device = device_for(accelerator, devices, precision, workers)
     subject = subject_of(space, task, objectives=objectives, fix=fix, task_options=task_options)
     fixed, made_task, chosen = subject.fixed, subject.task, subject.objectives
