@@ -24,6 +24,10 @@ def search(
     objective: list[str] | None = None,
     limit: list[str] | None = None,
     space: str | None = None,
+    network: str | None = None,
+    weights: str | None = None,
+    only: list[str] | None = None,
+    keep: list[str] | None = None,
     strategy: str | None = None,
     option: list[str] | None = None,
     fix: list[str] | None = None,
@@ -74,6 +78,7 @@ def search(
       archwright search ./photos --space my_space.py:space --workers 2
       archwright search digits --space darts --strategy darts --option epochs=10
       archwright search digits --strategy asha --fidelity epochs=1..27
+      archwright search ./photos --network my_net.py:Net --weights my_net.pt --limit 'params<=500000'
 
     Args:
         task (TASK): A built-in name (see `archwright list tasks`), a CSV file with --target, a folder of images with
@@ -82,6 +87,12 @@ def search(
             min:NAME, file.py:meter. By default the task's own metric.
         limit (-l NAME<=N): What a network may cost: 'params<=50000'; may be given several times.
         space (-s): A built-in name (see `archwright list spaces`) or file.py:object; by default one that fits.
+        network (FILE.PY:OBJECT): A trained network of your own, instead of a space: a class or function that builds
+            it, or the module. Its widths are searched, and every candidate inherits its weights.
+        weights (FILE): The state dict of the network, of torch.save or safetensors; by default it keeps those it has.
+        only (PATTERN): Parameters of the network whose widths may change, such as 'layer3.*'; may be given several
+            times. By default all.
+        keep (PATTERN): Parameters of the network whose widths stay; may be given several times.
         strategy: A built-in name (see `archwright list strategies`), one-shot methods such as darts among them, or
             file.py:class; by default one that fits the space.
         option (NAME=VALUE): An option of the strategy: population_size=20, or epochs=10 of a supernet; may be given
@@ -163,6 +174,8 @@ def search(
     result = run_search(
         space,
         task,
+        network=network,
+        network_options={"weights": weights, "only": only, "keep": keep},
         strategy=strategy,
         strategy_options=keyed(option or []),
         fix=keyed(fix or [], "--fix", "width=32"),

@@ -27,7 +27,7 @@ from archwright.experiments.jobs import Job, JobResult
 from archwright.experiments.judgement import Judged, Judgement, judgement_of
 from archwright.experiments.listener import Listener
 from archwright.experiments.one_shot import SupernetTraining
-from archwright.experiments.references import resolve_space, resolve_task
+from archwright.experiments.references import resolve_network, resolve_space, resolve_task
 from archwright.experiments.replay import Replay
 from archwright.experiments.run import Activity, Run, load_run, open_run, open_store
 from archwright.experiments.store import CheckpointFolder, SQLStore, Stage, Store
@@ -40,6 +40,6 @@ __all__ = [
     "JudgeConfig", "Judged", "Judgement", "Judging", "Listener", "NamedConfig", "ProcessesExecutor", "Replay",
     "Retraining", "Run", "RunConfig", "SQLStore", "ScorerConfig", "SpaceConfig", "Stage", "Store", "SupernetConfig",
     "SupernetTraining", "TaskConfig", "TrialRunner", "ask_to_drain", "judgement_of", "load_run", "open_run",
-    "open_store", "resolve_space", "resolve_task",
+    "open_store", "resolve_network", "resolve_space", "resolve_task",
 ]
 # fmt: on

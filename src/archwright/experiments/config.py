@@ -95,6 +95,8 @@ class SpaceConfig:
 
     Args:
         reference: How the command names it; None where it was given as a Python object.
+        network: Where the reference means a network whose own widths are the space, the options of `from_network`; None
+            where it means a space.
         name: Its name.
         digest: Of everything in it; differs where the space does.
         size_bound: Number of architectures, at most; None means infinitely many, or too many to write.
@@ -102,15 +104,18 @@ class SpaceConfig:
     """
 
     reference: str | None = None
+    network: Mapping[str, Any] | None = None
     name: str | None = None
     digest: str | None = None
     size_bound: int | None = None
     decisions: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, space: Space, reference: str | None = None) -> SpaceConfig:
+    def of(
+        cls, space: Space, reference: str | None = None, network: Mapping[str, Any] | None = None
+    ) -> SpaceConfig:
         """The record of a space."""
-        described = {"reference": reference, "digest": space.digest, **space.describe()}
+        described = {"reference": reference, "network": network, "digest": space.digest, **space.describe()}
         return decode(cls, json.loads(json.dumps(described)), "space")
 
 
@@ -293,6 +298,7 @@ class RunConfig:
         """What stands for the user's code and data."""
         meters = [o.meter for o in self.objectives if isinstance(o.meter, str)]
         files = [self.task.options.get(part) for part in ("validation", "test")]
+        files.append((self.space.network or {}).get("weights"))
         data = [name for name in files if isinstance(name, str)]
         own = [name for name in (self.strategy.name, *self.compare) if is_object_reference(name)]
         return [r for r in (self.task.reference, self.space.reference, *meters, *data, *own) if r]

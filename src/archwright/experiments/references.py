@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archwright.errors import SpaceError, TaskError, UsageError, did_you_mean
+from archwright.evaluating import evaluating
+from archwright.pretrained import Buildable, from_network
 from archwright.references import call_found, is_object_reference, load_object
 from archwright.spaces import Expression, Space
 
 if TYPE_CHECKING:
     from archwright.tasks import Task
 
-__all__ = ["resolve_space", "resolve_task"]
+__all__ = ["resolve_network", "resolve_space", "resolve_task"]
 
 
 def resolve_task(reference: str, **options: Any) -> Task:
@@ -55,18 +58,44 @@ def resolve_task(reference: str, **options: Any) -> Task:
     )
 
 
-def resolve_space(reference: str, task: Task) -> Space:
+def resolve_network(network: Buildable | str, task: Task, options: Mapping[str, Any]) -> Space:
+    """The space of a network's own widths, which keep its weights.
+
+    Args:
+        network: A module, or a class or function that builds one; or `module:object` or `file.py:object`, which mean
+            one of these.
+        task: Its examples are what the network is traced and proven with.
+        options: Of `from_network`.
+
+    Raises:
+        SpaceError: When it is no network, does not take the weights or the task's inputs, its outputs do not fit the
+            task, or nothing in it may shrink.
+        UsageError: When nothing is meant by the reference.
+    """
+    batch = task.example()
+    given = load_object(network) if isinstance(network, str) else network
+    space = from_network(given, task.arguments(batch), **options)
+    own = space.build(space.default)
+    with evaluating(own):
+        task.check(task.forward(own, batch), batch)
+    return space
+
+
+def resolve_space(reference: str, task: Task, network: Mapping[str, Any] | None = None) -> Space:
     """The space that a reference means.
 
     Args:
         reference: A built-in name, or `module:object` or `file.py:object`: a Space, an expression, or a function
             of the task, or of nothing, that returns one.
         task: Gives input shape and number of outputs.
+        network: Where the reference means a network, see `resolve_network`, its options; None where it means a space.
 
     Raises:
         SpaceError: When the object is no space, or a built-in space does not take the task's inputs.
         UsageError: When nothing is meant by the reference.
     """
+    if network is not None:
+        return resolve_network(reference, task, network)
     if not is_object_reference(reference):
         from archwright.spaces.zoo import SPACES, default_space, make_space
 

@@ -1,5 +1,6 @@
 """Beginning with a trained network: what in it may shrink, found in its graph and proven."""
 
+from archwright.pretrained.loading import Buildable  # a network, or what builds one
 from archwright.pretrained.network import from_network  # a network as a space of widths
 from archwright.pretrained.proving import (
     proven_groups,  # all groups of channels, free or fixed with the reason
@@ -7,4 +8,4 @@ from archwright.pretrained.proving import (
 from archwright.pretrained.shrinking import importance, shrunk  # which channels to keep; the smaller network
 from archwright.pretrained.tracing import Group  # channels that are dropped together
 
-__all__ = ["from_network", "proven_groups", "importance", "shrunk", "Group"]
+__all__ = ["Buildable", "from_network", "proven_groups", "importance", "shrunk", "Group"]

@@ -8,11 +8,14 @@ from collections import Counter
 from collections.abc import Sequence
 from copy import deepcopy
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from archwright.errors import SpaceError, did_you_mean
+from archwright.pretrained.examples import check_runs, inputs_of
+from archwright.pretrained.loading import Buildable, loaded_network
 from archwright.pretrained.proving import proven_groups
 from archwright.pretrained.shrinking import importance, shrunk
 from archwright.pretrained.tracing import Group
@@ -27,10 +30,12 @@ class Members:
     Args:
         network: The user's network; a copy of it is kept.
         groups: All its groups, free or fixed; those without a reason are decided.
+        origin: What the user gave: the network itself, or the class or function that builds it.
     """
 
-    def __init__(self, network: nn.Module, groups: Sequence[Group]) -> None:
+    def __init__(self, network: nn.Module, groups: Sequence[Group], origin: Buildable) -> None:
         self.network = deepcopy(network)
+        self.origin = origin
         self.groups = tuple(groups)
         """Every group, in the order of the parameters; a fixed one has its `reason`."""
         self.free = _named(groups)
@@ -55,9 +60,10 @@ class Members:
 
 
 def from_network(
-    network: nn.Module,
-    example: Tensor | tuple[Tensor, ...],
+    network: Buildable,
+    example: Any,
     *,
+    weights: str | Path | None = None,
     only: Sequence[str] = (),
     keep: Sequence[str] = (),
     step: int = 8,
@@ -69,8 +75,11 @@ def from_network(
     the channels of largest L1 norm (Li et al. 2017, arXiv:1608.08710) in their order.
 
     Args:
-        network: Any module. It is not changed.
-        example: Its input, or a tuple of its inputs; the first dimension of each is the batch.
+        network: Any module, which is not changed, or a class or function that builds one. A function that can be
+            imported lets the winner be printed as source.
+        example: Its input, a tuple of its inputs, or a pair (args, kwargs) of these; the first dimension of each tensor
+            is the batch.
+        weights: A file with the network's state dict, of `torch.save` or safetensors; None keeps those it has.
         only: Patterns of parameter names, such as `"layer3.*"`; other groups stay. Empty means all.
         keep: Patterns of parameter names whose groups stay.
         step: Widths are multiples of this many channels, and the network's own.
@@ -80,7 +89,8 @@ def from_network(
         `network.fn.groups` are all groups, the fixed ones with their reason.
 
     Raises:
-        SpaceError: When nothing may shrink, or a pattern matches no parameter.
+        SpaceError: When it is no network, does not take the example or the weights, nothing in it may shrink, or a
+            pattern matches no parameter.
 
     Example:
         >>> import archwright as aw, torch
@@ -92,19 +102,21 @@ def from_network(
     """
     if step < 1:
         raise SpaceError(f"from_network: expected a step of at least 1 channel, got {step}")
-    inputs = example if isinstance(example, tuple) else (example,)
-    _check_patterns([*only, *keep], network)
-    groups = [_chosen(group, only, keep, step) for group in proven_groups(network, inputs)]
-    members = Members(network, groups)
+    made = loaded_network(network, weights)
+    inputs = inputs_of(example)
+    check_runs(made, inputs)
+    _check_patterns([*only, *keep], made)
+    groups = [_chosen(group, only, keep, step) for group in proven_groups(made, inputs)]
+    members = Members(made, groups, network)
     if not members.free:
         reasons = Counter(group.reason for group in groups).most_common(3)
         told = "; ".join(f"{reason} ({count})" for reason, count in reasons)
-        raise SpaceError(f"from_network: nothing in {type(network).__name__} may shrink: {told}")
+        raise SpaceError(f"from_network: nothing in {type(made).__name__} may shrink: {told}")
     widths: dict[str, Any] = {
         name: categorical(_widths(group, step), name=name, default=group.width * _unit(group))
         for name, group in members.free.items()
     }
-    return Space(layer(members, **widths), name=type(network).__name__)
+    return Space(layer(members, **widths), name=type(made).__name__)
 
 
 def _unit(group: Group) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree
 
+from archwright.pretrained.examples import Inputs, inputs_of, sized
 from archwright.pretrained.shrinking import indices_of, shrunk
-from archwright.pretrained.tracing import Group, channel_groups, sized
+from archwright.pretrained.tracing import Group, channel_groups
 
 __all__ = ["proven_groups"]
 
@@ -21,7 +22,7 @@ _TOLERANCE = 1e-4  # of the largest output
 _SHIFT = 0.1  # of a weight's own spread, so that a layer that begins at zero hides nothing
 
 
-def proven_groups(network: nn.Module, example: Sequence[Tensor]) -> list[Group]:
+def proven_groups(network: nn.Module, example: Any) -> list[Group]:
     """All groups of a network; the free ones are proven, alone and together, on two batch sizes.
 
     A random half of a group's channels is dropped twice: in one copy the weights that consume them are set to zero,
@@ -30,27 +31,29 @@ def proven_groups(network: nn.Module, example: Sequence[Tensor]) -> list[Group]:
 
     Args:
         network: Any module; neither its weights nor its mode change.
-        example: Its inputs; the first dimension of each is the batch.
+        example: Its input, a tuple of its inputs, or a pair (args, kwargs) of these; the first dimension of each tensor
+            is the batch.
 
     Returns:
         The groups of `channel_groups`; one that fails has its reason.
     """
-    groups = channel_groups(network, example)
+    inputs = inputs_of(example)
+    groups = channel_groups(network, inputs)
     copy = _shifted(network)
     proven: list[Group] = []
     accepted: list[Group] = []
     for group in groups:
         reason = group.reason or (
-            "it has one channel only" if group.width < 2 else _refuted(copy, example, [group])
+            "it has one channel only" if group.width < 2 else _refuted(copy, inputs, [group])
         )
         proven.append(replace(group, reason=reason))
         if reason is None:
             accepted.append(proven[-1])
-    if len(accepted) < 2 or _refuted(copy, example, accepted) is None:
+    if len(accepted) < 2 or _refuted(copy, inputs, accepted) is None:
         return proven
     together: list[Group] = []
     for group in accepted:
-        if reason := _refuted(copy, example, [*together, group]):
+        if reason := _refuted(copy, inputs, [*together, group]):
             proven[proven.index(group)] = replace(
                 group, reason=f"together with the groups before it, {reason}"
             )
@@ -71,7 +74,7 @@ def _shifted(network: nn.Module) -> nn.Module:
     return copy
 
 
-def _refuted(network: nn.Module, example: Sequence[Tensor], groups: list[Group]) -> str | None:
+def _refuted(network: nn.Module, inputs: Inputs, groups: list[Group]) -> str | None:
     """Why these groups cannot shrink; None when they can."""
     chance = random.Random(0)
     kept = [(one, sorted(chance.sample(range(one.width), (one.width + 1) // 2))) for one in groups]
@@ -90,8 +93,8 @@ def _refuted(network: nn.Module, example: Sequence[Tensor], groups: list[Group])
         try:
             small = shrunk(network, kept)
             for batch in (2, 3):
-                inputs = sized(example, batch)
-                for one, other in _pairs(silenced(*inputs), small(*inputs)):
+                args, kwargs = sized(inputs, batch)
+                for one, other in _pairs(silenced(*args, **kwargs), small(*args, **kwargs)):
                     if one.shape != other.shape:
                         return f"an output has the shape {list(other.shape)} without its channels"
                     if not other.isfinite().all():

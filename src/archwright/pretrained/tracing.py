@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import operator
 import warnings
 from collections import defaultdict
-from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -14,12 +12,18 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 from torch.export import Dim as Dynamic
+from torch.export import ShapesCollection
 from torch.export.graph_signature import InputKind, OutputKind
+from torch.utils import _pytree
 
 from archwright.pretrained.dimensions import FOREIGN, Atoms, Dim
+from archwright.pretrained.examples import Inputs, sized
 from archwright.pretrained.rules import Call, rule_of, unknown
 
-__all__ = ["Group", "Place", "channel_groups", "sized"]
+__all__ = ["Group", "Place", "channel_groups"]
+
+_BATCH = 7
+"""Rows of the traced batch, a size that stands for no width."""
 
 Place: TypeAlias = tuple[str, int]
 """A parameter or buffer by its name, and a dimension of it."""
@@ -46,17 +50,12 @@ class Group:
         return len(next(iter(self.places.values())))
 
 
-def sized(example: Sequence[Tensor], batch: int) -> tuple[Tensor, ...]:
-    """The example's rows repeated up to this batch size."""
-    return tuple(one[torch.arange(batch) % len(one)] for one in example)
-
-
-def channel_groups(network: nn.Module, example: Sequence[Tensor]) -> list[Group]:
+def channel_groups(network: nn.Module, inputs: Inputs) -> list[Group]:
     """What may shrink in a network, not yet proven, and what stays with the reason.
 
     Args:
         network: Any module; it is not changed.
-        example: Its inputs; the first dimension of each is the batch.
+        inputs: What it is called with.
 
     Returns:
         The groups in the order of the parameters. Where `torch.export` refuses the network, all are fixed.
@@ -74,7 +73,7 @@ def channel_groups(network: nn.Module, example: Sequence[Tensor]) -> list[Group]
             tensors[name] = [Dim(atoms.new(size), (name, axis)) for axis, size in enumerate(one.shape)]
     reached = set(tensors)
     for training in (False, True):
-        reached &= _walk(deepcopy(network).train(training), example, atoms, tensors, alias)
+        reached &= _walk(deepcopy(network).train(training), inputs, atoms, tensors, alias)
     for name in set(tensors) - reached:
         atoms.fix(tensors[name], "the example does not reach it in both modes, training and evaluation")
     return _groups(atoms, tensors)
@@ -82,15 +81,24 @@ def channel_groups(network: nn.Module, example: Sequence[Tensor]) -> list[Group]
 
 def _walk(
     network: nn.Module,
-    example: Sequence[Tensor],
+    inputs: Inputs,
     atoms: Atoms,
     tensors: dict[str, list[Dim]],
     alias: dict[str, str],
 ) -> set[str]:
     try:
         with warnings.catch_warnings(action="ignore"):  # of what the forward assigns to its own attributes
+            args, kwargs = sized(inputs, _BATCH)
+            shapes = ShapesCollection()  # type: ignore[no-untyped-call]
+            for one in _pytree.tree_leaves((args, kwargs)):
+                if isinstance(one, Tensor) and one.ndim:
+                    shapes[one] = {0: Dynamic.AUTO}
             program = torch.export.export(
-                network, sized(example, 7), dynamic_shapes=_dynamic(network, example), strict=False
+                network,
+                args,
+                kwargs,
+                dynamic_shapes=shapes.dynamic_shapes(network, args, kwargs),  # type: ignore[no-untyped-call]
+                strict=False,
             )
     except Exception as error:  # whatever the user's forward or the exporter raises
         for dims in tensors.values():
@@ -116,13 +124,6 @@ def _walk(
                 if kind is OutputKind.USER_OUTPUT and one in state:
                     atoms.fix(state[one] or (), "it is the network's output")
     return reached
-
-
-def _dynamic(network: nn.Module, example: Sequence[Tensor]) -> Any:
-    shapes = tuple({0: Dynamic.AUTO} for _ in example)
-    parameters = list(inspect.signature(network.forward).parameters.values())
-    variadic = parameters and parameters[0].kind is inspect.Parameter.VAR_POSITIONAL
-    return (shapes,) if variadic else shapes
 
 
 def _shape(node: Any) -> Any:

@@ -8,12 +8,20 @@ from typing import Any
 
 from archwright.errors import UsageError
 from archwright.estimators.estimator import Estimator
-from archwright.experiments import Budget, DeviceConfig, NamedConfig, SupernetConfig, resolve_task
+from archwright.experiments import (
+    Budget,
+    DeviceConfig,
+    NamedConfig,
+    SupernetConfig,
+    resolve_network,
+    resolve_task,
+)
 from archwright.experiments.time_plan import Trainings
 from archwright.objectives import Objective
+from archwright.pretrained import Buildable
 from archwright.references import absolute_reference, is_object_reference
 from archwright.session.default_search import default_search
-from archwright.session.defaults import objectives_for, space_for, table_options
+from archwright.session.defaults import network_options_for, objectives_for, space_for, table_options
 from archwright.session.fidelities import check_fidelity, fidelity_for
 from archwright.session.judgement import judged_estimator
 from archwright.session.one_shot import default_budget
@@ -38,6 +46,7 @@ class Subject:
         options: What the task was made with, as they are recorded.
         space: What is searched.
         reference: Of the space, where it has one.
+        network: Where that means a network whose own widths are the space, the options; None where it means a space.
         fixed: The space with decisions held.
         held: Address to value of these.
         objectives: What is optimised and limited.
@@ -48,6 +57,7 @@ class Subject:
     options: Mapping[str, Any]
     space: Space
     reference: str | None
+    network: Mapping[str, Any] | None
     fixed: Space
     held: Mapping[str, Any]
     objectives: tuple[Objective, ...]
@@ -58,6 +68,8 @@ def subject_of(
     space: Space | str | None,
     task: Task | str,
     *,
+    network: Buildable | str | None = None,
+    network_options: Mapping[str, Any] | None = None,
     objectives: Sequence[Objective | str],
     fix: Mapping[str, Any] | None,
     task_options: Mapping[str, Any] | None,
@@ -69,18 +81,26 @@ def subject_of(
     """
     options = table_options(task_options or {}, objectives)
     made = resolve_task(task, **options) if isinstance(task, str) else task
-    searched, reference = space_for(space, made)
+    notes = list(made.notes)
+    settled = network_options_for(space, network, network_options or {})
+    if network is not None and settled is not None:
+        searched = resolve_network(network, made, settled)
+        reference = network if isinstance(network, str) else None
+    else:
+        searched, reference = space_for(space, made)
+        if space is None:
+            notes.append(f"space: {reference}, picked for inputs of shape {made.input_shape}")
     held = held_values(searched, fix or {})
-    picked = [f"space: {reference}, picked for inputs of shape {made.input_shape}"] if space is None else []
     return Subject(
         task=made,
         options=options,
         space=searched,
         reference=reference,
+        network=settled,
         fixed=searched.fix(held),
         held=held,
         objectives=objectives_for(objectives, made),
-        notes=(*made.notes, *picked),
+        notes=tuple(notes),
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from archwright.errors import RunError, UsageError
+from archwright.errors import RunError, UsageError, did_you_mean
 from archwright.experiments import Listener, resolve_space
 from archwright.objectives import Objective, parse_limit, parse_objective
 from archwright.references import absolute_reference
@@ -19,7 +19,12 @@ from archwright.tasks import Task
 _BEGUN = re.compile(r"trials\.sqlite.*|experiment\.json\..*part")
 """What a search leaves that was killed before it had written its record, and had run nothing."""
 
-__all__ = ["recorded_reference", "listener_for", "new_folder", "objectives_for", "space_for", "table_options"]
+# fmt: off
+__all__ = [
+    "listener_for", "network_options_for", "new_folder", "objectives_for", "recorded_reference", "space_for",
+    "table_options",
+]
+# fmt: on
 
 
 def space_for(space: Space | str | None, task: Task) -> tuple[Space, str | None]:
@@ -34,6 +39,38 @@ def space_for(space: Space | str | None, task: Task) -> tuple[Space, str | None]
     else:
         name = space
     return resolve_space(name, task), name
+
+
+def network_options_for(space: object, network: object, given: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Options of `from_network` as they are recorded: a file of weights stands there by its full path.
+
+    Args:
+        space: What was given as a space.
+        network: What was given as a network.
+        given: The options; those that are None or empty are left out.
+
+    Returns:
+        None where no network was given.
+
+    Raises:
+        UsageError: When both a space and a network were given, options without a network, or an unknown one.
+    """
+    options = {name: value for name, value in given.items() if value is not None and value != []}
+    if network is None:
+        if options:
+            raise UsageError(
+                f"{', '.join(options)} without a network of your own: give one, as --network FILE.PY:OBJECT"
+            )
+        return None
+    if space is not None:
+        raise UsageError("a network of your own is the space; give either a network or a space, not both")
+    known = ("weights", "only", "keep", "step")
+    for name in options:
+        if name not in known:
+            raise UsageError(f"a network has no option {name!r}.{did_you_mean(name, known)}")
+    if "weights" in options:
+        options["weights"] = str(Path(options["weights"]).resolve())
+    return options
 
 
 def table_options(given: Mapping[str, Any], objectives: Sequence[Objective | str]) -> dict[str, Any]:

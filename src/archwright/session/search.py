@@ -27,6 +27,7 @@ from archwright.experiments.interrupts import exits_told
 from archwright.experiments.store import without_secrets
 from archwright.experiments.time_plan import Trainings
 from archwright.objectives import Objective
+from archwright.pretrained import Buildable
 from archwright.session.approach import Approach, Subject, approach_for, subject_of
 from archwright.session.contestants import contestant_spaces, named_spaces
 from archwright.session.context import RunContext
@@ -68,6 +69,8 @@ def search(
     space: Space | str | None,
     task: Task | str,
     *,
+    network: Buildable | str | None = None,
+    network_options: Mapping[str, Any] | None = None,
     strategy: Strategy | OneShot | str | None = None,
     strategy_options: dict[str, Any] | None = None,
     fix: Mapping[str, Any] | None = None,
@@ -113,6 +116,10 @@ def search(
     Args:
         space: A space, a built-in name, `file.py:object`, or None for one that fits the task's inputs.
         task: A task, a built-in name, `file.py:object`, a CSV file or a folder of images.
+        network: A trained network of your own, whose widths are the space and whose weights every candidate inherits: a
+            module, a class or function that builds one, or `file.py:object`. The space is None then.
+        network_options: Of the network, as for `from_network`: "weights", a file; "only" and "keep", patterns of
+            parameter names; "step".
         strategy: A strategy, a one-shot method, a built-in name, `file.py:object` for a class of your own, or None for
             one that fits space and budget.
         strategy_options: Options of a strategy given by name.
@@ -199,7 +206,15 @@ def search(
     own_executor = executor if isinstance(executor, Executor) else None
     if own_executor and (workers or 1, time_limit, memory_limit) != (1, None, None):
         raise UsageError("workers and limits go with an executor by name; one that is an object has its own")
-    subject = subject_of(space, task, objectives=objectives, fix=fix, task_options=task_options)
+    subject = subject_of(
+        space,
+        task,
+        network=network,
+        network_options=network_options,
+        objectives=objectives,
+        fix=fix,
+        task_options=task_options,
+    )
     check_ensemble(ensemble, subject.objectives, subject.task)
     if subject.held and isinstance(strategy, Strategy):
         raise UsageError(
@@ -318,7 +333,7 @@ def recorded(
     scored = supernet.scored if supernet else None
     config = RunConfig(
         task=TaskConfig.of(subject.task, task_reference, subject.options),
-        space=SpaceConfig.of(subject.space, recorded_reference(subject.reference, SPACES)),
+        space=SpaceConfig.of(subject.space, recorded_reference(subject.reference, SPACES), subject.network),
         strategy=strategy,
         supernet=supernet,
         estimator=approach.estimator_record,

@@ -69,7 +69,7 @@ def restored(
             "this machine; look at that code, then add --trust (from Python: trust=True)"
         )
     task = task or resolve_task(str(config.task.reference), **config.task.options)
-    space = space or resolve_space(str(config.space.reference), task)
+    space = space or resolve_space(str(config.space.reference), task, config.space.network)
     return space, task
 
 
@@ -87,7 +87,7 @@ def check_unchanged(folder: Path, config: RunConfig, space: Space, task: Task) -
     """
     same = replace(TaskConfig.of(task), reference=config.task.reference, options=config.task.options)
     changed = _differing(config.task, same, "task")
-    now = replace(SpaceConfig.of(space), reference=config.space.reference)
+    now = SpaceConfig.of(space, config.space.reference, config.space.network)
     changed = changed or _differing(config.space, now, "space")
     if changed is None and (names := fingerprints_of(config, space, task).changed_since(config.sources)):
         changed = f"{', '.join(names)} changed since the run began"
