@@ -29,6 +29,7 @@ def test_the_sizes_are_right() -> None:
         ("proxyless", (3, 32, 32), 17),
         ("efficientnet", (3, 32, 32), 13),
         ("mnasnet", (3, 32, 32), 13),
+        ("mobilenet_v3", (3, 32, 32), 19),
         ("conv1d", (1, 40), 17),
     ):
         assert 10**power <= make_space(name, shape, 10).size < 10 ** (power + 1)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from torch import nn
 
-from archwright.errors import SpaceError, did_you_mean
-from archwright.spaces.architecture import Architecture
+from archwright.errors import SpaceError
 from archwright.spaces.decisions import categorical
 from archwright.spaces.nodes import DeferredCall, layer, switch
 from archwright.spaces.scale import scalable
@@ -20,7 +19,7 @@ from archwright.spaces.zoo.blocks import ConvNorm, MobileStage
 from archwright.spaces.zoo.parts import pooled_head
 from archwright.spaces.zoo.shapes import check_numbers, check_shape, fitting_strides, rounded_channels
 
-__all__ = ["PUBLISHED", "PublishedNetwork", "efficientnet_space", "mnasnet_space", "published"]
+__all__ = ["efficientnet_space", "mnasnet_space"]
 
 _STRIDES = (2, 1, 2, 2, 2, 1, 2, 1)
 _STEM, _LAST = 32, 1280
@@ -173,73 +172,3 @@ def _scaled_depth(address: str, base: int, depth: float) -> Any:
     options = [blocks for blocks in (base - 1, base, base + 1) if blocks > 0]
     found = {blocks: math.ceil(blocks * Fraction(str(depth))) for blocks in options}
     return switch(categorical(options, name=address, default=base), found)
-
-
-@dataclass(frozen=True, slots=True)
-class PublishedNetwork:
-    """A network of the papers.
-
-    Args:
-        space: "efficientnet" or "mnasnet".
-        side: Of the square image it is for, in pixels.
-        options: Of the space.
-        values: What it decides otherwise than the space's default.
-    """
-
-    space: str
-    side: int
-    options: Mapping[str, Any] = field(default_factory=dict)
-    values: Mapping[str, Any] = field(default_factory=dict)
-
-
-def _b(side: int, width: float, depth: float, dropout: float) -> PublishedNetwork:
-    return PublishedNetwork("efficientnet", side, {"width": width, "depth": depth, "dropout": dropout})
-
-
-_MNASNET_B1 = {f"stages.{i}.kernel_size": side for i, side in enumerate((3, 3, 5, 5, 3, 5, 3))}
-_MNASNET_B1 |= {f"stages.{i}.expansion": times for i, times in enumerate((1, 3, 3, 6, 6, 6, 6))}
-
-PUBLISHED: dict[str, PublishedNetwork] = {
-    "efficientnet_b0": _b(224, 1.0, 1.0, 0.2),
-    "efficientnet_b1": _b(240, 1.0, 1.1, 0.2),
-    "efficientnet_b2": _b(260, 1.1, 1.2, 0.3),
-    "efficientnet_b3": _b(300, 1.2, 1.4, 0.3),
-    "efficientnet_b4": _b(380, 1.4, 1.8, 0.4),
-    "efficientnet_b5": _b(456, 1.6, 2.2, 0.4),
-    "efficientnet_b6": _b(528, 1.8, 2.6, 0.5),
-    "efficientnet_b7": _b(600, 2.0, 3.1, 0.5),
-    "mnasnet_a1": PublishedNetwork("mnasnet", 224),
-    "mnasnet_b1": PublishedNetwork(
-        "mnasnet",
-        224,
-        {"widths": (16, 24, 40, 80, 96, 192, 320), "depths": (1, 3, 3, 3, 2, 4, 1)},
-        {**_MNASNET_B1, **{f"stages.{i}.squeeze": 0.0 for i in range(7)}},
-    ),
-}
-"""The networks of both papers. The scales of B0 to B7 are those of their table, which no formula gives beyond B4."""
-
-
-def published(
-    name: str, input_shape: Sequence[int] | None = None, outputs: int = 1000
-) -> tuple[Space, Architecture]:
-    """A network of the papers, and the space in which it is an architecture.
-
-    Args:
-        name: A key of `PUBLISHED`.
-        input_shape: Shape of one image: (channels, height, width); None means colour images of the published side.
-        outputs: Number of numbers the network gives for one image.
-
-    Raises:
-        SpaceError: When the name is unknown, or the shape is not that of an image.
-
-    Example:
-        >>> space, architecture = published("efficientnet_b0")
-        >>> sum(parameter.numel() for parameter in space.build(architecture).parameters())
-        5288548
-    """
-    if name not in PUBLISHED:
-        raise SpaceError(f"neither paper published a network {name!r}.{did_you_mean(name, PUBLISHED)}")
-    found = PUBLISHED[name]
-    make = efficientnet_space if found.space == "efficientnet" else mnasnet_space
-    space = make(input_shape or (3, found.side, found.side), outputs, **found.options)
-    return space, space.architecture({**space.default, **found.values})

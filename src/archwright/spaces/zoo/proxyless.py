@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from torch import nn
 
-from archwright.errors import SpaceError, did_you_mean
-from archwright.spaces.architecture import Architecture
+from archwright.errors import SpaceError
 from archwright.spaces.decisions import categorical
 from archwright.spaces.nodes import DeferredCall, layer, switch
 from archwright.spaces.scale import scalable
@@ -26,7 +24,7 @@ from archwright.spaces.zoo.shapes import (
     rounded_channels,
 )
 
-__all__ = ["PUBLISHED", "PublishedNetwork", "proxyless_space", "published"]
+__all__ = ["proxyless_space"]
 
 _STRIDES = (2, 2, 2, 2, 1, 2, 1)
 _LAST = 1280
@@ -132,79 +130,3 @@ def _block(
 def _inverted(label: str, before: int, after: int, stride: int) -> DeferredCall:
     kernel_size, expansion = map(int, re.findall(r"\d+", label))
     return layer(InvertedResidual, before, after, kernel_size, expansion, stride)
-
-
-@dataclass(frozen=True, slots=True)
-class PublishedNetwork:
-    """A network that the paper found.
-
-    Args:
-        options: Of `proxyless_space`.
-        blocks: For each stage its blocks, such as "k5e3", or "zero".
-    """
-
-    options: Mapping[str, Any]
-    blocks: tuple[str, ...]
-
-    @property
-    def architecture(self) -> Architecture:
-        """The network as an architecture of the space with its options."""
-        values = {}
-        for stage, written in enumerate(self.blocks):
-            for block, label in enumerate(written.split()):
-                values[f"stages.{stage}.{block}"] = re.sub(r"k(\d)e(\d)", r"mbconv_k\1_e\2", label)
-        return Architecture(values)
-
-
-def _stages(text: str) -> tuple[str, ...]:
-    return tuple(text.split(", "))
-
-
-_MOBILE = _stages(
-    "k5e3 k3e3 zero zero, k7e3 k3e3 k5e3 k5e3, k7e6 k5e3 k5e3 k5e3, k5e6 k5e3 k5e3 k5e3, k7e6 k7e6 k7e3 k7e3, k7e6"
-)
-
-PUBLISHED: dict[str, PublishedNetwork] = {
-    "proxyless_mobile": PublishedNetwork({"widths": (32, 40, 80, 96, 192, 320)}, _MOBILE),
-    "proxyless_mobile_14": PublishedNetwork(
-        {"stem": 48, "first": 24, "widths": (40, 56, 112, 136, 256, 448), "last": 1792}, _MOBILE
-    ),
-    "proxyless_gpu": PublishedNetwork(
-        {"stem": 40, "first": 24, "widths": (32, 56, 112, 128, 256, 432), "last": 1728},
-        _stages(
-            "k5e3 zero zero zero, k7e3 zero zero k3e3, k7e6 zero zero k5e3, k5e6 zero k3e3 k5e3, "
-            "k7e6 k7e6 k7e6 k5e6, k7e6"
-        ),
-    ),
-    "proxyless_cpu": PublishedNetwork(
-        {"stem": 40, "first": 24, "widths": (32, 48, 88, 104, 216, 360), "last": 1432},
-        _stages(
-            "k3e6 k3e3 k3e3 k3e3, k3e6 k3e3 k3e3 k5e3, k3e6 zero zero k3e3, k5e6 k3e3 k3e3 k3e3, "
-            "k5e6 k5e3 k5e3 k3e3, k5e6"
-        ),
-    ),
-}
-"""The networks found by Cai et al. 2019, arXiv:1812.00332, with the channels of their published code."""
-
-
-def published(name: str, input_shape: Sequence[int], outputs: int) -> tuple[Space, Architecture]:
-    """A network that the paper found, and the space in which it is an architecture.
-
-    Args:
-        name: A key of `PUBLISHED`.
-        input_shape: Shape of one image: (channels, height, width).
-        outputs: Number of numbers the network gives for one image.
-
-    Raises:
-        SpaceError: When the name is unknown, or the shape is not that of an image.
-
-    Example:
-        >>> space, architecture = published("proxyless_gpu", (3, 224, 224), 1000)
-        >>> sum(parameter.numel() for parameter in space.build(architecture).parameters())
-        7119848
-    """
-    if name not in PUBLISHED:
-        raise SpaceError(f"ProxylessNAS published no network {name!r}.{did_you_mean(name, PUBLISHED)}")
-    found = PUBLISHED[name]
-    space = proxyless_space(input_shape, outputs, **found.options)
-    return space, space.architecture(found.architecture)

@@ -58,6 +58,8 @@ SPACES: Registry[Space, ZooSpace] = Registry(
             "images: stages of decided kernels, widening, gates, widths and depth, EfficientNet-B0 among them"),
         "mnasnet": _at("efficientnet:mnasnet_space", (3,),
             "images: the same stages with ReLU, MnasNet-A1 among them"),
+        "mobilenet_v3": _at("mobilenet_v3:mobilenet_v3_space", (3,),
+            "images: MobileNetV3 with decided kernels, widening, depth and resolution, as in once-for-all"),
         "nasnet": _at("nasnet:nasnet_space", (3,),
             "images: a normal and a reduction cell of blocks with two decided inputs and operations, stacked"),
         "conv1d": _at("chains:conv1d", (2,),

@@ -28,7 +28,13 @@ from archwright.spaces.zoo.blocks.ensembles import (
     AveragedOutputs,
     AveragedProbabilities,
 )
-from archwright.spaces.zoo.blocks.mbconv import ConvNorm, MobileBlock, MobileStage, SqueezeExcitation
+from archwright.spaces.zoo.blocks.mbconv import (
+    ConvNorm,
+    MobileBlock,
+    MobileStage,
+    Resize,
+    SqueezeExcitation,
+)
 from archwright.spaces.zoo.blocks.mobile import ConvNormReLU6, InvertedResidual
 from archwright.spaces.zoo.blocks.nasbench201 import ReLUConv3x3Norm, ResidualReduction, SummedCell
 from archwright.spaces.zoo.blocks.nasnet import BottleneckConv, CellBlock, NasnetCell
@@ -59,6 +65,7 @@ __all__ = [
     "EnsembleLinear", "EnsembleMean", "FactorizedReduce", "FeatureTokens", "HighwayEdge", "HighwayStart",
     "InvertedResidual", "LSTMNetwork", "LockedDropout", "MobileBlock", "MobileStage", "NasnetCell", "PoolNorm",
     "ReLUConv3x3Norm", "ReLUConvNorm", "RecurrentCell", "RecurrentNetwork", "ResidualReduction", "ResidualRowBlock",
+    "Resize",
     "RowAttentionBlock", "RowHead", "SeparableConv", "SeparableConv1d", "SkipLayer", "SkipNetwork",
     "SqueezeExcitation",
     "StateReduction", "SummedCell", "SymbolEmbedding", "TiedDecoder", "Zero",

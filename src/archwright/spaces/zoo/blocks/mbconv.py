@@ -1,13 +1,19 @@
-"""Stages of the networks of MnasNet and EfficientNet, on images of shape (N, C, H, W)."""
+"""Blocks and stages of MnasNet, EfficientNet and MobileNetV3, on images of shape (N, C, H, W)."""
 
 from __future__ import annotations
 
 import torch
 from torch import nn
+from torch.nn.functional import interpolate
 
-__all__ = ["ConvNorm", "MobileBlock", "MobileStage", "SqueezeExcitation"]
+__all__ = ["ConvNorm", "MobileBlock", "MobileStage", "Resize", "SqueezeExcitation"]
 
-_ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU}
+_ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "hard_swish": nn.Hardswish,
+    "relu": nn.ReLU,
+    "silu": nn.SiLU,
+}
+_GATES: dict[str, type[nn.Module]] = {"hard_sigmoid": nn.Hardsigmoid, "sigmoid": nn.Sigmoid}
 
 
 class ConvNorm(nn.Sequential):
@@ -47,16 +53,17 @@ class SqueezeExcitation(nn.Module):
         channels: Channels of the input and the output.
         squeezed: Channels between the two 1x1 convolutions.
         activation: "relu" or "silu", between them.
+        gate: "sigmoid" or "hard_sigmoid", after them.
     """
 
-    def __init__(self, channels: int, squeezed: int, activation: str = "relu") -> None:
+    def __init__(self, channels: int, squeezed: int, activation: str = "relu", gate: str = "sigmoid") -> None:
         super().__init__()
         self.gate = nn.Sequential(
             nn.AdaptiveAvgPool2d(1),
             nn.Conv2d(channels, squeezed, 1),
             _ACTIVATIONS[activation](),
             nn.Conv2d(squeezed, channels, 1),
-            nn.Sigmoid(),
+            _GATES[gate](),
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -74,10 +81,11 @@ class MobileBlock(nn.Module):
         in_channels: Channels of the input.
         out_channels: Channels of the output.
         kernel_size: Side of the depthwise kernel in pixels, odd.
-        expansion: How many times the input's channels the depthwise convolution has; 1 leaves out the widening.
+        width: Channels of the depthwise convolution; as many as the input's leave out the widening.
         stride: Step of the depthwise kernel in pixels.
-        squeeze: Channels inside of the gate as a share of the block's *input*, rounded down; 0 means no gate.
-        activation: "relu" or "silu".
+        squeezed: Channels inside of the gate; 0 means no gate.
+        activation: "relu", "silu" or "hard_swish".
+        gate: "sigmoid", with the block's activation inside of the gate, or "hard_sigmoid", with ReLU as in MobileNetV3.
     """
 
     def __init__(
@@ -85,21 +93,21 @@ class MobileBlock(nn.Module):
         in_channels: int,
         out_channels: int,
         kernel_size: int,
-        expansion: int,
+        width: int,
         stride: int = 1,
-        squeeze: float = 0.0,
+        squeezed: int = 0,
         activation: str = "relu",
+        gate: str = "sigmoid",
     ) -> None:
         super().__init__()
-        width = expansion * in_channels
-        squeezed = max(1, int(in_channels * squeeze))
         # By name, so that a layer has the same weights in a block without those before it.
         self.body = nn.Sequential()
-        if expansion > 1:
+        if width != in_channels:
             self.body.add_module("widen", ConvNorm(in_channels, width, 1, 1, activation))
         self.body.add_module("filter", ConvNorm(width, width, kernel_size, stride, activation, width))
-        if squeeze:
-            self.body.add_module("gate", SqueezeExcitation(width, squeezed, activation))
+        if squeezed:
+            inside = activation if gate == "sigmoid" else "relu"
+            self.body.add_module("gate", SqueezeExcitation(width, squeezed, inside, gate))
         self.body.add_module("narrow", nn.Conv2d(width, out_channels, 1, bias=False))
         self.body.add_module("norm", nn.BatchNorm2d(out_channels, eps=1e-3, momentum=0.01))
         self.adds_input = stride == 1 and in_channels == out_channels
@@ -135,9 +143,28 @@ class MobileStage(nn.Sequential):
         squeeze: float = 0.0,
         activation: str = "relu",
     ) -> None:
-        first = MobileBlock(in_channels, out_channels, kernel_size, expansion, stride, squeeze, activation)
-        more = (
-            MobileBlock(out_channels, out_channels, kernel_size, expansion, 1, squeeze, activation)
-            for _ in range(1, depth)
-        )
-        super().__init__(first, *more)
+        super().__init__()
+        for block in range(depth):
+            inputs = out_channels if block else in_channels
+            squeezed = max(1, int(inputs * squeeze)) if squeeze else 0
+            step = 1 if block else stride
+            width = expansion * inputs
+            self.append(MobileBlock(inputs, out_channels, kernel_size, width, step, squeezed, activation))
+
+
+class Resize(nn.Module):
+    """Brings images to one side, (N, C, H, W) to (N, C, side, side), by bilinear interpolation.
+
+    Args:
+        side: Height and width of the result in pixels; where images are smaller, they become larger.
+    """
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.side = side
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Images of that side as they are."""
+        if x.shape[2:] == (self.side, self.side):
+            return x
+        return interpolate(x, size=(self.side, self.side), mode="bilinear", antialias=True)
