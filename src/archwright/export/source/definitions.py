@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from archwright.export.source.layout import Document, names_in
@@ -37,6 +38,8 @@ class Definition:
         line: Where it stood there.
         statement: Its source; None for a constant that is printed by its value.
         value: The value of such a constant.
+        lines: The statements of a function that builds a network, each as what stands before its document, and that.
+        told: What that function is, for its docstring.
         uses: What the source reads from its module.
         references: What these names stand for.
         mentions: Definitions that must be there though the source does not name them.
@@ -47,6 +50,8 @@ class Definition:
     line: float
     statement: Statement | None = None
     value: Document = ""
+    lines: Sequence[tuple[str, Document]] = ()
+    told: str = ""
     uses: Uses = field(default_factory=Uses)
     references: list[Reference] = field(default_factory=list)
     mentions: list[Definition] = field(default_factory=list)
@@ -54,18 +59,23 @@ class Definition:
     @property
     def is_constant(self) -> bool:
         """Whether it is a variable, not a class or function."""
-        return self.statement is None or isinstance(self.statement.node, ast.Assign | ast.AnnAssign)
+        if self.statement is None:
+            return not self.lines
+        return isinstance(self.statement.node, ast.Assign | ast.AnnAssign)
 
     @property
     def is_function(self) -> bool:
         """Whether it is a function."""
-        return self.statement is not None and isinstance(self.statement.node, ast.FunctionDef)
+        return bool(self.lines) or (
+            self.statement is not None and isinstance(self.statement.node, ast.FunctionDef)
+        )
 
     def targets(self) -> list[Target]:
         """All it refers to."""
         return [
             *(r.target for r in self.references),
             *(n.target for n in names_in(self.value)),
+            *(n.target for _, document in self.lines for n in names_in(document)),
             *self.mentions,
         ]
 

@@ -13,7 +13,9 @@ from typing import Any
 from archwright.errors import ExportError
 from archwright.export.source.inline import Inliner
 from archwright.export.source.layout import Document, Group, Name, call_of
+from archwright.export.source.patches import patched
 from archwright.export.source.values import Values
+from archwright.pretrained.network import Members
 from archwright.spaces import ResolvedCall, walk_calls
 from archwright.spaces.calls import calls_in
 
@@ -77,6 +79,8 @@ class Expressions:
 
     def _call(self, call: ResolvedCall) -> Document:
         fn, args, kwargs = _direct(call)
+        if isinstance(fn, Members):
+            return call_of(Name(patched(fn, self._made.get(call), self.inliner)), [])
         sized = _sized_class(fn, self._made.get(call))
         if sized is not None:
             args, kwargs = _sized_arguments(fn, sized, args, kwargs, self._made[call])

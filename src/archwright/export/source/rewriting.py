@@ -88,6 +88,13 @@ def text_of(definition: Definition, names: Mapping[Target, str]) -> str:
     Raises:
         ExportError: When it needs a new name, and its `class` or `def` statement is broken before the name.
     """
+    if definition.lines:
+        body = [
+            f"    {start}{lay_out(document, names.__getitem__, indent=4, before=4 + len(start))}"
+            for start, document in definition.lines
+        ]
+        head = [f"def {names[definition]}() -> nn.Module:", f'    """{definition.told}"""']
+        return "\n".join([*head, *body, "    return network"])
     if definition.statement is None:
         start = f"{names[definition]} = "
         return start + lay_out(definition.value, names.__getitem__, before=len(start))
