@@ -16,6 +16,7 @@ from archwright.durations import byte_count, count_of, duration
 from archwright.experiments.expense import priced
 from archwright.experiments.finalists import HAND_MADE
 from archwright.experiments.store import Stage, without_secrets
+from archwright.objectives import is_metered
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -367,7 +368,7 @@ def _rows(
     for i, (metrics, test) in enumerate(columns):
         shown = {f"test {name}": value for name, value in (test or {}).items()}
         shown |= {
-            name if name in ("params", "flops", "seconds") else f"validation {name}": value
+            name if name == "seconds" or is_metered(name) else f"validation {name}": value
             for name, value in metrics.items()
         }
         for label, value in shown.items():

@@ -29,6 +29,7 @@ def profile(
     table: TableOptions,
     objective: list[str] | None = None,
     limit: list[str] | None = None,
+    meter_option: list[str] | None = None,
     space: str | None = None,
     fix: list[str] | None = None,
     trials: int | None = None,
@@ -58,6 +59,8 @@ def profile(
         objective (-o NAME): What would be optimised; its meter is asked too. May be given several times.
         limit (-l NAME<=N): A limit: 'params<=50000'. The share of networks that keep it is told; may be given several
             times.
+        meter_option (NAME.OPTION=VALUE): An option of what measures an objective or a limit, such as latency_ms.batch=8
+            (see `archwright list meters latency_ms`); may be given several times.
         space (-s): A built-in name (see `archwright list spaces`) or file.py:object; by default one that fits.
         fix (ADDRESS=VALUE): Hold a decision of the space at a value; may be given several times.
         trials (-n): A budget: how long so many trials take. Without one, what 50 trials take and what an hour buys.
@@ -68,15 +71,14 @@ def profile(
         retrain (K): How many of the best would be trained again; their trainings have a share of the minutes.
         workers (-w): Trials at once; by default 1, and with --minutes as many as use the machine.
     """  # noqa: D301
-    from archwright.cli.values import indices, keyed
+    from archwright.cli.values import indices, keyed, objectives_of
     from archwright.experiments import Budget
-    from archwright.objectives import parse_limit, parse_objective
     from archwright.session import profile as run_profile
 
     found = run_profile(
         space,
         task,
-        objectives=[*map(parse_objective, objective or []), *map(parse_limit, limit or [])],
+        objectives=objectives_of(objective, limit, meter_option),
         budget=None if trials is minutes is None else Budget(trials, minutes),
         sample=sample,
         timed=timed,

@@ -23,6 +23,7 @@ def search(
     table: TableOptions,
     objective: list[str] | None = None,
     limit: list[str] | None = None,
+    meter_option: list[str] | None = None,
     space: str | None = None,
     network: str | None = None,
     weights: str | None = None,
@@ -86,6 +87,8 @@ def search(
         objective (-o NAME): What to optimise; may be given several times: accuracy, loss, params, flops, max:NAME,
             min:NAME, file.py:meter. By default the task's own metric.
         limit (-l NAME<=N): What a network may cost: 'params<=50000'; may be given several times.
+        meter_option (NAME.OPTION=VALUE): An option of what measures an objective or a limit, such as latency_ms.batch=8
+            (see `archwright list meters latency_ms`); may be given several times.
         space (-s): A built-in name (see `archwright list spaces`) or file.py:object; by default one that fits.
         network (FILE.PY:OBJECT): A trained network of your own, instead of a space: a class or function that builds
             it, or the module. Its widths are searched, and every candidate inherits its weights.
@@ -149,12 +152,11 @@ def search(
     """  # noqa: D301
     began = time.time()  # before torch is loaded, which takes seconds
     from archwright.cli.output import conclude, leave
-    from archwright.cli.values import effort, indices, keyed
+    from archwright.cli.values import effort, indices, keyed, objectives_of
     from archwright.errors import UsageError
     from archwright.experiments import Budget
     from archwright.experiments.store import masked, without_secrets
     from archwright.learning import Recipe
-    from archwright.objectives import parse_limit, parse_objective
     from archwright.session import search as run_search
 
     given: dict[str, Any] = {
@@ -186,7 +188,7 @@ def search(
         executor_options=executor_options,
         pruner=pruner,
         pruner_options=keyed(pruner_option or [], "--pruner-option", "warmup_steps=3"),
-        objectives=[*map(parse_objective, objective or []), *map(parse_limit, limit or [])],
+        objectives=objectives_of(objective, limit, meter_option),
         budget=None if trials is minutes is until is None else Budget(trials, minutes, until),
         recipe=Recipe(seed=seed, **given) if given else None,
         fidelity=effort(fidelity, search_epochs, search_fraction),

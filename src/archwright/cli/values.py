@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from archwright.errors import UsageError
 
 if TYPE_CHECKING:
+    from archwright.objectives import Objective
     from archwright.trials import FidelityRange
 
-__all__ = ["effort", "indices", "keyed"]
+__all__ = ["effort", "indices", "keyed", "objectives_of"]
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 
@@ -71,3 +72,17 @@ def effort(text: str | None, epochs: int | None, fraction: float | None) -> Fide
     words += [f"epochs={epochs}"] if epochs is not None else []
     words += [f"data={fraction}"] if fraction is not None else []
     return FidelityRange.parse(",".join(words)) if words else FidelityRange()
+
+
+def objectives_of(
+    objectives: Sequence[str] | None, limits: Sequence[str] | None, options: Sequence[str] | None
+) -> list[Objective]:
+    """What `--objective`, `--limit` and `--meter-option` say.
+
+    Raises:
+        UsageError: When one has another form, or does not fit the others.
+    """
+    from archwright.objectives import parse_limit, parse_objective, with_options
+
+    asked = [*map(parse_objective, objectives or []), *map(parse_limit, limits or [])]
+    return with_options(asked, keyed(options or [], "--meter-option", "latency_ms.batch=8"))

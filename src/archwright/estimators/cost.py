@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import math
 import time
-import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from archwright.estimators.training import Training
 from archwright.evaluating import evaluating
+from archwright.hardware.bytes import weight_bytes
+from archwright.hardware.recording import LiveBytes
 from archwright.learning.ranks import Ranks
 from archwright.learning.trainer import Event, Trainer
 from archwright.tasks.batches import Part, evaluation_plan
@@ -201,54 +198,7 @@ def _memory_of(trainer: Trainer, steps: Iterable[Event]) -> int:
         torch.cuda.reset_peak_memory_stats(trainer.device)
         next(iter(steps), None)
         return torch.cuda.max_memory_allocated(trainer.device)
-    living = _Living()
+    living = LiveBytes()
     with living:
         next(iter(steps), None)
-    return living.most + _bytes_of(trainer.network)
-
-
-def _bytes_of(network: nn.Module) -> int:
-    """Bytes of a network's parameters and buffers, each storage once."""
-    storages = {
-        tensor.untyped_storage()._cdata: tensor.untyped_storage().nbytes()
-        for tensor in [*network.parameters(), *network.buffers()]
-    }
-    return sum(storages.values())
-
-
-class _Living(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's is not typed
-    """Counts the bytes of the tensors that operations make while it is entered, until they are freed.
-
-    Attributes:
-        now: Bytes alive.
-        most: The most that were alive at once.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.now = self.most = 0
-        self._known: set[int] = set()
-
-    def __torch_dispatch__(
-        self, operation: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        before = {tensor.untyped_storage()._cdata for tensor in _tensors((args, kwargs))}
-        made = operation(*args, **(kwargs or {}))
-        for tensor in _tensors(made):
-            storage = tensor.untyped_storage()
-            key, size = storage._cdata, storage.nbytes()
-            if key not in before and key not in self._known:
-                self._known.add(key)
-                self.now += size
-                self.most = max(self.most, self.now)
-                weakref.finalize(storage, self._freed, key, size)
-        return made
-
-    def _freed(self, key: int, size: int) -> None:
-        self._known.discard(key)
-        self.now -= size
-
-
-def _tensors(value: Any) -> list[Tensor]:
-    """The tensors in a structure that have memory of their own."""
-    return [leaf for leaf in tree_leaves(value) if isinstance(leaf, Tensor) and leaf.layout is torch.strided]
+    return living.most + weight_bytes(trainer.network)

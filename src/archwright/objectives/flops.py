@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-__all__ = ["Flops", "count_flops"]
+__all__ = ["Flops", "Macs", "count_flops"]
 
 
 @final
@@ -27,6 +27,20 @@ class Flops(Meter):
     def measure(self, network: nn.Module, *args: Any, **kwargs: Any) -> float:
         """The count."""
         return count_flops(network, (args, kwargs))
+
+
+@final
+class Macs(Meter):
+    """Counts the multiply-accumulates of one example: half of `count_flops`, which counts two operations for each.
+
+    Published "FLOPs" of mobile networks, EfficientNet included, are these.
+    """
+
+    seconds = 0.1
+
+    def measure(self, network: nn.Module, *args: Any, **kwargs: Any) -> float:
+        """The count."""
+        return count_flops(network, (args, kwargs)) // 2
 
 
 def count_flops(network: nn.Module, example: Any) -> int:

@@ -16,9 +16,20 @@ from archwright.spaces.build import arguments_of
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["METERS", "FunctionMeter", "Meter", "as_meter", "direction_of", "measure_by", "measure_cheap"]
+__all__ = [
+    "METERS",
+    "FunctionMeter",
+    "Meter",
+    "as_meter",
+    "direction_of",
+    "is_metered",
+    "measure_by",
+    "measure_cheap",
+]
 
 _CHEAP = 1.0
+_HARDWARE = "archwright.hardware.meters"
+_SIZES = ("params", "flops")
 
 
 class Meter(ABC):
@@ -45,6 +56,15 @@ class Meter(ABC):
             args: What the network is called with: `network(*args, **kwargs)` runs on two examples.
             kwargs: The arguments by keyword.
         """
+
+    def measure_all(self, network: nn.Module, *args: Any, **kwargs: Any) -> Mapping[str, float]:
+        """The number, and further ones that the same measurement gives.
+
+        Returns:
+            Endings of names to numbers; that with the empty ending is the meter's own, so that `{"": 3.1, "_iqr":
+            0.2}` of a meter `latency_ms` are `latency_ms` and `latency_ms_iqr`.
+        """
+        return {"": self.measure(network, *args, **kwargs)}
 
     @property
     def is_cheap(self) -> bool:
@@ -89,7 +109,24 @@ METERS = Registry[Meter, Entry](
         "params": Entry(
             "archwright.objectives.params:Params", "trainable parameters; a shared one counts once"
         ),
-        "flops": Entry("archwright.objectives.flops:Flops", "floating-point operations for one example"),
+        "flops": Entry(
+            "archwright.objectives.flops:Flops",
+            "floating-point operations for one example, two for each multiply-accumulate",
+        ),
+        "macs": Entry(
+            "archwright.objectives.flops:Macs", "multiply-accumulates for one example, half of flops"
+        ),
+        "latency_ms": Entry(
+            f"{_HARDWARE}:Latency", "milliseconds of one call on this machine, the median of many"
+        ),
+        "memory": Entry(
+            f"{_HARDWARE}:Memory", "most bytes of activations that are alive at once, for one example"
+        ),
+        "energy": Entry(
+            f"{_HARDWARE}:Energy", "joules for one example; without a counter an estimate, marked as one"
+        ),
+        "size": Entry(f"{_HARDWARE}:Size", "bytes of weights and buffers"),
+        "int8_size": Entry(f"{_HARDWARE}:Int8Size", "bytes of weights after quantisation to INT8"),
     },
 )
 """The meters known by name; the name of a meter is that of its objective."""
@@ -100,15 +137,21 @@ def direction_of(name: str) -> Direction | None:
     return DIRECTIONS.get(name) or (METERS.make(name).direction if name in METERS else None)
 
 
-def as_meter(given: Any) -> Meter:
+def is_metered(metric: str) -> bool:
+    """Whether a metric is what a meter known by name says, or what it says beside its own number."""
+    return metric in METERS or any(metric.startswith(f"{name}_") for name in METERS)
+
+
+def as_meter(given: Any, options: Mapping[str, Any] | None = None) -> Meter:
     """A meter from what a user gives.
 
     Args:
         given: A meter, a class of one without options, a function from a network to a number, or a reference to one of
             these: a key of `METERS`, `file.py:object` or `module:object`.
+        options: Of one that a name or a reference to a class stands for.
 
     Raises:
-        UsageError: When it is none of these.
+        UsageError: When it is none of these, or has other options.
     """
     if given == "":
         raise UsageError(
@@ -116,7 +159,17 @@ def as_meter(given: Any) -> Meter:
             "define it in a file of its own and import it from there"
         )
     if isinstance(given, str):
-        given = METERS.make(given) if given in METERS else load_object(given)
+        registry, reference = METERS, given
+        if given not in METERS:
+            given = load_object(given)
+            registry = Registry[Meter, Entry]("meter", None, {reference: Entry(reference)})
+        if isinstance(given, str) or (inspect.isclass(given) and issubclass(given, Meter)):
+            return registry.make(reference, options=options)
+    if options:
+        raise UsageError(
+            f"the meter {given!r} takes no options, got {', '.join(options)}; options are for the meters of "
+            "`archwright list meters` and for classes of a file"
+        )
     if inspect.isclass(given) and issubclass(given, Meter):
         return given()
     if isinstance(given, Meter):
@@ -135,16 +188,20 @@ def measure_by(meters: Mapping[str, Meter], network: nn.Module, example: Any) ->
         example: A batch of inputs, shape (N, ...) with N >= 1, or a pair (args, kwargs) of what it is called with.
 
     Returns:
-        Name to number, in the order of the meters.
+        Name to number, in the order of the meters, with what a meter says beside its own number (`measure_all`).
     """
     args, kwargs = arguments_of(example)
-    found = {name: meter.measure(network, *args, **kwargs) for name, meter in meters.items()}
+    found = {
+        name + ending: value
+        for name, meter in meters.items()
+        for ending, value in meter.measure_all(network, *args, **kwargs).items()
+    }
     # A count stays a whole number, in JSON too.
     return {name: value if isinstance(value, int) else float(value) for name, value in found.items()}
 
 
 def measure_cheap(network: nn.Module, example: Any) -> dict[str, float]:
-    """What the cheap ones of the built-in meters say of a network.
+    """How large a network is.
 
     Args:
         network: A network whose lazy modules, if any, already have their size.
@@ -153,5 +210,4 @@ def measure_cheap(network: nn.Module, example: Any) -> dict[str, float]:
     Returns:
         "params", and "flops" for one example.
     """
-    meters = {name: METERS.make(name) for name in METERS.entries}
-    return measure_by({name: meter for name, meter in meters.items() if meter.is_cheap}, network, example)
+    return measure_by({name: METERS.make(name) for name in _SIZES}, network, example)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from archwright.errors import UsageError, did_you_mean
@@ -12,7 +12,7 @@ from archwright.objectives.direction import DIRECTIONS, Direction
 from archwright.objectives.meter import METERS, FunctionMeter, Meter, as_meter, direction_of
 from archwright.references import absolute_reference, is_object_reference, load_object
 
-__all__ = ["Objective", "optimized", "parse_limit", "parse_objective"]
+__all__ = ["Objective", "optimized", "parse_limit", "parse_objective", "with_options"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,10 @@ class Objective:
         meter: What measures it on a network: a `Meter`, a function from a network to a number, or a reference
             `file.py:object`. None takes the one of `METERS`; where there is none, the estimate must have a metric of
             that name.
+        options: Of a meter that is given by its name or by a reference to a class: `{"batch": 8}` of `latency_ms`.
 
     Raises:
-        UsageError: When the name is unknown and neither a direction nor a meter is given.
+        UsageError: When an option does not fit, or the name is unknown and neither a direction nor a meter is given.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Objective:
     limit: float | None = None
     optimize: bool = True
     meter: Meter | Callable[..., float] | str | None = field(default=None, compare=False)
+    options: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         direction: Direction | str | None = self.direction
@@ -49,6 +51,13 @@ class Objective:
                 f"For a metric of your own say which way is better: 'max:{self.name}', 'min:{self.name}'"
             )
         object.__setattr__(self, "direction", Direction(direction))
+        if self.options:
+            if not self.has_meter:
+                raise UsageError(
+                    f"{self.name!r} comes from the estimate, and no meter takes the options {', '.join(self.options)}; "
+                    "leave them out"
+                )
+            self.load_meter()
 
     def load_meter(self) -> Meter | None:
         """What measures it on a network; None where it comes from the estimate.
@@ -57,8 +66,8 @@ class Objective:
             UsageError: When the meter's reference means none.
         """
         if self.meter is not None:
-            return as_meter(self.meter)
-        return as_meter(self.name) if self.has_meter else None
+            return as_meter(self.meter, self.options)
+        return as_meter(self.name, self.options) if self.has_meter else None
 
     @property
     def has_meter(self) -> bool:
@@ -83,13 +92,21 @@ class Objective:
             "limit": self.limit,
             "optimize": self.optimize,
             **({} if self.meter is None else {"meter": _reference(self.meter)}),
+            **({"options": dict(self.options)} if self.options else {}),
         }
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Objective:
         """The inverse of `to_json`."""
         direction = Direction(data["direction"])
-        return cls(data["name"], direction, data["limit"], data["optimize"], data.get("meter"))
+        return cls(
+            data["name"],
+            direction,
+            data["limit"],
+            data["optimize"],
+            data.get("meter"),
+            data.get("options", {}),
+        )
 
     @property
     def limit_text(self) -> str:
@@ -100,6 +117,29 @@ class Objective:
     def __str__(self) -> str:
         text = re.sub("[<>]=", r" \g<0> ", self.limit_text)
         return f"{self.direction} {text}" if self.optimize else text
+
+
+def with_options(objectives: Sequence[Objective], options: Mapping[str, Any]) -> list[Objective]:
+    """The objectives, their meters with options.
+
+    Args:
+        objectives: An objective and a limit of one name have the same meter.
+        options: "NAME.OPTION", such as `latency_ms.batch`, to its value.
+
+    Raises:
+        UsageError: When a name is none of the objectives, or an option does not fit.
+    """
+    names = [objective.name for objective in objectives]
+    taken: dict[str, dict[str, Any]] = {}
+    for key, value in options.items():
+        name, dot, option = key.rpartition(".")
+        if not dot or name not in names:
+            raise UsageError(
+                f"meter option {key!r}: expected NAME.OPTION with the name of an objective or a limit, such as "
+                f"latency_ms.batch.{did_you_mean(name or key, names)}"
+            )
+        taken.setdefault(name, {})[option] = value
+    return [replace(one, options={**one.options, **taken.get(one.name, {})}) for one in objectives]
 
 
 def optimized(objectives: Sequence[Objective]) -> list[Objective]:

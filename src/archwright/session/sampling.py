@@ -148,9 +148,12 @@ class MeasuredSample:
         found: dict[str, Meter] = {}
         for name in METERS:
             try:
-                found[name] = METERS.make(name)
+                meter = METERS.make(name)
             except UsageError as error:  # it needs an option, or another package's cannot be loaded
                 self.unmeasured[name] = str(error)
+                continue
+            if not meter.exclusive:
+                found[name] = meter
         given = {objective.name: objective.load_meter() for objective in objectives}
         return found | {name: meter for name, meter in given.items() if meter is not None}
 

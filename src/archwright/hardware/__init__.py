@@ -1,0 +1,32 @@
+"""What a network costs where it will run: time, memory, energy, bytes. Importing this room loads no torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archwright.hardware.meters import Energy, Int8Size, Latency, Memory, Size
+from archwright.hardware.setting import Precision, Runtime, Setting
+from archwright.lazy import imported_on_use
+
+if TYPE_CHECKING:
+    from archwright.hardware.bytes import int8_bytes, weight_bytes
+    from archwright.hardware.energy import NVML, RAPL, EnergyCounter, energy_counter
+    from archwright.hardware.recording import Recording, record
+    from archwright.hardware.timing import Timing, time_calls
+
+__getattr__ = imported_on_use(__name__)
+
+# fmt: off
+__all__ = [
+    # Meters, by the names latency_ms, memory, energy, size and int8_size
+    "Energy", "Int8Size", "Latency", "Memory", "Size",
+    # How a network is run, and how long calls take
+    "Precision", "Runtime", "Setting", "Timing", "time_calls",
+    # What ran, and what memory it needed
+    "Recording", "record",
+    # Bytes of weights
+    "int8_bytes", "weight_bytes",
+    # Counters of energy
+    "NVML", "RAPL", "EnergyCounter", "energy_counter",
+]
+# fmt: on

@@ -1,0 +1,168 @@
+"""What a network costs on a device, as meters: time, memory, energy, bytes. Importing this loads no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, final
+
+from archwright.errors import UsageError
+from archwright.hardware.setting import Precision, Runtime, Setting, repeated
+from archwright.objectives import Meter
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["Energy", "Int8Size", "Latency", "Memory", "Size"]
+
+
+@final
+class Latency(Meter):
+    """Milliseconds of one call of a network on this machine: the median of many, see `time_calls`.
+
+    Beside it are told, by names with these endings, `_iqr`, the interquartile range of the calls, and `_reference`, the
+    median of a call that is the same for all networks, in the same round: where it differs between two trials, so did
+    the machine.
+
+    Args:
+        batch: Examples in a call.
+        precision: "32-true", "bf16-true", "16-true", "bf16-mixed" or "16-mixed".
+        threads: Threads on the CPU.
+        runtime: "eager", "compile" or "onnxruntime".
+        device: "cpu", "cuda", "mps", or "auto": an accelerator where there is one.
+    """
+
+    seconds = 0.6
+    exclusive = True
+
+    def __init__(
+        self,
+        *,
+        batch: int = 1,
+        precision: Precision = "32-true",
+        threads: int = 1,
+        runtime: Runtime = "eager",
+        device: str = "auto",
+    ) -> None:
+        self.setting = Setting(
+            batch=batch, precision=precision, threads=threads, runtime=runtime, device=device
+        )
+
+    def measure(self, network: nn.Module, *args: Any, **kwargs: Any) -> float:
+        """The milliseconds."""
+        return self.measure_all(network, *args, **kwargs)[""]
+
+    def measure_all(self, network: nn.Module, *args: Any, **kwargs: Any) -> Mapping[str, float]:
+        """The milliseconds, and their range and the reference by their endings."""
+        from archwright.hardware.timing import time_calls
+
+        with self.setting.prepare(network, (args, kwargs)) as run:
+            found = time_calls({"": run}, self.setting)[""]
+        return {"": found.median, "_iqr": found.spread, "_reference": found.reference}
+
+
+@final
+class Memory(Meter):
+    """The most bytes of activations that are alive at once in one call, without weights: see `Recording.peak_bytes`.
+
+    Args:
+        batch: Examples in the call.
+        measured: Count instead the bytes that are really held during the call: on CUDA what the allocator had in use,
+            elsewhere the tensors that were not yet freed. It is more where a module keeps a tensor longer than it is
+            needed.
+        device: Where it is measured: "cpu", "cuda", or "auto": an accelerator where there is one.
+    """
+
+    seconds = 0.2
+
+    def __init__(self, *, batch: int = 1, measured: bool = False, device: str = "auto") -> None:
+        self.setting, self.measured = Setting(batch=batch, device=device), measured
+
+    def measure(self, network: nn.Module, *args: Any, **kwargs: Any) -> float:
+        """The bytes."""
+        from archwright.hardware.recording import live_bytes, record
+
+        if self.measured:
+            return live_bytes(self.setting, network, (args, kwargs))
+        called = repeated((args, kwargs), self.setting.batch)
+        return record(network, *called).peak_bytes()
+
+
+@final
+class Energy(Meter):
+    """Joules for one example.
+
+    Read from a counter where there is one: RAPL on a CPU (package and memory), NVML on an NVIDIA device. The network
+    then runs for `duration` seconds, and the power of the idle machine, which is measured before, is taken off.
+    Without a counter it is watts times seconds, and beside it stands 1 by the name `energy_estimated`.
+
+    Args:
+        batch: Examples in a call.
+        precision: As of `latency_ms`.
+        threads: Threads on the CPU.
+        runtime: "eager", "compile" or "onnxruntime".
+        device: "cpu", "cuda", "mps", or "auto": an accelerator where there is one.
+        duration: Seconds of calls between two readings of a counter.
+        watts: What the device is taken to draw beyond idle where it has no counter.
+    """
+
+    exclusive = True
+
+    def __init__(
+        self,
+        *,
+        batch: int = 1,
+        precision: Precision = "32-true",
+        threads: int = 1,
+        runtime: Runtime = "eager",
+        device: str = "auto",
+        duration: float = 10.0,
+        watts: float = 15.0,
+    ) -> None:
+        if not duration > 0 or not watts > 0:
+            raise UsageError(f"expected duration and watts > 0, got {duration} and {watts}")
+        self.setting = Setting(
+            batch=batch, precision=precision, threads=threads, runtime=runtime, device=device
+        )
+        self.duration, self.watts, self.seconds = duration, watts, 2 * duration
+
+    def measure(self, network: nn.Module, *args: Any, **kwargs: Any) -> float:
+        """The joules."""
+        return self.measure_all(network, *args, **kwargs)[""]
+
+    def measure_all(self, network: nn.Module, *args: Any, **kwargs: Any) -> Mapping[str, float]:
+        """The joules, and by its ending whether they are an estimate."""
+        from archwright.hardware.energy import energy_counter, joules
+        from archwright.hardware.timing import time_calls
+
+        counter = energy_counter(self.setting.place)
+        with self.setting.prepare(network, (args, kwargs)) as run:
+            if counter is None:
+                taken = time_calls({"": run}, self.setting)[""].median / 1e3
+                spent = self.watts * taken
+            else:
+                spent = joules(run, counter, self.duration)
+        return {"": spent / self.setting.batch, "_estimated": float(counter is None)}
+
+
+@final
+class Int8Size(Meter):
+    """Bytes of a network's weights in INT8, see `int8_bytes`."""
+
+    seconds = 0.2
+
+    def measure(self, network: nn.Module, *args: Any, **kwargs: Any) -> float:
+        """The bytes."""
+        from archwright.hardware.bytes import int8_bytes
+
+        return int8_bytes(network, (args, kwargs))
+
+
+@final
+class Size(Meter):
+    """Bytes of a network's weights and buffers as they are; a shared one counts once."""
+
+    def measure(self, network: nn.Module, *args: Any, **kwargs: Any) -> float:
+        """The bytes."""
+        from archwright.hardware.bytes import weight_bytes
+
+        return weight_bytes(network)

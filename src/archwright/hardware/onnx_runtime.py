@@ -1,0 +1,91 @@
+"""Networks in onnxruntime."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from archwright.errors import ExportError, MissingExtraError
+
+__all__ = ["feed_of", "onnx_model", "onnx_run", "session_of"]
+
+Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+
+
+def onnx_model(network: nn.Module, example: Arguments) -> bytes:
+    """A network as ONNX, for inputs of exactly the shapes of the example.
+
+    Args:
+        network: In evaluation mode, on the CPU.
+        example: What it is called with, as a pair (args, kwargs).
+
+    Raises:
+        MissingExtraError: When a package of the extra `onnx` is not installed.
+        ExportError: When torch cannot export the network.
+    """
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        if importlib.util.find_spec(package) is None:
+            raise MissingExtraError(package, "onnx", "running a network in onnxruntime")
+    args, kwargs = example
+    try:
+        with _quiet():
+            program = torch.onnx.export(network, args, kwargs=kwargs or None, dynamo=True, verbose=False)
+            assert program is not None
+            return bytes(program.model_proto.SerializeToString())
+    except Exception as error:
+        told = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+        raise ExportError(
+            f"torch cannot export this network to ONNX: {type(error).__name__}: {told}; take the runtime eager"
+        ) from error
+
+
+def session_of(model: bytes, threads: int) -> Any:
+    """An `onnxruntime.InferenceSession` on the CPU, with a fixed number of threads."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def onnx_run(network: nn.Module, example: Arguments, threads: int) -> Any:
+    """A call of a network in onnxruntime on its example.
+
+    Raises:
+        MissingExtraError: When a package of the extra `onnx` is not installed.
+        ExportError: When torch cannot export the network.
+    """
+    session = session_of(onnx_model(network, example), threads)
+    feed = feed_of(session, example)
+    return lambda: session.run(None, feed)
+
+
+def feed_of(session: Any, example: Arguments) -> dict[str, Any]:
+    """The inputs of a session by name, from what a network is called with."""
+    tensors = [leaf for leaf in tree_leaves(example) if isinstance(leaf, Tensor)]
+    names = [entry.name for entry in session.get_inputs()]
+    return {name: tensor.numpy() for name, tensor in zip(names, tensors, strict=True)}
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without torch's notes on packages it lacks and its own deprecations."""
+    logger = logging.getLogger("torch")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
