@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from archwright.errors import ExportError, MissingExtraError
+from archwright.export import FORMATS, save_onnx
 from archwright.export import onnx as module
-from archwright.export import save_onnx
 
 
 class TwoOutputs(nn.Module):
@@ -47,7 +47,7 @@ def test_several_outputs_and_whole_numbers_for_any_batch(tmp_path, capfd):
 
 
 def test_an_onnxruntime_that_does_not_load_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "_PACKAGES", ())
+    monkeypatch.setattr(module, "ONNX_PACKAGES", ())
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     monkeypatch.setattr(module, "_save", lambda *_: None)
     with pytest.raises(ExportError, match="onnxruntime"):
@@ -72,7 +72,7 @@ def fake_export(monkeypatch):
     onnx = importlib.import_module("onnx")
 
     def write(nodes, shape):
-        def save(network, batch, outputs, has_batch, path):
+        def save(network, batch, outputs, shapes, path):
             one = onnx.TensorProto.FLOAT
             graph = onnx.helper.make_graph(
                 nodes,
@@ -103,7 +103,9 @@ class Double(nn.Module):
 def test_other_numbers_are_noticed(tmp_path, fake_export):
     onnx = importlib.import_module("onnx")
     fake_export([onnx.helper.make_node("Mul", ["input", "factor"], ["output"])], ["batch", 3])
-    with pytest.raises(ExportError, match="differs from torch on a batch of 1: largest difference"):
+    with pytest.raises(
+        ExportError, match="differs from torch on a batch of 1 in onnxruntime: largest difference"
+    ):
         save_onnx(Double(), torch.randn(2, 3), tmp_path / "model.onnx")
 
 
@@ -116,7 +118,7 @@ def test_a_fixed_batch_is_noticed(tmp_path, fake_export):
 
 def test_a_file_that_onnxruntime_cannot_read(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        module, "_save", lambda network, batch, outputs, has_batch, path: path.write_bytes(b"nothing")
+        module, "_save", lambda network, batch, outputs, shapes, path: path.write_bytes(b"nothing")
     )
     with pytest.raises(ExportError, match="onnxruntime cannot read"):
         save_onnx(Double(), torch.randn(2, 3), tmp_path / "model.onnx")
@@ -126,7 +128,7 @@ def test_a_file_that_onnxruntime_cannot_read(tmp_path, monkeypatch):
 def test_without_the_extra(absent, tmp_path, monkeypatch):
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == absent else find(name))
-    assert not module.has_onnx()
+    assert not FORMATS["onnx"].is_installed
     with pytest.raises(MissingExtraError, match=rf"'{absent}'.*pip install 'archwright\[onnx\]'"):
         save_onnx(nn.ReLU(), torch.randn(2, 3), tmp_path / "model.onnx")
     assert not (tmp_path / "model.onnx").exists()

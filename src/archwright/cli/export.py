@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archwright.cli.described import described
-from archwright.cli.options import RunFolder, StoreURL, Trust, WithOnnx
+from archwright.cli.options import Formats, RunFolder, StoreURL, Trust, WithOnnx
 
 __all__ = ["export"]
 
@@ -17,15 +17,17 @@ def export(
     study: str | None = None,
     store: StoreURL = None,
     trust: Trust = False,
+    formats: Formats = None,
     onnx: WithOnnx = None,
 ) -> None:
-    """Write a network as readable source, weights, ONNX and a model card, none of which needs Archwright.
+    """Write a network as readable source, weights, forms for other runtimes, model card: none needs Archwright.
 
     With --to-optuna the search is written instead, as a study that optuna-dashboard shows.
 
     \b
     Examples:
       archwright export runs/digits --trial 12
+      archwright export runs/digits --format pt2 --format executorch
       archwright export runs/digits --to-optuna sqlite:///study.db
 
     Args:
@@ -41,10 +43,16 @@ def export(
     if to_optuna is None:
         if study is not None:
             raise UsageError("--study names a study of Optuna: it goes with --to-optuna")
-        print(export_trial(run, trial=trial, to=to, onnx=onnx, store=store, trust=trust))
+        print(
+            export_trial(
+                run, trial=trial, to=to, formats=formats or None, onnx=onnx, store=store, trust=trust
+            )
+        )
         return
-    if trial is not None or to is not None or onnx is not None:
-        raise UsageError("--to-optuna writes the search, not a network: leave out --trial, --to and --onnx")
+    if trial is not None or to is not None or onnx is not None or formats:
+        raise UsageError(
+            "--to-optuna writes the search, not a network: leave out --trial, --to, --format and --onnx"
+        )
     from archwright.integrations.optuna import export_study
 
     print(export_study(open_run(run, store=store), to_optuna, name=study).study_name)

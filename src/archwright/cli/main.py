@@ -58,7 +58,7 @@ app.command(short_help="Stop a run gracefully: running trials end, no new one be
 app.command(short_help="Take trials of a search on another machine, by a PostgreSQL store.")(worker)
 app.command(short_help="Say what a run has found so far, and what runs now.")(show)
 app.command(short_help="Say what a trial printed, and where it ran.")(logs)
-app.command(short_help="Write a network as source, weights, ONNX and a model card.")(export)
+app.command(short_help="Write a network as source, weights, ONNX or others, and a model card.")(export)
 app.command(short_help="Write one HTML page on a run, or on several side by side.")(report)
 app.command(name="list", short_help="List what is known by name, or the options of one.")(list_known)
 app.command(short_help="Simulate searches on many machines: time to a score, efficiency, cost.")(simulate)

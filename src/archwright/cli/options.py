@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["AsJson", "RunFolder", "StoreURL", "Trust", "WithOnnx"]
+__all__ = ["AsJson", "RunFolder", "StoreURL", "Trust", "Formats", "WithOnnx"]
 
 RunFolder = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, such as runs/digits.")]
 StoreURL = Annotated[
@@ -19,9 +19,15 @@ Trust = Annotated[bool, typer.Option("--trust", help="Run the code that a run of
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on standard output, and nothing else there.")
 ]
-WithOnnx = Annotated[
-    bool | None,
+Formats = Annotated[
+    list[str] | None,
     typer.Option(
-        "--onnx/--no-onnx", help="Export to ONNX too; by default where the extra 'onnx' is installed."
+        "--format",
+        metavar="NAME",
+        help="Write the network for another runtime too: onnx, pt2 (torch.export), executorch, or none; may be given "
+        "several times; by default onnx where its extra is installed.",
     ),
+]
+WithOnnx = Annotated[
+    bool | None, typer.Option("--onnx/--no-onnx", help="An older spelling of --format onnx, and of none.")
 ]

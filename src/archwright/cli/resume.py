@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archwright.cli.described import described
-from archwright.cli.options import AsJson, RunFolder, StoreURL, WithOnnx
+from archwright.cli.options import AsJson, Formats, RunFolder, StoreURL, WithOnnx
 
 __all__ = ["resume"]
 
@@ -17,6 +17,7 @@ def resume(
     workers: int | None = None,
     time_limit: float | None = None,
     store: StoreURL = None,
+    formats: Formats = None,
     onnx: WithOnnx = None,
     track: list[str] | None = None,
     track_option: list[str] | None = None,
@@ -53,6 +54,7 @@ def resume(
         workers=workers,
         time_limit=time_limit,
         store=store,
+        formats=formats or None,
         onnx=onnx,
         tracker=[] if no_track else track,
         tracker_options=keyed(track_option or [], "--track-option", "mlflow.experiment=digits"),

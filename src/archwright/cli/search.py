@@ -10,7 +10,7 @@ import typer
 
 from archwright.cli.described import described
 from archwright.cli.executors import ExecutorOptions
-from archwright.cli.options import AsJson, WithOnnx
+from archwright.cli.options import AsJson, Formats, WithOnnx
 from archwright.cli.tables import TableOptions
 
 __all__ = ["search"]
@@ -65,6 +65,7 @@ def search(
     price: str | None = None,
     store: str | None = None,
     checkpoints: str | None = None,
+    formats: Formats = None,
     onnx: WithOnnx = None,
     track: list[str] | None = None,
     track_option: list[str] | None = None,
@@ -209,6 +210,7 @@ def search(
         store=store,
         checkpoints=checkpoints,
         out=out,
+        formats=formats or None,
         onnx=onnx,
         tracker=track or [],
         tracker_options=keyed(track_option or [], "--track-option", "mlflow.experiment=digits"),

@@ -1,15 +1,17 @@
-"""Networks as files that need no Archwright: source, weights, ONNX, a model card."""
+"""Networks as files that need no Archwright: source, weights, forms for other runtimes, a model card."""
 
 from archwright.experiments.checkpoints import save_weights
 from archwright.export.card import Card, render_card
 from archwright.export.export import Exported, export_network
+from archwright.export.formats import FORMATS, chosen_formats
 from archwright.export.onnx import save_onnx
 from archwright.export.preprocessing import TableSteps, table_steps
+from archwright.export.programs import save_executorch, save_pt2
 from archwright.export.source import check_printable, print_source
 
 # fmt: off
 __all__ = [
-    "Card", "Exported", "TableSteps", "check_printable", "export_network", "print_source", "render_card", "save_onnx",
-    "save_weights", "table_steps",
+    "Card", "Exported", "FORMATS", "TableSteps", "check_printable", "chosen_formats", "export_network", "print_source",
+    "render_card", "save_executorch", "save_onnx", "save_pt2", "save_weights", "table_steps",
 ]
 # fmt: on

@@ -6,15 +6,19 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
+from archwright.errors import ExportError
 from archwright.spaces.build import arguments_of
-from archwright.tasks.batches import tensors_in
+from archwright.tasks.batches import moved, tensors_in
 
-__all__ = ["difference", "has_rows", "outputs_of", "random_batches"]
+__all__ = ["Arguments", "check_runtime", "difference", "has_rows", "outputs_of", "random_batches", "reason"]
+
+Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 _SEED = 0
+_TOLERANCE = 1e-4
 
 
 def has_rows(example: Any) -> bool:
@@ -87,3 +91,54 @@ def difference(expected: list[Tensor], given: list[Tensor]) -> float:
         scale = max(1.0, float(a[a.isfinite()].abs().max())) if bool(a.isfinite().any()) else 1.0
         largest = max(largest, float(gap.nan_to_num(nan=float("inf"), posinf=float("inf")).max()) / scale)
     return largest
+
+
+def check_runtime(
+    network: nn.Module,
+    example: Any,
+    run: Callable[[list[Arguments]], Iterator[list[Tensor]]],
+    runtime: str,
+    largest: int = 8,
+) -> None:
+    """Compare what a runtime gives for an exported network with what torch gives for the network.
+
+    Args:
+        network: In evaluation mode.
+        example: A batch of inputs, shape (N, ...), or a pair (args, kwargs) of what the network is called with.
+        run: From batches to the outputs of each, one after the other.
+        runtime: Its name, for errors.
+        largest: The largest batch that is tried.
+
+    Raises:
+        ExportError: When it does not run, or an output differs by more than 1e-4 (as a share of the largest output,
+            where that is over 1) on a batch of 1, 2, 3 or `largest` random inputs.
+    """
+    device = next((p.device for p in network.parameters()), torch.device("cpu"))
+    sizes = (1, 2, 3, largest)
+    batches = [arguments_of(batch) for batch in random_batches(example, sizes)]
+    answers = run(batches)
+    for size, batch in zip(sizes, batches, strict=True):
+        expected = outputs_of(network, moved(batch, device))
+        try:
+            given = next(answers)
+        except ExportError:
+            raise
+        except Exception as error:
+            raise ExportError(
+                f"the exported network does not run on a batch of {size} in {runtime}: {reason(error)}; a "
+                "layer may have taken the size of the batch for a fixed number"
+            ) from error
+        if (found := difference(expected, given)) > _TOLERANCE:
+            raise ExportError(
+                f"the exported network differs from torch on a batch of {size} in {runtime}: largest difference "
+                f"{found:.3g}, allowed {_TOLERANCE:g}; a layer may have taken the size of the batch for a fixed "
+                "number, or branch on its values"
+            )
+
+
+def reason(error: BaseException) -> str:
+    """The innermost cause, in one line: torch wraps it in pages of advice."""
+    while (cause := error.__cause__) is not None:
+        error = cause
+    text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    return f"{type(error).__name__}: {text}"

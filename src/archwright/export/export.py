@@ -1,4 +1,4 @@
-"""Writing a network into a folder that needs no Archwright: source, weights, ONNX, model card, architecture."""
+"""Writing a network into a folder that needs no Archwright: source, weights, other runtimes, model card."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import shutil
 import uuid
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from archwright.errors import ArchwrightWarning, ExportError
 from archwright.experiments.checkpoints import save_weights
 from archwright.export.card import Card, render_card
 from archwright.export.checking import check_printed
-from archwright.export.onnx import has_onnx, save_onnx
+from archwright.export.formats import FORMATS, chosen_formats
 from archwright.export.preprocessing import TableSteps, example_of, write_table
 from archwright.export.source import print_source
 from archwright.spaces import Architecture, Space
@@ -30,7 +30,7 @@ _FILES = {
     "model.py": "the network as source: `build()`, `load()`; as a script it prints its layers",
     "preprocessing.py": "from raw rows to its inputs, `prepare(rows)`, and from outputs to answers, `restore(outputs)`",
     "weights.safetensors": "its weights; `load()` reads them",
-    "model.onnx": "the same network in ONNX, for batches of any size; checked against PyTorch within 1e-4",
+    **{one.file: one.about for one in FORMATS.values()},
     "architecture.json": "the decisions of the search space that make it",
     "card.md": "this card",
 }
@@ -51,6 +51,7 @@ class Exported:
         card: `card.md`.
         architecture: `architecture.json`.
         preprocessing: `preprocessing.py`; None where it is no table's network.
+        formats: The files for other runtimes, by the names of their formats.
     """
 
     folder: Path
@@ -60,6 +61,7 @@ class Exported:
     card: Path
     architecture: Path
     preprocessing: Path | None = None
+    formats: Mapping[str, Path] = field(default_factory=dict)
 
 
 def export_network(
@@ -70,6 +72,7 @@ def export_network(
     network: nn.Module,
     example: Any,
     card: Card,
+    formats: Sequence[str] | None = None,
     onnx: bool | None = None,
     table: TableSteps | None = None,
     members: Sequence[Mapping[str, Any]] = (),
@@ -88,18 +91,20 @@ def export_network(
         example: A batch of inputs, shape (N, ...), such as the network was trained on, or a pair (args, kwargs) of
             what it is called with.
         card: What the model card tells.
-        onnx: Whether to write ONNX. None does so where the extra is installed, and where torch cannot export the
-            network it warns and writes the reason into the card.
+        formats: Of `FORMATS`, those for other runtimes that are written too. None writes ONNX where its extra is
+            installed, and where torch cannot export the network it warns and writes the reason into the card.
+        onnx: An older spelling: True adds ONNX to the formats, False leaves it out.
         table: Of a table, how raw rows are prepared: `table_steps(task)`.
         members: Of an ensemble "name", "space" and "architecture" of each network that it consists of, in JSON's types.
 
     Raises:
         ExportError: When the network cannot be written as source or weights, when what was written differs from
-            the network, when ONNX was asked for and fails, or when the folder holds other files.
-        MissingExtraError: When ONNX was asked for and its extra is not installed.
+            the network, when a format that was asked for fails, or when the folder holds other files.
+        UsageError: When a format is unknown, or its extra is not installed.
     """
     folder = Path(folder).absolute()
     check_replaceable(folder)
+    asked = chosen_formats(formats, onnx)
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}")
     draft.mkdir()
@@ -107,7 +112,7 @@ def export_network(
         (draft / "model.py").write_text(print_source(space, architecture, example), encoding="utf-8")
         save_weights(network, draft / "weights.safetensors")
         needed = check_printed(draft / "model.py", network, example)
-        missing = _write_onnx(network, example, draft / "model.onnx", onnx)
+        missing = _write_formats(network, example, draft, asked)
         if table is not None:
             write_table(table, draft / "preprocessing.py")
             card = dataclasses.replace(card, example=card.example or example_of(table))
@@ -124,25 +129,27 @@ def export_network(
         folder,
         folder / "model.py",
         folder / "weights.safetensors",
-        None if missing else folder / "model.onnx",
+        folder / "model.onnx" if (folder / "model.onnx").exists() else None,
         folder / "card.md",
         folder / "architecture.json",
         None if table is None else folder / "preprocessing.py",
+        {name: folder / one.file for name, one in FORMATS.items() if (folder / one.file).exists()},
     )
 
 
-def _write_onnx(network: nn.Module, example: Any, path: Path, wanted: bool | None) -> str | None:
-    """Write ONNX if it is wanted. Returns why there is none, or None where there is."""
-    if wanted is False:
-        return "it was not asked for"
-    if wanted is None and not has_onnx():
+def _write_formats(network: nn.Module, example: Any, folder: Path, asked: Sequence[str] | None) -> str | None:
+    """Write what other runtimes read. Returns why there is no ONNX, or None where there is or it was not asked for."""
+    onnx = FORMATS["onnx"]
+    for name in asked or ():
+        FORMATS[name].save(network, example, folder / FORMATS[name].file)
+    if asked is not None:
+        return None if asked else "it was not asked for"
+    if not onnx.is_installed:
         return "the extra `onnx` is not installed"
     try:
-        save_onnx(network, example, path)
+        onnx.save(network, example, folder / onnx.file)
     except ExportError as error:
-        if wanted:
-            raise
-        path.unlink(missing_ok=True)
+        (folder / onnx.file).unlink(missing_ok=True)
         warnings.warn(f"model.onnx was not written: {error}", ArchwrightWarning, stacklevel=3)
         return str(error)
     return None

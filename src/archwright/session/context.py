@@ -58,7 +58,7 @@ class RunContext:
         estimator: What measures candidates, in the same way. Of a one-shot search it is the supernet.
         pruner: What stops trials early, in the same way.
         compare: The networks to compare with that were given as objects, by the names that the record has.
-        onnx: Whether to export to ONNX; None does so where the extra is installed.
+        formats: Of `export.FORMATS`, those that the network is written in too; None means ONNX where it is installed.
         trackers: Who is told what happens, beside the listener.
         notes: What the log says first.
         began: Unix time at which this session began; None means now.
@@ -88,13 +88,13 @@ class RunContext:
         estimator: Estimator | str | None = None,
         pruner: Pruner | str | None = None,
         compare: Mapping[str, Space] | None = None,
-        onnx: bool | None = None,
+        formats: tuple[str, ...] | None = None,
         trackers: Sequence[Tracker] = (),
         notes: Sequence[str] = (),
         began: float | None = None,
     ) -> None:
         self.folder, self.config, self.space, self.task = folder, config, space.fix(config.held), task
-        self.onnx, self.trackers, self.notes = onnx, tuple(trackers), list(notes)
+        self.formats, self.trackers, self.notes = formats, tuple(trackers), list(notes)
         self.budget, self.began = config.budget, began or time.time()
         self.interrupts = Interrupts()
         self.supernet: SupernetTraining | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,11 +36,11 @@ from archwright.trials import FULL, Candidate, Trial
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["export_trial", "export_winner", "space_of", "unprintable"]
+__all__ = ["export_trial", "export_winner", "formats_asked", "space_of", "unprintable"]
 
 
 def export_winner(
-    run: Run, space: Space, task: Task, folder: Path | None = None, *, onnx: bool | None = None
+    run: Run, space: Space, task: Task, folder: Path | None = None, *, formats: Sequence[str] | None = None
 ) -> Path:
     """Write the winner of a run.
 
@@ -48,7 +49,7 @@ def export_winner(
         space: The winner's space. See `winner_space`.
         task: Its task.
         folder: Where to; None means the run's `best/`.
-        onnx: Whether to export to ONNX too; None does so where the extra is installed.
+        formats: Of `export.FORMATS`, those that it is written in too; None means ONNX where it is installed.
 
     Raises:
         RunError: When there is no winner yet, or it does not score what it did.
@@ -57,7 +58,24 @@ def export_winner(
     if run.winner is None:
         raise RunError(f"{run.folder} has no winner yet: go on with it by `archwright resume {run.folder}`")
     assert run.delivered is not None
-    return _write(run, run.delivered, space, task, folder or run.folder / "best", onnx)
+    return _write(run, run.delivered, space, task, folder or run.folder / "best", formats)
+
+
+def formats_asked(formats: Sequence[str] | str | None, onnx: bool | None) -> tuple[str, ...] | None:
+    """The formats that were asked for, refused before anything is trained; None where nothing was said.
+
+    Args:
+        formats: Their names, one or several.
+        onnx: The older spelling: whether ONNX is among them.
+
+    Raises:
+        UsageError: When one is unknown, or its extra is not installed.
+    """
+    if not formats and onnx is not True:  # nothing that would need to load torch
+        return None if formats is None and onnx is None else ()
+    from archwright.export import chosen_formats
+
+    return chosen_formats(formats, onnx)
 
 
 def unprintable(space: Space) -> list[str]:
@@ -79,12 +97,13 @@ def export_trial(
     to: str | Path | None = None,
     space: Space | None = None,
     task: Task | None = None,
+    formats: Sequence[str] | str | None = None,
     onnx: bool | None = None,
     progress: bool = True,
     store: str | None = None,
     trust: bool = False,
 ) -> Path:
-    """Write a trial's network as source, weights, ONNX and a model card. A trial that was not retrained is now.
+    """Write a trial's network into a folder, as `export_network` does. A trial that was not retrained is trained now.
 
     Args:
         run: The run's folder.
@@ -92,7 +111,8 @@ def export_trial(
         to: The folder to write; None means `best` in the run's folder, or `trial-N` for a trial.
         space: The space, where it was given as a Python object.
         task: The task, where it was given as a Python object.
-        onnx: Whether to export to ONNX too; None does so where the extra is installed.
+        formats: As for `search`.
+        onnx: As for `search`.
         progress: Whether to show the progress of a retraining.
         store: URL of the run's store, where the kept one, which has no password, does not serve.
         trust: Whether code that the run names may be run wherever the run comes from.
@@ -107,7 +127,7 @@ def export_trial(
     """
     from archwright.export.export import check_replaceable
 
-    opened = open_run(run, store=store)
+    opened, asked = open_run(run, store=store), formats_asked(formats, onnx)
     space, task = restored(opened.folder, opened.config, space, task, trust=trust)
     check_unchanged(opened.folder, opened.config, space, task)
     folder = Path(to) if to is not None else opened.folder / ("best" if trial is None else f"trial-{trial}")
@@ -117,7 +137,7 @@ def export_trial(
         raise UsageError(str(error)) from None
     if trial is None:
         contestants = contestant_spaces(task, opened.config.compare, {})[0]
-        return export_winner(opened, winner_space(opened, space, contestants), task, folder, onnx=onnx)
+        return export_winner(opened, winner_space(opened, space, contestants), task, folder, formats=asked)
     found = next((t for t in opened.trials if t.number == trial), None)
     if found is None:
         known = f"0 to {len(opened.trials) - 1}" if opened.trials else "none"
@@ -125,7 +145,7 @@ def export_trial(
     trained = next((t for t in opened.retrained if t.number == trial and t.is_measured), None)
     if trained is None:
         opened, trained = _train(opened, found, space, task, progress, store)
-    return _write(opened, trained, space, task, folder, onnx)
+    return _write(opened, trained, space, task, folder, asked)
 
 
 def space_of(run: Run, *, trust: bool = False) -> Space | None:
@@ -173,14 +193,14 @@ def _train(
         return load_run(run.folder, run.config, store), trained
 
 
-def _write(run: Run, trial: Trial, space: Space, task: Task, folder: Path, onnx: bool | None) -> Path:
+def _write(
+    run: Run, trial: Trial, space: Space, task: Task, folder: Path, formats: Sequence[str] | None
+) -> Path:
     from archwright.export import export_network, table_steps
     from archwright.session.card import card_of
 
-    if onnx is None and task.has_symbols:
-        onnx = (
-            False  # a network that goes along a sequence is unrolled, which takes minutes: only where asked
-        )
+    if formats is None and task.has_symbols:
+        formats = ()  # a network that goes along a sequence is unrolled, which takes minutes: only where asked
     network = rebuilt(space, task, trial, run.folder)
     check_score(run.config, trial, network, space, task)
     with TorchSettings.of_this_process().held():
@@ -191,7 +211,7 @@ def _write(run: Run, trial: Trial, space: Space, task: Task, folder: Path, onnx:
             network=network.eval(),
             example=task.example_arguments(),
             card=card_of(run, trial),
-            onnx=onnx,
+            formats=formats,
             table=table_steps(task),
             members=_members(run, trial),
         )

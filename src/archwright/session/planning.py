@@ -35,7 +35,7 @@ _LARGE = 0.75
 """The quantile of the costs of networks that is planned with: what wins is rather large."""
 _SHARE, _LONGEST = 0.01, 0.1
 """Of the minutes: in which one network's steps are timed, and after which no further network is."""
-_CLOSING, _CLOSING_ONNX = 3.0, 7.0
+_CLOSING, _CLOSING_FORMATS = 3.0, 7.0
 """Seconds for test, export and report on a machine that is not busy."""
 _BUSIEST = 4.0
 """So many times as long they are taken to last at most, where processor time comes that much slower than wall time."""
@@ -75,7 +75,7 @@ def plan_run(
     trainings: Trainings,
     workers: int | None,
     device: DeviceConfig,
-    onnx: bool | None,
+    formats: Sequence[str] | None,
     may_fit: bool,
     objectives: Sequence[Objective] = (),
 ) -> Planned:
@@ -91,7 +91,7 @@ def plan_run(
         trainings: What is trained after the search.
         workers: As asked; None leaves them to what was measured.
         device: What networks are trained on.
-        onnx: Whether the network is exported to ONNX; None where the package is there.
+        formats: Those that the network is exported to; None means ONNX where it is installed.
         may_fit: Whether the recipe may have fewer epochs, where full trainings do not fit, or more, where many would.
         objectives: What is measured are networks that keep the limits on parameters and FLOPs among these, where some
             do.
@@ -111,7 +111,7 @@ def plan_run(
         workers = 1 if minutes is None or device.count > 1 else fitting_workers(training, minutes)
     if minutes is None or trainings.retrain < 1:
         return Planned(recipe=recipe, threads=threads, workers=workers)
-    plan = measured_plan(training, task, contestants, minutes, began, onnx=onnx, objectives=objectives)
+    plan = measured_plan(training, task, contestants, minutes, began, formats=formats, objectives=objectives)
     if plan is None:
         return Planned(recipe=recipe, threads=threads, workers=workers)
     asked = epochs = recipe.epochs
@@ -167,7 +167,7 @@ def measured_plan(
     minutes: float,
     began: float,
     *,
-    onnx: bool | None,
+    formats: Sequence[str] | None,
     objectives: Sequence[Objective] = (),
 ) -> TimePlan | None:
     """Time some networks of the space and the hand-made one.
@@ -178,7 +178,7 @@ def measured_plan(
         contestants: The networks to compare with.
         minutes: Of the whole run.
         began: Unix time at which it began.
-        onnx: Whether the network is exported to ONNX; None where the package is there.
+        formats: Those that the network is exported to; None means ONNX where it is installed.
         objectives: Their limits are kept by the networks that are timed, where some do.
 
     Returns:
@@ -217,7 +217,7 @@ def measured_plan(
 
     compared = [tried(partial(hand_made, space)) for space in contestants]
     busy = (time.perf_counter() - wall) / max(time.process_time() - processor, 1e-3)
-    closing = (_CLOSING if onnx is False else _CLOSING_ONNX) * min(max(1.0, busy), _BUSIEST)
+    closing = (_CLOSING if formats == () else _CLOSING_FORMATS) * min(max(1.0, busy), _BUSIEST)
     return TimePlan(
         costs=Costs(
             training=seconds[int(_LARGE * (len(seconds) - 1))],

@@ -267,7 +267,7 @@ def _plan(
         trainings=Trainings(retrain=retrain),
         workers=workers,
         device=device,
-        onnx=None,
+        formats=None,
         may_fit=recipe is None,
         objectives=subject.objectives,
     )

@@ -15,6 +15,7 @@ from archwright.experiments.interrupts import DRAIN, exits_told
 from archwright.session.contestants import contestant_spaces, named_spaces
 from archwright.session.context import RunContext
 from archwright.session.defaults import listener_for
+from archwright.session.exporting import formats_asked
 from archwright.session.parts import device_for
 from archwright.session.planning import plan_run
 from archwright.session.result import Result
@@ -46,6 +47,7 @@ def resume(
     workers: int | None = None,
     time_limit: float | None = None,
     store: str | None = None,
+    formats: Sequence[str] | str | None = None,
     onnx: bool | None = None,
     listener: Listener | None = None,
     tracker: Tracker | str | Sequence[Tracker | str] | None = None,
@@ -67,6 +69,7 @@ def resume(
         workers: Another number of workers; None keeps the run's.
         time_limit: Another number of seconds for one trial of the search, 0 for any; None keeps the run's.
         store: URL of the run's store, where the kept one, which has no password, does not serve.
+        formats: As for `search`.
         onnx: As for `search`.
         listener: As for `search`.
         tracker: As for `search`; None goes on with those that the run's record names, () with none. One that does not
@@ -79,7 +82,7 @@ def resume(
             task, code or data have changed since.
         UsageError: When an object is needed that has no reference.
     """
-    folder = Path(run)
+    folder, asked = Path(run), formats_asked(formats, onnx)
     config = RunConfig.read(folder)
     space, task = restored(folder, config, space, task, trust=True)
     check_unchanged(folder, config, space, task)
@@ -93,7 +96,7 @@ def resume(
         followed, trackers = followed_by(tracker or (), tracker_options)
     changed = replace(config, budget=budget or config.budget, executor=here, trackers=followed)
     if changed.plan is None and changed.budget.minutes is not None and changed.supernet is None:
-        changed = _planned(changed, space, task, own, onnx)
+        changed = _planned(changed, space, task, own, asked)
     context = RunContext(
         folder,
         changed,
@@ -103,7 +106,7 @@ def resume(
         estimator=estimator,
         pruner=pruner,
         compare=own,
-        onnx=onnx,
+        formats=asked,
         trackers=followed_still(followed) if trackers is None else trackers,
     )
     executor = executor or make_executor(here)
@@ -124,7 +127,7 @@ def resume(
 
 
 def _planned(
-    config: RunConfig, space: Space, task: Task, own: Mapping[str, Space], onnx: bool | None
+    config: RunConfig, space: Space, task: Task, own: Mapping[str, Space], formats: Sequence[str] | None
 ) -> RunConfig:
     """The record with a plan of its minutes, which it had none of."""
     spaces = contestant_spaces(task, config.compare, own, config.baseline)[0]
@@ -138,7 +141,7 @@ def _planned(
         trainings=config.trainings,
         workers=config.executor.workers,
         device=config.device,
-        onnx=onnx,
+        formats=formats,
         may_fit=False,
     )
     return replace(config, plan=planned.plan)

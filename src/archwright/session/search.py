@@ -32,7 +32,7 @@ from archwright.session.approach import Approach, Subject, approach_for, subject
 from archwright.session.contestants import contestant_spaces, named_spaces
 from archwright.session.context import RunContext
 from archwright.session.defaults import listener_for, new_folder, recorded_reference
-from archwright.session.exporting import unprintable
+from archwright.session.exporting import formats_asked, unprintable
 from archwright.session.one_shot import default_budget
 from archwright.session.parts import (
     check_ensemble,
@@ -102,6 +102,7 @@ def search(
     store: str | None = None,
     checkpoints: str | None = None,
     out: str | Path | None = None,
+    formats: Sequence[str] | str | None = None,
     onnx: bool | None = None,
     listener: Listener | None = None,
     tracker: Tracker | str | Sequence[Tracker | str] = (),
@@ -170,7 +171,9 @@ def search(
         checkpoints: Where trials keep their states, and weights on their way, for workers that do not reach the run's
             folder: a folder that all machines share, or a URL of fsspec's; None means the run's folder.
         out: The run's folder, new or empty; None means `runs/NAME` by the task's name.
-        onnx: Whether to export to ONNX; None does so where the extra is installed.
+        formats: What the network is written in besides source and weights: "onnx", "pt2" (torch.export), "executorch",
+            or several of these, each checked against PyTorch; () for none. None means ONNX where it is installed.
+        onnx: The older spelling: True adds "onnx" to the formats, False leaves it out.
         listener: Is told of every step; None shows progress, unless `progress` is False.
         tracker: Where to follow the run live: "tensorboard", "mlflow=sqlite:///mlflow.db", "trackio=PROJECT", a
             `Tracker`, or several of these. `resume` goes on with those that have a name.
@@ -189,7 +192,7 @@ def search(
     """
     from archwright.learning import Recipe
 
-    began = began or time.time()
+    began, asked = began or time.time(), formats_asked(formats, onnx)
     if workers == 0:
         check_left_to_workers(store)
     if price is not None:
@@ -234,7 +237,7 @@ def search(
         trainings=trainings,
         workers=own_executor.slots if own_executor else 1 if workers == 0 else workers,
         device=device,
-        onnx=onnx,
+        formats=asked,
         may_fit=recipe is None,
         objectives=subject.objectives,
     )
@@ -296,7 +299,7 @@ def search(
         estimator=approach.estimator,
         pruner=pruner,
         compare=own,
-        onnx=onnx,
+        formats=asked,
         trackers=trackers,
         notes=[*subject.notes, *planned.notes, *approach.notes, *printable],
         began=began,

@@ -224,10 +224,12 @@ def _scores(context: RunContext, space: Space, trial: Trial) -> dict[str, float]
 
 
 def _export(context: RunContext) -> bool:
-    """Write the winner into the run's `best/`: source, weights, ONNX and a model card."""
+    """Write the winner into the run's `best/`: source, weights, forms for other runtimes, and a model card."""
     try:
         run, task = context.run(), context.task
-        export_winner(run, winner_space(run, context.space, context.contestants), task, onnx=context.onnx)
+        export_winner(
+            run, winner_space(run, context.space, context.contestants), task, formats=context.formats
+        )
     except ExportError as error:  # hours of search are worth more than their source
         text = f"the network could not be exported, its weights are in checkpoints/: {error}"
         context.experiment.say(text)
