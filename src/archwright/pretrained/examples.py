@@ -12,7 +12,7 @@ from archwright.errors import SpaceError
 from archwright.evaluating import evaluating
 from archwright.spaces.build import arguments_of
 
-__all__ = ["Inputs", "check_runs", "inputs_of", "sized"]
+__all__ = ["Inputs", "check_runs", "inputs_of", "sized", "told"]
 
 Inputs: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]
 """What a network is called with: positional and keyword arguments, whose tensors have the batch first."""
@@ -33,6 +33,12 @@ def sized(inputs: Inputs, batch: int) -> Inputs:
     return found
 
 
+def told(error: BaseException) -> str:
+    """The first line of an error, for a reason."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__
+
+
 def check_runs(network: nn.Module, inputs: Inputs) -> None:
     """Refuse a network that does not take its inputs.
 
@@ -43,9 +49,9 @@ def check_runs(network: nn.Module, inputs: Inputs) -> None:
     try:
         with evaluating(network), torch.no_grad():
             network(*args, **kwargs)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         shapes = [tuple(one.shape) for one in _pytree.tree_leaves(inputs) if isinstance(one, Tensor)]
         raise SpaceError(
             f"{type(network).__name__} does not take inputs of shape {', '.join(map(str, shapes))}: "
-            f"{type(error).__name__}: {error}"
+            f"{type(error).__name__}: {told(error)}"
         ) from error

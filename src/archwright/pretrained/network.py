@@ -14,7 +14,6 @@ from typing import Any
 from torch import nn
 
 from archwright.errors import SpaceError, did_you_mean
-from archwright.pretrained.examples import check_runs, inputs_of
 from archwright.pretrained.loading import Buildable, loaded_network
 from archwright.pretrained.proving import proven_groups
 from archwright.pretrained.shrinking import importance, shrunk
@@ -103,10 +102,8 @@ def from_network(
     if step < 1:
         raise SpaceError(f"from_network: expected a step of at least 1 channel, got {step}")
     made = loaded_network(network, weights)
-    inputs = inputs_of(example)
-    check_runs(made, inputs)
     _check_patterns([*only, *keep], made)
-    groups = [_chosen(group, only, keep, step) for group in proven_groups(made, inputs)]
+    groups = [_chosen(group, only, keep, step) for group in proven_groups(made, example)]
     members = Members(made, groups, network)
     if not members.free:
         reasons = Counter(group.reason for group in groups).most_common(3)

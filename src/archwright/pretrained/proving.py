@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree
 
-from archwright.pretrained.examples import Inputs, inputs_of, sized
+from archwright.pretrained.bounded import BoundError, bounded
+from archwright.pretrained.examples import Inputs, check_runs, inputs_of, sized, told
 from archwright.pretrained.shrinking import indices_of, shrunk
 from archwright.pretrained.tracing import Group, channel_groups
 
@@ -22,44 +23,83 @@ _TOLERANCE = 1e-4  # of the largest output
 _SHIFT = 0.1  # of a weight's own spread, so that a layer that begins at zero hides nothing
 
 
-def proven_groups(network: nn.Module, example: Any) -> list[Group]:
-    """All groups of a network; the free ones are proven, alone and together, on two batch sizes.
+def proven_groups(
+    network: nn.Module, example: Any, *, seconds: float = 60, memory: int = 4 * 2**30
+) -> list[Group]:
+    """All groups of a network; the free ones are proven together, on two batch sizes.
 
-    A random half of a group's channels is dropped twice: in one copy the weights that consume them are set to zero,
-    in another they are cut out. Both copies must give the same outputs to 1e-4 of the largest, in evaluation. Behind a
-    norm over channels the two differ by nature, and shape and finite values are compared.
+    A random half of the channels of every group is dropped twice: in one copy the weights that consume them are set
+    to zero, in another they are cut out. Both copies must give the same outputs to 1e-4 of the largest, in evaluation.
+    Where they do not, halves of the groups are tried, down to each group that fails alone. Behind a norm over channels
+    the two differ by nature, and shape and finite values are compared.
+
+    The network is traced and run in a child process (`bounded`), on the CPU.
 
     Args:
         network: Any module; neither its weights nor its mode change.
         example: Its input, a tuple of its inputs, or a pair (args, kwargs) of these; the first dimension of each tensor
             is the batch.
+        seconds: How long that may take.
+        memory: Bytes that it may take (Linux only).
 
     Returns:
-        The groups of `channel_groups`; one that fails has its reason.
+        The groups of `channel_groups`; one that fails has its reason. Where the bounds are reached, or the forward
+        ended the process, every parameter stays, for that reason.
+
+    Raises:
+        SpaceError: When the network does not run on the example.
     """
-    inputs = inputs_of(example)
-    groups = channel_groups(network, inputs)
-    copy = _shifted(network)
-    proven: list[Group] = []
-    accepted: list[Group] = []
-    for group in groups:
-        reason = group.reason or (
-            "it has one channel only" if group.width < 2 else _refuted(copy, inputs, [group])
-        )
-        proven.append(replace(group, reason=reason))
-        if reason is None:
-            accepted.append(proven[-1])
-    if len(accepted) < 2 or _refuted(copy, inputs, accepted) is None:
-        return proven
-    together: list[Group] = []
-    for group in accepted:
-        if reason := _refuted(copy, inputs, [*together, group]):
-            proven[proven.index(group)] = replace(
-                group, reason=f"together with the groups before it, {reason}"
+    inputs = _on_cpu(inputs_of(example))
+    held = [*network.parameters(), *network.buffers()]
+    here = network if all(one.is_cpu for one in held) else deepcopy(network).cpu()
+    try:
+        return bounded(_proven_groups, here, inputs, seconds=seconds, memory=memory)
+    except BoundError as error:
+        return [
+            Group(
+                name, {(name, axis): [[one] for one in range(size)]}, (), False, f"it was not traced: {error}"
             )
-        else:
-            together.append(group)
-    return proven
+            for name, parameter in network.named_parameters()
+            for axis, size in enumerate(parameter.shape)
+        ]
+
+
+def _on_cpu(inputs: Inputs) -> Inputs:
+    found: Inputs = _pytree.tree_map(lambda one: one.cpu() if isinstance(one, Tensor) else one, inputs)
+    return found
+
+
+def _proven_groups(network: nn.Module, inputs: Inputs) -> list[Group]:
+    check_runs(network, inputs)
+    groups = [
+        replace(one, reason=one.reason or "it has one channel only") if one.width < 2 else one
+        for one in channel_groups(network, inputs)
+    ]
+    copy = _shifted(network)
+    reasons: dict[int, str] = {}
+    for kind in (False, True):  # apart, since behind a norm less can be compared
+        open_ones = [i for i, one in enumerate(groups) if one.reason is None and one.normalised is kind]
+        reasons |= _failing(copy, inputs, groups, open_ones)
+    accepted = [i for i, one in enumerate(groups) if one.reason is None and i not in reasons]
+    together: list[int] = []
+    if accepted and _refuted(copy, inputs, [groups[i] for i in accepted]):
+        for i in accepted:
+            if reason := _refuted(copy, inputs, [groups[one] for one in (*together, i)]):
+                reasons[i] = f"together with the groups before it, {reason}"
+            else:
+                together.append(i)
+    return [replace(one, reason=reasons.get(i, one.reason)) for i, one in enumerate(groups)]
+
+
+def _failing(copy: nn.Module, inputs: Inputs, groups: Sequence[Group], some: list[int]) -> dict[int, str]:
+    """Those of some groups that cannot shrink, with the reason: found by halving."""
+    reason = _refuted(copy, inputs, [groups[i] for i in some]) if some else None
+    if reason is None:
+        return {}
+    if len(some) == 1:
+        return {some[0]: reason}
+    middle = len(some) // 2
+    return _failing(copy, inputs, groups, some[:middle]) | _failing(copy, inputs, groups, some[middle:])
 
 
 def _shifted(network: nn.Module) -> nn.Module:
@@ -102,10 +142,8 @@ def _refuted(network: nn.Module, inputs: Inputs, groups: list[Group]) -> str | N
                     gap = float((one - other).abs().max() / one.abs().max().clamp(min=1e-12))
                     if not (mixed or gap <= _TOLERANCE):  # also where it is not a number
                         return f"the output moves by {gap:.1g} of its largest value without its silenced channels"
-        except Exception as error:  # whatever the user's forward raises with fewer channels
-            return (
-                f"the network does not run without its channels: {str(error).strip().splitlines()[0][:200]}"
-            )
+        except BaseException as error:  # whatever the user's forward raises with fewer channels
+            return f"the network does not run without its channels: {told(error)}"
     return None
 
 

@@ -17,7 +17,7 @@ from torch.export.graph_signature import InputKind, OutputKind
 from torch.utils import _pytree
 
 from archwright.pretrained.dimensions import FOREIGN, Atoms, Dim
-from archwright.pretrained.examples import Inputs, sized
+from archwright.pretrained.examples import Inputs, sized, told
 from archwright.pretrained.rules import Call, rule_of, unknown
 
 __all__ = ["Group", "Place", "channel_groups"]
@@ -100,9 +100,9 @@ def _walk(
                 dynamic_shapes=shapes.dynamic_shapes(network, args, kwargs),  # type: ignore[no-untyped-call]
                 strict=False,
             )
-    except Exception as error:  # whatever the user's forward or the exporter raises
+    except BaseException as error:  # whatever the user's forward or the exporter raises
         for dims in tensors.values():
-            atoms.fix(dims, f"torch.export refuses the network: {str(error).strip().splitlines()[0][:200]}")
+            atoms.fix(dims, f"torch.export refuses the network: {told(error)}")
         return set(tensors)
     state: dict[Any, Any] = {}
     reached = set()
