@@ -3,6 +3,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import entropy
 from sklearn import metrics as reference
 
 from archwright.errors import TaskError
@@ -66,3 +67,12 @@ def test_half_precision_is_scored_in_full(task):
 def test_outputs_of_another_shape_are_refused(task, method, shape):
     with pytest.raises(TaskError, match=r"tensor of shape \(6, 4\) for 6 inputs.*layer of 4 outputs"):
         getattr(task, method)(torch.zeros(shape), (torch.zeros(6, 3), torch.zeros(6, dtype=torch.long)))
+
+
+def test_the_distance_from_a_teacher_is_the_mean_relative_entropy(task):
+    scores, taught = (scores_and_labels(seed, 12)[0] for seed in (0, 1))
+    expected = np.mean(
+        entropy(taught.double().softmax(1).numpy(), scores.double().softmax(1).numpy(), axis=1)
+    )
+    assert task.distance(scores, taught, None).item() == pytest.approx(expected)
+    assert task.distance(taught, taught, None).item() == pytest.approx(0, abs=1e-7)

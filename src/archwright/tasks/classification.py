@@ -72,6 +72,13 @@ class Classification(Supervised):
             "loss": self._cross_entropy(outputs, targets).item(),
         }
 
+    def distance(self, outputs: Any, teacher: Any, batch: Any) -> Tensor:
+        """The Kullback-Leibler divergence of the probabilities from the teacher's, the mean over the examples."""
+        if self._has_members(outputs):
+            teacher = teacher.unsqueeze(1).expand_as(outputs)
+        own, taught = (one.float().flatten(0, -2).log_softmax(-1) for one in (outputs, teacher.detach()))
+        return functional.kl_div(own, taught, reduction="batchmean", log_target=True)
+
     def describe(self) -> Mapping[str, Any]:
         """What a report says of the task, in JSON's own types."""
         weights = {} if self.class_weights is None else {"class_weights": self.class_weights.tolist()}
