@@ -123,3 +123,14 @@ def test_members_stand_in_other_networks(tmp_path: Path) -> None:
     space = Space(aw.layer(nn.Sequential, aw.layer(nn.Identity), member))
     text = printed(space, smallest(space), (TOKENS, {}), tmp_path)
     assert "return nn.Sequential(nn.Identity(), make_network())" in text
+
+
+def test_an_exchanged_block_is_written_as_calls_of_layers(tmp_path: Path) -> None:
+    space = aw.blockwise(own_networks.Residual, IMAGE)
+    check_printable(space)
+    labels = {name: one.labels for name, one in space.decisions.items()}
+    assert {"separable", "kernel_1"} <= set(labels["inner"])
+    for name, known in labels.items():
+        for label in known:
+            text = printed(space, space.architecture({**space.default, name: label}), (IMAGE, {}), tmp_path)
+            assert "import archwright" not in text

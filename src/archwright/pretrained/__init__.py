@@ -1,5 +1,6 @@
-"""Beginning with a trained network: what in it may shrink, found in its graph and proven."""
+"""Beginning with a trained network: what in it may shrink, found in its graph and proven; what may be exchanged."""
 
+from archwright.pretrained.blockwise import blockwise  # a network as a space of its blocks
 from archwright.pretrained.loading import Buildable  # a network, or what builds one
 from archwright.pretrained.network import from_network  # a network as a space of widths
 from archwright.pretrained.proving import (
@@ -8,4 +9,4 @@ from archwright.pretrained.proving import (
 from archwright.pretrained.shrinking import importance, shrunk  # which channels to keep; the smaller network
 from archwright.pretrained.tracing import Group  # channels that are dropped together
 
-__all__ = ["Buildable", "from_network", "proven_groups", "importance", "shrunk", "Group"]
+__all__ = ["Buildable", "blockwise", "from_network", "proven_groups", "importance", "shrunk", "Group"]

@@ -15,6 +15,7 @@ from archwright.export.source.inline import Inliner
 from archwright.export.source.layout import Document, Group, Name, call_of
 from archwright.export.source.patches import patched
 from archwright.export.source.values import Values
+from archwright.pretrained.blockwise import Combinations
 from archwright.pretrained.network import Members
 from archwright.spaces import ResolvedCall, walk_calls
 from archwright.spaces.calls import calls_in
@@ -79,7 +80,7 @@ class Expressions:
 
     def _call(self, call: ResolvedCall) -> Document:
         fn, args, kwargs = _direct(call)
-        if isinstance(fn, Members):
+        if isinstance(fn, Members | Combinations):
             return call_of(Name(patched(fn, self._made.get(call), self.inliner)), [])
         sized = _sized_class(fn, self._made.get(call))
         if sized is not None:

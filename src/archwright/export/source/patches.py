@@ -13,7 +13,9 @@ from archwright.errors import ExportError
 from archwright.export.source.definitions import Definition, Import
 from archwright.export.source.inline import Inliner
 from archwright.export.source.layout import Document, Name, call_of
+from archwright.pretrained.blockwise import Combinations
 from archwright.pretrained.network import Members
+from archwright.pretrained.substitutes import Constant, Substitute
 
 __all__ = ["patched"]
 
@@ -22,7 +24,7 @@ _STATE = ("_parameters", "_buffers", "_modules", "training")
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
-def patched(members: Members, network: nn.Module | None, inliner: Inliner) -> Definition:
+def patched(members: Members | Combinations, network: nn.Module | None, inliner: Inliner) -> Definition:
     """A function that builds a member: the user's network with other layers in some places, and fresh weights.
 
     Args:
@@ -41,7 +43,7 @@ def patched(members: Members, network: nn.Module | None, inliner: Inliner) -> De
     return Definition("make_network", "", 0.0, lines=lines, told=told)
 
 
-def _origin(members: Members, inliner: Inliner) -> Document:
+def _origin(members: Members | Combinations, inliner: Inliner) -> Document:
     if not isinstance(members.origin, nn.Module):
         return call_of(inliner.reference(members.origin), [])
     held = inliner.variable(members.origin)
@@ -75,10 +77,9 @@ class _Patch:
         changes = [] if is_other else list(self._attributes(path, before, after))
         self._at[id(after)] = path if is_other or changes else ""
         if is_other or (changes and not after._modules):
-            made = _constructor(after)
+            made = self._made(after)
             if made is not None:
-                items = [(f"{name}=" if name else "", self._values.document(value)) for name, value in made]
-                yield f"{path} = ", call_of(self._reference(type(after)), items)
+                yield f"{path} = ", made
                 return
             if is_other:
                 raise ExportError(
@@ -89,6 +90,26 @@ class _Patch:
         for name, child in after._modules.items():
             if child is not None:
                 yield from self._module(_below(path, after, name), before.get_submodule(name), child)
+
+    def _made(self, module: nn.Module) -> Document | None:
+        """The call that makes a module of torch.nn, or one that stands in for a block; None where it is not known."""
+        if type(module) is nn.Sequential:
+            children = [self._made(child) for child in module]
+            if any(child is None for child in children):
+                return None
+            return call_of(
+                self._reference(nn.Sequential), [("", child) for child in children if child is not None]
+            )
+        given = _constructor(module)
+        if given is None:
+            return None
+        items = []
+        for name, value in given:
+            document = self._made(value) if isinstance(value, nn.Module) else self._values.document(value)
+            if document is None:
+                return None
+            items.append((f"{name}=" if name else "", document))
+        return call_of(self._reference(type(module)), items)
 
     def _attributes(self, path: str, before: nn.Module, after: nn.Module) -> Iterator[tuple[str, Document]]:
         old, new = _plain(before), _plain(after)
@@ -145,7 +166,8 @@ def _constructor(module: nn.Module) -> list[tuple[str, Any]] | None:
     """The arguments that make a layer of torch.nn, read from its attributes; None where they do not."""
     kind = type(module)
     is_hooked = any(getattr(module, hooks) for hooks in _HOOKS)
-    if not kind.__module__.startswith("torch.nn.modules.") or is_hooked:
+    is_known = kind.__module__.startswith("torch.nn.modules.") or kind in (Constant, Substitute)
+    if not is_known or is_hooked:
         return None
     given: list[tuple[str, Any]] = []
     is_leading = True
