@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from archwright.integrations import ArchwrightClassifier, ArchwrightRegressor
     from archwright.learning import Recipe
     from archwright.objectives import FunctionMeter, Meter, Objective
-    from archwright.pretrained import from_network
+    from archwright.pretrained import blockwise, from_network
     from archwright.session import Judgement, Profile, Result, export_trial, judge, profile, resume, search
     from archwright.spaces import (
         Architecture,
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 # fmt: off
 __all__ = [
     # Writing a space
-    "Architecture", "Space", "boolean", "categorical", "choice", "from_network", "integer", "layer",
+    "Architecture", "Space", "blockwise", "boolean", "categorical", "choice", "from_network", "integer", "layer",
     "maximum", "minimum", "normal", "real", "repeat", "subset", "switch", "tied", "when",
     # What to learn, and what it may cost
     "FunctionMeter", "Meter", "Objective", "tasks",

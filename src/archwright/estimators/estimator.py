@@ -34,6 +34,10 @@ class Estimator(ABC):
         """Name and options of the pruner that its trials are made for, which a search takes where it is given none."""
         return None
 
+    def is_bounded(self, candidate: Candidate) -> bool:
+        """Whether limits keep a candidate from being measured: not where it only tells what a part costs."""
+        return True
+
     def for_population(self) -> PopulationEstimator | None:
         """What measures the networks of a known population, where a score is a rank and means nothing for one alone.
 

@@ -44,6 +44,10 @@ ESTIMATORS = Registry[Estimator, Entry](
             f"{_HERE}.morphing:morphism",
             "trains children of earlier networks from what these computed, for a part of the epochs",
         ),
+        "puzzle": Entry(
+            f"{_HERE}.puzzle:Puzzle",
+            "trains an exchanged block against the one in its place, and distils combinations from the user's network",
+        ),
         "tabular": Entry(
             "archwright.benchmarks.references:tabular",  # a room above, loaded when the estimator is made
             "looks each network up in a table of networks that were trained before",
@@ -62,7 +66,7 @@ ESTIMATORS = Registry[Estimator, Entry](
         ),
     },
     positional=2,
-    supplied=("recipe", "accelerator", "devices", "precision", "threads"),
+    supplied=("recipe", "accelerator", "devices", "precision", "threads", "folder"),
     renamed={"Training": "training"},  # what the record of a run says where nothing was asked for
 )
 """The estimators known by name: called with the space, the task and, where they take it, how a network is trained."""

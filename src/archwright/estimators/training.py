@@ -20,6 +20,7 @@ from archwright.estimators.progress import TrialProgress
 from archwright.estimators.reduced import reduced
 from archwright.learning.checks import check_recipe
 from archwright.learning.devices import devices_of, is_out_of_memory, make_fabric
+from archwright.learning.distilling import DistillStep
 from archwright.learning.plain import PlainStep
 from archwright.learning.precision import prepare
 from archwright.learning.randomness import Randomness, Seeds, seeded
@@ -27,6 +28,7 @@ from archwright.learning.ranks import ALONE, Ranks, joined
 from archwright.learning.recipe import Recipe
 from archwright.learning.trainer import Trainer
 from archwright.objectives import measure_cheap
+from archwright.pretrained.blockwise import combinations_of
 from archwright.tasks.batches import Part, evaluation_plan
 from archwright.tasks.task import Task
 from archwright.trials import Candidate, Fidelity, LocalTrial, Measurement, TrialContext
@@ -259,6 +261,11 @@ class Training(Estimator):
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_views": {}}
 
+    def _step(self) -> PlainStep:
+        """The ordinary one; in the space of a trained network's blocks that network teaches."""
+        members = combinations_of(self.space)
+        return PlainStep() if members is None else DistillStep(members.network)
+
     def _build(self, space: Space, task: Task, candidate: Candidate) -> tuple[nn.Module, dict[str, float]]:
         """The network of a candidate, and its size."""
         example = task.example()
@@ -340,7 +347,7 @@ class Training(Estimator):
                 task,
                 network,
                 recipe,
-                PlainStep(),
+                self._step(),
                 seeds=seeds,
                 fabric=fabric,
                 randomness=randomness,

@@ -95,8 +95,8 @@ class SpaceConfig:
 
     Args:
         reference: How the command names it; None where it was given as a Python object.
-        network: Where the reference means a network whose own widths are the space, the options of `from_network`; None
-            where it means a space.
+        network: Where the reference means a network whose own widths, or blocks, are the space, the options of
+            `from_network` or `blockwise`; None where it means a space.
         name: Its name.
         digest: Of everything in it; differs where the space does.
         size_bound: Number of architectures, at most; None means infinitely many, or too many to write.

@@ -147,6 +147,8 @@ class Experiment:
             raise SearchError(f"no trial was completed: {loop.reason}{why_none(self.store.trials())}")
         if self.store.get("search_ended") is None:  # else another worker was here before
             self.store.set_fact("search_ended", loop.reason)
+            for text in strategy.conclusions():
+                self.say(text)
             if self._conversations is not None:
                 self._conversations.clean(strategy.needed_later())
             self.say(f"search ended: {loop.reason}")

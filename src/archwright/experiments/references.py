@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from archwright.errors import SpaceError, TaskError, UsageError, did_you_mean
 from archwright.evaluating import evaluating
-from archwright.pretrained import Buildable, from_network
+from archwright.pretrained import Buildable, blockwise, from_network
 from archwright.references import call_found, is_object_reference, load_object
 from archwright.spaces import Expression, Space
 
@@ -59,13 +59,13 @@ def resolve_task(reference: str, **options: Any) -> Task:
 
 
 def resolve_network(network: Buildable | str, task: Task, options: Mapping[str, Any]) -> Space:
-    """The space of a network's own widths, which keep its weights.
+    """The space of a network's own widths, which keep its weights, or of its blocks.
 
     Args:
         network: A module, or a class or function that builds one; or `module:object` or `file.py:object`, which mean
             one of these.
         task: Its examples are what the network is traced and proven with.
-        options: Of `from_network`.
+        options: Of `from_network`; with "blocks" among them, of `blockwise`.
 
     Raises:
         SpaceError: When it is no network, does not take the weights or the task's inputs, its outputs do not fit the
@@ -74,7 +74,8 @@ def resolve_network(network: Buildable | str, task: Task, options: Mapping[str, 
     """
     batch = task.example()
     given = load_object(network) if isinstance(network, str) else network
-    space = from_network(given, task.arguments(batch), **options)
+    make = blockwise if "blocks" in options else from_network
+    space = make(given, task.arguments(batch), **options)
     own = space.build(space.default)
     with evaluating(own):
         task.check(task.forward(own, batch), batch)

@@ -175,7 +175,7 @@ class Evaluation:
         Raises:
             Infeasible: When a candidate of the search is over a limit before it is estimated.
         """
-        is_limit = job.stage is Stage.SEARCH
+        is_limit = job.stage is Stage.SEARCH and self.estimator.is_bounded(job.candidate)
         limits = {o.name: o for o in self.objectives if is_limit and o.limit is not None}
         cheap = [
             name for name, meter in self.meters.items() if meter.is_cheap and (name in limits or job.alone)

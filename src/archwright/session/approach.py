@@ -70,6 +70,7 @@ def subject_of(
     *,
     network: Buildable | str | None = None,
     network_options: Mapping[str, Any] | None = None,
+    strategy: object = None,
     objectives: Sequence[Objective | str],
     fix: Mapping[str, Any] | None,
     task_options: Mapping[str, Any] | None,
@@ -82,7 +83,7 @@ def subject_of(
     options = table_options(task_options or {}, objectives)
     made = resolve_task(task, **options) if isinstance(task, str) else task
     notes = list(made.notes)
-    settled = network_options_for(space, network, network_options or {})
+    settled = network_options_for(space, network, network_options or {}, strategy)
     if network is not None and settled is not None:
         searched = resolve_network(network, made, settled)
         reference = network if isinstance(network, str) else None

@@ -138,6 +138,7 @@ class RunContext:
             "devices": device.devices,
             "precision": device.precision,
             "threads": device.threads,
+            "folder": self.folder,
         }
         known, learned = config.estimator, (space, self.task)
         self.estimator = made("estimator", Estimator, estimator, known, ESTIMATORS, *learned, **how)

@@ -41,13 +41,16 @@ def space_for(space: Space | str | None, task: Task) -> tuple[Space, str | None]
     return resolve_space(name, task), name
 
 
-def network_options_for(space: object, network: object, given: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Options of `from_network` as they are recorded: a file of weights stands there by its full path.
+def network_options_for(
+    space: object, network: object, given: Mapping[str, Any], strategy: object
+) -> dict[str, Any] | None:
+    """Options of `from_network`, or of `blockwise`, as they are recorded: files stand there by their full paths.
 
     Args:
         space: What was given as a space.
         network: What was given as a network.
         given: The options; those that are None or empty are left out.
+        strategy: What was given as a strategy; `puzzle` is for blocks.
 
     Returns:
         None where no network was given.
@@ -64,12 +67,18 @@ def network_options_for(space: object, network: object, given: Mapping[str, Any]
         return None
     if space is not None:
         raise UsageError("a network of your own is the space; give either a network or a space, not both")
-    known = ("weights", "only", "keep", "step")
+    if strategy == "puzzle":
+        options.setdefault("blocks", [])
+    known = (
+        ("weights", "blocks", "only", "library")
+        if "blocks" in options
+        else ("weights", "only", "keep", "step")
+    )
     for name in options:
         if name not in known:
             raise UsageError(f"a network has no option {name!r}.{did_you_mean(name, known)}")
-    if "weights" in options:
-        options["weights"] = str(Path(options["weights"]).resolve())
+    for name in {"weights", "library"} & options.keys():
+        options[name] = str(Path(options[name]).resolve())
     return options
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from archwright.experiments import Budget, RunConfig
+from archwright.strategies import STRATEGIES, Strategy
 from archwright.supernets import METHODS
 
 __all__ = ["after_training", "default_budget", "follow_up", "training_minutes"]
@@ -26,7 +28,8 @@ def default_budget(name: str | None, retrain: int, scored: int | None = None) ->
         scored: A one-shot method's `OneShot.proposals_per_retrain`; None for any other strategy.
     """
     if scored is None:
-        return Budget(trials=50)
+        made: Any = STRATEGIES[name].load() if name and name in STRATEGIES else Strategy
+        return Budget(trials=None if getattr(made, "ends_itself", False) else 50)
     if name is not None and name in METHODS and METHODS[name].follow_up_strategy:
         return Budget(trials=_SEARCHED)
     return Budget(trials=scored * max(1, retrain))

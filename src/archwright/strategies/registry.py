@@ -90,6 +90,10 @@ STRATEGIES = Registry[Strategy, Entry](
             f"{_HERE}.multi_fidelity:ProgressiveHurdles",
             "evolution whose children train on while they are above the mean of those that trained as long",
         ),
+        "puzzle": Entry(
+            f"{_HERE}.puzzle:Puzzle",
+            "a trained network's blocks exchanged under limits: scored one by one, combined by an integer program",
+        ),
         "random": Entry(f"{_HERE}.random_search:RandomSearch", "independent random architectures"),
         "reinforce": Entry(
             f"{_HERE}.reinforcement:REINFORCE",

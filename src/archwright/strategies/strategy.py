@@ -25,11 +25,14 @@ class Strategy(ABC):
             of ended trials are kept for it, and it is asked for continuations when the budget allows no more
             configurations.
         measured_by: Name of the estimator that its candidates are made for; a search without one takes it.
+        ends_itself: Whether it has so many candidates as it needs and then ends; a search without a budget leaves it to
+            that.
     """
 
     verbs: ClassVar[frozenset[str] | None] = None
     inherits: bool = False
     measured_by: ClassVar[str | None] = None
+    ends_itself: ClassVar[bool] = False
 
     @classmethod
     def check_space(cls, space: SearchSpace[Any]) -> None:
@@ -80,6 +83,10 @@ class Strategy(ABC):
 
     def reopen(self) -> None:  # noqa: B027 - optional
         """The budget has grown since `finish`: new configurations are wanted again."""
+
+    def conclusions(self) -> list[str]:
+        """What it says, once the search has ended, of how well its own estimates held; a sentence each."""
+        return []
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:

@@ -1,0 +1,159 @@
+"""Puzzle: each alternative is scored alone, then a mixed-integer program puts the best combinations together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+from archwright.errors import SearchError, SpaceExhaustedError, UsageError
+from archwright.objectives import Objective, optimized
+from archwright.spaces import Architecture, Space
+from archwright.strategies.selection import Exchanges
+from archwright.strategies.strategy import Strategy
+from archwright.surrogates import spearman
+from archwright.trials import Candidate, Fidelity, Trial, TrialState
+
+__all__ = ["EXCHANGE", "Puzzle"]
+
+EXCHANGE = Fidelity(proxy="exchange")
+"""At which an architecture with one exchange at most is scored, nothing but the exchanged part trained."""
+
+
+_LEAST = 3
+"""Combinations of which an order can be told."""
+
+
+class Puzzle(Strategy):
+    """Scores all single exchanges, then proposes the best combinations under the limits.
+
+    First come the default architecture and, decision by decision, each that differs from it in one value, at the
+    fidelity `EXCHANGE`. The changes of the loss and of each limited metric are taken to add up, and the combinations
+    of least loss are found by a mixed-integer program (`Exchanges.propose`). The sum does not order networks of nearly
+    one cost, so several are proposed, to be trained.
+
+    Source: Bercovich et al. 2024, arXiv:2411.19146; Molchanov et al. 2021, arXiv:2107.10624.
+
+    Args:
+        space: Categorical decisions alone; its default is the network that is to shrink.
+        objectives: What is optimised, and the limits.
+        proposals: How many combinations are proposed.
+        score: Metric that adds up; "loss", or an objective.
+
+    Raises:
+        UsageError: When the space has decisions of another kind, or an option is out of range.
+    """
+
+    measured_by: ClassVar[str | None] = "puzzle"
+    ends_itself: ClassVar[bool] = True
+
+    def __init__(
+        self, space: Space, objectives: Sequence[Objective], *, proposals: int = 10, score: str = "loss"
+    ) -> None:
+        self.check_space(space)
+        if proposals < 1:
+            raise UsageError(f"puzzle: expected at least 1 proposal, got {proposals}")
+        self.space, self.objectives, self.proposals = space, tuple(objectives), proposals
+        named = {one.name: one for one in self.objectives}
+        self.score = named.get(score) or Objective(score)
+        optimized(self.objectives)
+        self._singles = list(self._exchanges())
+        self._asked = 0
+        self._told: dict[int, dict[str, float]] = {}
+        self._ended = 0
+        self._found: list[dict[str, Any]] | None = None
+        self._compared: list[tuple[float, float]] = []
+
+    def ask(self, running: Sequence[Candidate] = ()) -> Candidate | None:
+        """The next exchange, or the next combination once all exchanges are scored.
+
+        Raises:
+            SearchError: When no combination keeps all limits, or the default architecture could not be scored.
+            SpaceExhaustedError: When all combinations were proposed.
+        """
+        if self._asked < len(self._singles):
+            self._asked += 1
+            return Candidate(self._architecture(self._singles[self._asked - 1]), EXCHANGE)
+        if self._ended < len(self._singles):
+            return None
+        if self._found is None:
+            self._found = self.exchanges().propose(self.score, self.objectives, self.proposals)
+        place = self._asked - len(self._singles)
+        if place == len(self._found):
+            raise SpaceExhaustedError(f"all {place} combinations were proposed")
+        self._asked += 1
+        return Candidate(self._architecture(self._found[place]))
+
+    def tell(self, trial: Trial) -> None:
+        """Take note of what an exchange does; one that failed is no alternative."""
+        if trial.candidate.effort.proxy != EXCHANGE.proxy:
+            if trial.state is TrialState.COMPLETED and self.score.name in trial.metrics:
+                added = self.exchanges().estimate(dict(trial.architecture), self.score.name)
+                self._compared.append((added, trial.metrics[self.score.name]))
+            return
+        self._ended += 1
+        if trial.state is TrialState.COMPLETED:
+            changed = self._changed(trial.architecture)
+            self._told[self._singles.index(changed)] = dict(trial.metrics)
+
+    def exchanges(self) -> Exchanges:
+        """What the exchanges that were scored so far do.
+
+        Raises:
+            SearchError: When the default architecture was not scored, or a metric is missing.
+        """
+        if 0 not in self._told:
+            raise SearchError(
+                "puzzle: the network that is to shrink could not be scored, see the log for why"
+            )
+        base = self._told[0]
+        names = [self.score.name, *(one.name for one in self.objectives if one.limit is not None)]
+        if missing := [name for name in names if name not in base]:
+            raise SearchError(
+                f"puzzle: the exchanges give no {missing[0]!r}, so nothing adds up; got {', '.join(base)}"
+            )
+        effects: dict[str, dict[Any, dict[str, float]]] = {
+            name: {value: base} for name, value in self.space.default.items()
+        }
+        for place, metrics in self._told.items():
+            for name, value in self._singles[place].items():
+                effects[name][value] = metrics
+        return Exchanges(base, effects)
+
+    def conclusions(self) -> list[str]:
+        """How well the sums of the exchanges order the combinations, which cost nearly the same."""
+        if len(self._compared) < _LEAST:
+            return []
+        added, trained = zip(*self._compared, strict=True)
+        return [
+            f"puzzle: the {self.score.name} that adds up orders {len(added)} combinations of nearly one cost with the "
+            f"rank correlation {spearman(added, trained):.2f} to what they have after the short training"
+        ]
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was asked and told."""
+        told = {str(place): metrics for place, metrics in self._told.items()}
+        compared = [list(pair) for pair in self._compared]
+        asked = {"asked": self._asked, "ended": self._ended}
+        return {**asked, "told": told, "found": self._found, "compared": compared}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self._asked, self._ended, self._found = state["asked"], state["ended"], state["found"]
+        self._compared = [(added, trained) for added, trained in state["compared"]]
+        self._told = {int(place): dict(metrics) for place, metrics in state["told"].items()}
+
+    def _exchanges(self) -> Iterator[dict[str, Any]]:
+        yield {}
+        for name, decision in self.space.decisions.items():
+            if not hasattr(decision, "labels"):
+                raise UsageError(f"puzzle: expected categorical decisions, got {decision!r}")
+            for value in decision.values():
+                if value != self.space.default[name]:
+                    yield {name: value}
+
+    def _architecture(self, changes: dict[str, Any]) -> Architecture:
+        return self.space.architecture({**self.space.default, **changes})
+
+    def _changed(self, architecture: Architecture) -> dict[str, Any]:
+        default = self.space.default
+        return {name: value for name, value in architecture.items() if value != default[name]}
