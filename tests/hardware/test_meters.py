@@ -132,7 +132,7 @@ def test_latency_has_a_range_and_a_reference_and_leaves_the_network_as_it_was(ru
         pytest.importorskip("onnxruntime")
     network, threads = small(), torch.get_num_threads()
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    found = measure_by({"latency_ms": Latency(runtime=runtime, device="cpu")}, network, IMAGES)
+    found = measure_by({"latency_ms": Latency(Setting(runtime=runtime, device="cpu"))}, network, IMAGES)
     assert set(found) == {"latency_ms", "latency_ms_iqr", "latency_ms_reference"}
     assert found["latency_ms"] > 0 <= found["latency_ms_iqr"]
     assert network.training
@@ -174,7 +174,7 @@ def test_a_round_in_which_the_reference_drifts_is_discarded(monkeypatch: pytest.
     from archwright.hardware import timing
 
     rounds = iter([[[1.0] * 6 + [2.0] * 6, [9.0] * 12], [[1.0] * 12, [3.0] * 12]])
-    monkeypatch.setattr(timing, "_round", lambda calls, runs: next(rounds))
+    monkeypatch.setattr(timing, "_round", lambda *_: next(rounds))
     found = time_calls({"": lambda: None}, Setting(device="cpu"))[""]
     assert (found.median, found.drift) == (3.0, 0.0)
     assert DRIFT < 1.0

@@ -14,7 +14,7 @@ from archwright.cli.trainings import TrainingOptions
 from archwright.durations import byte_count, count_of, duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from archwright.session import Profile
     from archwright.session.profiling import LimitShare, Purchase
@@ -34,7 +34,8 @@ def profile(
     fix: list[str] | None = None,
     trials: int | None = None,
     minutes: float | None = None,
-    sample: int = 30,
+    lookup: str | None = None,
+    sample: int | None = None,
     timed: int = 5,
     seed: int = 0,
     training: TrainingOptions = TrainingOptions(),  # noqa: B008 - it is frozen
@@ -53,6 +54,7 @@ def profile(
       archwright profile digits --limit 'params<=60000' --minutes 2
       archwright profile ./photos --space proxyless --trials 200 --workers 4
       archwright profile train.csv --target price --json
+      archwright profile digits --space proxyless --table laptop.json
 
     Args:
         task (TASK): As for `archwright search`, whose options mean the same here.
@@ -65,7 +67,10 @@ def profile(
         fix (ADDRESS=VALUE): Hold a decision of the space at a value; may be given several times.
         trials (-n): A budget: how long so many trials take. Without one, what 50 trials take and what an hour buys.
         minutes (-m): A budget: how many trials they are enough for.
-        sample: How many networks are drawn; a space of fewer is measured whole.
+        lookup (--table FILE): Measure instead what the blocks of the space take on this machine, in the setting of
+            --meter-option and on --device, and write a lookup table, for latency_ms.file=FILE and the term of
+            proxyless.
+        sample: How many networks are drawn, by default 30; a space of fewer is measured whole. For --table 200 at most.
         timed: How many of them are trained for some steps.
         seed: Of the sample, the training and the split.
         retrain (K): How many of the best would be trained again; their trainings have a share of the minutes.
@@ -75,12 +80,25 @@ def profile(
     from archwright.experiments import Budget
     from archwright.session import profile as run_profile
 
+    if lookup is not None:
+        _measure_latency(
+            space,
+            task,
+            lookup,
+            options=keyed(meter_option or [], "--meter-option", "latency_ms.batch=8"),
+            fix=keyed(fix or [], "--fix", "width=32"),
+            device=training.device,
+            sample=sample or 200,
+            seed=seed,
+            task_options=table.task_options(seed),
+        )
+        return
     found = run_profile(
         space,
         task,
         objectives=objectives_of(objective, limit, meter_option),
         budget=None if trials is minutes is None else Budget(trials, minutes),
-        sample=sample,
+        sample=30 if sample is None else sample,
         timed=timed,
         fix=keyed(fix or [], "--fix", "width=32"),
         recipe=training.recipe(seed),
@@ -101,6 +119,30 @@ def profile(
         )
     else:
         _print(found)
+
+
+def _measure_latency(
+    space: str | None, task: str, path: str, *, options: Mapping[str, Any], **given: Any
+) -> None:
+    """Measure what the parts of a space take, and write it to a file.
+
+    Args:
+        space: As of `profile`.
+        task: As of `profile`.
+        path: The file.
+        options: "latency_ms.OPTION" to value.
+        given: Further arguments of `archwright.session.measure_latency`.
+    """
+    from archwright.session import measure_latency as measure
+
+    model = measure(space, task, options=options, log=print, **given)
+    model.save(path)
+    setting = ", ".join(f"{name} {value}" for name, value in model.setting.to_json().items())
+    print(f"{path}: measured on {model.device['device']} with {setting}")
+    if model.agreement is not None:
+        print(f"networks that were measured whole: {model.agreement}")
+    for note in model.notes:
+        print(note)
 
 
 def _finite(value: Any) -> Any:

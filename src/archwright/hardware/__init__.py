@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from archwright.hardware.meters import Energy, Int8Size, Latency, Memory, Size
+from archwright.hardware.meters import Energy, Int8Size, Latency, Memory, PredictedLatency, Size, latency_ms
 from archwright.hardware.setting import Precision, Runtime, Setting
 from archwright.lazy import imported_on_use
 
 if TYPE_CHECKING:
     from archwright.hardware.bytes import int8_bytes, weight_bytes
     from archwright.hardware.energy import NVML, RAPL, EnergyCounter, energy_counter
+    from archwright.hardware.files import load_latency_model
+    from archwright.hardware.fitted import Agreement, Calibration, LatencyModel
+    from archwright.hardware.lookup import Entry, LookupTable, measure_table
     from archwright.hardware.recording import Recording, record
     from archwright.hardware.timing import Timing, time_calls
 
@@ -19,9 +22,11 @@ __getattr__ = imported_on_use(__name__)
 # fmt: off
 __all__ = [
     # Meters, by the names latency_ms, memory, energy, size and int8_size
-    "Energy", "Int8Size", "Latency", "Memory", "Size",
+    "Energy", "Int8Size", "Latency", "Memory", "PredictedLatency", "Size", "latency_ms",
     # How a network is run, and how long calls take
     "Precision", "Runtime", "Setting", "Timing", "time_calls",
+    # Latency predicted from what parts take, as files that travel
+    "Agreement", "Calibration", "Entry", "LatencyModel", "LookupTable", "load_latency_model", "measure_table",
     # What ran, and what memory it needed
     "Recording", "record",
     # Bytes of weights

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 from archwright.errors import UsageError
@@ -12,7 +13,34 @@ from archwright.objectives import Meter
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["Energy", "Int8Size", "Latency", "Memory", "Size"]
+__all__ = ["Energy", "Int8Size", "Latency", "Memory", "PredictedLatency", "Size", "latency_ms"]
+
+
+def latency_ms(
+    *,
+    batch: int = 1,
+    precision: Precision = "32-true",
+    threads: int = 1,
+    runtime: Runtime = "eager",
+    device: str = "auto",
+    file: Path | None = None,
+) -> Meter:
+    """Milliseconds of one call of a network: measured on this machine, or predicted from a file.
+
+    Args:
+        batch: Examples in a call.
+        precision: "32-true", "bf16-true", "16-true", "bf16-mixed" or "16-mixed".
+        threads: Threads on the CPU.
+        runtime: "eager", "compile" or "onnxruntime".
+        device: "cpu", "cuda", "mps", or "auto": an accelerator where there is one.
+        file: A lookup table that `archwright profile --table` has written, in whose setting the network is
+            then predicted to run.
+
+    Raises:
+        UsageError: When the file cannot be read, or another setting is asked for than that of the file.
+    """
+    setting = Setting(batch=batch, precision=precision, threads=threads, runtime=runtime, device=device)
+    return Latency(setting) if file is None else PredictedLatency(file, setting)
 
 
 @final
@@ -24,28 +52,14 @@ class Latency(Meter):
     the machine.
 
     Args:
-        batch: Examples in a call.
-        precision: "32-true", "bf16-true", "16-true", "bf16-mixed" or "16-mixed".
-        threads: Threads on the CPU.
-        runtime: "eager", "compile" or "onnxruntime".
-        device: "cpu", "cuda", "mps", or "auto": an accelerator where there is one.
+        setting: How networks are run.
     """
 
     seconds = 0.6
     exclusive = True
 
-    def __init__(
-        self,
-        *,
-        batch: int = 1,
-        precision: Precision = "32-true",
-        threads: int = 1,
-        runtime: Runtime = "eager",
-        device: str = "auto",
-    ) -> None:
-        self.setting = Setting(
-            batch=batch, precision=precision, threads=threads, runtime=runtime, device=device
-        )
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
 
     def measure(self, network: nn.Module, *args: Any, **kwargs: Any) -> float:
         """The milliseconds."""
@@ -58,6 +72,37 @@ class Latency(Meter):
         with self.setting.prepare(network, (args, kwargs)) as run:
             found = time_calls({"": run}, self.setting)[""]
         return {"": found.median, "_iqr": found.spread, "_reference": found.reference}
+
+
+@final
+class PredictedLatency(Meter):
+    """Milliseconds of one call of a network as a file predicts them, without running it.
+
+    Args:
+        file: A lookup table.
+        setting: What was asked for; what differs from the defaults must be so in the file.
+
+    Raises:
+        UsageError: When the file cannot be read, or another setting is asked for than that of the file.
+    """
+
+    seconds = 0.1
+
+    def __init__(self, file: Path, setting: Setting) -> None:
+        from archwright.hardware.files import load_latency_model
+
+        self.model = load_latency_model(file)
+        known, defaults = self.model.setting.to_json(), Setting().to_json()
+        for name, asked in setting.to_json().items():
+            if asked not in (defaults[name], known[name]):
+                raise UsageError(
+                    f"{file} predicts latency for {name}={known[name]}, got {name}={asked}; leave the option out, or "
+                    "measure another file with it"
+                )
+
+    def measure(self, network: nn.Module, *args: Any, **kwargs: Any) -> float:
+        """The milliseconds."""
+        return self.model.predict(network, (args, kwargs))
 
 
 @final

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import statistics
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from archwright.hardware.setting import Run, Setting
 
-__all__ = ["DRIFT", "Timing", "reference_call", "time_calls"]
+__all__ = ["DRIFT", "Timing", "reference_call", "time_calls", "time_modules"]
 
 DRIFT = 0.1
 """By how much the reference may differ between the halves of a round; a round with more is discarded."""
 _WARM_UPS = 3
 _FEWEST, _MOST = 11, 500
 _ROUNDS = 4
+_TOGETHER = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +52,16 @@ class Timing:
         """The interquartile range."""
         return self.high - self.low
 
+    def scaled(self, factor: float) -> Timing:
+        """The same on a machine that takes so many times as long."""
+        return replace(
+            self,
+            median=factor * self.median,
+            low=factor * self.low,
+            high=factor * self.high,
+            reference=factor * self.reference,
+        )
+
 
 def reference_call(setting: Setting) -> Run:
     """A convolution of 32 by 32 channels over 28 by 28 places, on the device of a setting: the same work everywhere."""
@@ -63,7 +77,9 @@ def reference_call(setting: Setting) -> Run:
     return run
 
 
-def time_calls(calls: Mapping[str, Run], setting: Setting, *, seconds: float = 0.4) -> dict[str, Timing]:
+def time_calls(
+    calls: Mapping[str, Run], setting: Setting, *, seconds: float = 0.4, fewest: int = _FEWEST
+) -> dict[str, Timing]:
     """Time calls beside a reference call.
 
     After a warm-up all of them are run in turn, again and again, so that what slows the machine slows all alike. A
@@ -73,11 +89,14 @@ def time_calls(calls: Mapping[str, Run], setting: Setting, *, seconds: float = 0
     Args:
         calls: Name to a call that returns when its result is there (`Setting.prepare`).
         setting: Its threads are set meanwhile.
-        seconds: About what a round takes; each call runs 11 to 500 times in it.
+        seconds: About what a round takes; each call runs at most 500 times in it.
+        fewest: How often each call runs at least.
 
     Returns:
         Name to timing.
     """
+    # A thread that computes alone has a clock of its own, which stands still while other processes have its core.
+    clock = time.thread_time if setting.place.type == "cpu" and setting.threads == 1 else time.perf_counter
     reference = reference_call(setting)
     every = [reference, *calls.values()]
     with setting.fixed():
@@ -86,10 +105,10 @@ def time_calls(calls: Mapping[str, Run], setting: Setting, *, seconds: float = 0
             for call in every:
                 call()
             once = time.perf_counter() - begin
-        runs = max(_FEWEST, min(_MOST, int(seconds / max(once, 1e-9))))
+        runs = max(fewest, min(_MOST, int(seconds / max(once, 1e-9))))
         best: tuple[float, list[list[float]]] | None = None
         for _ in range(_ROUNDS):
-            taken = _round(every, runs)
+            taken = _round(every, runs, clock)
             drift = _drift(taken[0])
             if best is None or drift < best[0]:
                 best = drift, taken
@@ -103,7 +122,40 @@ def time_calls(calls: Mapping[str, Run], setting: Setting, *, seconds: float = 0
     }
 
 
-def _round(calls: list[Run], runs: int) -> list[list[float]]:
+def time_modules(
+    modules: Mapping[str, tuple[nn.Module, Any]],
+    setting: Setting,
+    *,
+    seconds: float = 0.4,
+    fewest: int = _FEWEST,
+) -> dict[str, Timing]:
+    """Time many modules, a few in a round, as if the machine had been the same all the time.
+
+    What a round gives is multiplied by how the reference call of the first round differs from its own.
+
+    Args:
+        modules: Name to a module and an example, shape (N, ...) or a pair (args, kwargs); the modules are left as they
+        are.
+        setting: How they are run.
+        seconds: About what a round takes.
+        fewest: How often each is run at least.
+    """
+    found: dict[str, Timing] = {}
+    names = list(modules)
+    for start in range(0, len(names), _TOGETHER):
+        with contextlib.ExitStack() as stack:
+            calls = {
+                name: stack.enter_context(setting.prepare(*modules[name]))
+                for name in names[start : start + _TOGETHER]
+            }
+            timed = time_calls(calls, setting, seconds=seconds, fewest=fewest)
+        found |= timed
+        common = found[names[0]].reference
+        found |= {name: one.scaled(common / one.reference) for name, one in timed.items()}
+    return found
+
+
+def _round(calls: list[Run], runs: int, clock: Callable[[], float]) -> list[list[float]]:
     """Milliseconds of each run of each call, run in turn."""
     taken: list[list[float]] = [[] for _ in calls]
     was_enabled = gc.isenabled()
@@ -111,9 +163,9 @@ def _round(calls: list[Run], runs: int) -> list[list[float]]:
     try:
         for _ in range(runs):
             for call, times in zip(calls, taken, strict=True):
-                begin = time.perf_counter()
+                begin = clock()
                 call()
-                times.append(1e3 * (time.perf_counter() - begin))
+                times.append(1e3 * (clock() - begin))
     finally:
         if was_enabled:
             gc.enable()

@@ -117,7 +117,8 @@ METERS = Registry[Meter, Entry](
             "archwright.objectives.flops:Macs", "multiply-accumulates for one example, half of flops"
         ),
         "latency_ms": Entry(
-            f"{_HARDWARE}:Latency", "milliseconds of one call on this machine, the median of many"
+            f"{_HARDWARE}:latency_ms",
+            "milliseconds of one call: the median of many on this machine, or predicted from a file",
         ),
         "memory": Entry(
             f"{_HARDWARE}:Memory", "most bytes of activations that are alive at once, for one example"

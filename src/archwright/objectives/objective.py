@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from archwright.errors import UsageError, did_you_mean
@@ -57,6 +58,11 @@ class Objective:
                     f"{self.name!r} comes from the estimate, and no meter takes the options {', '.join(self.options)}; "
                     "leave them out"
                 )
+            if self.meter is None:
+                checked = METERS.check(self.name, self.options)
+                # A file must be found from another working folder, too, and a path through JSON.
+                paths = {name: str(v.resolve()) for name, v in checked.items() if isinstance(v, Path)}
+                object.__setattr__(self, "options", checked | paths)
             self.load_meter()
 
     def load_meter(self) -> Meter | None:

@@ -3,6 +3,7 @@
 from archwright.experiments import Judged, Judgement, judgement_of
 from archwright.session.exporting import export_trial, space_of
 from archwright.session.judge import judge
+from archwright.session.latency import measure_latency
 from archwright.session.profiling import Profile, profile
 from archwright.session.result import Result
 from archwright.session.resume import resume
@@ -10,7 +11,7 @@ from archwright.session.search import search
 
 # fmt: off
 __all__ = [
-    "Judged", "Judgement", "Profile", "Result", "export_trial", "judge", "judgement_of", "profile", "resume", "search",
-    "space_of",
+    "Judged", "Judgement", "Profile", "Result", "export_trial", "judge", "judgement_of", "measure_latency", "profile",
+    "resume", "search", "space_of",
 ]
 # fmt: on

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from archwright.errors import UsageError
 from archwright.evaluating import evaluating
+from archwright.hardware.files import load_latency_model
 from archwright.objectives import count_flops
 from archwright.spaces.build import first_of
 from archwright.supernets.elastic import Elastic
@@ -27,7 +28,7 @@ from archwright.supernets.mixed import GatedEdge, MixedOp
 from archwright.supernets.supernet import Supernet
 from archwright.tasks.batches import fitting
 
-__all__ = ["METERS", "CostTable", "measure_costs"]
+__all__ = ["METERS", "CostTable", "costs_of", "measure_costs"]
 
 _MOST = 256
 _WARM_UPS, _RUNS = 2, 9
@@ -112,6 +113,23 @@ def _settle() -> None:
 
 METERS: dict[str, Callable[[Run], float]] = {"flops": _flops, "measured": _milliseconds}
 """What a cost can be: floating-point operations, or milliseconds on this machine, both for one example."""
+
+
+def costs_of(supernet: Supernet, example: Any, latency: str) -> CostTable:
+    """The cost of everything that a decision selects: see `measure_costs`.
+
+    Args:
+        supernet: As there.
+        example: As there.
+        latency: A name of `METERS`, or a file of a lookup table, by whose milliseconds it is.
+
+    Raises:
+        UsageError: When the file cannot be read, or it lacks a block.
+    """
+    if latency in METERS:
+        return measure_costs(supernet, example, METERS[latency])
+    with load_latency_model(latency).adding(supernet) as meter:
+        return measure_costs(supernet, example, meter)
 
 
 def measure_costs(supernet: Supernet, example: Any, meter: Callable[[Run], float]) -> CostTable:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, final
 
 import torch
@@ -13,7 +14,7 @@ from archwright.supernets.gates import Gate, Mixture, OnePath
 from archwright.supernets.methods.bilevel import Bilevel
 from archwright.supernets.methods.gate_sampler import GateSampler
 from archwright.supernets.methods.gumbel import bounded_items, perturbed
-from archwright.supernets.methods.latency import METERS, CostTable, measure_costs
+from archwright.supernets.methods.latency import METERS, CostTable, costs_of
 from archwright.supernets.supernet import Supernet
 
 __all__ = ["BinaryGates", "proxyless"]
@@ -46,7 +47,8 @@ class BinaryGates(GateSampler):
     the two drawn alphas only, along the gradient for a fixed joint probability.
 
     Args:
-        latency: "flops", "measured" (milliseconds on this machine), or None for no term.
+        latency: "flops", "measured" (milliseconds on this machine), the file of a lookup table that `archwright profile
+            --table` has written (milliseconds on its device), or None for no term.
         latency_term: "multiply" or "add".
         latency_weight: Of the term that is added.
         reference: The cost to aim at, in the unit of the cost for one example; None means the cost expected when
@@ -66,9 +68,10 @@ class BinaryGates(GateSampler):
         latency_weight: float = 0.1,
         reference: float | None = None,
     ) -> None:
-        if latency is not None and latency not in METERS:
+        if latency is not None and latency not in METERS and not Path(latency).is_file():
             raise UsageError(
-                f"expected latency 'flops', 'measured' or None, got {latency!r}.{did_you_mean(latency, METERS)}"
+                f"expected latency 'flops', 'measured', the file of a lookup table or None, got {latency!r}."
+                f"{did_you_mean(latency, METERS)}"
             )
         if latency_term not in _TERMS:
             raise UsageError(
@@ -96,7 +99,7 @@ class BinaryGates(GateSampler):
             return
         if supernet.example is None:
             raise UsageError("a latency term needs an input to measure on: Supernet(space, example=...)")
-        self.table = measure_costs(supernet, supernet.example, METERS[self.latency])
+        self.table = costs_of(supernet, supernet.example, self.latency)
         if self.reference is None:
             even = {a: torch.zeros_like(alpha) for a, alpha in self.alphas.items()}
             for address, weights in even.items():
@@ -249,7 +252,7 @@ def proxyless(
         architecture_learning_rate: Of alpha's Adam.
         architecture_betas: Of alpha's Adam; the first is 0, so that no step moves alpha by what was drawn before.
         architecture_weight_decay: Of alpha.
-        latency: "flops", "measured" or None: what a network costs besides its loss.
+        latency: "flops", "measured", the file of a lookup table, or None: what a network costs besides its loss.
         latency_term: "multiply" or "add": how it enters.
         latency_weight: Of the term that is added.
         reference: The cost to aim at; None means that expected when all values are equally likely.

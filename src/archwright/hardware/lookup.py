@@ -1,0 +1,189 @@
+"""A table of what blocks take on a device, and the latency of networks that consist of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from random import Random
+from typing import Any, ClassVar, final
+
+from torch import nn
+
+from archwright.errors import UsageError
+from archwright.hardware.blocks import Block, blocks_of, heard, key_of
+from archwright.hardware.fitted import Agreement, Calibration, LatencyModel, calibrated, device_facts
+from archwright.hardware.setting import Run, Setting
+from archwright.hardware.timing import DRIFT, Timing, time_modules
+from archwright.spaces import Space
+
+__all__ = ["Entry", "LookupTable", "measure_table"]
+
+_FEWEST = 50
+_PATIENCE = 25
+_CALIBRATING, _CHECKED = 8, 12
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a block takes.
+
+    Args:
+        name: Its class and the shapes of its inputs.
+        ms: Milliseconds, the median.
+        iqr: Their interquartile range.
+    """
+
+    name: str
+    ms: float
+    iqr: float
+
+
+@final
+class LookupTable(LatencyModel):
+    """What blocks take on a device; a network takes the sum of its blocks (Cai et al. 2019, arXiv:1812.00332).
+
+    That is right where blocks run one after another, and less so where a device runs several at once or a runtime fuses
+    operations of two blocks.
+
+    Args:
+        entries: Key of a block (`key_of`) to what it takes.
+        setting: How the blocks were run.
+        device: Facts about the machine on which.
+        calibration: From the sum of the blocks to the network.
+        agreement: With networks that were measured whole.
+        space: Name of the space whose blocks they are.
+        drifting: How many entries come from a round in which the reference call drifted by more than 10 %, since the
+            machine was never quieter.
+    """
+
+    kind: ClassVar[str] = "lookup_table"
+
+    def __init__(
+        self,
+        entries: Mapping[str, Entry],
+        *,
+        setting: Setting,
+        device: Mapping[str, str],
+        calibration: Calibration = Calibration(),  # noqa: B008 - it is frozen
+        agreement: Agreement | None = None,
+        space: str = "",
+        drifting: int = 0,
+    ) -> None:
+        self.entries, self.setting, self.device = dict(entries), setting, dict(device)
+        self.calibration, self.agreement = calibration, agreement
+        self.space, self.drifting = space, drifting
+
+    @contextmanager
+    def adding(self, network: nn.Module) -> Iterator[Callable[[Run], float]]:
+        """A function from any run of parts of a network to the sum of the entries of the blocks that run in it."""
+        total = 0.0
+
+        def take(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+            nonlocal total
+            entry = self.entries.get(key_of(module, args, kwargs))
+            if entry is not None:
+                total += entry.ms
+            elif next(module.children(), None) is None:
+                shapes = ", ".join(str(tuple(arg.shape)) for arg in args if hasattr(arg, "shape"))
+                raise UsageError(
+                    f"the lookup table of the space {self.space!r} has no entry for {module} on {shapes}; measure one "
+                    "for this space and task with `archwright profile --table`, or draw more networks with --sample"
+                )
+            return entry is not None
+
+        def cost(run: Run) -> float:
+            nonlocal total
+            total = 0.0
+            run()
+            return total
+
+        with heard(network, take):
+            yield cost
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Says where the machine was not quiet."""
+        if not self.drifting:
+            return ()
+        return (
+            f"{self.drifting} of the measurements come from rounds in which the machine changed by more than 10 %, "
+            "four times in a row; measure again when it is quiet",
+        )
+
+    def parts_to_json(self) -> dict[str, Any]:
+        """The entries."""
+        entries = {key: asdict(entry) for key, entry in self.entries.items()}
+        return {"space": self.space, "drifting": self.drifting, "entries": entries}
+
+    @classmethod
+    def from_parts(cls, data: Mapping[str, Any], **known: Any) -> LookupTable:
+        """The inverse of `parts_to_json`."""
+        entries = {key: Entry(**entry) for key, entry in data["entries"].items()}
+        return cls(entries, space=data["space"], drifting=data["drifting"], **known)
+
+
+def measure_table(
+    space: Space,
+    example: Any,
+    setting: Setting,
+    *,
+    name: str = "",
+    sample: int = 200,
+    seed: int = 0,
+    log: Callable[[str], None] = lambda line: None,
+) -> LookupTable:
+    """Measure the blocks of a space on this machine.
+
+    Networks are drawn until 25 in a row bring no new block. Each block is run at least 50 times in a round with others
+    and the reference call, on the inputs that it has in its network. Then 20 whole networks are measured: 8 calibrate
+    the sum, on the other 12 the table is judged.
+
+    Args:
+        space: The space.
+        example: A batch of inputs, shape (N, ...), or a pair (args, kwargs).
+        setting: How networks will be run.
+        name: The space's, for messages.
+        sample: How many networks are drawn at most.
+        seed: Of the drawing.
+        log: Told how far it is.
+    """
+    random = Random(seed)
+    blocks: dict[str, Block] = {}
+    networks: list[tuple[nn.Module, list[str]]] = []
+    idle = drawn = 0
+    while drawn < sample and (idle < _PATIENCE or len(networks) < _CALIBRATING + _CHECKED):
+        network, found = blocks_of(space, space.sample(random), example)
+        drawn, before = drawn + 1, len(blocks)
+        for block in found:
+            blocks.setdefault(block.key, block)
+        idle = idle + 1 if len(blocks) == before else 0
+        if len(networks) < _CALIBRATING + _CHECKED:
+            networks.append((network, [block.key for block in found]))
+    log(
+        f"{len(blocks)} blocks in {drawn} networks"
+        + ("" if idle >= _PATIENCE else "; more networks would bring more")
+    )
+    timed = time_modules(
+        {key: (block.module, (block.args, block.kwargs)) for key, block in blocks.items()}
+        | {f"network {i}": (network, example) for i, (network, _) in enumerate(networks)},
+        setting,
+        fewest=_FEWEST,
+    )
+    entries = {key: _entry(block.name, timed[key]) for key, block in blocks.items()}
+    sums = [sum(entries[key].ms for key in keys) for _, keys in networks]
+    measured = [timed[f"network {i}"].median for i in range(len(networks))]
+    calibration, agreement = calibrated(sums, measured, _CALIBRATING)
+    return LookupTable(
+        entries,
+        setting=setting,
+        device=device_facts(setting),
+        calibration=calibration,
+        agreement=agreement,
+        space=name,
+        drifting=sum(one.drift > DRIFT for one in timed.values()),
+    )
+
+
+def _entry(name: str, timing: Timing) -> Entry:
+    return Entry(name, timing.median, timing.spread)
