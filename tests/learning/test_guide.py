@@ -8,7 +8,7 @@ GUIDE = Path(__file__).parents[2] / "docs" / "training.md"
 
 def test_examples_run(capsys):
     examples = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(examples) == 5
+    assert len(examples) == 6
     names: dict[str, object] = {}
     for example in examples:
         exec(compile(example, str(GUIDE), "exec"), names)

@@ -82,7 +82,7 @@ def judge(
         top=top,
         threshold=threshold,
         objective=objective,
-        recipe=training.recipe(seed),
+        recipe=training.recipe,
         fidelity=training.effort(),
         seed=seed,
         executor=executor,

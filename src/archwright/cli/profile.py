@@ -101,7 +101,7 @@ def profile(
         sample=30 if sample is None else sample,
         timed=timed,
         fix=keyed(fix or [], "--fix", "width=32"),
-        recipe=training.recipe(seed),
+        recipe=training.recipe,
         fidelity=training.effort(),
         retrain=retrain,
         workers=workers,

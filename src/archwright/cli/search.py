@@ -55,6 +55,10 @@ def search(
     batch_size: int | None = None,
     learning_rate: float | None = None,
     augmentation: str | None = None,
+    freeze: list[str] | None = None,
+    layer_decay: float | None = None,
+    distillation: float | None = None,
+    temperature: float | None = None,
     workers: int | None = None,
     time_limit: float | None = None,
     memory_limit: float | None = None,
@@ -134,6 +138,10 @@ def search(
         batch_size: Examples in a batch.
         learning_rate: The highest of the schedule.
         augmentation: How training inputs are varied.
+        freeze (PATTERN): Parameters that are not trained, such as 'backbone.*'; may be given several times.
+        layer_decay: Factor of the learning rate from each layer to the one before it.
+        distillation: Weight, from 0 to 1, of being like the network that the space was made from, its teacher.
+        temperature: Of the distillation.
         workers (-w): Trials at once, each in its process; by default 1, and with --minutes as many as use the machine;
             0 leaves the search to `archwright worker`s on a PostgreSQL store.
         time_limit (SECONDS): For one trial.
@@ -157,7 +165,6 @@ def search(
     from archwright.errors import UsageError
     from archwright.experiments import Budget
     from archwright.experiments.store import masked, without_secrets
-    from archwright.learning import Recipe
     from archwright.session import search as run_search
 
     given: dict[str, Any] = {
@@ -165,6 +172,10 @@ def search(
         "batch_size": batch_size,
         "learning_rate": learning_rate,
         "augmentation": augmentation,
+        "freeze": freeze or None,
+        "layer_decay": layer_decay,
+        "distillation": distillation,
+        "temperature": temperature,
     }
     given = {name: value for name, value in given.items() if value is not None}
     if memory_limit is not None and not 0 < memory_limit < float("inf"):
@@ -191,7 +202,7 @@ def search(
         pruner_options=keyed(pruner_option or [], "--pruner-option", "warmup_steps=3"),
         objectives=objectives_of(objective, limit, meter_option),
         budget=None if trials is minutes is until is None else Budget(trials, minutes, until),
-        recipe=Recipe(seed=seed, **given) if given else None,
+        recipe=given or None,
         fidelity=effort(fidelity, search_epochs, search_fraction),
         retrain=retrain,
         repeats=repeats,

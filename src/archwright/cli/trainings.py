@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from archwright.learning import Recipe
     from archwright.trials import FidelityRange
 
 __all__ = ["TrainingOptions"]
+
+_RECIPE = (
+    "epochs", "batch_size", "learning_rate", "augmentation", "freeze", "layer_decay", "distillation", "temperature",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,10 @@ class TrainingOptions:
         batch_size: Examples in a batch.
         learning_rate: The highest of the schedule.
         augmentation: How training inputs are varied.
+        freeze (PATTERN): Parameters that are not trained, such as 'backbone.*'; may be given several times.
+        layer_decay: Factor of the learning rate from each layer to the one before it.
+        distillation: Weight, from 0 to 1, of being like the network that the space was made from, its teacher.
+        temperature: Of the distillation.
         device: cpu, cuda, mps or auto.
         devices (N|I,J,...): How many devices train one network together, or their numbers, such as 0,2.
         precision: 32-true, bf16-mixed, 16-mixed, ...
@@ -38,17 +45,19 @@ class TrainingOptions:
     batch_size: int | None = None
     learning_rate: float | None = None
     augmentation: str | None = None
+    freeze: list[str] | None = None
+    layer_decay: float | None = None
+    distillation: float | None = None
+    temperature: float | None = None
     device: str = "auto"
     devices: str = "1"
     precision: str = "32-true"
 
-    def recipe(self, seed: int) -> Recipe | None:
-        """The recipe; None where nothing was given."""
-        from archwright.learning import Recipe
-
-        names = ("epochs", "batch_size", "learning_rate", "augmentation")
-        given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
-        return Recipe(seed=seed, **given) if given else None
+    @property
+    def recipe(self) -> dict[str, Any] | None:
+        """The fields of the recipe that were given; None where there are none."""
+        given = {name: getattr(self, name) for name in _RECIPE if getattr(self, name) not in (None, [])}
+        return given or None
 
     def effort(self) -> FidelityRange:
         """The fidelity of a training of the search.

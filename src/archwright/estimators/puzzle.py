@@ -50,7 +50,7 @@ class Puzzle(Estimator):
     Args:
         space: Of `aw.blockwise`.
         task: What the network does. Its validation data score.
-        recipe: How combinations are distilled.
+        recipe: How combinations are distilled; see `Recipe.distilled`.
         accelerator: "auto", "cpu", "cuda" or "mps".
         devices: See `Training`; for the distillation.
         precision: See `Training`; for the distillation.
@@ -96,7 +96,7 @@ class Puzzle(Estimator):
         if members.library is None and folder is not None:
             members.library = folder.absolute() / "library"
         how: dict[str, Any] = {"devices": devices, "precision": precision, "threads": threads}
-        self.training = Training(space, task, recipe, accelerator=accelerator, **how)
+        self.training = Training(space, task, (recipe or Recipe()).distilled, accelerator=accelerator, **how)
         self.accelerator, self.threads, self.examples, self.short = accelerator, threads, examples, short
         self.local = Recipe(
             epochs=local_epochs, batch_size=_BATCH, learning_rate=local_rate, weight_decay=0.0

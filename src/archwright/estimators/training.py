@@ -28,7 +28,7 @@ from archwright.learning.ranks import ALONE, Ranks, joined
 from archwright.learning.recipe import Recipe
 from archwright.learning.trainer import Trainer
 from archwright.objectives import measure_cheap
-from archwright.pretrained.blockwise import combinations_of
+from archwright.pretrained import original_network
 from archwright.tasks.batches import Part, evaluation_plan
 from archwright.tasks.task import Task
 from archwright.trials import Candidate, Fidelity, LocalTrial, Measurement, TrialContext
@@ -100,6 +100,7 @@ class Training(Estimator):
         self.checkpoint_seconds = checkpoint_seconds
         self.early_stopping = early_stopping
         self.inheritance = Inheritance() if inheritance is None else inheritance
+        self.teacher = original_network(space)
         self._views: dict[Any, tuple[Space, Task]] = {}
         self._check()
 
@@ -212,6 +213,11 @@ class Training(Estimator):
         if train is not None and len(train) < 2:
             raise UsageError(f"expected at least 2 training examples, got {len(train)}")
         check_recipe(self.recipe, self.task)
+        if self.recipe.distillation and self.teacher is None:
+            raise UsageError(
+                f"distillation={self.recipe.distillation} needs a teacher: a space made from a trained network, as "
+                f"from_network makes one, and {self.space.name!r} was not; use distillation=0"
+            )
         most = _WHOLE_NUMBERS.get(self.precision, math.inf)
         if (codes := max(getattr(self.task, "cardinalities", ()), default=0)) > most:
             raise UsageError(
@@ -261,10 +267,11 @@ class Training(Estimator):
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_views": {}}
 
-    def _step(self) -> PlainStep:
-        """The ordinary one; in the space of a trained network's blocks that network teaches."""
-        members = combinations_of(self.space)
-        return PlainStep() if members is None else DistillStep(members.network)
+    def _step(self, recipe: Recipe) -> PlainStep:
+        if not recipe.distillation:
+            return PlainStep()
+        assert self.teacher is not None
+        return DistillStep(self.teacher, recipe.distillation, recipe.temperature)
 
     def _build(self, space: Space, task: Task, candidate: Candidate) -> tuple[nn.Module, dict[str, float]]:
         """The network of a candidate, and its size."""
@@ -300,6 +307,7 @@ class Training(Estimator):
                 if progress.ended:
                     break
             scores = progress.finish()
+            trainer.frozen.release()
             _release(trainer.network)
         seconds = time.perf_counter() - progress.started
         return trainer.network, Measurement({**scores, **cheap}, tuple(progress.curve), seconds)
@@ -347,7 +355,7 @@ class Training(Estimator):
                 task,
                 network,
                 recipe,
-                self._step(),
+                self._step(recipe),
                 seeds=seeds,
                 fabric=fabric,
                 randomness=randomness,

@@ -223,6 +223,7 @@ class RunConfig:
         ranked_by: What the search's trials are ranked by, where its estimator measures no metric of the task.
         budget: When the search stops.
         recipe: How networks are trained at full fidelity.
+        scratch: How those are that have no weights to begin with, where the space's have; None means all alike.
         fidelity: Of the search's trials: a range where the strategy moves over one.
         plan: What was measured to divide the minutes; None without any.
         retrain: How many of the best are retrained.
@@ -261,6 +262,7 @@ class RunConfig:
     ranked_by: Objective | None = None
     budget: Budget = field(default_factory=Budget)
     recipe: Recipe = field(default_factory=Recipe)
+    scratch: Recipe | None = None
     fidelity: FidelityRange = field(default_factory=FidelityRange)
     plan: TimePlan | None = None
     retrain: int = 3

@@ -1,19 +1,25 @@
-"""Whether a recipe fits a task."""
+"""Whether a recipe fits a task, and a step what is asked of it."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from archwright.errors import UsageError
 from archwright.learning.recipe import Recipe
 from archwright.tasks.task import Task
 
-__all__ = ["check_recipe"]
+if TYPE_CHECKING:
+    from archwright.learning.trainer import Step
+
+__all__ = ["check_recipe", "check_step"]
 
 
 def check_recipe(recipe: Recipe, task: Task) -> None:
     """Check that a task can do what a recipe asks for.
 
     Raises:
-        UsageError: When it cannot augment its inputs, smooth its labels or mix its examples.
+        UsageError: When it cannot augment its inputs, smooth its labels or mix its examples, or knows no distance to
+            a teacher.
     """
     if recipe.augmentations:
         if not task.augments:
@@ -39,8 +45,42 @@ def check_recipe(recipe: Recipe, task: Task) -> None:
                 f"{name}={getattr(recipe, name)} needs a task with a method soften(batch, smoothing, mixup, "
                 f"generator) that goes with its loss, and {task.name!r} has none; use {name}=0"
             )
+    if recipe.distillation:
+        if type(task).distance is Task.distance:
+            raise UsageError(
+                f"distillation needs a task with a method distance(outputs, teacher, batch), and {task.name!r} has "
+                "none; use distillation=0"
+            )
+        task.distance_options(recipe.temperature)
     if recipe.mixup and (task.has_symbols or task.cardinalities):
         they = "some are codes of categories" if task.cardinalities else "they are symbols"
         raise UsageError(
             f"mixup needs inputs that are amounts; of the task {task.name!r} {they}; use mixup=0"
         )
+
+
+def check_step(step: Step, recipe: Recipe, precision: object, ranks: int) -> None:
+    """Check that a step can bear what is asked.
+
+    Args:
+        step: What one step of the training does.
+        recipe: How to train.
+        precision: In what numbers.
+        ranks: How many processes train together.
+
+    Raises:
+        UsageError: When it refuses something, or has no teacher for a recipe that distils.
+    """
+    name, count = type(step).__name__, recipe.accumulation
+    if recipe.distillation and not step.distils:
+        raise UsageError(
+            f"{name} has no teacher: it cannot be trained with distillation={recipe.distillation}; leave it out"
+        )
+    asked = {
+        "autocast": ("mixed" in str(precision), f"the precision {precision!r}"),
+        "accumulation": (count > 1, f"accumulation={count}"),
+        "ranks": (ranks > 1, f"{ranks} devices"),
+    }
+    for what, (is_asked, told) in asked.items():
+        if is_asked and what in step.refuses:
+            raise UsageError(f"{name} cannot be trained with {told}: it refuses {what}; leave it out")

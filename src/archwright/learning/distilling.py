@@ -21,21 +21,24 @@ class DistillStep(PlainStep):
     """One step against (1 - share) · loss + share · distance to the teacher's outputs.
 
     Source: Hinton et al. 2015, arXiv:1503.02531. The distance is the task's own (`Task.distance`): of classes the
-    Kullback-Leibler divergence of the probabilities.
+    Kullback-Leibler divergence of the probabilities at the temperature, times its square.
 
     Args:
         teacher: A trained network that takes the same batches. It is copied, runs in evaluation mode and stays as it
             is.
-        share: Of the teacher's word in the loss, in (0, 1].
+        share: Of the teacher's word in the loss, in (0, 1]: the recipe's `distillation`.
+        temperature: What logits are divided by: the recipe's.
 
     Raises:
         UsageError: When the share is out of range.
     """
 
-    def __init__(self, teacher: nn.Module, share: float = 0.5) -> None:
+    distils = True
+
+    def __init__(self, teacher: nn.Module, share: float = 0.5, temperature: float = 1.0) -> None:
         if not 0 < share <= 1:
             raise UsageError(f"distillation: expected 0 < share <= 1, got {share}")
-        self.teacher, self.share = teacher, share
+        self.teacher, self.share, self.temperature = teacher, share, temperature
 
     def optimizers(self, network: nn.Module, recipe: Recipe) -> dict[str, Optimizer]:
         """The recipe's, called "weights"."""
@@ -43,19 +46,10 @@ class DistillStep(PlainStep):
         self._teacher = copy.deepcopy(self.teacher).to(place.device).eval().requires_grad_(False)
         return super().optimizers(network, recipe)
 
-    def take(self, trainer: Trainer) -> bool:
-        """One step; notes "train_loss", the mean of the sum over the examples."""
-        batches = trainer.pull("train")
-        if batches is None:
-            return False
-
-        def loss(outputs: Any, batch: Any) -> Tensor:
-            with torch.no_grad():
-                taught = trainer.task.forward(self._teacher, batch)
-            near = trainer.task.distance(outputs, taught, batch)
-            return self.share * near + (1 - self.share) * trainer.task.loss(outputs, batch)
-
-        value = trainer.accumulate(batches, loss=loss)
-        trainer.update("weights")
-        trainer.note("train_loss", value, trainer.weight(batches))
-        return True
+    def loss(self, trainer: Trainer, outputs: Any, batch: Any) -> Tensor:
+        """The loss of one micro-batch. The teacher sees it as the network does, augmented and mixed."""
+        task = trainer.task
+        with torch.no_grad():
+            taught = task.forward(self._teacher, batch)
+        near = task.distance(outputs, taught, batch, **task.distance_options(self.temperature))
+        return self.share * near + (1 - self.share) * task.loss(outputs, batch)

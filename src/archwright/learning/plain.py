@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from torch import nn
+from functools import partial
+from typing import Any
+
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from archwright.learning.optimizers import make_optimizer
@@ -19,12 +22,16 @@ class PlainStep(Step):
         """The recipe's, called "weights"."""
         return {"weights": make_optimizer(recipe, network)}
 
+    def loss(self, trainer: Trainer, outputs: Any, batch: Any) -> Tensor:
+        """The loss of one micro-batch: the task's."""
+        return trainer.task.loss(outputs, batch)
+
     def take(self, trainer: Trainer) -> bool:
         """One step; notes "train_loss", the mean over the examples."""
         batches = trainer.pull("train")
         if batches is None:
             return False
-        loss = trainer.accumulate(batches)
+        loss = trainer.accumulate(batches, loss=partial(self.loss, trainer))
         trainer.update("weights")
         trainer.note("train_loss", loss, trainer.weight(batches))
         return True

@@ -9,9 +9,11 @@ from typing import Any
 
 from archwright.errors import UsageError, did_you_mean
 
-__all__ = ["AUGMENTATIONS", "OPTIMIZERS", "SCHEDULES", "Recipe"]
+__all__ = ["AUGMENTATIONS", "FINE_TUNING", "OPTIMIZERS", "SCHEDULES", "Recipe"]
 
 OPTIMIZERS = ("adamw", "adam", "sgd")
+FINE_TUNING: Mapping[str, Any] = {"learning_rate": 2e-3, "schedule": "cosine", "warmup_epochs": 0.5}
+"""What is other than the defaults where a network comes with its weights: a lower rate, a short warm-up."""
 SCHEDULES = ("constant", "cosine", "linear", "one_cycle", "step")
 AUGMENTATIONS = ("shift", "flip", "noise")
 
@@ -57,6 +59,14 @@ class Recipe:
         accumulation: In how many micro-batches the examples of a step go through the network, where memory does not
             suffice for all at once; divides `batch_size` into parts of at least 2. Only batch normalisation sees a
             difference.
+        freeze: Patterns of parameter names, such as "backbone.*": what they match is not trained, and norms all of
+            whose parameters are frozen keep their statistics.
+        layer_decay: Factor of the learning rate from each layer to the one before it, in (0, 1] (Clark et al. 2020,
+            arXiv:2003.10555): the last layer has the full rate. Layers are the modules with a parameter of two or more
+            dimensions, in the order in which the network registers them; norms go with the layer before them.
+        distillation: Weight in [0, 1] of the distance to the outputs of a teacher; the task's loss has 1 minus that
+            (Hinton et al. 2015, arXiv:1503.02531). The teacher is the trained network from which the space was made.
+        temperature: What logits of student and teacher are divided by before they are compared, above 0.
         seed: Seed of weights, dropout, order of the examples, and augmentation.
 
     Raises:
@@ -78,6 +88,10 @@ class Recipe:
     augmentation: str = "none"
     mixup: float = 0.0
     accumulation: int = 1
+    freeze: tuple[str, ...] = ()
+    layer_decay: float = 1.0
+    distillation: float = 0.0
+    temperature: float = 2.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -103,6 +117,7 @@ class Recipe:
             raise self._error(
                 "accumulation", f"a divisor of batch_size={self.batch_size} that leaves at least 2 examples"
             )
+        self._check_transfer()
         self._check_number("seed", 0, 2**32, whole=True)
         if self.schedule == "one_cycle" and self.warmup_epochs:
             raise self._error("warmup_epochs", "0 with the schedule 'one_cycle', which has its own rise")
@@ -121,6 +136,16 @@ class Recipe:
         """
         return Recipe.from_json({**self.to_json(), **changes})
 
+    @property
+    def from_scratch(self) -> Recipe:
+        """The recipe for a network that has no weights to keep and no teacher."""
+        return self.replace(freeze=(), layer_decay=1.0, distillation=0.0)
+
+    @property
+    def distilled(self) -> Recipe:
+        """The recipe with a teacher: half of the loss at the temperature 1, where it does not say how much."""
+        return self if self.distillation else self.replace(distillation=0.5, temperature=1.0)
+
     def to_json(self) -> dict[str, Any]:
         """A plain dict that `from_json` reads back."""
         return asdict(self)
@@ -136,7 +161,19 @@ class Recipe:
         for name in data:
             if name not in known:
                 raise UsageError(f"a recipe has no field {name!r}.{did_you_mean(name, known)}")
-        return cls(**data)
+        given = dict(data)
+        if isinstance(given.get("freeze"), list):  # as JSON has it
+            given["freeze"] = tuple(given["freeze"])
+        return cls(**given)
+
+    def _check_transfer(self) -> None:
+        if not isinstance(self.freeze, tuple) or not all(isinstance(one, str) and one for one in self.freeze):
+            raise self._error("freeze", "a sequence of patterns of parameter names")
+        for name in ("layer_decay", "distillation"):
+            self._check_number(name, 0, above=name == "layer_decay")
+            if getattr(self, name) > 1:
+                raise self._error(name, "at most 1")
+        self._check_number("temperature", 0, above=True)
 
     def _check_number(
         self, name: str, low: float, below: float = math.inf, *, whole: bool = False, above: bool = False

@@ -13,16 +13,17 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from archwright.errors import UsageError
 from archwright.learning.augmentation import augment
-from archwright.learning.checks import check_recipe
+from archwright.learning.checks import check_recipe, check_step
 from archwright.learning.devices import make_fabric
 from archwright.learning.gradients import Gradients
+from archwright.learning.optimizers import SCALE
 from archwright.learning.precision import prepare
 from archwright.learning.randomness import Randomness, Seeds
 from archwright.learning.ranks import ALONE, Ranks
 from archwright.learning.recipe import Recipe
 from archwright.learning.schedules import learning_rate_factor
+from archwright.learning.transfer import FrozenParts
 from archwright.tasks.batches import BatchStream, Part, Plan, evaluation_plan, moved
 from archwright.tasks.task import Task, Total, add
 
@@ -43,6 +44,7 @@ class Step(ABC):
             these are disjoint if their ranges are.
         driver: The stream whose end ends an epoch; the others begin again by themselves.
         scheduled: Names of the optimizers whose learning rate is `learning_rate`; the step sets the others itself.
+        distils: Whether it uses the teacher that a recipe with `distillation` asks for.
         refuses: What it cannot bear, refused before training begins: "autocast" (mixed precision), "accumulation"
             (several micro-batches in a step), "ranks" (several processes).
     """
@@ -50,6 +52,7 @@ class Step(ABC):
     parts: Mapping[str, Part] = {"train": Part("train")}
     driver: str = "train"
     scheduled: tuple[str, ...] = ("weights",)
+    distils: bool = False
     refuses: frozenset[str] = frozenset()
 
     @abstractmethod
@@ -150,6 +153,7 @@ class Trainer(Gradients):
         module: What to call in its place, so that it runs in the precision.
         device: Where.
         optimizers: By name, as the step made them.
+        frozen: What of the network is not trained.
         streams: The data streams by name.
         epoch: Epochs that are done.
         updates: Steps that are done, over all epochs.
@@ -190,7 +194,7 @@ class Trainer(Gradients):
         self._augments = bool(recipe.augmentations)
         self._softens = recipe.label_smoothing > 0 or recipe.mixup > 0
         check_recipe(recipe, task)
-        self._check_step()
+        check_step(step, recipe, self.precision.precision, ranks.count)
         if not ranks.is_first:  # the network was drawn alike on all, what follows is each rank's own
             self._reseed()
             self._generator.manual_seed(self.seeds.augmentation + ranks.rank)
@@ -217,6 +221,7 @@ class Trainer(Gradients):
                 self.step.begin(self)
                 self.streams[self.step.driver].start(self.epoch - self.origin)
             self.network.train()
+            self.frozen.hold()
             steps = self.step.length(self)
             while self.step.take(self):
                 self.updates += 1
@@ -270,7 +275,7 @@ class Trainer(Gradients):
         if name in self.step.scheduled:
             rate = self.step.learning_rate(self)
             for group in optimizer.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * group.get(SCALE, 1.0)
         if reduce and self.ranks.count > 1:
             parameters = list(self.precision.main_params(optimizer))
             reduced = self.ranks.reduce([parameter.grad for parameter in parameters], parameters)
@@ -357,6 +362,7 @@ class Trainer(Gradients):
 
     def _install(self, network: nn.Module) -> None:
         self.network, self.module = prepare(network, self.fabric)
+        self.frozen = FrozenParts(self.network, self.recipe.freeze)
         self.optimizers = self.step.optimizers(self.network, self.recipe)
         parts = self.step.parts
         first = 0 if all(part.is_whole for part in parts.values()) else 1
@@ -385,16 +391,3 @@ class Trainer(Gradients):
 
     def _means(self) -> dict[str, float]:
         return {name: float(total) / (float(weight) or 1.0) for name, (total, weight) in self._notes.items()}
-
-    def _check_step(self) -> None:
-        precision, count, ranks = self.precision.precision, self.recipe.accumulation, self.ranks.count
-        asked = {
-            "autocast": ("mixed" in str(precision), f"the precision {precision!r}"),
-            "accumulation": (count > 1, f"accumulation={count}"),
-            "ranks": (ranks > 1, f"{ranks} devices"),
-        }
-        for what, (is_asked, told) in asked.items():
-            if is_asked and what in self.step.refuses:
-                raise UsageError(
-                    f"{type(self.step).__name__} cannot be trained with {told}: it refuses {what}; leave it out"
-                )

@@ -12,27 +12,39 @@ from archwright.experiments.choice import Choice
 from archwright.experiments.ensembles import Ensemble, Member
 from archwright.experiments.finalists import HAND_MADE, REPEAT
 from archwright.experiments.references import resolve_space
+from archwright.pretrained import original_network
 from archwright.references import absolute_reference, is_object_reference, load_object
 from archwright.spaces import Expression, Space, layer
 from archwright.spaces.concrete import concrete_expression
 from archwright.tasks import Task
 
 __all__ = [
+    "ORIGINAL",
     "Contestants",
     "contestant_spaces",
     "ensemble_space",
     "finalist_space",
     "named_spaces",
     "network_space",
+    "original_space",
     "winner_space",
+    "with_original",
 ]
+
+ORIGINAL = "the network as it was given"
+"""What the trained network is called from which the space was made; it is trained by the recipe as its members are."""
 
 Contestants = Mapping[int, tuple[str, Space]]
 """The networks to compare with, by their places: what each is called, and a space that holds it alone."""
 
 
 def contestant_spaces(
-    task: Task, names: Iterable[str], given: Mapping[str, Space], hand_made: bool = True
+    task: Task,
+    names: Iterable[str],
+    given: Mapping[str, Space],
+    hand_made: bool = True,
+    *,
+    space: Space | None = None,
 ) -> tuple[dict[int, tuple[str, Space]], list[str]]:
     """The networks to compare with, each as a space that holds it alone, by their places.
 
@@ -41,6 +53,7 @@ def contestant_spaces(
         names: Of the user's own, as the run's record has them: references, or names of what Python gave.
         given: Those that are at hand, by name.
         hand_made: Whether there is a hand-made one.
+        space: The run's space, from which the network is taken that was given as `ORIGINAL`.
 
     Returns:
         Place (0 for the hand-made one) to name and space; and why one is missing, a sentence each.
@@ -60,13 +73,32 @@ def contestant_spaces(
         except SpaceError as error:
             missing.append(f"no hand-made network is compared with: {error}")
     for place, name in enumerate(names, 1):
-        if name in given:
+        if name == ORIGINAL and space is not None:
+            found[place] = name, original_space(space)
+        elif name in given:
             found[place] = name, given[name]
         elif is_object_reference(name):
             found[place] = name, network_space(name, task)[1]
         else:
             missing.append(f"{name} is not compared with: it was given from Python, and is not here any more")
     return found, missing
+
+
+def with_original(names: Iterable[str], space: Space, wanted: bool) -> tuple[str, ...]:
+    """The names of networks to compare with, and that of the trained network from which a space was made.
+
+    Args:
+        names: The user's own.
+        space: The run's space.
+        wanted: Whether there are baselines.
+    """
+    own = (ORIGINAL,) if wanted and original_network(space) is not None else ()
+    return (*names, *own)
+
+
+def original_space(space: Space) -> Space:
+    """The trained network from which a space was made, its default, as a space that holds it alone."""
+    return space.fix({name: value for name, value in space.default.items() if name in space.decisions})
 
 
 def winner_space(run: Run, space: Space, contestants: Contestants) -> Space:

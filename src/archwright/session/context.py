@@ -126,7 +126,7 @@ class RunContext:
         self.contestants: dict[int, tuple[str, Space]] = {}
         if config.retrain > 0:
             self.contestants, missing = contestant_spaces(
-                task, config.compare, compare or {}, config.baseline
+                task, config.compare, compare or {}, config.baseline, space=space
             )
             self.notes += missing
 

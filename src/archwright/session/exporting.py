@@ -136,7 +136,7 @@ def export_trial(
     except ExportError as error:
         raise UsageError(str(error)) from None
     if trial is None:
-        contestants = contestant_spaces(task, opened.config.compare, {})[0]
+        contestants = contestant_spaces(task, opened.config.compare, {}, space=space)[0]
         return export_winner(opened, winner_space(opened, space, contestants), task, folder, formats=asked)
     found = next((t for t in opened.trials if t.number == trial), None)
     if found is None:
@@ -163,7 +163,7 @@ def space_of(run: Run, *, trust: bool = False) -> Space | None:
     if run.config.space.reference is None or run.config.task.reference is None:
         return None
     space, task = restored(run.folder, run.config, None, None, trust=trust)
-    return winner_space(run, space, contestant_spaces(task, run.config.compare, {})[0])
+    return winner_space(run, space, contestant_spaces(task, run.config.compare, {}, space=space)[0])
 
 
 def _train(

@@ -36,6 +36,7 @@ from archwright.session.defaults import (
 )
 from archwright.session.fidelities import single_fidelity
 from archwright.session.parts import check_measured, check_named, device_for
+from archwright.session.recipes import chosen_recipe
 from archwright.session.scorers import scorers_for
 from archwright.session.sources import fingerprints_of
 from archwright.session.stages import begin_run
@@ -61,7 +62,7 @@ def judge(
     top: int = 10,
     threshold: float = 0.5,
     objective: str | None = None,
-    recipe: Recipe | None = None,
+    recipe: Recipe | Mapping[str, Any] | None = None,
     fidelity: FidelityRange | Fidelity | str = FULL,
     seed: int = 0,
     executor: Executor[Job, JobResult] | str | None = None,
@@ -112,8 +113,6 @@ def judge(
         UsageError: When an argument does not fit; nothing was run.
         SearchError: When fewer than 5 networks could be trained.
     """
-    from archwright.learning import Recipe
-
     _check_numbers(sample, top, threshold)
     chosen = (executor or ("processes" if executor_options else None), executor_options)
     check_named((None, None), (None, None), (None, None), chosen)
@@ -125,7 +124,7 @@ def judge(
     made_task = resolve_task(task, **options) if isinstance(task, str) else task
     made_space, space_reference = space_for(space, made_task)
     objectives = _reached(objective, made_space, made_task)
-    recipe = recipe or Recipe(seed=seed)
+    recipe = chosen_recipe(made_space, recipe, seed).recipe
     effort = single_fidelity(fidelity, made_space, made_task, "judge trains all networks of the sample alike")
     judged = (made_space, made_task, recipe, effort)
     scorers, notes = scorers_for(estimators, dict(estimator_options or {}), *judged)

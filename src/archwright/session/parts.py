@@ -12,6 +12,7 @@ from archwright.experiments import DeviceConfig, NamedConfig, RunConfig
 from archwright.experiments.executors import EXECUTORS, Interrupted, interrupts_marked
 from archwright.experiments.time_plan import Trainings
 from archwright.objectives import METERS, Objective, optimized
+from archwright.pretrained import original_network
 from archwright.registry import Registry
 from archwright.spaces import Space
 from archwright.strategies import STRATEGIES
@@ -140,7 +141,7 @@ def make_training(config: RunConfig, space: Space, task: Task, *, refit: bool = 
     return Training(
         space,
         joined(task) if refit else task,
-        config.recipe,
+        config.recipe if config.scratch is None or original_network(space) is not None else config.scratch,
         accelerator=device.accelerator,
         devices=device.devices,
         precision=device.precision,

@@ -17,10 +17,11 @@ from archwright.experiments import Budget, DeviceConfig
 from archwright.experiments.time_plan import Trainings
 from archwright.objectives import Objective, keeps_limits
 from archwright.session.approach import Subject, subject_of
-from archwright.session.contestants import contestant_spaces
+from archwright.session.contestants import contestant_spaces, with_original
 from archwright.session.fidelities import single_fidelity
 from archwright.session.parts import check_measured, device_for
 from archwright.session.planning import Planned, plan_run
+from archwright.session.recipes import chosen_recipe
 from archwright.session.sampling import (
     LimitShare,
     MeasuredSample,
@@ -119,7 +120,7 @@ def profile(
     sample: int = 30,
     timed: int = 5,
     fix: Mapping[str, Any] | None = None,
-    recipe: Recipe | None = None,
+    recipe: Recipe | Mapping[str, Any] | None = None,
     fidelity: FidelityRange | Fidelity | str = FULL,
     retrain: int = 3,
     workers: int | None = None,
@@ -166,7 +167,6 @@ def profile(
     from torch import get_num_threads
 
     from archwright.estimators.training import Training
-    from archwright.learning import Recipe
 
     for name, number in {
         "sample": sample,
@@ -188,7 +188,7 @@ def profile(
     training = Training(
         fixed,
         made_task,
-        recipe or Recipe(seed=seed),
+        chosen_recipe(fixed, recipe, seed).recipe,
         accelerator=device.accelerator,
         devices=device.devices,
         precision=device.precision,
@@ -245,9 +245,16 @@ def _share(workers: int) -> int | None:
     return None if workers == 1 else max(1, (os.cpu_count() or 1) // workers)
 
 
+def _rivals(subject: Subject, is_retrained: bool) -> list[Space]:
+    """The networks that a search compares with."""
+    names = with_original((), subject.space, is_retrained)
+    rivals = contestant_spaces(subject.task, names, {}, is_retrained, space=subject.space)[0]
+    return [space for _, space in rivals.values()]
+
+
 def _plan(
     subject: Subject,
-    recipe: Recipe | None,
+    recipe: Recipe | Mapping[str, Any] | None,
     minutes: float | None,
     retrain: int,
     workers: int | None,
@@ -255,13 +262,11 @@ def _plan(
     seed: int,
 ) -> Planned:
     """What `search` would decide on before it."""
-    from archwright.learning import Recipe
-
     return plan_run(
         subject.fixed,
         subject.task,
-        recipe or Recipe(seed=seed),
-        [space for _, space in contestant_spaces(subject.task, (), {}, retrain > 0)[0].values()],
+        chosen_recipe(subject.fixed, recipe, seed).recipe,
+        _rivals(subject, retrain > 0),
         began=time.time(),
         minutes=minutes,
         trainings=Trainings(retrain=retrain),

@@ -130,7 +130,7 @@ def _planned(
     config: RunConfig, space: Space, task: Task, own: Mapping[str, Space], formats: Sequence[str] | None
 ) -> RunConfig:
     """The record with a plan of its minutes, which it had none of."""
-    spaces = contestant_spaces(task, config.compare, own, config.baseline)[0]
+    spaces = contestant_spaces(task, config.compare, own, config.baseline, space=space)[0]
     planned = plan_run(
         space.fix(config.held),
         task,

@@ -29,7 +29,7 @@ from archwright.experiments.time_plan import Trainings
 from archwright.objectives import Objective
 from archwright.pretrained import Buildable
 from archwright.session.approach import Approach, Subject, approach_for, subject_of
-from archwright.session.contestants import contestant_spaces, named_spaces
+from archwright.session.contestants import contestant_spaces, named_spaces, with_original
 from archwright.session.context import RunContext
 from archwright.session.defaults import listener_for, new_folder, recorded_reference
 from archwright.session.exporting import formats_asked, unprintable
@@ -43,6 +43,7 @@ from archwright.session.parts import (
     named,
 )
 from archwright.session.planning import Planned, plan_run
+from archwright.session.recipes import chosen_recipe
 from archwright.session.result import Result
 from archwright.session.sources import fingerprints_of
 from archwright.session.stages import begin_run
@@ -83,7 +84,7 @@ def search(
     executor_options: dict[str, Any] | None = None,
     pruner: Pruner | str | None = None,
     pruner_options: dict[str, Any] | None = None,
-    recipe: Recipe | None = None,
+    recipe: Recipe | Mapping[str, Any] | None = None,
     fidelity: FidelityRange | Fidelity | str = FULL,
     retrain: int = 3,
     repeats: int | None = None,
@@ -141,8 +142,9 @@ def search(
         executor_options: Options of an executor given by name.
         pruner: What stops trials early, or its name; None lets all run to their end.
         pruner_options: Options of a pruner given by name.
-        recipe: How networks are trained; None means the defaults with this seed, for fewer epochs where full trainings
-            do not fit into the minutes.
+        recipe: How networks are trained, or some fields of it, as `{"epochs": 5}`; None means the defaults with this
+            seed, for fewer epochs where full trainings do not fit into the minutes. The defaults are those of
+            fine-tuning (`archwright.learning.FINE_TUNING`) where the networks of the space come with weights.
         fidelity: Effort of the estimates in the search, such as `aw.Fidelity(epochs=5)` or "epochs=2..16,cells=3";
             retraining always has full effort. Strategies such as "asha" move over a range; without one they begin at
             1 epoch.
@@ -191,8 +193,6 @@ def search(
         UsageError: When an argument does not fit; nothing was run.
         SearchError: When no trial was completed.
     """
-    from archwright.learning import Recipe
-
     began, asked = began or time.time(), formats_asked(formats, onnx)
     if workers == 0:
         check_left_to_workers(store)
@@ -228,11 +228,14 @@ def search(
     folder = new_folder(out, subject.task.name)
     own = named_spaces(compare, subject.task)
     device = device_for(accelerator, devices, precision, own_executor.slots if own_executor else workers)
-    rivals = contestant_spaces(subject.task, own, own, baseline and retrain > 0)[0]
+    is_compared = baseline and retrain > 0
+    compared = with_original(own, subject.space, is_compared)
+    rivals = contestant_spaces(subject.task, compared, own, is_compared, space=subject.space)[0]
+    chosen = chosen_recipe(subject.space, recipe, seed)
     planned = plan_run(
         subject.fixed,
         subject.task,
-        recipe or Recipe(seed=seed),
+        chosen.recipe,
         [space for _, space in rivals.values()],
         began=began,
         minutes=None if budget is None else budget.minutes,
@@ -261,6 +264,7 @@ def search(
         subject,
         approach,
         planned,
+        scratch=chosen.fitted(planned.recipe),
         name=folder.name,
         task_reference=recorded_reference(task, TASKS),
         pruner=None if pruner is None else named(pruner, pruner_options),
@@ -280,7 +284,7 @@ def search(
         ensemble=ensemble,
         refit=refit,
         baseline=baseline,
-        compare=tuple(own),
+        compare=compared,
         trackers=followed,
         price=None if price is None else str(price),
         store=store and without_secrets(store),
@@ -303,7 +307,7 @@ def search(
         compare=own,
         formats=asked,
         trackers=trackers,
-        notes=[*subject.notes, *planned.notes, *approach.notes, *printable],
+        notes=[*subject.notes, *chosen.notes, *planned.notes, *approach.notes, *printable],
         began=began,
     )
     if context.config.ranked_by is not None:

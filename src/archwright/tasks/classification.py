@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 
 from archwright.errors import TaskError
 from archwright.tasks.batches import labels_of
-from archwright.tasks.supervised import Softened, Supervised
+from archwright.tasks.supervised import Softened, Supervised, divergence
 from archwright.tasks.targets import CLASSIFICATION
 
 __all__ = ["Classification"]
@@ -72,12 +72,18 @@ class Classification(Supervised):
             "loss": self._cross_entropy(outputs, targets).item(),
         }
 
-    def distance(self, outputs: Any, teacher: Any, batch: Any) -> Tensor:
-        """The Kullback-Leibler divergence of the probabilities from the teacher's, the mean over the examples."""
+    def distance(self, outputs: Any, teacher: Any, batch: Any, temperature: float = 1.0) -> Tensor:
+        """T² KL(softmax(teacher / T) || softmax(outputs / T)), the mean over the examples, weighted as their loss is.
+
+        T² keeps the gradient of one size whatever the temperature (Hinton et al. 2015, arXiv:1503.02531, section 2).
+        """
         if self._has_members(outputs):
             teacher = teacher.unsqueeze(1).expand_as(outputs)
-        own, taught = (one.float().flatten(0, -2).log_softmax(-1) for one in (outputs, teacher.detach()))
-        return functional.kl_div(own, taught, reduction="batchmean", log_target=True)
+        each = divergence(outputs, teacher, temperature).view(len(outputs), -1).mean(dim=1)
+        if self.class_weights is None:
+            return each.mean()
+        weights = self.class_weights.to(each)[_targets(batch)]
+        return (weights * each).sum() / (weights.sum() + (weights.sum() == 0))
 
     def describe(self) -> Mapping[str, Any]:
         """What a report says of the task, in JSON's own types."""
@@ -88,7 +94,7 @@ class Classification(Supervised):
         """The number of examples, or the sum of the weights of their classes."""
         if self.class_weights is None:
             return len(batch[0])
-        targets = batch[1].first if isinstance(batch[1], Softened) else batch[1]
+        targets = _targets(batch)
         return self.class_weights.to(targets.device)[targets].sum()
 
     def _cross_entropy(self, outputs: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
@@ -100,6 +106,12 @@ class Classification(Supervised):
         )
         total = weights[targets].sum()
         return summed / (total + (total == 0))
+
+
+def _targets(batch: Any) -> Tensor:
+    """The classes of a batch, whether its labels were smoothed or not."""
+    found: Tensor = batch[1].first if isinstance(batch[1], Softened) else batch[1]
+    return found
 
 
 def _class_weights(

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from archwright.errors import TaskError
-from archwright.tasks.supervised import Supervised
+from archwright.tasks.supervised import Supervised, divergence
 
 __all__ = ["LANGUAGE_MODELLING", "LanguageModelling"]
 
@@ -84,6 +84,10 @@ class LanguageModelling(Supervised):
         return functional.cross_entropy(
             outputs.float().flatten(0, 1), targets.flatten(), label_smoothing=smoothing
         )
+
+    def distance(self, outputs: Any, teacher: Any, batch: Any, temperature: float = 1.0) -> Tensor:
+        """T² KL(softmax(teacher / T) || softmax(outputs / T)), the mean over all places (Hinton et al. 2015)."""
+        return divergence(outputs, teacher, temperature).mean()
 
     def scores(self, outputs: Tensor, targets: Tensor) -> dict[str, float]:
         """`perplexity`, `bits_per_character`, `accuracy` and `loss` of a whole part."""

@@ -19,7 +19,7 @@ from archwright.tasks.preprocessing import Preprocessing
 from archwright.tasks.targets import MULTILABEL, REGRESSION
 from archwright.tasks.task import Split, Task, Total
 
-__all__ = ["Softened", "Supervised"]
+__all__ = ["Softened", "Supervised", "divergence"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,24 @@ class Softened:
     smoothing: float
     second: Tensor | None = None
     share: float = 1.0
+
+
+def divergence(outputs: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    """T² KL(softmax(teacher / T) || softmax(outputs / T)) in nats (Hinton et al. 2015, arXiv:1503.02531, section 2).
+
+    T² keeps the gradient of one size whatever the temperature.
+
+    Args:
+        outputs: Logits, shape (..., classes).
+        teacher: Those of the teacher, of the same shape; no gradient flows into them.
+        temperature: T, above 0.
+
+    Returns:
+        Shape (...).
+    """
+    taught = functional.log_softmax(teacher.detach().float() / temperature, dim=-1)
+    learned = functional.log_softmax(outputs.float() / temperature, dim=-1)
+    return temperature**2 * functional.kl_div(learned, taught, reduction="none", log_target=True).sum(dim=-1)
 
 
 class Supervised(Task):
@@ -205,8 +223,8 @@ class Supervised(Task):
         """True for amounts."""
         return not (self.has_symbols or self.cardinalities)
 
-    def distance(self, outputs: Any, teacher: Any, batch: Any) -> Tensor:
-        """Mean squared difference."""
+    def distance(self, outputs: Any, teacher: Any, batch: Any, temperature: float = 1.0) -> Tensor:
+        """Mean squared difference; amounts have no temperature."""
         if self._has_members(outputs):
             teacher = teacher.unsqueeze(1).expand_as(outputs)
         return functional.mse_loss(outputs.float(), teacher.detach().float())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset, default_collate
 
-from archwright.errors import SpaceError, TaskError
+from archwright.errors import SpaceError, TaskError, UsageError
 from archwright.evaluating import evaluating
 from archwright.tasks.batches import BatchStream, DatasetStream, Part, Plan, choose, share, tensors_in
 from archwright.tasks.preprocessing import Preprocessing
@@ -246,9 +247,30 @@ class Task(ABC):
         """
         raise TaskError(f"task {self.name!r} has no method soften")
 
-    def distance(self, outputs: Any, teacher: Any, batch: Any) -> Tensor:
-        """The loss of outputs that are to be like those of a teacher. Optional: distillation needs it."""
+    def distance(self, outputs: Any, teacher: Any, batch: Any, temperature: float = 1.0) -> Tensor:
+        """The loss of outputs that are to be like those of a teacher. Optional: distillation needs it.
+
+        Args:
+            outputs: What `forward` gave, of any structure.
+            teacher: What it gave with the teacher's network.
+            batch: The batch.
+            temperature: What logits are divided by before they are compared; a task without logits may leave it out.
+        """
         raise TaskError(f"task {self.name!r} has no method distance, which distillation needs")
+
+    def distance_options(self, temperature: float) -> dict[str, float]:
+        """What `distance` is called with besides outputs and batch.
+
+        Raises:
+            UsageError: When it takes no temperature, and that is not 1.
+        """
+        if "temperature" in inspect.signature(self.distance).parameters:
+            return {"temperature": temperature}
+        if temperature != 1.0:
+            raise UsageError(
+                f"the method distance of the task {self.name!r} takes no temperature; use temperature=1"
+            )
+        return {}
 
     @property
     def shares(self) -> bool:
