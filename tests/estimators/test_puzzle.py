@@ -11,6 +11,7 @@ import archwright as aw
 from archwright.errors import UsageError
 from archwright.estimators.puzzle import Puzzle
 from archwright.learning import Recipe
+from archwright.objectives import FunctionMeter
 from archwright.pretrained.blockwise import combinations_of
 from archwright.spaces import Space
 from archwright.strategies.puzzle import EXCHANGE
@@ -85,6 +86,30 @@ def test_limits_bound_combinations_and_not_exchanges(task: Task, tmp_path: Path)
     space, estimator = parts(task, tmp_path)
     assert not estimator.is_bounded(exchange(space))
     assert estimator.is_bounded(Candidate(space.default))
+
+
+def test_what_needs_the_machine_is_measured_on_the_two_blocks(task: Task, tmp_path: Path) -> None:
+    space, estimator = parts(task, tmp_path)
+    seen: list[tuple[str, int]] = []
+
+    def size(network: torch.nn.Module, *args: torch.Tensor) -> float:
+        seen.append((type(network).__name__, len(args[0])))
+        return 10 * float(sum(one.numel() for one in network.parameters()))
+
+    meter = FunctionMeter(size, exclusive=True)
+    for choice in ("width_1_2", "separable"):
+        candidate = exchange(space, layers_2=choice)
+        whole = sum(one.numel() for one in space.build(candidate.architecture).parameters())
+        assert estimator.costs(candidate, {"energy": meter}) == {"energy": 10 * whole}
+    assert seen == [
+        ("ResidualNetwork", 2),
+        ("ResidualBlock", 1),
+        ("ResidualBlock", 1),
+        ("Substitute", 1),
+    ]
+    assert estimator.costs(exchange(space), {"energy": meter}) is None
+    assert estimator.costs(exchange(space, stem="projection"), {"size": FunctionMeter(size)}) is None
+    assert estimator.costs(Candidate(space.default), {"energy": meter}) is None
 
 
 def test_another_space_is_refused(task: Task) -> None:

@@ -123,6 +123,27 @@ def test_it_goes_on_from_its_state_at_every_moment() -> None:
         assert run(second) == expected[stop:]
 
 
+@pytest.mark.parametrize("factor", [0.8, 1.25])
+def test_where_costs_do_not_add_up_the_limit_is_moved_until_enough_keep_it(factor: float) -> None:
+    limit = Objective("params", limit=55, optimize=False)
+    strategy = Puzzle(space(), [Objective("accuracy"), limit], proposals=3)
+    kept, over = [], 0
+    with contextlib.suppress(SpaceExhaustedError):
+        while (candidate := strategy.ask()) is not None:
+            metrics = measured(candidate)
+            state = TrialState.COMPLETED
+            if candidate.fidelity is None:
+                metrics["params"] *= factor
+                if limit.violation(metrics["params"]):
+                    state = TrialState.INFEASIBLE
+                    over += 1
+                else:
+                    kept.append(candidate)
+            strategy.tell(Trial(0, candidate, state=state, measurement=Measurement(metrics)))
+    assert len(kept) == len(set(kept)) == 3
+    assert (over > 0) == (factor > 1)
+
+
 def test_it_says_how_well_the_sums_order_what_was_trained() -> None:
     strategy = Puzzle(space(), OBJECTIVES, proposals=4)
     assert strategy.conclusions() == []

@@ -64,6 +64,15 @@ def test_the_best_combinations_are_those_of_brute_force(
         assert all(library.estimate(one, limit.name) <= limit.limit for limit in limits)  # type: ignore[operator]
 
 
+def test_what_is_known_already_is_not_proposed_again() -> None:
+    base = {"loss": 0.0}
+    effects = {f"b{i}": {"own": base, "other": {"loss": float(2**i)}} for i in range(4)}
+    library = Exchanges(base, effects)
+    first = library.propose(Objective("loss"), [], count=5)
+    later = library.propose(Objective("loss"), [], count=20, without=first)
+    assert [library.estimate(one, "loss") for one in [*first, *later]] == list(range(16))
+
+
 def test_a_score_that_is_maximised_and_a_limit_from_below() -> None:
     base = {"accuracy": 0.9, "speed": 1.0}
     library = Exchanges(

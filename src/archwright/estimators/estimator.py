@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from archwright.estimators.replicates import over_replicates
-from archwright.objectives import Objective
+from archwright.objectives import Meter, Objective
 from archwright.trials import Candidate, Measurement, TrialContext
 
 __all__ = ["Estimator", "PopulationEstimator"]
@@ -37,6 +37,10 @@ class Estimator(ABC):
     def is_bounded(self, candidate: Candidate) -> bool:
         """Whether limits keep a candidate from being measured: not where it only tells what a part costs."""
         return True
+
+    def costs(self, candidate: Candidate, meters: Mapping[str, Meter]) -> dict[str, float] | None:
+        """What meters say of a candidate, where the estimator knows better than to measure its network as a whole."""
+        return None
 
     def for_population(self) -> PopulationEstimator | None:
         """What measures the networks of a known population, where a score is a rank and means nothing for one alone.

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from archwright.errors import TrialError, UsageError
 from archwright.estimators.estimator import Estimator
@@ -18,7 +20,7 @@ from archwright.estimators.training import Training
 from archwright.learning.devices import make_fabric
 from archwright.learning.randomness import seeded
 from archwright.learning.recipe import Recipe
-from archwright.objectives import measure_cheap
+from archwright.objectives import Meter, measure_by, measure_cheap
 from archwright.pretrained.alternatives import OWN
 from archwright.pretrained.blockwise import combinations_of
 from archwright.pretrained.local import BlockTask, block_data, train_locally
@@ -101,11 +103,46 @@ class Puzzle(Estimator):
         self.local = Recipe(
             epochs=local_epochs, batch_size=_BATCH, learning_rate=local_rate, weight_decay=0.0
         )
+        told = {"task": task.name, "split": str(task.split), "examples": examples, **self.local.to_json()}
+        self.made = json.dumps(told, sort_keys=True)
         self._data: tuple[str, tuple[Tensor, Tensor]] | None = None
+        self._costs: dict[tuple[str, str | None], tuple[float, float]] = {}
 
     def is_bounded(self, candidate: Candidate) -> bool:
         """An exchange tells what its alternative costs, and may be over limits that combinations keep."""
         return candidate.effort.proxy is None
+
+    def costs(self, candidate: Candidate, meters: Mapping[str, Meter]) -> dict[str, float] | None:
+        """Of an exchange, what needs the machine for itself: the network's, and the difference between the two blocks.
+
+        One block's time is lost in the spread of the network's. Where a meter tells of a reference call, a number
+        counts as a multiple of it, so that a slower moment does not matter.
+        """
+        exchanged = self._exchanged(candidate)
+        if (
+            candidate.effort.proxy is None
+            or not exchanged
+            or not all(one.exclusive for one in meters.values())
+        ):
+            return None
+        (name, choice), found = exchanged[0], {}
+        block = self.members.blocks[name]
+        call = (block.inputs[:1], *block.args), dict(block.kwargs)
+        own = self.members.network.get_submodule(block.name)
+        for key, meter in meters.items():
+            whole = self._cost((key, None), meter, self.members.network, self.task.example_arguments())
+            before = self._cost((key, name), meter, own, call)
+            after = _told(meter, self.members.alternative(name, choice), call)
+            found[key] = whole[0] + (after[0] / after[1] - before[0] / before[1]) * whole[1]
+        return found
+
+    def _cost(
+        self, key: tuple[str, str | None], meter: Meter, module: nn.Module, call: Any
+    ) -> tuple[float, float]:
+        """What a meter says of the network or one of its own blocks, once in a process."""
+        if key not in self._costs:
+            self._costs[key] = _told(meter, module, call)
+        return self._costs[key]
 
     def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
         """Score an exchange, or distil a combination. See `Estimator.estimate`."""
@@ -126,7 +163,7 @@ class Puzzle(Estimator):
             known |= self._score(candidate)
             if exchanged:
                 module = self.members.alternative(*exchanged[0])
-                self.members.keep(*exchanged[0], module, metrics=known)
+                self.members.keep(*exchanged[0], module, metrics=known, made=self.made)
         return Measurement(known, seconds=time.perf_counter() - begin)
 
     def _exchanged(self, candidate: Candidate) -> list[tuple[str, str]]:
@@ -135,15 +172,15 @@ class Puzzle(Estimator):
     def _trained(self, name: str, choice: str) -> dict[str, float]:
         """The metrics of an alternative, which is trained if the library lacks it."""
         known = self.members.kept(name, choice)
-        if known is not None:
+        if known is not None and known["made"] == self.made:
             return dict(known["metrics"])
-        module = self.members.alternative(name, choice)
+        module = deepcopy(self.members.made[name][choice])
         with seeded(self.local.seed, threads=self.threads):
             task = BlockTask(self.members.blocks[name], *self._pairs(name))
             metrics = {"local_error": train_locally(module, task, self.local, self.accelerator)}
         if not math.isfinite(metrics["local_error"]):
             raise TrialError(f"the alternative {choice} of {name} did not learn: its error is not finite")
-        self.members.keep(name, choice, module, metrics=metrics)
+        self.members.keep(name, choice, module, metrics=metrics, made=self.made)
         return metrics
 
     def _pairs(self, name: str) -> tuple[Tensor, Tensor]:
@@ -169,4 +206,10 @@ class Puzzle(Estimator):
         return {**scores, **measure_cheap(network.to("cpu"), self.task.example_arguments())}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_data": None}
+        return {**self.__dict__, "_data": None, "_costs": {}}
+
+
+def _told(meter: Meter, module: nn.Module, call: Any) -> tuple[float, float]:
+    """A meter's number, and that of its reference call; 1 where it has none."""
+    found = measure_by({"": meter}, module, call)
+    return found[""], found.get("_reference", 1.0)

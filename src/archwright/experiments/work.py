@@ -200,8 +200,11 @@ class Evaluation:
             return {}
         if self.example is None:
             raise UsageError(f"{', '.join(names)}: meters need a task, whose inputs networks are called with")
-        network = self.space.build(job.candidate.architecture, self.example)
-        found = measure_by({name: self.meters[name] for name in names}, network, self.example)
+        meters = {name: self.meters[name] for name in names}
+        found = self.estimator.costs(job.candidate, meters)
+        if found is None:
+            network = self.space.build(job.candidate.architecture, self.example)
+            found = measure_by(meters, network, self.example)
         if any(
             limits[name].violation(value) > 0 for name, value in found.items() if limits and name in limits
         ):

@@ -66,7 +66,7 @@ class Combinations:
         return module
 
     def kept(self, name: str, choice: str) -> dict[str, Any] | None:
-        """What the library has of an alternative: "weights", and "metrics" of the network with it."""
+        """What the library has of an alternative: "weights", "metrics" of the network with it, how it was "made"."""
         path = self._path(name, choice)
         if path is None or not path.exists():
             return None

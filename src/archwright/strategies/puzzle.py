@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from statistics import median
 from typing import Any, ClassVar
 
 from archwright.errors import SearchError, SpaceExhaustedError, UsageError
@@ -21,6 +23,8 @@ EXCHANGE = Fidelity(proxy="exchange")
 
 _LEAST = 3
 """Combinations of which an order can be told."""
+_ROUNDS = 4
+"""How often combinations are proposed, in all, where those before were over a limit."""
 
 
 class Puzzle(Strategy):
@@ -29,7 +33,8 @@ class Puzzle(Strategy):
     First come the default architecture and, decision by decision, each that differs from it in one value, at the
     fidelity `EXCHANGE`. The changes of the loss and of each limited metric are taken to add up, and the combinations
     of least loss are found by a mixed-integer program (`Exchanges.propose`). The sum does not order networks of nearly
-    one cost, so several are proposed, to be trained.
+    one cost, so several are proposed, to be trained. Where some turn out to be over a limit, because time or memory do
+    not add up exactly, as many others are proposed, under limits that are moved by what the sums were off.
 
     Source: Bercovich et al. 2024, arXiv:2411.19146; Molchanov et al. 2021, arXiv:2107.10624.
 
@@ -60,8 +65,9 @@ class Puzzle(Strategy):
         self._asked = 0
         self._told: dict[int, dict[str, float]] = {}
         self._ended = 0
-        self._found: list[dict[str, Any]] | None = None
-        self._compared: list[tuple[float, float]] = []
+        self._found: list[dict[str, Any]] = []
+        self._results: list[dict[str, Any]] = []
+        self._rounds = _ROUNDS
 
     def ask(self, running: Sequence[Candidate] = ()) -> Candidate | None:
         """The next exchange, or the next combination once all exchanges are scored.
@@ -75,20 +81,47 @@ class Puzzle(Strategy):
             return Candidate(self._architecture(self._singles[self._asked - 1]), EXCHANGE)
         if self._ended < len(self._singles):
             return None
-        if self._found is None:
-            self._found = self.exchanges().propose(self.score, self.objectives, self.proposals)
         place = self._asked - len(self._singles)
+        if place == len(self._found):
+            if len(self._results) < place:  # what they are found to cost decides how many more there are
+                return None
+            self._found += self._further()
         if place == len(self._found):
             raise SpaceExhaustedError(f"all {place} combinations were proposed")
         self._asked += 1
         return Candidate(self._architecture(self._found[place]))
 
+    def _further(self) -> list[dict[str, Any]]:
+        """The first combinations, or as many more as were over a limit once they were measured.
+
+        What was measured says by how much the sums are off, and the limits are moved by that.
+        """
+        lacking = self.proposals - sum(one["kept"] for one in self._results)
+        if lacking < 1 or (self._found and not self._rounds):
+            return []
+        self._rounds -= 1
+        known, limits = self.exchanges(), []
+        for one in self.objectives:
+            gaps = [
+                one.loss(result["metrics"][one.name]) - one.loss(known.estimate(result["choice"], one.name))
+                for result in self._results
+                if one.limit is not None and one.name in result["metrics"]
+            ]
+            moved = one.loss(one.loss(one.limit or 0.0) - (median(gaps) if gaps else 0.0))
+            limits.append(one if one.limit is None else replace(one, limit=moved))
+        try:
+            return known.propose(self.score, limits, lacking, without=self._found)
+        except SearchError:
+            if self._found:
+                return []
+            raise
+
     def tell(self, trial: Trial) -> None:
         """Take note of what an exchange does; one that failed is no alternative."""
         if trial.candidate.effort.proxy != EXCHANGE.proxy:
-            if trial.state is TrialState.COMPLETED and self.score.name in trial.metrics:
-                added = self.exchanges().estimate(dict(trial.architecture), self.score.name)
-                self._compared.append((added, trial.metrics[self.score.name]))
+            kept = trial.state is not TrialState.INFEASIBLE
+            choice = dict(trial.architecture)
+            self._results.append({"choice": choice, "kept": kept, "metrics": dict(trial.metrics)})
             return
         self._ended += 1
         if trial.state is TrialState.COMPLETED:
@@ -121,25 +154,27 @@ class Puzzle(Strategy):
 
     def conclusions(self) -> list[str]:
         """How well the sums of the exchanges order the combinations, which cost nearly the same."""
-        if len(self._compared) < _LEAST:
+        done = [one for one in self._results if self.score.name in one["metrics"]]
+        if len(done) < _LEAST:
             return []
-        added, trained = zip(*self._compared, strict=True)
+        known, name = self.exchanges(), self.score.name
+        added = [known.estimate(one["choice"], name) for one in done]
+        trained = [one["metrics"][name] for one in done]
         return [
-            f"puzzle: the {self.score.name} that adds up orders {len(added)} combinations of nearly one cost with the "
+            f"puzzle: the {name} that adds up orders {len(added)} combinations of nearly one cost with the "
             f"rank correlation {spearman(added, trained):.2f} to what they have after the short training"
         ]
 
     def state_dict(self) -> dict[str, Any]:
         """What was asked and told."""
         told = {str(place): metrics for place, metrics in self._told.items()}
-        compared = [list(pair) for pair in self._compared]
-        asked = {"asked": self._asked, "ended": self._ended}
-        return {**asked, "told": told, "found": self._found, "compared": compared}
+        counts = {"asked": self._asked, "ended": self._ended, "rounds": self._rounds}
+        return {**counts, "told": told, "found": list(self._found), "results": list(self._results)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from there."""
-        self._asked, self._ended, self._found = state["asked"], state["ended"], state["found"]
-        self._compared = [(added, trained) for added, trained in state["compared"]]
+        self._asked, self._ended, self._rounds = state["asked"], state["ended"], state["rounds"]
+        self._found, self._results = list(state["found"]), list(state["results"])
         self._told = {int(place): dict(metrics) for place, metrics in state["told"].items()}
 
     def _exchanges(self) -> Iterator[dict[str, Any]]:

@@ -45,7 +45,11 @@ class Exchanges:
         return self.base[metric] + sum(self._change(block, one, metric) for block, one in choice.items())
 
     def propose(
-        self, objective: Objective, limits: Sequence[Objective], count: int = 10
+        self,
+        objective: Objective,
+        limits: Sequence[Objective],
+        count: int = 10,
+        without: Sequence[Mapping[str, Any]] = (),
     ) -> list[dict[str, Any]]:
         """The best different combinations that keep all limits, the best first.
 
@@ -56,6 +60,7 @@ class Exchanges:
             objective: What is best.
             limits: What is kept, of metrics that add up; objectives without a limit bound nothing.
             count: How many. Fewer come back where there are fewer.
+            without: Combinations that are not wanted again, block to alternative.
 
         Raises:
             SearchError: When no combination keeps all limits; says how far each could be brought alone.
@@ -68,8 +73,11 @@ class Exchanges:
             [[one.loss(self._change(*pair, one.name)) for pair in pairs] for one in bounds]
         ).reshape(len(bounds), len(pairs))
         room = np.array([one.loss(one.limit or 0.0) - one.loss(self.base[one.name]) for one in bounds])
+        cuts = np.array([[one.get(block) == name for block, name in pairs] for one in without]).reshape(
+            -1, len(pairs)
+        )
         found: list[dict[str, Any]] = []
-        for chosen in _best(_Program(gains, blocks, costs, room), count):
+        for chosen in _best(_Program(gains, blocks, costs, room, cuts), count):
             choice = dict(pair for pair, taken in zip(pairs, chosen, strict=True) if taken)
             if all(one.violation(self.estimate(choice, one.name)) == 0 for one in bounds):
                 found.append(choice)  # the solver keeps limits to a tolerance, this exactly
@@ -95,16 +103,19 @@ class Exchanges:
 
 @dataclass(frozen=True)
 class _Program:
-    """Minimise gains·x where blocks·x = 1 and costs·x <= room, every x 0 or 1."""
+    """Minimise gains·x where blocks·x = 1, costs·x <= room and cuts·x < blocks, every x 0 or 1."""
 
     gains: NDArray[np.float64]
     blocks: NDArray[np.float64]
     costs: NDArray[np.float64]
     room: NDArray[np.float64]
+    cuts: NDArray[np.bool_]
 
     def without(self, kept: NDArray[np.bool_]) -> _Program:
         """Only these x may be 1."""
-        return _Program(self.gains[kept], self.blocks[:, kept], self.costs[:, kept], self.room)
+        return _Program(
+            self.gains[kept], self.blocks[:, kept], self.costs[:, kept], self.room, self.cuts[:, kept]
+        )
 
 
 def _best(program: _Program, count: int) -> list[NDArray[np.bool_]]:
@@ -166,11 +177,11 @@ def _successive(program: _Program, count: int) -> list[NDArray[np.bool_]]:
     found: list[NDArray[np.bool_]] = []
     while len(found) < count:
         cuts = []
+        if found or len(program.cuts):
+            taken = np.array([*program.cuts, *found], dtype=float)
+            cuts.append(LinearConstraint(taken, -np.inf, len(program.blocks) - 1))
         if found:
-            cuts = [
-                LinearConstraint(np.array(found, dtype=float), -np.inf, len(program.blocks) - 1),
-                LinearConstraint(gains, gains @ found[-1] - 1e-6, np.inf),
-            ]
+            cuts.append(LinearConstraint(gains, gains @ found[-1] - 1e-6, np.inf))
         solved = milp(
             gains,
             integrality=np.ones(len(gains)),

@@ -1,0 +1,372 @@
+"""A trained network under a limit: the puzzle of its blocks against other ways to the same cost, distilled alike.
+
+A residual network is trained on pictures of Fashion-MNIST (`make data`). At a half, a quarter and an eighth of its cost
+stand: `puzzle`, by `aw.search`; `uniform`, its own widths scaled alike by `aw.from_network`; `pruning`, torch-pruning's
+magnitude pruner (`pip install torch-pruning`), with channels in multiples of 8 or single ones, whichever leaves more;
+`random`, combinations of the puzzle's library drawn at random at 90 to 100 % of the limit; `scratch`, a search of the
+task's own space for the same minutes. `uniform` and `pruning` are distilled from the trained network for all the
+processor time that the puzzle took: library, scores, short distillations and the last ones. `random` is distilled as
+the puzzle's winner is.
+
+Printed are, for each limit and contestant, the mean over seeds of the test accuracy, and the paired difference of the
+puzzle from it in percentage points with its standard error; and the rank correlation of the sums of the exchanges'
+losses with the losses after distillation, over all combinations and within each limit.
+
+A line of JSON is written for each finished cell; called again, the script goes on with what is missing.
+
+Usage: OMP_NUM_THREADS=1 python benches/puzzle.py [--seeds 3] [--images 60000] [--epochs 12] [--parent 30]
+           [--limits 0.5 0.25 0.125] [--contestants puzzle uniform random pruning scratch] [--draws 5] [--cost flops]
+           [--out puzzle.jsonl]
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import math
+import random
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+import archwright as aw
+from archwright.learning import Recipe, Trainer
+from archwright.learning.distilling import DistillStep
+from archwright.learning.plain import PlainStep
+from archwright.objectives import METERS, Objective, parse_limit
+from archwright.spaces import Architecture, Space
+from archwright.strategies.puzzle import Puzzle
+from archwright.surrogates import spearman
+from archwright.tasks import Part, Task, from_arrays
+from archwright.tasks.batches import evaluation_plan
+from archwright.tasks.datasets.idx import read_idx
+from main_job_data import FOLDER
+
+CONTESTANTS = ("puzzle", "uniform", "random", "pruning", "scratch")
+CPU = torch.device("cpu")
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions with norms, and what goes around them."""
+
+    def __init__(self, before: int, after: int, stride: int) -> None:
+        super().__init__()
+        self.inner, self.inner_norm = (
+            nn.Conv2d(before, after, 3, stride, 1, bias=False),
+            nn.BatchNorm2d(after),
+        )
+        self.outer, self.outer_norm = nn.Conv2d(after, after, 3, 1, 1, bias=False), nn.BatchNorm2d(after)
+        is_same = before == after and stride == 1
+        around = nn.Sequential(nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after))
+        self.around = nn.Identity() if is_same else around
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shape (N, before, H, W) to (N, after, H / stride, W / stride)."""
+        y = self.outer_norm(self.outer(functional.relu(self.inner_norm(self.inner(x)))))
+        return functional.relu(y + self.around(x))
+
+
+class ResidualNetwork(nn.Module):
+    """Seven blocks, at 14, 7 and 4 pixels a side."""
+
+    def __init__(self, width: int = 16, classes: int = 10) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(1, width, 3, 2, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
+        sizes = [(1, 1, 1), (1, 1, 1), (1, 2, 2), (2, 2, 1), (2, 4, 2), (4, 4, 1)]
+        self.layers = nn.Sequential(*(ResidualBlock(a * width, b * width, stride) for a, b, stride in sizes))
+        self.head = nn.Linear(4 * width, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shape (N, 1, 28, 28) to (N, classes)."""
+        return self.head(self.layers(self.stem(x)).mean((2, 3)))
+
+
+def fashion(images: int, seed: int) -> Task:
+    """So many of Fashion-MNIST's training pictures, a fifth of them for validation; the official test pictures."""
+    folder = next((FOLDER / "dataset-fashion-mnist").rglob("t10k-images-idx3-ubyte*")).parent
+
+    def read(part: str) -> tuple[Any, Any]:
+        files = (next(folder.glob(f"{part}-{what}*")) for what in ("images-idx3-ubyte", "labels-idx1-ubyte"))
+        pictures, labels = map(read_idx, files)
+        return pictures[:, None], labels.astype(np.int64)
+
+    inputs, labels = read("train")
+    drawn = np.random.default_rng(seed).permutation(len(inputs))[:images]
+    return from_arrays(inputs[drawn], labels[drawn], test=read("t10k"), seed=seed, name="fashion")
+
+
+class Cells:
+    """One seed of the bench: its task, its trained network, and the cells that are done."""
+
+    def __init__(self, seed: int, options: argparse.Namespace, rows: list[dict[str, Any]]) -> None:
+        self.seed, self.options, self.rows = seed, options, rows
+        self.task = fashion(options.images, seed)
+        self.folder = options.out.with_suffix("") / str(seed)
+        self.example = self.task.example_arguments()
+        self.meter = METERS.make(options.cost)
+        self.recipe = Recipe(epochs=options.epochs, batch_size=64, seed=seed)
+
+    def cell(self, contestant: str, limit: float, run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """The row of a cell, which is run where it is not there yet."""
+        key = {"seed": self.seed, "contestant": contestant, "limit": limit}
+        found = next((row for row in self.rows if key.items() <= row.items()), None)
+        if found is None:
+            begin = time.process_time()
+            found = {**key, **run()}
+            found.setdefault("seconds", time.process_time() - begin)
+            self.rows.append(found)
+            with self.options.out.open("a") as file:
+                print(json.dumps(found), file=file)
+            print({name: value for name, value in found.items() if name != "combinations"}, flush=True)
+        return found
+
+    def run(self) -> None:
+        """All cells of this seed."""
+        self.parent = self._parent()
+        options = {"library": self.folder / "library"}
+        self.space = aw.blockwise(self.parent, self.example, **options)
+        self.library = self.cell("library", 1.0, self._scores)["seconds"]
+        whole = self.cost(self.parent)
+        for share in self.options.limits:
+            limit = share * whole
+            puzzle = self.cell("puzzle", share, lambda share=share, limit=limit: self._puzzle(share, limit))
+            # What all contestants may take.
+            seconds = self.library + puzzle["seconds"]
+            ways: dict[str, Callable[[], dict[str, Any]]] = {
+                "uniform": lambda limit=limit, s=seconds: self._taught(self._uniform(limit), s),
+                "pruning": lambda limit=limit, s=seconds: self._taught(self._pruned(limit), s),
+                "scratch": lambda limit=limit, s=seconds: self._scratch(limit, s),
+            }
+            for name, way in ways.items():
+                if name in self.options.contestants:
+                    self.cell(name, share, way)
+            if "random" in self.options.contestants:
+                for draw in range(self.options.draws):
+                    self.cell(f"random{draw}", share, lambda d=draw, x=limit: self._random(x, d))
+
+    def cost(self, network: nn.Module) -> float:
+        """What a network costs."""
+        return self.meter.measure(network, *self.example[0])
+
+    def scores(self, network: nn.Module) -> dict[str, float]:
+        """What a network costs and scores."""
+        return {
+            "cost": self.cost(network),
+            **{
+                part: self.task.evaluate(network, Part(part), evaluation_plan(CPU))["accuracy"]
+                for part in ("validation", "test")
+            },
+            "loss": self.task.evaluate(network, Part("validation"), evaluation_plan(CPU))["loss"],
+        }
+
+    def trained(self, network: nn.Module, recipe: Recipe, teacher: nn.Module | None) -> nn.Module:
+        """The network, after a training that is the same for all."""
+        step = PlainStep() if teacher is None else DistillStep(teacher)
+        trainer = Trainer(self.task, network, recipe, step)
+        with trainer.randomness.drawing():
+            for _ in trainer.run():
+                pass
+        return network.eval()
+
+    def _parent(self) -> nn.Module:
+        torch.manual_seed(self.seed)
+        network, path = ResidualNetwork(), self.folder / "parent.pt"
+
+        def train() -> dict[str, Any]:
+            self.trained(network, self.recipe.replace(epochs=self.options.parent), None)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            torch.save(network.state_dict(), path)
+            return self.scores(network)
+
+        self.cell("parent", 1.0, train)
+        network.load_state_dict(torch.load(path, weights_only=True))
+        return network.eval()
+
+    def _scores(self) -> dict[str, Any]:
+        """All exchanges, as a search without limits makes them that ends at its only proposal."""
+        run = self._search("library", [], {"proposals": 1}, 0)
+        return {"exchanges": len(run.trials) - 1}
+
+    def _search(self, name: str, limits: list[Objective], how: dict[str, Any], retrain: int) -> Any:
+        return aw.search(
+            self.space,
+            self.task,
+            strategy="puzzle",
+            strategy_options=how,
+            objectives=["accuracy", *limits],
+            recipe=self.recipe,
+            retrain=retrain,
+            baseline=False,
+            accelerator="cpu",
+            formats=(),
+            progress=False,
+            out=self.folder / f"{name}-{time.time():.0f}",
+        )
+
+    def _limit(self, limit: float) -> Objective:
+        return parse_limit(f"{self.options.cost}<={limit}")
+
+    def _puzzle(self, share: float, limit: float) -> dict[str, Any]:
+        result = self._search(f"puzzle-{share}", [self._limit(limit)], {}, 2)
+        strategy = Puzzle(self.space, [Objective("accuracy"), self._limit(limit)])
+        for trial in result.trials:
+            strategy.ask()
+            strategy.tell(trial)
+        told = strategy.exchanges()
+        combinations = [
+            {
+                "added": told.estimate(dict(trial.architecture), "loss"),
+                "loss": trial.metrics["loss"],
+                "accuracy": trial.metrics["accuracy"],
+            }
+            for trial in result.trials
+            if trial.candidate.effort.proxy is None and "loss" in trial.metrics
+        ]
+        chosen = {name: one for name, one in result.best.architecture.items() if one != "own"}
+        return {**self.scores(result.model()), "combinations": combinations, "chosen": chosen}
+
+    def _taught(self, network: nn.Module, seconds: float) -> dict[str, Any]:
+        """Distilled for so many seconds of processor time, as many whole epochs as that is."""
+        begin = time.process_time()
+        self.trained(deepcopy(network), self.recipe.replace(epochs=1), self.parent)
+        epochs = max(1, round(seconds / (time.process_time() - begin)))
+        begin = time.process_time()
+        self.trained(network, self.recipe.replace(epochs=epochs), self.parent)
+        return {**self.scores(network), "epochs": epochs, "seconds": time.process_time() - begin}
+
+    def _uniform(self, limit: float) -> nn.Module:
+        """The largest share of all widths that keeps the limit."""
+        space = aw.from_network(self.parent, self.example, step=1)
+        most = {name: max(one.labels) for name, one in space.decisions.items()}  # type: ignore[attr-defined]
+        for percent in range(99, 0, -1):
+            widths = {name: max(1, round(width * percent / 100)) for name, width in most.items()}
+            network = space.build(space.architecture(widths))
+            if self.cost(network) <= limit:
+                return network
+        raise ValueError(f"no width keeps {limit}")
+
+    def _pruned(self, limit: float) -> nn.Module:
+        """The dearest network that keeps the limit, of torch-pruning's with multiples of 8 and of single channels."""
+        import torch_pruning
+
+        made: list[tuple[float, nn.Module]] = []
+        for percent, multiple in itertools.product(range(2, 100, 2), (8, None)):
+            network = deepcopy(self.parent)
+            pruner = torch_pruning.pruner.MagnitudePruner(
+                network,
+                self.example[0][0],
+                importance=torch_pruning.importance.MagnitudeImportance(p=1),
+                pruning_ratio=percent / 100,
+                ignored_layers=[network.head],
+                round_to=multiple,
+            )
+            pruner.step()
+            made.append((self.cost(network), network))
+        return max((one for one in made if one[0] <= limit), key=lambda one: one[0])[1].eval()
+
+    def _random(self, limit: float, draw: int) -> dict[str, Any]:
+        chance = random.Random(1000 * self.seed + draw)
+        architecture = drawn(
+            self.space, lambda one: 0.9 * limit <= self.cost(self.space.build(one)) <= limit, chance
+        )
+        network = self.space.build(architecture)
+        self.trained(network, self.recipe, self.parent)
+        return self.scores(network)
+
+    def _scratch(self, limit: float, seconds: float) -> dict[str, Any]:
+        result = aw.search(
+            None,
+            self.task,
+            objectives=["accuracy", self._limit(limit)],
+            budget=aw.Budget(minutes=seconds / 60),
+            baseline=False,
+            accelerator="cpu",
+            workers=1,
+            formats=(),
+            progress=False,
+            out=self.folder / f"scratch-{limit:.0f}-{time.time():.0f}",
+        )
+        return self.scores(result.model())
+
+
+def drawn(space: Space, keeps: Callable[[Architecture], bool], chance: random.Random) -> Architecture:
+    """A random architecture of those that keep a limit, by rejection, from ever smaller ones where none does."""
+    while True:
+        architecture = space.sample(chance.randrange(2**31))
+        if keeps(architecture):
+            return architecture
+
+
+def summary(rows: list[dict[str, Any]]) -> None:
+    """Print the means and the paired differences."""
+    test = {(row["seed"], row["contestant"], row["limit"]): row.get("test") for row in rows}
+    for row in rows:
+        if row["contestant"] == "parent":
+            print(f"seed {row['seed']}: the trained network {row['test']:.4f}")
+    for limit in sorted({row["limit"] for row in rows if row["contestant"] == "puzzle"}, reverse=True):
+        names = {row["contestant"].rstrip("0123456789") for row in rows if row["limit"] == limit}
+        for name in [one for one in CONTESTANTS if one in names]:
+            seeds = {
+                seed: statistics.fmean(
+                    value
+                    for (s, who, at), value in test.items()
+                    if (s, who.rstrip("0123456789"), at) == (seed, name, limit)
+                )
+                for seed in {s for s, who, at in test if who.rstrip("0123456789") == name and at == limit}
+            }
+            gaps = [100 * (test[seed, "puzzle", limit] - mean) for seed, mean in seeds.items()]
+            error = statistics.stdev(gaps) / math.sqrt(len(gaps)) if len(gaps) > 1 else math.nan
+            print(
+                f"1/{1 / limit:g} {name:8} {statistics.fmean(seeds.values()):.4f} on {len(seeds)} seeds; "
+                f"puzzle {statistics.fmean(gaps):+.2f} ± {error:.2f} points"
+            )
+    _correlations(rows)
+
+
+def _correlations(rows: list[dict[str, Any]]) -> None:
+    found: list[Mapping[str, float]] = []
+    for row in rows:
+        if row["contestant"] == "puzzle":
+            pairs = row["combinations"]
+            found += pairs
+            within = spearman([one["added"] for one in pairs], [one["loss"] for one in pairs])
+            print(
+                f"seed {row['seed']} 1/{1 / row['limit']:g}: rank correlation within the limit {within:.2f}"
+            )
+    if found:
+        over = spearman([one["added"] for one in found], [one["loss"] for one in found])
+        print(f"rank correlation over all limits {over:.2f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--images", type=int, default=60_000)
+    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--parent", type=int, default=30)
+    parser.add_argument("--limits", type=float, nargs="+", default=[0.5, 0.25, 0.125])
+    parser.add_argument("--contestants", nargs="+", choices=CONTESTANTS, default=list(CONTESTANTS))
+    parser.add_argument("--draws", type=int, default=5)
+    parser.add_argument("--cost", default="flops")
+    parser.add_argument("--out", type=Path, default=Path("puzzle.jsonl"))
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    rows = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
+    for seed in range(options.seeds):
+        Cells(seed, options, rows).run()
+    summary(rows)
+
+
+if __name__ == "__main__":
+    main()
