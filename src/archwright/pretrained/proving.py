@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
@@ -14,7 +14,7 @@ from torch.utils import _pytree
 
 from archwright.pretrained.bounded import BoundError, bounded
 from archwright.pretrained.examples import Inputs, check_runs, inputs_of, sized, told
-from archwright.pretrained.shrinking import indices_of, shrunk
+from archwright.pretrained.shrinking import Kept, indices_of, shrunk
 from archwright.pretrained.tracing import Group, channel_groups
 
 __all__ = ["proven_groups"]
@@ -76,30 +76,33 @@ def _proven_groups(network: nn.Module, inputs: Inputs) -> list[Group]:
         for one in channel_groups(network, inputs)
     ]
     copy = _shifted(network)
-    reasons: dict[int, str] = {}
-    for kind in (False, True):  # apart, since behind a norm less can be compared
-        open_ones = [i for i, one in enumerate(groups) if one.reason is None and one.normalised is kind]
-        reasons |= _failing(copy, inputs, groups, open_ones)
-    accepted = [i for i, one in enumerate(groups) if one.reason is None and i not in reasons]
-    together: list[int] = []
-    if accepted and _refuted(copy, inputs, [groups[i] for i in accepted]):
-        for i in accepted:
-            if reason := _refuted(copy, inputs, [groups[one] for one in (*together, i)]):
+    found = {i: one for i, one in enumerate(groups) if one.reason is None}
+    exact = {i: one for i, one in found.items() if not one.normalised}
+    # Those behind a norm join last, since with them less can be compared.
+    reasons = _failing(copy, inputs, exact)
+    kept = {i: one for i, one in found.items() if i not in reasons}
+    if kept.keys() - exact.keys() and _refuted(copy, inputs, kept.values()):
+        reasons |= _failing(copy, inputs, {i: one for i, one in kept.items() if one.normalised})
+    kept = {i: one for i, one in kept.items() if i not in reasons}
+    if reasons and kept and _refuted(copy, inputs, kept.values()):
+        together: list[Group] = []
+        for i, one in kept.items():
+            if reason := _refuted(copy, inputs, [*together, one]):
                 reasons[i] = f"together with the groups before it, {reason}"
             else:
-                together.append(i)
+                together.append(one)
     return [replace(one, reason=reasons.get(i, one.reason)) for i, one in enumerate(groups)]
 
 
-def _failing(copy: nn.Module, inputs: Inputs, groups: Sequence[Group], some: list[int]) -> dict[int, str]:
+def _failing(copy: nn.Module, inputs: Inputs, groups: Mapping[int, Group]) -> dict[int, str]:
     """Those of some groups that cannot shrink, with the reason: found by halving."""
-    reason = _refuted(copy, inputs, [groups[i] for i in some]) if some else None
+    reason = _refuted(copy, inputs, groups.values()) if groups else None
     if reason is None:
         return {}
-    if len(some) == 1:
-        return {some[0]: reason}
-    middle = len(some) // 2
-    return _failing(copy, inputs, groups, some[:middle]) | _failing(copy, inputs, groups, some[middle:])
+    if len(groups) == 1:
+        return dict.fromkeys(groups, reason)
+    order, middle = list(groups.items()), len(groups) // 2
+    return _failing(copy, inputs, dict(order[:middle])) | _failing(copy, inputs, dict(order[middle:]))
 
 
 def _shifted(network: nn.Module) -> nn.Module:
@@ -114,24 +117,16 @@ def _shifted(network: nn.Module) -> nn.Module:
     return copy
 
 
-def _refuted(network: nn.Module, inputs: Inputs, groups: list[Group]) -> str | None:
+def _refuted(network: nn.Module, inputs: Inputs, groups: Collection[Group]) -> str | None:
     """Why these groups cannot shrink; None when they can."""
-    chance = random.Random(0)
-    kept = [(one, sorted(chance.sample(range(one.width), (one.width + 1) // 2))) for one in groups]
     if not all(one.consumers for one in groups):
         return "no weight consumes it, so that nothing could silence a channel"
-    silenced = deepcopy(network)
-    tensors = dict(silenced.named_parameters()) | dict(silenced.named_buffers())
-    dropped = indices_of(kept)
-    with torch.no_grad():
-        for group in groups:
-            for name, axis in group.consumers:
-                tensors[name].index_fill_(
-                    axis, torch.tensor(sorted(dropped[name, axis])).to(tensors[name].device), 0
-                )
-        mixed = any(one.normalised for one in groups)
-        try:
-            small = shrunk(network, kept)
+    chance = random.Random(0)
+    kept = [(one, sorted(chance.sample(range(one.width), (one.width + 1) // 2))) for one in groups]
+    mixed = any(one.normalised for one in groups)
+    try:
+        small, silenced = shrunk(network, kept), _silenced(network, kept)
+        with torch.no_grad():
             for batch in (2, 3):
                 args, kwargs = sized(inputs, batch)
                 for one, other in _pairs(silenced(*args, **kwargs), small(*args, **kwargs)):
@@ -142,9 +137,21 @@ def _refuted(network: nn.Module, inputs: Inputs, groups: list[Group]) -> str | N
                     gap = float((one - other).abs().max() / one.abs().max().clamp(min=1e-12))
                     if not (mixed or gap <= _TOLERANCE):  # also where it is not a number
                         return f"the output moves by {gap:.1g} of its largest value without its silenced channels"
-        except BaseException as error:  # whatever the user's forward raises with fewer channels
-            return f"the network does not run without its channels: {told(error)}"
+    except BaseException as error:  # whatever the user's forward raises with fewer channels
+        return f"the network does not run without its channels: {told(error)}"
     return None
+
+
+def _silenced(network: nn.Module, kept: Kept) -> nn.Module:
+    """A copy in which the weights that consume the other channels are zero."""
+    silenced = deepcopy(network)
+    tensors = dict(silenced.named_parameters()) | dict(silenced.named_buffers())
+    dropped = indices_of(kept)
+    with torch.no_grad():
+        for name, axis in {place for group, _ in kept for place in group.consumers}:
+            gone = torch.tensor(sorted(dropped[name, axis]), device=tensors[name].device)
+            tensors[name].index_fill_(axis, gone, 0)
+    return silenced
 
 
 def _pairs(one: Any, other: Any) -> Iterator[tuple[Tensor, Tensor]]:

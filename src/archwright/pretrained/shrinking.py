@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from archwright.pretrained.tracing import Group, Place
 
-__all__ = ["importance", "indices_of", "shrunk"]
+__all__ = ["Kept", "importance", "indices_of", "shrunk"]
 
 Kept: TypeAlias = Sequence[tuple[Group, Sequence[int]]]
 """Groups and the channels of each that are kept, in rising order."""
