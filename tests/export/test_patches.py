@@ -54,7 +54,7 @@ class Foreign(nn.Module):
 
 
 def smallest(space: Space) -> Architecture:
-    return space.architecture({name: min(one.labels) for name, one in space.decisions.items()})
+    return space.architecture({name: min(one.values()) for name, one in space.decisions.items()})
 
 
 def printed(space: Space, architecture: Architecture, example: Any, path: Path) -> str:

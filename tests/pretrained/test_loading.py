@@ -105,4 +105,4 @@ class Masked(nn.Module):
 def test_inputs_may_have_names() -> None:
     example = ((torch.randn(2, 4),), {"mask": torch.ones(2, 1)})
     space = aw.from_network(Masked, example)
-    assert space.decisions["one"].labels == (8, 16)
+    assert tuple(space.decisions["one"].values()) == (8, 16)

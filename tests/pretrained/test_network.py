@@ -33,7 +33,7 @@ def test_the_default_is_the_users_network(network: type[nn.Module], example: tup
 
 def test_widths_are_multiples_and_the_networks_own() -> None:
     space = aw.from_network(perceptron(), torch.randn(3, 4))
-    assert {name: decision.labels for name, decision in space.decisions.items()} == {
+    assert {name: tuple(decision.values()) for name, decision in space.decisions.items()} == {
         "0": (8, 16, 24, 32),
         "2": (8, 16, 20),
     }
@@ -54,7 +54,7 @@ def test_a_member_keeps_the_channels_of_largest_norm_in_their_order() -> None:
 
 def test_grouped_widths_count_channels() -> None:
     space = aw.from_network(Grouped(), IMAGE)
-    assert space.decisions["expand"].labels == (8, 16)
+    assert tuple(space.decisions["expand"].values()) == (8, 16)
     member = space.build(space.architecture({"expand": 8, "grouped": 16}), IMAGE[0])
     assert (member.depth.groups, member.depth.weight.shape[0]) == (8, 8)
     assert member.grouped.weight.shape == (16, 2, 3, 3)

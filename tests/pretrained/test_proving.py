@@ -45,7 +45,7 @@ def free(groups: dict[str, Group]) -> dict[str, int]:
         ("Grouped", {"expand.weight/0": 4, "down.weight/0": 8, "grouped.weight/0": 8}),
         ("ChunkCat", {"stem.weight/0": 8, "left.weight/0": 8}),
         ("UNet", {"first.weight/0": 8, "deep.weight/0": 16, "up.weight/1": 8, "join.weight/0": 8}),
-        ("Tagger", {"hidden.weight/0": 16}),
+        ("Tagger", {"embed.weight/1": 8, "lstm.weight_ih_l0/0": 8, "hidden.weight/0": 16}),
         ("Literal", {"second.weight/0": 24}),
         ("Tied", {"embed.weight/1": 16, "mlp.0.weight/0": 32}),
         ("Encoder", {f"encoder.layers.{one}.linear1.weight/0": 32 for one in (0, 1)}),
@@ -87,7 +87,7 @@ def test_tied_weights_stay_tied() -> None:
     [
         ("Residual", "head.weight/0", "network's output"),
         ("Residual", "stem.weight/1", "no parameter gives"),
-        ("Tagger", "embed.weight/1", "no rule for lstm"),
+        ("Tagger", "embed.weight/0", "vocabulary"),
         ("Literal", "conv.weight/0", "shape"),
         ("Literal", "hidden.weight/0", "both modes"),
         ("Encoder", "embed.weight/1", "embed_dim"),

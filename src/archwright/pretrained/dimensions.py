@@ -42,6 +42,9 @@ class Atoms:
         self.normalised: set[int] = set()
         """Atoms that a norm over channels mixes, so that dropping one changes the others."""
 
+        self.heads: set[int] = set()
+        """Atoms that are whole heads of attention."""
+
     def new(self, count: int) -> Labels:
         """So many fresh atoms, each alone in its class."""
         first = len(self._parent)
@@ -99,6 +102,15 @@ class Atoms:
     def reason(self, atom: int) -> str | None:
         """Why this atom stays; None where it is free."""
         return self._reasons.get(self.find(atom))
+
+    def split(self, labels: Labels) -> None:
+        """These are heads of attention."""
+        self.heads.update(int(one) for one in labels)
+
+    def mix(self, dim: Dim) -> None:
+        """A norm or a mean goes over this dimension."""
+        if dim.labels is not None:
+            self.normalised.update(int(one) for one in dim.labels)
 
     def contract(self, one: Dim, other: Dim, why: str) -> None:
         """A product sums over these two."""

@@ -7,6 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from copy import deepcopy
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from archwright.pretrained.loading import Buildable, loaded_network
 from archwright.pretrained.proving import proven_groups
 from archwright.pretrained.shrinking import importance, shrunk
 from archwright.pretrained.tracing import Group
-from archwright.spaces import Space, categorical, layer
+from archwright.spaces import Space, categorical, integer, layer
 
 __all__ = ["Members", "from_network"]
 
@@ -84,7 +85,8 @@ def from_network(
         step: Widths are multiples of this many channels, and the network's own.
 
     Returns:
-        A space with a decision per proven group, under the name of the first layer that makes its channels. Its
+        A space with a decision per proven group, under the name of the first layer that makes its channels; of heads of
+        attention, their number. Its
         `network.fn.groups` are all groups, the fixed ones with their reason.
 
     Raises:
@@ -109,21 +111,26 @@ def from_network(
         reasons = Counter(group.reason for group in groups).most_common(3)
         told = "; ".join(f"{reason} ({count})" for reason, count in reasons)
         raise SpaceError(f"from_network: nothing in {type(made).__name__} may shrink: {told}")
-    widths: dict[str, Any] = {
-        name: categorical(_widths(group, step), name=name, default=group.width * _unit(group))
-        for name, group in members.free.items()
-    }
+    widths: dict[str, Any] = {name: _decision(group, step, name) for name, group in members.free.items()}
     return Space(layer(members, **widths), name=type(made).__name__)
 
 
 def _unit(group: Group) -> int:
-    """How many channels of the first place go together."""
-    return len(next(iter(group.places.values()))[0])
+    """How many channels of the first place go together; heads are counted themselves."""
+    return 1 if group.heads else len(next(iter(group.places.values()))[0])
 
 
 def _widths(group: Group, step: int) -> list[int]:
-    whole = group.width * _unit(group)
-    return [*range(math.lcm(step, _unit(group)), whole, math.lcm(step, _unit(group))), whole]
+    whole, by = group.width * _unit(group), 1 if group.heads else math.lcm(step, _unit(group))
+    return [*range(by, whole, by), whole]
+
+
+def _decision(group: Group, step: int, name: str) -> Any:
+    """A number on a scale; a category where the network's own width is no multiple of the step."""
+    values = _widths(group, step)
+    if values[-1] % values[0]:
+        return categorical(values, name=name, default=values[-1])
+    return integer(values[0], values[-1], step=values[0], name=name, default=values[-1])
 
 
 def _matches(group: Group, patterns: Sequence[str]) -> bool:
@@ -138,7 +145,7 @@ def _chosen(group: Group, only: Sequence[str], keep: Sequence[str], step: int) -
         reason = "a pattern of `keep` names it"
     if reason is None and len(_widths(group, step)) == 1:
         reason = f"it has no width of a multiple of {step} below its own"
-    return Group(group.name, group.places, group.consumers, group.normalised, reason)
+    return replace(group, reason=reason)
 
 
 def _check_patterns(patterns: Sequence[str], network: nn.Module) -> None:
@@ -156,6 +163,7 @@ def _named(groups: Sequence[Group]) -> dict[str, Group]:
     for group in groups:
         if group.reason is None:
             base = group.name.rpartition(".")[0].replace(".", "_") or group.name
+            base += "_heads" if group.heads else ""
             name, count = base, 1
             while name in named:
                 count += 1

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.utils import _pytree
 
 from archwright.pretrained.bounded import BoundError, bounded
+from archwright.pretrained.counting import counting
 from archwright.pretrained.examples import Inputs, check_runs, inputs_of, sized, told
 from archwright.pretrained.shrinking import Kept, indices_of, shrunk
 from archwright.pretrained.tracing import Group, channel_groups
@@ -57,7 +58,7 @@ def proven_groups(
     except BoundError as error:
         return [
             Group(
-                name, {(name, axis): [[one] for one in range(size)]}, (), False, f"it was not traced: {error}"
+                name, {(name, axis): [[one] for one in range(size)]}, (), reason=f"it was not traced: {error}"
             )
             for name, parameter in network.named_parameters()
             for axis, size in enumerate(parameter.shape)
@@ -72,21 +73,30 @@ def _on_cpu(inputs: Inputs) -> Inputs:
 def _proven_groups(network: nn.Module, inputs: Inputs) -> list[Group]:
     check_runs(network, inputs)
     groups = [
-        replace(one, reason=one.reason or "it has one channel only") if one.width < 2 else one
+        replace(one, reason=one.reason or "it has one channel only")
+        if one.width < 2
+        else replace(one, attributes=counting(network, one) if one.heads else ())
         for one in channel_groups(network, inputs)
     ]
     copy = _shifted(network)
     found = {i: one for i, one in enumerate(groups) if one.reason is None}
     exact = {i: one for i, one in found.items() if not one.normalised}
     # Those behind a norm join last, since with them less can be compared.
-    reasons = _failing(copy, inputs, exact)
+    plain = {i: one for i, one in exact.items() if not one.heads}
+    reasons = _failing(copy, inputs, plain)
+    reasons |= _failing(copy, inputs, {i: one for i, one in exact.items() if one.heads})
+    for i in list(reasons):  # where the forward reads the width from an attribute
+        other = replace(groups[i], attributes=() if groups[i].attributes else counting(network, groups[i]))
+        if other != groups[i] and _refuted(copy, inputs, [other]) is None:
+            groups[i] = found[i] = other
+            del reasons[i]
     kept = {i: one for i, one in found.items() if i not in reasons}
-    if kept.keys() - exact.keys() and _refuted(copy, inputs, kept.values()):
+    if kept != plain and _refuted(copy, inputs, kept.values()) is not None:
         reasons |= _failing(copy, inputs, {i: one for i, one in kept.items() if one.normalised})
-    kept = {i: one for i, one in kept.items() if i not in reasons}
-    if reasons and kept and _refuted(copy, inputs, kept.values()):
         together: list[Group] = []
         for i, one in kept.items():
+            if i in reasons:
+                continue
             if reason := _refuted(copy, inputs, [*together, one]):
                 reasons[i] = f"together with the groups before it, {reason}"
             else:
@@ -129,7 +139,8 @@ def _refuted(network: nn.Module, inputs: Inputs, groups: Collection[Group]) -> s
         with torch.no_grad():
             for batch in (2, 3):
                 args, kwargs = sized(inputs, batch)
-                for one, other in _pairs(silenced(*args, **kwargs), small(*args, **kwargs)):
+                given = small(*args, **kwargs)  # first, since it is what may not run
+                for one, other in _pairs(silenced(*args, **kwargs), given):
                     if one.shape != other.shape:
                         return f"an output has the shape {list(other.shape)} without its channels"
                     if not other.isfinite().all():

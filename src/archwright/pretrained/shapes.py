@@ -11,8 +11,14 @@ from archwright.pretrained.dimensions import FOREIGN, Atoms, Dim
 __all__ = ["regroup"]
 
 
-def regroup(atoms: Atoms, dims: Sequence[Dim], before: Sequence[int], after: Sequence[int]) -> list[Dim]:
-    """The dimensions after a view from shape `before` to shape `after`, which both hold the elements in one order."""
+def regroup(
+    atoms: Atoms, dims: Sequence[Dim], before: Sequence[int], after: Sequence[int], *, heads: bool = False
+) -> list[Dim]:
+    """The dimensions after a view from shape `before` to shape `after`, which both hold the elements in one order.
+
+    A dimension that is split shrinks in its last part, alike in every other one; where it is split into `heads`, in the
+    part before the last.
+    """
     made: list[Dim] = []
     start = 0
     for taken, given in _blocks(before, after):
@@ -23,7 +29,7 @@ def regroup(atoms: Atoms, dims: Sequence[Dim], before: Sequence[int], after: Seq
         if tuple(sizes) == tuple(out):
             made += block
         else:
-            made += _block(atoms, block, sizes, out)
+            made += _block(atoms, block, sizes, out, heads)
     return made
 
 
@@ -48,7 +54,9 @@ def _blocks(before: Sequence[int], after: Sequence[int]) -> list[tuple[int, int]
     return blocks
 
 
-def _block(atoms: Atoms, dims: list[Dim], before: Sequence[int], after: Sequence[int]) -> list[Dim]:
+def _block(
+    atoms: Atoms, dims: list[Dim], before: Sequence[int], after: Sequence[int], heads: bool
+) -> list[Dim]:
     followed = [index for index, dim in enumerate(dims) if dim.labels is not None]
     foreign = [FOREIGN] * len(after)
     if not followed:
@@ -66,6 +74,9 @@ def _block(atoms: Atoms, dims: list[Dim], before: Sequence[int], after: Sequence
         return foreign
     rows = {axis: np.moveaxis(grid, axis, -1).reshape(-1, grid.shape[axis]) for axis in long}
     whole = [axis for axis in long if (rows[axis] == rows[axis][:1]).all()]
-    axis = whole[0] if whole else long[-1]  # a dimension that is truly split shrinks alike in every part
+    split = long[-2] if heads and len(long) > 1 else long[-1]
+    axis = whole[0] if whole else split
     atoms.tie_rows(rows[axis])
+    if heads and not whole:
+        atoms.split(rows[axis][0])
     return [Dim(rows[axis][0]) if one == axis else FOREIGN for one in range(len(after))]

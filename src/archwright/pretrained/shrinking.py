@@ -58,6 +58,10 @@ def shrunk(network: nn.Module, kept: Kept) -> nn.Module:
         size = cut[name].shape[axis]
         keep.setdefault(name, {})[axis] = torch.tensor([one for one in range(size) if one not in gone])
     made = {id(cut[name]): _selected(cut[name], axes) for name, axes in keep.items()}
+    for group, channels in kept:
+        for path, name in group.attributes:
+            holder = copy.get_submodule(path)
+            setattr(holder, name, getattr(holder, name) * len(channels) // group.width)
     for module in copy.modules():
         changed = False
         tables: tuple[dict[str, Any], ...] = (module._parameters, module._buffers)
@@ -84,21 +88,27 @@ def _selected(tensor: Tensor, axes: Mapping[int, Tensor]) -> Tensor:
 
 def _describe(module: Any) -> None:
     """Brings the attributes with which a module of PyTorch describes its weights to their new shapes."""
+    if isinstance(module, nn.RNNBase):
+        module.input_size = int(module.weight_ih_l0.shape[1])  # type: ignore[index]
+        module.hidden_size = int(module.weight_hh_l0.shape[1])  # type: ignore[index]
+        module._flat_weights = [getattr(module, name) for name in module._flat_weights_names]
+        return
     weight = getattr(module, "weight", None)
     if not isinstance(weight, Tensor):
         return
     shape = weight.shape
     if isinstance(module, nn.modules.conv._ConvNd):
         a, b = (1, 0) if module.transposed else (0, 1)
-        if shape[b] == 1 and 1 < module.groups == module.in_channels:
-            module.groups = shape[0] * module.groups // module.out_channels
+        if shape[1] == 1 and 1 < module.groups == module.in_channels:
+            each = 1 if module.transposed else module.out_channels // module.groups
+            module.groups = shape[0] // each
         module.out_channels = shape[a] * (module.groups if module.transposed else 1)
         module.in_channels = shape[b] * (1 if module.transposed else module.groups)
     elif isinstance(module, nn.Linear):
         module.out_features, module.in_features = shape
     elif isinstance(module, nn.modules.batchnorm._NormBase):
         module.num_features = shape[0]
-    elif isinstance(module, nn.LayerNorm):
+    elif isinstance(module, nn.LayerNorm | nn.RMSNorm):
         module.normalized_shape = tuple(shape)
     elif isinstance(module, nn.GroupNorm):
         module.num_channels = shape[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import warnings
-from collections import defaultdict
+from collections import defaultdict, deque
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -18,12 +18,15 @@ from torch.utils import _pytree
 
 from archwright.pretrained.dimensions import FOREIGN, Atoms, Dim
 from archwright.pretrained.examples import Inputs, sized, told
-from archwright.pretrained.rules import Call, rule_of, unknown
+from archwright.pretrained.rules import LAYERS, PRODUCTS, Call, rule_of, unknown
 
 __all__ = ["Group", "Place", "channel_groups"]
 
 _BATCH = 7
 """Rows of the traced batch, a size that stands for no width."""
+
+_REACH = 40
+"""Nodes behind a view among which a product is looked for."""
 
 Place: TypeAlias = tuple[str, int]
 """A parameter or buffer by its name, and a dimension of it."""
@@ -41,6 +44,10 @@ class Group:
     """Those of the places over which a product sums."""
     normalised: bool = False
     """Whether a norm over channels mixes them."""
+    heads: bool = False
+    """Whether they are heads of attention."""
+    attributes: tuple[tuple[str, str], ...] = ()
+    """Modules and their attributes that hold how many there are, or a multiple of it."""
     reason: str | None = None
     """Why they stay; None where they are free."""
 
@@ -162,11 +169,8 @@ def _called(node: Any, state: dict[Any, Any], atoms: Atoms) -> Any:
         return [read(part) for part in one] if isinstance(one, list | tuple) else None
 
     numbers = [_number(one) for one in raw]
-    call = Call(
-        atoms, node.target._schema.name.split("::")[-1], [read(one) for one in raw], numbers, shapes, out
-    )
-    if call.name.startswith("conv"):
-        call.args = [*call.args[:3], *numbers[3:]]
+    name = node.target._schema.name.split("::")[-1]
+    call = Call(atoms, name, [read(one) for one in raw], numbers, shapes, out, heads=_splits_heads(node))
     if out is None:  # several results that only `getitem` tells apart
         uses = {user.args[1]: _shape(user) for user in node.users if user.target is operator.getitem}
         call.out = [uses.get(index) for index in range(max(uses, default=-1) + 1)]
@@ -183,6 +187,29 @@ def _called(node: Any, state: dict[Any, Any], atoms: Atoms) -> Any:
         ValueError,
     ):  # a form of the call that its rule does not know: all of it stays
         return unknown(call)
+
+
+def _splits_heads(node: Any) -> bool:
+    """Whether what a view gives is multiplied with other activations before any layer sees it."""
+    before, after = _shape(node.args[0]) if node.args else None, _shape(node)
+    if (
+        before is None
+        or after is None
+        or not after
+        or isinstance(after[0], list)
+        or len(after) <= len(before)
+    ):
+        return False
+    seen, waiting = {node}, deque([node])
+    while waiting and len(seen) < _REACH:
+        for user in waiting.popleft().users:
+            name = user.target._schema.name.split("::")[-1] if hasattr(user.target, "_schema") else ""
+            if name in PRODUCTS:
+                return True
+            if user not in seen and name not in LAYERS:
+                seen.add(user)
+                waiting.append(user)
+    return False
 
 
 def _number(one: Any) -> Any:
@@ -202,6 +229,7 @@ def _groups(atoms: Atoms, tensors: dict[str, list[Dim]]) -> list[Group]:
             for index, atom in enumerate(dim.labels):
                 classes[atoms.find(int(atom))][name, axis].append(index)
     mixed = {atoms.find(one) for one in atoms.normalised}
+    heads = {atoms.find(one) for one in atoms.heads}
     alike: dict[Any, list[int]] = defaultdict(list)
     for root, places in classes.items():
         signature = tuple((place, len(indices)) for place, indices in places.items())
@@ -212,6 +240,7 @@ def _groups(atoms: Atoms, tensors: dict[str, list[Dim]]) -> list[Group]:
             places={place: [classes[root][place] for root in roots] for place, _ in signature},
             consumers=tuple(place for place, _ in signature if place in atoms.consumers),
             normalised=not mixed.isdisjoint(roots),
+            heads=not heads.isdisjoint(roots),
             reason=reason,
         )
         for (signature, reason), roots in alike.items()
