@@ -46,11 +46,6 @@ def check_recipe(recipe: Recipe, task: Task) -> None:
                 f"generator) that goes with its loss, and {task.name!r} has none; use {name}=0"
             )
     if recipe.distillation:
-        if type(task).distance is Task.distance:
-            raise UsageError(
-                f"distillation needs a task with a method distance(outputs, teacher, batch), and {task.name!r} has "
-                "none; use distillation=0"
-            )
         task.distance_options(recipe.temperature)
     if recipe.mixup and (task.has_symbols or task.cardinalities):
         they = "some are codes of categories" if task.cardinalities else "they are symbols"

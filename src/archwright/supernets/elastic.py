@@ -15,6 +15,7 @@ from torch.nn.parameter import is_lazy
 from archwright.errors import BuildError
 from archwright.spaces import Decision
 from archwright.supernets.arguments import Argument, Value, resolved
+from archwright.supernets.dropout import dropouts_in
 from archwright.supernets.gates import Gates, combinations
 from archwright.supernets.mixed import GatedEdge, weighed_sum
 from archwright.supernets.shared_weights import ParameterSlot, SharedWeights, own_tensors
@@ -69,9 +70,14 @@ class Elastic(nn.Module):
         self.reads = tuple(dict.fromkeys(address for s in selectors for address in s.reads))
         """The addresses of the decisions that its own arguments depend on, absent edges aside."""
         self._numbers = [part for argument in arguments for part in _values_in(argument)]
-        self._subnets: dict[Any, tuple[nn.Module, list[ParameterSlot]]] = {}
+        self._subnets: dict[Any, tuple[nn.Module, list[ParameterSlot], list[nn.Module]]] = {}
         self.shared = SharedWeights()
+        self.sizes: dict[str, dict[tuple[str, int, int], list[int]]] = {}
+        """What each decision alone changes: of a weight (name, axes, axis) the sizes, the largest form's first."""
+        self.optional: set[str] = set()
+        """The decisions by which weights come and go."""
         self.is_lazy = self.sizing = False
+        self._first: tuple[dict[str, Any], dict[str, tuple[int, ...]]] | None = None
         self._widen()
 
     def forward(self, *inputs: Any, **named: Any) -> Any:
@@ -105,15 +111,17 @@ class Elastic(nn.Module):
                 module = self._call(args, kwargs).to(self._device()).train(self.training)
                 if self.is_lazy:
                     self._sized(module, inputs, named or {})
-            subnet = module, list(own_tensors(module, self._inner))
+            subnet = module, list(own_tensors(module, self._inner)), list(dropouts_in(module))
             if len(self._subnets) >= _MOST:
                 self._subnets.pop(next(iter(self._subnets)))
         self._subnets[key] = subnet  # the last one used stands last
-        module, borrowed = subnet
+        module, borrowed, dropouts = subnet
         for own in borrowed:
             own.replace(self._part(own))
         if module.training != self.training:
             module.train(self.training)
+        for dropout in dropouts:
+            dropout.training = self.training and self.gates.drops
         return module
 
     def inherit(self, module: nn.Module, inner: set[int]) -> None:
@@ -176,10 +184,29 @@ class Elastic(nn.Module):
             if any(is_lazy(own.tensor) for own in tensors):
                 self.is_lazy = self.sizing = True
                 return
+            self._compare(values, {own.name: tuple(own.tensor.shape) for own in tensors})
             for own in tensors:
                 self.shared.widen(own)
         if not succeeded and failed is not None:
             raise failed
+
+    def _compare(self, values: dict[str, Any], shapes: dict[str, tuple[int, ...]]) -> None:
+        """Note what a form has otherwise than the first, where one decision alone differs."""
+        if self._first is None:
+            self._first = values, shapes
+            return
+        before, first = self._first
+        differing = [address for address in values if values[address] != before[address]]
+        if len(differing) != 1:
+            return
+        if first.keys() != shapes.keys():
+            self.optional.add(differing[0])
+        sizes = self.sizes.setdefault(differing[0], {})
+        for name in first.keys() & shapes.keys():
+            if len(first[name]) == len(shapes[name]):
+                for axis, (most, size) in enumerate(zip(first[name], shapes[name], strict=True)):
+                    if most != size:
+                        sizes.setdefault((name, len(first[name]), axis), [most]).append(size)
 
     def _forms(self) -> Iterator[dict[str, Any]]:
         edges = [module for module in self.parts if isinstance(module, GatedEdge)]

@@ -82,6 +82,8 @@ class Gates:
         self._single = {a: d.default() for a, d in space.decisions.items() if d.size == 1}
         self.values: dict[str, Any] = dict(self._single)
         self.mixtures: dict[str, Mixture] = {}
+        self.drops = True
+        """Whether dropout is on in training."""
 
     def set(self, gates: Mapping[str, Gate]) -> None:
         """Replace all gates.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -21,7 +21,7 @@ from archwright.supernets.supernet import Supernet
 from archwright.tasks import Part, Plan, Task
 from archwright.tasks.batches import evaluation_plan
 
-__all__ = ["ranked_by_shared_weights", "shared_cost", "shared_score"]
+__all__ = ["inherited", "ranked_by_shared_weights", "shared_cost", "shared_score"]
 
 _BATCH = 64
 _BATCHES = 8
@@ -66,12 +66,34 @@ def shared_score(supernet: Supernet, architecture: Architecture, task: Task) -> 
     device = next((parameter.device for parameter in supernet.parameters()), torch.device("cpu"))
     if divisor_of(supernet) is not None:
         return _score_partially(supernet, architecture, task, device)
-    network = supernet.extract(architecture)
+    network = inherited(supernet, architecture, task)
     with seeded(0, device):  # data may be changed at random when they are read
-        # Drawn, always the same ones: data may stand in the order of their classes.
-        drawn = task.batches(Part("train"), Plan(size=_BATCH, device=device, seed=0), network)
-        recalibrate(network, itertools.islice(drawn, _BATCHES), task.forward)
         return task.evaluate(network, Part("validation"), evaluation_plan(device))
+
+
+def inherited(
+    supernet: Supernet,
+    architecture: Architecture,
+    task: Task,
+    batches: int = _BATCHES,
+    run: Callable[[nn.Module], nn.Module] = lambda network: network,
+) -> nn.Module:
+    """The plain network of an architecture with the supernet's weights, the statistics of its norms taken anew.
+
+    Args:
+        supernet: A trained one; not changed.
+        architecture: One of its space.
+        task: Its training data recalibrate.
+        batches: Of 64 training examples, drawn, always the same ones: data may stand in the order of their classes.
+        run: Gives what to call in the network's place, so that it runs in its precision.
+    """
+    network = supernet.extract(architecture)
+    device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
+    module = run(network)
+    with seeded(0, device):
+        drawn = task.batches(Part("train"), Plan(size=_BATCH, device=device, seed=0), network)
+        recalibrate(network, itertools.islice(drawn, batches), lambda _, batch: task.forward(module, batch))
+    return network
 
 
 class _AsTrained(nn.Module):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -72,15 +74,21 @@ class SharedWeights(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self._keys: dict[tuple[str, int], str] = {}
+        self._sides: dict[str, list[tuple[int, ...]]] = {}  # of kernels, those that forms have
         self.of_norms: set[str] = set()
         """The names under which it holds scales and shifts of batch norms."""
 
     def widen(self, own: ParameterSlot) -> None:
         """Make room for a weight of a form; the first one is taken as it is, with its values."""
         key = (own.name, own.tensor.dim())
-        if key not in self._keys:
+        is_new = key not in self._keys
+        if is_new:
             stem = own.name.replace(".", "/")  # a parameter's name cannot hold a dot
             self._keys[key] = stem if not hasattr(self, stem) else f"{stem}/{own.tensor.dim()}"
+        if own.is_kernel:
+            known = self._sides.setdefault(self._keys[key], [])
+            self._sides[self._keys[key]] = sorted({*known, tuple(own.tensor.shape[2:])}, reverse=True)
+        if is_new:
             self._hold(key, own.tensor.detach(), own)
             return
         held = getattr(self, self._keys[key])
@@ -97,7 +105,46 @@ class SharedWeights(nn.Module):
         held: Tensor = getattr(self, name)
         if any(wanted > there for wanted, there in zip(own.tensor.shape, held.shape, strict=True)):
             return None
+        if own.is_kernel and (matrices := self._matrices(name)):
+            return self._transformed(held, own.tensor.shape, matrices)
         return corner(held, own.tensor.shape, own.is_kernel)
+
+    def largest(self, name: str, axes: int) -> Tensor:
+        """The largest of a weight that forms have under a name, with so many axes."""
+        held: Tensor = getattr(self, self._keys[name, axes])
+        return held
+
+    def learn_kernels(self) -> None:
+        """Let smaller kernels be learned transforms of the centres of larger ones, at first the identity.
+
+        A matrix for each step from one side to the next smaller, shared by all channels (Cai et al. 2020,
+        arXiv:1908.09791, section 3.2). Sides of which one does not hold the next go without.
+        """
+        for name, sides in self._sides.items():
+            nested = all(
+                a >= b for more, less in itertools.pairwise(sides) for a, b in zip(more, less, strict=True)
+            )
+            held: Tensor = getattr(self, name)
+            for side in sides[1:] if nested and not self._matrices(name) else ():
+                matrix = torch.eye(math.prod(side), dtype=held.dtype, device=held.device)
+                self.register_parameter(_matrix_name(name, side), nn.Parameter(matrix))
+
+    def _matrices(self, name: str) -> dict[tuple[int, ...], Tensor]:
+        """Of a kernel: the sides that are learned from the next larger, with their matrices, from the largest on."""
+        sides = self._sides.get(name, ())[1:]
+        return {side: getattr(self, at) for side in sides if hasattr(self, at := _matrix_name(name, side))}
+
+    def _transformed(
+        self, held: Tensor, shape: torch.Size, matrices: Mapping[tuple[int, ...], Tensor]
+    ) -> Tensor:
+        """A kernel of a form through the sides that lie between it and the largest."""
+        kernel = corner(held, torch.Size((*shape[:2], *held.shape[2:])), is_kernel=True)
+        for side, matrix in matrices.items():
+            if kernel.shape == shape:
+                break
+            kernel = corner(kernel, torch.Size((*shape[:2], *side)), is_kernel=True)
+            kernel = (kernel.flatten(2) @ matrix.T).view(kernel.shape)
+        return kernel
 
     def _hold(self, key: tuple[str, int], tensor: Tensor, own: ParameterSlot) -> None:
         name = self._keys[key]
@@ -107,6 +154,10 @@ class SharedWeights(nn.Module):
             self.register_parameter(name, nn.Parameter(tensor, own.tensor.requires_grad))
             if isinstance(own.owner, _NormBase):
                 self.of_norms.add(name)
+
+
+def _matrix_name(kernel: str, side: tuple[int, ...]) -> str:
+    return f"{kernel}/to_{'x'.join(map(str, side))}"
 
 
 def corner(largest: Tensor, shape: torch.Size, is_kernel: bool) -> Tensor:

@@ -21,6 +21,7 @@ def save_supernet(supernet: Supernet, path: Path) -> None:
     weights = {name: tensor.detach().cpu() for name, tensor in supernet.state_dict().items()}
     allowed = {address: list(values) for address, values in supernet.allowed.items()}
     made = {"allowed": allowed, "scale": dict(supernet.scale), "channel_divisor": divisor_of(supernet)}
+    made["learns_kernels"] = supernet.learns_kernels
     save_state({**made, "weights": weights}, path)
 
 
@@ -41,6 +42,8 @@ def load_supernet(space: Space, example: Any, path: Path) -> Supernet:
             supernet = Supernet(space, example, allowed=state["allowed"], scale=state["scale"])
         if state["channel_divisor"] is not None:
             PartialChannels(state["channel_divisor"]).install(supernet)
+        if state.get("learns_kernels"):
+            supernet.learn_kernels()
         supernet.load_state_dict(state["weights"])
     except (KeyError, RuntimeError) as error:
         reason = str(error).strip().partition("\n")[0]

@@ -15,6 +15,7 @@ from torch.nn.parameter import is_lazy
 from archwright.errors import BuildError
 from archwright.spaces import Architecture, Decision, Relaxed, Space, resolve, walk_calls
 from archwright.spaces.build import arguments_of, construct, dry_run, own_memory, shapes_of
+from archwright.supernets.dropout import dropouts_in
 from archwright.supernets.elastic import Elastic
 from archwright.supernets.gates import Gate, Gates, OnePath
 from archwright.supernets.interpreter import Interpreter
@@ -81,6 +82,8 @@ class Supernet(nn.Module):
             if decision.size > 1 and not address.startswith("training.")
         }
         """The network's decisions that have more than one value, by address."""
+        self.learns_kernels = False
+        """Whether smaller kernels are learned transforms of larger ones."""
         self._made = interpreter.made
         self.example = example
         self.set_gates(next(covering_architectures(space, self.allowed)))
@@ -111,6 +114,20 @@ class Supernet(nn.Module):
         finally:
             self.gates.set(before)
 
+    @contextmanager
+    def without_dropout(self) -> Iterator[None]:
+        """While a block trains the supernet, nothing in it is dropped at random."""
+        self.gates.drops = False
+        modules = [module for module in dropouts_in(self) if module.training]
+        for module in modules:
+            module.training = False
+        try:
+            yield
+        finally:
+            self.gates.drops = True
+            for module in modules:
+                module.training = True
+
     def extract(self, architecture: Architecture | Mapping[str, Any]) -> nn.Module:
         """The plain network of an architecture with a copy of its weights: nothing of the supernet is in it.
 
@@ -135,6 +152,13 @@ class Supernet(nn.Module):
                 inner = [made[inside] for inside in calls_inside]
                 self._inherit(self._made[call.structural_key], module, _modules_of(inner))
         return cast("nn.Module", network.to(device).train(self.training))
+
+    def learn_kernels(self) -> None:
+        """Let smaller kernels be learned transforms of larger ones. See `SharedWeights.learn_kernels`."""
+        for module in self.modules():
+            if isinstance(module, Elastic):
+                module.shared.learn_kernels()
+        self.learns_kernels = True
 
     def _inherit(self, source: nn.Module, module: nn.Module, inner: set[int]) -> None:
         if isinstance(source, Elastic):

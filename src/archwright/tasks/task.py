@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.utils.data import Dataset, default_collate
 
 from archwright.errors import SpaceError, TaskError, UsageError
@@ -247,16 +248,30 @@ class Task(ABC):
         """
         raise TaskError(f"task {self.name!r} has no method soften")
 
-    def distance(self, outputs: Any, teacher: Any, batch: Any, temperature: float = 1.0) -> Tensor:
-        """The loss of outputs that are to be like those of a teacher. Optional: distillation needs it.
+    def distance(self, outputs: Any, teacher: Any, batch: Any) -> Tensor:
+        """The loss of outputs that are to be like those of a teacher, by default the mean squared difference.
 
         Args:
             outputs: What `forward` gave, of any structure.
-            teacher: What it gave with the teacher's network.
+            teacher: What it gave of the teacher, of the same structure.
             batch: The batch.
-            temperature: What logits are divided by before they are compared; a task without logits may leave it out.
+
+        A task of logits takes a `temperature` too, by which they are divided before they are compared.
+
+        Raises:
+            TaskError: When the outputs hold no numbers, or are not those of the teacher in number.
         """
-        raise TaskError(f"task {self.name!r} has no method distance, which distillation needs")
+        pairs = [
+            (own, other)
+            for own, other in zip(tensors_in(outputs), tensors_in(teacher), strict=True)
+            if own.is_floating_point()
+        ]
+        if not pairs:
+            raise TaskError(
+                f"task {self.name!r}: its outputs hold no real numbers, so give it a method distance"
+            )
+        differences = [functional.mse_loss(own.float(), other.detach().float()) for own, other in pairs]
+        return torch.stack(differences).mean()
 
     def distance_options(self, temperature: float) -> dict[str, float]:
         """What `distance` is called with besides outputs and batch.

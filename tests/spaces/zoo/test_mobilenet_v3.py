@@ -39,6 +39,9 @@ class TestContract(NetworkSpaceContract):
 )
 def test_the_largest_and_the_smallest(pick: Any, parameters: int, multiplications: float) -> None:
     space = mobilenet_v3_space((3, 224, 224), 1000, resolutions=range(128, 225, 4))
+    assert {"resolution", "units.4.depth", "units.4.3.kernel_size", "units.0.0.expansion"} <= set(
+        space.decisions
+    )
     assert space.size == 25 * (9**2 + 9**3 + 9**4) ** 5
     architecture = space.complete(lambda _, decision: pick(decision.values()))
     network = space.build(architecture)

@@ -120,7 +120,7 @@ def mobilenet_v3_space(
         dropout: Probability of dropping a feature before the last linear layer, in [0, 1).
 
     Returns:
-        The space, with the addresses `units.UNIT.depth`, `units.UNIT.blocks.BLOCK.kernel_size` and `.expansion`, and
+        The space, with the addresses `units.UNIT.depth`, `units.UNIT.BLOCK.kernel_size` and `.expansion`, and
         `resolution` where sides are given.
 
     Raises:
@@ -147,11 +147,9 @@ def mobilenet_v3_space(
     units: list[DeferredCall] = []
     for number, (unit, step) in enumerate(zip(made.units, steps[2:], strict=True)):
         before = channels[number - 1] if number else start
-        body = partial(
-            _block, f"units.{number}.blocks", unit, before, channels[number], step, kernels, ratios
-        )
-        times = categorical(depths, name=f"units.{number}.depth", default=_nearest(depths, unit.depth))
-        units.append(layer(nn.Sequential, repeat(body, times=times)))
+        body = partial(_block, unit, before, channels[number], step, kernels, ratios)
+        times = categorical(depths, name="depth", default=_nearest(depths, unit.depth))
+        units.append(layer(nn.Sequential, repeat(body, times=times, name=f"units.{number}")))
     network = layer(
         nn.Sequential,
         *_resized(sides),
@@ -186,7 +184,6 @@ def _resized(sides: Sequence[int]) -> list[DeferredCall]:
 
 
 def _block(
-    address: str,
     unit: _Unit,
     before: int,
     after: int,
@@ -198,9 +195,9 @@ def _block(
     """A block of a unit; the first has the stride and changes the channels."""
     inputs = after if position else before
     kernel = _nearest(kernels, unit.kernel_size)
-    side = categorical(kernels, name=f"{address}.{position}.kernel_size", default=kernel)
+    side = categorical(kernels, name="kernel_size", default=kernel)
     published = unit.expansions[min(position, len(unit.expansions) - 1)]
-    chosen = categorical(ratios, name=f"{address}.{position}.expansion", default=_nearest(ratios, published))
+    chosen = categorical(ratios, name="expansion", default=_nearest(ratios, published))
     widths = {ratio: rounded_channels("mobilenet_v3", [inputs], ratio)[0] for ratio in ratios}
     width = switch(chosen, widths)
     squeezed = (

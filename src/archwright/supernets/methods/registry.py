@@ -72,6 +72,16 @@ METHODS: Registry[OneShot, Method] = Registry(
             "single-path one-shot: random paths train the weights, then evolution searches on the shared weights",
             follow_up_strategy="evolution",
         ),
+        "once_for_all": Method(
+            f"{_HERE}.once_for_all:OnceForAll",
+            "once-for-all: the largest network, then ever smaller ones inside of it, which learn from it",
+            follow_up_strategy="random",
+        ),
+        "sandwich": Method(
+            f"{_HERE}.sandwich:Sandwich",
+            "BigNAS: in each step the largest network learns, the smallest and random ones learn from it",
+            follow_up_strategy="random",
+        ),
     },
     Method,
     supplied=("seed",),

@@ -19,19 +19,17 @@ from archwright.spaces import Architecture
 from archwright.supernets.methods.one_shot import OneShot, method_seeds
 from archwright.supernets.scoring import ranked_by_shared_weights
 
-__all__ = ["UniformSampling", "rsws"]
+__all__ = ["PathSampling", "UniformSampling", "rsws"]
 
 _TRIES = 10
 
 
-@final
-class UniformSampling(OneShot):
-    """Trains the path of one random architecture in each step; learns no preference.
+class PathSampling(OneShot):
+    """Trains the shared weights on random architectures; learns no preference.
 
-    Every active decision is drawn uniformly. All training data train the weights, since nothing else is learned.
+    All training data train the weights, since nothing else is learned.
 
     Args:
-        epochs: Epochs of training.
         samples: How many random architectures `proposals` scores by shared weights.
         options: Of `OneShot`.
 
@@ -41,8 +39,8 @@ class UniformSampling(OneShot):
 
     needs_mixture = False
 
-    def __init__(self, *, epochs: int = 120, samples: int = 100, **options: Any) -> None:
-        super().__init__(epochs=epochs, **options)
+    def __init__(self, *, samples: int = 100, **options: Any) -> None:
+        super().__init__(**options)
         if samples < 1:
             raise UsageError(f"expected samples >= 1, got {samples}")
         self.samples = samples
@@ -51,15 +49,6 @@ class UniformSampling(OneShot):
         """Those of the weights."""
         self.sampler = Random(method_seeds(self.seed)[1])
         return super().optimizers(network, recipe)
-
-    def take(self, trainer: Trainer) -> bool:
-        """One step along a new path."""
-        batches = trainer.pull("train")
-        if batches is None:
-            return False
-        self.supernet.set_gates(self.supernet.space.sample(self.sampler))
-        self.weight_step(trainer, batches)
-        return True
 
     def proposals(self) -> Iterator[Architecture]:
         """Random architectures, ordered by their scores by shared weights."""
@@ -86,6 +75,31 @@ class UniformSampling(OneShot):
         super().load_state_dict(state, network)
         version, numbers, gauss = state["sampler"]
         self.sampler.setstate((version, tuple(numbers), gauss))
+
+
+@final
+class UniformSampling(PathSampling):
+    """Trains the path of one random architecture in each step; every active decision is drawn uniformly.
+
+    Args:
+        epochs: Epochs of training.
+        options: Of `PathSampling`.
+
+    Raises:
+        UsageError: When an option is out of range.
+    """
+
+    def __init__(self, *, epochs: int = 120, **options: Any) -> None:
+        super().__init__(epochs=epochs, **options)
+
+    def take(self, trainer: Trainer) -> bool:
+        """One step along a new path."""
+        batches = trainer.pull("train")
+        if batches is None:
+            return False
+        self.supernet.set_gates(self.supernet.space.sample(self.sampler))
+        self.weight_step(trainer, batches)
+        return True
 
 
 def rsws(*, epochs: int = 300, **options: Any) -> UniformSampling:
