@@ -48,12 +48,26 @@ def imported(folder: Path) -> Iterator[str]:
     [
         (
             "src",
-            ["onnx", "postgres", "slurm", "ray", "bench", "optuna", "bayes", "cpu", "tracking", "testing"],
+            [
+                "onnx",
+                "postgres",
+                "slurm",
+                "ray",
+                "bench",
+                "optuna",
+                "bayes",
+                "cpu",
+                "tracking",
+                "testing",
+                "compress",
+            ],
         ),
         (
             "tests",
             [
                 "onnx",
+                "executorch",
+                "compress",
                 "postgres",
                 "slurm",
                 "ray",

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         tied,
         when,
     )
+    from archwright.spaces.zoo.quantised import quantised
     from archwright.trials import (
         Candidate,
         Fidelity,
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
 __all__ = [
     # Writing a space
     "Architecture", "Space", "blockwise", "boolean", "categorical", "choice", "from_network", "integer", "layer",
-    "maximum", "minimum", "normal", "real", "repeat", "subset", "switch", "tied", "when",
+    "maximum", "minimum", "normal", "quantised", "real", "repeat", "subset", "switch", "tied", "when",
     # What to learn, and what it may cost
     "FunctionMeter", "Meter", "Objective", "tasks",
     # Searching

@@ -29,6 +29,7 @@ def search(
     weights: str | None = None,
     only: list[str] | None = None,
     keep: list[str] | None = None,
+    bits: list[str] | None = None,
     strategy: str | None = None,
     option: list[str] | None = None,
     fix: list[str] | None = None,
@@ -101,6 +102,8 @@ def search(
         only (PATTERN): Parameters of the network whose widths may change, such as 'layer3.*'; may be given several
             times. By default all.
         keep (PATTERN): Parameters of the network whose widths stay; may be given several times.
+        bits (FORM): What each layer of the network may be stored in besides float32: int8, int4; may be given several
+            times.
         strategy: A built-in name (see `archwright list strategies`), one-shot methods such as darts among them, or
             file.py:class; by default one that fits the space.
         option (NAME=VALUE): An option of the strategy: population_size=20, or epochs=10 of a supernet; may be given
@@ -189,7 +192,7 @@ def search(
         space,
         task,
         network=network,
-        network_options={"weights": weights, "only": only, "keep": keep},
+        network_options={"weights": weights, "only": only, "keep": keep, "bits": bits},
         strategy=strategy,
         strategy_options=keyed(option or []),
         fix=keyed(fix or [], "--fix", "width=32"),

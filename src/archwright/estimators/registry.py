@@ -36,6 +36,10 @@ ESTIMATORS = Registry[Estimator, Entry](
             f"{_HERE}.learning_curve:LearningCurve",
             "trains each network for some epochs and extrapolates its learning curve to the last one",
         ),
+        "calibrated": Entry(
+            f"{_HERE}.calibrated:Calibrated",
+            "scores each network with the weights it comes with, after calibration on training examples",
+        ),
         "cascade": Entry(
             f"{_HERE}.cascade:Cascade",
             "scores each network by proxies, then in a short training, and trains the best of each stage on",

@@ -65,7 +65,8 @@ def resolve_network(network: Buildable | str, task: Task, options: Mapping[str, 
         network: A module, or a class or function that builds one; or `module:object` or `file.py:object`, which mean
             one of these.
         task: Its examples are what the network is traced and proven with.
-        options: Of `from_network`; with "blocks" among them, of `blockwise`.
+        options: Of `from_network`; with "blocks" among them, of `blockwise`; and "bits", the forms of
+            `quantised` beside float32.
 
     Raises:
         SpaceError: When it is no network, does not take the weights or the task's inputs, its outputs do not fit the
@@ -75,7 +76,12 @@ def resolve_network(network: Buildable | str, task: Task, options: Mapping[str, 
     batch = task.example()
     given = load_object(network) if isinstance(network, str) else network
     make = blockwise if "blocks" in options else from_network
-    space = make(given, task.arguments(batch), **options)
+    own_options = {name: value for name, value in options.items() if name != "bits"}
+    space = make(given, task.arguments(batch), **own_options)
+    if bits := options.get("bits"):
+        from archwright.spaces.zoo import quantised
+
+        space = quantised(space, forms=["float32", *(form for form in bits if form != "float32")])
     own = space.build(space.default)
     with evaluating(own):
         task.check(task.forward(own, batch), batch)

@@ -8,6 +8,7 @@ from torch import nn
 
 from archwright.hardware.recording import Operation, Recording, Value, record
 from archwright.spaces.build import first_of
+from archwright.spaces.zoo.blocks.quantised import Quantised
 
 __all__ = ["int8_bytes", "weight_bytes"]
 
@@ -16,12 +17,18 @@ _SCALE, _BIAS = 4, 4
 
 
 def weight_bytes(network: nn.Module) -> int:
-    """Bytes of a network's parameters and buffers, each memory once."""
+    """Bytes of a network's parameters and buffers, each memory once; of a quantised layer those of its few bits."""
     storages = {
         tensor.untyped_storage()._cdata: tensor.untyped_storage().nbytes()
         for tensor in (*network.parameters(), *network.buffers())
     }
-    return sum(storages.values())
+    stored = 0
+    for module in network.modules():
+        if isinstance(module, Quantised):
+            stored += module.stored_bytes
+            for tensor in (module.weight, *module.buffers(recurse=False)):
+                storages.pop(tensor.untyped_storage()._cdata, None)
+    return stored + sum(storages.values())
 
 
 def int8_bytes(network: nn.Module, example: Any) -> int:

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from archwright.errors import UsageError
 from archwright.learning.recipe import Recipe
 from archwright.tasks.task import Task
-
-if TYPE_CHECKING:
-    from archwright.learning.trainer import Step
 
 __all__ = ["check_recipe", "check_step"]
 
@@ -54,11 +49,15 @@ def check_recipe(recipe: Recipe, task: Task) -> None:
         )
 
 
-def check_step(step: Step, recipe: Recipe, precision: object, ranks: int) -> None:
+def check_step(
+    name: str, distils: bool, refuses: frozenset[str], recipe: Recipe, precision: object, ranks: int
+) -> None:
     """Check that a step can bear what is asked.
 
     Args:
-        step: What one step of the training does.
+        name: Of the step, for errors.
+        distils: Whether it has a teacher.
+        refuses: What it cannot bear, see `Step`.
         recipe: How to train.
         precision: In what numbers.
         ranks: How many processes train together.
@@ -66,8 +65,8 @@ def check_step(step: Step, recipe: Recipe, precision: object, ranks: int) -> Non
     Raises:
         UsageError: When it refuses something, or has no teacher for a recipe that distils.
     """
-    name, count = type(step).__name__, recipe.accumulation
-    if recipe.distillation and not step.distils:
+    count = recipe.accumulation
+    if recipe.distillation and not distils:
         raise UsageError(
             f"{name} has no teacher: it cannot be trained with distillation={recipe.distillation}; leave it out"
         )
@@ -77,5 +76,5 @@ def check_step(step: Step, recipe: Recipe, precision: object, ranks: int) -> Non
         "ranks": (ranks > 1, f"{ranks} devices"),
     }
     for what, (is_asked, told) in asked.items():
-        if is_asked and what in step.refuses:
+        if is_asked and what in refuses:
             raise UsageError(f"{name} cannot be trained with {told}: it refuses {what}; leave it out")

@@ -194,7 +194,8 @@ class Trainer(Gradients):
         self._augments = bool(recipe.augmentations)
         self._softens = recipe.label_smoothing > 0 or recipe.mixup > 0
         check_recipe(recipe, task)
-        check_step(step, recipe, self.precision.precision, ranks.count)
+        name, asked = type(step).__name__, (recipe, self.precision.precision, ranks.count)
+        check_step(name, step.distils, step.refuses, *asked)
         if not ranks.is_first:  # the network was drawn alike on all, what follows is each rank's own
             self._reseed()
             self._generator.manual_seed(self.seeds.augmentation + ranks.rank)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from archwright.pretrained.blockwise import Combinations
 from archwright.pretrained.network import Members
+from archwright.spaces.zoo.blocks.quantised import quantise
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,7 +20,10 @@ def original_network(space: Space) -> nn.Module | None:
     """The network whose weights the networks of a space begin with; not to be changed. None where they have none.
 
     Args:
-        space: Any; those of `from_network` and `blockwise` have one.
+        space: Any; those of `from_network` and `blockwise` have one, quantised or not.
     """
-    made = getattr(space.network, "fn", None)
+    call: Any = space.network
+    while getattr(call, "fn", None) is quantise:
+        call = call.args[0]
+    made = getattr(call, "fn", None)
     return made.network if isinstance(made, Members | Combinations) else None

@@ -70,9 +70,9 @@ def network_options_for(
     if strategy == "puzzle":
         options.setdefault("blocks", [])
     known = (
-        ("weights", "blocks", "only", "library")
+        ("weights", "blocks", "only", "library", "bits")
         if "blocks" in options
-        else ("weights", "only", "keep", "step")
+        else ("weights", "only", "keep", "step", "bits")
     )
     for name in options:
         if name not in known:

@@ -19,6 +19,7 @@ from archwright.pretrained.blockwise import Combinations
 from archwright.pretrained.network import Members
 from archwright.spaces import ResolvedCall, walk_calls
 from archwright.spaces.calls import calls_in
+from archwright.spaces.zoo.blocks.quantised import unquantised
 
 __all__ = ["Expressions", "Variable"]
 
@@ -81,7 +82,10 @@ class Expressions:
     def _call(self, call: ResolvedCall) -> Document:
         fn, args, kwargs = _direct(call)
         if isinstance(fn, Members | Combinations):
-            return call_of(Name(patched(fn, self._made.get(call), self.inliner)), [])
+            made = self._made.get(call)
+            # What quantised its layers in place stands around this call, and does so again.
+            made = None if made is None else unquantised(made)
+            return call_of(Name(patched(fn, made, self.inliner)), [])
         sized = _sized_class(fn, self._made.get(call))
         if sized is not None:
             args, kwargs = _sized_arguments(fn, sized, args, kwargs, self._made[call])

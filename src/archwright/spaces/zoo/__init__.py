@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from archwright.spaces.zoo.perceptrons import mlp
     from archwright.spaces.zoo.proxyless import proxyless_space
     from archwright.spaces.zoo.published import PUBLISHED, PublishedNetwork, published
+    from archwright.spaces.zoo.quantised import quantised, refused_layers
     from archwright.spaces.zoo.recurrent import recurrent_space
     from archwright.spaces.zoo.tables import ft_transformer, tabm, tabular_resnet
 
@@ -32,7 +33,7 @@ __all__ = [
     "cell_decisions", "cell_space", "chain", "conv1d", "darts_operation", "darts_space", "default_space",
     "efficientnet_space", "enas_space", "ft_transformer", "make_space", "mlp", "mnasnet_space",
     "mobilenet_v3_space", "nasbench201_space", "nasnet_operation", "nasnet_space", "proxyless_space",
-    "published", "recurrent_space", "tabm", "tabular_resnet",
+    "published", "quantised", "recurrent_space", "refused_layers", "tabm", "tabular_resnet",
 ]
 # fmt: on
 
