@@ -44,7 +44,7 @@ from archwright.learning.distilling import DistillStep
 from archwright.learning.plain import PlainStep
 from archwright.objectives import METERS, Objective, parse_limit
 from archwright.spaces import Architecture, Space
-from archwright.strategies.puzzle import Puzzle
+from archwright.strategies.puzzle import EXCHANGE, exchanges_of
 from archwright.surrogates import spearman
 from archwright.tasks import Part, Task, from_arrays
 from archwright.tasks.batches import evaluation_plan
@@ -217,11 +217,10 @@ class Cells:
 
     def _puzzle(self, share: float, limit: float) -> dict[str, Any]:
         result = self._search(f"puzzle-{share}", [self._limit(limit)], {}, 2)
-        strategy = Puzzle(self.space, [Objective("accuracy"), self._limit(limit)])
-        for trial in result.trials:
-            strategy.ask()
-            strategy.tell(trial)
-        told = strategy.exchanges()
+        told = exchanges_of(
+            [(one.architecture, one.metrics) for one in result.trials if one.candidate.effort == EXCHANGE],
+            self.space,
+        )
         combinations = [
             {
                 "added": told.estimate(dict(trial.architecture), "loss"),

@@ -10,7 +10,7 @@ import archwright as aw
 from archwright.errors import SearchError, SpaceExhaustedError, UsageError
 from archwright.objectives import Objective
 from archwright.strategies import make_strategy
-from archwright.strategies.puzzle import EXCHANGE, Puzzle
+from archwright.strategies.puzzle import EXCHANGE, Puzzle, exchanges_of
 from archwright.trials import Candidate, Measurement, Trial, TrialState
 
 LOSSES = {
@@ -28,6 +28,14 @@ OBJECTIVES = [Objective("accuracy"), Objective("params", limit=55, optimize=Fals
 
 def blocks(**choices: str) -> dict[str, str]:
     return choices
+
+
+def every() -> list[dict[str, str]]:
+    return [dict(zip(LOSSES, values, strict=True)) for values in itertools.product(*LOSSES.values())]
+
+
+def params(choice: dict[str, str]) -> int:
+    return sum(PARAMS[name][value] for name, value in choice.items())
 
 
 def space() -> aw.Space:
@@ -73,11 +81,7 @@ def test_first_the_default_then_every_single_exchange_then_the_best_combinations
     assert [
         {name: value for name, value in one.architecture.items() if value != "own"} for one in singles[1:]
     ] == [{"a": "half"}, {"a": "none"}, {"b": "half"}, {"b": "none"}, {"c": "half"}]
-    every = [
-        dict(zip(LOSSES, values, strict=True))
-        for values in itertools.product(*(known for known in LOSSES.values()))
-    ]
-    able = [one for one in every if sum(PARAMS[name][value] for name, value in one.items()) <= 55]
+    able = [one for one in every() if params(one) <= 55]
     best = sorted(sum(LOSSES[name][value] for name, value in one.items()) for one in able)[:4]
     assert [measured(one)["loss"] - 1 for one in combinations] == best
     assert all(one.fidelity is None and measured(one)["params"] <= 55 for one in combinations)
@@ -123,6 +127,24 @@ def test_it_goes_on_from_its_state_at_every_moment() -> None:
         assert run(second) == expected[stop:]
 
 
+def test_exchanges_of_a_search_give_a_whole_front_of_other_limits() -> None:
+    scored = [(one.architecture, measured(one)) for one in run(Puzzle(space(), OBJECTIVES)) if one.fidelity]
+    known = exchanges_of(scored, space())
+    front = []
+    for limit in range(100, 10, -5):
+        bound = Objective("params", limit=limit, optimize=False)
+        (best,) = known.propose(Objective("loss"), [bound], count=1)
+        able = [one for one in every() if params(one) <= limit]
+        assert sum(LOSSES[name][value] for name, value in best.items()) == min(
+            sum(LOSSES[name][value] for name, value in one.items()) for one in able
+        )
+        assert params(best) <= limit
+        front.append(known.estimate(best, "loss"))
+    assert front == sorted(front)
+    with pytest.raises(SearchError, match="could not be scored"):
+        exchanges_of(scored[1:], space())
+
+
 @pytest.mark.parametrize("factor", [0.8, 1.25])
 def test_where_costs_do_not_add_up_the_limit_is_moved_until_enough_keep_it(factor: float) -> None:
     limit = Objective("params", limit=55, optimize=False)
@@ -161,6 +183,8 @@ def test_a_limit_that_nothing_keeps_is_told_with_what_can_be_reached() -> None:
 def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(UsageError, match="at least 1 proposal"):
         Puzzle(space(), OBJECTIVES, proposals=0)
+    with pytest.raises(UsageError, match="6 trials before the first combination, got a budget of 6"):
+        Puzzle(space(), OBJECTIVES, configurations=6)
     with pytest.raises(UsageError, match="categorical"):
         Puzzle(aw.Space(aw.layer(blocks, a=aw.real(0, 1, name="a"))), OBJECTIVES)
     strategy = make_strategy(

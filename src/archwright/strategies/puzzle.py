@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from statistics import median
 from typing import Any, ClassVar
@@ -15,7 +15,7 @@ from archwright.strategies.strategy import Strategy
 from archwright.surrogates import spearman
 from archwright.trials import Candidate, Fidelity, Trial, TrialState
 
-__all__ = ["EXCHANGE", "Puzzle"]
+__all__ = ["EXCHANGE", "Puzzle", "exchanges_of"]
 
 EXCHANGE = Fidelity(proxy="exchange")
 """At which an architecture with one exchange at most is scored, nothing but the exchanged part trained."""
@@ -43,6 +43,7 @@ class Puzzle(Strategy):
         objectives: What is optimised, and the limits.
         proposals: How many combinations are proposed.
         score: Metric that adds up; "loss", or an objective.
+        configurations: How many there will be at most, exchanges among them; None where that is not known.
 
     Raises:
         UsageError: When the space has decisions of another kind, or an option is out of range.
@@ -52,7 +53,13 @@ class Puzzle(Strategy):
     ends_itself: ClassVar[bool] = True
 
     def __init__(
-        self, space: Space, objectives: Sequence[Objective], *, proposals: int = 10, score: str = "loss"
+        self,
+        space: Space,
+        objectives: Sequence[Objective],
+        *,
+        proposals: int = 10,
+        score: str = "loss",
+        configurations: int | None = None,
     ) -> None:
         self.check_space(space)
         if proposals < 1:
@@ -62,8 +69,13 @@ class Puzzle(Strategy):
         self.score = named.get(score) or Objective(score)
         optimized(self.objectives)
         self._singles = list(self._exchanges())
+        if configurations is not None and configurations <= len(self._singles):
+            raise UsageError(
+                f"puzzle: the network and its single exchanges are {len(self._singles)} trials before the first "
+                f"combination, got a budget of {configurations}; leave it out, take a larger one, or name fewer blocks"
+            )
         self._asked = 0
-        self._told: dict[int, dict[str, float]] = {}
+        self._scored: list[tuple[dict[str, Any], dict[str, float]]] = []
         self._ended = 0
         self._found: list[dict[str, Any]] = []
         self._results: list[dict[str, Any]] = []
@@ -125,8 +137,7 @@ class Puzzle(Strategy):
             return
         self._ended += 1
         if trial.state is TrialState.COMPLETED:
-            changed = self._changed(trial.architecture)
-            self._told[self._singles.index(changed)] = dict(trial.metrics)
+            self._scored.append((dict(trial.architecture), dict(trial.metrics)))
 
     def exchanges(self) -> Exchanges:
         """What the exchanges that were scored so far do.
@@ -134,23 +145,13 @@ class Puzzle(Strategy):
         Raises:
             SearchError: When the default architecture was not scored, or a metric is missing.
         """
-        if 0 not in self._told:
-            raise SearchError(
-                "puzzle: the network that is to shrink could not be scored, see the log for why"
-            )
-        base = self._told[0]
+        found = exchanges_of(self._scored, self.space)
         names = [self.score.name, *(one.name for one in self.objectives if one.limit is not None)]
-        if missing := [name for name in names if name not in base]:
+        if missing := [name for name in names if name not in found.base]:
             raise SearchError(
-                f"puzzle: the exchanges give no {missing[0]!r}, so nothing adds up; got {', '.join(base)}"
+                f"puzzle: the exchanges give no {missing[0]!r}, so nothing adds up; got {', '.join(found.base)}"
             )
-        effects: dict[str, dict[Any, dict[str, float]]] = {
-            name: {value: base} for name, value in self.space.default.items()
-        }
-        for place, metrics in self._told.items():
-            for name, value in self._singles[place].items():
-                effects[name][value] = metrics
-        return Exchanges(base, effects)
+        return found
 
     def conclusions(self) -> list[str]:
         """How well the sums of the exchanges order the combinations, which cost nearly the same."""
@@ -167,15 +168,15 @@ class Puzzle(Strategy):
 
     def state_dict(self) -> dict[str, Any]:
         """What was asked and told."""
-        told = {str(place): metrics for place, metrics in self._told.items()}
         counts = {"asked": self._asked, "ended": self._ended, "rounds": self._rounds}
-        return {**counts, "told": told, "found": list(self._found), "results": list(self._results)}
+        scored = [list(pair) for pair in self._scored]
+        return {**counts, "scored": scored, "found": list(self._found), "results": list(self._results)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from there."""
         self._asked, self._ended, self._rounds = state["asked"], state["ended"], state["rounds"]
         self._found, self._results = list(state["found"]), list(state["results"])
-        self._told = {int(place): dict(metrics) for place, metrics in state["told"].items()}
+        self._scored = [(architecture, metrics) for architecture, metrics in state["scored"]]
 
     def _exchanges(self) -> Iterator[dict[str, Any]]:
         yield {}
@@ -189,6 +190,24 @@ class Puzzle(Strategy):
     def _architecture(self, changes: dict[str, Any]) -> Architecture:
         return self.space.architecture({**self.space.default, **changes})
 
-    def _changed(self, architecture: Architecture) -> dict[str, Any]:
-        default = self.space.default
-        return {name: value for name, value in architecture.items() if value != default[name]}
+
+def exchanges_of(scored: Iterable[tuple[Mapping[str, Any], Mapping[str, float]]], space: Space) -> Exchanges:
+    """What exchanges do, from networks in which one was made at most; for combinations under any other limits.
+
+    Args:
+        scored: Architecture and metrics of each, such as those of the trials at the fidelity `EXCHANGE`.
+        space: Its default is the network that is to shrink.
+
+    Raises:
+        SearchError: When the default architecture is not among them.
+    """
+    default = dict(space.default)
+    changes = [({name: one for name, one in a.items() if one != default[name]}, told) for a, told in scored]
+    base = next((told for changed, told in changes if not changed), None)
+    if base is None:
+        raise SearchError("puzzle: the network that is to shrink could not be scored, see the log for why")
+    effects: dict[str, dict[Any, Mapping[str, float]]] = {name: {own: base} for name, own in default.items()}
+    for changed, told in changes:
+        for name, value in changed.items():
+            effects[name][value] = told
+    return Exchanges(base, effects)
