@@ -15,17 +15,17 @@ from residual_network import IMAGES, ResidualNetwork
 
 
 class Encoder(nn.Module):
-    """Symbols, an encoder of PyTorch's whose layers are called with more than their input, a head."""
+    """Symbols, an encoder of PyTorch's whose layers are called with a mask too, a head."""
 
     def __init__(self) -> None:
         super().__init__()
         layers = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
         self.embedding = nn.Embedding(20, 16)
-        self.encoder = nn.TransformerEncoder(layers, 2, enable_nested_tensor=False)
+        self.encoder = nn.TransformerEncoder(layers, 2)
         self.head = nn.Linear(16, 4)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.encoder(self.embedding(x)).mean(1))
+        return self.head(self.encoder(self.embedding(x), src_key_padding_mask=x == 0).mean(1))
 
 
 class Twice(nn.Module):
@@ -51,9 +51,14 @@ def test_residual_blocks_and_short_sequences_are_blocks_and_containers_are_not()
 
 
 def test_layers_of_an_encoder_are_blocks_with_what_else_they_are_called_with() -> None:
-    blocks = find_blocks(Encoder().eval(), ((torch.randint(0, 20, (2, 5)),), {}))
+    symbols = torch.randint(0, 20, (2, 5))
+    blocks = find_blocks(Encoder().eval(), ((symbols,), {}))
     assert [block.name for block in blocks] == ["encoder.layers.0", "encoder.layers.1", "head"]
     assert blocks[0].kwargs["src_mask"] is None
+    assert blocks[0].kwargs["src_key_padding_mask"].shape == (3, 5)
+    assert len(blocks[0].batched) == 1
+    assert blocks[0].first_call[1]["src_key_padding_mask"].shape == (1, 5)
+    assert blocks[0].first_call[0][0].shape == (1, 5, 16)
 
 
 def test_what_is_called_twice_or_shares_a_weight_is_no_block() -> None:
@@ -82,9 +87,9 @@ def test_a_network_without_blocks_is_refused() -> None:
 
 def test_what_passes_through_a_block_is_what_its_module_gives_though_it_is_changed_in_place_later() -> None:
     network = ResidualNetwork().eval()
-    inputs, outputs = passed_through(network, "layers.1", lambda one: one(IMAGES))
+    block = passed_through(network, "layers.1", lambda one: one(IMAGES))
     with torch.no_grad():
         before = network.layers[0](network.stem(IMAGES))
-        assert torch.equal(inputs, before)
-        assert torch.equal(outputs, network.layers[1](before))
+        assert torch.equal(block.inputs, before)
+        assert torch.equal(block.outputs, network.layers[1](before))
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in network.modules())

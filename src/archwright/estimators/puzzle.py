@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-from torch import Tensor, nn
+from torch import nn
 
 from archwright.errors import TrialError, UsageError
 from archwright.estimators.estimator import Estimator
@@ -22,6 +22,7 @@ from archwright.learning.randomness import seeded
 from archwright.learning.recipe import Recipe
 from archwright.objectives import Meter, measure_by, measure_cheap
 from archwright.pretrained.alternatives import OWN
+from archwright.pretrained.blocks import Block
 from archwright.pretrained.blockwise import combinations_of
 from archwright.pretrained.local import BlockTask, block_data, train_locally
 from archwright.supernets.norms import recalibrate
@@ -105,7 +106,7 @@ class Puzzle(Estimator):
         )
         told = {"task": task.name, "split": str(task.split), "examples": examples, **self.local.to_json()}
         self.made = json.dumps(told, sort_keys=True)
-        self._data: tuple[str, tuple[Tensor, Tensor]] | None = None
+        self._data: tuple[str, Block] | None = None
         self._costs: dict[tuple[str, str | None], tuple[float, float]] = {}
 
     def is_bounded(self, candidate: Candidate) -> bool:
@@ -127,12 +128,11 @@ class Puzzle(Estimator):
             return None
         (name, choice), found = exchanged[0], {}
         block = self.members.blocks[name]
-        call = (block.inputs[:1], *block.args), dict(block.kwargs)
         own = self.members.network.get_submodule(block.name)
         for key, meter in meters.items():
             whole = self._cost((key, None), meter, self.members.network, self.task.example_arguments())
-            before = self._cost((key, name), meter, own, call)
-            after = _told(meter, self.members.alternative(name, choice), call)
+            before = self._cost((key, name), meter, own, block.first_call)
+            after = _told(meter, self.members.alternative(name, choice), block.first_call)
             found[key] = whole[0] + (after[0] / after[1] - before[0] / before[1]) * whole[1]
         return found
 
@@ -176,15 +176,15 @@ class Puzzle(Estimator):
             return dict(known["metrics"])
         module = deepcopy(self.members.made[name][choice])
         with seeded(self.local.seed, threads=self.threads):
-            task = BlockTask(self.members.blocks[name], *self._pairs(name))
+            task = BlockTask(self._block_data(name))
             metrics = {"local_error": train_locally(module, task, self.local, self.accelerator)}
         if not math.isfinite(metrics["local_error"]):
             raise TrialError(f"the alternative {choice} of {name} did not learn: its error is not finite")
         self.members.keep(name, choice, module, metrics=metrics, made=self.made)
         return metrics
 
-    def _pairs(self, name: str) -> tuple[Tensor, Tensor]:
-        """A block's inputs and outputs; those of the last block are kept, since its alternatives come in a row."""
+    def _block_data(self, name: str) -> Block:
+        """A block's calls; those of the last block are kept, since its alternatives come in a row."""
         if self._data is None or self._data[0] != name:
             device = make_fabric(self.accelerator, 1, "32-true").device
             network = self.members.network.to(device)

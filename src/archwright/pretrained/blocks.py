@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from archwright.errors import SpaceError, did_you_mean
 from archwright.evaluating import evaluating
@@ -17,6 +20,7 @@ from archwright.pretrained.examples import Inputs, sized
 __all__ = ["Block", "find_blocks", "passed_through"]
 
 _BATCHES = (3, 2)
+_CONSTANT = (bool, int, float, str, type(None))
 _SEQUENCE, _LARGEST = 3, 16
 """Layers with weights that a plain sequence, and any other block, may hold."""
 _SHARE = 0.01
@@ -31,8 +35,10 @@ class Block:
         name: Its name in the network.
         inputs: What it got for the example, shape (3, ...).
         outputs: What it gave, shape (3, ...).
-        args: What it is called with after its input, no tensors.
+        args: What it is called with after its input.
         kwargs: The same by keyword.
+        batched: Places of those among them, in the order of their leaves, that are tensors with the batch first, such
+            as a mask; all others are the same in every call.
     """
 
     name: str
@@ -40,11 +46,21 @@ class Block:
     outputs: Tensor = field(repr=False)
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
+    batched: tuple[int, ...] = ()
 
     @property
     def call(self) -> Inputs:
         """How it was called on the example."""
         return (self.inputs, *self.args), dict(self.kwargs)
+
+    @property
+    def first_call(self) -> Inputs:
+        """The same for the first example alone."""
+        leaves, form = tree_flatten((self.args, self.kwargs))
+        args, kwargs = tree_unflatten(
+            [one[:1] if place in self.batched else one for place, one in enumerate(leaves)], form
+        )
+        return (self.inputs[:1], *args), kwargs
 
 
 class _Left(BaseException):
@@ -54,9 +70,10 @@ class _Left(BaseException):
 def find_blocks(network: nn.Module, example: Inputs, patterns: Sequence[str] = ()) -> tuple[Block, ...]:
     """The blocks of a network, in the order in which it registers them.
 
-    A block is called once, with one tensor of real numbers whose first dimension is the batch, gives one such, and
-    shares no weight with the rest. Among nested ones the outermost that is no mere container is taken: an entry of an
-    `nn.Sequential` or `nn.ModuleList` (a residual block, an encoder layer), a short sequence of layers, a single layer.
+    A block is called once, with a tensor of real numbers whose first dimension is the batch, gives one such, and shares
+    no weight with the rest. What else it is called with is the same in every call, or a tensor with the batch first.
+    Among nested ones the outermost that is no mere container is taken: an entry of an `nn.Sequential` or
+    `nn.ModuleList` (a residual block, an encoder layer), a short sequence of layers, a single layer.
 
     Args:
         network: Any module. Its mode and weights do not change.
@@ -66,15 +83,12 @@ def find_blocks(network: nn.Module, example: Inputs, patterns: Sequence[str] = (
     Raises:
         SpaceError: When there is none, or a pattern matches none.
     """
-    records = [_recorded(network, sized(example, batch)) for batch in _BATCHES]
+    first, second = (_recorded(network, sized(example, batch)) for batch in _BATCHES)
     able = {
-        name: block
-        for name, block in records[0].items()
-        if (other := records[1].get(name)) is not None
-        and _is_batched(block, _BATCHES[0])
-        and _is_batched(other, _BATCHES[1])
-        and _has_weights(network.get_submodule(name))
-        and not _shares(network, name)
+        name: joined
+        for name, block in first.items()
+        if name in second and (joined := _joined(block, second[name])) is not None
+        if _has_weights(network.get_submodule(name)) and not _shares(network, name)
     }
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in able):
@@ -92,33 +106,49 @@ def find_blocks(network: nn.Module, example: Inputs, patterns: Sequence[str] = (
     return found
 
 
-def passed_through(network: nn.Module, name: str, run: Callable[[nn.Module], Any]) -> tuple[Tensor, Tensor]:
-    """What a block gets and gives in one call of the network, which is left there.
+def passed_through(network: nn.Module, name: str, run: Callable[[nn.Module], Any]) -> Block:
+    """What a block is called with and gives in one call of the network, which is left there.
 
     Args:
         network: The network.
         name: Of the block.
         run: Calls the network.
     """
-    found: dict[str, Tensor] = {}
+    found: list[Block] = []
+    kept: list[Tensor] = []
 
     def before(module: nn.Module, args: tuple[Any, ...]) -> None:
-        found["inputs"] = args[0].detach().clone()  # what follows may change it in place
+        kept.append(args[0].detach().clone())  # what follows may change it in place
 
-    def after(module: nn.Module, args: tuple[Any, ...], outputs: Any) -> None:
-        found["outputs"] = outputs.detach().clone()
+    def after(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], out: Tensor) -> None:
+        found.append(Block(name, kept[0], out.detach().clone(), args[1:], kwargs))
         raise _Left
 
     module = network.get_submodule(name)
-    handles = [module.register_forward_pre_hook(before), module.register_forward_hook(after)]
+    handles = [
+        module.register_forward_pre_hook(before),
+        module.register_forward_hook(after, with_kwargs=True),
+    ]
     try:
-        run(network)
+        with _without_fast_path():
+            run(network)
     except _Left:
         pass
     finally:
         for handle in handles:
             handle.remove()
-    return found["inputs"], found["outputs"]
+    return found[0]
+
+
+@contextmanager
+def _without_fast_path() -> Iterator[None]:
+    """Keeps encoders of PyTorch from handing nested tensors to their layers."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    try:
+        torch.backends.mha.set_fastpath_enabled(False)
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
 
 
 def _recorded(network: nn.Module, inputs: Inputs) -> dict[str, Block]:
@@ -135,9 +165,7 @@ def _recorded(network: nn.Module, inputs: Inputs) -> dict[str, Block]:
 
     def after(name: str) -> Any:
         def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
-            others = [*args[1:], *kwargs.values()]
-            plain = name in begun and isinstance(out, Tensor)
-            if name in found or not plain or not all(one is None or _is_constant(one) for one in others):
+            if name in found or name not in begun or not isinstance(out, Tensor):
                 found[name] = None
                 return
             found[name] = Block(name, begun[name], out.detach().clone(), args[1:], dict(kwargs))
@@ -150,7 +178,7 @@ def _recorded(network: nn.Module, inputs: Inputs) -> dict[str, Block]:
             handles.append(module.register_forward_pre_hook(before(name)))
             handles.append(module.register_forward_hook(after(name), with_kwargs=True))
     try:
-        with evaluating(network):
+        with evaluating(network), _without_fast_path():
             network(*inputs[0], **inputs[1])
     finally:
         for handle in handles:
@@ -158,8 +186,24 @@ def _recorded(network: nn.Module, inputs: Inputs) -> dict[str, Block]:
     return {name: block for name, block in found.items() if block is not None}
 
 
-def _is_constant(value: Any) -> bool:
-    return isinstance(value, bool | int | float | str)
+def _joined(first: Block, second: Block) -> Block | None:
+    """The block of two calls with batches of their own; None where they do not fit together."""
+    if not all(map(_is_batched, (first, second), _BATCHES)):
+        return None
+    leaves, form = tree_flatten((first.args, first.kwargs))
+    others, other_form = tree_flatten((second.args, second.kwargs))
+    if form != other_form:
+        return None
+    batched = []
+    for place, (one, other) in enumerate(zip(leaves, others, strict=True)):
+        if isinstance(one, Tensor) and isinstance(other, Tensor):
+            if one.ndim and other.ndim and (len(one), len(other)) == _BATCHES:
+                batched.append(place)
+            elif one.shape != other.shape or not torch.equal(one, other):
+                return None
+        elif type(one) is not type(other) or not isinstance(one, _CONSTANT) or one != other:
+            return None
+    return replace(first, batched=tuple(batched))
 
 
 def _is_batched(block: Block, batch: int) -> bool:

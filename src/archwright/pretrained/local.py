@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_flatten, tree_unflatten
 from torch.utils.data import TensorDataset
 
 from archwright.errors import TaskError
@@ -34,57 +35,73 @@ class BlockTask(Task):
     al. and LANA (Molchanov et al. 2021, arXiv:2107.10624) train layer by layer alike.
 
     Args:
-        block: Gives what else it is called with.
-        inputs: What the block gets, shape (N, ...), N >= 4.
-        outputs: What it gives, shape (N, ...).
+        data: What the block is called with and gives for N >= 4 examples: see `block_data`.
     """
 
     name = "block"
     kind = "regression"
 
-    def __init__(self, block: Block, inputs: Tensor, outputs: Tensor) -> None:
-        held_out = max(2, len(inputs) // _HELD_OUT)
-        if len(inputs) < held_out + 2:
-            raise TaskError(f"expected at least 4 examples to train an alternative, got {len(inputs)}")
-        self.block = block
-        self.scale = float(outputs.square().mean()) or 1.0
-        self.train = TensorDataset(inputs[held_out:], outputs[held_out:])
-        self.validation = self.test = TensorDataset(inputs[:held_out], outputs[:held_out])
+    def __init__(self, data: Block) -> None:
+        count = len(data.inputs)
+        held_out = max(2, count // _HELD_OUT)
+        if count < held_out + 2:
+            raise TaskError(f"expected at least 4 examples to train an alternative, got {count}")
+        self.batched = data.batched
+        self.leaves, self.form = tree_flatten((data.args, data.kwargs))
+        self.scale = float(data.outputs.square().mean()) or 1.0
+        tensors = [data.inputs, *(self.leaves[place] for place in data.batched), data.outputs]
+        self.train = TensorDataset(*(one[held_out:] for one in tensors))
+        self.validation = self.test = TensorDataset(*(one[:held_out] for one in tensors))
 
     def arguments(self, batch: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The block's input, and what else it is called with."""
-        return (batch[0], *self.block.args), dict(self.block.kwargs)
+        leaves = list(self.leaves)
+        for place, one in zip(self.batched, batch[1:-1], strict=True):
+            leaves[place] = one
+        args, kwargs = tree_unflatten(leaves, self.form)
+        return (batch[0], *args), kwargs
 
     def loss(self, outputs: Any, batch: Any) -> Tensor:
         """The normalised mean squared error: 0 for the block itself, 1 for zeros."""
-        error: Tensor = (outputs.float() - batch[1]).square().mean() / self.scale
+        error: Tensor = (outputs.float() - batch[-1]).square().mean() / self.scale
         return error
 
 
 def block_data(
     network: nn.Module, block: Block, task: Task, examples: int, device: torch.device, seed: int = 0
-) -> tuple[Tensor, Tensor]:
-    """What a block gets and gives on training examples, on the CPU.
+) -> Block:
+    """What a block is called with and gives on training examples, on the CPU.
 
     Args:
         network: In which it stands, on the device.
         block: The block.
-        task: Its training data are read, in an order by the seed.
+        task: Its training data are read, in an order by the seed. Batches in which the block sees other sizes than in
+            the first, such as longer sequences, are left out.
         examples: How many, at most as many as there are.
         device: Where the network runs.
         seed: Of the order.
     """
     stream = task.batches(Part("train"), Plan(size=_BATCH, device=device, seed=seed), network)
-    inputs, outputs, count = [], [], 0
+    calls: list[list[Tensor]] = []
+    count = 0
     with evaluating(network):
         for batch in stream:
-            got, given = passed_through(network, block.name, partial(_called, task, batch))
-            inputs.append(got.cpu())
-            outputs.append(given.cpu())
-            count += len(got)
+            call = passed_through(network, block.name, partial(_called, task, batch))
+            leaves, form = tree_flatten((call.args, call.kwargs))
+            tensors = [call.inputs, *(leaves[place] for place in block.batched), call.outputs]
+            if calls and any(
+                one.shape[1:] != other.shape[1:] for one, other in zip(tensors, calls[0], strict=True)
+            ):
+                continue
+            calls.append([one.cpu() for one in tensors])
+            count += len(call.inputs)
             if count >= examples:
                 break
-    return torch.cat(inputs)[:examples], torch.cat(outputs)[:examples]
+    inputs, *batched, outputs = (torch.cat(pieces)[:examples] for pieces in zip(*calls, strict=True))
+    for place, one in zip(block.batched, batched, strict=True):
+        leaves[place] = one
+    args, kwargs = tree_unflatten([one.cpu() if isinstance(one, Tensor) else one for one in leaves], form)
+    return Block(block.name, inputs, outputs, args, kwargs, block.batched)
 
 
 def _called(task: Task, batch: Any, network: nn.Module) -> Any:
