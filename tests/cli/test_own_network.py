@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -47,6 +50,27 @@ def test_a_network_that_does_not_fit_is_refused(archwright: Callable[..., Any], 
             "breast_cancer",
             network=torch.nn.Sequential(torch.nn.Linear(30, 16), torch.nn.Linear(16, 5)),
         )
+
+
+@pytest.mark.slow
+def test_the_winner_is_a_patch_on_the_network_in_a_fresh_process(
+    archwright: Callable[..., Any], tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    ran = archwright(
+        *SEARCH, "-l", "params<=9000", "-n", "2", "--epochs", "1", "--retrain", "1", "--out", str(run)
+    )
+    assert ran.code == 0, ran.err
+    shutil.rmtree(run / "best")
+    code = f"from archwright.cli import main; main(['export', {str(run)!r}])"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=300)
+    text = (run / "best" / "model.py").read_text()
+    assert "    network = Net()\n    network." in text
+    loaded = "from model import load; import torch; print(load()(torch.zeros(2, 1, 8, 8)).shape)"
+    done = subprocess.run(
+        [sys.executable, "-c", loaded], cwd=run / "best", check=True, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "torch.Size([2, 10])"
 
 
 @pytest.mark.slow

@@ -144,3 +144,21 @@ class Encoder(nn.Module):
 IMAGE = (torch.linspace(-1, 1, 4 * 3 * 64).sin().reshape(4, 3, 8, 8).contiguous(),)
 GREY = (torch.linspace(-9, 9, 4 * 16).sin().reshape(4, 1, 4, 4).contiguous(),)
 TOKENS = (torch.arange(24).reshape(4, 6) * 7 % 20,)
+
+
+class TwoInputs(nn.Module):
+    """An image and a row of numbers, joined behind a flatten."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.image = nn.Conv2d(3, 16, 3, stride=2)
+        self.row = nn.Linear(5, 16)
+        self.hidden = nn.Linear(16 * 9 + 16, 32)
+        self.head = nn.Linear(32, 4)
+
+    def forward(self, image: Tensor, row: Tensor) -> Tensor:
+        parts = [F.relu(self.image(image)).flatten(1), F.relu(self.row(row))]
+        return self.head(F.relu(self.hidden(torch.cat(parts, 1))))
+
+
+PAIR = (IMAGE[0], torch.linspace(-1, 1, 20).reshape(4, 5).contiguous())

@@ -91,19 +91,27 @@ def test_a_space_travels_and_is_recognised() -> None:
 def test_a_search_chooses_among_the_members(tmp_path: Path) -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 24), nn.ReLU(), nn.Linear(24, 10))
     space = aw.from_network(network, torch.randn(2, 1, 8, 8))
-    with pytest.warns(UserWarning, match="could not be exported"):
-        result = aw.search(
-            space,
-            "digits",
-            strategy="random",
-            budget=aw.Budget(trials=3),
-            objectives=("accuracy", "params"),
-            recipe=aw.Recipe(epochs=1),
-            retrain=1,
-            baseline=False,
-            out=tmp_path / "run",
-            progress=False,
-        )
+    result = aw.search(
+        space,
+        "digits",
+        strategy="random",
+        budget=aw.Budget(trials=3),
+        objectives=("accuracy", "params"),
+        recipe=aw.Recipe(epochs=1),
+        retrain=1,
+        baseline=False,
+        out=tmp_path / "run",
+        progress=False,
+    )
     sizes = {trial.candidate.architecture["1"]: trial.metrics["params"] for trial in result.trials}
     assert sizes
+    best = tmp_path / "run" / "best"
+    assert not (best / "model.py").exists()
+    assert (
+        "There is no model.py, but model.pt2: Sequential was given as a module"
+        in (best / "card.md").read_text()
+    )
+    program = torch.export.load(best / "model.pt2").module()
+    images = torch.rand(5, 1, 8, 8)
+    assert torch.allclose(program(images), result.model()(images), atol=1e-5)
     assert all(params == 64 * width + width + 10 * width + 10 for width, params in sizes.items())

@@ -230,6 +230,7 @@ NETWORKS: list[tuple[str, Callable[[], nn.Module], Tensor, dict[str, int]]] = [
 ]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("make", "example", "expected"), [one[1:] for one in NETWORKS], ids=[one[0] for one in NETWORKS]
 )

@@ -7,13 +7,13 @@ from archwright.export.formats import FORMATS, chosen_formats
 from archwright.export.onnx import save_onnx
 from archwright.export.preprocessing import TableSteps, table_steps
 from archwright.export.programs import save_executorch, save_pt2
-from archwright.export.source import check_printable, print_source
+from archwright.export.source import NoFactoryError, check_printable, print_source
 from archwright.export.torchao import to_torchao
 
 # fmt: off
 __all__ = [
-    "Card", "Exported", "FORMATS", "TableSteps", "check_printable", "chosen_formats", "export_network", "print_source",
-    "render_card", "save_executorch", "save_onnx", "save_pt2", "save_weights", "table_steps",
-    "to_torchao",
+    "Card", "Exported", "FORMATS", "NoFactoryError", "TableSteps", "check_printable", "chosen_formats",
+    "export_network", "print_source", "render_card", "save_executorch", "save_onnx", "save_pt2", "save_weights",
+    "table_steps", "to_torchao",
 ]
 # fmt: on

@@ -69,7 +69,9 @@ def render_card(card: Card, files: Mapping[str, str]) -> str:
     size = {"parameters": card.params, "FLOPs for one input": card.flops}
     blocks = [
         f"# {_line(card.name)}",
-        "A network found by Archwright. It is plain PyTorch: `model.py` imports nothing of Archwright.",
+        "A network found by Archwright. It is plain PyTorch: "
+        + ("`model.py` imports" if "model.py" in files else "it needs")
+        + " nothing of Archwright.",
         _section(
             "Files", _table(("file", "what it is"), [(f"`{name}`", what) for name, what in files.items()])
         ),

@@ -21,7 +21,7 @@ from archwright.export.card import Card, render_card
 from archwright.export.checking import check_printed
 from archwright.export.formats import FORMATS, chosen_formats
 from archwright.export.preprocessing import TableSteps, example_of, write_table
-from archwright.export.source import print_source
+from archwright.export.source import NoFactoryError, print_source
 from archwright.spaces import Architecture, Space
 
 __all__ = ["Exported", "export_network", "check_replaceable"]
@@ -45,7 +45,8 @@ class Exported:
 
     Args:
         folder: The folder.
-        source: `model.py`.
+        source: `model.py`; None of a network that was given as a module without what builds it, which is written as
+            `model.pt2` instead.
         weights: `weights.safetensors`.
         onnx: `model.onnx`; None where it was not written.
         card: `card.md`.
@@ -55,7 +56,7 @@ class Exported:
     """
 
     folder: Path
-    source: Path
+    source: Path | None
     weights: Path
     onnx: Path | None
     card: Path
@@ -109,9 +110,18 @@ def export_network(
     draft = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}")
     draft.mkdir()
     try:
-        (draft / "model.py").write_text(print_source(space, architecture, example), encoding="utf-8")
         save_weights(network, draft / "weights.safetensors")
-        needed = check_printed(draft / "model.py", network, example)
+        needed: list[Path] = []
+        try:
+            text = print_source(space, architecture, example)
+        except NoFactoryError as error:
+            asked = tuple(dict.fromkeys([*(asked or ()), "pt2"]))
+            card = dataclasses.replace(
+                card, caveats=[*card.caveats, f"There is no model.py, but model.pt2: {error}."]
+            )
+        else:
+            (draft / "model.py").write_text(text, encoding="utf-8")
+            needed = check_printed(draft / "model.py", network, example)
         missing = _write_formats(network, example, draft, asked)
         if table is not None:
             write_table(table, draft / "preprocessing.py")
@@ -127,7 +137,7 @@ def export_network(
         shutil.rmtree(draft, ignore_errors=True)
     return Exported(
         folder,
-        folder / "model.py",
+        folder / "model.py" if (folder / "model.py").exists() else None,
         folder / "weights.safetensors",
         folder / "model.onnx" if (folder / "model.onnx").exists() else None,
         folder / "card.md",

@@ -67,6 +67,7 @@ def from_network(
     only: Sequence[str] = (),
     keep: Sequence[str] = (),
     step: int = 8,
+    seconds: float = 60,
 ) -> Space:
     """The space of a network's widths: the network itself is its default, every other inherits its weights.
 
@@ -83,6 +84,7 @@ def from_network(
         only: Patterns of parameter names, such as `"layer3.*"`; other groups stay. Empty means all.
         keep: Patterns of parameter names whose groups stay.
         step: Widths are multiples of this many channels, and the network's own.
+        seconds: How long tracing and proving may take, see `proven_groups`.
 
     Returns:
         A space with a decision per proven group, under the name of the first layer that makes its channels; of heads of
@@ -105,7 +107,7 @@ def from_network(
         raise SpaceError(f"from_network: expected a step of at least 1 channel, got {step}")
     made = loaded_network(network, weights)
     _check_patterns([*only, *keep], made)
-    groups = [_chosen(group, only, keep, step) for group in proven_groups(made, example)]
+    groups = [_chosen(group, only, keep, step) for group in proven_groups(made, example, seconds=seconds)]
     members = Members(made, groups, network)
     if not members.free:
         reasons = Counter(group.reason for group in groups).most_common(3)

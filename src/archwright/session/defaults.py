@@ -72,7 +72,7 @@ def network_options_for(
     known = (
         ("weights", "blocks", "only", "library", "bits")
         if "blocks" in options
-        else ("weights", "only", "keep", "step", "bits")
+        else ("weights", "only", "keep", "step", "seconds", "bits")
     )
     for name in options:
         if name not in known:

@@ -80,10 +80,12 @@ def formats_asked(formats: Sequence[str] | str | None, onnx: bool | None) -> tup
 
 def unprintable(space: Space) -> list[str]:
     """What of a space keeps its networks from being written as source, if anything; at most one text."""
-    from archwright.export import check_printable
+    from archwright.export import NoFactoryError, check_printable
 
     try:
         check_printable(space)
+    except NoFactoryError as error:
+        return [f"the network that is found will be written by torch.export, not as source: {error}"]
     except ExportError as error:
         return [f"the network that is found will be kept as weights only, not as source: {error}"]
     return []

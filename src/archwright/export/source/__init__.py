@@ -10,6 +10,7 @@
 - `layout`: brackets on one line or several. `module.py.jinja`: the module, with what is the same in every one.
 """
 
+from archwright.export.source.patches import NoFactoryError
 from archwright.export.source.printing import check_printable, print_source
 
-__all__ = ["check_printable", "print_source"]
+__all__ = ["NoFactoryError", "check_printable", "print_source"]

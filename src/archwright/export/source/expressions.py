@@ -13,7 +13,7 @@ from typing import Any
 from archwright.errors import ExportError
 from archwright.export.source.inline import Inliner
 from archwright.export.source.layout import Document, Group, Name, call_of
-from archwright.export.source.patches import patched
+from archwright.export.source.patches import NoFactoryError, patched
 from archwright.export.source.values import Values
 from archwright.pretrained.blockwise import Combinations
 from archwright.pretrained.network import Members
@@ -110,7 +110,7 @@ class Expressions:
     def _placed(self, call: ResolvedCall, argument: str | None, make: Callable[[], Document]) -> Document:
         try:
             return make()
-        except _PlacedError:
+        except (_PlacedError, NoFactoryError):
             raise
         except ExportError as error:
             part = f"the argument {argument} of {call.name}" if argument else call.name

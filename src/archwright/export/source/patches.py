@@ -17,11 +17,15 @@ from archwright.pretrained.blockwise import Combinations
 from archwright.pretrained.network import Members
 from archwright.pretrained.substitutes import Constant, Substitute
 
-__all__ = ["patched"]
+__all__ = ["NoFactoryError", "patched"]
 
 _PLAIN = (bool, int, float, str, type(None))
 _STATE = ("_parameters", "_buffers", "_modules", "training")
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+class NoFactoryError(ExportError):
+    """A network was given as a module, and nothing says how it is built."""
 
 
 def patched(members: Members | Combinations, network: nn.Module | None, inliner: Inliner) -> Definition:
@@ -33,7 +37,8 @@ def patched(members: Members | Combinations, network: nn.Module | None, inliner:
         inliner: What the source refers to.
 
     Raises:
-        ExportError: When what builds the network has no source, or a layer was put in that cannot be written.
+        NoFactoryError: When nothing says how the network is built.
+        ExportError: When what builds it has no source, or a layer was put in that cannot be written.
     """
     lines = [("network = ", _origin(members, inliner))]
     if network is not None:
@@ -48,7 +53,7 @@ def _origin(members: Members | Combinations, inliner: Inliner) -> Document:
         return call_of(inliner.reference(members.origin), [])
     held = inliner.variable(members.origin)
     if held is None:
-        raise ExportError(
+        raise NoFactoryError(
             f"{type(members.network).__name__} was given as a module, and nothing says how it is built; give a class "
             "or function that builds it instead, and its weights beside it"
         )
