@@ -50,6 +50,7 @@ def imported(folder: Path) -> Iterator[str]:
             "src",
             [
                 "onnx",
+                "nvml",
                 "postgres",
                 "slurm",
                 "ray",

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         tied,
         when,
     )
-    from archwright.spaces.zoo.quantised import quantised
+    from archwright.spaces.zoo.bit_widths import quantised
     from archwright.trials import (
         Candidate,
         Fidelity,

@@ -9,6 +9,7 @@ from torch import nn
 import archwright as aw
 from archwright.errors import UsageError
 from archwright.learning import FINE_TUNING, Recipe
+from archwright.pretrained import original_network
 from archwright.session.contestants import ORIGINAL, original_space
 from archwright.session.recipes import chosen_recipe
 
@@ -59,6 +60,8 @@ def test_a_recipe_that_was_given_is_taken_as_it_is():
 def test_the_network_as_it_was_given_holds_no_decision():
     network = trained()
     only = original_space(own_space(network))
+    assert not only.decisions
+    assert original_network(only) is not None
     made = only.build(only.sample(0))
     for one, other in zip(made.state_dict().values(), network.state_dict().values(), strict=True):
         assert torch.equal(one, other)
@@ -85,6 +88,10 @@ def test_a_search_names_the_network_as_it_was_given(tmp_path):
     assert record["compare"] == [ORIGINAL]
     names = [finalist.name for finalist in result.run.finalists]
     assert names == [f"trial {result.run.winner.number}", "the hand-made network", ORIGINAL]
+    assert all(finalist.first and finalist.first.is_measured for finalist in result.run.finalists)
+    curves = [finalist.first.measurement.curve for finalist in result.run.finalists]
+    rates = [max(point["learning_rate"] for point in curve) for curve in curves]
+    assert [rate <= FINE_TUNING["learning_rate"] for rate in rates] == [True, False, True]
     assert ORIGINAL in (tmp_path / "run" / "report.html").read_text()
     resumed = aw.resume(tmp_path / "run", space=own_space(Own), progress=False)
     assert [finalist.name for finalist in resumed.run.finalists] == names

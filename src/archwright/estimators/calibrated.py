@@ -18,8 +18,8 @@ from archwright.learning.devices import make_fabric
 from archwright.learning.randomness import seeded
 from archwright.objectives import measure_cheap
 from archwright.pretrained import original_network
+from archwright.spaces.zoo.bit_widths import PREFIX
 from archwright.spaces.zoo.blocks.quantised import Quantised
-from archwright.spaces.zoo.quantised import PREFIX
 from archwright.supernets.norms import recalibrate
 from archwright.tasks.batches import Part, Plan, evaluation_plan
 from archwright.tasks.task import Task

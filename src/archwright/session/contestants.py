@@ -98,7 +98,7 @@ def with_original(names: Iterable[str], space: Space, wanted: bool) -> tuple[str
 
 def original_space(space: Space) -> Space:
     """The trained network from which a space was made, its default, as a space that holds it alone."""
-    return space.fix({name: value for name, value in space.default.items() if name in space.decisions})
+    return Space(concrete_expression(space, space.default), name=ORIGINAL)
 
 
 def winner_space(run: Run, space: Space, contestants: Contestants) -> Space:

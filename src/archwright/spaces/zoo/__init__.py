@@ -12,6 +12,7 @@ from archwright.spaces.zoo.registry import SPACES, ZooSpace, default_space, make
 
 if TYPE_CHECKING:
     from archwright.spaces.zoo.baselines import baseline
+    from archwright.spaces.zoo.bit_widths import quantised, refused_layers
     from archwright.spaces.zoo.cells import CellDecisions, cell, cell_decisions
     from archwright.spaces.zoo.chains import chain, conv1d
     from archwright.spaces.zoo.darts import cell_space, darts_operation, darts_space
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from archwright.spaces.zoo.perceptrons import mlp
     from archwright.spaces.zoo.proxyless import proxyless_space
     from archwright.spaces.zoo.published import PUBLISHED, PublishedNetwork, published
-    from archwright.spaces.zoo.quantised import quantised, refused_layers
     from archwright.spaces.zoo.recurrent import recurrent_space
     from archwright.spaces.zoo.tables import ft_transformer, tabm, tabular_resnet
 

@@ -17,8 +17,8 @@ from archwright.export.torchao import to_torchao
 from archwright.hardware import weight_bytes
 from archwright.learning import Recipe
 from archwright.pretrained import original_network
+from archwright.spaces.zoo.bit_widths import refused_layers
 from archwright.spaces.zoo.blocks.quantised import GROUP, Quantised, quantise, round_weight
-from archwright.spaces.zoo.quantised import refused_layers
 from archwright.trials import Candidate
 
 
