@@ -35,6 +35,8 @@ def profile(
     trials: int | None = None,
     minutes: float | None = None,
     lookup: str | None = None,
+    predictor: str | None = None,
+    transfer: str | None = None,
     sample: int | None = None,
     timed: int = 5,
     seed: int = 0,
@@ -70,6 +72,10 @@ def profile(
         lookup (--table FILE): Measure instead what the blocks of the space take on this machine, in the setting of
             --meter-option and on --device, and write a lookup table, for latency_ms.file=FILE and the term of
             proxyless.
+        predictor (FILE): Measure instead kernels of the space's networks on this machine, and write a predictor that
+            learns from them, for latency_ms.file=FILE, too.
+        transfer (FILE): Instead of measuring parts, carry a table or predictor of another machine or setting over to
+            this one by 10 measurements, and write it to the FILE of --table or --predictor.
         sample: How many networks are drawn, by default 30; a space of fewer is measured whole. For --table 200 at most.
         timed: How many of them are trained for some steps.
         seed: Of the sample, the training and the split.
@@ -77,21 +83,31 @@ def profile(
         workers (-w): Trials at once; by default 1, and with --minutes as many as use the machine.
     """  # noqa: D301
     from archwright.cli.values import indices, keyed, objectives_of
+    from archwright.errors import UsageError
     from archwright.experiments import Budget
     from archwright.session import profile as run_profile
 
-    if lookup is not None:
+    if transfer is not None and lookup is predictor is None:
+        raise UsageError(
+            "--transfer: expected --table FILE or --predictor FILE, too, to which the result is written"
+        )
+    for kind, path in (("table", lookup), ("predictor", predictor)):
+        if path is None:
+            continue
         _measure_latency(
             space,
             task,
-            lookup,
+            path,
+            kind=kind,
+            origin=transfer,
             options=keyed(meter_option or [], "--meter-option", "latency_ms.batch=8"),
             fix=keyed(fix or [], "--fix", "width=32"),
             device=training.device,
-            sample=sample or 200,
+            sample=sample,
             seed=seed,
             task_options=table.task_options(seed),
         )
+    if lookup is not None or predictor is not None:
         return
     found = run_profile(
         space,

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from archwright.hardware.files import load_latency_model
     from archwright.hardware.fitted import Agreement, Calibration, LatencyModel
     from archwright.hardware.lookup import Entry, LookupTable, measure_table
+    from archwright.hardware.predictor import KernelForest, LatencyPredictor, measure_predictor
     from archwright.hardware.recording import Recording, record
     from archwright.hardware.timing import Timing, time_calls
+    from archwright.hardware.transfer import transfer
 
 __getattr__ = imported_on_use(__name__)
 
@@ -26,7 +28,8 @@ __all__ = [
     # How a network is run, and how long calls take
     "Precision", "Runtime", "Setting", "Timing", "time_calls",
     # Latency predicted from what parts take, as files that travel
-    "Agreement", "Calibration", "Entry", "LatencyModel", "LookupTable", "load_latency_model", "measure_table",
+    "Agreement", "Calibration", "Entry", "KernelForest", "LatencyModel", "LatencyPredictor", "LookupTable",
+    "load_latency_model", "measure_predictor", "measure_table", "transfer",
     # What ran, and what memory it needed
     "Recording", "record",
     # Bytes of weights

@@ -8,11 +8,12 @@ from pathlib import Path
 from archwright.errors import UsageError
 from archwright.hardware.fitted import FORMAT, Agreement, Calibration, LatencyModel
 from archwright.hardware.lookup import LookupTable
+from archwright.hardware.predictor import LatencyPredictor
 from archwright.hardware.setting import Setting
 
 __all__ = ["load_latency_model"]
 
-_KINDS: dict[str, type[LatencyModel]] = {one.kind: one for one in (LookupTable,)}
+_KINDS: dict[str, type[LatencyModel]] = {one.kind: one for one in (LookupTable, LatencyPredictor)}
 
 
 def load_latency_model(path: str | Path) -> LatencyModel:

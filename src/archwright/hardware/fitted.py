@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from scipy.optimize import linprog
+from numpy.typing import NDArray
+from scipy.optimize import linprog, lsq_linear
 from scipy.stats import spearmanr
 
 from archwright.atomic_writing import replacing
@@ -23,53 +25,115 @@ from archwright.spaces.build import first_of
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["FORMAT", "Agreement", "Calibration", "LatencyModel", "calibrated", "device_facts"]
+__all__ = [
+    "CALLS",
+    "FORMAT",
+    "Agreement",
+    "Calibration",
+    "LatencyModel",
+    "Parts",
+    "calibrated",
+    "device_facts",
+]
 
 FORMAT = 1
 """Version of the files."""
 _NEAR, _RANGE = 0.1, 1.2
+_STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
+
+CALLS = "calls"
+"""Among the parts, the time in which a runtime gets from one kernel to the next; it has a factor of its own."""
+
+Parts = Mapping[str, float]
+"""Kind of part to the milliseconds that all parts of this kind take together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """From the sum of what its parts take to what a network takes: `scale * sum + rest` milliseconds.
+    """From what the parts of a network take to what it takes: `sum over kinds of factor * parts + rest` milliseconds.
 
     The rest is what runs between the parts; parts that are timed alone find their data in other caches.
 
     Args:
-        scale: A factor.
+        scale: The factor of kinds of parts that have none of their own.
         rest: Milliseconds.
+        factors: Kind of part to factor.
     """
 
     scale: float = 1.0
     rest: float = 0.0
+    factors: Mapping[str, float] = field(default_factory=dict)
 
-    def __call__(self, total: float) -> float:
+    def __call__(self, parts: Parts) -> float:
         """Milliseconds of a network."""
-        return self.scale * total + self.rest
+        return self.sum(parts) + self.rest
+
+    def sum(self, parts: Parts) -> float:
+        """Milliseconds of parts alone."""
+        return sum(self.factors.get(kind, self.scale) * ms for kind, ms in parts.items())
 
     @classmethod
-    def fit(cls, sums: Sequence[float], measured: Sequence[float]) -> Calibration:
-        """The line of the least sum of relative errors, which a few bad measurements do not move; no number is below 0.
+    def fit(cls, parts: Sequence[Parts], measured: Sequence[float]) -> Calibration:
+        """The line of the least sum of relative errors, which a few bad measurements do not move.
 
-        It is found by linear programming. With fewer than 3 networks, or all of about one size, the factor alone is
-        fitted, as the median of the ratios.
+        It is found by linear programming, with no factor and no rest below 0. With fewer than 3 networks, or all of
+        about one size, the factor alone is fitted, as the median of the ratios.
 
         Args:
-            sums: Milliseconds of the parts of each network.
-            measured: Those of the network.
+            parts: Kind of part to milliseconds, of each network.
+            measured: The milliseconds of each.
         """
+        calls = [one.get(CALLS, 0.0) for one in parts]
+        sums = [sum(one.values()) - call for one, call in zip(parts, calls, strict=True)]
         if len(sums) < 3 or max(sums) < _RANGE * min(sums):
             return cls(float(np.median(np.divide(measured, sums))))
         # |scale * sum + rest - measured| / measured <= error, for the least sum of the errors.
-        relative = np.column_stack([np.divide(sums, measured), np.divide(1.0, measured)])
+        relative = np.column_stack([np.divide(one, measured) for one in (sums, np.ones(len(sums)), calls)])
         errors, ones = np.eye(len(sums)), np.ones(len(sums))
         found = linprog(
-            np.concatenate([[0.0, 0.0], ones]),
+            np.concatenate([np.zeros(3), ones]),
             A_ub=np.block([[relative, -errors], [-relative, -errors]]),
             b_ub=np.concatenate([ones, -ones]),
+            # Kernels are timed with what a call takes that computes nothing, which may have to be taken off.
+            bounds=[(0, None), (0, None), (None, None), *[(0, None)] * len(sums)],
         )
-        return cls(float(found.x[0]), float(found.x[1]))
+        return cls(float(found.x[0]), float(found.x[1]), {CALLS: float(found.x[2])} if any(calls) else {})
+
+    @classmethod
+    def fit_kinds(cls, parts: Sequence[Parts], measured: Sequence[float]) -> Calibration:
+        """A factor for each kind of part, as another device needs them, from a few networks.
+
+        Ridge regression of the relative errors: factors are drawn to those of `fit`, as strongly as predicts best
+        when each network in turn is left out.
+
+        Args:
+            parts: As in `fit`.
+            measured: As in `fit`.
+        """
+        line = cls.fit(parts, measured)
+        kinds = sorted({kind for one in parts for kind in one})
+        # What each kind, and the rest, would be of each network by the line; the factors are relative to that.
+        lined = [
+            [line.factors.get(kind, line.scale) * one.get(kind, 0.0) for kind in kinds] + [line.rest]
+            for one in parts
+        ]
+        shares = np.array(lined) / np.asarray(measured)[:, None]
+
+        def fitted(rows: NDArray[np.bool_], strength: float) -> NDArray[np.float64]:
+            pull = math.sqrt(strength) * np.eye(len(kinds) + 1)
+            left = np.concatenate([np.ones(int(rows.sum())), np.diag(pull)])
+            return np.array(lsq_linear(np.vstack([shares[rows], pull]), left, bounds=(0, np.inf)).x)
+
+        def error(strength: float) -> float:
+            kept = ~np.eye(len(parts), dtype=bool)
+            return sum(abs(float(shares[i] @ fitted(kept[i], strength)) - 1) for i in range(len(parts)))
+
+        everything = np.ones(len(parts), dtype=bool)
+        *relative, rest = fitted(everything, min(_STRENGTHS, key=error)).tolist()
+        factors = {
+            kind: one * line.factors.get(kind, line.scale) for kind, one in zip(kinds, relative, strict=True)
+        }
+        return cls(line.scale, line.rest * rest, factors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,17 +171,17 @@ class Agreement:
 
 
 def calibrated(
-    sums: Sequence[float], measured: Sequence[float], calibrating: int
+    parts: Sequence[Parts], measured: Sequence[float], calibrating: int
 ) -> tuple[Calibration, Agreement | None]:
     """A calibration by the first networks, and how well it holds for the others; None for fewer than two others.
 
     Args:
-        sums: Milliseconds of the parts of each network.
-        measured: Those of the network.
+        parts: Kind of part to milliseconds, of each network.
+        measured: The milliseconds of each.
         calibrating: By how many it is calibrated.
     """
-    calibration = Calibration.fit(sums[:calibrating], measured[:calibrating])
-    predicted = [calibration(one) for one in sums[calibrating:]]
+    calibration = Calibration.fit(parts[:calibrating], measured[:calibrating])
+    predicted = [calibration(one) for one in parts[calibrating:]]
     return calibration, Agreement.of(predicted, measured[calibrating:]) if len(predicted) > 1 else None
 
 
@@ -139,7 +203,7 @@ class LatencyModel(ABC):
     agreement: Agreement | None
 
     @abstractmethod
-    def adding(self, network: nn.Module) -> AbstractContextManager[Callable[[Run], float]]:
+    def adding(self, network: nn.Module) -> AbstractContextManager[Callable[[Run], Parts]]:
         """A function from a run of a network, or of parts of it, to the milliseconds of all parts that run in it.
 
         It raises a `UsageError` when a part is unknown.
@@ -148,8 +212,8 @@ class LatencyModel(ABC):
             network: The network, or a supernet; in evaluation mode, without gradients.
         """
 
-    def total(self, network: nn.Module, example: Any) -> float:
-        """The sum of what the parts of a network take, in milliseconds.
+    def parts(self, network: nn.Module, example: Any) -> Parts:
+        """What the parts of a network take: kind to milliseconds, before calibration.
 
         Args:
             network: Left as it was.
@@ -159,12 +223,12 @@ class LatencyModel(ABC):
             UsageError: When a part is unknown.
         """
         args, kwargs = first_of(example)
-        with evaluating(network), self.adding(network) as cost:
-            return cost(lambda: network(*args, **kwargs))
+        with evaluating(network), self.adding(network) as parts:
+            return parts(lambda: network(*args, **kwargs))
 
     def predict(self, network: nn.Module, example: Any) -> float:
-        """Milliseconds of one call of a network in the setting of the model. For the arguments see `total`."""
-        return self.calibration(self.total(network, example))
+        """Milliseconds of one call of a network in the setting of the model. For the arguments see `parts`."""
+        return self.calibration(self.parts(network, example))
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -182,28 +246,26 @@ class LatencyModel(ABC):
 
     def transferred(
         self,
-        sums: Sequence[float],
+        parts: Sequence[Parts],
         measured: Sequence[float],
         *,
         setting: Setting,
         device: Mapping[str, str],
-        agreement: Agreement | None = None,
     ) -> LatencyModel:
-        """The same for another device, from a few networks that were measured there.
+        """The same for another device, from a few networks that were measured there: see `Calibration.fit_kinds`.
 
         Args:
-            sums: What `total` says of each.
+            parts: What `parts` says of each.
             measured: Their milliseconds on the other device.
             setting: How they were run there.
             device: Facts about it.
-            agreement: With further networks that were measured there.
         """
         return type(self).from_parts(
             self.parts_to_json(),
             setting=setting,
             device=device,
-            calibration=Calibration.fit(sums, measured),
-            agreement=agreement,
+            calibration=Calibration.fit_kinds(parts, measured),
+            agreement=None,
         )
 
     def save(self, path: str | Path) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from random import Random
@@ -12,7 +13,7 @@ from torch import nn
 
 from archwright.errors import UsageError
 from archwright.hardware.blocks import Block, blocks_of, heard, key_of
-from archwright.hardware.fitted import Agreement, Calibration, LatencyModel, calibrated, device_facts
+from archwright.hardware.fitted import Agreement, Calibration, LatencyModel, Parts, calibrated, device_facts
 from archwright.hardware.setting import Run, Setting
 from archwright.hardware.timing import DRIFT, Timing, time_modules
 from archwright.spaces import Space
@@ -37,6 +38,11 @@ class Entry:
     name: str
     ms: float
     iqr: float
+
+    @property
+    def kind(self) -> str:
+        """The block's class."""
+        return self.name.partition(" on ")[0]
 
 
 @final
@@ -75,15 +81,14 @@ class LookupTable(LatencyModel):
         self.space, self.drifting = space, drifting
 
     @contextmanager
-    def adding(self, network: nn.Module) -> Iterator[Callable[[Run], float]]:
-        """A function from any run of parts of a network to the sum of the entries of the blocks that run in it."""
-        total = 0.0
+    def adding(self, network: nn.Module) -> Iterator[Callable[[Run], Parts]]:
+        """A function from any run of parts of a network to the sums of the entries of the blocks that run in it."""
+        total: dict[str, float] = defaultdict(float)
 
         def take(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-            nonlocal total
             entry = self.entries.get(key_of(module, args, kwargs))
             if entry is not None:
-                total += entry.ms
+                total[entry.kind] += entry.ms
             elif next(module.children(), None) is None:
                 shapes = ", ".join(str(tuple(arg.shape)) for arg in args if hasattr(arg, "shape"))
                 raise UsageError(
@@ -92,11 +97,10 @@ class LookupTable(LatencyModel):
                 )
             return entry is not None
 
-        def cost(run: Run) -> float:
-            nonlocal total
-            total = 0.0
+        def cost(run: Run) -> Parts:
+            total.clear()
             run()
-            return total
+            return dict(total)
 
         with heard(network, take):
             yield cost
@@ -171,9 +175,9 @@ def measure_table(
         fewest=_FEWEST,
     )
     entries = {key: _entry(block.name, timed[key]) for key, block in blocks.items()}
-    sums = [sum(entries[key].ms for key in keys) for _, keys in networks]
+    parts = [_sums([entries[key] for key in keys]) for _, keys in networks]
     measured = [timed[f"network {i}"].median for i in range(len(networks))]
-    calibration, agreement = calibrated(sums, measured, _CALIBRATING)
+    calibration, agreement = calibrated(parts, measured, _CALIBRATING)
     return LookupTable(
         entries,
         setting=setting,
@@ -183,6 +187,13 @@ def measure_table(
         space=name,
         drifting=sum(one.drift > DRIFT for one in timed.values()),
     )
+
+
+def _sums(entries: Iterable[Entry]) -> Parts:
+    total: dict[str, float] = defaultdict(float)
+    for entry in entries:
+        total[entry.kind] += entry.ms
+    return dict(total)
 
 
 def _entry(name: str, timing: Timing) -> Entry:

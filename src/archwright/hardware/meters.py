@@ -33,8 +33,8 @@ def latency_ms(
         threads: Threads on the CPU.
         runtime: "eager", "compile" or "onnxruntime".
         device: "cpu", "cuda", "mps", or "auto": an accelerator where there is one.
-        file: A lookup table that `archwright profile --table` has written, in whose setting the network is
-            then predicted to run.
+        file: A lookup table or a predictor that `archwright profile` has written with --table or --predictor, in whose
+            setting the network is then predicted to run.
 
     Raises:
         UsageError: When the file cannot be read, or another setting is asked for than that of the file.
@@ -79,7 +79,7 @@ class PredictedLatency(Meter):
     """Milliseconds of one call of a network as a file predicts them, without running it.
 
     Args:
-        file: A lookup table.
+        file: A lookup table or a predictor.
         setting: What was asked for; what differs from the defaults must be so in the file.
 
     Raises:

@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from archwright.evaluating import evaluating
 from archwright.hardware.setting import Setting, repeated
 
-__all__ = ["LiveBytes", "Operation", "Recording", "Value", "live_bytes", "record"]
+__all__ = ["LiveBytes", "Operation", "Recorder", "Recording", "Value", "live_bytes", "record"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +25,14 @@ class Value:
     Args:
         storage: Which memory it is in; views share one.
         shape: Its shape.
+        strides: Its strides, in elements.
         dtype: Type of its elements.
         nbytes: Bytes of all of that memory.
     """
 
     storage: int
     shape: tuple[int, ...]
+    strides: tuple[int, ...]
     dtype: torch.dtype
     nbytes: int
 
@@ -128,7 +130,7 @@ def record(network: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
         args: What it is called with.
         kwargs: The arguments by keyword.
     """
-    recorder = _Recorder()
+    recorder = Recorder()
     weights = {name: recorder.value(t) for name, t in (*network.named_parameters(), *network.named_buffers())}
     inputs = tuple(map(recorder.value, _tensors((args, kwargs))))
     with evaluating(network), recorder:
@@ -137,16 +139,23 @@ def record(network: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     return Recording(tuple(recorder.operations), inputs, outputs, weights)
 
 
-class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's is not typed
+class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's is not typed
+    """Keeps the operations that run while it is entered.
+
+    Attributes:
+        operations: In their order.
+    """
+
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.operations: list[Operation] = []
         self._kept: list[Any] = []  # else a later tensor could have the address of one that is gone
 
     def value(self, tensor: Tensor) -> Value:
+        """What is told of a tensor."""
         storage = tensor.untyped_storage()
         self._kept.append(storage)
-        return Value(storage._cdata, tuple(tensor.shape), tensor.dtype, storage.nbytes())
+        return Value(storage._cdata, tuple(tensor.shape), tensor.stride(), tensor.dtype, storage.nbytes())
 
     def __torch_dispatch__(
         self, operation: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None

@@ -34,8 +34,10 @@ class Timing:
         median: The median of its runs.
         low: Their first quartile.
         high: Their third quartile.
+        least: The shortest of them, which other processes disturb least.
         runs: How many there were.
         reference: The median of the reference call in the same round.
+        reference_least: The shortest run of that.
         drift: Share by which that call differed between the two halves of the round. More than `DRIFT` only where the
             machine was never quieter.
     """
@@ -43,8 +45,10 @@ class Timing:
     median: float
     low: float
     high: float
+    least: float
     runs: int
     reference: float
+    reference_least: float
     drift: float
 
     @property
@@ -59,7 +63,9 @@ class Timing:
             median=factor * self.median,
             low=factor * self.low,
             high=factor * self.high,
+            least=factor * self.least,
             reference=factor * self.reference,
+            reference_least=factor * self.reference_least,
         )
 
 
@@ -116,10 +122,7 @@ def time_calls(
                 break
     assert best is not None
     drift, (beside, *measured) = best
-    return {
-        name: _timing(one, statistics.median(beside), drift)
-        for name, one in zip(calls, measured, strict=True)
-    }
+    return {name: _timing(one, beside, drift) for name, one in zip(calls, measured, strict=True)}
 
 
 def time_modules(
@@ -178,6 +181,15 @@ def _drift(times: list[float]) -> float:
     return abs(second - first) / min(first, second)
 
 
-def _timing(times: list[float], reference: float, drift: float) -> Timing:
+def _timing(times: list[float], beside: list[float], drift: float) -> Timing:
     low, median, high = statistics.quantiles(times, n=4, method="inclusive")
-    return Timing(median=median, low=low, high=high, runs=len(times), reference=reference, drift=drift)
+    return Timing(
+        median=median,
+        low=low,
+        high=high,
+        least=min(times),
+        runs=len(times),
+        reference=statistics.median(beside),
+        reference_least=min(beside),
+        drift=drift,
+    )

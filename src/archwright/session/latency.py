@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from archwright.errors import UsageError, did_you_mean
 from archwright.objectives import METERS
@@ -20,24 +21,30 @@ __all__ = ["measure_latency"]
 def measure_latency(
     space: Space | str | None,
     task: Task | str,
+    kind: Literal["table", "predictor"] = "table",
     *,
+    origin: str | Path | None = None,
     options: Mapping[str, Any] | None = None,
     fix: Mapping[str, Any] | None = None,
     device: str = "auto",
-    sample: int = 200,
+    sample: int | None = None,
     seed: int = 0,
     task_options: Mapping[str, Any] | None = None,
     log: Callable[[str], None] = lambda line: None,
 ) -> LatencyModel:
-    """Measure on this machine what the blocks of a space take: see `measure_table`.
+    """Measure on this machine what the parts of a space take: see `measure_table`, `measure_predictor` and `transfer`.
 
     Args:
         space: As in `search`.
         task: As in `search`; says what networks are called with.
+        kind: A lookup table of blocks, or a predictor that learns from kernels.
+        origin: A file of another machine or setting, which is carried over to this one by 10 measurements; the result
+            is of its kind.
         options: How networks will be run: options of the meter `latency_ms` by "latency_ms.OPTION".
         fix: Address to value of decisions that are held.
         device: "cpu", "cuda", "mps" or "auto".
-        sample: How many networks are drawn at most.
+        sample: How many networks are drawn at most, to find their parts; None means 200 for a table, 30 for a
+        predictor.
         seed: Of the drawing.
         task_options: Options of a task given by name or path.
         log: Told how far it is.
@@ -45,7 +52,7 @@ def measure_latency(
     Raises:
         UsageError: When an argument does not fit.
     """
-    from archwright.hardware import Setting, measure_table
+    from archwright.hardware import Setting, load_latency_model, measure_predictor, measure_table, transfer
 
     given: dict[str, Any] = {"latency_ms.device": device, **(options or {})}
     known = [f"latency_ms.{name}" for name in METERS.options("latency_ms") if name != "file"]
@@ -57,12 +64,10 @@ def measure_latency(
     plain = {key.removeprefix("latency_ms."): value for key, value in given.items()}
     setting = Setting(**METERS.check("latency_ms", plain))
     subject = subject_of(space, task, objectives=(), fix=fix, task_options=task_options)
-    return measure_table(
-        subject.fixed,
-        subject.task.example_arguments(),
-        setting,
-        name=subject.reference or subject.space.describe().get("name") or "",
-        sample=sample,
-        seed=seed,
-        log=log,
-    )
+    example = subject.task.example_arguments()
+    if origin is not None:
+        return transfer(load_latency_model(origin), subject.fixed, example, setting, seed=seed, log=log)
+    name = subject.reference or subject.space.describe().get("name") or ""
+    measure = measure_table if kind == "table" else measure_predictor
+    drawn = {} if sample is None else {"sample": sample}
+    return measure(subject.fixed, example, setting, name=name, seed=seed, log=log, **drawn)

@@ -128,8 +128,9 @@ def costs_of(supernet: Supernet, example: Any, latency: str) -> CostTable:
     """
     if latency in METERS:
         return measure_costs(supernet, example, METERS[latency])
-    with load_latency_model(latency).adding(supernet) as meter:
-        return measure_costs(supernet, example, meter)
+    model = load_latency_model(latency)
+    with model.adding(supernet) as parts:
+        return measure_costs(supernet, example, lambda run: model.calibration.sum(parts(run)))
 
 
 def measure_costs(supernet: Supernet, example: Any, meter: Callable[[Run], float]) -> CostTable:
