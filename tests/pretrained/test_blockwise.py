@@ -82,6 +82,24 @@ def test_a_torn_file_of_the_library_is_told(tmp_path: Path) -> None:
         members.kept("stem", "projection")
 
 
+class Added(nn.Module):
+    """A branch that is added, and a layer that is the only way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.branch, self.way = nn.Linear(8, 8), nn.Linear(8, 8)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.way(x + self.branch(x))
+
+
+def test_a_constant_stands_in_for_a_branch_but_not_for_the_only_way() -> None:
+    decisions = aw.blockwise(Added(), torch.randn(3, 8)).decisions
+    assert "constant" in decisions["branch"].labels
+    assert "constant" not in decisions["way"].labels
+    assert "identity" in decisions["way"].labels
+
+
 class Reads(nn.Module):
     """A forward that reads an attribute of its block."""
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from archwright.atomic_writing import load_state, save_state
 from archwright.errors import SpaceError
@@ -149,22 +150,31 @@ def blockwise(
 
 
 def _fitting(network: nn.Module, inputs: Inputs, block: Block, only: Sequence[str]) -> dict[str, nn.Module]:
-    """The alternatives with which the whole network runs."""
+    """The alternatives with which the whole network runs, and still tells its examples apart."""
     own = network.get_submodule(block.name)
     found = {}
+    with torch.no_grad():
+        tells_apart = _varies(network(*inputs[0], **inputs[1]))
     for name, one in alternatives(block, own).items():
         if only and not any(fnmatchcase(name, pattern) for pattern in only):
             continue
         network.set_submodule(block.name, one)
         try:
             with torch.no_grad():
-                network(*inputs[0], **inputs[1])
-            found[name] = one
+                varies = _varies(network(*inputs[0], **inputs[1]))
         except Exception:  # a forward that reads the block's attributes
             continue
         finally:
             network.set_submodule(block.name, own)
+        if varies or not tells_apart:
+            found[name] = one
     return found
+
+
+def _varies(outputs: Any) -> bool:
+    """Whether outputs differ between examples: not where a constant stands in their only way."""
+    tensors = [one for one in tree_leaves(outputs) if isinstance(one, Tensor) and one.ndim and len(one) > 1]
+    return any(not torch.equal(one, one[:1].expand_as(one)) for one in tensors)
 
 
 def _named(module: str, taken: Mapping[str, Any]) -> str:
