@@ -155,6 +155,7 @@ def measured(name: str, make: Callable[[], tuple[nn.Module, Any]], seconds: floa
         "network": name,
         "params": sum(one.numel() for one in network.parameters()),
         "decisions": 0 if space is None else len(space.decisions),
+        "stages": 0 if space is None else len(space.network.fn.stages),
         "heads": sum(one.reason is None and one.heads for one in groups),
         "share": share,
         "stays": reasons,
@@ -178,16 +179,21 @@ def checked(network: nn.Module, space: Space, example: Any) -> dict[str, Any]:
     return {"default_equal": torch.equal(found[0], own), "members_run": run}
 
 
+def _decided(line: dict[str, Any]) -> str:
+    widths = line["decisions"] - line["heads"] - line["stages"]
+    return f"{line['decisions']}: {widths}, {line['heads']}, {line['stages']}"
+
+
 def page(lines: Sequence[dict[str, Any]]) -> str:
     """The table of the documentation."""
     rows = [
-        "| network | parameters | decisions | in proven groups | what stays, and why |",
+        "| network | parameters | decisions: widths, heads, depths | in proven groups | what stays, and why |",
         "|---|---|---|---|---|",
     ]
     for line in lines:
         stays = "; ".join(f"{told} ({share:.1%})" for told, share in line["stays"].items() if share >= 0.0005)
         rows.append(
-            f"| {line['network']} | {line['params'] / 1e6:.3g} M | {line['decisions']} | {line['share']:.1%} | "
+            f"| {line['network']} | {line['params'] / 1e6:.3g} M | {_decided(line)} | {line['share']:.1%} | "
             f"{stays or '–'} |"
         )
     return "\n".join(rows)

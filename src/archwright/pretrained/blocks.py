@@ -17,7 +17,7 @@ from archwright.evaluating import evaluating
 from archwright.objectives import measure_cheap
 from archwright.pretrained.examples import Inputs, sized
 
-__all__ = ["Block", "find_blocks", "passed_through"]
+__all__ = ["Block", "find_blocks", "passed_through", "recorded"]
 
 _BATCHES = (3, 2)
 _CONSTANT = (bool, int, float, str, type(None))
@@ -83,7 +83,7 @@ def find_blocks(network: nn.Module, example: Inputs, patterns: Sequence[str] = (
     Raises:
         SpaceError: When there is none, or a pattern matches none.
     """
-    first, second = (_recorded(network, sized(example, batch)) for batch in _BATCHES)
+    first, second = (recorded(network, sized(example, batch)) for batch in _BATCHES)
     able = {
         name: joined
         for name, block in first.items()
@@ -151,7 +151,7 @@ def _without_fast_path() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(before)
 
 
-def _recorded(network: nn.Module, inputs: Inputs) -> dict[str, Block]:
+def recorded(network: nn.Module, inputs: Inputs) -> dict[str, Block]:
     """All modules that are called once, with one tensor, and give one."""
     found: dict[str, Block | None] = {}
     begun: dict[str, Tensor] = {}

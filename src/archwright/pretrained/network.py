@@ -15,8 +15,9 @@ from typing import Any
 from torch import nn
 
 from archwright.errors import SpaceError, did_you_mean
+from archwright.pretrained.depth import Stage, shortened
 from archwright.pretrained.loading import Buildable, loaded_network
-from archwright.pretrained.proving import proven_groups
+from archwright.pretrained.proving import examined
 from archwright.pretrained.shrinking import importance, shrunk
 from archwright.pretrained.tracing import Group
 from archwright.spaces import Space, categorical, integer, layer
@@ -30,26 +31,32 @@ class Members:
     Args:
         network: The user's network; a copy of it is kept.
         groups: All its groups, free or fixed; those without a reason are decided.
+        stages: Its residual stages whose depth is decided.
         origin: What the user gave: the network itself, or the class or function that builds it.
     """
 
-    def __init__(self, network: nn.Module, groups: Sequence[Group], origin: Buildable) -> None:
+    def __init__(
+        self, network: nn.Module, groups: Sequence[Group], stages: Sequence[Stage], origin: Buildable
+    ) -> None:
         self.network = deepcopy(network)
         self.origin = origin
         self.groups = tuple(groups)
         """Every group, in the order of the parameters; a fixed one has its `reason`."""
         self.free = _named(groups)
         """Name of the decision to group."""
+        self.stages = _named_stages(stages)
+        """Name of the decision to stage."""
         self._order = {name: importance(network, group) for name, group in self.free.items()}
 
-    def __call__(self, **widths: int) -> nn.Module:
-        """A copy of the user's network with the most important channels of each group, so many as `widths` says."""
+    def __call__(self, **decided: int) -> nn.Module:
+        """A copy of the user's network: the most important channels of each group, the first blocks of each stage."""
         kept = [
-            (group, sorted(self._order[name][: widths[name] // _unit(group)]))
+            (group, sorted(self._order[name][: decided[name] // _unit(group)]))
             for name, group in self.free.items()
-            if widths[name] < group.width * _unit(group)
+            if decided[name] < group.width * _unit(group)
         ]
-        return shrunk(self.network, kept)
+        dropped = [block for name, stage in self.stages.items() for block in stage.blocks[decided[name] :]]
+        return shortened(shrunk(self.network, kept), dropped)
 
     def __repr__(self) -> str:
         digest = hashlib.sha256()
@@ -69,11 +76,12 @@ def from_network(
     step: int = 8,
     seconds: float = 60,
 ) -> Space:
-    """The space of a network's widths: the network itself is its default, every other inherits its weights.
+    """The space of a network's widths and depths: the network itself is its default, all others inherit its weights.
 
     Channels that only exist together are found in the network's graph and proven on a copy (`proven_groups`); what
     cannot be proven stays. Members are copies of the module tree, so that the forward stays the user's own, and keep
-    the channels of largest L1 norm (Li et al. 2017, arXiv:1608.08710) in their order.
+    the channels of largest L1 norm (Li et al. 2017, arXiv:1608.08710) in their order. The last blocks of residual
+    stages may be left out (`residual_stages`).
 
     Args:
         network: Any module, which is not changed, or a class or function that builds one. A function that can be
@@ -88,7 +96,7 @@ def from_network(
 
     Returns:
         A space with a decision per proven group, under the name of the first layer that makes its channels; of heads of
-        attention, their number. Its
+        attention, their number; and one for each stage's depth, under the name of its container. Its
         `network.fn.groups` are all groups, the fixed ones with their reason.
 
     Raises:
@@ -107,14 +115,19 @@ def from_network(
         raise SpaceError(f"from_network: expected a step of at least 1 channel, got {step}")
     made = loaded_network(network, weights)
     _check_patterns([*only, *keep], made)
-    groups = [_chosen(group, only, keep, step) for group in proven_groups(made, example, seconds=seconds)]
-    members = Members(made, groups, network)
-    if not members.free:
+    found = examined(made, example, seconds=seconds)
+    groups = [_chosen(group, only, keep, step) for group in found.groups]
+    stages = [stage for stage in found.stages if _may_shorten(stage, made, only, keep)]
+    members = Members(made, groups, stages, network)
+    if not members.free and not members.stages:
         reasons = Counter(group.reason for group in groups).most_common(3)
         told = "; ".join(f"{reason} ({count})" for reason, count in reasons)
         raise SpaceError(f"from_network: nothing in {type(made).__name__} may shrink: {told}")
-    widths: dict[str, Any] = {name: _decision(group, step, name) for name, group in members.free.items()}
-    return Space(layer(members, **widths), name=type(made).__name__)
+    decided: dict[str, Any] = {name: _decision(group, step, name) for name, group in members.free.items()}
+    for name, stage in members.stages.items():
+        most = len(stage.blocks)
+        decided[name] = integer(stage.fewest, most, name=name, default=most)
+    return Space(layer(members, **decided), name=type(made).__name__)
 
 
 def _unit(group: Group) -> int:
@@ -150,6 +163,20 @@ def _chosen(group: Group, only: Sequence[str], keep: Sequence[str], step: int) -
     return replace(group, reason=reason)
 
 
+def _may_shorten(stage: Stage, network: nn.Module, only: Sequence[str], keep: Sequence[str]) -> bool:
+    """Whether the patterns leave a stage's depth open: one of `only` names it, and none of `keep`."""
+    names = [
+        f"{block}.{name}"
+        for block in stage.blocks
+        for name, _ in network.get_submodule(block).named_parameters()
+    ]
+
+    def named(patterns: Sequence[str]) -> bool:
+        return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
+
+    return (not only or named(only)) and not named(keep)
+
+
 def _check_patterns(patterns: Sequence[str], network: nn.Module) -> None:
     names = [name for name, _ in network.named_parameters(remove_duplicate=False)]
     for pattern in patterns:
@@ -158,6 +185,18 @@ def _check_patterns(patterns: Sequence[str], network: nn.Module) -> None:
                 f"from_network: the pattern {pattern!r} matches no parameter of {type(network).__name__}."
                 f"{did_you_mean(pattern, names)}"
             )
+
+
+def _named_stages(stages: Sequence[Stage]) -> dict[str, Stage]:
+    named: dict[str, Stage] = {}
+    for stage in stages:
+        base = name = f"{stage.container.replace('.', '_') or 'network'}_depth"
+        count = 1
+        while name in named:
+            count += 1
+            name = f"{base}_{count}"
+        named[name] = stage
+    return named
 
 
 def _named(groups: Sequence[Group]) -> dict[str, Group]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Collection, Iterator, Mapping
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -14,14 +14,28 @@ from torch.utils import _pytree
 
 from archwright.pretrained.bounded import BoundError, bounded
 from archwright.pretrained.counting import counting
+from archwright.pretrained.depth import Stage, residual_stages
 from archwright.pretrained.examples import Inputs, check_runs, inputs_of, sized, told
 from archwright.pretrained.shrinking import Kept, indices_of, shrunk
 from archwright.pretrained.tracing import Group, channel_groups
 
-__all__ = ["proven_groups"]
+__all__ = ["Findings", "examined", "proven_groups"]
 
 _TOLERANCE = 1e-4  # of the largest output
 _SHIFT = 0.1  # of a weight's own spread, so that a layer that begins at zero hides nothing
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What was found in a network.
+
+    Args:
+        groups: All its groups, as of `proven_groups`.
+        stages: Its residual stages, whose depth may change.
+    """
+
+    groups: list[Group]
+    stages: tuple[Stage, ...] = ()
 
 
 def proven_groups(
@@ -50,19 +64,33 @@ def proven_groups(
     Raises:
         SpaceError: When the network does not run on the example.
     """
+    return examined(network, example, seconds=seconds, memory=memory, depth=False).groups
+
+
+def examined(
+    network: nn.Module, example: Any, *, seconds: float = 60, memory: int = 4 * 2**30, depth: bool = True
+) -> Findings:
+    """The groups of a network, see `proven_groups`, and with `depth` its residual stages."""
     inputs = _on_cpu(inputs_of(example))
     held = [*network.parameters(), *network.buffers()]
     here = network if all(one.is_cpu for one in held) else deepcopy(network).cpu()
     try:
-        return bounded(_proven_groups, here, inputs, seconds=seconds, memory=memory)
+        return bounded(_examined, here, inputs, depth, seconds=seconds, memory=memory)
     except BoundError as error:
-        return [
-            Group(
-                name, {(name, axis): [[one] for one in range(size)]}, (), reason=f"it was not traced: {error}"
-            )
-            for name, parameter in network.named_parameters()
-            for axis, size in enumerate(parameter.shape)
-        ]
+        reason = f"it was not traced: {error}"
+        return Findings(
+            [
+                Group(name, {(name, axis): [[one] for one in range(size)]}, (), reason=reason)
+                for name, parameter in network.named_parameters()
+                for axis, size in enumerate(parameter.shape)
+            ]
+        )
+
+
+def _examined(network: nn.Module, inputs: Inputs, depth: bool) -> Findings:
+    check_runs(network, inputs)
+    groups = _proven_groups(network, inputs)
+    return Findings(groups, residual_stages(_shifted(network), inputs) if depth else ())
 
 
 def _on_cpu(inputs: Inputs) -> Inputs:
@@ -71,7 +99,6 @@ def _on_cpu(inputs: Inputs) -> Inputs:
 
 
 def _proven_groups(network: nn.Module, inputs: Inputs) -> list[Group]:
-    check_runs(network, inputs)
     groups = [
         replace(one, reason=one.reason or "it has one channel only")
         if one.width < 2

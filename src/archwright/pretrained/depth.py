@@ -1,0 +1,129 @@
+"""The depth of residual stages: blocks in a row that may be left out, since with no weights they change nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.utils import _pytree
+
+from archwright.pretrained.blocks import Block, recorded
+from archwright.pretrained.examples import Inputs, sized
+
+__all__ = ["Stage", "residual_stages", "shortened"]
+
+_TOLERANCE = 1e-4  # of the largest output
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Residual blocks that follow each other in an `nn.Sequential` or `nn.ModuleList`.
+
+    Args:
+        container: The name of that.
+        blocks: The names of the blocks, in order; the last are left out first.
+        fewest: How many must stay.
+    """
+
+    container: str
+    blocks: tuple[str, ...]
+    fewest: int
+
+
+def residual_stages(network: nn.Module, inputs: Inputs) -> tuple[Stage, ...]:
+    """The stages of a network whose depth may change.
+
+    A block is residual where with all its parameters at zero it gives its input. All that may be left out are left out
+    at once: the network must run on two batch sizes, and give what it gives with their parameters at zero, to 1e-4 of
+    the largest output. Where that fails, each stage is tried alone. Blocks with a norm behind the sum, as in the first
+    transformers, are not residual in this sense.
+
+    Args:
+        network: The network, in evaluation mode. It does not change.
+        inputs: What it is called with.
+    """
+    calls = recorded(network, sized(inputs, 2))
+    found: list[Stage] = []
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Sequential | nn.ModuleList):
+            found += _runs(name, module, calls)
+    if not found or _are_proven(network, inputs, found):
+        return tuple(found)
+    kept = [stage for stage in found if _are_proven(network, inputs, [stage])]
+    return tuple(kept) if kept and _are_proven(network, inputs, kept) else ()
+
+
+def shortened(network: nn.Module, dropped: Sequence[str]) -> nn.Module:
+    """The network itself, with an `nn.Identity` in the place of these blocks."""
+    for name in dropped:
+        parent, _, key = name.rpartition(".")
+        setattr(network.get_submodule(parent), key, nn.Identity())
+    return network
+
+
+def _runs(name: str, container: nn.Module, calls: Mapping[str, Block]) -> list[Stage]:
+    found: list[list[str]] = [[]]
+    for key, child in container.named_children():
+        path = f"{name}.{key}" if name else key
+        is_list = isinstance(child, nn.Sequential | nn.ModuleList)  # whose own blocks are found in it
+        if path in calls and not is_list and _is_residual(child, calls[path]):
+            found[-1].append(path)
+        elif found[-1]:
+            found.append([])
+    count = len(list(container.children()))
+    return [
+        Stage(name, tuple(run), fewest=int(len(run) == count))
+        for run in found
+        if len(run) > (len(run) == count)
+    ]
+
+
+def _is_residual(module: nn.Module, block: Block) -> bool:
+    if (
+        block.inputs.shape != block.outputs.shape
+        or not list(module.parameters())
+        or not list(module.children())
+    ):
+        return False
+    args, kwargs = block.call
+    with torch.no_grad():
+        silent = _at_zero(deepcopy(module).eval(), "")
+        try:
+            given = silent(*args, **kwargs)
+        except BaseException:  # whatever the user's forward raises without its weights
+            return False
+    return isinstance(given, Tensor) and torch.allclose(given, block.inputs)
+
+
+def _at_zero(network: nn.Module, *names: str) -> nn.Module:
+    """The network itself, with the parameters of these modules at zero."""
+    with torch.no_grad():
+        for name in names:
+            for one in network.get_submodule(name).parameters():
+                one.zero_()
+    return network
+
+
+def _are_proven(network: nn.Module, inputs: Inputs, stages: Sequence[Stage]) -> bool:
+    dropped = [name for stage in stages for name in stage.blocks[stage.fewest :]]
+    silent = _at_zero(deepcopy(network).eval(), *dropped)
+    short = shortened(deepcopy(network).eval(), dropped)
+    try:
+        with torch.no_grad():
+            for batch in (2, 3):
+                args, kwargs = sized(inputs, batch)
+                one, other = silent(*args, **kwargs), short(*args, **kwargs)
+                pairs = zip(_pytree.tree_leaves(one), _pytree.tree_leaves(other), strict=True)
+                if not all(_is_near(a, b) for a, b in pairs if isinstance(a, Tensor)):
+                    return False
+    except BaseException:  # whatever the user's forward raises without its blocks
+        return False
+    return True
+
+
+def _is_near(one: Tensor, other: Tensor) -> bool:
+    gap = (one.double() - other.double()).abs().max() / one.double().abs().max().clamp(min=1e-12)
+    return one.shape == other.shape and bool(gap <= _TOLERANCE)
