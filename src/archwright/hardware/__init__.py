@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from archwright.hardware.meters import Energy, Int8Size, Latency, Memory, PredictedLatency, Size, latency_ms
+from archwright.hardware.meters import (
+    CommandLatency,
+    Energy,
+    Int8Size,
+    Latency,
+    Memory,
+    PredictedLatency,
+    Size,
+    latency_ms,
+)
 from archwright.hardware.setting import Precision, Runtime, Setting
 from archwright.lazy import imported_on_use
 
@@ -24,7 +33,7 @@ __getattr__ = imported_on_use(__name__)
 # fmt: off
 __all__ = [
     # Meters, by the names latency_ms, memory, energy, size and int8_size
-    "Energy", "Int8Size", "Latency", "Memory", "PredictedLatency", "Size", "latency_ms",
+    "CommandLatency", "Energy", "Int8Size", "Latency", "Memory", "PredictedLatency", "Size", "latency_ms",
     # How a network is run, and how long calls take
     "Precision", "Runtime", "Setting", "Timing", "time_calls",
     # Latency predicted from what parts take, as files that travel

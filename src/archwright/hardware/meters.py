@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
@@ -13,7 +15,16 @@ from archwright.objectives import Meter
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["Energy", "Int8Size", "Latency", "Memory", "PredictedLatency", "Size", "latency_ms"]
+__all__ = [
+    "CommandLatency",
+    "Energy",
+    "Int8Size",
+    "Latency",
+    "Memory",
+    "PredictedLatency",
+    "Size",
+    "latency_ms",
+]
 
 
 def latency_ms(
@@ -24,8 +35,10 @@ def latency_ms(
     runtime: Runtime = "eager",
     device: str = "auto",
     file: Path | None = None,
+    command: str | None = None,
+    timeout: float = 300.0,
 ) -> Meter:
-    """Milliseconds of one call of a network: measured on this machine, or predicted from a file.
+    """Milliseconds of one call of a network: measured here, by a command on a device, or predicted from a file.
 
     Args:
         batch: Examples in a call.
@@ -36,10 +49,21 @@ def latency_ms(
         file: A lookup table or a predictor that `archwright profile` has written with --table or --predictor, in whose
             setting the network is then predicted to run.
 
+        command: A command that reads the network as ONNX from its standard input, runs it, and prints the milliseconds
+            as its last line: "ssh board python3 measure_onnx.py" with the file `measure_onnx.py` of
+            `archwright.hardware`.
+        timeout: Seconds after which the command has failed.
+
     Raises:
         UsageError: When the file cannot be read, or another setting is asked for than that of the file.
     """
     setting = Setting(batch=batch, precision=precision, threads=threads, runtime=runtime, device=device)
+    if command is not None:
+        if file is not None:
+            raise UsageError(
+                "latency is predicted from a file or measured by a command, got both; leave one out"
+            )
+        return CommandLatency(command, batch=batch, timeout=timeout)
     return Latency(setting) if file is None else PredictedLatency(file, setting)
 
 
@@ -103,6 +127,40 @@ class PredictedLatency(Meter):
     def measure(self, network: nn.Module, *args: Any, **kwargs: Any) -> float:
         """The milliseconds."""
         return self.model.predict(network, (args, kwargs))
+
+
+@final
+class CommandLatency(Meter):
+    """Milliseconds of one call of a network as a command says that runs it, such as ssh to a device.
+
+    Args:
+        command: Words as of a shell. It reads the network as ONNX, with inputs of fixed shapes, from its standard
+            input; the last line of its output is the number.
+        batch: Examples in a call.
+        timeout: Seconds after which it has failed.
+    """
+
+    seconds = 5.0
+    exclusive = True  # the device runs one network at a time
+
+    def __init__(self, command: str, *, batch: int = 1, timeout: float = 300.0) -> None:
+        self.words, self.batch, self.timeout = shlex.split(command), batch, timeout
+        if not self.words:
+            raise UsageError(
+                "command: expected words such as 'ssh board python3 measure_onnx.py', got nothing"
+            )
+
+    def measure(self, network: nn.Module, *args: Any, **kwargs: Any) -> float:
+        """The milliseconds.
+
+        Raises:
+            TrialError: When the command fails, takes too long or prints no number.
+        """
+        from archwright.hardware.command import number_of
+        from archwright.hardware.onnx_runtime import onnx_model
+
+        model = onnx_model(copy.deepcopy(network).cpu().eval(), repeated((args, kwargs), self.batch))
+        return number_of(self.words, model, self.timeout)
 
 
 @final
