@@ -22,6 +22,7 @@ from archwright.cli.resume import resume
 from archwright.cli.search import search
 from archwright.cli.show import show
 from archwright.cli.simulate import simulate
+from archwright.cli.specialise import specialise
 from archwright.cli.streams import lasting_streams
 from archwright.cli.worker import worker
 from archwright.errors import ArchwrightError, UsageError
@@ -59,6 +60,7 @@ app.command(short_help="Take trials of a search on another machine, by a Postgre
 app.command(short_help="Say what a run has found so far, and what runs now.")(show)
 app.command(short_help="Say what a trial printed, and where it ran.")(logs)
 app.command(short_help="Write a network as source, weights, ONNX or others, and a model card.")(export)
+app.command(short_help="Take a network for other limits from a trained supernet, in seconds.")(specialise)
 app.command(short_help="Write one HTML page on a run, or on several side by side.")(report)
 app.command(name="list", short_help="List what is known by name, or the options of one.")(list_known)
 app.command(short_help="Simulate searches on many machines: time to a score, efficiency, cost.")(simulate)

@@ -8,10 +8,11 @@ from archwright.session.profiling import Profile, profile
 from archwright.session.result import Result
 from archwright.session.resume import resume
 from archwright.session.search import search
+from archwright.session.specialising import Specialised, specialise
 
 # fmt: off
 __all__ = [
-    "Judged", "Judgement", "Profile", "Result", "export_trial", "judge", "judgement_of", "measure_latency", "profile",
-    "resume", "search", "space_of",
+    "Judged", "Judgement", "Profile", "Result", "Specialised", "export_trial", "judge", "judgement_of",
+    "measure_latency", "profile", "resume", "search", "space_of", "specialise",
 ]
 # fmt: on

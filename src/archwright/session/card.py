@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from archwright.durations import count_of
-from archwright.experiments import Run, Stage
+from archwright.experiments import Run, Stage, TaskConfig
 from archwright.experiments.records import encode
 from archwright.export import Card
+from archwright.objectives import Objective
 from archwright.reports.classical import CLASSICAL_NAMES, classical_sentence
 from archwright.reports.finalists import ensemble_note
 from archwright.reports.summary import REFIT
 from archwright.supernets import METHODS
 from archwright.trials import FidelityRange, Trial, TrialState
 
-__all__ = ["card_of"]
+__all__ = ["card_of", "specialised_card"]
 
 _NOT_CHOSEN = "This trial is not the one that the search chose, and was not tested."
 _COUNTS = ("params", "flops")
@@ -34,15 +35,7 @@ def card_of(run: Run, trial: Trial) -> Card:
     classical = run.classical or {}
     return Card(
         name=run.name if won else f"{run.name}, trial {trial.number}",
-        data={
-            "task": task.name,
-            "kind": task.kind,
-            "one input": f"{task.input_type} of shape ({_listed(('batch', *task.input_shape))})"
-            if task.input_shape
-            else "several arguments; the heading of `model.py` shows the call",
-            "outputs": task.outputs,
-            "classes": ", ".join(task.classes),
-        },
+        data=_data(task),
         split=task.split,
         preprocessing=task.steps,
         search=_search(run, won),
@@ -59,6 +52,64 @@ def card_of(run: Run, trial: Trial) -> Card:
         comparison=classical_sentence(run) if won else "",
         caveats=[told for told in notes if told],
     )
+
+
+def specialised_card(
+    run: Run,
+    limits: Sequence[Objective],
+    validation: Mapping[str, float],
+    costs: Mapping[str, float],
+    test: Mapping[str, float],
+    seconds: float,
+) -> Card:
+    """The card of a network that was taken from a run's supernet.
+
+    Args:
+        run: The run.
+        limits: What it had to keep.
+        validation: Its scores on the validation data.
+        costs: What the limits bound, as measured.
+        test: Its scores on the test data.
+        seconds: How long it took to find.
+    """
+    task = run.config.task
+    bounds = ", ".join(map(str, limits))
+    return Card(
+        name=f"{run.name}, specialised to {bounds}",
+        data=_data(task),
+        split=task.split,
+        preprocessing=task.steps,
+        search={
+            "space": run.config.space.reference or run.config.space.name or "given as a Python object",
+            **_supernet(run),
+            "scores in the search": "by the supernet's shared weights",
+            "limits": bounds,
+            "measured": ", ".join(f"{name} {value:g}" for name, value in costs.items()),
+            "chosen": "by evolution on a predictor of scores, then by validation among the best",
+        },
+        training={"weights": "the supernet's, as they are; the statistics of norms were taken anew"},
+        cost={
+            "training of the supernet": f"{sum(entry['seconds'] for entry in run.epochs):,.0f} s, for all limits",
+            "finding this network": f"{seconds:,.1f} s",
+        },
+        seeds={"search": run.config.seed},
+        versions=run.config.versions,
+        validation=validation,
+        test=test,
+    )
+
+
+def _data(task: TaskConfig) -> dict[str, object]:
+    """What it learned from."""
+    return {
+        "task": task.name,
+        "kind": task.kind,
+        "one input": f"{task.input_type} of shape ({_listed(('batch', *task.input_shape))})"
+        if task.input_shape
+        else "several arguments; the heading of `model.py` shows the call",
+        "outputs": task.outputs,
+        "classes": ", ".join(task.classes),
+    }
 
 
 def _search(run: Run, won: bool) -> dict[str, object]:

@@ -1,0 +1,77 @@
+"""`archwright specialise`."""
+
+from __future__ import annotations
+
+import json
+
+from archwright.cli.described import described
+from archwright.cli.options import AsJson, Formats, RunFolder, StoreURL, Trust
+from archwright.cli.streams import emit
+
+__all__ = ["specialise"]
+
+
+@described
+def specialise(
+    run: RunFolder,
+    limit: list[str] | None = None,
+    front: str | None = None,
+    points: int = 5,
+    to: str | None = None,
+    predictor: str = "gp",
+    seed: int = 0,
+    store: StoreURL = None,
+    trust: Trust = False,
+    formats: Formats = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take a network for other limits from a trained supernet: in seconds, its weights as they are.
+
+    RUN is a search by once_for_all or sandwich. Ask again and again; with --front for several networks at once.
+
+    \b
+    Examples:
+      archwright specialise runs/fashion --limit 'latency_ms<=5'
+      archwright specialise runs/fashion --limit 'params<=50000' --limit 'macs<=2e6' --to small
+      archwright specialise runs/fashion --front macs --points 5
+
+    Args:
+        limit (-l NAME<=N): What the network may cost: 'params<=50000', 'latency_ms<=5'; may be given several times.
+        front (NAME): Several networks, from about the smallest to the largest by this meter.
+        points (N): How many then.
+        to (DIR): Where to; by default a folder in RUN/specialised, named by the limits.
+        predictor (NAME): What predicts scores and costs (see `archwright list surrogates`).
+        seed: Of everything random.
+    """  # noqa: D301
+    from archwright.session import specialise as specialise_run
+
+    found = specialise_run(
+        run,
+        limit or [],
+        front=front,
+        points=points,
+        to=to,
+        predictor=predictor,
+        seed=seed,
+        store=store,
+        trust=trust,
+        formats=formats or None,
+    )
+    if as_json:
+        told = [
+            {
+                "folder": str(one.folder),
+                "architecture": one.architecture.to_json(),
+                "costs": dict(one.costs),
+                "validation": dict(one.metrics),
+                "test": dict(one.test),
+                "seconds": one.seconds,
+            }
+            for one in found
+        ]
+        emit(json.dumps({"networks": told}, indent=2))
+        return
+    for one in found:
+        costs = ", ".join(f"{name} {value:g}" for name, value in one.costs.items())
+        scores = ", ".join(f"{name} {value:.4g}" for name, value in one.test.items())
+        print(f"{one.folder}: {costs}; test {scores}; {one.seconds:.1f} s")
