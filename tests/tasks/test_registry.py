@@ -14,6 +14,9 @@ def test_all_built_in_tasks_have_a_line_on_them():
         "cifar10",
         "cifar100",
         "fashion_mnist",
+        "linear_regression",
+        "two_layer_regression",
+        "digit_pairs",
     }
     for entry in TASKS.values():
         assert entry.summary

@@ -52,6 +52,10 @@ ESTIMATORS = Registry[Estimator, Entry](
             f"{_HERE}.puzzle:Puzzle",
             "trains an exchanged block against the one in its place, and distils combinations from the user's network",
         ),
+        "programs": Entry(
+            f"{_HERE}.programs:ProgramTraining",
+            "trains programs by their own Learn on several tasks: for the space automl_zero",
+        ),
         "tabular": Entry(
             "archwright.benchmarks.references:tabular",  # a room above, loaded when the estimator is made
             "looks each network up in a table of networks that were trained before",

@@ -122,7 +122,11 @@ def resolve_space(reference: str, task: Task, network: Mapping[str, Any] | None 
                 f"{default_space(task.signature()[0], symbols=task.has_symbols)!r}"
             )
         space: Space = make_space(
-            reference, *task.signature(), cardinalities=task.cardinalities, kind=task.kind
+            reference,
+            *task.signature(),
+            cardinalities=task.cardinalities,
+            kind=task.kind,
+            setting=task.family.setting if task.family else None,
         )
         return space
     made = load_object(reference)

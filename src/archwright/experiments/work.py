@@ -22,6 +22,7 @@ from archwright.trials import Measurement, TrialContext, TrialState
 from archwright.trials.context import plain_metrics
 
 if TYPE_CHECKING:
+    from archwright.estimators.programs import ProgramTraining
     from archwright.estimators.training import Training
 
 __all__ = ["Evaluation", "Infeasible", "Judging", "Measure", "Retraining", "TrialRunner", "failed", "plain"]
@@ -224,7 +225,9 @@ class Retraining(Evaluation):
         objectives: What the search looked at.
     """
 
-    def __init__(self, training: Training, folder: Path, objectives: Sequence[Objective] = ()) -> None:
+    def __init__(
+        self, training: Training | ProgramTraining, folder: Path, objectives: Sequence[Objective] = ()
+    ) -> None:
         super().__init__(training.space, training, objectives, training.task.example_arguments())
         self.training, self.folder = training, folder
 

@@ -1,6 +1,7 @@
 """Networks as files that need no Archwright: source, weights, forms for other runtimes, a model card."""
 
 from archwright.experiments.checkpoints import save_weights
+from archwright.export.algorithms import export_algorithm
 from archwright.export.card import Card, render_card
 from archwright.export.export import Exported, export_network
 from archwright.export.formats import FORMATS, chosen_formats
@@ -13,7 +14,7 @@ from archwright.export.torchao import to_torchao
 # fmt: off
 __all__ = [
     "Card", "Exported", "FORMATS", "NoFactoryError", "TableSteps", "check_printable", "chosen_formats",
-    "export_network", "print_source", "render_card", "save_executorch", "save_onnx", "save_pt2", "save_weights",
-    "table_steps", "to_torchao",
+    "export_algorithm", "export_network", "print_source", "render_card", "save_executorch", "save_onnx", "save_pt2",
+    "save_weights", "table_steps", "to_torchao",
 ]
 # fmt: on

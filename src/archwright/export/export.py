@@ -8,7 +8,8 @@ import os
 import shutil
 import uuid
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,13 +25,14 @@ from archwright.export.preprocessing import TableSteps, example_of, write_table
 from archwright.export.source import NoFactoryError, print_source
 from archwright.spaces import Architecture, Space
 
-__all__ = ["Exported", "export_network", "check_replaceable"]
+__all__ = ["Exported", "check_replaceable", "drafted", "export_network", "write_told"]
 
 _FILES = {
     "model.py": "the network as source: `build()`, `load()`; as a script it prints its layers",
     "preprocessing.py": "from raw rows to its inputs, `prepare(rows)`, and from outputs to answers, `restore(outputs)`",
     "weights.safetensors": "its weights; `load()` reads them",
     **{one.file: one.about for one in FORMATS.values()},
+    "algorithm.py": "the algorithm as NumPy: `fit(inputs, labels)`, `predict(memory, inputs)`",
     "architecture.json": "the decisions of the search space that make it",
     "card.md": "this card",
 }
@@ -104,12 +106,8 @@ def export_network(
         UsageError: When a format is unknown, or its extra is not installed.
     """
     folder = Path(folder).absolute()
-    check_replaceable(folder)
     asked = chosen_formats(formats, onnx)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}")
-    draft.mkdir()
-    try:
+    with drafted(folder) as draft:
         save_weights(network, draft / "weights.safetensors")
         needed: list[Path] = []
         try:
@@ -126,15 +124,8 @@ def export_network(
         if table is not None:
             write_table(table, draft / "preprocessing.py")
             card = dataclasses.replace(card, example=card.example or example_of(table))
-        files = {name: what for name, what in _FILES.items() if (draft / name).exists() or name in _LAST}
-        told = render_card(_completed(card, network, needed, missing), files)
-        (draft / "card.md").write_text(told, encoding="utf-8")
-        decided: dict[str, Any] = {"space": space.name, "digest": space.digest}
-        decided |= {"architecture": architecture.to_json(), **({"members": list(members)} if members else {})}
-        (draft / "architecture.json").write_text(json.dumps(decided, indent=2) + "\n", encoding="utf-8")
-        _replace(folder, draft)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        told = {"members": list(members)} if members else {}
+        write_told(draft, _completed(card, network, needed, missing), space, architecture, told)
     return Exported(
         folder,
         folder / "model.py" if (folder / "model.py").exists() else None,
@@ -145,6 +136,42 @@ def export_network(
         None if table is None else folder / "preprocessing.py",
         {name: folder / one.file for name, one in FORMATS.items() if (folder / one.file).exists()},
     )
+
+
+@contextmanager
+def drafted(folder: Path) -> Iterator[Path]:
+    """A new folder to write into, which takes the place of `folder`, or of an earlier export there, at the end.
+
+    Raises:
+        ExportError: When the folder holds other files, or is a file.
+    """
+    check_replaceable(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}")
+    draft.mkdir()
+    try:
+        yield draft
+        _replace(folder, draft)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def write_told(
+    draft: Path, card: Card, space: Space, architecture: Architecture, more: Mapping[str, Any]
+) -> None:
+    """Write `card.md` and `architecture.json` beside the files that are there.
+
+    Args:
+        draft: The folder.
+        card: What the card tells.
+        space: The space.
+        architecture: The architecture in it.
+        more: Further entries of `architecture.json`.
+    """
+    files = {name: what for name, what in _FILES.items() if (draft / name).exists() or name in _LAST}
+    (draft / "card.md").write_text(render_card(card, files), encoding="utf-8")
+    decided = {"space": space.name, "digest": space.digest, "architecture": architecture.to_json(), **more}
+    (draft / "architecture.json").write_text(json.dumps(decided, indent=2) + "\n", encoding="utf-8")
 
 
 def _write_formats(network: nn.Module, example: Any, folder: Path, asked: Sequence[str] | None) -> str | None:

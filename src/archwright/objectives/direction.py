@@ -21,6 +21,8 @@ DIRECTIONS: dict[str, Direction] = {
     "micro_f1": Direction.MAXIMIZE,
     "macro_f1": Direction.MAXIMIZE,
     "exact_match": Direction.MAXIMIZE,
+    "fitness": Direction.MAXIMIZE,
+    "unseen_fitness": Direction.MAXIMIZE,
     "r2": Direction.MAXIMIZE,
     "loss": Direction.MINIMIZE,
     "perplexity": Direction.MINIMIZE,

@@ -19,6 +19,7 @@ from archwright.experiments import (
 from archwright.experiments.time_plan import Trainings
 from archwright.objectives import Objective
 from archwright.pretrained import Buildable
+from archwright.programs.settings import settings_of
 from archwright.references import absolute_reference, is_object_reference
 from archwright.session.default_search import default_search
 from archwright.session.defaults import network_options_for, objectives_for, space_for, table_options
@@ -153,6 +154,9 @@ def approach_for(
     notes: list[str] = []
     known: tuple[Mapping[str, Any], ...] = ()
     options = dict(strategy_options or {})
+    if settings_of(subject.space) is not None:
+        strategy = "program_evolution" if strategy in (None, "auto") else strategy
+        estimator = estimator or "programs"
     if strategy is None or strategy == "auto":
         trials = options.pop("trials", (budget or default_budget(None, trainings.retrain)).trials)
         picked = default_search(

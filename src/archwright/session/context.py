@@ -40,6 +40,7 @@ from archwright.tasks import Task
 from archwright.trackers import Tracker
 
 if TYPE_CHECKING:
+    from archwright.estimators.programs import ProgramTraining
     from archwright.estimators.training import Training
 
 __all__ = ["RunContext"]
@@ -150,6 +151,7 @@ class RunContext:
             fidelity=effort,
             configurations=config.budget.trials,
             proxy_columns=partial(proxy_columns, space, self.task, device.accelerator),
+            judge=getattr(self.estimator, "judge", None),
         )
         self.strategy = made(
             "strategy", Strategy, strategy, config.strategy, STRATEGIES, *searched, seed=config.seed, **more
@@ -178,7 +180,7 @@ class RunContext:
         weights = self.folder.absolute() / SUPERNET
         self.estimator = WeightSharing(space, task, weights, accelerator=device.accelerator)
 
-    def training(self, space: Space | None = None, *, refit: bool = False) -> Training:
+    def training(self, space: Space | None = None, *, refit: bool = False) -> Training | ProgramTraining:
         """How networks of a space are trained at full fidelity. See `make_training`."""
         return make_training(self.config, space or self.space, self.task, refit=refit)
 

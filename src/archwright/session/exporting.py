@@ -25,6 +25,7 @@ from archwright.experiments.checkpoints import rebuilt
 from archwright.experiments.interrupts import exits_told
 from archwright.experiments.work import Retraining
 from archwright.learning.torch_state import TorchSettings
+from archwright.programs.settings import settings_of
 from archwright.session.contestants import contestant_spaces, winner_space
 from archwright.session.defaults import listener_for
 from archwright.session.parts import make_training
@@ -82,6 +83,8 @@ def unprintable(space: Space) -> list[str]:
     """What of a space keeps its networks from being written as source, if anything; at most one text."""
     from archwright.export import NoFactoryError, check_printable
 
+    if settings_of(space) is not None:
+        return []  # written as an algorithm in NumPy
     try:
         check_printable(space)
     except NoFactoryError as error:
@@ -198,13 +201,23 @@ def _train(
 def _write(
     run: Run, trial: Trial, space: Space, task: Task, folder: Path, formats: Sequence[str] | None
 ) -> Path:
-    from archwright.export import export_network, table_steps
+    from archwright.estimators.programs import ProgramTraining
+    from archwright.export import export_algorithm, export_network, table_steps
     from archwright.session.card import card_of
 
     if formats is None and task.has_symbols:
         formats = ()  # a network that goes along a sequence is unrolled, which takes minutes: only where asked
     network = rebuilt(space, task, trial, run.folder)
     check_score(run.config, trial, network, space, task)
+    training = make_training(run.config, space, task)
+    if isinstance(training, ProgramTraining):
+        return export_algorithm(
+            folder,
+            space=space,
+            architecture=trial.architecture,
+            judge=training.judge,
+            card=card_of(run, trial),
+        )
     with TorchSettings.of_this_process().held():
         exported = export_network(
             folder,

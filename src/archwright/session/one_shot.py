@@ -12,6 +12,8 @@ from archwright.supernets import METHODS
 __all__ = ["after_training", "default_budget", "follow_up", "training_minutes"]
 
 _SEARCHED = 100
+_SOLVED = Budget(trials=100, target=0.9999)
+"""Programs are taken for solving their tasks from this fitness on (Real et al. 2020, arXiv:2003.03384)."""
 _SHARE = 0.8
 """Of the minutes, for the supernet, where a search on its weights follows."""
 
@@ -20,7 +22,8 @@ def default_budget(name: str | None, retrain: int, scored: int | None = None) ->
     """How many architectures are scored where the user does not say.
 
     A method that orders what it proposes is taken at its word: as many as are retrained. Of one that draws them, more
-    are scored. A search on shared weights, where a trial takes a second, tries 100; any other 50.
+    are scored. A search on shared weights, where a trial takes a second, tries 100; any other 50. Evolved programs are
+    tried until one is right.
 
     Args:
         name: Of the strategy or one-shot method, None where it was given as an object.
@@ -28,6 +31,8 @@ def default_budget(name: str | None, retrain: int, scored: int | None = None) ->
         scored: A one-shot method's `OneShot.proposals_per_retrain`; None for any other strategy.
     """
     if scored is None:
+        if name == "program_evolution":
+            return _SOLVED
         made: Any = STRATEGIES[name].load() if name and name in STRATEGIES else Strategy
         return Budget(trials=None if getattr(made, "ends_itself", False) else 50)
     if name is not None and name in METHODS and METHODS[name].follow_up_strategy:

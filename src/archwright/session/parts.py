@@ -22,6 +22,7 @@ from archwright.surrogates import Columns
 from archwright.tasks import Task
 
 if TYPE_CHECKING:
+    from archwright.estimators.programs import ProgramTraining
     from archwright.estimators.training import Training
 
 __all__ = [
@@ -122,8 +123,10 @@ def estimator_for(
     return wanted, {**shared, **(given or {})}
 
 
-def make_training(config: RunConfig, space: Space, task: Task, *, refit: bool = False) -> Training:
-    """How networks of a space are trained at full fidelity.
+def make_training(
+    config: RunConfig, space: Space, task: Task, *, refit: bool = False
+) -> Training | ProgramTraining:
+    """How networks of a space are trained at full fidelity; of programs how these are.
 
     Args:
         config: The run's record.
@@ -135,8 +138,13 @@ def make_training(config: RunConfig, space: Space, task: Task, *, refit: bool = 
         UsageError: When the recipe does not fit the task, or the device is not there.
     """
     from archwright.estimators.training import Training
+    from archwright.programs.settings import settings_of
     from archwright.tasks.reduced import joined
 
+    if settings_of(space) is not None:
+        from archwright.estimators.programs import ProgramTraining
+
+        return ProgramTraining(space, joined(task) if refit else task, config.recipe)
     device = config.device
     return Training(
         space,

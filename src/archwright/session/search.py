@@ -28,6 +28,7 @@ from archwright.experiments.store import without_secrets
 from archwright.experiments.time_plan import Trainings
 from archwright.objectives import Objective
 from archwright.pretrained import Buildable
+from archwright.programs.settings import settings_of
 from archwright.session.approach import Approach, Subject, approach_for, subject_of
 from archwright.session.contestants import contestant_spaces, named_spaces, with_original
 from archwright.session.context import RunContext
@@ -221,6 +222,7 @@ def search(
         task_options=task_options,
     )
     check_ensemble(ensemble, subject.objectives, subject.task)
+    baseline = baseline and settings_of(subject.space) is None  # programs are compared with hand-written ones
     if subject.held and isinstance(strategy, Strategy):
         raise UsageError(
             "fix: a strategy that is given as an object has its space: make it with space.fix({...}), and search that"

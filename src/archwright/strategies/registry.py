@@ -94,6 +94,10 @@ STRATEGIES = Registry[Strategy, Entry](
             f"{_HERE}.puzzle:Puzzle",
             "a trained network's blocks exchanged under limits: scored one by one, combined by an integer program",
         ),
+        "program_evolution": Entry(
+            f"{_HERE}.evolution.programs:ProgramEvolution",
+            "regularized evolution of programs, compiled: many thousands for each one that is proposed (AutoML-Zero)",
+        ),
         "random": Entry(f"{_HERE}.random_search:RandomSearch", "independent random architectures"),
         "reinforce": Entry(
             f"{_HERE}.reinforcement:REINFORCE",
@@ -106,10 +110,10 @@ STRATEGIES = Registry[Strategy, Entry](
     },
     positional=2,
     own=Strategy,
-    supplied=("seed", "fidelity", "configurations", "proxy_columns"),
+    supplied=("seed", "fidelity", "configurations", "proxy_columns", "judge"),
 )
 """The strategies known by name: called with the space, the objectives and, where they take them, a seed, the range of
-the fidelity, how many configurations there will be at most, and what reads zero-cost proxies."""
+the fidelity, how many configurations there will be at most, what reads zero-cost proxies, and what judges programs."""
 
 
 def make_strategy(

@@ -46,6 +46,18 @@ TASKS: Registry[Task, Entry] = Registry(
             f"{_HERE}.cifar:cifar100",
             "colour photographs of 100 kinds of things, 32 x 32 pixels, from the official archive on disk",
         ),
+        "linear_regression": Entry(
+            f"{_HERE}.synthetic:linear_regression",
+            "linear functions of 4 numbers without noise, as many as one likes, for programs that learn",
+        ),
+        "two_layer_regression": Entry(
+            f"{_HERE}.synthetic:two_layer_regression",
+            "networks of one hidden layer with random weights, as many as one likes, for programs that learn",
+        ),
+        "digit_pairs": Entry(
+            f"{_HERE}.pairs:digit_pairs",
+            "pairs of digits, clothes or photographs by 16 random projections, for programs that learn",
+        ),
         "fashion_mnist": Entry(
             f"{_HERE}.idx:fashion_mnist",
             "pictures of clothes, 70,000 grey images of 28 x 28 pixels in 10 classes, from files on disk",

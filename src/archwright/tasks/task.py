@@ -16,6 +16,7 @@ from torch.utils.data import Dataset, default_collate
 from archwright.errors import SpaceError, TaskError, UsageError
 from archwright.evaluating import evaluating
 from archwright.tasks.batches import BatchStream, DatasetStream, Part, Plan, choose, share, tensors_in
+from archwright.tasks.families import Family
 from archwright.tasks.preprocessing import Preprocessing
 
 __all__ = ["Split", "Task", "Total", "add"]
@@ -81,6 +82,8 @@ class Task(ABC):
         averaging: What of several networks' outputs has a mean that is an answer: "probabilities" of classes, whose
             scores (logits) stand along the last axis, "odds" of labels, of which each output is a logit, or
             "amounts"; empty where that is not known, so that no ensemble is made.
+        family: Draws further tasks of this kind, on which learning algorithms are judged; None where there is one
+            alone.
         notes: What was recognised in the data and done about it, for the log, a sentence each.
         raw_rows: Of a table the first training rows, column to value as they were read, by which an export checks that
             it prepares them alike.
@@ -102,6 +105,7 @@ class Task(ABC):
     has_symbols: bool = False
     cardinalities: tuple[int, ...] = ()
     averaging: str = ""
+    family: Family | None = None
     notes: tuple[str, ...] = ()
     raw_rows: tuple[Mapping[str, Any], ...] = ()
     collate: Callable[[list[Any]], Any] | None = None

@@ -75,10 +75,12 @@ SPACES: Registry[Space, ZooSpace] = Registry(
             "tables: a transformer on a vector for each column, FT-Transformer (Gorishniy et al. 2021)"),
         "tabm": _at("tables:tabm", (1,),
             "tables: many perceptrons in one that share most of their weights, TabM (Gorishniy et al. 2024)"),
+        "automl_zero": ZooSpace("archwright.programs.space:automl_zero",  # a room above, loaded when the space is made
+            "learning algorithms as programs of 65 operations, for regression or two classes (AutoML-Zero)", (1, 2, 3)),
     },
     ZooSpace,
     positional=2,
-    supplied=("cardinalities", "kind"),
+    supplied=("cardinalities", "kind", "setting"),
     error=SpaceError,
 )
 # fmt: on
@@ -94,6 +96,7 @@ def make_space(
     *,
     cardinalities: Sequence[int] = (),
     kind: str = "",
+    setting: str | None = None,
     **options: Any,
 ) -> Space:
     """Make a space of the zoo.
@@ -105,6 +108,7 @@ def make_space(
         cardinalities: For each number of an input how many codes of categories it takes, 0 where it is an amount, as
             `Task.cardinalities`; empty where all are amounts.
         kind: Of the task, for spaces that ask what outputs mean.
+        setting: The published setting of the task's family, for spaces of programs.
         options: Options of the space's factory, see `SPACES.options(name)`.
 
     Raises:
@@ -117,7 +121,13 @@ def make_space(
             f"{', '.join(known)}"
         )
     return SPACES.make(
-        name, input_shape, outputs, options=options, cardinalities=tuple(cardinalities), kind=kind
+        name,
+        input_shape,
+        outputs,
+        options=options,
+        cardinalities=tuple(cardinalities),
+        kind=kind,
+        setting=setting,
     )
 
 

@@ -1,0 +1,96 @@
+"""A search for programs from end to end: as a user starts it, and after an interruption."""
+
+import json
+
+import numpy as np
+import pytest
+
+import archwright as aw
+from archwright.errors import UsageError
+from archwright.experiments import Listener
+from archwright.export.checking import executed
+from archwright.programs import Program, Runner, settings_of
+from archwright.programs.judging import Judge, arrays_of
+from archwright.session import resume, search
+from archwright.spaces.zoo import make_space
+from archwright.tasks import make_task
+
+SMALL = {"programs": 3000}
+
+
+def test_a_search_delivers_an_algorithm_in_numpy(tmp_path):
+    result = search(
+        "automl_zero",
+        "linear_regression",
+        strategy_options=SMALL,
+        budget=aw.Budget(trials=3),
+        retrain=1,
+        out=tmp_path / "run",
+        progress=False,
+    )
+    best = tmp_path / "run" / "best"
+    told = json.loads((best / "architecture.json").read_text())
+    short, task = Program.parse(told["simplified"]), make_task("linear_regression")
+    assert len(short) <= len(Program.parse(told["found"]))
+    inputs, labels = arrays_of(task.train)
+    runner = Runner(4, (4, 3, 1))
+    runner.train(short, inputs, labels, is_classes=False)
+    expected = runner.predict(
+        short, runner.memory_now.copy(), inputs[:20], is_classes=False, step=len(inputs)
+    )
+    with executed(best / "algorithm.py") as module:
+        np.testing.assert_allclose(
+            module.predict(module.fit(inputs, labels), inputs[:20]), expected, rtol=1e-9
+        )
+    assert result.run.state == "completed"
+    assert {"fitness", "unseen_fitness", "instructions"} <= set(result.run.winner.metrics)
+    assert "algorithm.py" in (best / "card.md").read_text()
+
+
+class StopAfter(Listener):
+    def __init__(self, trials):
+        self.left = trials
+
+    def trial_finished(self, stage, trial, best):
+        self.left -= 1
+        if self.left == 0:
+            raise RuntimeError("here it ends")
+
+
+def test_an_interrupted_evolution_goes_on_as_without_the_interruption(tmp_path):
+    how = {"strategy_options": {**SMALL, "cache": False}, "budget": aw.Budget(trials=4), "retrain": 0}
+    whole = search("automl_zero", "linear_regression", out=tmp_path / "a", progress=False, **how)
+    with pytest.raises(RuntimeError, match="here it ends"):
+        search("automl_zero", "linear_regression", out=tmp_path / "b", listener=StopAfter(2), **how)
+    again = resume(tmp_path / "b", progress=False)
+    assert [trial.architecture for trial in again.run.trials] == [t.architecture for t in whole.run.trials]
+
+
+@pytest.mark.parametrize("strategy", ["random", "evolution"])
+def test_the_strategies_of_all_spaces_search_programs(strategy, tmp_path):
+    result = search(
+        "automl_zero",
+        "linear_regression",
+        strategy=strategy,
+        budget=aw.Budget(trials=12),
+        retrain=0,
+        out=tmp_path / "run",
+        progress=False,
+    )
+    assert len(result.run.trials) == 12
+    assert result.run.best.metrics["fitness"] > 0
+
+
+def test_any_task_with_two_classes_is_divided(tmp_path):
+    task = make_task("breast_cancer")
+    judge = Judge(task, settings_of(make_space("automl_zero", (30,), 2, kind=task.kind)))
+    (lanes,) = judge.lanes("search")
+    assert (lanes.count, lanes.inputs.shape[1]) == (5, 30)
+    assert not np.allclose(lanes.inputs, judge.lanes("select")[0].inputs)
+
+
+def test_what_programs_cannot_learn_is_refused():
+    with pytest.raises(aw.errors.SpaceError, match="10 outputs"):
+        search("automl_zero", "digits", progress=False)
+    with pytest.raises(UsageError, match="the space"):
+        search("mlp", "breast_cancer", strategy="program_evolution", progress=False)
