@@ -1,5 +1,6 @@
 """Fine-tuning: frozen parts, rates by layer, a teacher; formulas computed another way, resume to the bit."""
 
+import copy
 import io
 
 import numpy as np
@@ -175,6 +176,28 @@ def test_what_is_frozen_stays_with_its_statistics():
     with pytest.raises(TrialError, match="leave no parameter"):
         FrozenParts(net := Net(), ("*",))
     assert all(one.requires_grad for one in net.parameters())
+
+
+BACKBONE = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU())
+
+
+def trained_backbone():
+    """As a user loads one: a fresh module with its weights."""
+    return copy.deepcopy(BACKBONE)
+
+
+def test_a_head_is_searched_on_a_frozen_backbone():
+    width = aw.integer(4, 8, step=4, name="width")
+    head = aw.layer(
+        nn.Sequential, aw.layer(nn.Linear, 8, width), aw.layer(nn.ReLU), aw.layer(nn.Linear, width, 3)
+    )
+    space = aw.Space(aw.layer(nn.Sequential, aw.layer(trained_backbone), head))
+    training = Training(space, classes(), Recipe(epochs=4, freeze=("0.*",)))
+    for hidden in (4, 8):
+        fitted, measured = training.fit(Candidate(space.architecture({"width": hidden})))
+        for one, other in zip(fitted[0].state_dict().values(), BACKBONE.state_dict().values(), strict=True):
+            assert torch.equal(one, other)
+        assert measured.curve[-1]["train_loss"] < measured.curve[0]["train_loss"]
 
 
 def test_a_teacher_that_is_not_there_is_told():

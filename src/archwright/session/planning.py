@@ -186,6 +186,7 @@ def measured_plan(
     """
     from archwright.estimators.cost import interpolated_seconds, time_training
     from archwright.estimators.training import Training
+    from archwright.pretrained import original_network
 
     each = min(1.0, _SHARE * minutes * 60)
     wall, processor = time.perf_counter(), time.process_time()
@@ -207,7 +208,7 @@ def measured_plan(
         other = Training(
             space,
             task,
-            training.recipe,
+            training.recipe if original_network(space) is not None else training.recipe.from_scratch,
             accelerator=training.accelerator,
             devices=training.devices,
             precision=training.precision,
