@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,7 +32,12 @@ def test_a_table_is_written_and_limits_a_search_and_a_supernet(archwright: Comma
         "search", "digits", "-s", SPACE, "-l", "latency_ms<=1000", *option, "--out", "run", *brief
     )
     assert ran.code == 0, ran.err
-    assert "latency_ms" in ran.out
+    assert re.search(r"latency.ms of the chosen network: .* predicted, .* measured at the end", ran.out)
+    shown = json.loads(archwright("show", "run", "--json").out)
+    told = shown["measured"]["latency_ms"]
+    assert told["predicted"] == pytest.approx(shown["best"]["metrics"]["latency_ms"])
+    assert told["measured"] > 0
+    assert told["measured"] != told["predicted"]
 
 
 def test_wrong_options_of_a_table_exit_with_2(archwright: Command) -> None:

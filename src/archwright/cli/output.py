@@ -71,6 +71,7 @@ def as_dict(run: Run) -> dict[str, Any]:
         "epochs": [{name: entry[name] for name in ("epoch", "seconds", "metrics")} for entry in run.epochs],
         "best": _result(run.winner or run.best),
         "test": run.test,
+        "measured": run.measured,
         "baseline": _result(run.baseline, test=run.baseline_test),
         "compared": [
             _result(f.first, name=f.name, test=run.compared_test.get(f.name))

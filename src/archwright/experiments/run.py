@@ -73,6 +73,8 @@ class Run:
             that has ended, or where nothing is known.
         repeated: The further trainings of the retrained, with other seeds or folds.
         compared: The trainings of the user's own networks, and further ones of the hand-made one.
+        measured: Name of a metric that a meter predicts, such as latency by a file, to what was "predicted" of the
+            winner and what was "measured" at the end; None where nothing was predicted.
         choice: Why the winner was chosen among the finalists, and how surely it is better than each; None before.
         refitted: What is delivered, trained once more on training and validation data. Its metrics are of validation
             data that it has learned from.
@@ -114,6 +116,7 @@ class Run:
     repeated: tuple[Trial, ...] = ()
     compared: tuple[Trial, ...] = ()
     choice: Choice | None = None
+    measured: dict[str, dict[str, float]] | None = None
     refitted: tuple[Trial, ...] = ()
     ensemble: Ensemble | None = None
     ensembles: tuple[Trial, ...] = ()
@@ -297,6 +300,7 @@ def _loaded(folder: Path, config: RunConfig, store: Store) -> Run:
         repeated=tuple(trial for trial in again if trial.number >= REPEAT),
         compared=tuple(trial for trial in others if trial.number != 0),
         choice=choice,
+        measured=(store.get("measured") or {}).get("metrics"),
         refitted=tuple(refitted),
         ensemble=ensemble,
         ensembles=tuple(ensembles),

@@ -128,6 +128,11 @@ class PredictedLatency(Meter):
         """The milliseconds."""
         return self.model.predict(network, (args, kwargs))
 
+    @property
+    def measuring(self) -> Meter:
+        """Measures on this machine, in the setting of the file."""
+        return Latency(self.model.setting)
+
 
 @final
 class CommandLatency(Meter):

@@ -67,6 +67,11 @@ class Meter(ABC):
         return {"": self.measure(network, *args, **kwargs)}
 
     @property
+    def measuring(self) -> Meter | None:
+        """What measures the number that this one predicts; None of a meter that measures it itself."""
+        return None
+
+    @property
     def is_cheap(self) -> bool:
         """Whether it is asked before training."""
         return self.seconds < _CHEAP and not self.exclusive

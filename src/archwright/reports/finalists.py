@@ -53,8 +53,16 @@ def ensemble_note(run: Run) -> str:
 
 
 def finalist_notes(run: Run) -> list[str]:
-    """Why finalists could not be chosen, or are compared by fewer trainings than others; a sentence each."""
-    notes = []
+    """What a reader of the choice should know; a sentence each.
+
+    What the winner was predicted to take and what it takes; why finalists could not be chosen, or are compared by fewer
+    trainings than others.
+    """
+    notes = [
+        f"{metric_name(name)} of the chosen network: {metric_text(name, told['predicted'])} predicted, "
+        f"{metric_text(name, told['measured'])} measured at the end on the machine of the run."
+        for name, told in (run.measured or {}).items()
+    ]
     for finalist in run.finalists:
         name = capital(finalist.name) if not is_object_reference(finalist.name) else finalist.name
         if broken := limits_broken(run, finalist):

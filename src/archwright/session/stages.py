@@ -28,6 +28,7 @@ from archwright.session.context import RunContext
 from archwright.session.ensembles import form_ensemble
 from archwright.session.exporting import export_winner
 from archwright.session.finals import by_place, hold_finals
+from archwright.session.measuring import measure_winner
 from archwright.session.one_shot import after_training, training_minutes
 from archwright.session.refitting import refit_step, refit_winner
 from archwright.session.result import Result
@@ -194,6 +195,7 @@ def _test(context: RunContext) -> bool:
         elif place and name not in tested:
             tested[name] = _scores(context, space, finalist.first)
             store.set_fact("compared_test", tested)
+    measure_winner(context)
     return True
 
 
