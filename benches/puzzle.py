@@ -245,9 +245,12 @@ class Cells:
     def _uniform(self, limit: float) -> nn.Module:
         """The largest share of all widths that keeps the limit."""
         space = aw.from_network(self.parent, self.example, step=1)
-        most = {name: max(one.labels) for name, one in space.decisions.items()}  # type: ignore[attr-defined]
+        whole = dict(space.default)
         for percent in range(99, 0, -1):
-            widths = {name: max(1, round(width * percent / 100)) for name, width in most.items()}
+            widths = {
+                name: max(1, round(value * percent / 100)) if type(value) is int else value
+                for name, value in whole.items()
+            }
             network = space.build(space.architecture(widths))
             if self.cost(network) <= limit:
                 return network
