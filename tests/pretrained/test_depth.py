@@ -90,8 +90,19 @@ class Scaled(nn.Module):
         return x + factor * self.layer(x)
 
 
-def stage(container: str, first: int, count: int, fewest: int) -> Stage:
-    return Stage(container, tuple(f"{container}.{first + i}" for i in range(count)), fewest)
+class Nested(nn.Module):
+    """A block of blocks, of which the inner ones are the stage."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Sequential(Basic(16, 16), Basic(16, 16))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.inner(x)
+
+
+def stage(container: str, first: int, count: int, fewest: int, plain: bool = True) -> Stage:
+    return Stage(container, tuple(f"{container}.{first + i}" for i in range(count)), fewest, plain)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +117,12 @@ def stage(container: str, first: int, count: int, fewest: int) -> Stage:
         (lambda: Network(PostNorm(), PostNorm()), IMAGE, []),
         (lambda: Network(nn.Conv2d(16, 16, 1), nn.ReLU()), IMAGE, []),
         (lambda: Asking(Basic(16, 16), Basic(16, 16)), IMAGE, []),
-        (Called, torch.randn(2, 8), []),
+        (Called, torch.randn(2, 8), [stage("blocks", 0, 2, 1, plain=False)]),
+        (
+            lambda: Network(Nested(), Nested()),
+            IMAGE,
+            [stage("stages.0.inner", 0, 2, 1), stage("stages.1.inner", 0, 2, 1)],
+        ),
     ],
     ids=[
         "resnet",
@@ -115,6 +131,7 @@ def stage(container: str, first: int, count: int, fewest: int) -> Stage:
         "plain layers",
         "a block that is asked",
         "more arguments",
+        "nested",
     ],
 )
 def test_the_stages(make: Callable[[], nn.Module], example: Tensor, expected: list[Stage]) -> None:
@@ -145,6 +162,20 @@ def test_depth_is_decided_beside_widths(tmp_path: Path) -> None:
         made = module.build()
         made.load_state_dict(member.state_dict())
         assert torch.equal(made.eval()(IMAGE), member(IMAGE))
+
+
+def test_blocks_that_are_called_with_more_are_skipped(tmp_path: Path) -> None:
+    example = torch.randn(2, 8)
+    space = aw.from_network(Called, example)
+    architecture = space.architecture({**space.default, "blocks_depth": 1})
+    member = space.build(architecture).eval()
+    text = print_source(space, architecture, ((example,), {}))
+    assert "    network.blocks[1] = Skip()\n" in text
+    (tmp_path / "model.py").write_text(text)
+    with executed(tmp_path / "model.py") as module:
+        made = module.build()
+        made.load_state_dict(member.state_dict())
+        assert torch.equal(made.eval()(example), member(example))
 
 
 def test_patterns_leave_stages_alone() -> None:

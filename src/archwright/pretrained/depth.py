@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from torch.utils import _pytree
 from archwright.pretrained.blocks import Block, recorded
 from archwright.pretrained.examples import Inputs, sized
 
-__all__ = ["Stage", "residual_stages", "shortened"]
+__all__ = ["Skip", "Stage", "residual_stages", "shortened"]
 
 _TOLERANCE = 1e-4  # of the largest output
 
@@ -26,11 +26,21 @@ class Stage:
         container: The name of that.
         blocks: The names of the blocks, in order; the last are left out first.
         fewest: How many must stay.
+        plain: Whether the blocks are called with their input alone.
     """
 
     container: str
     blocks: tuple[str, ...]
     fewest: int
+    plain: bool = True
+
+
+class Skip(nn.Module):
+    """Gives its first input, whatever else it is called with."""
+
+    def forward(self, x: torch.Tensor, *args: object, **kwargs: object) -> torch.Tensor:
+        """Any shape to the same."""
+        return x
 
 
 def residual_stages(network: nn.Module, inputs: Inputs) -> tuple[Stage, ...]:
@@ -47,20 +57,29 @@ def residual_stages(network: nn.Module, inputs: Inputs) -> tuple[Stage, ...]:
     """
     calls = recorded(network, sized(inputs, 2))
     found: list[Stage] = []
-    for name, module in network.named_modules():
-        if isinstance(module, nn.Sequential | nn.ModuleList):
-            found += _runs(name, module, calls)
+    containers = {
+        name: one for name, one in network.named_modules() if isinstance(one, nn.Sequential | nn.ModuleList)
+    }
+    for name in sorted(containers, key=lambda name: -name.count(".")):  # of nested stages the innermost
+        outer = {
+            key: one
+            for key, one in calls.items()
+            if not any(s.container.startswith(f"{key}.") for s in found)
+        }
+        found += _runs(name, containers[name], outer)
+    found.sort(key=lambda stage: list(containers).index(stage.container))
     if not found or _are_proven(network, inputs, found):
         return tuple(found)
     kept = [stage for stage in found if _are_proven(network, inputs, [stage])]
     return tuple(kept) if kept and _are_proven(network, inputs, kept) else ()
 
 
-def shortened(network: nn.Module, dropped: Sequence[str]) -> nn.Module:
-    """The network itself, with an `nn.Identity` in the place of these blocks."""
-    for name in dropped:
-        parent, _, key = name.rpartition(".")
-        setattr(network.get_submodule(parent), key, nn.Identity())
+def shortened(network: nn.Module, depths: Iterable[tuple[Stage, int]]) -> nn.Module:
+    """The network itself, with `nn.Identity` or `Skip` in the place of what its stages have beyond these depths."""
+    for stage, depth in depths:
+        for name in stage.blocks[depth:]:
+            parent, _, key = name.rpartition(".")
+            setattr(network.get_submodule(parent), key, nn.Identity() if stage.plain else Skip())
     return network
 
 
@@ -75,10 +94,14 @@ def _runs(name: str, container: nn.Module, calls: Mapping[str, Block]) -> list[S
             found.append([])
     count = len(list(container.children()))
     return [
-        Stage(name, tuple(run), fewest=int(len(run) == count))
+        Stage(name, tuple(run), int(len(run) == count), all(_is_plain(calls[one]) for one in run))
         for run in found
         if len(run) > (len(run) == count)
     ]
+
+
+def _is_plain(block: Block) -> bool:
+    return not block.args and not block.kwargs
 
 
 def _is_residual(module: nn.Module, block: Block) -> bool:
@@ -109,9 +132,9 @@ def _at_zero(network: nn.Module, *names: str) -> nn.Module:
 
 def _are_proven(network: nn.Module, inputs: Inputs, stages: Sequence[Stage]) -> bool:
     dropped = [name for stage in stages for name in stage.blocks[stage.fewest :]]
-    silent = _at_zero(deepcopy(network).eval(), *dropped)
-    short = shortened(deepcopy(network).eval(), dropped)
     try:
+        silent = _at_zero(deepcopy(network).eval(), *dropped)
+        short = shortened(deepcopy(network).eval(), [(stage, stage.fewest) for stage in stages])
         with torch.no_grad():
             for batch in (2, 3):
                 args, kwargs = sized(inputs, batch)

@@ -55,8 +55,8 @@ class Members:
             for name, group in self.free.items()
             if decided[name] < group.width * _unit(group)
         ]
-        dropped = [block for name, stage in self.stages.items() for block in stage.blocks[decided[name] :]]
-        return shortened(shrunk(self.network, kept), dropped)
+        depths = [(stage, decided[name]) for name, stage in self.stages.items()]
+        return shortened(shrunk(self.network, kept), depths)
 
     def __repr__(self) -> str:
         digest = hashlib.sha256()

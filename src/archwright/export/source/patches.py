@@ -14,6 +14,7 @@ from archwright.export.source.definitions import Definition, Import
 from archwright.export.source.inline import Inliner
 from archwright.export.source.layout import Document, Name, call_of
 from archwright.pretrained.blockwise import Combinations
+from archwright.pretrained.depth import Skip
 from archwright.pretrained.network import Members
 from archwright.pretrained.substitutes import Constant, Substitute
 
@@ -171,7 +172,7 @@ def _constructor(module: nn.Module) -> list[tuple[str, Any]] | None:
     """The arguments that make a layer of torch.nn, read from its attributes; None where they do not."""
     kind = type(module)
     is_hooked = any(getattr(module, hooks) for hooks in _HOOKS)
-    is_known = kind.__module__.startswith("torch.nn.modules.") or kind in (Constant, Substitute)
+    is_known = kind.__module__.startswith("torch.nn.modules.") or kind in (Constant, Skip, Substitute)
     if not is_known or is_hooked:
         return None
     given: list[tuple[str, Any]] = []
