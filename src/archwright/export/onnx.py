@@ -15,6 +15,7 @@ from archwright.errors import ExportError
 from archwright.evaluating import evaluating
 from archwright.export.comparing import Arguments, check_runtime, outputs_of, reason
 from archwright.export.programs import batch_like, check_packages, dynamic_shapes, quiet
+from archwright.export.stored import stored
 from archwright.tasks.batches import tensors_in
 
 __all__ = ["ONNX_PACKAGES", "save_onnx"]
@@ -44,7 +45,7 @@ def save_onnx(network: nn.Module, example: Any, path: str | Path) -> None:
         with quiet():
             batch = batch_like(network, example)
             shapes = dynamic_shapes(network, example, batch)
-            _save(network, batch, len(outputs_of(network, batch)), shapes, Path(path))
+            _save(stored(network), batch, len(outputs_of(network, batch)), shapes, Path(path))
         check_runtime(network, example, partial(_run, Path(path), network), "onnxruntime")
 
 

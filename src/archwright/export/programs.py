@@ -24,6 +24,7 @@ from torch.utils._pytree import tree_map
 from archwright.errors import ExportError, MissingExtraError
 from archwright.evaluating import evaluating
 from archwright.export.comparing import Arguments, check_runtime, has_rows, random_batches, reason
+from archwright.export.stored import stored
 from archwright.spaces.build import arguments_of
 from archwright.tasks.batches import moved
 
@@ -94,7 +95,7 @@ def save_pt2(network: nn.Module, example: Any, path: str | Path) -> None:
             (as a share of the largest output, where that is over 1) on a batch of 1, 2, 3 or 8 random inputs.
     """
     with _on_cpu(network) as here:
-        _export(here, example, Path(path))
+        _export(stored(here), example, Path(path))
         check_runtime(here, example, partial(_run, _PT2, Path(path)), "torch.export")
 
 
