@@ -42,11 +42,14 @@ def judged(model: LatencyModel, space: Space, example: Any, networks: int, seed:
     kept = [name for name, one in timed.items() if one.drift <= DRIFT]
     predicted = [model.predict(drawn[name], example) for name in kept]
     measured = [timed[name].median for name in kept]
-    # The file and these networks are measured at two times: the factor takes off what slowed the machine at one alone.
+    # The file and these networks are measured at two times: the reference call says how busy the machine was at each.
+    busier = next(iter(timed.values())).reference / model.reference
+    predicted = [busier * one for one in predicted]
     factor = statistics.median(m / p for p, m in zip(predicted, measured, strict=True))
     return {
         **asdict(Agreement.of(predicted, measured)),
         "within_shares": Agreement.of([factor * one for one in predicted], measured).within,
+        "busier": busier,
         "factor": factor,
         "discarded": networks - len(kept),
         "spread": max(measured) / min(measured),

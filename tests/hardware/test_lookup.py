@@ -65,7 +65,7 @@ def numbered(space: aw.Space) -> LookupTable:
     for architecture in space:
         for block in blocks_of(space, architecture, IMAGES)[1]:
             entries.setdefault(block.key, Entry(block.name, 2.0 ** len(entries), 0.0))
-    return LookupTable(entries, setting=CPU, device={}, space="tiny")
+    return LookupTable(entries, setting=CPU, device={}, reference=0.1, space="tiny")
 
 
 def total(table: LookupTable, network: nn.Module, example: Tensor) -> float:
@@ -210,7 +210,11 @@ def test_agreement_by_hand() -> None:
 def test_another_device_keeps_the_entries_and_fits_the_line() -> None:
     table = numbered(tiny())
     moved = table.transferred(
-        sums([10.0, 20.0, 40.0]), [5.0, 10.0, 20.0], setting=Setting(threads=2), device={"device": "x"}
+        sums([10.0, 20.0, 40.0]),
+        [5.0, 10.0, 20.0],
+        setting=Setting(threads=2),
+        device={"device": "x"},
+        reference=0.1,
     )
     assert isinstance(moved, LookupTable)
     assert moved.entries == table.entries

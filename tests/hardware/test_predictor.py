@@ -158,7 +158,9 @@ def predictor_of(network: nn.Module, ms: float = 0.5) -> LatencyPredictor:
     samples: dict[str, list[Any]] = {}
     for kernel in kernels_in(recording.operations, (), weights):
         samples.setdefault(kernel.kind, []).extend((kernel.features, ms) for _ in range(3))
-    return LatencyPredictor(samples, (), setting=Setting(device="cpu"), device={}, space="mine")
+    return LatencyPredictor(
+        samples, (), setting=Setting(device="cpu"), device={}, reference=0.1, space="mine"
+    )
 
 
 def test_a_network_is_the_sum_of_its_kernels_and_the_file_says_the_same(tmp_path: Path) -> None:
@@ -225,7 +227,7 @@ def test_ten_measurements_on_another_device_mend_the_ranks() -> None:
     assert before.correlation < 0.9 < 0.97 < after.correlation
     assert after.within > 0.9 > before.within
     model = predictor_of(Skipping()).transferred(
-        parts[:10], measured[:10], setting=Setting(threads=2), device={}
+        parts[:10], measured[:10], setting=Setting(threads=2), device={}, reference=0.1
     )
     assert model.calibration == kind_by_kind
 

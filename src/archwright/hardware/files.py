@@ -41,6 +41,7 @@ def load_latency_model(path: str | Path) -> LatencyModel:
         data,
         setting=Setting(**data["setting"]),
         device=data["device"],
+        reference=data["reference"],
         calibration=Calibration(**data["calibration"]),
         agreement=None if agreement is None else Agreement(**agreement),
     )

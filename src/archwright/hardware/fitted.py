@@ -192,6 +192,7 @@ class LatencyModel(ABC):
         kind: How its file calls it.
         setting: How the parts were run.
         device: Facts about the machine on which.
+        reference: Milliseconds that the reference call took meanwhile; it tells how busy the machine was.
         calibration: From the sum of the parts to the network.
         agreement: With networks that it was not made from; None where none were measured.
     """
@@ -199,6 +200,7 @@ class LatencyModel(ABC):
     kind: ClassVar[str]
     setting: Setting
     device: Mapping[str, str]
+    reference: float
     calibration: Calibration
     agreement: Agreement | None
 
@@ -242,7 +244,7 @@ class LatencyModel(ABC):
     @classmethod
     @abstractmethod
     def from_parts(cls, data: Mapping[str, Any], **known: Any) -> LatencyModel:
-        """The inverse of `parts_to_json`, with setting, device, calibration and agreement."""
+        """The inverse of `parts_to_json`, with setting, device, reference, calibration and agreement."""
 
     def transferred(
         self,
@@ -251,6 +253,7 @@ class LatencyModel(ABC):
         *,
         setting: Setting,
         device: Mapping[str, str],
+        reference: float,
     ) -> LatencyModel:
         """The same for another device, from a few networks that were measured there: see `Calibration.fit_kinds`.
 
@@ -259,11 +262,13 @@ class LatencyModel(ABC):
             measured: Their milliseconds on the other device.
             setting: How they were run there.
             device: Facts about it.
+            reference: Milliseconds of the reference call there.
         """
         return type(self).from_parts(
             self.parts_to_json(),
             setting=setting,
             device=device,
+            reference=reference,
             calibration=Calibration.fit_kinds(parts, measured),
             agreement=None,
         )
@@ -275,6 +280,7 @@ class LatencyModel(ABC):
             "format": FORMAT,
             "setting": self.setting.to_json(),
             "device": dict(self.device),
+            "reference": self.reference,
             "calibration": asdict(self.calibration),
             "agreement": None if self.agreement is None else asdict(self.agreement),
         }

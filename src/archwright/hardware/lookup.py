@@ -56,6 +56,7 @@ class LookupTable(LatencyModel):
         entries: Key of a block (`key_of`) to what it takes.
         setting: How the blocks were run.
         device: Facts about the machine on which.
+        reference: Milliseconds of the reference call meanwhile.
         calibration: From the sum of the blocks to the network.
         agreement: With networks that were measured whole.
         space: Name of the space whose blocks they are.
@@ -71,13 +72,14 @@ class LookupTable(LatencyModel):
         *,
         setting: Setting,
         device: Mapping[str, str],
+        reference: float,
         calibration: Calibration = Calibration(),  # noqa: B008 - it is frozen
         agreement: Agreement | None = None,
         space: str = "",
         drifting: int = 0,
     ) -> None:
         self.entries, self.setting, self.device = dict(entries), setting, dict(device)
-        self.calibration, self.agreement = calibration, agreement
+        self.reference, self.calibration, self.agreement = reference, calibration, agreement
         self.space, self.drifting = space, drifting
 
     @contextmanager
@@ -182,6 +184,7 @@ def measure_table(
         entries,
         setting=setting,
         device=device_facts(setting),
+        reference=timed["network 0"].reference,
         calibration=calibration,
         agreement=agreement,
         space=name,

@@ -100,6 +100,7 @@ class LatencyPredictor(LatencyModel):
         fused: Pairs of kinds that the runtime fuses.
         setting: How the kernels were run.
         device: Facts about the machine on which.
+        reference: Milliseconds of the reference call meanwhile.
         calibration: From the sum of the kernels to the network.
         agreement: With networks none of whose kernels were measured for it.
         space: Name of the space whose kernels they are.
@@ -115,6 +116,7 @@ class LatencyPredictor(LatencyModel):
         *,
         setting: Setting,
         device: Mapping[str, str],
+        reference: float,
         calibration: Calibration = Calibration(),  # noqa: B008 - it is frozen
         agreement: Agreement | None = None,
         space: str = "",
@@ -123,7 +125,7 @@ class LatencyPredictor(LatencyModel):
         self.samples = {kind: [(tuple(f), float(ms)) for f, ms in rows] for kind, rows in samples.items()}
         self.fused = {(first, second) for first, second in fused}
         self.setting, self.device, self.calibration = setting, dict(device), calibration
-        self.agreement, self.space, self.drifting = agreement, space, drifting
+        self.reference, self.agreement, self.space, self.drifting = reference, agreement, space, drifting
         self._forests: dict[str, KernelForest] = {}
 
     @contextmanager
@@ -228,6 +230,7 @@ def measure_predictor(
         fused,
         setting=setting,
         device=device_facts(setting),
+        reference=0.0,
         space=name,
         drifting=clock.drifting,
     )
@@ -235,6 +238,7 @@ def measure_predictor(
     timed = time_modules({str(i): (network, example) for i, network in enumerate(networks)}, setting)
     parts = [model.parts(network, example) for network in networks]
     measured = [timed[str(i)].median for i in range(len(networks))]
+    model.reference = timed["0"].reference
     model.calibration, model.agreement = calibrated(parts, measured, _CALIBRATING)
     return model
 

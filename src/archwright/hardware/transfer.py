@@ -50,7 +50,11 @@ def transfer(
     measured = [timed[str(i)].median for i in range(len(drawn))]
     before = Agreement.of([model.calibration(one) for one in parts[networks:]], measured[networks:])
     moved = model.transferred(
-        parts[:networks], measured[:networks], setting=setting, device=device_facts(setting)
+        parts[:networks],
+        measured[:networks],
+        setting=setting,
+        device=device_facts(setting),
+        reference=timed["0"].reference,
     )
     predicted = [moved.calibration(one) for one in parts[networks:]]
     moved.agreement = Agreement.of(predicted, measured[networks:])
