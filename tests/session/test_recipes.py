@@ -8,9 +8,10 @@ from torch import nn
 
 import archwright as aw
 from archwright.errors import UsageError
+from archwright.experiments.finalists import ORIGINAL
 from archwright.learning import FINE_TUNING, Recipe
 from archwright.pretrained import original_network
-from archwright.session.contestants import ORIGINAL, original_space
+from archwright.session.contestants import original_space
 from archwright.session.recipes import chosen_recipe
 
 

@@ -14,7 +14,7 @@ from archwright.cli.exit_codes import INTERRUPTED
 from archwright.cli.streams import emit
 from archwright.durations import byte_count, count_of, duration
 from archwright.experiments.expense import priced
-from archwright.experiments.finalists import HAND_MADE
+from archwright.experiments.finalists import HAND_MADE, ORIGINAL
 from archwright.experiments.store import Stage, without_secrets
 from archwright.objectives import is_metered
 
@@ -236,7 +236,7 @@ def _print_table(console: Console, run: Run, best: Trial) -> None:
 
     columns: dict[str, tuple[Mapping[str, float], Mapping[str, float] | None]] = {}
     columns["found"] = best.metrics, run.test
-    names = {HAND_MADE: "hand-made"}
+    names = {HAND_MADE: "hand-made", ORIGINAL: "as given"}
     for finalist in run.finalists:
         if finalist.stage is Stage.BASELINE and finalist.first and finalist.name != run.won_by:
             tested = run.baseline_test if finalist.name == HAND_MADE else run.compared_test.get(finalist.name)

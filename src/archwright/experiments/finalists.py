@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from archwright.experiments.store import Stage
 from archwright.trials import Trial, TrialState
 
-__all__ = ["HAND_MADE", "MEMBERS", "OTHERS", "REPEAT", "Finalist", "finalists_of", "refit_number"]
+__all__ = ["HAND_MADE", "MEMBERS", "ORIGINAL", "OTHERS", "REPEAT", "Finalist", "finalists_of", "refit_number"]
 
 REPEAT = 10_000_000
 """Repetition r of the training number n of a stage has the number r · REPEAT + n."""
@@ -20,6 +20,8 @@ OTHERS = REPEAT // 2
 """In `REFIT`, where all finalists meet, what has the number n in `BASELINE` has the number OTHERS + n."""
 
 HAND_MADE = "the hand-made network"
+ORIGINAL = "the network as it was given"
+"""What the trained network is called from which the space was made; it is trained by the recipe as its members are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from archwright.errors import RunError, SpaceError, UsageError
 from archwright.experiments import Run, Stage
 from archwright.experiments.choice import Choice
 from archwright.experiments.ensembles import Ensemble, Member
-from archwright.experiments.finalists import HAND_MADE, REPEAT
+from archwright.experiments.finalists import HAND_MADE, ORIGINAL, REPEAT
 from archwright.experiments.references import resolve_space
 from archwright.pretrained import original_network
 from archwright.references import absolute_reference, is_object_reference, load_object
@@ -19,7 +19,6 @@ from archwright.spaces.concrete import concrete_expression
 from archwright.tasks import Task
 
 __all__ = [
-    "ORIGINAL",
     "Contestants",
     "contestant_spaces",
     "ensemble_space",
@@ -30,9 +29,6 @@ __all__ = [
     "winner_space",
     "with_original",
 ]
-
-ORIGINAL = "the network as it was given"
-"""What the trained network is called from which the space was made; it is trained by the recipe as its members are."""
 
 Contestants = Mapping[int, tuple[str, Space]]
 """The networks to compare with, by their places: what each is called, and a space that holds it alone."""

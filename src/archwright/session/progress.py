@@ -28,7 +28,7 @@ _TITLES = {
     Stage.SUPERNET: "training the supernet",
     Stage.SEARCH: "searching",
     Stage.RETRAIN: "retraining",
-    Stage.BASELINE: "hand-made network",
+    Stage.BASELINE: "networks to compare with",
     Stage.REFIT: "training on validation data, too",
     Stage.ENSEMBLE: "ensemble",
     Stage.JUDGE: "judging",
