@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from archwright.hardware.energy import NVML, RAPL, EnergyCounter, energy_counter
     from archwright.hardware.files import load_latency_model
     from archwright.hardware.fitted import Agreement, Calibration, LatencyModel
+    from archwright.hardware.int8 import Int8Network, int8_network
     from archwright.hardware.lookup import Entry, LookupTable, measure_table
     from archwright.hardware.predictor import KernelForest, LatencyPredictor, measure_predictor
     from archwright.hardware.recording import Recording, record
@@ -41,8 +42,8 @@ __all__ = [
     "load_latency_model", "measure_predictor", "measure_table", "transfer",
     # What ran, and what memory it needed
     "Recording", "record",
-    # Bytes of weights
-    "int8_bytes", "weight_bytes",
+    # Bytes of weights, and a network in INT8 that can be scored
+    "Int8Network", "int8_bytes", "int8_network", "weight_bytes",
     # Counters of energy
     "NVML", "RAPL", "EnergyCounter", "energy_counter",
 ]

@@ -16,7 +16,7 @@ from torch.utils._pytree import tree_leaves
 
 from archwright.errors import ExportError, MissingExtraError
 
-__all__ = ["feed_of", "onnx_model", "onnx_run", "session_of"]
+__all__ = ["feed_of", "onnx_model", "onnx_run", "quietly", "session_of"]
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
@@ -37,7 +37,7 @@ def onnx_model(network: nn.Module, example: Arguments) -> bytes:
             raise MissingExtraError(package, "onnx", "running a network in onnxruntime")
     args, kwargs = example
     try:
-        with _quiet():
+        with quietly():
             program = torch.onnx.export(network, args, kwargs=kwargs or None, dynamo=True, verbose=False)
             assert program is not None
             return bytes(program.model_proto.SerializeToString())
@@ -78,7 +78,7 @@ def feed_of(session: Any, example: Arguments) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """Without torch's notes on packages it lacks and its own deprecations."""
     logger = logging.getLogger("torch")
     level = logger.level

@@ -52,6 +52,11 @@ def ensemble_note(run: Run) -> str:
     )
 
 
+def is_int8_score(name: str) -> bool:
+    """Whether what was measured of the winner is a test score in INT8, rather than a size."""
+    return name.startswith("int8_") and name != "int8_size"
+
+
 def finalist_notes(run: Run) -> list[str]:
     """What a reader of the choice should know; a sentence each.
 
@@ -62,6 +67,13 @@ def finalist_notes(run: Run) -> list[str]:
         f"{metric_name(name)} of the chosen network: {metric_text(name, told['predicted'])} predicted, "
         f"{metric_text(name, told['measured'])} measured at the end on the machine of the run."
         for name, told in (run.measured or {}).items()
+        if not is_int8_score(name)
+    ]
+    notes += [
+        f"{metric_name(score)} of the chosen network on the test split after quantisation to INT8: "
+        f"{metric_text(score, told['measured'])}; as it is {metric_text(score, told['predicted'])}."
+        for name, told in (run.measured or {}).items()
+        if is_int8_score(name) and (score := name.removeprefix("int8_")) in (run.test or {})
     ]
     for finalist in run.finalists:
         name = capital(finalist.name) if not is_object_reference(finalist.name) else finalist.name
