@@ -7,8 +7,10 @@ import torch
 from torch import nn
 
 from archwright.errors import SpaceError
+from archwright.export import print_source
 from archwright.spaces.zoo import efficientnet_space, mnasnet_space, published
-from archwright.spaces.zoo.blocks import MobileStage
+from archwright.spaces.zoo.blocks import DropPath, MobileBlock, MobileStage
+from archwright.supernets import Supernet
 
 
 def test_every_b_is_b0_at_another_scale() -> None:
@@ -39,11 +41,32 @@ def test_small_images_leave_four_pixels(side: int) -> None:
     assert network(torch.randn(2, 1, side, side)).shape == (2, 3)
 
 
+def test_blocks_are_dropped_linearly_in_their_position() -> None:
+    space = efficientnet_space((1, 8, 8), 3, drop_path=0.2)
+    assert space.default == efficientnet_space((1, 8, 8), 3).default
+    for depths in ((1, 2, 2, 3, 3, 4, 1), (2, 1, 3, 2, 4, 3, 2)):
+        values = {f"stages.{i}.depth": count for i, count in enumerate(depths)}
+        network = space.build(space.architecture({**space.default, **values}))
+        blocks = [module for module in network.modules() if isinstance(module, MobileBlock)]
+        assert len(blocks) == sum(depths)
+        for position, block in enumerate(blocks):
+            drops = [module.probability for module in block.modules() if isinstance(module, DropPath)]
+            wanted = 0.2 * position / len(blocks)
+            assert drops == ([pytest.approx(wanted)] if block.adds_input and position else [])
+    x = torch.randn(4, 1, 8, 8)
+    supernet = Supernet(space, x)
+    for seed in range(3):
+        with supernet.on(space.sample(seed)):
+            assert supernet(x).shape == (4, 3)
+    assert "class DropPath" in print_source(space, space.default, ((x,), {}))
+
+
 def test_odd_options_are_refused() -> None:
     for options in (
         {"width": 0},
         {"depth": -1.0},
         {"dropout": 1.0},
+        {"drop_path": 1.0},
         {"widths": (8, 8)},
         {"depths": (0,) * 7},
     ):

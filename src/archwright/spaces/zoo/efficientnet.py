@@ -49,6 +49,7 @@ def efficientnet_space(
     width: float = 1.0,
     depth: float = 1.0,
     dropout: float = 0.2,
+    drop_path: float = 0.0,
 ) -> Space:
     """The space in which EfficientNet-B0 was found (Tan & Le 2019, arXiv:1905.11946), B0 its default.
 
@@ -67,6 +68,8 @@ def efficientnet_space(
         width: Multiplies all channels, which are rounded to multiples of 8.
         depth: Multiplies the blocks of each stage, rounded up.
         dropout: Probability of dropping a feature before the linear layer, in [0, 1).
+        drop_path: Stochastic depth: probability of going around a block in training, in [0, 1). It grows linearly with
+            the block's position from 0; the paper takes .2.
 
     Returns:
         The space, with the addresses `stages.STAGE.kernel_size`, `.expansion`, `.squeeze`, `.width` and `.depth`.
@@ -74,7 +77,15 @@ def efficientnet_space(
     Raises:
         SpaceError: When the shape is not that of an image, or an option is out of range.
     """
-    return _staged("efficientnet", input_shape, outputs, _B0, (widths, depths, width, depth), dropout, "silu")
+    return _staged(
+        "efficientnet",
+        input_shape,
+        outputs,
+        _B0,
+        (widths, depths, width, depth),
+        (dropout, drop_path),
+        "silu",
+    )
 
 
 @scalable
@@ -87,6 +98,7 @@ def mnasnet_space(
     width: float = 1.0,
     depth: float = 1.0,
     dropout: float = 0.2,
+    drop_path: float = 0.0,
 ) -> Space:
     """The factorised space of MnasNet (Tan et al. 2019, arXiv:1807.11626), MnasNet-A1 its default.
 
@@ -101,6 +113,8 @@ def mnasnet_space(
         width: Multiplies all channels, which are rounded to multiples of 8.
         depth: Multiplies the blocks of each stage, rounded up.
         dropout: Probability of dropping a feature before the linear layer, in [0, 1).
+        drop_path: Stochastic depth: probability of going around a block in training, in [0, 1). It grows linearly with
+            the block's position from 0; the paper takes .2.
 
     Returns:
         The space, with the addresses of `efficientnet_space`.
@@ -108,7 +122,9 @@ def mnasnet_space(
     Raises:
         SpaceError: When the shape is not that of an image, or an option is out of range.
     """
-    return _staged("mnasnet", input_shape, outputs, _A1, (widths, depths, width, depth), dropout, "relu")
+    return _staged(
+        "mnasnet", input_shape, outputs, _A1, (widths, depths, width, depth), (dropout, drop_path), "relu"
+    )
 
 
 def _staged(
@@ -117,7 +133,7 @@ def _staged(
     outputs: int,
     default: _Stages,
     scale: tuple[Sequence[int], Sequence[int], float, float],
-    dropout: float,
+    drops: tuple[float, float],
     activation: str,
 ) -> Space:
     widths, depths, width, depth = scale
@@ -126,26 +142,32 @@ def _staged(
     check_numbers(name, "depths", depths, ["blocks of a stage"] * 7)
     if isinstance(depth, bool) or not isinstance(depth, int | float) or not 0 < depth < math.inf:
         raise SpaceError(f"the space {name!r}: expected a depth > 0, got {depth!r}")
-    if isinstance(dropout, bool) or not isinstance(dropout, int | float) or not 0 <= dropout < 1:
-        raise SpaceError(f"the space {name!r}: expected a dropout in [0, 1), got {dropout!r}")
+    for what, value in zip(("dropout", "drop_path"), drops, strict=True):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+            raise SpaceError(f"the space {name!r}: expected a {what} in [0, 1), got {value!r}")
+    dropout, drop_path = drops
     steps = fitting_strides(_STRIDES, min(shape[1:]))
     start = rounded_channels(name, [_STEM], width)[0]
     end = rounded_channels(name, [_LAST], width)[0] if width > 1 else _LAST
     channels: list[Any] = [start]
     stages: list[DeferredCall] = []
-    for i, (base, blocks) in enumerate(zip(widths, depths, strict=True)):
+    counts = [_scaled_depth(f"stages.{i}.depth", blocks, depth) for i, blocks in enumerate(depths)]
+    for i, base in enumerate(widths):
+        # Only where it is asked for, since a stage then depends on how many blocks all others have.
+        dropped = (drop_path, sum(counts[:i], start=0), sum(counts, start=0)) if drop_path else ()
         channels.append(_scaled_width(name, f"stages.{i}.width", base, width))
         stages.append(
             layer(
                 MobileStage,
                 channels[i],
                 channels[i + 1],
-                _scaled_depth(f"stages.{i}.depth", blocks, depth),
+                counts[i],
                 categorical([3, 5], name=f"stages.{i}.kernel_size", default=default.kernels[i]),
                 categorical([1, 3, 6], name=f"stages.{i}.expansion", default=default.expansions[i]),
                 steps[i + 1],
                 categorical([0.0, 0.25], name=f"stages.{i}.squeeze", default=0.25 * default.squeezed[i]),
                 activation,
+                *dropped,
             )
         )
     network = layer(

@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.nn.functional import interpolate
 
+from archwright.spaces.zoo.blocks.cell import DropPath
+
 __all__ = ["ConvNorm", "MobileBlock", "MobileStage", "Resize", "SqueezeExcitation"]
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {
@@ -86,6 +88,8 @@ class MobileBlock(nn.Module):
         squeezed: Channels inside of the gate; 0 means no gate.
         activation: "relu", "silu" or "hard_swish".
         gate: "sigmoid", with the block's activation inside of the gate, or "hard_sigmoid", with ReLU as in MobileNetV3.
+        drop_path: Probability that an example goes around the block in training (Huang et al. 2016,
+            arXiv:1603.09382), in [0, 1); only where the input is added.
     """
 
     def __init__(
@@ -98,6 +102,7 @@ class MobileBlock(nn.Module):
         squeezed: int = 0,
         activation: str = "relu",
         gate: str = "sigmoid",
+        drop_path: float = 0.0,
     ) -> None:
         super().__init__()
         # By name, so that a layer has the same weights in a block without those before it.
@@ -111,6 +116,8 @@ class MobileBlock(nn.Module):
         self.body.add_module("narrow", nn.Conv2d(width, out_channels, 1, bias=False))
         self.body.add_module("norm", nn.BatchNorm2d(out_channels, eps=1e-3, momentum=0.01))
         self.adds_input = stride == 1 and in_channels == out_channels
+        if self.adds_input and drop_path:
+            self.body.add_module("drop", DropPath(drop_path))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """From (N, in, H, W) to (N, out, ceil(H / stride), ceil(W / stride))."""
@@ -130,6 +137,10 @@ class MobileStage(nn.Sequential):
         stride: Step of the first block in pixels.
         squeeze: Channels inside of the gates as a share of the block's input; 0 means no gates.
         activation: "relu" or "silu".
+        drop_path: Probability of going around a block, which grows with its position among all blocks of the network:
+            0 for the first, this times (blocks - 1) / blocks for the last.
+        before: Blocks of the network before this stage.
+        blocks: Blocks of the network.
     """
 
     def __init__(
@@ -142,14 +153,20 @@ class MobileStage(nn.Sequential):
         stride: int = 1,
         squeeze: float = 0.0,
         activation: str = "relu",
+        drop_path: float = 0.0,
+        before: int = 0,
+        blocks: int = 1,
     ) -> None:
         super().__init__()
         for block in range(depth):
             inputs = out_channels if block else in_channels
             squeezed = max(1, int(inputs * squeeze)) if squeeze else 0
             step = 1 if block else stride
-            width = expansion * inputs
-            self.append(MobileBlock(inputs, out_channels, kernel_size, width, step, squeezed, activation))
+            width, dropped = expansion * inputs, drop_path * (before + block) / blocks
+            made = MobileBlock(
+                inputs, out_channels, kernel_size, width, step, squeezed, activation, drop_path=dropped
+            )
+            self.append(made)
 
 
 class Resize(nn.Module):
