@@ -45,6 +45,8 @@ def test_a_search_delivers_an_algorithm_in_numpy(tmp_path):
     assert result.run.state == "completed"
     assert {"fitness", "unseen_fitness", "instructions"} <= set(result.run.winner.metrics)
     assert "algorithm.py" in (best / "card.md").read_text()
+    report = (tmp_path / "run" / "report.html").read_text()
+    assert all(str(told[name]) in report for name in ("found", "simplified"))
 
 
 class StopAfter(Listener):

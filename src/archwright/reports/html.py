@@ -22,6 +22,7 @@ from archwright.reports.monitors import collapse, monitors
 from archwright.reports.page import render_page, write_page
 from archwright.reports.pareto import trade_off
 from archwright.reports.preferences import preference_families
+from archwright.reports.programs import program_texts
 from archwright.reports.provenance import cost_lines, settings_groups, state_shares, time_text
 from archwright.reports.ranking import completed, first_objective
 from archwright.reports.summary import headline, key_numbers, shown_trial
@@ -93,6 +94,7 @@ def _contents(run: Run, space: Space | None, example: Any) -> dict[str, Any]:
         "best": best,
         "drawing": drawing,
         "drawing_note": drawing_note,
+        "programs": program_texts(run),
         "score": searched_metric(run, first_objective(run).name),
         "one_shot": is_by_shared_weights(run),
         "by_shared_weights": f" {BY_SHARED_WEIGHTS}" if is_by_shared_weights(run) else "",
