@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from archwright.spaces.zoo.nasnet import nasnet_operation, nasnet_space
     from archwright.spaces.zoo.perceptrons import mlp
     from archwright.spaces.zoo.proxyless import proxyless_space
-    from archwright.spaces.zoo.published import PUBLISHED, PublishedNetwork, published
+    from archwright.spaces.zoo.published_networks import PUBLISHED, PublishedNetwork, published
     from archwright.spaces.zoo.recurrent import recurrent_space
     from archwright.spaces.zoo.tables import ft_transformer, tabm, tabular_resnet
 
