@@ -118,17 +118,24 @@ def _proven_groups(network: nn.Module, inputs: Inputs) -> list[Group]:
             groups[i] = found[i] = other
             del reasons[i]
     kept = {i: one for i, one in found.items() if i not in reasons}
-    if kept != plain and _refuted(copy, inputs, kept.values()) is not None:
+    if kept != plain and _refuted(copy, inputs, kept.values()):
         reasons |= _failing(copy, inputs, {i: one for i, one in kept.items() if one.normalised})
-        together: list[Group] = []
-        for i, one in kept.items():
-            if i in reasons:
-                continue
-            if reason := _refuted(copy, inputs, [*together, one]):
-                reasons[i] = f"together with the groups before it, {reason}"
-            else:
-                together.append(one)
+        kept = {i: one for i, one in kept.items() if i not in reasons}
+        if kept != plain and _refuted(copy, inputs, kept.values()):
+            reasons |= _clashing(copy, inputs, kept)
     return [replace(one, reason=reasons.get(i, one.reason)) for i, one in enumerate(groups)]
+
+
+def _clashing(copy: nn.Module, inputs: Inputs, groups: Mapping[int, Group]) -> dict[int, str]:
+    """Those of some groups that can shrink alone, but not together with those before them."""
+    together: list[Group] = []
+    reasons: dict[int, str] = {}
+    for i, one in groups.items():
+        if reason := _refuted(copy, inputs, [*together, one]):
+            reasons[i] = f"together with the groups before it, {reason}"
+        else:
+            together.append(one)
+    return reasons
 
 
 def _failing(copy: nn.Module, inputs: Inputs, groups: Mapping[int, Group]) -> dict[int, str]:
