@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from archwright.errors import SpaceError, TaskError, UsageError, did_you_mean
 from archwright.evaluating import evaluating
-from archwright.pretrained import Buildable, blockwise, from_network
 from archwright.references import call_found, is_object_reference, load_object
 from archwright.spaces import Expression, Space
 
 if TYPE_CHECKING:
+    from archwright.pretrained import Buildable
     from archwright.tasks import Task
 
 __all__ = ["resolve_network", "resolve_space", "resolve_task"]
@@ -73,6 +73,8 @@ def resolve_network(network: Buildable | str, task: Task, options: Mapping[str, 
             task, or nothing in it may shrink.
         UsageError: When nothing is meant by the reference.
     """
+    from archwright.pretrained import blockwise, from_network
+
     batch = task.example()
     given = load_object(network) if isinstance(network, str) else network
     make = blockwise if "blocks" in options else from_network
