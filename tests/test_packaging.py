@@ -15,7 +15,12 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-PEERS = {"autokeras", "hpbandster", "keras", "keras_tuner", "nni", "rdata", "statsmodels", "syne_tune"}
+# fmt: off
+PEERS = {
+    "autokeras", "efficientnet_lite_pytorch", "hpbandster", "keras", "keras_tuner", "nni", "rdata", "statsmodels",
+    "syne_tune", "torch_pruning",
+}
+# fmt: on
 """Made the recorded traces, stand beside ours in a bench, read its data or are translated, apart from ours."""
 
 
@@ -88,7 +93,8 @@ def test_every_imported_package_is_declared(project: dict[str, Any], folder: str
     optional = project["optional-dependencies"]
     declared = names(project["dependencies"] + [line for extra in extras for line in optional[extra]])
     distributions = packages_distributions()
-    beside = {folder, *(path.stem for path in (ROOT / folder).rglob("*.py"))}
+    folders = ("benches", "tests") if folder == "benches" else (folder,)  # benches use what tests are made of
+    beside = {folder, *(path.stem for one in folders for path in (ROOT / one).rglob("*.py"))}
     foreign = set(imported(ROOT / folder)) - set(sys.stdlib_module_names) - {"archwright"} - beside
     assert foreign, "no file was read"
     undeclared = {

@@ -44,7 +44,7 @@ def measure_latency(
         fix: Address to value of decisions that are held.
         device: "cpu", "cuda", "mps" or "auto".
         sample: How many networks are drawn at most, to find their parts; None means 200 for a table, 30 for a
-        predictor.
+            predictor.
         seed: Of the drawing.
         task_options: Options of a task given by name or path.
         log: Told how far it is.

@@ -30,7 +30,9 @@ class Unprintable:
     pass
 
 
-@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize(
+    "name", [name for name in SPACES if name != "automl_zero"]
+)  # its winners are algorithm.py
 def test_the_zoo_can_be_printed(name):
     space = SPACES[name]
     check_printable(space.load()({1: (7,), 2: (1, 40), 3: (3, 16, 16)}[space.ranks[0]], 5))
