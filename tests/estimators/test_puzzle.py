@@ -73,7 +73,7 @@ def test_an_alternative_is_trained_once_and_scored_once(task: Task, tmp_path: Pa
 
 def test_a_combination_begins_with_the_library_and_trains_what_it_lacks(task: Task, tmp_path: Path) -> None:
     space, estimator = parts(task, tmp_path)
-    both = Candidate(space.architecture({**space.default, "stem": "projection", "layers_0": "constant"}))
+    both = Candidate(space.architecture({**space.default, "stem": "projection", "layers_0": "separable"}))
     measurement = estimator.measure(both, LocalTrial())
     assert len(measurement.curve) == 1  # a quarter of the recipe's epochs
     assert len(list(tmp_path.iterdir())) == 2
