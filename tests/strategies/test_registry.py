@@ -12,11 +12,16 @@ from archwright.testing.toy_spaces import flat
 OBJECTIVES = ToyEstimator.objectives[:1]
 
 
-@pytest.mark.parametrize("name", STRATEGIES)
+@pytest.mark.parametrize("name", [name for name in STRATEGIES if name != "program_evolution"])
 def test_every_name_makes_a_strategy(name: str) -> None:
     strategy = make_strategy(name, flat(), ToyEstimator.objectives, seed=3, **STRATEGIES.defaults(name))
     assert isinstance(strategy, Strategy)
     assert flat().contains(strategy.ask().architecture)
+
+
+def test_the_strategy_of_programs_says_which_space_it_needs() -> None:
+    with pytest.raises(UsageError, match="take the space 'automl_zero'"):
+        make_strategy("program_evolution", flat(), OBJECTIVES)
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
