@@ -79,7 +79,7 @@ def test_an_extracted_network_gives_what_the_supernet_gives(
     [
         pytest.param(name, marks=pytest.mark.slow) if name in ("nasnet", "proxyless") else name
         for name in ZOO
-        if name != "recurrent"
+        if name not in ("automl_zero", "recurrent")  # programs have no layers, symbols another input
     ],
 )
 def test_every_space_of_the_zoo_has_a_supernet(name: str) -> None:
