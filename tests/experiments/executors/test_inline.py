@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 import time
@@ -27,6 +28,25 @@ def test_a_job_over_the_time_limit_has_failed_though_it_catches_everything() -> 
     (ended,) = executor.wait(0.0)
     assert ended.failure is not None
     assert ended.failure.error == "over the time limit of 0.2 s"
+
+
+def test_a_time_limit_leaves_no_lock_of_the_interpreter_locked() -> None:
+    logger = logging.getLogger("archwright.of.a.job")
+
+    def logs(job: int, channel: Channel) -> None:
+        while True:
+            logger.manager._clear_cache()
+            logger.isEnabledFor(logging.DEBUG)
+
+    executor = InlineExecutor[int, Any](time_limit=0.003)
+    executor.open(logs)
+    for job in range(40):
+        executor.submit(job)
+        assert executor.wait(0.0)[0].failure is not None
+    thread = threading.Thread(target=logger.isEnabledFor, args=(logging.INFO,), daemon=True)
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive()
 
 
 def test_the_alarm_is_gone_after_a_job() -> None:

@@ -28,6 +28,10 @@ from archwright.learning.torch_state import TorchSettings
 __all__ = ["InlineExecutor", "Interrupted", "interrupts_marked"]
 
 
+_LOCKED, _AGAIN = ("logging", "threading", "importlib._bootstrap"), 0.01
+"""Modules whose locks would stay locked for good if a signal raised inside them; seconds until it tries again."""
+
+
 class _OutOfTime(BaseException):
     """Not an Exception, so that no `except Exception` of a user's code can swallow it."""
 
@@ -127,6 +131,8 @@ def _alarm(seconds: float | None, channel: _Direct) -> Iterator[None]:
     def ring(number: int, frame: FrameType | None) -> None:
         if channel.answering:  # what the handle writes is not broken off
             channel.late = True
+        elif frame is not None and frame.f_globals.get("__name__") in _LOCKED:
+            signal.setitimer(signal.ITIMER_REAL, _AGAIN)
         else:
             raise _OutOfTime
 
