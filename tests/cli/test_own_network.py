@@ -98,7 +98,7 @@ def test_a_search_resumes_from_the_reference_and_the_weights(
     assert ran.code == 0, ran.err
     record = json.loads((run / "experiment.json").read_text())["space"]
     assert record["network"] == {"weights": str(weights), "only": ["blocks.*"]}
-    assert set(record["decisions"]) == {"blocks_0_first", "blocks_1_first", "stem"}
+    assert set(record["decisions"]) == {"blocks_0_first", "blocks_1_first", "blocks_depth", "stem"}
     result = aw.resume(run, budget=aw.Budget(trials=3), progress=False)
     assert len(result.trials) == 3
     weights.write_bytes(b"")
