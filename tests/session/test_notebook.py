@@ -104,7 +104,7 @@ def test_a_notebook_shows_one_live_output_and_nothing_else(tmp_path: Any) -> Non
     text = shown["data"]["text/plain"]
     assert re.search(r"^searching  3/3 .* best: trial \d+ accuracy", text, flags=re.MULTILINE)
     assert re.search(r"^retraining  1/1 ", text, flags=re.MULTILINE)
-    assert re.search(r"^hand-made network  1/1 ", text, flags=re.MULTILINE)
+    assert re.search(r"^networks to compare with  1/1 ", text, flags=re.MULTILINE)
     assert "search ended: 3 trials" in text
     assert shown["data"]["text/html"].count("<progress") == 3
     # A step that comes too soon after another is left out, so which of them are seen hangs on the machine.
