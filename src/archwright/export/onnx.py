@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from archwright.errors import ExportError
 from archwright.evaluating import evaluating
 from archwright.export.comparing import Arguments, check_runtime, outputs_of, reason
-from archwright.export.programs import batch_like, check_packages, dynamic_shapes, quiet
+from archwright.export.programs import batch_like, check_packages, dynamic_shapes
 from archwright.export.stored import stored
+from archwright.hardware.onnx_runtime import quietly
 from archwright.tasks.batches import tensors_in
 
 __all__ = ["ONNX_PACKAGES", "save_onnx"]
@@ -42,7 +43,7 @@ def save_onnx(network: nn.Module, example: Any, path: str | Path) -> None:
     """
     check_packages(ONNX_PACKAGES, "onnx", "export to ONNX")
     with evaluating(network):
-        with quiet():
+        with quietly():
             batch = batch_like(network, example)
             shapes = dynamic_shapes(network, example, batch)
             _save(stored(network), batch, len(outputs_of(network, batch)), shapes, Path(path))

@@ -6,12 +6,9 @@ import contextlib
 import copy
 import importlib.util
 import inspect
-import io
-import logging
 import subprocess
 import sys
 import tempfile
-import warnings
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -25,12 +22,13 @@ from archwright.errors import ExportError, MissingExtraError
 from archwright.evaluating import evaluating
 from archwright.export.comparing import Arguments, check_runtime, has_rows, random_batches, reason
 from archwright.export.stored import stored
+from archwright.hardware.onnx_runtime import quietly
 from archwright.spaces.build import arguments_of
 from archwright.tasks.batches import moved
 
 # fmt: off
 __all__ = [
-    "EXECUTORCH_PACKAGES", "LARGEST_BATCH", "check_packages", "dynamic_shapes", "quiet", "save_executorch", "save_pt2",
+    "EXECUTORCH_PACKAGES", "LARGEST_BATCH", "check_packages", "dynamic_shapes", "save_executorch", "save_pt2",
     "batch_like",
 ]
 # fmt: on
@@ -163,20 +161,6 @@ def dynamic_shapes(
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Without torch's notes on packages it lacks, its own deprecations, and the graphs it prints when it fails."""
-    logger = logging.getLogger("torch")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
-
-
-@contextlib.contextmanager
 def _on_cpu(network: nn.Module) -> Iterator[nn.Module]:
     """The network on the CPU, in evaluation mode: a program runs on the device for which it was exported."""
     is_there = all(t.device.type == "cpu" for t in (*network.parameters(), *network.buffers()))
@@ -189,7 +173,7 @@ def _export(network: nn.Module, example: Any, path: Path, rows: int = 2, largest
     batch = batch_like(network, example, rows)
     shapes = dynamic_shapes(network, example, batch, largest)
     try:
-        with quiet(), torch.no_grad():
+        with quietly(), torch.no_grad():
             program = torch.export.export(network, *batch, dynamic_shapes=shapes, strict=False)
             torch.export.save(program, path)
     except Exception as error:

@@ -79,7 +79,7 @@ def feed_of(session: Any, example: Arguments) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
-    """Without torch's notes on packages it lacks and its own deprecations."""
+    """Without torch's notes on packages it lacks, its own deprecations, and the graphs it prints when it fails."""
     logger = logging.getLogger("torch")
     level = logger.level
     logger.setLevel(logging.ERROR)
