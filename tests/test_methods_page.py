@@ -37,7 +37,7 @@ def test_every_registered_name_has_a_row(kind: str) -> None:
     assert set(rows(kind)) == set(registry_of(kind).entries)
 
 
-@pytest.mark.parametrize("kind", [*KINDS, "tables", "generated", "devices"])
+@pytest.mark.parametrize("kind", [*KINDS, "tables", "generated", "devices", "primitives"])
 def test_every_row_has_a_source_and_a_test_that_exists(kind: str) -> None:
     for name, cells in rows(kind).items():
         assert len(cells) == 6, name

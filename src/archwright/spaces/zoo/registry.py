@@ -81,6 +81,9 @@ SPACES: Registry[Space, ZooSpace] = Registry(
             "tables: many perceptrons in one that share most of their weights, TabM (Gorishniy et al. 2024)"),
         "automl_zero": ZooSpace("archwright.programs.space:automl_zero",  # a room above, loaded when the space is made
             "learning algorithms as programs of 65 operations, for regression or two classes (AutoML-Zero)", (1, 2, 3)),
+        "activation": ZooSpace("archwright.primitives.activation:activation_space",
+            "activation functions of unary and binary ones, one for all hidden layers (Ramachandran et al. 2017)",
+            (1, 2, 3)),
     },
     ZooSpace,
     positional=2,
