@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -251,7 +251,7 @@ def _loaded(folder: Path, config: RunConfig, store: Store) -> Run:
     refitted = store.trials(Stage.REFIT)
     retrained = [trial for trial in again if trial.number < REPEAT]
     baseline = next((trial for trial in others if trial.number == 0), None)
-    choice = None if store.get("choice") is None else decode(Choice, store.get("choice"), "choice")
+    choice = _choice(store)
     number, together = store.get("winner"), store.get("ensemble")
     ensemble = decode(Ensemble, together, "ensemble") if together else None
     ensembles = store.trials(Stage.ENSEMBLE)
@@ -311,6 +311,15 @@ def _loaded(folder: Path, config: RunConfig, store: Store) -> Run:
         workers=workers,
         holders=holders,
     )
+
+
+def _choice(store: Store) -> Choice | None:
+    """What was chosen, with the longer training of it where that is no worse."""
+    if (known := store.get("choice")) is None:
+        return None
+    choice, longer = decode(Choice, known, "choice"), store.get("longer")
+    is_its = longer is not None and longer % REPEAT == choice.number % REPEAT
+    return replace(choice, number=longer) if is_its else choice
 
 
 def _activities(store: Store, trials: Mapping[Stage, Sequence[Trial]]) -> Iterator[Activity]:

@@ -17,6 +17,8 @@ _ENOUGH, _LONGEST = 15.0, 100
 """Full trainings that a search needs: where there is time for more, each is longer, up to so many epochs."""
 _CLOSING = 0.4
 """Share of the time that is kept for test, export and report at most."""
+_LONGER, _TIMES = 0.4, 10.0
+"""Share of the time for the longer training of the chosen network, and how many full trainings that is at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +61,7 @@ class Shares:
         search: The search.
         finals: The training of the finalists.
         members: Further trainings for an ensemble.
+        longer: The longer training of the chosen network.
         retrain: How many of the best are among these, at most.
         fits: Whether the best and those to compare with can be trained once at all.
     """
@@ -66,6 +69,7 @@ class Shares:
     search: float
     finals: float
     members: float
+    longer: float
     retrain: int
     fits: bool
 
@@ -78,11 +82,13 @@ class TimePlan:
         costs: What training costs.
         contestants: Networks to compare with, the hand-made one among them.
         spent: Seconds that the plan itself and what came before it took.
+        prolongs: Whether the chosen network is trained once more, for as many epochs as there is time for then.
     """
 
     costs: Costs
     contestants: int = 1
     spent: float = 0.0
+    prolongs: bool = False
 
     def round(self, retrain: int, workers: int) -> float:
         """Seconds to train each finalist once.
@@ -120,10 +126,11 @@ class TimePlan:
         """
         end = minutes * 60
         if trainings.retrain < 1:
-            return Shares(search=end, finals=end, members=end, retrain=0, fits=True)
+            return Shares(search=end, finals=end, members=end, longer=end, retrain=0, fits=True)
         least = self.round(1, workers) + self.members(1, trainings, workers)
         left = self._left(end, trainings, workers)
-        end = max(0.0, end - self._closing(end) - self.refit(trainings, workers))
+        longer = max(0.0, end - self._closing(end) - self.refit(trainings, workers))
+        end = max(0.0, longer - self.longer(minutes))
         fitting = [
             k
             for k in range(1, trainings.retrain + 1)
@@ -133,7 +140,20 @@ class TimePlan:
         once = self.round(most, workers)
         finals = max(0.0, end - self.members(most, trainings, workers))
         search = finals - max(once, min(_FINALS * left, max(_REPEATS * once, _LEAST * left)))
-        return Shares(search=max(0.0, search), finals=finals, members=end, retrain=most, fits=least <= left)
+        return Shares(
+            search=max(0.0, search),
+            finals=finals,
+            members=end,
+            longer=longer,
+            retrain=most,
+            fits=least <= left,
+        )
+
+    def longer(self, minutes: float) -> float:
+        """Seconds for the longer training of the chosen network."""
+        end = minutes * 60
+        left = max(0.0, end - self._closing(end) - self.spent)
+        return min(_LONGER * left, _TIMES * self.costs.training) if self.prolongs else 0.0
 
     def _closing(self, end: float) -> float:
         """Seconds for test, export and report; on a machine that is very busy not all of a short time."""
@@ -141,7 +161,8 @@ class TimePlan:
 
     def _left(self, end: float, trainings: Trainings, workers: int) -> float:
         """Seconds for search and finalists; at least a little, for where other things take all of a short time."""
-        return max(_LEAST * end, end - self._closing(end) - self.refit(trainings, workers) - self.spent)
+        needed = self._closing(end) + self.refit(trainings, workers) + self.longer(end / 60) + self.spent
+        return max(_LEAST * end, end - needed)
 
     def full_trainings(self, minutes: float, trainings: Trainings, workers: int) -> float:
         """About how many full trainings the search's share buys.

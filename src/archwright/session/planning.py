@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence, Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from random import Random
@@ -116,6 +116,7 @@ def plan_run(
         return Planned(recipe=recipe, threads=threads, workers=workers)
     asked = epochs = recipe.epochs
     if may_fit:
+        plan = replace(plan, prolongs=trainings.ensemble == 1 and not trainings.refit)
         epochs = plan.fitting_epochs(minutes, asked, trainings, workers)
         if epochs == asked:
             epochs = plan.longer_epochs(minutes, asked, trainings, workers)
@@ -267,12 +268,12 @@ def told_plan(
     told.append(
         f"time: a full training takes about {duration(training)}; search until {duration(shares.search)}, "
         f"finalists ({shares.retrain} found{f', {plan.contestants} to compare with' if base else ''}) until "
-        f"{duration(shares.finals)}, then {_told_rest(plan, shares.retrain, trainings, workers)}"
+        f"{duration(shares.finals)}, then {_told_rest(plan, minutes, shares.retrain, trainings, workers)}"
     )
     return told
 
 
-def _told_rest(plan: TimePlan, retrain: int, trainings: Trainings, workers: int) -> str:
+def _told_rest(plan: TimePlan, minutes: float, retrain: int, trainings: Trainings, workers: int) -> str:
     """What comes after the finalists."""
     parts = ["test, export and report"]
     if trainings.refit:
@@ -281,6 +282,10 @@ def _told_rest(plan: TimePlan, retrain: int, trainings: Trainings, workers: int)
         )
     if more := plan.members(retrain, trainings, workers):
         parts.insert(0, f"about {duration(more)} of further trainings for the ensemble")
+    if plan.prolongs:
+        parts.insert(
+            0, f"about {duration(plan.longer(minutes))} of a longer training of the one that is chosen"
+        )
     return ", then ".join(parts)
 
 
