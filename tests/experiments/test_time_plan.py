@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,18 +84,41 @@ def test_what_is_trained_after_the_choice_has_its_time() -> None:
     workers=st.integers(1, 16),
     ensemble=st.integers(1, 5),
     refit=st.booleans(),
+    prolongs=st.booleans(),
 )
 def test_shares_are_in_order_and_fewer_epochs_fit(
-    training: float, baseline: float, minutes: float, retrain: int, workers: int, ensemble: int, refit: bool
+    training: float,
+    baseline: float,
+    minutes: float,
+    retrain: int,
+    workers: int,
+    ensemble: int,
+    refit: bool,
+    prolongs: bool,
 ) -> None:
-    made, after = plan(training, baseline), Trainings(retrain=retrain, ensemble=ensemble, refit=refit)
+    made = replace(plan(training, baseline), prolongs=prolongs)
+    after = Trainings(retrain=retrain, ensemble=ensemble, refit=refit)
     shares = made.shares(minutes, after, workers)
-    assert 0 <= shares.search <= shares.finals <= shares.members <= minutes * 60
+    assert 0 <= shares.search <= shares.finals <= shares.members <= shares.longer <= minutes * 60
     assert 1 <= shares.retrain <= retrain
     epochs = made.fitting_epochs(minutes, 50, after, workers)
     assert 1 <= epochs <= 50
     if 1 < epochs < 50:
         assert made.scaled(epochs / 50).shares(minutes, after, workers).fits
+
+
+def test_the_longer_training_of_the_chosen_network_has_its_time() -> None:
+    made = replace(plan(20, 10), prolongs=True)
+    # 294 s left, of which 40 % for it: 117.6 s; of the other 176.4 s, 40 % are the finalists', who need 70 s once.
+    shares = made.shares(5, Trainings(retrain=3), 1)
+    assert shares.longer == 295
+    assert shares.members == shares.finals == pytest.approx(295 - 117.6)
+    assert shares.search == pytest.approx(177.4 - 0.4 * 176.4)
+    assert (shares.retrain, shares.fits) == (3, True)
+    # Ten full trainings are enough: 200 of 3,595 s.
+    assert made.shares(60, Trainings(retrain=3), 1).finals == pytest.approx(3595 - 200)
+    # Without it nothing is kept.
+    assert plan(20, 10).shares(5, Trainings(retrain=3), 1).longer == 295
 
 
 def test_many_trainings_that_would_fit_are_longer_ones_instead() -> None:

@@ -13,11 +13,12 @@ from archwright.session.context import RunContext
 from archwright.spaces import Space
 from archwright.trials import Candidate, Fidelity, Measurement, TrialContext
 
-__all__ = ["by_length", "prolong_winner"]
+__all__ = ["by_length", "epochs_within", "prolong_winner"]
 
 _WORTH = 1.5
 """So many times as many epochs make a training worth its time."""
 _SLACK = 1.1
+"""So many times as long a training may take."""
 
 
 def prolong_winner(context: RunContext) -> bool:
@@ -35,9 +36,8 @@ def prolong_winner(context: RunContext) -> bool:
     stage, chosen = Stage(choice.stage), run.training(choice)
     assert chosen.measurement is not None
     asked = len(chosen.measurement.curve) or context.config.recipe.epochs
-    epochs = asked
-    if context.longer_deadline is not None and chosen.seconds:
-        epochs = int((context.longer_deadline - time.time()) / _SLACK * asked / chosen.seconds)
+    left = 0.0 if context.longer_deadline is None else context.longer_deadline - time.time()
+    epochs = epochs_within(left, asked, chosen.seconds or left)
     is_begun = any(trial.number == number for trial in store.trials(stage))
     if epochs < _WORTH * asked and not is_begun:
         return True
@@ -60,6 +60,17 @@ def prolong_winner(context: RunContext) -> bool:
         store.set_fact("longer", number)
     experiment.say(f"{told}: {compared}; {'this' if is_better else 'the shorter training'} is delivered")
     return True
+
+
+def epochs_within(left: float, epochs: int, seconds: float) -> int:
+    """For how many epochs a network can be trained in the time that is left.
+
+    Args:
+        left: Seconds.
+        epochs: Of an earlier training.
+        seconds: What that took.
+    """
+    return int(max(0.0, left) / _SLACK * epochs / seconds) if seconds > 0 else 0
 
 
 def by_length(context: RunContext, space: Space) -> Measure:
