@@ -25,7 +25,7 @@ def search(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """A search whose chosen network is trained for so many epochs once more."""
 
     def run(longer: int, epochs: int = 1, **more: Any) -> aw.Result:
-        plan = TimePlan(costs=Costs(training=0.5, baseline=0.5), prolongs=True)
+        plan = TimePlan(costs=Costs(training=0.5, baseline=0.5), longest=10.0)
         planned = Planned(recipe=aw.Recipe(epochs=epochs, learning_rate=3e-3), plan=plan)
         monkeypatch.setattr(
             importlib.import_module("archwright.session.search"), "plan_run", lambda *_, **__: planned

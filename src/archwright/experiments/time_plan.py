@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-__all__ = ["Costs", "Shares", "TimePlan", "Trainings"]
+__all__ = ["LONGEST", "Costs", "Shares", "TimePlan", "Trainings"]
 
 _FINALS = 0.4
 """Share of the time for the finalists, where that is enough to train each once."""
@@ -13,12 +13,14 @@ _ONCE = 0.6
 """Share of it in which each must be trained once; else fewer of the best are, or for fewer epochs."""
 _REPEATS, _LEAST = 5, 0.1
 """So many trainings of each are what finalists can use, but never less than this share of the time."""
-_ENOUGH, _LONGEST = 15.0, 100
-"""Full trainings that a search needs: where there is time for more, each is longer, up to so many epochs."""
+_ENOUGH = 15.0
+"""Full trainings that a search needs: where there is time for more, each is longer."""
+LONGEST = 100
+"""Epochs up to which a training is made longer where there is time for it."""
 _CLOSING = 0.4
 """Share of the time that is kept for test, export and report at most."""
-_LONGER, _TIMES = 0.4, 10.0
-"""Share of the time for the longer training of the chosen network, and how many full trainings that is at most."""
+_LONGER = 0.65
+"""Share of the time for the longer training of the chosen network, at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,13 +84,14 @@ class TimePlan:
         costs: What training costs.
         contestants: Networks to compare with, the hand-made one among them.
         spent: Seconds that the plan itself and what came before it took.
-        prolongs: Whether the chosen network is trained once more, for as many epochs as there is time for then.
+        longest: Seconds for `LONGEST` epochs of the chosen network, where it is trained once more for as many of them as
+            there is time for; 0 where it is not.
     """
 
     costs: Costs
     contestants: int = 1
     spent: float = 0.0
-    prolongs: bool = False
+    longest: float = 0.0
 
     def round(self, retrain: int, workers: int) -> float:
         """Seconds to train each finalist once.
@@ -153,7 +156,7 @@ class TimePlan:
         """Seconds for the longer training of the chosen network."""
         end = minutes * 60
         left = max(0.0, end - self._closing(end) - self.spent)
-        return min(_LONGER * left, _TIMES * self.costs.training) if self.prolongs else 0.0
+        return min(_LONGER * left, self.longest)
 
     def _closing(self, end: float) -> float:
         """Seconds for test, export and report; on a machine that is very busy not all of a short time."""
@@ -189,8 +192,8 @@ class TimePlan:
         needed = once / _ONCE + self.refit(trainings, workers)
         return epochs if needed <= left else max(1, int(epochs * left / needed))
 
-    def longer_epochs(self, minutes: float, epochs: int, trainings: Trainings, workers: int) -> int:
-        """For how many epochs networks are trained where there is time for more full trainings than a search needs.
+    def planned_epochs(self, minutes: float, epochs: int, trainings: Trainings, workers: int) -> int:
+        """For how many epochs networks are trained: fewer where no full training fits, more where many do.
 
         Args:
             minutes: Of the whole run.
@@ -198,8 +201,11 @@ class TimePlan:
             trainings: What is trained after the search.
             workers: Trainings at once.
         """
+        fitting = self.fitting_epochs(minutes, epochs, trainings, workers)
+        if fitting < epochs:
+            return fitting
         factor = self.full_trainings(minutes, trainings, workers) / _ENOUGH
-        return max(epochs, min(_LONGEST, int(epochs * factor)))
+        return max(epochs, min(LONGEST, int(epochs * factor)))
 
     def scaled(self, factor: float) -> TimePlan:
         """The same for other epochs: so many times as many."""

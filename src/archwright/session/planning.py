@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from archwright.durations import count_of, duration
 from archwright.experiments import DeviceConfig
 from archwright.experiments.memory import free_memory
-from archwright.experiments.time_plan import Costs, TimePlan, Trainings
+from archwright.experiments.time_plan import LONGEST, Costs, TimePlan, Trainings
 from archwright.objectives import Objective, keeps_limits
 from archwright.session.sampling import cheaply_measured, tried
 from archwright.spaces import Architecture, Space
@@ -39,6 +39,8 @@ _CLOSING, _CLOSING_FORMATS = 3.0, 7.0
 """Seconds for test, export and report on a machine that is not busy."""
 _BUSIEST = 4.0
 """So many times as long they are taken to last at most, where processor time comes that much slower than wall time."""
+_FEW = 0.5
+"""Share of `LONGEST` up to which the chosen network is trained once more, for longer than the others."""
 _WORTH = 60.0
 """Seconds of search from which on worker processes pay, each of which takes seconds to start."""
 _MEMORY = 2**30
@@ -116,11 +118,11 @@ def plan_run(
         return Planned(recipe=recipe, threads=threads, workers=workers)
     asked = epochs = recipe.epochs
     if may_fit:
-        plan = replace(plan, prolongs=trainings.ensemble == 1 and not trainings.refit)
-        epochs = plan.fitting_epochs(minutes, asked, trainings, workers)
-        if epochs == asked:
-            epochs = plan.longer_epochs(minutes, asked, trainings, workers)
-            recipe = recipe.replace(early_stopping=epochs) if epochs > asked else recipe  # small data overfit
+        epochs = plan.planned_epochs(minutes, asked, trainings, workers)
+        if epochs < _FEW * LONGEST and trainings.ensemble == 1 and not trainings.refit:
+            plan = replace(plan, longest=plan.costs.training * LONGEST / asked)
+            epochs = plan.planned_epochs(minutes, asked, trainings, workers)
+        recipe = recipe.replace(early_stopping=epochs) if epochs > asked else recipe  # small data overfit
         plan, recipe = plan.scaled(epochs / asked), recipe.replace(epochs=epochs)
     notes = told_plan(plan, minutes, epochs, asked, trainings, workers)
     if workers > 1:
@@ -282,7 +284,7 @@ def _told_rest(plan: TimePlan, minutes: float, retrain: int, trainings: Training
         )
     if more := plan.members(retrain, trainings, workers):
         parts.insert(0, f"about {duration(more)} of further trainings for the ensemble")
-    if plan.prolongs:
+    if plan.longest:
         parts.insert(
             0, f"about {duration(plan.longer(minutes))} of a longer training of the one that is chosen"
         )

@@ -119,7 +119,7 @@ def _stages_of(config: RunConfig) -> list[RunStage]:
     if config.retrain > 0:
         # The standard models come first, so that what they take is taken from the search's share of the minutes.
         stages = [*([_compare_classical] if config.baseline else []), *stages, hold_finals]
-        stages += [prolong_winner] if config.plan is not None and config.plan.prolongs else []
+        stages += [prolong_winner] if config.plan is not None and config.plan.longest else []
         stages += [*([form_ensemble] if config.ensemble > 1 else []), _test]
         stages += [*([refit_winner] if config.refit else []), _export]
     return stages
