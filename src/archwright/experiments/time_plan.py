@@ -84,8 +84,8 @@ class TimePlan:
         costs: What training costs.
         contestants: Networks to compare with, the hand-made one among them.
         spent: Seconds that the plan itself and what came before it took.
-        longest: Seconds of `LONGEST` epochs, where the chosen network is trained once more for as many of these as there
-            is time for; 0 where it is not.
+        longest: Seconds of `LONGEST` epochs, where the chosen network is trained once more for as many of these
+            as there is time for; 0 where it is not.
     """
 
     costs: Costs
