@@ -38,12 +38,12 @@ def judged(model: LatencyModel, space: Space, example: Any, networks: int, seed:
     """How well a model predicts networks that it has not seen."""
     random = Random(10_000 + seed)
     drawn = {str(i): space.build(space.sample(random), example) for i in range(networks)}
-    timed = time_modules({name: (one, example) for name, one in drawn.items()}, model.setting)
+    timed = time_modules({name: (one, example) for name, one in drawn.items()}, model.provenance.setting)
     kept = [name for name, one in timed.items() if one.drift <= DRIFT]
     predicted = [model.predict(drawn[name], example) for name in kept]
     measured = [timed[name].median for name in kept]
     # The file and these networks are measured at two times: the reference call says how busy the machine was at each.
-    busier = next(iter(timed.values())).reference / model.reference
+    busier = next(iter(timed.values())).reference / model.provenance.reference
     predicted = [busier * one for one in predicted]
     factor = statistics.median(m / p for p, m in zip(predicted, measured, strict=True))
     return {

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +21,14 @@ from archwright.hardware import (
     Calibration,
     Entry,
     LookupTable,
+    Provenance,
     Setting,
     load_latency_model,
     measure_table,
+    transfer,
 )
 from archwright.hardware.blocks import blocks_of, key_of
+from archwright.hardware.fitted import device_facts
 from archwright.objectives import Objective, measure_by
 from archwright.supernets import Supernet
 from archwright.supernets.methods.latency import costs_of
@@ -65,7 +70,7 @@ def numbered(space: aw.Space) -> LookupTable:
     for architecture in space:
         for block in blocks_of(space, architecture, IMAGES)[1]:
             entries.setdefault(block.key, Entry(block.name, 2.0 ** len(entries), 0.0))
-    return LookupTable(entries, setting=CPU, device={}, reference=0.1, space="tiny")
+    return LookupTable(entries, Provenance(setting=CPU, device={}, reference=0.1, space="tiny"))
 
 
 def total(table: LookupTable, network: nn.Module, example: Tensor) -> float:
@@ -142,7 +147,7 @@ def test_a_part_without_an_entry_is_named() -> None:
 def test_a_table_through_its_file_is_a_meter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     space = tiny()
     table = numbered(space)
-    table.calibration = Calibration(2.0, 1.0)
+    table = table.moved(replace(table.provenance, calibration=Calibration(2.0, 1.0)))
     table.save(tmp_path / "table.json")
     monkeypatch.chdir(tmp_path)
     objective = Objective("latency_ms", limit=9.0, options={"file": "table.json"})
@@ -171,11 +176,11 @@ def test_a_measured_table_predicts_what_it_was_made_from() -> None:
     table = measure_table(tiny(), IMAGES, CPU, name="tiny", sample=30)
     assert len(table.entries) == 8
     assert all(entry.ms > 0 for entry in table.entries.values())
-    assert table.agreement is not None
-    assert table.agreement.networks == 12
+    assert table.provenance.agreement is not None
+    assert table.provenance.agreement.networks == 12
     by_name = {entry.name: entry.ms for entry in table.entries.values()}
     assert by_name["AdaptiveAvgPool2d on 1x4x8x8"] < sum(by_name.values())
-    assert table.device["device"]
+    assert table.provenance.device["device"]
 
 
 def test_calibration_finds_a_line_through_bad_measurements() -> None:
@@ -208,15 +213,47 @@ def test_agreement_by_hand() -> None:
 
 
 def test_another_device_keeps_the_entries_and_fits_the_line() -> None:
-    table = numbered(tiny())
-    moved = table.transferred(
-        sums([10.0, 20.0, 40.0]),
-        [5.0, 10.0, 20.0],
-        setting=Setting(threads=2),
-        device={"device": "x"},
-        reference=0.1,
-    )
+    table, told = numbered(tiny()), []
+    moved = transfer(table, tiny(), IMAGES, Setting(device="cpu", threads=2), log=told.append)
     assert isinstance(moved, LookupTable)
     assert moved.entries == table.entries
-    assert moved.calibration({"block": 30.0}) == pytest.approx(15.0)
-    assert (moved.setting.threads, moved.device) == (2, {"device": "x"})
+    assert moved.provenance.setting.threads == 2
+    assert moved.provenance.space == "tiny"
+    assert moved.provenance.calibration != table.provenance.calibration
+    before, after = told
+    assert before.startswith("before: ")
+    assert after == f"after 10 measurements: {moved.provenance.agreement}"
+
+
+def test_what_was_predicted_is_measured_as_busy_as_the_machine_was(tmp_path: Path) -> None:
+    table, network = numbered(tiny()), nn.Conv2d(3, 32, 3)
+    times = {}
+    for name, device, reference in (
+        ("a", device_facts(CPU), 1.0),
+        ("b", device_facts(CPU), 1e6),
+        ("c", {}, 1e6),
+    ):
+        table.moved(Provenance(setting=CPU, device=device, reference=reference)).save(tmp_path / name)
+        meter = Objective("latency_ms", options={"file": str(tmp_path / name)}).load_meter()
+        assert meter is not None
+        assert meter.measuring is not None
+        times[name] = meter.measuring.measure_all(network, IMAGES)
+    assert times["b"][""] > 1e3 * times["a"][""]  # a million times, but for what the machine does meanwhile
+    assert times["c"][""] < 1e-3 * times["b"][""]  # another device: as it is
+    assert 0 < times["b"]["_reference"] < 1e3
+
+
+def test_provenance_travels_as_json() -> None:
+    for agreement in (None, Agreement(12, 0.5, 0.1, 0.9)):
+        one = Provenance(
+            setting=Setting(batch=8),
+            device={"device": "x"},
+            reference=0.1,
+            calibration=Calibration(2.0, 1.0, {"block": 3.0}),
+            agreement=agreement,
+            space="tiny",
+            drifting=3,
+        )
+        data = json.loads(json.dumps({**one.to_json(), "kind": "lookup_table"}))
+        assert Provenance.from_json(data) == one
+        assert one.notes[0].startswith("3 of the measurements")

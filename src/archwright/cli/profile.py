@@ -153,11 +153,12 @@ def _measure_latency(
 
     model = measure(space, task, options=options, log=print, **given)
     model.save(path)
-    setting = ", ".join(f"{name} {value}" for name, value in model.setting.to_json().items())
-    print(f"{path}: measured on {model.device['device']} with {setting}")
-    if model.agreement is not None:
-        print(f"networks that were measured whole: {model.agreement}")
-    for note in model.notes:
+    known = model.provenance
+    setting = ", ".join(f"{name} {value}" for name, value in known.setting.to_json().items())
+    print(f"{path}: measured on {known.device['device']} with {setting}")
+    if known.agreement is not None:
+        print(f"networks that were measured whole: {known.agreement}")
+    for note in known.notes:
         print(note)
 
 

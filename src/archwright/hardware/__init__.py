@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from archwright.hardware.bytes import int8_bytes, weight_bytes
     from archwright.hardware.energy import NVML, RAPL, EnergyCounter, energy_counter
     from archwright.hardware.files import load_latency_model
-    from archwright.hardware.fitted import Agreement, Calibration, LatencyModel
+    from archwright.hardware.fitted import Agreement, Calibration, LatencyModel, Provenance
     from archwright.hardware.int8 import Int8Network, int8_network
     from archwright.hardware.lookup import Entry, LookupTable, measure_table
     from archwright.hardware.predictor import KernelForest, LatencyPredictor, measure_predictor
@@ -39,7 +39,7 @@ __all__ = [
     "Precision", "Runtime", "Setting", "Timing", "time_calls",
     # Latency predicted from what parts take, as files that travel
     "Agreement", "Calibration", "Entry", "KernelForest", "LatencyModel", "LatencyPredictor", "LookupTable",
-    "load_latency_model", "measure_predictor", "measure_table", "transfer",
+    "Provenance", "load_latency_model", "measure_predictor", "measure_table", "transfer",
     # What ran, and what memory it needed
     "Recording", "record",
     # Bytes of weights, and a network in INT8 that can be scored

@@ -6,10 +6,9 @@ import json
 from pathlib import Path
 
 from archwright.errors import UsageError
-from archwright.hardware.fitted import FORMAT, Agreement, Calibration, LatencyModel
+from archwright.hardware.fitted import FORMAT, LatencyModel, Provenance
 from archwright.hardware.lookup import LookupTable
 from archwright.hardware.predictor import LatencyPredictor
-from archwright.hardware.setting import Setting
 
 __all__ = ["load_latency_model"]
 
@@ -36,12 +35,4 @@ def load_latency_model(path: str | Path) -> LatencyModel:
             f"{path}: expected a lookup table or a latency predictor as `archwright profile --table FILE` writes them, "
             f"of format {FORMAT}; got kind {kind!r}, format {version!r}"
         )
-    agreement = data["agreement"]
-    return _KINDS[kind].from_parts(
-        data,
-        setting=Setting(**data["setting"]),
-        device=data["device"],
-        reference=data["reference"],
-        calibration=Calibration(**data["calibration"]),
-        agreement=None if agreement is None else Agreement(**agreement),
-    )
+    return _KINDS[kind].from_parts(data, Provenance.from_json(data))

@@ -8,9 +8,9 @@ import platform
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,7 @@ __all__ = [
     "Calibration",
     "LatencyModel",
     "Parts",
+    "Provenance",
     "calibrated",
     "device_facts",
 ]
@@ -185,24 +186,72 @@ def calibrated(
     return calibration, Agreement.of(predicted, measured[calibrating:]) if len(predicted) > 1 else None
 
 
-class LatencyModel(ABC):
-    """Predicts the milliseconds of a network from its parts; a file that travels.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Where and how parts were measured, and how their sums agree with whole networks.
 
-    Attributes:
-        kind: How its file calls it.
+    Args:
         setting: How the parts were run.
         device: Facts about the machine on which.
         reference: Milliseconds that the reference call took meanwhile; it tells how busy the machine was.
         calibration: From the sum of the parts to the network.
-        agreement: With networks that it was not made from; None where none were measured.
+        agreement: With networks that the model was not made from; None where none were measured.
+        space: Name of the space whose parts they are.
+        drifting: How many measurements come from a round in which the reference call drifted by more than 10 %, since
+            the machine was never quieter.
     """
 
-    kind: ClassVar[str]
     setting: Setting
     device: Mapping[str, str]
     reference: float
-    calibration: Calibration
-    agreement: Agreement | None
+    calibration: Calibration = Calibration()
+    agreement: Agreement | None = None
+    space: str = ""
+    drifting: int = 0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Says where the machine was not quiet."""
+        if not self.drifting:
+            return ()
+        return (
+            f"{self.drifting} of the measurements come from rounds in which the machine changed by more than 10 %, "
+            "four times in a row; measure again when it is quiet",
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields by name, in JSON's own types."""
+        return {**asdict(self), "setting": self.setting.to_json(), "device": dict(self.device)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Provenance:
+        """The inverse of `to_json`; other keys are left alone."""
+        known = {one.name: data[one.name] for one in fields(cls)}
+        agreement = known["agreement"]
+        return cls(
+            **{
+                **known,
+                "setting": Setting(**known["setting"]),
+                "calibration": Calibration(**known["calibration"]),
+                "agreement": None if agreement is None else Agreement(**agreement),
+            }
+        )
+
+
+class LatencyModel(ABC):
+    """Predicts the milliseconds of a network from its parts; a file that travels.
+
+    Args:
+        provenance: Where and how the parts were measured.
+
+    Attributes:
+        kind: How its file calls it.
+    """
+
+    kind: ClassVar[str]
+
+    def __init__(self, provenance: Provenance) -> None:
+        self.provenance = provenance
 
     @abstractmethod
     def adding(self, network: nn.Module) -> AbstractContextManager[Callable[[Run], Parts]]:
@@ -230,12 +279,7 @@ class LatencyModel(ABC):
 
     def predict(self, network: nn.Module, example: Any) -> float:
         """Milliseconds of one call of a network in the setting of the model. For the arguments see `parts`."""
-        return self.calibration(self.parts(network, example))
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What whoever measured it should know."""
-        return ()
+        return self.provenance.calibration(self.parts(network, example))
 
     @abstractmethod
     def parts_to_json(self) -> dict[str, Any]:
@@ -243,49 +287,18 @@ class LatencyModel(ABC):
 
     @classmethod
     @abstractmethod
-    def from_parts(cls, data: Mapping[str, Any], **known: Any) -> LatencyModel:
-        """The inverse of `parts_to_json`, with setting, device, reference, calibration and agreement."""
+    def from_parts(cls, data: Mapping[str, Any], provenance: Provenance) -> Self:
+        """The inverse of `parts_to_json`."""
 
-    def transferred(
-        self,
-        parts: Sequence[Parts],
-        measured: Sequence[float],
-        *,
-        setting: Setting,
-        device: Mapping[str, str],
-        reference: float,
-    ) -> LatencyModel:
-        """The same for another device, from a few networks that were measured there: see `Calibration.fit_kinds`.
-
-        Args:
-            parts: What `parts` says of each.
-            measured: Their milliseconds on the other device.
-            setting: How they were run there.
-            device: Facts about it.
-            reference: Milliseconds of the reference call there.
-        """
-        return type(self).from_parts(
-            self.parts_to_json(),
-            setting=setting,
-            device=device,
-            reference=reference,
-            calibration=Calibration.fit_kinds(parts, measured),
-            agreement=None,
-        )
+    def moved(self, provenance: Provenance) -> Self:
+        """The same parts, as they were measured elsewhere."""
+        return type(self).from_parts(self.parts_to_json(), provenance)
 
     def save(self, path: str | Path) -> None:
         """Write the file."""
-        known = {
-            "kind": self.kind,
-            "format": FORMAT,
-            "setting": self.setting.to_json(),
-            "device": dict(self.device),
-            "reference": self.reference,
-            "calibration": asdict(self.calibration),
-            "agreement": None if self.agreement is None else asdict(self.agreement),
-        }
+        known = {"kind": self.kind, "format": FORMAT, **self.provenance.to_json(), **self.parts_to_json()}
         with replacing(Path(path)) as part:
-            part.write_text(json.dumps(known | self.parts_to_json(), indent=1))
+            part.write_text(json.dumps(known, indent=1))
 
 
 def device_facts(setting: Setting) -> dict[str, str]:

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from random import Random
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, Self, final
 
 from torch import nn
 
 from archwright.errors import UsageError
 from archwright.hardware.blocks import Block, blocks_of, heard, key_of
-from archwright.hardware.fitted import Agreement, Calibration, LatencyModel, Parts, calibrated, device_facts
+from archwright.hardware.fitted import LatencyModel, Parts, Provenance, calibrated, device_facts
 from archwright.hardware.setting import Run, Setting
 from archwright.hardware.timing import DRIFT, Timing, time_modules
 from archwright.spaces import Space
@@ -54,33 +54,14 @@ class LookupTable(LatencyModel):
 
     Args:
         entries: Key of a block (`key_of`) to what it takes.
-        setting: How the blocks were run.
-        device: Facts about the machine on which.
-        reference: Milliseconds of the reference call meanwhile.
-        calibration: From the sum of the blocks to the network.
-        agreement: With networks that were measured whole.
-        space: Name of the space whose blocks they are.
-        drifting: How many entries come from a round in which the reference call drifted by more than 10 %, since the
-            machine was never quieter.
+        provenance: Where and how they were measured.
     """
 
     kind: ClassVar[str] = "lookup_table"
 
-    def __init__(
-        self,
-        entries: Mapping[str, Entry],
-        *,
-        setting: Setting,
-        device: Mapping[str, str],
-        reference: float,
-        calibration: Calibration = Calibration(),  # noqa: B008 - it is frozen
-        agreement: Agreement | None = None,
-        space: str = "",
-        drifting: int = 0,
-    ) -> None:
-        self.entries, self.setting, self.device = dict(entries), setting, dict(device)
-        self.reference, self.calibration, self.agreement = reference, calibration, agreement
-        self.space, self.drifting = space, drifting
+    def __init__(self, entries: Mapping[str, Entry], provenance: Provenance) -> None:
+        super().__init__(provenance)
+        self.entries = dict(entries)
 
     @contextmanager
     def adding(self, network: nn.Module) -> Iterator[Callable[[Run], Parts]]:
@@ -94,8 +75,8 @@ class LookupTable(LatencyModel):
             elif next(module.children(), None) is None:
                 shapes = ", ".join(str(tuple(arg.shape)) for arg in args if hasattr(arg, "shape"))
                 raise UsageError(
-                    f"the lookup table of the space {self.space!r} has no entry for {module} on {shapes}; measure one "
-                    "for this space and task with `archwright profile --table`, or draw more networks with --sample"
+                    f"the lookup table of the space {self.provenance.space!r} has no entry for {module} on {shapes}; "
+                    "measure one for this space and task with `archwright profile --table`, or draw more with --sample"
                 )
             return entry is not None
 
@@ -107,26 +88,14 @@ class LookupTable(LatencyModel):
         with heard(network, take):
             yield cost
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Says where the machine was not quiet."""
-        if not self.drifting:
-            return ()
-        return (
-            f"{self.drifting} of the measurements come from rounds in which the machine changed by more than 10 %, "
-            "four times in a row; measure again when it is quiet",
-        )
-
     def parts_to_json(self) -> dict[str, Any]:
         """The entries."""
-        entries = {key: asdict(entry) for key, entry in self.entries.items()}
-        return {"space": self.space, "drifting": self.drifting, "entries": entries}
+        return {"entries": {key: asdict(entry) for key, entry in self.entries.items()}}
 
     @classmethod
-    def from_parts(cls, data: Mapping[str, Any], **known: Any) -> LookupTable:
+    def from_parts(cls, data: Mapping[str, Any], provenance: Provenance) -> Self:
         """The inverse of `parts_to_json`."""
-        entries = {key: Entry(**entry) for key, entry in data["entries"].items()}
-        return cls(entries, space=data["space"], drifting=data["drifting"], **known)
+        return cls({key: Entry(**entry) for key, entry in data["entries"].items()}, provenance)
 
 
 def measure_table(
@@ -182,13 +151,15 @@ def measure_table(
     calibration, agreement = calibrated(parts, measured, _CALIBRATING)
     return LookupTable(
         entries,
-        setting=setting,
-        device=device_facts(setting),
-        reference=timed["network 0"].reference,
-        calibration=calibration,
-        agreement=agreement,
-        space=name,
-        drifting=sum(one.drift > DRIFT for one in timed.values()),
+        Provenance(
+            setting=setting,
+            device=device_facts(setting),
+            reference=timed["network 0"].reference,
+            calibration=calibration,
+            agreement=agreement,
+            space=name,
+            drifting=sum(one.drift > DRIFT for one in timed.values()),
+        ),
     )
 
 

@@ -77,13 +77,15 @@ class Latency(Meter):
 
     Args:
         setting: How networks are run.
+        reference: Milliseconds of the reference call in the state of the machine that is meant: the numbers are
+            multiplied by it, over what that call takes now. None means the machine as it is.
     """
 
     seconds = 0.6
     exclusive = True
 
-    def __init__(self, setting: Setting) -> None:
-        self.setting = setting
+    def __init__(self, setting: Setting, reference: float | None = None) -> None:
+        self.setting, self.reference = setting, reference
 
     def measure(self, network: nn.Module, *args: Any, **kwargs: Any) -> float:
         """The milliseconds."""
@@ -95,7 +97,10 @@ class Latency(Meter):
 
         with self.setting.prepare(network, (args, kwargs)) as run:
             found = time_calls({"": run}, self.setting)[""]
-        return {"": found.median, "_iqr": found.spread, "_reference": found.reference}
+        now = found.reference
+        if self.reference is not None:
+            found = found.scaled(self.reference / now)
+        return {"": found.median, "_iqr": found.spread, "_reference": now}
 
 
 @final
@@ -116,7 +121,7 @@ class PredictedLatency(Meter):
         from archwright.hardware.files import load_latency_model
 
         self.model = load_latency_model(file)
-        known, defaults = self.model.setting.to_json(), Setting().to_json()
+        known, defaults = self.model.provenance.setting.to_json(), Setting().to_json()
         for name, asked in setting.to_json().items():
             if asked not in (defaults[name], known[name]):
                 raise UsageError(
@@ -130,8 +135,12 @@ class PredictedLatency(Meter):
 
     @property
     def measuring(self) -> Meter:
-        """Measures on this machine, in the setting of the file."""
-        return Latency(self.model.setting)
+        """Measures on this machine, in the setting of the file; as busy as when the file was measured, if on it."""
+        from archwright.hardware.fitted import device_facts
+
+        known = self.model.provenance
+        is_here = device_facts(known.setting) == known.device
+        return Latency(known.setting, known.reference if is_here else None)
 
 
 @final

@@ -6,8 +6,9 @@ import statistics
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from random import Random
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, Self, final
 
 import numpy as np
 import torch
@@ -20,10 +21,9 @@ from torch.fx import Graph, GraphModule
 from archwright.errors import UsageError, did_you_mean
 from archwright.hardware.fitted import (
     CALLS,
-    Agreement,
-    Calibration,
     LatencyModel,
     Parts,
+    Provenance,
     calibrated,
     device_facts,
 )
@@ -98,13 +98,7 @@ class LatencyPredictor(LatencyModel):
     Args:
         samples: Kind of kernel to features and milliseconds of those that were measured.
         fused: Pairs of kinds that the runtime fuses.
-        setting: How the kernels were run.
-        device: Facts about the machine on which.
-        reference: Milliseconds of the reference call meanwhile.
-        calibration: From the sum of the kernels to the network.
-        agreement: With networks none of whose kernels were measured for it.
-        space: Name of the space whose kernels they are.
-        drifting: How many samples come from a round in which the reference call drifted by more than 10 %.
+        provenance: Where and how they were measured.
     """
 
     kind: ClassVar[str] = "latency_predictor"
@@ -113,19 +107,11 @@ class LatencyPredictor(LatencyModel):
         self,
         samples: Mapping[str, Sequence[Sample]],
         fused: Collection[tuple[str, str]],
-        *,
-        setting: Setting,
-        device: Mapping[str, str],
-        reference: float,
-        calibration: Calibration = Calibration(),  # noqa: B008 - it is frozen
-        agreement: Agreement | None = None,
-        space: str = "",
-        drifting: int = 0,
+        provenance: Provenance,
     ) -> None:
+        super().__init__(provenance)
         self.samples = {kind: [(tuple(f), float(ms)) for f, ms in rows] for kind, rows in samples.items()}
         self.fused = {(first, second) for first, second in fused}
-        self.setting, self.device, self.calibration = setting, dict(device), calibration
-        self.reference, self.agreement, self.space, self.drifting = reference, agreement, space, drifting
         self._forests: dict[str, KernelForest] = {}
 
     @contextmanager
@@ -152,8 +138,8 @@ class LatencyPredictor(LatencyModel):
         for kind in by_kind:
             if kind not in self.samples:
                 raise UsageError(
-                    f"the latency predictor of the space {self.space!r} knows no kernel of the kind {kind!r}; "
-                    f"measure one for this space with `archwright profile`.{did_you_mean(kind, self.samples)}"
+                    f"the latency predictor of the space {self.provenance.space!r} knows no kernel of the kind "
+                    f"{kind!r}; measure one for this space with `archwright profile`.{did_you_mean(kind, self.samples)}"
                 )
         parts = {kind: float(self.forest(kind).predict(rows).sum()) for kind, rows in by_kind.items()}
         return {**parts, CALLS: _CALL * len(kernels)}
@@ -169,17 +155,12 @@ class LatencyPredictor(LatencyModel):
         samples = {
             kind: [[list(features), ms] for features, ms in rows] for kind, rows in self.samples.items()
         }
-        return {
-            "space": self.space,
-            "drifting": self.drifting,
-            "fused": sorted(self.fused),
-            "samples": samples,
-        }
+        return {"fused": sorted(self.fused), "samples": samples}
 
     @classmethod
-    def from_parts(cls, data: Mapping[str, Any], **known: Any) -> LatencyPredictor:
+    def from_parts(cls, data: Mapping[str, Any], provenance: Provenance) -> Self:
         """The inverse of `parts_to_json`."""
-        return cls(data["samples"], data["fused"], space=data["space"], drifting=data["drifting"], **known)
+        return cls(data["samples"], data["fused"], provenance)
 
 
 def measure_predictor(
@@ -225,22 +206,24 @@ def measure_predictor(
         log(f"{sum(map(len, clock.samples.values()))} kernels of {len(clock.samples)} kinds")
         around = clock.mistaken()[: 2 * most // _AROUND]
         clock.measure([v for kernel in around for _ in range(_AROUND) if (v := varied(kernel, random))])
-    model = LatencyPredictor(
-        clock.samples,
-        fused,
-        setting=setting,
-        device=device_facts(setting),
-        reference=0.0,
-        space=name,
-        drifting=clock.drifting,
-    )
     networks = [space.build(space.sample(random), example) for _ in range(_CALIBRATING + _CHECKED)]
     timed = time_modules({str(i): (network, example) for i, network in enumerate(networks)}, setting)
-    parts = [model.parts(network, example) for network in networks]
-    measured = [timed[str(i)].median for i in range(len(networks))]
-    model.reference = timed["0"].reference
-    model.calibration, model.agreement = calibrated(parts, measured, _CALIBRATING)
-    return model
+    raw = LatencyPredictor(
+        clock.samples,
+        fused,
+        Provenance(
+            setting=setting,
+            device=device_facts(setting),
+            reference=timed["0"].reference,
+            space=name,
+            drifting=clock.drifting,
+        ),
+    )
+    parts = [raw.parts(network, example) for network in networks]
+    calibration, agreement = calibrated(
+        parts, [timed[str(i)].median for i in range(len(networks))], _CALIBRATING
+    )
+    return raw.moved(replace(raw.provenance, calibration=calibration, agreement=agreement))
 
 
 def fused_pairs(recordings: Sequence[Recording], setting: Setting) -> set[tuple[str, str]]:

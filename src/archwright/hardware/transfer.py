@@ -6,9 +6,9 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from archwright.hardware.fitted import Agreement, LatencyModel, device_facts
+from archwright.hardware.fitted import Agreement, Calibration, LatencyModel, Provenance, device_facts
 from archwright.hardware.setting import Setting
-from archwright.hardware.timing import time_modules
+from archwright.hardware.timing import DRIFT, time_modules
 from archwright.spaces import Space
 
 __all__ = ["transfer"]
@@ -48,16 +48,21 @@ def transfer(
     timed = time_modules({str(i): (network, example) for i, network in enumerate(drawn)}, setting)
     parts = [model.parts(network, example) for network in drawn]
     measured = [timed[str(i)].median for i in range(len(drawn))]
-    before = Agreement.of([model.calibration(one) for one in parts[networks:]], measured[networks:])
-    moved = model.transferred(
-        parts[:networks],
-        measured[:networks],
-        setting=setting,
-        device=device_facts(setting),
-        reference=timed["0"].reference,
+    calibration = Calibration.fit_kinds(parts[:networks], measured[:networks])
+
+    def agreement(fitted: Calibration) -> Agreement:
+        return Agreement.of([fitted(one) for one in parts[networks:]], measured[networks:])
+
+    log(f"before: {agreement(model.provenance.calibration)}")
+    log(f"after {networks} measurements: {agreement(calibration)}")
+    return model.moved(
+        Provenance(
+            setting=setting,
+            device=device_facts(setting),
+            reference=timed["0"].reference,
+            calibration=calibration,
+            agreement=agreement(calibration),
+            space=model.provenance.space,
+            drifting=sum(one.drift > DRIFT for one in timed.values()),
+        )
     )
-    predicted = [moved.calibration(one) for one in parts[networks:]]
-    moved.agreement = Agreement.of(predicted, measured[networks:])
-    log(f"before: {before}")
-    log(f"after {networks} measurements: {moved.agreement}")
-    return moved

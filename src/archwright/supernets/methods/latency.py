@@ -130,7 +130,7 @@ def costs_of(supernet: Supernet, example: Any, latency: str) -> CostTable:
         return measure_costs(supernet, example, METERS[latency])
     model = load_latency_model(latency)
     with model.adding(supernet) as parts:
-        return measure_costs(supernet, example, lambda run: model.calibration.sum(parts(run)))
+        return measure_costs(supernet, example, lambda run: model.provenance.calibration.sum(parts(run)))
 
 
 def measure_costs(supernet: Supernet, example: Any, meter: Callable[[Run], float]) -> CostTable:
