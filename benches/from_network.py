@@ -20,7 +20,7 @@ import re
 import resource
 import sys
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from torch import nn
 
 from archwright.errors import SpaceError
 from archwright.evaluating import evaluating
-from archwright.pretrained import Group, from_network, proven_groups
+from archwright.pretrained import Group, from_network, proven_groups, staying
 from archwright.spaces import Space
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "pretrained"))
@@ -112,32 +112,6 @@ def networks() -> dict[str, Callable[[], tuple[nn.Module, Any]]]:
     return found | {"EfficientNet-Lite0": lambda: lite("lite")}
 
 
-def staying(network: nn.Module, groups: Sequence[Group]) -> tuple[float, dict[str, float]]:
-    """The share of the parameters that lies in proven groups, and of what does not the shares by reason."""
-    sizes = dict(network.named_parameters())
-    free: dict[str, dict[int, int]] = defaultdict(lambda: defaultdict(int))
-    why: dict[str, list[tuple[int, str]]] = defaultdict(list)
-    for group in groups:
-        for (name, axis), channels in group.places.items():
-            count = sum(map(len, channels))
-            if group.reason is None:
-                free[name][axis] += count
-            elif name in sizes:
-                why[name].append((count, re.sub(r"[\[(].*", "…", group.reason)))
-    reasons: Counter[str] = Counter()
-    total = sum(one.numel() for one in sizes.values())
-    for name, one in sizes.items():
-        left = float(one.numel())
-        for axis, count in free[name].items():
-            left *= 1 - count / one.shape[axis]
-        told = [
-            reason for _, reason in sorted(why[name], reverse=True) if reason != "it is the kernel's size"
-        ]
-        if left > 0:
-            reasons[told[0] if told else "a number"] += left / total
-    return 1 - sum(reasons.values()), dict(reasons.most_common(3))
-
-
 def measured(name: str, make: Callable[[], tuple[nn.Module, Any]], seconds: float) -> dict[str, Any]:
     """The line of a network."""
     torch.manual_seed(0)
@@ -151,12 +125,15 @@ def measured(name: str, make: Callable[[], tuple[nn.Module, Any]], seconds: floa
         print(f"{name}: {error}", flush=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     share, reasons = staying(network, groups)
+    layers = {} if space is None else Counter(one.kind for one in space.network.fn.choices.values())
     line = {
         "network": name,
         "params": sum(one.numel() for one in network.parameters()),
         "decisions": 0 if space is None else len(space.decisions),
         "stages": 0 if space is None else len(space.network.fn.stages),
         "heads": sum(one.reason is None and one.heads for one in groups),
+        "kernels": layers.get("kernel", 0),
+        "activations": layers.get("activation", 0),
         "share": share,
         "stays": reasons,
         "seconds": time.monotonic() - began,
@@ -180,14 +157,16 @@ def checked(network: nn.Module, space: Space, example: Any) -> dict[str, Any]:
 
 
 def _decided(line: dict[str, Any]) -> str:
-    widths = line["decisions"] - line["heads"] - line["stages"]
-    return f"{line['decisions']}: {widths}, {line['heads']}, {line['stages']}"
+    kinds = ("heads", "stages", "kernels", "activations")
+    widths = line["decisions"] - sum(line[kind] for kind in kinds)
+    return f"{line['decisions']}: {', '.join(str(one) for one in (widths, *(line[kind] for kind in kinds)))}"
 
 
 def page(lines: Sequence[dict[str, Any]]) -> str:
     """The table of the documentation."""
     rows = [
-        "| network | parameters | decisions: widths, heads, depths | in proven groups | what stays, and why |",
+        "| network | parameters | decisions: widths, heads, depths, kernels, activations | in proven groups | "
+        "what stays, and why |",
         "|---|---|---|---|---|",
     ]
     for line in lines:

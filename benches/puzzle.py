@@ -244,7 +244,7 @@ class Cells:
 
     def _uniform(self, limit: float) -> nn.Module:
         """The largest share of all widths that keeps the limit."""
-        space = aw.from_network(self.parent, self.example, step=1)
+        space = aw.from_network(self.parent, self.example, decide=["width"], step=1)
         whole = dict(space.default)
         for percent in range(99, 0, -1):
             widths = {

@@ -66,7 +66,6 @@ def imported(folder: Path) -> Iterator[str]:
                 "tracking",
                 "testing",
                 "compress",
-                "primitives",
             ],
         ),
         (

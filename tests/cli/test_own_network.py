@@ -35,7 +35,7 @@ def test_a_network_that_does_not_fit_is_refused(archwright: Callable[..., Any], 
     for words, told in (
         (("--weights", str(weights)), "stem.bias is missing"),
         (("--space", "darts"), "not both"),
-        (("--only", "stm.*"), "matches no parameter of Net"),
+        (("--only", "stm.*"), "matches no parameter and no activation of Net"),
     ):
         ran = archwright(*SEARCH, *words)
         assert ran.code == 2

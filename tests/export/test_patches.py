@@ -74,8 +74,8 @@ def printed(space: Space, architecture: Architecture, example: Any, path: Path) 
 
 
 NETWORKS = [
-    ("Residual", IMAGE, "network.inner = nn.Conv2d(8, 8, 3, padding=1, bias=False)"),
-    ("Grouped", IMAGE, "network.depth = nn.Conv2d(8, 8, 3, padding=1, groups=8)"),
+    ("Residual", IMAGE, "network.inner = nn.Conv2d(8, 8, 1, bias=False)"),
+    ("Grouped", IMAGE, "network.depth = nn.Conv2d(8, 8, 1, groups=8)"),
     ("UNet", GREY, "network.up = nn.ConvTranspose2d(8, 8, 2, stride=2)"),
     ("Tied", TOKENS, "network.head.weight = network.embed.weight"),
     ("Encoder", TOKENS, "network.encoder.layers[1].linear1 = nn.Linear(16, 8)"),

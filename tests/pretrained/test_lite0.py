@@ -34,7 +34,7 @@ def test_a_trained_network_is_traced_and_unchanged(
     space = aw.from_network(lite0, image, weights=weights, seconds=200)
     with torch.no_grad():
         assert torch.equal(space.build(space.default).eval()(image), own.eval()(image))
-    assert len([name for name in space.decisions if "depth" not in name]) == 24
+    assert len(space.network.fn.free) == 24
     values = {name: list(one.values()) for name, one in space.decisions.items()}
     architecture = space.architecture({name: some[(len(some) - 1) // 2] for name, some in values.items()})
     member = space.build(architecture).eval()

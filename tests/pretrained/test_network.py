@@ -32,7 +32,7 @@ def test_the_default_is_the_users_network(network: type[nn.Module], example: tup
 
 
 def test_widths_are_multiples_and_the_networks_own() -> None:
-    space = aw.from_network(perceptron(), torch.randn(3, 4))
+    space = aw.from_network(perceptron(), torch.randn(3, 4), decide=["width"])
     assert {name: tuple(decision.values()) for name, decision in space.decisions.items()} == {
         "0": (8, 16, 24, 32),
         "2": (8, 16, 20),
@@ -42,7 +42,7 @@ def test_widths_are_multiples_and_the_networks_own() -> None:
 
 def test_a_member_keeps_the_channels_of_largest_norm_in_their_order() -> None:
     network = perceptron()
-    space = aw.from_network(network, torch.randn(3, 4))
+    space = aw.from_network(network, torch.randn(3, 4), decide=["width"])
     first, second = network[0], network[2]
     norms = (first.weight.abs().sum(1) + first.bias.abs() + second.weight.abs().sum(0)).tolist()
     kept = sorted(sorted(range(32), key=lambda one: -norms[one])[:8])
@@ -53,7 +53,7 @@ def test_a_member_keeps_the_channels_of_largest_norm_in_their_order() -> None:
 
 
 def test_grouped_widths_count_channels() -> None:
-    space = aw.from_network(Grouped(), IMAGE)
+    space = aw.from_network(Grouped(), IMAGE, decide=["width"])
     assert tuple(space.decisions["expand"].values()) == (8, 16)
     member = space.build(space.architecture({"expand": 8, "grouped": 16}), IMAGE[0])
     assert (member.depth.groups, member.depth.weight.shape[0]) == (8, 8)
@@ -64,15 +64,15 @@ def test_only_and_keep() -> None:
     example = torch.randn(3, 4)
     assert list(aw.from_network(perceptron(), example, only=["2.*"]).decisions) == ["0", "2"]
     assert list(aw.from_network(perceptron(), example, only=["4.*"]).decisions) == ["2"]
-    space = aw.from_network(perceptron(), example, keep=["0.*"])
-    assert list(space.decisions) == ["2"]
+    space = aw.from_network(perceptron(), example, keep=["0.*", "3"])
+    assert list(space.decisions) == ["2", "1_activation"]
     assert "a pattern of `keep` names it" in {group.reason for group in space.network.fn.groups}
-    with pytest.raises(SpaceError, match="matches no parameter of Sequential"):
+    with pytest.raises(SpaceError, match="matches no parameter and no activation of Sequential"):
         aw.from_network(perceptron(), example, only=["layer.*"])
 
 
 def test_a_network_that_cannot_shrink_is_refused_with_the_reasons() -> None:
-    with pytest.raises(SpaceError, match=r"nothing in Linear may shrink: .*network's output"):
+    with pytest.raises(SpaceError, match=r"nothing in Linear may change: .*network's output"):
         aw.from_network(nn.Linear(4, 4), torch.randn(3, 4))
 
 

@@ -29,6 +29,7 @@ def search(
     weights: str | None = None,
     only: list[str] | None = None,
     keep: list[str] | None = None,
+    decide: list[str] | None = None,
     block: list[str] | None = None,
     bits: list[str] | None = None,
     strategy: str | None = None,
@@ -98,11 +99,14 @@ def search(
             (see `archwright list meters latency_ms`); may be given several times.
         space (-s): A built-in name (see `archwright list spaces`) or file.py:object; by default one that fits.
         network (FILE.PY:OBJECT): A trained network of your own, instead of a space: a class or function that builds
-            it, or the module. Its widths are searched, and every candidate inherits its weights.
+            it, or the module. Its widths, depths, kernels and activations are searched, and every candidate inherits
+            its weights.
         weights (FILE): The state dict of the network, of torch.save or safetensors; by default it keeps those it has.
-        only (PATTERN): Parameters of the network whose widths may change, such as 'layer3.*', or alternatives for its
-            blocks, such as 'width_*'; may be given several times. By default all.
-        keep (PATTERN): Parameters of the network whose widths stay; may be given several times.
+        only (PATTERN): Parameters and activations of the network that may change, such as 'layer3.*', or alternatives
+            for its blocks, such as 'width_*'; may be given several times. By default all.
+        keep (PATTERN): Parameters and activations of the network that stay; may be given several times.
+        decide (KIND): What is decided in the network: width, heads, depth, kernel, activation; may be given several
+            times. By default all of them.
         block (PATTERN): Modules of the network that are blocks to exchange, such as 'layers.*', instead of widths; may
             be given several times. The strategy puzzle finds them itself.
         bits (FORM): What each layer of the network may be stored in besides float32: int8, int4; may be given several
@@ -195,7 +199,14 @@ def search(
         space,
         task,
         network=network,
-        network_options={"weights": weights, "only": only, "keep": keep, "blocks": block, "bits": bits},
+        network_options={
+            "weights": weights,
+            "only": only,
+            "keep": keep,
+            "decide": decide,
+            "blocks": block,
+            "bits": bits,
+        },
         strategy=strategy,
         strategy_options=keyed(option or []),
         fix=keyed(fix or [], "--fix", "width=32"),

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from archwright.learning.randomness import seeded
 from archwright.objectives import measure_cheap
 from archwright.pretrained.blocks import Block
+from archwright.pretrained.layer_choices import crop_kernel
 from archwright.pretrained.proving import proven_groups
 from archwright.pretrained.shrinking import importance, shrunk
 from archwright.pretrained.substitutes import substitutes
@@ -93,12 +94,7 @@ def _cropped(own: nn.Module, side: int) -> nn.Module | None:
             continue
         sizes = list(zip(one.kernel_size, one.padding, one.dilation, strict=True))
         if all(k > side and k % 2 and d == 1 and p == k // 2 for k, p, d in sizes):
-            for axis, (k, _, _) in enumerate(sizes):
-                cut = one.weight.detach().narrow(axis + 2, (k - side) // 2, side)
-                one.weight = nn.Parameter(cut.clone(), requires_grad=one.weight.requires_grad)
-            one.kernel_size = (side,) * len(sizes)
-            one.padding = (side // 2,) * len(sizes)
-            one._reversed_padding_repeated_twice = (side // 2,) * (2 * len(sizes))  # type: ignore[assignment]
+            crop_kernel(one, side)
             count += 1
     return copy if count else None
 

@@ -17,7 +17,7 @@ from archwright.evaluating import evaluating
 from archwright.objectives import measure_cheap
 from archwright.pretrained.examples import Inputs, sized
 
-__all__ = ["Block", "find_blocks", "passed_through", "recorded"]
+__all__ = ["Block", "find_blocks", "passed_through", "recorded", "without_fast_path"]
 
 _BATCHES = (3, 2)
 _CONSTANT = (bool, int, float, str, type(None))
@@ -130,7 +130,7 @@ def passed_through(network: nn.Module, name: str, run: Callable[[nn.Module], Any
         module.register_forward_hook(after, with_kwargs=True),
     ]
     try:
-        with _without_fast_path():
+        with without_fast_path():
             run(network)
     except _Left:
         pass
@@ -141,7 +141,7 @@ def passed_through(network: nn.Module, name: str, run: Callable[[nn.Module], Any
 
 
 @contextmanager
-def _without_fast_path() -> Iterator[None]:
+def without_fast_path() -> Iterator[None]:
     """Keeps encoders of PyTorch from handing nested tensors to their layers."""
     before = torch.backends.mha.get_fastpath_enabled()
     try:
@@ -178,7 +178,7 @@ def recorded(network: nn.Module, inputs: Inputs) -> dict[str, Block]:
             handles.append(module.register_forward_pre_hook(before(name)))
             handles.append(module.register_forward_hook(after(name), with_kwargs=True))
     try:
-        with evaluating(network), _without_fast_path():
+        with evaluating(network), without_fast_path():
             network(*inputs[0], **inputs[1])
     finally:
         for handle in handles:

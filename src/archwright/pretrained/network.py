@@ -5,58 +5,69 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import nn
 
 from archwright.errors import SpaceError, did_you_mean
 from archwright.pretrained.depth import Stage, shortened
+from archwright.pretrained.layer_choices import KERNEL, LayerChoice, with_layers
 from archwright.pretrained.loading import Buildable, loaded_network
-from archwright.pretrained.proving import examined
+from archwright.pretrained.proving import Findings, examined
 from archwright.pretrained.shrinking import importance, shrunk
 from archwright.pretrained.tracing import Group
 from archwright.spaces import Space, categorical, integer, layer
 
-__all__ = ["Members", "from_network"]
+__all__ = ["DECIDED", "Members", "from_network"]
+
+T = TypeVar("T")
+Found = TypeVar("Found", Group, LayerChoice)
+
+
+DECIDED = ("width", "heads", "depth", "kernel", "activation")
+"""What may be decided in a network."""
 
 
 class Members:
-    """Makes the networks of `from_network`: called with a width for each decision.
+    """Makes the networks of `from_network`: called with a value for each decision.
 
     Args:
         network: The user's network; a copy of it is kept.
-        groups: All its groups, free or fixed; those without a reason are decided.
-        stages: Its residual stages whose depth is decided.
+        found: All that was found in it, free or fixed; what has no reason is decided.
         origin: What the user gave: the network itself, or the class or function that builds it.
+
+    Attributes:
+        groups: Every group, in the order of the parameters; a fixed one has its `reason`.
+        layers: Every convolution and activation, likewise.
+        free: Name of the decision to group.
+        stages: Name of the decision to stage.
+        choices: Name of the decision to convolution or activation.
     """
 
-    def __init__(
-        self, network: nn.Module, groups: Sequence[Group], stages: Sequence[Stage], origin: Buildable
-    ) -> None:
+    def __init__(self, network: nn.Module, found: Findings, origin: Buildable) -> None:
         self.network = deepcopy(network)
         self.origin = origin
-        self.groups = tuple(groups)
-        """Every group, in the order of the parameters; a fixed one has its `reason`."""
-        self.free = _named(groups)
-        """Name of the decision to group."""
-        self.stages = _named_stages(stages)
-        """Name of the decision to stage."""
+        self.groups, self.layers = tuple(found.groups), found.layers
+        taken: set[str] = set()
+        self.free = _named(_free(found.groups), _name_of_group, taken)
+        self.stages = _named(found.stages, lambda one: f"{one.container or 'network'}_depth", taken)
+        self.choices = _named(_free(found.layers), _name_of_layer, taken)
         self._order = {name: importance(network, group) for name, group in self.free.items()}
 
-    def __call__(self, **decided: int) -> nn.Module:
+    def __call__(self, **decided: Any) -> nn.Module:
         """A copy of the user's network: the most important channels of each group, the first blocks of each stage."""
         kept = [
             (group, sorted(self._order[name][: decided[name] // _unit(group)]))
             for name, group in self.free.items()
             if decided[name] < group.width * _unit(group)
         ]
-        depths = [(stage, decided[name]) for name, stage in self.stages.items()]
-        return shortened(shrunk(self.network, kept), depths)
+        made = with_layers(shrunk(self.network, kept), _valued(self.choices, decided))
+        return shortened(made, _valued(self.stages, decided))
 
     def __repr__(self) -> str:
         digest = hashlib.sha256()
@@ -73,15 +84,16 @@ def from_network(
     weights: str | Path | None = None,
     only: Sequence[str] = (),
     keep: Sequence[str] = (),
+    decide: Sequence[str] = DECIDED,
     step: int = 8,
     seconds: float = 60,
 ) -> Space:
-    """The space of a network's widths and depths: the network itself is its default, all others inherit its weights.
+    """The space of a network's widths, depths and layers: it is the default itself, all others inherit its weights.
 
     Channels that only exist together are found in the network's graph and proven on a copy (`proven_groups`); what
     cannot be proven stays. Members are copies of the module tree, so that the forward stays the user's own, and keep
     the channels of largest L1 norm (Li et al. 2017, arXiv:1608.08710) in their order. The last blocks of residual
-    stages may be left out (`residual_stages`).
+    stages may be left out (`residual_stages`), kernels cut to their middle, activations exchanged (`layer_choices`).
 
     Args:
         network: Any module, which is not changed, or a class or function that builds one. A function that can be
@@ -89,19 +101,21 @@ def from_network(
         example: Its input, a tuple of its inputs, or a pair (args, kwargs) of these; the first dimension of each tensor
             is the batch.
         weights: A file with the network's state dict, of `torch.save` or safetensors; None keeps those it has.
-        only: Patterns of parameter names, such as `"layer3.*"`; other groups stay. Empty means all.
-        keep: Patterns of parameter names whose groups stay.
+        only: Patterns of names of parameters and activations, such as `"layer3.*"`; all else stays. Empty means all.
+        keep: Patterns of names of parameters and activations that stay, with all that shrinks with them.
+        decide: What is decided, of "width", "heads" (of attention), "depth", "kernel" and "activation".
         step: Widths are multiples of this many channels, and the network's own.
         seconds: How long tracing and proving may take, see `proven_groups`.
 
     Returns:
         A space with a decision per proven group, under the name of the first layer that makes its channels; of heads of
-        attention, their number; and one for each stage's depth, under the name of its container. Its
-        `network.fn.groups` are all groups, the fixed ones with their reason.
+        attention, their number; one for each stage's depth, under the name of its container; and for the longest side
+        of each kernel and each activation, under the layer's name. Its `network.fn` has all `groups` and `layers`, the
+        fixed ones with their reason.
 
     Raises:
-        SpaceError: When it is no network, does not take the example or the weights, nothing in it may shrink, or a
-            pattern matches no parameter.
+        SpaceError: When it is no network, does not take the example or the weights, nothing in it may change, or a
+            pattern matches nothing.
 
     Example:
         >>> import archwright as aw, torch
@@ -115,18 +129,31 @@ def from_network(
         raise SpaceError(f"from_network: expected a step of at least 1 channel, got {step}")
     made = loaded_network(network, weights)
     _check_patterns([*only, *keep], made)
+    for one in decide:
+        if one not in DECIDED:
+            raise SpaceError(
+                f"decide: expected some of {', '.join(DECIDED)}, got {one!r}.{did_you_mean(one, DECIDED)}"
+            )
     found = examined(made, example, seconds=seconds)
-    groups = [_chosen(group, only, keep, step) for group in found.groups]
-    stages = [stage for stage in found.stages if _may_shorten(stage, made, only, keep)]
-    members = Members(made, groups, stages, network)
-    if not members.free and not members.stages:
-        reasons = Counter(group.reason for group in groups).most_common(3)
-        told = "; ".join(f"{reason} ({count})" for reason, count in reasons)
-        raise SpaceError(f"from_network: nothing in {type(made).__name__} may shrink: {told}")
+    patterns = _Patterns(only, keep)
+    found = Findings(
+        [_chosen(group, patterns, decide, step) for group in found.groups],
+        tuple(one for one in found.stages if "depth" in decide and _may_shorten(one, made, patterns)),
+        tuple(_chosen_layer(one, patterns, decide) for one in found.layers),
+    )
+    members = Members(made, found, network)
     decided: dict[str, Any] = {name: _decision(group, step, name) for name, group in members.free.items()}
     for name, stage in members.stages.items():
         most = len(stage.blocks)
         decided[name] = integer(stage.fewest, most, name=name, default=most)
+    for name, layer_choice in members.choices.items():
+        decided[name] = _form(layer_choice, name)
+    if not decided:
+        reasons = Counter(
+            [one.reason for one in found.groups] + [one.reason for one in found.layers]
+        ).most_common(3)
+        told = "; ".join(f"{reason} ({count})" for reason, count in reasons)
+        raise SpaceError(f"from_network: nothing in {type(made).__name__} may change: {told}")
     return Space(layer(members, **decided), name=type(made).__name__)
 
 
@@ -148,66 +175,94 @@ def _decision(group: Group, step: int, name: str) -> Any:
     return integer(values[0], values[-1], step=values[0], name=name, default=values[-1])
 
 
-def _matches(group: Group, patterns: Sequence[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for name, _ in group.places for pattern in patterns)
+def _form(choice: LayerChoice, name: str) -> Any:
+    if choice.kind == KERNEL:
+        return integer(choice.values[0], choice.own, step=2, name=name, default=choice.own)
+    return categorical(choice.values, name=name, default=choice.own)
 
 
-def _chosen(group: Group, only: Sequence[str], keep: Sequence[str], step: int) -> Group:
-    reason = group.reason
-    if reason is None and only and not _matches(group, only):
-        reason = "no pattern of `only` names it"
-    if reason is None and _matches(group, keep):
-        reason = "a pattern of `keep` names it"
+@dataclass(frozen=True)
+class _Patterns:
+    """What a user opens and keeps, by patterns of names."""
+
+    only: Sequence[str]
+    keep: Sequence[str]
+
+    def refused(self, names: Sequence[str]) -> str | None:
+        """Why what has these names stays; None where it may change."""
+
+        def named(patterns: Sequence[str]) -> bool:
+            return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
+
+        if self.only and not named(self.only):
+            return "no pattern of `only` names it"
+        return "a pattern of `keep` names it" if named(self.keep) else None
+
+
+_LEFT_OUT = "`decide` leaves it out"
+
+
+def _chosen(group: Group, patterns: _Patterns, decide: Sequence[str], step: int) -> Group:
+    reason = group.reason or patterns.refused([name for name, _ in group.places])
+    if reason is None and ("heads" if group.heads else "width") not in decide:
+        reason = _LEFT_OUT
     if reason is None and len(_widths(group, step)) == 1:
         reason = f"it has no width of a multiple of {step} below its own"
     return replace(group, reason=reason)
 
 
-def _may_shorten(stage: Stage, network: nn.Module, only: Sequence[str], keep: Sequence[str]) -> bool:
+def _chosen_layer(choice: LayerChoice, patterns: _Patterns, decide: Sequence[str]) -> LayerChoice:
+    names = [choice.name, f"{choice.name}.weight"] if choice.kind == KERNEL else [choice.name]
+    reason = choice.reason or patterns.refused(names)
+    return replace(choice, reason=reason or (None if choice.kind in decide else _LEFT_OUT))
+
+
+def _may_shorten(stage: Stage, network: nn.Module, patterns: _Patterns) -> bool:
     """Whether the patterns leave a stage's depth open: one of `only` names it, and none of `keep`."""
     names = [
         f"{block}.{name}"
         for block in stage.blocks
         for name, _ in network.get_submodule(block).named_parameters()
     ]
-
-    def named(patterns: Sequence[str]) -> bool:
-        return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
-
-    return (not only or named(only)) and not named(keep)
+    return patterns.refused(names) is None
 
 
 def _check_patterns(patterns: Sequence[str], network: nn.Module) -> None:
     names = [name for name, _ in network.named_parameters(remove_duplicate=False)]
+    names += [name for name, one in network.named_modules() if not [*one.children(), *one.parameters()]]
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
             raise SpaceError(
-                f"from_network: the pattern {pattern!r} matches no parameter of {type(network).__name__}."
-                f"{did_you_mean(pattern, names)}"
+                f"from_network: the pattern {pattern!r} matches no parameter and no activation of "
+                f"{type(network).__name__}.{did_you_mean(pattern, names)}"
             )
 
 
-def _named_stages(stages: Sequence[Stage]) -> dict[str, Stage]:
-    named: dict[str, Stage] = {}
-    for stage in stages:
-        base = name = f"{stage.container.replace('.', '_') or 'network'}_depth"
+def _free(found: Iterable[Found]) -> list[Found]:
+    return [one for one in found if one.reason is None]
+
+
+def _name_of_group(group: Group) -> str:
+    return (group.name.rpartition(".")[0] or group.name) + ("_heads" if group.heads else "")
+
+
+def _name_of_layer(choice: LayerChoice) -> str:
+    return choice.name if choice.name.endswith(choice.kind) else f"{choice.name}_{choice.kind}"
+
+
+def _named(items: Iterable[T], name_of: Callable[[T], str], taken: set[str]) -> dict[str, T]:
+    """Each under a name of its own; of those that would have the same, the later ones are numbered."""
+    named: dict[str, T] = {}
+    for one in items:
+        base = name = name_of(one).replace(".", "_")
         count = 1
-        while name in named:
+        while name in taken:
             count += 1
             name = f"{base}_{count}"
-        named[name] = stage
+        taken.add(name)
+        named[name] = one
     return named
 
 
-def _named(groups: Sequence[Group]) -> dict[str, Group]:
-    named: dict[str, Group] = {}
-    for group in groups:
-        if group.reason is None:
-            base = group.name.rpartition(".")[0].replace(".", "_") or group.name
-            base += "_heads" if group.heads else ""
-            name, count = base, 1
-            while name in named:
-                count += 1
-                name = f"{base}_{count}"
-            named[name] = group
-    return named
+def _valued(named: Mapping[str, T], decided: Mapping[str, Any]) -> list[tuple[T, Any]]:
+    return [(one, decided[name]) for name, one in named.items()]

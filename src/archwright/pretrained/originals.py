@@ -13,7 +13,16 @@ if TYPE_CHECKING:
 
     from archwright.spaces import Space
 
-__all__ = ["original_network"]
+__all__ = ["maker_of", "original_network"]
+
+
+def maker_of(space: Space) -> Members | Combinations | None:
+    """What makes the networks of a space of `from_network` or `blockwise`, quantised or not; None of another space."""
+    call: Any = space.network
+    while getattr(call, "fn", None) is quantise:
+        call = call.args[0]
+    made = getattr(call, "fn", None)
+    return made if isinstance(made, Members | Combinations) else None
 
 
 def original_network(space: Space) -> nn.Module | None:
@@ -22,8 +31,5 @@ def original_network(space: Space) -> nn.Module | None:
     Args:
         space: Any; those of `from_network` and `blockwise` have one, quantised or not.
     """
-    call: Any = space.network
-    while getattr(call, "fn", None) is quantise:
-        call = call.args[0]
-    made = getattr(call, "fn", None)
-    return made.network if isinstance(made, Members | Combinations) else None
+    made = maker_of(space)
+    return None if made is None else made.network

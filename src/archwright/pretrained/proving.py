@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,15 +13,16 @@ from torch import Tensor, nn
 from torch.utils import _pytree
 
 from archwright.pretrained.bounded import BoundError, bounded
+from archwright.pretrained.comparison import difference, failing
 from archwright.pretrained.counting import counting
 from archwright.pretrained.depth import Stage, residual_stages
-from archwright.pretrained.examples import Inputs, check_runs, inputs_of, sized, told
+from archwright.pretrained.examples import Inputs, check_runs, inputs_of
+from archwright.pretrained.layer_choices import LayerChoice, layer_choices
 from archwright.pretrained.shrinking import Kept, indices_of, shrunk
 from archwright.pretrained.tracing import Group, channel_groups
 
 __all__ = ["Findings", "examined", "proven_groups"]
 
-_TOLERANCE = 1e-4  # of the largest output
 _SHIFT = 0.1  # of a weight's own spread, so that a layer that begins at zero hides nothing
 
 
@@ -32,10 +33,12 @@ class Findings:
     Args:
         groups: All its groups, as of `proven_groups`.
         stages: Its residual stages, whose depth may change.
+        layers: Its convolutions and activations, free or fixed.
     """
 
     groups: list[Group]
     stages: tuple[Stage, ...] = ()
+    layers: tuple[LayerChoice, ...] = ()
 
 
 def proven_groups(
@@ -64,18 +67,23 @@ def proven_groups(
     Raises:
         SpaceError: When the network does not run on the example.
     """
-    return examined(network, example, seconds=seconds, memory=memory, depth=False).groups
+    return examined(network, example, seconds=seconds, memory=memory, groups_alone=True).groups
 
 
 def examined(
-    network: nn.Module, example: Any, *, seconds: float = 60, memory: int = 4 * 2**30, depth: bool = True
+    network: nn.Module,
+    example: Any,
+    *,
+    seconds: float = 60,
+    memory: int = 4 * 2**30,
+    groups_alone: bool = False,
 ) -> Findings:
-    """The groups of a network, see `proven_groups`, and with `depth` its residual stages."""
+    """The groups of a network, see `proven_groups`, and unless they are asked alone its stages and layers."""
     inputs = _on_cpu(inputs_of(example))
     held = [*network.parameters(), *network.buffers()]
     here = network if all(one.is_cpu for one in held) else deepcopy(network).cpu()
     try:
-        return bounded(_examined, here, inputs, depth, seconds=seconds, memory=memory)
+        return bounded(_examined, here, inputs, groups_alone, seconds=seconds, memory=memory)
     except BoundError as error:
         reason = f"it was not traced: {error}"
         return Findings(
@@ -87,10 +95,12 @@ def examined(
         )
 
 
-def _examined(network: nn.Module, inputs: Inputs, depth: bool) -> Findings:
+def _examined(network: nn.Module, inputs: Inputs, groups_alone: bool) -> Findings:
     check_runs(network, inputs)
-    groups = _proven_groups(network, inputs)
-    return Findings(groups, residual_stages(_shifted(network), inputs) if depth else ())
+    groups, shifted = _proven_groups(network, inputs), _shifted(network)
+    if groups_alone:
+        return Findings(groups)
+    return Findings(groups, residual_stages(shifted, inputs), layer_choices(shifted, inputs))
 
 
 def _on_cpu(inputs: Inputs) -> Inputs:
@@ -106,47 +116,42 @@ def _proven_groups(network: nn.Module, inputs: Inputs) -> list[Group]:
         for one in channel_groups(network, inputs)
     ]
     copy = _shifted(network)
+
+    def refuted(some: Collection[Group]) -> str | None:
+        return _refuted(copy, inputs, some)
+
     found = {i: one for i, one in enumerate(groups) if one.reason is None}
     exact = {i: one for i, one in found.items() if not one.normalised}
     # Those behind a norm join last, since with them less can be compared.
     plain = {i: one for i, one in exact.items() if not one.heads}
-    reasons = _failing(copy, inputs, plain)
-    reasons |= _failing(copy, inputs, {i: one for i, one in exact.items() if one.heads})
+    reasons = failing(plain, refuted)
+    reasons |= failing({i: one for i, one in exact.items() if one.heads}, refuted)
     for i in list(reasons):  # where the forward reads the width from an attribute
         other = replace(groups[i], attributes=() if groups[i].attributes else counting(network, groups[i]))
-        if other != groups[i] and _refuted(copy, inputs, [other]) is None:
+        if other != groups[i] and refuted([other]) is None:
             groups[i] = found[i] = other
             del reasons[i]
     kept = {i: one for i, one in found.items() if i not in reasons}
-    if kept != plain and _refuted(copy, inputs, kept.values()):
-        reasons |= _failing(copy, inputs, {i: one for i, one in kept.items() if one.normalised})
+    if kept != plain and refuted(kept.values()):
+        reasons |= failing({i: one for i, one in kept.items() if one.normalised}, refuted)
         kept = {i: one for i, one in kept.items() if i not in reasons}
-        if kept != plain and _refuted(copy, inputs, kept.values()):
-            reasons |= _clashing(copy, inputs, kept)
+        if kept != plain and refuted(kept.values()):
+            reasons |= _clashing(kept, refuted)
     return [replace(one, reason=reasons.get(i, one.reason)) for i, one in enumerate(groups)]
 
 
-def _clashing(copy: nn.Module, inputs: Inputs, groups: Mapping[int, Group]) -> dict[int, str]:
+def _clashing(
+    groups: Mapping[int, Group], refuted: Callable[[Collection[Group]], str | None]
+) -> dict[int, str]:
     """Those of some groups that can shrink alone, but not together with those before them."""
     together: list[Group] = []
     reasons: dict[int, str] = {}
     for i, one in groups.items():
-        if reason := _refuted(copy, inputs, [*together, one]):
+        if reason := refuted([*together, one]):
             reasons[i] = f"together with the groups before it, {reason}"
         else:
             together.append(one)
     return reasons
-
-
-def _failing(copy: nn.Module, inputs: Inputs, groups: Mapping[int, Group]) -> dict[int, str]:
-    """Those of some groups that cannot shrink, with the reason: found by halving."""
-    reason = _refuted(copy, inputs, groups.values()) if groups else None
-    if reason is None:
-        return {}
-    if len(groups) == 1:
-        return dict.fromkeys(groups, reason)
-    order, middle = list(groups.items()), len(groups) // 2
-    return _failing(copy, inputs, dict(order[:middle])) | _failing(copy, inputs, dict(order[middle:]))
 
 
 def _shifted(network: nn.Module) -> nn.Module:
@@ -167,24 +172,13 @@ def _refuted(network: nn.Module, inputs: Inputs, groups: Collection[Group]) -> s
         return "no weight consumes it, so that nothing could silence a channel"
     chance = random.Random(0)
     kept = [(one, sorted(chance.sample(range(one.width), (one.width + 1) // 2))) for one in groups]
-    mixed = any(one.normalised for one in groups)
-    try:
-        small, silenced = shrunk(network, kept), _silenced(network, kept)
-        with torch.no_grad():
-            for batch in (2, 3):
-                args, kwargs = sized(inputs, batch)
-                given = small(*args, **kwargs)  # first, since it is what may not run
-                for one, other in _pairs(silenced(*args, **kwargs), given):
-                    if one.shape != other.shape:
-                        return f"an output has the shape {list(other.shape)} without its channels"
-                    if not other.isfinite().all():
-                        return "an output is not finite without its channels"
-                    gap = float((one - other).abs().max() / one.abs().max().clamp(min=1e-12))
-                    if not (mixed or gap <= _TOLERANCE):  # also where it is not a number
-                        return f"the output moves by {gap:.1g} of its largest value without its silenced channels"
-    except BaseException as error:  # whatever the user's forward raises with fewer channels
-        return f"the network does not run without its channels: {told(error)}"
-    return None
+    return difference(
+        lambda: _silenced(network, kept),
+        lambda: shrunk(network, kept),
+        inputs,
+        "without its channels",
+        exact=not any(one.normalised for one in groups),
+    )
 
 
 def _silenced(network: nn.Module, kept: Kept) -> nn.Module:
@@ -197,10 +191,3 @@ def _silenced(network: nn.Module, kept: Kept) -> nn.Module:
             gone = torch.tensor(sorted(dropped[name, axis]), device=tensors[name].device)
             tensors[name].index_fill_(axis, gone, 0)
     return silenced
-
-
-def _pairs(one: Any, other: Any) -> Iterator[tuple[Tensor, Tensor]]:
-    left, right = _pytree.tree_leaves(one), _pytree.tree_leaves(other)
-    for a, b in zip(left, right, strict=True):
-        if isinstance(a, Tensor):
-            yield a.double(), b.double()

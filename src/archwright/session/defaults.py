@@ -69,10 +69,14 @@ def network_options_for(
         raise UsageError("a network of your own is the space; give either a network or a space, not both")
     if strategy == "puzzle":
         options.setdefault("blocks", [])
+    if "blocks" not in options:
+        from archwright.pretrained import DECIDED
+
+        options.setdefault("decide", list(DECIDED))
     known = (
         ("weights", "blocks", "only", "library", "bits")
         if "blocks" in options
-        else ("weights", "only", "keep", "step", "seconds", "bits")
+        else ("weights", "only", "keep", "decide", "step", "seconds", "bits")
     )
     for name in options:
         if name not in known:

@@ -39,8 +39,6 @@ __all__ = [
 
 T = TypeVar("T")
 
-_NEVER = 10**9
-"""Epochs without improvement after which a training for its best epoch stops."""
 _LARGEST = 100
 """Networks of an ensemble."""
 
@@ -126,7 +124,7 @@ def estimator_for(
 
 
 def make_training(
-    config: RunConfig, space: Space, task: Task, *, refit: bool = False, best_epoch: bool = False
+    config: RunConfig, space: Space, task: Task, *, refit: bool = False
 ) -> Training | ProgramTraining:
     """How networks of a space are trained at full fidelity; of programs how these are.
 
@@ -135,7 +133,6 @@ def make_training(
         space: Builds the networks.
         task: What is learned.
         refit: Whether from training and validation data together, without early stopping.
-        best_epoch: Whether all epochs are trained and the weights of the best are kept.
 
     Raises:
         UsageError: When the recipe does not fit the task, or the device is not there.
@@ -149,12 +146,10 @@ def make_training(
 
         return ProgramTraining(space, joined(task) if refit else task, config.recipe)
     device = config.device
-    own = config.scratch is None or original_network(space) is not None
-    recipe = config.recipe if own or config.scratch is None else config.scratch
     return Training(
         space,
         joined(task) if refit else task,
-        recipe.replace(early_stopping=_NEVER) if best_epoch else recipe,
+        config.recipe if config.scratch is None or original_network(space) is not None else config.scratch,
         accelerator=device.accelerator,
         devices=device.devices,
         precision=device.precision,

@@ -119,10 +119,11 @@ def search(
     Args:
         space: A space, a built-in name, `file.py:object`, or None for one that fits the task's inputs.
         task: A task, a built-in name, `file.py:object`, a CSV file or a folder of images.
-        network: A trained network of your own, whose widths are the space and whose weights every candidate inherits: a
-            module, a class or function that builds one, or `file.py:object`. The space is None then.
+        network: A trained network of your own, whose widths, depths, kernels and activations are the space and whose
+            weights every candidate inherits: a module, a class or function that builds one, or `file.py:object`. The
+            space is None then.
         network_options: Of the network, as for `from_network`: "weights", a file; "only" and "keep", patterns of
-            parameter names; "step"; "seconds". With the strategy "puzzle" as for `blockwise`: "weights", "blocks",
+            names; "decide"; "step"; "seconds". With the strategy "puzzle" as for `blockwise`: "weights", "blocks",
             "only", "library". With either "bits": what layers may be stored in besides float32, "int8" and "int4".
         strategy: A strategy, a one-shot method, a built-in name, `file.py:object` for a class of your own, or None for
             one that fits space and budget.

@@ -122,6 +122,9 @@ class _Patch:
         for name, value in new.items():
             if name not in old or old[name] != value:
                 yield f"{path}.{name} = ", self._values.document(value)
+        for name, value in vars(after).items():
+            if inspect.isroutine(value) and value is not vars(before).get(name):
+                yield f"{path}.{name} = ", self._values.document(value)
         for name, one in [*after._parameters.items(), *after._buffers.items()]:
             was = before._parameters.get(name, before._buffers.get(name))
             if one is None or was is None or one.shape == was.shape:
