@@ -16,6 +16,7 @@ NAMED = ("strategies", "methods", "surrogates", "curve_models", "estimators", "p
 KINDS = [kind for kind in NAMED if kind in REGISTRIES]
 TITLES = {
     "tables": "Networks for tables",
+    "generated": "Generated networks",
     "devices": "Meters of devices",
     "methods": "One-shot methods",
     "curve_models": "Models of learning curves",
@@ -36,7 +37,7 @@ def test_every_registered_name_has_a_row(kind: str) -> None:
     assert set(rows(kind)) == set(registry_of(kind).entries)
 
 
-@pytest.mark.parametrize("kind", [*KINDS, "tables", "devices"])
+@pytest.mark.parametrize("kind", [*KINDS, "tables", "generated", "devices", "primitives"])
 def test_every_row_has_a_source_and_a_test_that_exists(kind: str) -> None:
     for name, cells in rows(kind).items():
         assert len(cells) == 6, name

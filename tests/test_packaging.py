@@ -66,6 +66,7 @@ def imported(folder: Path) -> Iterator[str]:
                 "tracking",
                 "testing",
                 "compress",
+                "primitives",
             ],
         ),
         (

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         boolean,
         categorical,
         choice,
+        generated,
         integer,
         layer,
         maximum,
@@ -53,8 +54,9 @@ if TYPE_CHECKING:
 # fmt: off
 __all__ = [
     # Writing a space
-    "Architecture", "Space", "blockwise", "boolean", "categorical", "choice", "from_network", "integer", "layer",
-    "maximum", "minimum", "normal", "quantised", "real", "repeat", "subset", "switch", "tied", "when",
+    "Architecture", "Space", "blockwise", "boolean", "categorical", "choice", "from_network", "generated",
+    "integer", "layer", "maximum", "minimum", "normal", "quantised", "real", "repeat", "subset", "switch", "tied",
+    "when",
     # What to learn, and what it may cost
     "FunctionMeter", "Meter", "Objective", "tasks",
     # Searching

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,13 +84,22 @@ def test_what_is_trained_after_the_choice_has_its_time() -> None:
     workers=st.integers(1, 16),
     ensemble=st.integers(1, 5),
     refit=st.booleans(),
+    longest=st.floats(0, 1e4),
 )
 def test_shares_are_in_order_and_fewer_epochs_fit(
-    training: float, baseline: float, minutes: float, retrain: int, workers: int, ensemble: int, refit: bool
+    training: float,
+    baseline: float,
+    minutes: float,
+    retrain: int,
+    workers: int,
+    ensemble: int,
+    refit: bool,
+    longest: float,
 ) -> None:
-    made, after = plan(training, baseline), Trainings(retrain=retrain, ensemble=ensemble, refit=refit)
+    made = replace(plan(training, baseline), longest=longest)
+    after = Trainings(retrain=retrain, ensemble=ensemble, refit=refit)
     shares = made.shares(minutes, after, workers)
-    assert 0 <= shares.search <= shares.finals <= shares.members <= minutes * 60
+    assert 0 <= shares.search <= shares.finals <= shares.members <= shares.longer <= minutes * 60
     assert 1 <= shares.retrain <= retrain
     epochs = made.fitting_epochs(minutes, 50, after, workers)
     assert 1 <= epochs <= 50
@@ -96,12 +107,26 @@ def test_shares_are_in_order_and_fewer_epochs_fit(
         assert made.scaled(epochs / 50).shares(minutes, after, workers).fits
 
 
+def test_the_longer_training_of_the_chosen_network_has_its_time() -> None:
+    made = replace(plan(20, 10), longest=200.0)
+    # 294 s left, of which 65 % for it: 191.1 s; of the other 102.9 s, 60 % train the hand-made network and two found.
+    shares = made.shares(5, Trainings(retrain=3), 1)
+    assert shares.longer == 295
+    assert shares.members == shares.finals == pytest.approx(295 - 191.1)
+    assert shares.search == pytest.approx(103.9 - 50)
+    assert (shares.retrain, shares.fits) == (2, True)
+    # More than it can use it is not given: 200 of 3,595 s.
+    assert made.shares(60, Trainings(retrain=3), 1).finals == pytest.approx(3595 - 200)
+    # Without it nothing is kept.
+    assert plan(20, 10).shares(5, Trainings(retrain=3), 1).longer == 295
+
+
 def test_many_trainings_that_would_fit_are_longer_ones_instead() -> None:
     after = Trainings(retrain=3)
     # Five rounds of 32 s are the finalists', 435 s the search's, of which 1 is spent: 54 trainings instead of 15.
-    assert plan(8, 8).longer_epochs(10, 12, after, 1) == int(12 * 54.25 / 15)
+    assert plan(8, 8).planned_epochs(10, 12, after, 1) == int(12 * 54.25 / 15)
     # 534.6 s for trainings of 1 s would be 427 epochs.
-    assert plan(1, 1).longer_epochs(10, 12, after, 1) == 100
-    assert plan(1, 1).longer_epochs(10, 200, after, 1) == 200
+    assert plan(1, 1).planned_epochs(10, 12, after, 1) == 100
+    assert plan(1, 1).planned_epochs(10, 200, after, 1) == 200
     # 356.4 s for trainings of 30 s: fewer than 15.
-    assert plan(30, 30).longer_epochs(10, 12, after, 1) == 12
+    assert plan(30, 30).planned_epochs(10, 12, after, 1) == 12

@@ -13,6 +13,7 @@ from archwright.spaces.zoo import SPACES, baseline
 
 SHAPES = {1: (7,), 2: (1, 40), 3: (3, 16, 16)}
 PROGRAMS = ("automl_zero",)  # delivered as algorithm.py, see tests/session/test_programs.py
+OPTIONS = {"nago": {"nodes": (3, 4)}}  # hundreds of convolutions otherwise
 CASES = [(name, rank) for name, space in SPACES.items() if name not in PROGRAMS for rank in space.ranks]
 CASES += [("baseline", rank) for rank in SHAPES]
 
@@ -43,7 +44,11 @@ except ModuleNotFoundError:
 
 
 def make_space(name, rank):
-    return baseline(SHAPES[rank], 5) if name == "baseline" else SPACES[name].load()(SHAPES[rank], 5)
+    return (
+        baseline(SHAPES[rank], 5)
+        if name == "baseline"
+        else SPACES[name].load()(SHAPES[rank], 5, **OPTIONS.get(name, {}))
+    )
 
 
 def inputs_for(name, rank, count):

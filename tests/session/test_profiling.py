@@ -84,7 +84,7 @@ def test_minutes_are_divided_as_a_search_divides_them(monkeypatch: pytest.Monkey
 def test_without_a_recipe_trials_have_the_epochs_that_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     costs = Costs(training=12.0, baseline=12.0, closing=1.0)
     monkeypatch.setattr(planning, "measured_plan", lambda *_, **__: TimePlan(costs=costs))
-    budget, plan = aw.Budget(minutes=0.5), TimePlan(costs=costs)
+    budget, plan = aw.Budget(minutes=0.5), TimePlan(costs=costs, longest=100.0)
     (found,) = aw.profile(SPACE, TASK, budget=budget, accelerator="cpu", timed=1, workers=1).purchases
     epochs = plan.fitting_epochs(0.5, aw.Recipe().epochs, Trainings(), 1)
     assert epochs < aw.Recipe().epochs

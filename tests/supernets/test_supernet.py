@@ -35,7 +35,7 @@ SHAPE, SPACES, Block, head = (
     load_object(f"{HERE / 'spaces_for_tests.py'}:{name}") for name in ("SHAPE", "SPACES", "Block", "head")
 )
 
-BLOCKS = "archwright.spaces.zoo.blocks."
+BLOCKS = ("archwright.spaces.zoo.blocks.", "archwright.primitives.")
 INPUTS = {1: (13,), 2: (1, 24), 3: (1, 8, 8)}
 
 

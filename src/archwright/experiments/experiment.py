@@ -251,9 +251,7 @@ class Experiment:
             for ended in self.executor.wait(0.0 if has_more else 0.5):
                 again = None
                 if self._is_to_go_on(ended, losses, talks):
-                    with contextlib.suppress(
-                        TakenOverError
-                    ):  # it ends as one that is no longer this process's
+                    with contextlib.suppress(TakenOverError):  # it ends as another process's
                         again = start(begun_again(running[ended.job.number]))
                 if again is None:
                     end(ended)

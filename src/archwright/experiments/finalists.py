@@ -8,13 +8,26 @@ from dataclasses import dataclass
 from archwright.experiments.store import Stage
 from archwright.trials import Trial, TrialState
 
-__all__ = ["HAND_MADE", "MEMBERS", "ORIGINAL", "OTHERS", "REPEAT", "Finalist", "finalists_of", "refit_number"]
+__all__ = [
+    "HAND_MADE",
+    "LONGER",
+    "MEMBERS",
+    "ORIGINAL",
+    "OTHERS",
+    "REPEAT",
+    "Finalist",
+    "finalists_of",
+    "refit_number",
+]
 
 REPEAT = 10_000_000
 """Repetition r of the training number n of a stage has the number r · REPEAT + n."""
 
 MEMBERS = 100
 """Repetitions from this one on were trained for an ensemble, and count in no choice."""
+
+LONGER = 200
+"""The repetition in which the chosen network is trained for longer; it counts in no choice."""
 
 OTHERS = REPEAT // 2
 """In `REFIT`, where all finalists meet, what has the number n in `BASELINE` has the number OTHERS + n."""

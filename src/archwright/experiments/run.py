@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -251,20 +251,14 @@ def _loaded(folder: Path, config: RunConfig, store: Store) -> Run:
     refitted = store.trials(Stage.REFIT)
     retrained = [trial for trial in again if trial.number < REPEAT]
     baseline = next((trial for trial in others if trial.number == 0), None)
-    choice = None if store.get("choice") is None else decode(Choice, store.get("choice"), "choice")
-    number, together = store.get("winner"), store.get("ensemble")
+    choice = _choice(store)
+    together = store.get("ensemble")
     ensemble = decode(Ensemble, together, "ensemble") if together else None
     ensembles = store.trials(Stage.ENSEMBLE)
-    rivals = others if choice and choice.stage == Stage.BASELINE else again
-    epochs = (
-        () if config.judge else tuple(read_epochs(store))
-    )  # no scores of a judge's search come from its supernet
+    # No scores of a judge's search come from its supernet.
+    epochs = () if config.judge else tuple(read_epochs(store))
     workers, holders = _workers_of(store)
-    state = store.get("state", "stopped")
-    if any(worker.is_alive for worker in workers):
-        state = "running"
-    elif state == "running" and not store.is_locked():
-        state = "stopped"
+    state = _state(store, workers)
     everything = [*trials, *again, *others, *refitted, *ensembles]
     by_stage = {
         Stage.SEARCH: trials,
@@ -283,9 +277,12 @@ def _loaded(folder: Path, config: RunConfig, store: Store) -> Run:
         baseline=baseline,
         best=best_trial(trials, objectives),
         pareto=tuple(pareto_front(trials, objectives)),
-        winner=ensembles[0]
-        if number is not None and ensemble is not None and ensemble.refused is None
-        else next((trial for trial in rivals if trial.number == number), None),
+        winner=_winner(
+            store.get("winner"),
+            others if choice and choice.stage == Stage.BASELINE else again,
+            ensemble,
+            ensembles,
+        ),
         test=store.get("test"),
         baseline_test=store.get("baseline_test"),
         seconds=_seconds(store, everything, workers) + sum(entry["seconds"] for entry in epochs),
@@ -311,6 +308,32 @@ def _loaded(folder: Path, config: RunConfig, store: Store) -> Run:
         workers=workers,
         holders=holders,
     )
+
+
+def _state(store: Store, workers: Sequence[WorkerRow]) -> str:
+    """As the store says; a run whose process was killed is stopped, one that workers are at is running."""
+    state: str = store.get("state", "stopped")
+    if any(worker.is_alive for worker in workers):
+        return "running"
+    return "stopped" if state == "running" and not store.is_locked() else state
+
+
+def _winner(
+    number: int | None, rivals: Sequence[Trial], ensemble: Ensemble | None, ensembles: Sequence[Trial]
+) -> Trial | None:
+    """What is delivered, once its test scores are read: an ensemble that was not refused, or one of the rivals."""
+    if number is not None and ensemble is not None and ensemble.refused is None:
+        return ensembles[0]
+    return next((trial for trial in rivals if trial.number == number), None)
+
+
+def _choice(store: Store) -> Choice | None:
+    """What was chosen, with the longer training of it where that is no worse."""
+    if (known := store.get("choice")) is None:
+        return None
+    choice, longer = decode(Choice, known, "choice"), store.get("longer")
+    is_its = longer is not None and longer % REPEAT == choice.number % REPEAT
+    return replace(choice, number=longer) if is_its else choice
 
 
 def _activities(store: Store, trials: Mapping[Stage, Sequence[Trial]]) -> Iterator[Activity]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-__all__ = ["Costs", "Shares", "TimePlan", "Trainings"]
+__all__ = ["LONGEST", "Costs", "Shares", "TimePlan", "Trainings"]
 
 _FINALS = 0.4
 """Share of the time for the finalists, where that is enough to train each once."""
@@ -13,10 +13,14 @@ _ONCE = 0.6
 """Share of it in which each must be trained once; else fewer of the best are, or for fewer epochs."""
 _REPEATS, _LEAST = 5, 0.1
 """So many trainings of each are what finalists can use, but never less than this share of the time."""
-_ENOUGH, _LONGEST = 15.0, 100
-"""Full trainings that a search needs: where there is time for more, each is longer, up to so many epochs."""
+_ENOUGH = 15.0
+"""Full trainings that a search needs: where there is time for more, each is longer."""
+LONGEST = 100
+"""Epochs up to which a training is made longer where there is time for it."""
 _CLOSING = 0.4
 """Share of the time that is kept for test, export and report at most."""
+_LONGER = 0.65
+"""Share of the time for the longer training of the chosen network, at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +63,7 @@ class Shares:
         search: The search.
         finals: The training of the finalists.
         members: Further trainings for an ensemble.
+        longer: The longer training of the chosen network.
         retrain: How many of the best are among these, at most.
         fits: Whether the best and those to compare with can be trained once at all.
     """
@@ -66,6 +71,7 @@ class Shares:
     search: float
     finals: float
     members: float
+    longer: float
     retrain: int
     fits: bool
 
@@ -78,11 +84,14 @@ class TimePlan:
         costs: What training costs.
         contestants: Networks to compare with, the hand-made one among them.
         spent: Seconds that the plan itself and what came before it took.
+        longest: Seconds of `LONGEST` epochs, where the chosen network is trained once more for as many of these
+            as there is time for; 0 where it is not.
     """
 
     costs: Costs
     contestants: int = 1
     spent: float = 0.0
+    longest: float = 0.0
 
     def round(self, retrain: int, workers: int) -> float:
         """Seconds to train each finalist once.
@@ -120,10 +129,11 @@ class TimePlan:
         """
         end = minutes * 60
         if trainings.retrain < 1:
-            return Shares(search=end, finals=end, members=end, retrain=0, fits=True)
+            return Shares(search=end, finals=end, members=end, longer=end, retrain=0, fits=True)
         least = self.round(1, workers) + self.members(1, trainings, workers)
         left = self._left(end, trainings, workers)
-        end = max(0.0, end - self._closing(end) - self.refit(trainings, workers))
+        longer = max(0.0, end - self._closing(end) - self.refit(trainings, workers))
+        end = max(0.0, longer - self.longer(minutes))
         fitting = [
             k
             for k in range(1, trainings.retrain + 1)
@@ -133,7 +143,20 @@ class TimePlan:
         once = self.round(most, workers)
         finals = max(0.0, end - self.members(most, trainings, workers))
         search = finals - max(once, min(_FINALS * left, max(_REPEATS * once, _LEAST * left)))
-        return Shares(search=max(0.0, search), finals=finals, members=end, retrain=most, fits=least <= left)
+        return Shares(
+            search=max(0.0, search),
+            finals=finals,
+            members=end,
+            longer=longer,
+            retrain=most,
+            fits=least <= left,
+        )
+
+    def longer(self, minutes: float) -> float:
+        """Seconds for the longer training of the chosen network."""
+        end = minutes * 60
+        left = max(0.0, end - self._closing(end) - self.spent)
+        return min(_LONGER * left, self.longest)
 
     def _closing(self, end: float) -> float:
         """Seconds for test, export and report; on a machine that is very busy not all of a short time."""
@@ -141,7 +164,8 @@ class TimePlan:
 
     def _left(self, end: float, trainings: Trainings, workers: int) -> float:
         """Seconds for search and finalists; at least a little, for where other things take all of a short time."""
-        return max(_LEAST * end, end - self._closing(end) - self.refit(trainings, workers) - self.spent)
+        needed = self._closing(end) + self.refit(trainings, workers) + self.longer(end / 60) + self.spent
+        return max(_LEAST * end, end - needed)
 
     def full_trainings(self, minutes: float, trainings: Trainings, workers: int) -> float:
         """About how many full trainings the search's share buys.
@@ -168,8 +192,8 @@ class TimePlan:
         needed = once / _ONCE + self.refit(trainings, workers)
         return epochs if needed <= left else max(1, int(epochs * left / needed))
 
-    def longer_epochs(self, minutes: float, epochs: int, trainings: Trainings, workers: int) -> int:
-        """For how many epochs networks are trained where there is time for more full trainings than a search needs.
+    def planned_epochs(self, minutes: float, epochs: int, trainings: Trainings, workers: int) -> int:
+        """For how many epochs networks are trained: fewer where no full training fits, more where many do.
 
         Args:
             minutes: Of the whole run.
@@ -177,8 +201,11 @@ class TimePlan:
             trainings: What is trained after the search.
             workers: Trainings at once.
         """
+        fitting = self.fitting_epochs(minutes, epochs, trainings, workers)
+        if fitting < epochs:
+            return fitting
         factor = self.full_trainings(minutes, trainings, workers) / _ENOUGH
-        return max(epochs, min(_LONGEST, int(epochs * factor)))
+        return max(epochs, min(LONGEST, int(epochs * factor)))
 
     def scaled(self, factor: float) -> TimePlan:
         """The same for other epochs: so many times as many."""

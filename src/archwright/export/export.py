@@ -23,6 +23,7 @@ from archwright.export.checking import check_printed
 from archwright.export.formats import FORMATS, chosen_formats
 from archwright.export.preprocessing import TableSteps, example_of, write_table
 from archwright.export.source import NoFactoryError, print_source
+from archwright.primitives import functions_script
 from archwright.spaces import Architecture, Space
 
 __all__ = ["Exported", "check_replaceable", "drafted", "export_network", "write_told"]
@@ -30,6 +31,7 @@ __all__ = ["Exported", "check_replaceable", "drafted", "export_network", "write_
 _FILES = {
     "model.py": "the network as source: `build()`, `load()`; as a script it prints its layers",
     "preprocessing.py": "from raw rows to its inputs, `prepare(rows)`, and from outputs to answers, `restore(outputs)`",
+    "functions.py": "the searched functions in it as formulas, each a module of a few lines",
     "weights.safetensors": "its weights; `load()` reads them",
     **{one.file: one.about for one in FORMATS.values()},
     "algorithm.py": "the algorithm as NumPy: `fit(inputs, labels)`, `predict(memory, inputs)`",
@@ -120,6 +122,8 @@ def export_network(
         else:
             (draft / "model.py").write_text(text, encoding="utf-8")
             needed = check_printed(draft / "model.py", network, example)
+        if functions := functions_script(network):
+            (draft / "functions.py").write_text(functions, encoding="utf-8")
         missing = _write_formats(network, example, draft, asked)
         if table is not None:
             write_table(table, draft / "preprocessing.py")

@@ -17,6 +17,7 @@ from archwright.reports.drawing import draw_architecture
 from archwright.reports.failures import failure_groups
 from archwright.reports.figures import figures
 from archwright.reports.finalists import finalist_notes
+from archwright.reports.functions import function_texts
 from archwright.reports.judged import CHEAPEST, judged_table, judgement_to_show, search_taking
 from archwright.reports.monitors import collapse, monitors
 from archwright.reports.page import render_page, write_page
@@ -94,7 +95,7 @@ def _contents(run: Run, space: Space | None, example: Any) -> dict[str, Any]:
         "best": best,
         "drawing": drawing,
         "drawing_note": drawing_note,
-        "programs": program_texts(run),
+        "programs": program_texts(run) + function_texts(best, space),
         "score": searched_metric(run, first_objective(run).name),
         "one_shot": is_by_shared_weights(run),
         "by_shared_weights": f" {BY_SHARED_WEIGHTS}" if is_by_shared_weights(run) else "",

@@ -185,11 +185,8 @@ def approach_for(
         notes.append(f"fidelity: {effort}, since no range was given")
     estimator, estimator_options = estimator_for(strategy, options, estimator, estimator_options)
     method = _method_of(strategy, options, seed, effort, estimator or estimator_options or None, pruner)
-    if method is not None and device.precision != "32-true" and "precision" not in options:
-        notes.append(
-            f"the supernet is trained in 32 bits; {device.precision} holds for the networks trained from scratch; for "
-            f"both: --option precision={device.precision}"
-        )
+    if method is not None:
+        notes += _told_precision(device.precision, options)
     if estimator in (None, "training", "cascade"):
         check_measured(subject.objectives, subject.space, subject.task)
         check_fidelity(effort, subject.fixed, subject.task)
@@ -205,6 +202,16 @@ def approach_for(
         known=known,
         notes=tuple(notes),
     )
+
+
+def _told_precision(precision: str, options: Mapping[str, Any]) -> list[str]:
+    """Says that a precision does not hold for the supernet, where it does not."""
+    if precision == "32-true" or "precision" in options:
+        return []
+    return [
+        f"the supernet is trained in 32 bits; {precision} holds for the networks trained from scratch; for both: "
+        f"--option precision={precision}"
+    ]
 
 
 def _recorded(strategy: Strategy | OneShot | str, options: Mapping[str, Any]) -> NamedConfig:

@@ -72,6 +72,7 @@ class RunContext:
         contestants: The networks to compare with, by their places: name and space; 0 is the hand-made one.
         deadline: Unix time at which finalists should have been trained; None where nothing bounds it.
         members_deadline: The same for further trainings for an ensemble.
+        longer_deadline: The same for the longer training of the chosen network.
         retrain: How many of the best of the search are among the finalists.
     """
 
@@ -101,6 +102,7 @@ class RunContext:
         self.supernet: SupernetTraining | None = None
         self.deadline: float | None = None
         self.members_deadline: float | None = None
+        self.longer_deadline: float | None = None
         self.training(refit=config.refit)  # refuses a recipe, a device or a task that does not fit
         if config.supernet is None:
             self._measure_by(strategy, estimator)
@@ -180,9 +182,11 @@ class RunContext:
         weights = self.folder.absolute() / SUPERNET
         self.estimator = WeightSharing(space, task, weights, accelerator=device.accelerator)
 
-    def training(self, space: Space | None = None, *, refit: bool = False) -> Training | ProgramTraining:
+    def training(
+        self, space: Space | None = None, *, refit: bool = False, best_epoch: bool = False
+    ) -> Training | ProgramTraining:
         """How networks of a space are trained at full fidelity. See `make_training`."""
-        return make_training(self.config, space or self.space, self.task, refit=refit)
+        return make_training(self.config, space or self.space, self.task, refit=refit, best_epoch=best_epoch)
 
     def evaluation(self) -> Evaluation:
         """What measures a trial of the search."""
@@ -218,6 +222,7 @@ class RunContext:
         self.budget = replace(self.budget, minutes=max(shares.search, 1e-3) / 60)
         before = self.began - self.experiment.earlier_seconds()
         self.deadline, self.members_deadline = before + shares.finals, before + shares.members
+        self.longer_deadline = before + shares.longer
 
     def run(self) -> Run:
         """The picture of the run as it is now."""

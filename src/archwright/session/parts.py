@@ -39,6 +39,8 @@ __all__ = [
 
 T = TypeVar("T")
 
+_NEVER = 10**9
+"""Epochs without improvement after which a training for its best epoch stops."""
 _LARGEST = 100
 """Networks of an ensemble."""
 
@@ -124,7 +126,7 @@ def estimator_for(
 
 
 def make_training(
-    config: RunConfig, space: Space, task: Task, *, refit: bool = False
+    config: RunConfig, space: Space, task: Task, *, refit: bool = False, best_epoch: bool = False
 ) -> Training | ProgramTraining:
     """How networks of a space are trained at full fidelity; of programs how these are.
 
@@ -133,6 +135,7 @@ def make_training(
         space: Builds the networks.
         task: What is learned.
         refit: Whether from training and validation data together, without early stopping.
+        best_epoch: Whether all epochs are trained and the weights of the best are kept.
 
     Raises:
         UsageError: When the recipe does not fit the task, or the device is not there.
@@ -146,10 +149,12 @@ def make_training(
 
         return ProgramTraining(space, joined(task) if refit else task, config.recipe)
     device = config.device
+    own = config.scratch is None or original_network(space) is not None
+    recipe = config.recipe if own or config.scratch is None else config.scratch
     return Training(
         space,
         joined(task) if refit else task,
-        config.recipe if config.scratch is None or original_network(space) is not None else config.scratch,
+        recipe.replace(early_stopping=_NEVER) if best_epoch else recipe,
         accelerator=device.accelerator,
         devices=device.devices,
         precision=device.precision,

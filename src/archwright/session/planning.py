@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence, Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from random import Random
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from archwright.durations import count_of, duration
 from archwright.experiments import DeviceConfig
 from archwright.experiments.memory import free_memory
-from archwright.experiments.time_plan import Costs, TimePlan, Trainings
+from archwright.experiments.time_plan import LONGEST, Costs, TimePlan, Trainings
 from archwright.objectives import Objective, keeps_limits
 from archwright.session.sampling import cheaply_measured, tried
 from archwright.spaces import Architecture, Space
@@ -39,6 +39,8 @@ _CLOSING, _CLOSING_FORMATS = 3.0, 7.0
 """Seconds for test, export and report on a machine that is not busy."""
 _BUSIEST = 4.0
 """So many times as long they are taken to last at most, where processor time comes that much slower than wall time."""
+_FEW = 0.5
+"""Share of `LONGEST` up to which the chosen network is trained once more, for longer than the others."""
 _WORTH = 60.0
 """Seconds of search from which on worker processes pay, each of which takes seconds to start."""
 _MEMORY = 2**30
@@ -116,10 +118,11 @@ def plan_run(
         return Planned(recipe=recipe, threads=threads, workers=workers)
     asked = epochs = recipe.epochs
     if may_fit:
-        epochs = plan.fitting_epochs(minutes, asked, trainings, workers)
-        if epochs == asked:
-            epochs = plan.longer_epochs(minutes, asked, trainings, workers)
-            recipe = recipe.replace(early_stopping=epochs) if epochs > asked else recipe  # small data overfit
+        epochs = plan.planned_epochs(minutes, asked, trainings, workers)
+        if epochs < _FEW * LONGEST and trainings.ensemble == 1 and not trainings.refit:
+            plan = replace(plan, longest=plan.costs.training * LONGEST / asked)
+            epochs = plan.planned_epochs(minutes, asked, trainings, workers)
+        recipe = recipe.replace(early_stopping=epochs) if epochs > asked else recipe  # small data overfit
         plan, recipe = plan.scaled(epochs / asked), recipe.replace(epochs=epochs)
     notes = told_plan(plan, minutes, epochs, asked, trainings, workers)
     if workers > 1:
@@ -267,12 +270,12 @@ def told_plan(
     told.append(
         f"time: a full training takes about {duration(training)}; search until {duration(shares.search)}, "
         f"finalists ({shares.retrain} found{f', {plan.contestants} to compare with' if base else ''}) until "
-        f"{duration(shares.finals)}, then {_told_rest(plan, shares.retrain, trainings, workers)}"
+        f"{duration(shares.finals)}, then {_told_rest(plan, minutes, shares.retrain, trainings, workers)}"
     )
     return told
 
 
-def _told_rest(plan: TimePlan, retrain: int, trainings: Trainings, workers: int) -> str:
+def _told_rest(plan: TimePlan, minutes: float, retrain: int, trainings: Trainings, workers: int) -> str:
     """What comes after the finalists."""
     parts = ["test, export and report"]
     if trainings.refit:
@@ -281,6 +284,10 @@ def _told_rest(plan: TimePlan, retrain: int, trainings: Trainings, workers: int)
         )
     if more := plan.members(retrain, trainings, workers):
         parts.insert(0, f"about {duration(more)} of further trainings for the ensemble")
+    if plan.longest:
+        parts.insert(
+            0, f"about {duration(plan.longer(minutes))} of a longer training of the one that is chosen"
+        )
     return ", then ".join(parts)
 
 

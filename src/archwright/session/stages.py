@@ -12,7 +12,6 @@ from archwright.experiments import (
     Job,
     JobResult,
     Listener,
-    Retraining,
     RunConfig,
     Stage,
     Store,
@@ -30,6 +29,7 @@ from archwright.session.exporting import export_winner
 from archwright.session.finals import by_place, hold_finals
 from archwright.session.measuring import measure_winner
 from archwright.session.one_shot import after_training, training_minutes
+from archwright.session.prolonging import by_length, prolong_winner
 from archwright.session.refitting import refit_step, refit_winner
 from archwright.session.result import Result
 from archwright.session.tracked import tracked
@@ -119,6 +119,7 @@ def _stages_of(config: RunConfig) -> list[RunStage]:
     if config.retrain > 0:
         # The standard models come first, so that what they take is taken from the search's share of the minutes.
         stages = [*([_compare_classical] if config.baseline else []), *stages, hold_finals]
+        stages += [prolong_winner] if config.plan is not None and config.plan.longest else []
         stages += [*([form_ensemble] if config.ensemble > 1 else []), _test]
         stages += [*([refit_winner] if config.refit else []), _export]
     return stages
@@ -126,18 +127,14 @@ def _stages_of(config: RunConfig) -> list[RunStage]:
 
 def _steps(context: RunContext) -> Mapping[Stage, Measure]:
     """What the jobs run, by what they are run for."""
-    objectives, folder = context.config.objectives, context.folder.resolve()
     steps: dict[Stage, Measure] = {}
     steps[Stage.SEARCH] = context.evaluation()
     if context.judges is not None:
         steps[Stage.JUDGE] = context.judges.step
     if context.config.retrain > 0:
-        steps[Stage.RETRAIN] = Retraining(context.training(), folder, objectives)
+        steps[Stage.RETRAIN] = by_length(context, context.space)
         steps[Stage.BASELINE] = by_place(
-            {
-                place: Retraining(context.training(space), folder, objectives)
-                for place, (_, space) in context.contestants.items()
-            }
+            {place: by_length(context, space) for place, (_, space) in context.contestants.items()}
         )
     if context.config.refit:
         steps[Stage.REFIT] = refit_step(context)

@@ -20,11 +20,13 @@ from archwright.spaces.expression import Arithmetic, Expression, maximum, minimu
 from archwright.spaces.graph import Graph, Node
 from archwright.spaces.nodes import (
     DeferredCall,
+    Generated,
     Repeat,
     Switch,
     Tied,
     When,
     choice,
+    generated,
     layer,
     repeat,
     switch,
@@ -39,14 +41,14 @@ from archwright.spaces.space import Space
 # fmt: off
 __all__ = [
     # What a space is written with
-    "boolean", "categorical", "choice", "integer", "layer", "maximum", "minimum", "normal", "real",
+    "boolean", "categorical", "choice", "generated", "integer", "layer", "maximum", "minimum", "normal", "real",
     "repeat", "subset", "switch", "tied", "when",
     # The space and its points
     "Architecture", "Graph", "Node", "SearchSpace", "Space", "scalable",
     # An expression with all decisions made
     "ResolvedCall", "resolve", "walk_calls",
     # The nodes themselves, for interpreters
-    "Arithmetic", "Boolean", "Categorical", "Decision", "Expression", "Integer", "DeferredCall", "Normal", "Real",
-    "Relaxed", "Repeat", "Subset", "Switch", "Tied", "When",
+    "Arithmetic", "Boolean", "Categorical", "Decision", "Expression", "Generated", "Integer", "DeferredCall", "Normal",
+    "Real", "Relaxed", "Repeat", "Subset", "Switch", "Tied", "When",
 ]
 # fmt: on

@@ -11,7 +11,7 @@ from archwright.errors import SpaceError
 from archwright.spaces.decision import Decision
 from archwright.spaces.expression import Arithmetic, Expression, compile_value, is_numeric
 from archwright.spaces.fold import Fold
-from archwright.spaces.nodes import DeferredCall, Repeat, Switch, Tied, When
+from archwright.spaces.nodes import DeferredCall, Generated, Repeat, Switch, Tied, When
 from archwright.spaces.place import Place, arguments
 from archwright.spaces.validation import check_called, check_plain
 
@@ -170,6 +170,10 @@ class SpaceAnalysis(Fold[_Level, None]):
         self.fingerprint.append(f"{place}: {_shown(node.fn)}()")
         for keyword, value, at in arguments(node, place):
             self.visit(value, at, _Level(context.tree, "many" if keyword is None else "optional"))
+
+    def generated(self, node: Generated, place: Place, context: _Level) -> None:
+        """As a call: what the function writes is not known, but decides nothing."""
+        self.call(node, place, context)
 
     def when(self, node: When, place: Place, context: _Level) -> None:
         """Its body is a branch of the level."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from archwright.errors import BuildError
@@ -12,7 +12,7 @@ from archwright.spaces.architecture import Architecture
 from archwright.spaces.decision import Decision
 from archwright.spaces.expression import Arithmetic, Expression, Value, compile_value, rebuilt
 from archwright.spaces.fold import Fold
-from archwright.spaces.nodes import DeferredCall, Repeat, Switch, Tied, When
+from archwright.spaces.nodes import DeferredCall, Generated, Repeat, Switch, Tied, When
 from archwright.spaces.place import Place, arguments
 from archwright.spaces.values import decisions_of
 
@@ -202,16 +202,42 @@ class _Resolver(Fold[_Trail, list[Any]]):
 
     def call(self, node: DeferredCall, place: Place, context: _Trail) -> list[Any]:
         """The call, with its arguments resolved."""
-        place, trail = place.named(node.name), _Trail(context.led, {})
-        call = ResolvedCall(node.fn, [], {}, str(place), place.structural_key)
+        place = place.named(node.name)
+        args, kwargs, decided = self._arguments(node, place, context)
+        return [ResolvedCall(node.fn, args, kwargs, str(place), place.structural_key, decided)]
+
+    def generated(self, node: Generated, place: Place, context: _Trail) -> list[Any]:
+        """What the function writes."""
+        place = place.named(node.name)
+        args, kwargs, decided = self._arguments(node, place, context)
+        try:
+            written = node.fn(*args, **kwargs)
+        except Exception as error:
+            raise BuildError(
+                f"{place}: {node!r} wrote nothing: {type(error).__name__}: {error}; {self.architecture!r}"
+            ) from error
+        if next(iter(decisions_of(written)), None) is not None:
+            raise BuildError(
+                f"{place}: {node!r} wrote {written!r}, which holds a decision; decide in its arguments instead"
+            )
+        # What was written for other arguments is another part, with weights of its own.
+        key = (*place.structural_key, repr((args, kwargs)))
+        return self.visit(written, replace(place, structural_key=key), _Trail(decided, {}))
+
+    def _arguments(
+        self, node: DeferredCall, place: Place, context: _Trail
+    ) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
+        """The arguments of a call, resolved, and the decisions that led there or stand in them."""
+        trail = _Trail(context.led, {})
+        args: list[Any] = []
+        kwargs: dict[str, Any] = {}
         for keyword, value, at in arguments(node, place):
             given = self.visit(value, at, trail)
             if keyword is None:
-                call.args += given
+                args += given
             elif given:
-                call.kwargs[keyword] = given[0]
-        call.decisions = {**context.led, **trail.own}
-        return [call]
+                kwargs[keyword] = given[0]
+        return args, kwargs, {**context.led, **trail.own}
 
     def _value(self, node: Any, place: Place, trail: _Trail) -> tuple[Any, _Trail]:
         """What a node is worth, and the trail that goes on below it; its decisions join the call's own."""

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from archwright.spaces.decision import Decision
 from archwright.spaces.expression import Arithmetic, Expression
-from archwright.spaces.nodes import DeferredCall, Repeat, Switch, Tied, When
+from archwright.spaces.nodes import DeferredCall, Generated, Repeat, Switch, Tied, When
 from archwright.spaces.place import Place
 
 __all__ = ["Fold"]
@@ -41,6 +41,10 @@ class Fold(ABC, Generic[C, R]):
     @abstractmethod
     def call(self, node: DeferredCall, place: Place, context: C) -> R:
         """A deferred call."""
+
+    @abstractmethod
+    def generated(self, node: Generated, place: Place, context: C) -> R:
+        """A part that a function writes."""
 
     @abstractmethod
     def switch(self, node: Switch, place: Place, context: C) -> R:

@@ -20,11 +20,13 @@ from archwright.spaces.values import possible_values
 
 __all__ = [
     "DeferredCall",
+    "Generated",
     "Repeat",
     "Switch",
     "Tied",
     "When",
     "choice",
+    "generated",
     "layer",
     "repeat",
     "switch",
@@ -70,6 +72,28 @@ class DeferredCall(Expression):
 
 
 Layer = DeferredCall  # the name that pickles of older spaces know
+
+
+class Generated(DeferredCall):
+    """A part that a function writes once the decisions in its arguments are made, such as the wiring of a random graph.
+
+    `fn(*args, **kwargs)` returns an expression without decisions, or a plain value, which then stands here. It is
+    called whenever an architecture is resolved, so equal arguments must give equal parts: what is random takes its seed
+    from a decision. Networks, source, drawings and `Space.graph` see the calls in what it wrote. There is no supernet
+    of it, since the calls are not known before the decisions are.
+
+    Args:
+        fn: A function of a module.
+        args: Arguments; decisions and what is worked out from them may stand anywhere in them.
+        name: Its part of the addresses below it.
+        kwargs: Keyword arguments.
+
+    Raises:
+        SpaceError: When fn cannot be called.
+    """
+
+    __slots__ = ()
+    kind = "generated"
 
 
 class Switch(Expression):
@@ -235,6 +259,8 @@ class Tied(Expression):
         return f"tied({self.body!r})"
 
 
+generated = Generated
+"""A part that a function writes once decisions are made. See `Generated`."""
 layer = DeferredCall
 """Defer a call. See `DeferredCall`."""
 switch = Switch

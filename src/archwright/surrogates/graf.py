@@ -15,7 +15,7 @@ from archwright.spaces.graph import Graph
 
 __all__ = ["GRAF", "CellGraph", "cells_of", "features_of"]
 
-_NODE = "CellNode"
+_NODES = ("CellNode", "WiredNode")
 _SUMMED = "SummedCell"
 _ALL_SUBSETS = 5
 _SAMPLE = 200
@@ -45,7 +45,7 @@ class CellGraph:
 
 
 def cells_of(graph: Graph) -> dict[str, CellGraph]:
-    """The cells of a network by their place: calls that hold `CellNode` calls.
+    """The cells of a network by their place: calls that hold `CellNode` or `WiredNode` calls.
 
     The operation on an edge is called by the label of its decision, or by its function where nothing was decided.
     """
@@ -54,17 +54,18 @@ def cells_of(graph: Graph) -> dict[str, CellGraph]:
         inner.setdefault(caller, []).append(argument)
     found: dict[str, CellGraph] = {}
     for cell, children in inner.items():
-        nodes = [child for child in children if graph.nodes[child].label == _NODE]
+        nodes = [child for child in children if graph.nodes[child].label in _NODES]
         if not nodes:
             continue
-        inputs = max(1, len(children) - len(nodes))
+        inputs = max(1, children.index(nodes[0]))  # what prepares them comes before the nodes
         edges = []
         for k, node in enumerate(nodes):
             for operation in inner.get(node, []):
                 call, start = graph.nodes[operation], graph.nodes[node].place
-                words = call.place.removeprefix(f"{start}.").split(
-                    "."
-                )  # edges.STATE, and .LABEL where one was chosen
+                # edges.STATE, and .LABEL where one was chosen
+                words = call.place.removeprefix(f"{start}.").split(".")
+                if words[0] != "edges":
+                    continue
                 edges.append((int(words[1]), inputs + k, words[2] if len(words) > 2 else call.label))
         is_joined = graph.nodes[cell].label != _SUMMED
         found[graph.nodes[cell].place] = CellGraph(inputs, len(nodes), tuple(edges), is_joined)

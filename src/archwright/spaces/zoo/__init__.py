@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from archwright.spaces.zoo.efficientnet import efficientnet_space, mnasnet_space
     from archwright.spaces.zoo.enas import enas_space
     from archwright.spaces.zoo.mobilenet_v3 import mobilenet_v3_space
+    from archwright.spaces.zoo.nago import nago_space
     from archwright.spaces.zoo.nasbench201 import nasbench201_space
     from archwright.spaces.zoo.nasnet import nasnet_operation, nasnet_space
     from archwright.spaces.zoo.perceptrons import mlp
     from archwright.spaces.zoo.proxyless import proxyless_space
     from archwright.spaces.zoo.published_networks import PUBLISHED, PublishedNetwork, published
+    from archwright.spaces.zoo.randomly_wired import randomly_wired_space
     from archwright.spaces.zoo.recurrent import recurrent_space
     from archwright.spaces.zoo.tables import ft_transformer, tabm, tabular_resnet
 
@@ -32,8 +34,8 @@ __all__ = [
     "PUBLISHED", "SPACES", "CellDecisions", "PublishedNetwork", "ZooSpace", "baseline", "cell",
     "cell_decisions", "cell_space", "chain", "conv1d", "darts_operation", "darts_space", "default_space",
     "efficientnet_space", "enas_space", "ft_transformer", "make_space", "mlp", "mnasnet_space",
-    "mobilenet_v3_space", "nasbench201_space", "nasnet_operation", "nasnet_space", "proxyless_space",
-    "published", "quantised", "recurrent_space", "refused_layers", "tabm", "tabular_resnet",
+    "mobilenet_v3_space", "nago_space", "nasbench201_space", "nasnet_operation", "nasnet_space", "proxyless_space",
+    "published", "quantised", "randomly_wired_space", "recurrent_space", "refused_layers", "tabm", "tabular_resnet",
 ]
 # fmt: on
 

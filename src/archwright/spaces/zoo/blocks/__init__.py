@@ -56,18 +56,18 @@ from archwright.spaces.zoo.blocks.tables import (
     RowAttentionBlock,
     RowHead,
 )
+from archwright.spaces.zoo.blocks.wired import ReLUSeparableConvNorm, WiredGraph, WiredNode
 
 # fmt: off
 __all__ = [
     "AveragedNetworks", "AveragedOdds", "AveragedOutputs", "AveragedProbabilities", "BottleneckConv", "Cell",
     "CellBlock", "CellNetwork", "CellNode", "Chain", "ChainLayer", "ColumnEmbedding", "Conv1dNormAct",
-    "ConvNorm", "ConvNormAct", "ConvNormReLU6", "DartsDilatedConv", "DartsSeparableConv", "DenseBlock", "DropPath",
-    "EnsembleLinear", "EnsembleMean", "FactorizedReduce", "FeatureTokens", "HighwayEdge", "HighwayStart",
-    "InvertedResidual", "LSTMNetwork", "LockedDropout", "MobileBlock", "MobileStage", "NasnetCell", "PoolNorm",
-    "ReLUConv3x3Norm", "ReLUConvNorm", "RecurrentCell", "RecurrentNetwork", "ResidualReduction", "ResidualRowBlock",
-    "Resize",
-    "RowAttentionBlock", "RowHead", "SeparableConv", "SeparableConv1d", "SkipLayer", "SkipNetwork",
-    "SqueezeExcitation",
-    "StateReduction", "SummedCell", "SymbolEmbedding", "TiedDecoder", "Zero",
+    "ConvNorm", "ConvNormAct", "ConvNormReLU6", "DartsDilatedConv", "DartsSeparableConv", "DenseBlock",
+    "DropPath", "EnsembleLinear", "EnsembleMean", "FactorizedReduce", "FeatureTokens", "HighwayEdge",
+    "HighwayStart", "InvertedResidual", "LSTMNetwork", "LockedDropout", "MobileBlock", "MobileStage",
+    "NasnetCell", "PoolNorm", "ReLUConv3x3Norm", "ReLUConvNorm", "ReLUSeparableConvNorm", "RecurrentCell",
+    "RecurrentNetwork", "ResidualReduction", "ResidualRowBlock", "Resize", "RowAttentionBlock", "RowHead",
+    "SeparableConv", "SeparableConv1d", "SkipLayer", "SkipNetwork", "SqueezeExcitation", "StateReduction",
+    "SummedCell", "SymbolEmbedding", "TiedDecoder", "WiredGraph", "WiredNode", "Zero",
 ]
 # fmt: on

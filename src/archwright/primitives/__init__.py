@@ -1,0 +1,42 @@
+"""Primitives: functions below the level of layers that are searched.
+
+- `activation_space`, `PointwiseFunction`: activation functions as units of unary and binary functions, in a ready
+  network or in one of your own. `UNARY`, `BINARY`, `PRESETS`: what units are made of.
+- `formula_of`, `formulas_in`, `Formula`: what was found as a formula, and as a module of a few lines.
+
+Names load when they are used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archwright.lazy import imported_on_use
+
+if TYPE_CHECKING:
+    from archwright.primitives.activation import activation_space
+    from archwright.primitives.catalog import BINARY, PRESETS, UNARY
+    from archwright.primitives.formulas import (
+        Formula,
+        formula_of,
+        formulas_in,
+        functions_script,
+        untrained_functions_script,
+    )
+    from archwright.primitives.pointwise import PointwiseFunction, profile_of
+
+__all__ = [
+    "BINARY",
+    "PRESETS",
+    "UNARY",
+    "Formula",
+    "PointwiseFunction",
+    "activation_space",
+    "formula_of",
+    "formulas_in",
+    "functions_script",
+    "profile_of",
+    "untrained_functions_script",
+]
+
+__getattr__ = imported_on_use(__name__)

@@ -1,0 +1,277 @@
+"""What is decided about an activation function, wherever a network uses it, and what is rejected before training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from archwright.errors import SpaceError
+from archwright.primitives.catalog import BINARY, PRESETS, UNARY, Primitive
+from archwright.primitives.units import ChannelScale, CoreUnit, Standardized
+from archwright.spaces import Architecture, Space
+from archwright.spaces.decisions import Categorical, Subset, boolean, categorical, subset
+from archwright.spaces.expression import Expression
+from archwright.spaces.nodes import DeferredCall, layer, switch, when
+from archwright.spaces.zoo.shapes import check_labels, check_numbers
+
+__all__ = ["PointwiseFunction", "Profile", "profile_of"]
+
+_EDGES = ("in_1", "in_2", "out_1", "out_2", "out")
+_MOST_SCALES = 3
+_REMEMBERED = 100_000
+_POINTS = 64
+_DIGITS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a pointwise function does on fixed points, before training.
+
+    Args:
+        finite: Whether values and derivatives on [-1000, 1000] are finite, in 32 bits.
+        varies: Whether it is not constant.
+        key: Equal for two functions that have the same values, up to a factor above 0 and a constant, at 64 fixed
+            points, rounded to 10^-6; so that the standardised functions are the same.
+    """
+
+    finite: bool
+    varies: bool
+    key: Hashable
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """The decisions of one core unit, and the units inside it."""
+
+    binary: Categorical
+    unary: tuple[Categorical, Categorical]
+    nested: tuple[tuple[Any, _Unit], ...]
+    scaled: Subset | None
+
+
+@dataclass(eq=False)
+class PointwiseFunction:
+    """A pointwise function that is searched: one decision for all the places where a network uses it.
+
+    A core unit is b(u1(x1), u2(x2)) with unary u and a binary b; x1 and x2 are the input or the output of a unit
+    (Ramachandran et al. 2017, arXiv:1710.05941). Give `constraints` and `canonicalize` to the space, so that what
+    cannot be trained is rejected and no function is tried twice.
+
+    Args:
+        name: Begins the addresses: `NAME.binary`, `NAME.unary_1`, `NAME.unary_2`, and with units in units
+            `NAME.nested_1` and `NAME.1.binary`.
+        functions: Of `PRESETS`: "ramachandran", "aquasurf", or "all".
+        unary: Some of `UNARY` instead.
+        binary: Some of `BINARY` instead.
+        depth: How many units are in one another at most; 1 is a single one.
+        edge_scales: Whether up to three edges of a unit have a learned factor for each channel (PANGAEA, Bingham &
+            Miikkulainen 2022, arXiv:2006.03179).
+        standardized: Whether functions are brought to mean 0 and variance 1 on normal inputs, see `Standardized`.
+
+    Raises:
+        SpaceError: When an option is unknown or out of range.
+
+    Example:
+        >>> function = PointwiseFunction(unary=["identity", "sigmoid"], binary=["multiply"])
+        >>> hidden = layer(nn.Sequential, layer(nn.Linear, 8, 16), function.layer(16), layer(nn.Linear, 16, 2))
+        >>> space = Space(hidden, constraints=function.constraints, canonicalize=function.canonicalize)
+        >>> space.size
+        3
+    """
+
+    name: str = "activation"
+    functions: str = "ramachandran"
+    unary: Sequence[str] | None = None
+    binary: Sequence[str] | None = None
+    depth: int = 1
+    edge_scales: bool = False
+    standardized: bool = False
+    _root: _Unit = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        (preset,) = check_labels(self.name, "set of functions", [self.functions], PRESETS)
+        usual = PRESETS[preset]
+        self.unary = check_labels(self.name, "unary function", self.unary or usual.unary, UNARY)
+        self.binary = check_labels(self.name, "binary function", self.binary or usual.binary, BINARY)
+        (self.depth,) = check_numbers(self.name, "depth", (self.depth,), ["depth"])
+        self._root = self._decide(self.name, self.depth)
+
+    def _decide(self, name: str, depth: int) -> _Unit:
+        def choose(what: str, labels: Sequence[str] | None, preferred: str) -> Categorical:
+            assert labels is not None
+            usual = preferred if preferred in labels else labels[0]
+            return categorical(labels, name=f"{name}.{what}", default=usual)
+
+        return _Unit(
+            choose("binary", self.binary, "multiply"),
+            (choose("unary_1", self.unary, "identity"), choose("unary_2", self.unary, "sigmoid")),
+            tuple(
+                (boolean(name=f"{name}.nested_{i}"), self._decide(f"{name}.{i}", depth - 1)) for i in (1, 2)
+            )
+            if depth > 1
+            else (),
+            subset(len(_EDGES), (0, _MOST_SCALES), name=f"{name}.scaled") if self.edge_scales else None,
+        )
+
+    # In a network
+
+    def layer(self, channels: Any = 1) -> Expression:
+        """The function at one place of a network. What is learned is learned there; what is decided, for all places.
+
+        Args:
+            channels: Of its input, along axis 1, an expression or a number; 1 learns one number for all channels.
+        """
+        unit = self._unit(self._root, channels)
+        return layer(Standardized, unit) if self.standardized else unit
+
+    def _unit(self, unit: _Unit, channels: Any) -> DeferredCall:
+        more: dict[str, Any] = {
+            f"inner_{i}": when(is_nested, self._unit(inner, channels))
+            for i, (is_nested, inner) in enumerate(unit.nested, 1)
+        }
+        if unit.scaled is not None:
+            more["scales"] = {
+                edge: when(unit.scaled.has(i), layer(ChannelScale, channels)) for i, edge in enumerate(_EDGES)
+            }
+        first, second = (_options(one, UNARY, channels) for one in unit.unary)
+        return layer(CoreUnit, _options(unit.binary, BINARY, channels), first, second, **more)
+
+    # Rejection before training
+
+    @property
+    def constraints(self) -> tuple[Callable[[Architecture], bool], ...]:
+        """What a space is given as its constraints: values and derivatives are finite; the function is not constant."""
+        return (self.is_finite, self.varies)
+
+    def is_finite(self, architecture: Architecture) -> bool:
+        """Whether values and derivatives on [-1000, 1000] are finite, in 32 bits."""
+        return self.profile(architecture).finite
+
+    def varies(self, architecture: Architecture) -> bool:
+        """Whether the function is not constant."""
+        return self.profile(architecture).varies
+
+    def canonicalize(self, architecture: Architecture) -> Hashable:
+        """What a space is given as its canonical form: equal for two spellings of one function in one network."""
+        values, rest = self._divided(architecture)
+        return frozenset(rest.items()), self._profile(values).key
+
+    def profile(self, architecture: Architecture) -> Profile:
+        """What the function of a network does before training.
+
+        Args:
+            architecture: Of a space in which the function is used.
+
+        Raises:
+            SpaceError: When it decides no such function.
+        """
+        return self._profile(self._divided(architecture)[0])
+
+    def build(self, architecture: Architecture, channels: int = 1) -> nn.Module:
+        """The function alone, as a module.
+
+        Args:
+            architecture: Of a space in which the function is used.
+            channels: How many of each learned number there are.
+        """
+        values, _ = self._divided(architecture)
+        space = self.space if channels == 1 else Space(self.layer(channels), name=self.name)
+        return space.build(space.validate(values))
+
+    @cached_property
+    def space(self) -> Space:
+        """The functions by themselves, one learned number for all channels, nothing rejected."""
+        return Space(self.layer(), name=self.name)
+
+    @cached_property
+    def _profiles(self) -> dict[Hashable, Profile]:
+        return {}
+
+    def _profile(self, values: Mapping[str, Any]) -> Profile:
+        key = frozenset(values.items())
+        if key not in self._profiles:
+            if len(self._profiles) >= _REMEMBERED:
+                self._profiles.clear()
+            self._profiles[key] = profile_of(self.space.build(self.space.validate(values)))
+        return self._profiles[key]
+
+    def _divided(self, architecture: Architecture) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The function's own decisions by their own names, and all others."""
+        root = f"{self.name}.binary"
+        found = next((a for a in architecture if a == root or a.endswith(f".{root}")), None)
+        if found is None:
+            raise SpaceError(f"expected an architecture that decides {root!r}, got {architecture!r}")
+        start = found.removesuffix(root)
+        own: dict[str, Any] = {}
+        rest: dict[str, Any] = {}
+        for address, value in architecture.items():
+            name = address.removeprefix(start)
+            (own if name in self.space.decisions else rest)[name] = value
+        return own, rest
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name not in ("_profiles", "space")}
+
+
+def _options(decision: Categorical, known: Mapping[str, Primitive], channels: Any) -> Expression:
+    made = {}
+    for label in decision.labels:
+        primitive = known[label]
+        made[label] = layer(primitive.make, *([channels] if primitive.learned else primitive.arguments))
+    return switch(decision, made)
+
+
+def _grid() -> Tensor:
+    dense, wide = torch.linspace(-5.0, 5.0, 101), torch.linspace(-1000.0, 1000.0, 201)
+    return torch.cat([dense, wide])[:, None]
+
+
+def _quantiles() -> Tensor:
+    shares = (torch.arange(_POINTS, dtype=torch.float64) + 0.5) / _POINTS
+    points: Tensor = torch.special.ndtri(shares)
+    return points[:, None]
+
+
+_GRID, _QUANTILES = _grid(), _quantiles()
+
+
+def profile_of(function: nn.Module) -> Profile:
+    """What a function does on fixed points.
+
+    Args:
+        function: From (N, 1) to (N, 1), with whatever is learned at its value before training.
+    """
+    x = _GRID.clone().requires_grad_()
+    y = function(x)
+    finite = bool(torch.isfinite(y).all())
+    if finite and y.requires_grad:
+        wanted = [x, *function.parameters()]
+        slopes = torch.autograd.grad(y.sum(), wanted, allow_unused=True)
+        finite = all(one is None or bool(torch.isfinite(one).all()) for one in slopes)
+    with torch.no_grad():
+        function = function.double()
+        varies = (
+            not function(_GRID.double()).std() <= 10.0**-_DIGITS
+        )  # where infinite values make it NaN, too
+        key = [_rounded(function)]
+        learned = list(function.parameters())
+        for parameter in learned:  # two that differ in what is learned differ at other values of it
+            parameter.mul_(1.37).add_(0.11)
+        if learned:
+            key.append(_rounded(function))
+    return Profile(finite, varies, (len(learned), *key))
+
+
+def _rounded(function: nn.Module) -> tuple[float, ...]:
+    values = function(_QUANTILES).flatten()
+    deviation = values.std(correction=0)
+    values = (values - values.mean()) / deviation.clamp(min=1e-12)
+    rounded = torch.round(values, decimals=_DIGITS).nan_to_num(
+        nan=torch.inf
+    )  # since no NaN is equal to another
+    return tuple((rounded + 0.0).tolist())  # no -0

@@ -1,0 +1,21 @@
+"""The searched functions in the best network of a run."""
+
+from __future__ import annotations
+
+from archwright.errors import ArchwrightError
+from archwright.primitives import untrained_functions_script
+from archwright.spaces import Space
+from archwright.trials import Trial
+
+__all__ = ["function_texts"]
+
+
+def function_texts(best: Trial | None, space: Space | None) -> list[tuple[str, str]]:
+    """Title and text of the searched functions, before training; empty where there is none, or the space is another."""
+    if best is None or space is None:
+        return []
+    try:
+        text = untrained_functions_script(space, best.candidate.architecture)
+    except ArchwrightError:
+        return []
+    return [("The searched function, as a module", text)] if text else []

@@ -1,0 +1,102 @@
+"""The chosen network is trained once more, for longer, where time is left."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import archwright as aw
+from archwright.experiments import Stage
+from archwright.experiments.finalists import LONGER, REPEAT
+from archwright.experiments.time_plan import Costs, TimePlan
+from archwright.session import prolonging
+from archwright.session.planning import Planned
+from archwright.session.prolonging import epochs_within
+from archwright.tasks import Part, make_task
+from archwright.tasks.batches import evaluation_plan
+
+
+@pytest.fixture
+def search(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """A search whose chosen network is trained for so many epochs once more."""
+
+    def run(longer: int, epochs: int = 1, **more: Any) -> aw.Result:
+        plan = TimePlan(costs=Costs(training=0.5, baseline=0.5), longest=10.0)
+        planned = Planned(recipe=aw.Recipe(epochs=epochs, learning_rate=3e-3), plan=plan)
+        monkeypatch.setattr(
+            importlib.import_module("archwright.session.search"), "plan_run", lambda *_, **__: planned
+        )
+        monkeypatch.setattr(prolonging, "epochs_within", lambda *_: longer)
+        return aw.search(
+            "mlp",
+            "digits",
+            strategy="random",
+            budget=aw.Budget(trials=1, minutes=60),
+            repeats=1,
+            onnx=False,
+            progress=False,
+            out=tmp_path / "run",
+            **more,
+        )
+
+    return run
+
+
+def test_epochs_are_those_that_fit() -> None:
+    # 12 epochs took 6 s: 22 s are 40 epochs that take a tenth longer.
+    assert epochs_within(22.0, 12, 6.0) == 40
+    assert epochs_within(-3.0, 12, 6.0) == 0
+    assert epochs_within(10.0, 12, 0.0) == 0
+
+
+def test_the_longer_training_is_delivered_where_it_is_no_worse(search: Any) -> None:
+    run = search(12).run
+    assert run.choice is not None
+    assert run.winner is not None
+    assert run.choice.number // REPEAT == LONGER
+    assert run.winner.candidate.effort.epochs == 12
+    assert len(run.winner.measurement.curve) == 12
+    short = next(f for f in run.finalists if f.name == run.choice.name).first
+    assert run.winner.metrics["accuracy"] >= short.metrics["accuracy"]
+    assert run.choice.repeats == 1  # it counts in no comparison
+    # The best epoch counts, not the last one.
+    assert run.winner.metrics["accuracy"] == max(point["accuracy"] for point in run.winner.measurement.curve)
+    log = [text for _, text in run.messages]
+    assert any("was trained once more, for 12 epochs" in text and "this is delivered" in text for text in log)
+
+
+def test_the_exported_weights_are_its(search: Any) -> None:
+    result = search(12)
+    plan = evaluation_plan(torch.device("cpu"))
+    metrics = make_task("digits").evaluate(result.model(), Part("validation"), plan)
+    assert metrics["accuracy"] == pytest.approx(result.run.winner.metrics["accuracy"], abs=1e-6)
+
+
+def test_one_that_is_worse_is_not_delivered(search: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prolonging, "is_feasible", lambda *_: False)
+    run = search(3).run
+    assert run.choice is not None
+    assert run.choice.number < REPEAT
+    assert run.winner.number == run.choice.number
+    assert any("the shorter training is delivered" in text for _, text in run.messages)
+
+
+def test_without_time_nothing_is_trained(search: Any) -> None:
+    run = search(1).run
+    assert run.choice.number < REPEAT
+    assert not any("once more" in text for _, text in run.messages)
+
+
+def test_going_on_does_nothing_again(search: Any) -> None:
+    result = search(12)
+    before = result.run.messages
+    again = aw.resume(result.folder, progress=False, onnx=False)
+    assert again.run.winner == result.run.winner
+    assert again.run.messages == before
+    stages = [again.run.retrained, again.run.repeated, again.run.compared]
+    assert sum(t.number // REPEAT == LONGER for trials in stages for t in trials) == 1
+    assert Stage(again.run.choice.stage) in (Stage.RETRAIN, Stage.BASELINE)
