@@ -52,6 +52,10 @@ STRATEGIES = Registry[Strategy, Entry](
             "regularized (aging) evolution: mutates the winners of tournaments",
         ),
         "forest": Entry(f"{_HERE}.bayesian:forest_search", "expected improvement under a random forest"),
+        "generator": Entry(
+            f"{_HERE}.generator:generator_search",
+            "a diffusion on networks' graphs that learns from the best trials, guided by a surrogate (DiffusionNAG)",
+        ),
         "grid": Entry(f"{_HERE}.grid:GridSearch", "every architecture once, in order"),
         "hill_climbing": Entry(
             f"{_HERE}.hill_climbing:HillClimbing",

@@ -13,11 +13,10 @@ from archwright.errors import UsageError
 from archwright.spaces import Architecture, Space
 from archwright.spaces.graph import Graph, Node
 from archwright.surrogates.columns import Columns, more_columns
+from archwright.surrogates.graph_layers import GraphLayers, edges_of, owners_of
 from archwright.surrogates.surrogate import Prediction, Refitted, Vector, mean_and_spread
 
 __all__ = ["GraphNetwork"]
-
-_RELATIONS = 4  # contains and follows, each in both directions
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +34,9 @@ class _Batch:
 class GraphNetwork(Refitted):
     """Messages along the edges of `space.graph`, then a perceptron on the mean and the sum of the nodes' states.
 
-    A relational graph convolution (Schlichtkrull et al. 2018, arXiv:1703.06103) with a weight for "contains" and for
-    "follows" in each direction. A node begins as the sum of the embeddings of its function's name and of each of its
-    arguments at its place; what training did not see is one common "unknown". Several networks give the deviation.
+    The messages are those of `GraphLayers`. A node begins as the sum of the embeddings of its function's name and of
+    each of its arguments at its place; what training did not see is one common "unknown". Several networks give the
+    deviation.
 
     Args:
         space: The space.
@@ -132,23 +131,13 @@ class GraphNetwork(Refitted):
     def _batch(self, graphs: Sequence[Graph]) -> _Batch:
         nodes = [node for graph in graphs for node in graph.nodes]
         arguments = [[self._arguments.get(argument, 0) for argument in _arguments(node)] for node in nodes]
-        begins = list(itertools.accumulate((len(graph.nodes) for graph in graphs), initial=0))
-        edges: list[Tensor] = []
-        for kind in ("contains", "follows"):
-            pairs = [
-                (begin + i, begin + j)
-                for begin, graph in zip(begins, graphs, strict=False)
-                for i, j in getattr(graph, kind)
-            ]
-            made = torch.tensor(pairs, dtype=torch.long).reshape(-1, 2).T
-            edges += [made, made.flip(0)]
         starts = list(itertools.accumulate(map(len, arguments), initial=0))[:-1]
         return _Batch(
             torch.tensor([self._labels.get(node.label, 0) for node in nodes]),
             torch.tensor(list(itertools.chain(*arguments)), dtype=torch.long),
             torch.tensor(starts),
-            tuple(edges),
-            torch.tensor([i for i, graph in enumerate(graphs) for _ in graph.nodes]),
+            edges_of(graphs),
+            owners_of(graphs),
             len(graphs),
         )
 
@@ -169,23 +158,13 @@ class _Network(nn.Module):
         super().__init__()
         self.label = nn.Embedding(labels, hidden)
         self.arguments = nn.EmbeddingBag(arguments, hidden, mode="sum")
-        self.own = nn.ModuleList(nn.Linear(hidden, hidden) for _ in range(rounds))
-        self.messages = nn.ModuleList(
-            nn.Linear(hidden, hidden * _RELATIONS, bias=False) for _ in range(rounds)
-        )
-        self.norms = nn.ModuleList(nn.LayerNorm(hidden) for _ in range(rounds))
+        self.layers = GraphLayers(hidden, rounds)
         self.head = nn.Sequential(nn.Linear(2 * hidden + more, hidden), nn.ReLU(), nn.Linear(hidden, 1))
 
     def forward(self, batch: _Batch, more: Tensor) -> Tensor:
         """One number a graph."""
         state = self.label(batch.labels) + self.arguments(batch.arguments, batch.starts)
-        for own, messages, norm in zip(self.own, self.messages, self.norms, strict=True):
-            gathered = own(state)
-            for message, (source, target) in zip(
-                messages(state).chunk(_RELATIONS, 1), batch.edges, strict=True
-            ):
-                gathered = gathered.index_add(0, target, message[source])
-            state = state + nn.functional.relu(norm(gathered))
+        state = self.layers(state, batch.edges)
         total = state.new_zeros(batch.count, state.shape[1]).index_add(0, batch.owner, state)
         sizes = torch.bincount(batch.owner, minlength=batch.count).unsqueeze(1)
         both = torch.cat([total / sizes, total / sizes.float().mean(), more], 1)

@@ -87,6 +87,11 @@ class RefittedModel(ConstrainedModel):
         self._learned: tuple[int, int, int] | None = None
         self._models: list[Surrogate | None] = []
 
+    @property
+    def told(self) -> int:
+        """How often a trial had been told when it learned last."""
+        return 0 if self._learned is None else self._learned[0]
+
     def update(self, ask: Ask) -> bool:
         """Learn anew where it is due. See `ConstrainedModel.update`."""
         known = ask.known
