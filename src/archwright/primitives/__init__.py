@@ -23,7 +23,8 @@ if TYPE_CHECKING:
         functions_script,
         untrained_functions_script,
     )
-    from archwright.primitives.pointwise import PointwiseFunction, profile_of
+    from archwright.primitives.pointwise import PointwiseFunction, profile_of, standard_values
+    from archwright.primitives.units import searched_functions
 
 __all__ = [
     "BINARY",
@@ -36,6 +37,8 @@ __all__ = [
     "formulas_in",
     "functions_script",
     "profile_of",
+    "searched_functions",
+    "standard_values",
     "untrained_functions_script",
 ]
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from archwright.errors import MissingExtraError, UsageError
 from archwright.primitives.catalog import BINARY, UNARY, Primitive, key_of
-from archwright.primitives.units import CoreUnit, Standardized
+from archwright.primitives.units import CoreUnit, Standardized, searched_functions
 from archwright.spaces import Architecture, Space, resolve, walk_calls
 from archwright.spaces.build import construct
 
@@ -131,13 +131,7 @@ def formula_of(function: nn.Module) -> Formula:
 
 def formulas_in(network: nn.Module) -> dict[str, Formula]:
     """The formulas of all pointwise functions that a network holds, by the names of their modules."""
-    found: dict[str, Formula] = {}
-    inside: tuple[str, ...] = ()
-    for name, module in network.named_modules():
-        if isinstance(module, CoreUnit | Standardized) and not name.startswith(inside or ("\0",)):
-            found[name] = formula_of(module)
-            inside = (*inside, f"{name}." if name else "")
-    return found
+    return {name: formula_of(module) for name, module in searched_functions(network).items()}
 
 
 def functions_script(network: nn.Module) -> str:

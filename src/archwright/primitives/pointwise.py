@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,7 +20,7 @@ from archwright.spaces.expression import Expression
 from archwright.spaces.nodes import DeferredCall, layer, switch, when
 from archwright.spaces.zoo.shapes import check_labels, check_numbers
 
-__all__ = ["PointwiseFunction", "Profile", "profile_of"]
+__all__ = ["PointwiseFunction", "Profile", "profile_of", "standard_values"]
 
 _EDGES = ("in_1", "in_2", "out_1", "out_2", "out")
 _MOST_SCALES = 3
@@ -231,13 +232,7 @@ def _grid() -> Tensor:
     return torch.cat([dense, wide])[:, None]
 
 
-def _quantiles() -> Tensor:
-    shares = (torch.arange(_POINTS, dtype=torch.float64) + 0.5) / _POINTS
-    points: Tensor = torch.special.ndtri(shares)
-    return points[:, None]
-
-
-_GRID, _QUANTILES = _grid(), _quantiles()
+_GRID = _grid()
 
 
 def profile_of(function: nn.Module) -> Profile:
@@ -267,10 +262,22 @@ def profile_of(function: nn.Module) -> Profile:
     return Profile(finite, varies, (len(learned), *key))
 
 
+def standard_values(function: nn.Module, points: int) -> Tensor:
+    """Values of a function at normal quantiles, with mean 0 and variance 1; shape (points,), 64 bits.
+
+    Args:
+        function: From (N, C) to (N, C); the mean over its channels is taken. Left as it is.
+        points: How many.
+    """
+    shares = (torch.arange(points, dtype=torch.float64) + 0.5) / points
+    quantiles: Tensor = torch.special.ndtri(shares)
+    with torch.no_grad():
+        values: Tensor = copy.deepcopy(function).double()(quantiles[:, None]).mean(1)
+    return (values - values.mean()) / values.std(correction=0).clamp(min=1e-12)
+
+
 def _rounded(function: nn.Module) -> tuple[float, ...]:
-    values = function(_QUANTILES).flatten()
-    deviation = values.std(correction=0)
-    values = (values - values.mean()) / deviation.clamp(min=1e-12)
+    values = standard_values(function, _POINTS)
     rounded = torch.round(values, decimals=_DIGITS).nan_to_num(
         nan=torch.inf
     )  # since no NaN is equal to another

@@ -22,6 +22,7 @@ __all__ = [
     "Pairwise",
     "Pointwise",
     "Standardized",
+    "searched_functions",
 ]
 
 
@@ -235,3 +236,13 @@ class Standardized(nn.Module):
         """The same shape."""
         y: Tensor = self.body(x)
         return (y - self.mean) / self.deviation
+
+
+def searched_functions(network: nn.Module) -> dict[str, nn.Module]:
+    """The pointwise functions that a network holds, by the names of their modules; units inside others are left out."""
+    found: dict[str, nn.Module] = {}
+    for name, module in network.named_modules():
+        is_inside = any(not outer or name.startswith(f"{outer}.") for outer in found)
+        if isinstance(module, CoreUnit | Standardized) and not is_inside:
+            found[name] = module
+    return found

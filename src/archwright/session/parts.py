@@ -169,10 +169,10 @@ def proxy_columns(space: Space, task: Task, accelerator: str, names: Sequence[st
     Raises:
         UsageError: When a proxy is unknown.
     """
-    from archwright.estimators.zero_cost import PROXIES, ProxyColumns, ZeroCost
+    from archwright.estimators.zero_cost import FEATURES, PROXIES, ProxyColumns, ZeroCost
 
-    known = ["graf", "graph", *PROXIES]
-    if unknown := [name for name in names if name not in PROXIES]:
+    known = ["graf", "graph", *PROXIES, *FEATURES]
+    if unknown := [name for name in names if name not in known]:
         raise UsageError(f"unknown columns {unknown[0]!r}.{did_you_mean(unknown[0], known)}")
     return ProxyColumns(ZeroCost(space, task, names, accelerator=accelerator))
 

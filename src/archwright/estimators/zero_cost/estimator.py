@@ -12,7 +12,14 @@ from torch import nn
 from archwright.errors import BuildError, TrialError, UsageError
 from archwright.estimators.estimator import Estimator, PopulationEstimator
 from archwright.estimators.zero_cost.probe import Probe
-from archwright.estimators.zero_cost.proxies import ALL, Parts, known_proxies, population_scores, read_proxies
+from archwright.estimators.zero_cost.proxies import (
+    ALL,
+    FEATURES,
+    Parts,
+    known_proxies,
+    population_scores,
+    read_proxies,
+)
 from archwright.learning.devices import make_fabric
 from archwright.learning.randomness import Seeds, seeded
 from archwright.objectives import Direction, Objective, measure_cheap
@@ -95,7 +102,16 @@ class ZeroCost(Estimator):
 
     @property
     def ranks_by(self) -> Objective:
-        """What networks are ranked by."""
+        """What networks are ranked by.
+
+        Raises:
+            UsageError: When features that rank none are among the proxies.
+        """
+        if odd := next((name for name in self.proxies if name in FEATURES), None):
+            raise UsageError(
+                f"{odd} ranks no networks by itself; a surrogate learns from it: --strategy bayesian "
+                f"--option columns={odd}"
+            )
         name = next(iter(self.proxies)) if len(self.proxies) == 1 else ALL
         return Objective(name, Direction.MAXIMIZE)
 

@@ -20,11 +20,21 @@ from archwright.estimators.zero_cost.features import (
     trainability,
     zen,
 )
+from archwright.estimators.zero_cost.functions import AQUASURF, aquasurf
 from archwright.estimators.zero_cost.gradients import fisher, grad_norm, grasp, plain, snip, synflow, zico
 from archwright.estimators.zero_cost.kernels import ntk_condition, vkdnw
 from archwright.estimators.zero_cost.probe import Probe
 
-__all__ = ["ALL", "PROXIES", "Parts", "Proxy", "known_proxies", "population_scores", "read_proxies"]
+__all__ = [
+    "ALL",
+    "FEATURES",
+    "PROXIES",
+    "Parts",
+    "Proxy",
+    "known_proxies",
+    "population_scores",
+    "read_proxies",
+]
 
 ALL = "zero_cost"
 """What the joint score of several proxies is called."""
@@ -95,6 +105,11 @@ PROXIES: dict[str, Proxy] = {
 }
 """The proxies by name. The last two are the baselines that the others have to beat."""
 
+FEATURES: dict[str, Proxy] = {
+    "aquasurf": Proxy(AQUASURF, lambda probe, cheap: aquasurf(probe)),
+}
+"""What surrogates read of networks (`columns=`), though it ranks none by itself."""
+
 
 def known_proxies(names: Iterable[str]) -> dict[str, Proxy]:
     """The proxies of these names.
@@ -102,13 +117,13 @@ def known_proxies(names: Iterable[str]) -> dict[str, Proxy]:
     Raises:
         UsageError: When one is unknown, stands twice, or there is none.
     """
-    given = list(names)
+    given, known = list(names), {**PROXIES, **FEATURES}
     for name in given:
-        if name not in PROXIES:
-            raise UsageError(f"unknown proxy {name!r}.{did_you_mean(name, PROXIES)}")
+        if name not in known:
+            raise UsageError(f"unknown proxy {name!r}.{did_you_mean(name, known)}")
     if not given or len(set(given)) != len(given):
         raise UsageError(f"expected one or more proxies, each once, got {', '.join(given) or 'none'}")
-    return {name: PROXIES[name] for name in given}
+    return {name: known[name] for name in given}
 
 
 def read_proxies(
