@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from archwright.errors import BuildError
-from archwright.spaces import Arithmetic, Decision, DeferredCall, Repeat, Space, Switch, Tied, When
+from archwright.spaces import Arithmetic, Decision, DeferredCall, Generated, Repeat, Space, Switch, Tied, When
 from archwright.spaces.expression import children_of
 from archwright.spaces.fold import Fold
 from archwright.spaces.place import Place, arguments
@@ -95,6 +95,13 @@ class Interpreter(Fold[None, Argument]):
     def call(self, node: DeferredCall, place: Place, context: None) -> Argument:
         """A module, or an elastic call where it depends on decisions."""
         return Fixed(self._call(node, place.named(node.name)))
+
+    def generated(self, node: Generated, place: Place, context: None) -> Argument:
+        """Refused: its calls are not known before the decisions are made."""
+        raise BuildError(
+            f"{place.named(node.name)}: there is no supernet of what {node!r} writes from decisions, whose calls "
+            "differ from one architecture to the next; search this space by a strategy, such as --strategy evolution"
+        )
 
     def _call(self, node: DeferredCall, place: Place) -> Any:
         args: list[Argument] = []
