@@ -24,6 +24,9 @@ class _Unset(Enum):
     UNSET = "unset"
 
 
+_MANY = 64
+"""Numbers of which it is not worth looking at each."""
+
 UNSET: Any = _Unset.UNSET
 """Stands for "no default was given", where None may be one."""
 
@@ -125,6 +128,15 @@ class Decision(Expression):
             return self.prior.density(value, self.encode(value)[0])
         return 1.0 if self.size == math.inf else 1.0 / self.size
 
+    @property
+    def varies(self) -> bool:
+        """True if it has a second value."""
+        return self.size > 1
+
+    def crossover(self, first: Any, second: Any, random: Random) -> Any:
+        """A value for a child of two architectures: either's, with equal chance."""
+        return first if random.random() < 0.5 else second
+
     def hold(self, value: Any) -> Decision:
         """This decision with one value left: the same kind, with the same code.
 
@@ -152,6 +164,13 @@ class Decision(Expression):
             SpaceError: For a real, which has infinitely many values.
         """
         return Relaxed(tuple(self.values()))
+
+    def covering(self) -> Relaxed:
+        """The labels that between them show all that this decision can put into a network.
+
+        The ends and the middle of numbers that are many, else all.
+        """
+        return Relaxed(self.alternatives(3)) if self.ordered and self.size > _MANY else self.relaxed()
 
     @abstractmethod
     def coerce(self, value: Any) -> Any:

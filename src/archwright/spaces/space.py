@@ -96,9 +96,6 @@ class Space(Variation):
             ) from None
         plan = plan.hold(self.held) if self.held else plan
         self._prepare(plan, SpaceConstraints(self.constraints, self.canonicalize))
-        self._encoding = Encoding(self.decisions)
-        self.columns = self._encoding.columns
-        """The length of an encoding."""
         self.reader = ExpressionReader(self._addresses)
         """Evaluates the expressions of this space."""
 
@@ -246,6 +243,15 @@ class Space(Variation):
         return self._constraints.canonical(architecture)
 
     # Encoding
+
+    @cached_property
+    def _encoding(self) -> Encoding:
+        return Encoding(self.decisions)
+
+    @property
+    def columns(self) -> int:
+        """The length of an encoding."""
+        return self._encoding.columns
 
     def encode(self, architecture: Architecture) -> NDArray[np.float64]:
         """The architecture as a vector of `columns` numbers; `decode` is its exact inverse.

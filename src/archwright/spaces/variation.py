@@ -30,7 +30,7 @@ class Variation:
         self.decisions = plan.all_decisions()
         # What others are active depends on these alone.
         self._steering = {read[0] for branch in plan.branches for read in branch.reads}
-        self._varying = {address for address, decision in self.decisions.items() if decision.size > 1}
+        self._varying = {address for address, decision in self.decisions.items() if decision.varies}
 
     def complete(self, decide: Callable[[str, Decision], Any]) -> Architecture:
         """The architecture whose active decisions a function makes, in the order in which they become active.
@@ -161,7 +161,8 @@ class Variation:
     ) -> Architecture:
         """A child that takes each active decision from either parent with equal chance (uniform crossover).
 
-        A decision that only one parent has comes from it; one that neither has is drawn.
+        Of a derivation of a grammar it takes parts from both. A decision that only one parent has comes from it; one
+        that neither has is drawn.
 
         Raises:
             SpaceError: When the constraints refuse 10,000 children in a row.
@@ -172,8 +173,9 @@ class Variation:
         for _ in range(_TRIES):
             wanted = dict(second._values)
             for address, value in first._values.items():
-                if address not in wanted or random.random() < 0.5:
-                    wanted[address] = value
+                if address in wanted:
+                    value = self.decisions[address].crossover(value, wanted[address], random)
+                wanted[address] = value
             if self._constraints.allow(child := self._restored(wanted, random)):
                 return child
         raise SpaceError(f"{_TRIES:,} children in a row were refused by the constraints; loosen them")

@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from archwright.errors import BuildError
-from archwright.spaces import Architecture, Decision, Relaxed, Space, resolve, walk_calls
+from archwright.spaces import Architecture, Decision, Space, resolve, walk_calls
 from archwright.spaces.build import arguments_of, construct, dry_run, own_memory, shapes_of
 from archwright.supernets.dropout import dropouts_in
 from archwright.supernets.elastic import Elastic
@@ -22,7 +22,6 @@ from archwright.supernets.interpreter import Interpreter
 
 __all__ = ["Supernet", "covering_architectures"]
 
-_MANY = 64
 _RANDOM = 32
 
 
@@ -214,7 +213,7 @@ def covering_architectures(
     """Architectures in which, between them, every value of every decision is active, as far as each can be.
 
     Each takes the values that were taken least so far; of a subset as many items as it can hold. Of a decision with
-    more than 64 values the two ends and the middle count.
+    more than 64 numbers the two ends and the middle count, of derivations some that hold every rule.
 
     Args:
         space: The space; its constraints are not asked.
@@ -224,8 +223,7 @@ def covering_architectures(
     widest = 0
 
     def decide(address: str, decision: Decision) -> Any:
-        is_long = decision.ordered and decision.size > _MANY
-        relaxed = Relaxed(decision.alternatives(3)) if is_long else decision.relaxed()
+        relaxed = decision.covering()
         labels = (allowed or {}).get(address) or relaxed.labels
         nonlocal widest
         widest = max(widest, len(labels))

@@ -33,6 +33,15 @@ _CASES: dict[str, tuple[str, tuple[int, ...], dict[str, Any]]] = {
         (1, 5, 7),
         {"repeats": 1, "channels": 3, "blocks": 3, "combinations": ["add", "concat"], "concatenate": "all"},
     ),
+    "operations": ("einspace", (1, 8, 8), {"depth": 6}),
+    "colour operations": ("einspace", (3, 9, 12), {"depth": 5, "widths": [8]}),
+    "levels": ("hierarchical_nasbench201", (1, 8, 8), {"macro": "fixed", "channels": 4}),
+    "two cells": ("hierarchical_nasbench201", (1, 8, 8), {"macro": "stage", "channels": 4}),
+    "chosen levels": (
+        "hierarchical_nasbench201",
+        (1, 6, 6),
+        {"macro": "stage", "channels": 4, "connected": False, "unrolled": True},
+    ),
     "signals": ("conv1d", (1, 40), {}),
     "long signals": ("conv1d", (2, 1500), {"depth": (3, 4)}),
     "short signals": ("conv1d", (4, 3), {}),
@@ -67,6 +76,8 @@ TestChain = _contract("digits")
 TestCell = _contract("cells")
 TestDarts = _contract("darts")
 TestNasnet = _contract("nasnet")
+TestEinspace = _contract("operations")
+TestHierarchical = _contract("two cells")
 TestConv1d = _contract("signals")
 TestMlp = _contract("table")
 TestTabularResnet = _contract("residual table")
@@ -109,7 +120,7 @@ def test_a_space_survives_plain_pickle(case: str) -> None:
     space = _make(case)
     copy = pickle.loads(pickle.dumps(space))
     assert copy.digest == space.digest
-    assert copy.size == space.size
+    assert copy.size_bound == space.size_bound
     architecture = space.sample(3)
     assert copy.sample(3) == architecture
     assert str(copy.build(architecture)) == str(space.build(architecture))

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from archwright.spaces.zoo.chains import chain, conv1d
     from archwright.spaces.zoo.darts import cell_space, darts_operation, darts_space
     from archwright.spaces.zoo.efficientnet import efficientnet_space, mnasnet_space
+    from archwright.spaces.zoo.einspace import einspace_grammar, einspace_resnet, einspace_space
     from archwright.spaces.zoo.enas import enas_space
+    from archwright.spaces.zoo.hierarchical import hierarchical_grammar, hierarchical_space
     from archwright.spaces.zoo.mobilenet_v3 import mobilenet_v3_space
     from archwright.spaces.zoo.nago import nago_space
     from archwright.spaces.zoo.nasbench201 import nasbench201_space
@@ -32,10 +34,12 @@ if TYPE_CHECKING:
 # fmt: off
 __all__ = [
     "PUBLISHED", "SPACES", "CellDecisions", "PublishedNetwork", "ZooSpace", "baseline", "cell",
-    "cell_decisions", "cell_space", "chain", "conv1d", "darts_operation", "darts_space", "default_space",
-    "efficientnet_space", "enas_space", "ft_transformer", "make_space", "mlp", "mnasnet_space",
-    "mobilenet_v3_space", "nago_space", "nasbench201_space", "nasnet_operation", "nasnet_space", "proxyless_space",
-    "published", "quantised", "randomly_wired_space", "recurrent_space", "refused_layers", "tabm", "tabular_resnet",
+    "cell_decisions", "cell_space", "chain", "conv1d", "darts_operation", "darts_space",
+    "default_space", "efficientnet_space", "einspace_grammar", "einspace_resnet", "einspace_space",
+    "enas_space", "ft_transformer", "hierarchical_grammar", "hierarchical_space", "make_space", "mlp",
+    "mnasnet_space", "mobilenet_v3_space", "nago_space", "nasbench201_space", "nasnet_operation",
+    "nasnet_space", "proxyless_space", "published", "quantised", "randomly_wired_space",
+    "recurrent_space", "refused_layers", "tabm", "tabular_resnet",
 ]
 # fmt: on
 

@@ -21,6 +21,19 @@ from archwright.spaces.zoo.blocks.darts import (
     Zero,
 )
 from archwright.spaces.zoo.blocks.dense import DenseBlock
+from archwright.spaces.zoo.blocks.einspace import (
+    Branches,
+    Clone,
+    ConcatBranches,
+    FoldTokens,
+    Group,
+    MultiplyBranches,
+    PositionalEncoding,
+    SumBranches,
+    TokenMean,
+    Transpose,
+    UnfoldImage,
+)
 from archwright.spaces.zoo.blocks.enas import SkipLayer, SkipNetwork, StateReduction
 from archwright.spaces.zoo.blocks.ensembles import (
     AveragedNetworks,
@@ -60,14 +73,16 @@ from archwright.spaces.zoo.blocks.wired import ReLUSeparableConvNorm, WiredGraph
 
 # fmt: off
 __all__ = [
-    "AveragedNetworks", "AveragedOdds", "AveragedOutputs", "AveragedProbabilities", "BottleneckConv", "Cell",
-    "CellBlock", "CellNetwork", "CellNode", "Chain", "ChainLayer", "ColumnEmbedding", "Conv1dNormAct",
-    "ConvNorm", "ConvNormAct", "ConvNormReLU6", "DartsDilatedConv", "DartsSeparableConv", "DenseBlock",
-    "DropPath", "EnsembleLinear", "EnsembleMean", "FactorizedReduce", "FeatureTokens", "HighwayEdge",
-    "HighwayStart", "InvertedResidual", "LSTMNetwork", "LockedDropout", "MobileBlock", "MobileStage",
-    "NasnetCell", "PoolNorm", "ReLUConv3x3Norm", "ReLUConvNorm", "ReLUSeparableConvNorm", "RecurrentCell",
+    "AveragedNetworks", "AveragedOdds", "AveragedOutputs", "AveragedProbabilities", "BottleneckConv", "Branches",
+    "Cell", "CellBlock", "CellNetwork", "CellNode", "Chain", "ChainLayer", "Clone", "ColumnEmbedding",
+    "ConcatBranches", "Conv1dNormAct", "ConvNorm", "ConvNormAct", "ConvNormReLU6", "DartsDilatedConv",
+    "DartsSeparableConv", "DenseBlock", "DropPath", "EnsembleLinear", "EnsembleMean", "FactorizedReduce",
+    "FeatureTokens", "FoldTokens", "Group", "HighwayEdge", "HighwayStart", "InvertedResidual", "LSTMNetwork",
+    "LockedDropout", "MobileBlock", "MobileStage", "MultiplyBranches", "NasnetCell", "PoolNorm",
+    "PositionalEncoding", "ReLUConv3x3Norm", "ReLUConvNorm", "ReLUSeparableConvNorm", "RecurrentCell",
     "RecurrentNetwork", "ResidualReduction", "ResidualRowBlock", "Resize", "RowAttentionBlock", "RowHead",
     "SeparableConv", "SeparableConv1d", "SkipLayer", "SkipNetwork", "SqueezeExcitation", "StateReduction",
-    "SummedCell", "SymbolEmbedding", "TiedDecoder", "WiredGraph", "WiredNode", "Zero",
+    "SumBranches", "SummedCell", "SymbolEmbedding", "TiedDecoder", "TokenMean", "Transpose", "UnfoldImage",
+    "WiredGraph", "WiredNode", "Zero",
 ]
 # fmt: on

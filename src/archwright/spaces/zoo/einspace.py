@@ -1,0 +1,203 @@
+"""The space einspace: networks from fundamental operations, by a recursive grammar with shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from archwright.errors import SpaceError
+from archwright.spaces.grammars import CanonicalDerivation, Chain, Grammar, Leaf, Rule
+from archwright.spaces.nodes import layer
+from archwright.spaces.space import Space
+from archwright.spaces.zoo.blocks.einspace import (
+    Clone,
+    MultiplyBranches,
+    SumBranches,
+    Transpose,
+    UnfoldImage,
+)
+from archwright.spaces.zoo.einspace_shapes import (
+    Branching,
+    Concatenation,
+    Folding,
+    Grouping,
+    Linear,
+    Output,
+    Permutation,
+    Unfolding,
+    norm,
+    positional_encoding,
+    product,
+    softmax,
+    sum_shape,
+)
+from archwright.spaces.zoo.shapes import check_numbers, check_shape
+
+__all__ = ["einspace_grammar", "einspace_resnet", "einspace_space"]
+
+PATCHES = {
+    "1s1": (1, 1, 0),
+    "1s2": (1, 2, 0),
+    "3s1": (3, 1, 1),
+    "3s2": (3, 2, 1),
+    "4s4": (4, 4, 0),
+    "8s8": (8, 8, 0),
+}
+"""Name to kernel, stride and padding of what makes tokens of an image."""
+
+
+def einspace_space(
+    input_shape: Sequence[int],
+    outputs: int,
+    *,
+    depth: int = 9,
+    widths: Sequence[int] = (16, 32),
+    computation: float = 0.32,
+    start: str = "smallest",
+    crossover: str = "alignment",
+) -> Space:
+    """Networks from fundamental operations, in the manner of einspace (Ericsson et al. 2024, arXiv:2405.20838).
+
+    The published grammar, with M a module, B a branching, A an aggregation, P and R routings, C a computation::
+
+        S -> M
+        M -> B M M A | B M A | P M R | C | M M
+        B -> clone(b) | group(b)            b = 2: two modules; b = 4, 8: one module, b times, each with its weights
+        A -> matmul | scaled matmul (b = 2) | add | concat
+        P -> identity | permute | im2col(k, s)
+        R -> identity | permute | col2im
+        C -> identity | linear(d) | norm | leaky relu | softmax | positional encoding
+
+    A module is a computation with the probability p = 0.32, and one of the three others with (1 - p) / 3 each: with
+    fewer than one new module for each on average, derivations end by themselves. All else is equally likely. Every
+    symbol carries the shape and mode of its input (an image or tokens), and only what can be completed is drawn, so
+    that no derivation is thrown away. A convolution is `routing(im2col, linear, col2im)`; attention is a branch with
+    `scaled_matmul`. `identity` and nested sequences make no difference to the canonical form.
+
+    What differs from the published code: a linear layer and a softmax act on the channels of an image (there on its
+    last axis); groups and concatenation take channels or features only; of the permutations of an image there is the
+    exchange of height and width; a matrix product is of images, or one of attention; channels stay among the input's
+    and `widths`, which bounds the number of shapes; the network may be one computation. The head is the mean over
+    pixels or tokens and a linear layer.
+
+    Args:
+        input_shape: Shape of one image: (channels, height, width).
+        outputs: Number of numbers the network gives for one image.
+        depth: Most rules on a way from the root to a leaf; a convolution takes 3, and 2 are the network's own.
+        widths: Channels and features that linear layers may give.
+        computation: The probability p, in (0, 1).
+        start: "smallest", or "resnet" for a residual network as the space's default, see `einspace_resnet`.
+        crossover: "alignment" or "subtree", see `archwright.spaces.grammars.variation`.
+
+    Returns:
+        The space, with the one address `derivation`.
+
+    Raises:
+        SpaceError: When the shape is not that of an image, an option is out of range, or the depth does not suffice.
+    """
+    shape = check_shape("einspace", input_shape, outputs, [3])
+    if start not in ("smallest", "resnet"):
+        raise SpaceError(f"einspace: expected start 'smallest' or 'resnet', got {start!r}")
+    grammar = einspace_grammar(shape[0], outputs, widths=widths, computation=computation)
+    derived = grammar.derive(
+        "network",
+        depth,
+        ("image", *shape),
+        default=einspace_resnet(min(widths)) if start == "resnet" else None,
+        crossover=crossover,
+    )
+    return Space(derived, canonicalize=CanonicalDerivation(derived), name="einspace")
+
+
+def einspace_resnet(width: int = 16) -> str:
+    """The derivation of a residual network of that many channels: a convolution, then two residual blocks.
+
+    Each block is norm, leaky relu, convolution, twice (He et al. 2016, arXiv:1603.05027); between them a convolution
+    halves height and width. Its depth is 9.
+
+    Args:
+        width: Channels, one of the space's `widths`.
+    """
+
+    def rows(*parts: str) -> str:
+        if len(parts) == 1:
+            return parts[0]
+        half = len(parts) // 2
+        return f"sequential({rows(*parts[:half])}, {rows(*parts[half:])})"
+
+    def convolution(patch: str) -> str:
+        return f"routing(im2col{patch}, computation(linear{width}), col2im)"
+
+    before = "sequential(computation(norm), computation(leaky_relu))"
+    half = f"sequential({before}, {convolution('3s1')})"
+    block = f"branch2(clone2, {rows(half, half)}, computation(identity), add)"
+    return f"output({rows(rows(convolution('3s1'), block), rows(convolution('3s2'), block))})"
+
+
+def einspace_grammar(
+    channels: int, outputs: int, *, widths: Sequence[int] = (16, 32), computation: float = 0.32
+) -> Grammar:
+    """The grammar of `einspace_space`, from the symbol `network`.
+
+    Args:
+        channels: Of the images.
+        outputs: Number of numbers the network gives.
+        widths: Channels and features that linear layers may give.
+        computation: The probability of a computation.
+
+    Raises:
+        SpaceError: When an option is out of range.
+    """
+    widths = check_numbers("einspace", "widths", widths, ["width", "..."])
+    if not 0 < computation < 1:
+        raise SpaceError(f"einspace: expected a probability of a computation in (0, 1), got {computation!r}")
+    sizes = frozenset((channels, *widths))
+    other = (1 - computation) / 3
+    chain = Chain(nn.Sequential, nn.Identity)
+    module, pair = "module", ("module", "module")
+    identity = Leaf(layer(nn.Identity), is_identity=True)
+    rules = [
+        Rule("network", "output", (module,), Output(outputs)),
+        Rule(module, "computation", ("computation",), chain, computation),
+        Rule(module, "sequential", pair, chain, other),
+        Rule(module, "routing", ("prerouting", module, "postrouting"), chain, other),
+        Rule(module, "branch2", ("split2", *pair, "join2"), Branching(2), other / 3),
+        Rule(module, "branch4", ("split4", module, "join4"), Branching(4), other / 3),
+        Rule(module, "branch8", ("split8", module, "join8"), Branching(8), other / 3),
+    ]
+    leaves: dict[str, dict[str, Leaf]] = {
+        "computation": {
+            "identity": identity,
+            **{f"linear{width}": Leaf(Linear(width).make, Linear(width)) for width in widths},
+            "norm": Leaf(norm),
+            "leaky_relu": Leaf(layer(nn.LeakyReLU)),
+            "softmax": Leaf(softmax),
+            "positional_encoding": Leaf(positional_encoding),
+        },
+        "prerouting": {
+            "identity": identity,
+            "permute": Leaf(layer(Transpose), Permutation(sizes)),
+            **{f"im2col{n}": Leaf(layer(UnfoldImage, *p), Unfolding(*p)) for n, p in PATCHES.items()},
+        },
+        "postrouting": {
+            "identity": identity,
+            "permute": Leaf(layer(Transpose), Permutation(sizes)),
+            "col2im": Leaf(Folding(sizes).make, Folding(sizes)),
+        },
+    }
+    add, concat = Leaf(layer(SumBranches), sum_shape), Leaf(Concatenation(sizes).make, Concatenation(sizes))
+    for n in (2, 4, 8):
+        leaves[f"split{n}"] = {
+            f"clone{n}": Leaf(layer(Clone, n)),
+            f"group{n}": Leaf(Grouping(n, sizes).make, Grouping(n, sizes)),
+        }
+        leaves[f"join{n}"] = {"add": add, "concat": concat}
+    leaves["join2"] |= {
+        "matmul": Leaf(layer(MultiplyBranches, False), product),
+        "scaled_matmul": Leaf(layer(MultiplyBranches, True), product),
+    }
+    rules += [
+        Rule(symbol, name, (), leaf) for symbol, named in leaves.items() for name, leaf in named.items()
+    ]
+    return Grammar(rules)
