@@ -21,6 +21,7 @@ def judge(
     task: str,
     table: TableOptions,
     space: str | None = None,
+    space_option: list[str] | None = None,
     sample: int = 20,
     estimator: list[str] | None = None,
     estimator_option: list[str] | None = None,
@@ -52,6 +53,8 @@ def judge(
         task (TASK): A built-in name (see `archwright list tasks`), a CSV file with --target, a folder of images, or
             file.py:object.
         space (-s): A built-in name (see `archwright list spaces`) or file.py:object; by default one that fits.
+        space_option (NAME=VALUE): An option of a built-in space (see `archwright list spaces NAME`), such as width=32;
+            may be given several times.
         sample (N): How many random networks are trained; with 20 an interval is about .5 wide.
         estimator (NAME): What is judged: an estimator (see `archwright list estimators`), short, subset, small, or
             surrogate:NAME; may be given several times; by default all that can be made.
@@ -93,6 +96,7 @@ def judge(
         precision=training.precision,
         out=out,
         task_options=table.task_options(seed),
+        space_options=keyed(space_option or [], "--space-option", "width=32"),
         command=shlex.join(["archwright", *(context.obj or [])]),
     )
     if as_json:

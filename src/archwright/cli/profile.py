@@ -31,6 +31,7 @@ def profile(
     limit: list[str] | None = None,
     meter_option: list[str] | None = None,
     space: str | None = None,
+    space_option: list[str] | None = None,
     fix: list[str] | None = None,
     trials: int | None = None,
     minutes: float | None = None,
@@ -66,6 +67,8 @@ def profile(
         meter_option (NAME.OPTION=VALUE): An option of what measures an objective or a limit, such as latency_ms.batch=8
             (see `archwright list meters latency_ms`); may be given several times.
         space (-s): A built-in name (see `archwright list spaces`) or file.py:object; by default one that fits.
+        space_option (NAME=VALUE): An option of a built-in space (see `archwright list spaces NAME`), such as width=32;
+            may be given several times.
         fix (ADDRESS=VALUE): Hold a decision of the space at a value; may be given several times.
         trials (-n): A budget: how long so many trials take. Without one, what 50 trials take and what an hour buys.
         minutes (-m): A budget: how many trials they are enough for.
@@ -106,6 +109,7 @@ def profile(
             sample=sample,
             seed=seed,
             task_options=table.task_options(seed),
+            space_options=keyed(space_option or [], "--space-option", "width=32"),
         )
     if lookup is not None or predictor is not None:
         return
@@ -126,6 +130,7 @@ def profile(
         devices=indices(training.devices),
         precision=training.precision,
         task_options=table.task_options(seed),
+        space_options=keyed(space_option or [], "--space-option", "width=32"),
     )
     if as_json:
         emit(

@@ -25,6 +25,7 @@ def search(
     limit: list[str] | None = None,
     meter_option: list[str] | None = None,
     space: str | None = None,
+    space_option: list[str] | None = None,
     network: str | None = None,
     weights: str | None = None,
     only: list[str] | None = None,
@@ -98,6 +99,8 @@ def search(
         meter_option (NAME.OPTION=VALUE): An option of what measures an objective or a limit, such as latency_ms.batch=8
             (see `archwright list meters latency_ms`); may be given several times.
         space (-s): A built-in name (see `archwright list spaces`) or file.py:object; by default one that fits.
+        space_option (NAME=VALUE): An option of a built-in space (see `archwright list spaces NAME`), such as width=32;
+            may be given several times.
         network (FILE.PY:OBJECT): A trained network of your own, instead of a space: a class or function that builds
             it, or the module. Its widths, depths, kernels and activations are searched, and every candidate inherits
             its weights.
@@ -243,6 +246,7 @@ def search(
         tracker=track or [],
         tracker_options=keyed(track_option or [], "--track-option", "mlflow.experiment=digits"),
         task_options=table.task_options(seed),
+        space_options=keyed(space_option or [], "--space-option", "width=32"),
         command=shlex.join(["archwright", *words]),
         began=began,
     )

@@ -97,6 +97,7 @@ class SpaceConfig:
         reference: How the command names it; None where it was given as a Python object.
         network: Where the reference means a network whose own widths, or blocks, are the space, the options of
             `from_network` or `blockwise`; None where it means a space.
+        options: What a built-in space was made with.
         name: Its name.
         digest: Of everything in it; differs where the space does.
         size_bound: Number of architectures, at most; None means infinitely many, or too many to write.
@@ -105,6 +106,7 @@ class SpaceConfig:
 
     reference: str | None = None
     network: Mapping[str, Any] | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
     name: str | None = None
     digest: str | None = None
     size_bound: int | None = None
@@ -112,10 +114,15 @@ class SpaceConfig:
 
     @classmethod
     def of(
-        cls, space: Space, reference: str | None = None, network: Mapping[str, Any] | None = None
+        cls,
+        space: Space,
+        reference: str | None = None,
+        network: Mapping[str, Any] | None = None,
+        options: Mapping[str, Any] | None = None,
     ) -> SpaceConfig:
         """The record of a space."""
-        described = {"reference": reference, "network": network, "digest": space.digest, **space.describe()}
+        given = {"reference": reference, "network": network, "options": dict(options or {})}
+        described = {**given, "digest": space.digest, **space.describe()}
         return decode(cls, json.loads(json.dumps(described)), "space")
 
 

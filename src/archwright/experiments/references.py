@@ -95,7 +95,12 @@ def resolve_network(network: Buildable | str, task: Task, options: Mapping[str, 
     return space
 
 
-def resolve_space(reference: str, task: Task, network: Mapping[str, Any] | None = None) -> Space:
+def resolve_space(
+    reference: str,
+    task: Task,
+    network: Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Space:
     """The space that a reference means.
 
     Args:
@@ -103,9 +108,10 @@ def resolve_space(reference: str, task: Task, network: Mapping[str, Any] | None 
             of the task, or of nothing, that returns one.
         task: Gives input shape and number of outputs.
         network: Where the reference means a network, see `resolve_network`, its options; None where it means a space.
+        options: Of a built-in space.
 
     Raises:
-        SpaceError: When the object is no space, or a built-in space does not take the task's inputs.
+        SpaceError: When the object is no space, or a built-in space does not take the task's inputs or an option.
         UsageError: When nothing is meant by the reference.
     """
     if network is not None:
@@ -128,14 +134,19 @@ def resolve_space(reference: str, task: Task, network: Mapping[str, Any] | None 
                 f"the space {reference!r} takes {takes}, but the inputs of the task {task.name!r} are {gives}; take "
                 f"{default_space(task.signature()[0], symbols=task.has_symbols)!r}"
             )
+        own = {"setting": task.family.setting} if task.family and SPACES.takes(reference, "setting") else {}
         space: Space = make_space(
             reference,
             *task.signature(),
             cardinalities=task.cardinalities,
             kind=task.kind,
-            setting=task.family.setting if task.family else None,
+            **{**own, **(options or {})},
         )
         return space
+    if options:
+        raise UsageError(
+            f"{reference}: a space of your own takes no options, got {', '.join(options)}; write them into the file"
+        )
     made = load_object(reference)
     if not isinstance(made, Space | Expression) and callable(made):
         made = call_found(made, reference, task)

@@ -48,6 +48,7 @@ class Subject:
         space: What is searched.
         reference: Of the space, where it has one.
         network: Where that means a network whose own widths are the space, the options; None where it means a space.
+        space_options: Of a built-in space.
         fixed: The space with decisions held.
         held: Address to value of these.
         objectives: What is optimised and limited.
@@ -59,6 +60,7 @@ class Subject:
     space: Space
     reference: str | None
     network: Mapping[str, Any] | None
+    space_options: Mapping[str, Any]
     fixed: Space
     held: Mapping[str, Any]
     objectives: tuple[Objective, ...]
@@ -75,6 +77,7 @@ def subject_of(
     objectives: Sequence[Objective | str],
     fix: Mapping[str, Any] | None,
     task_options: Mapping[str, Any] | None,
+    space_options: Mapping[str, Any] | None = None,
 ) -> Subject:
     """The space, the task and the objectives as objects. For the arguments see `search`.
 
@@ -86,11 +89,13 @@ def subject_of(
     notes = list(made.notes)
     settled = network_options_for(space, network, network_options or {}, strategy)
     if network is not None and settled is not None:
+        if space_options:
+            raise UsageError("options of a space go with a space; those of a network have names of their own")
         searched = resolve_network(network, made, settled)
         reference = network if isinstance(network, str) else None
         notes += filter(None, [summary_line(searched)])
     else:
-        searched, reference = space_for(space, made)
+        searched, reference = space_for(space, made, space_options)
         if space is None:
             notes.append(f"space: {reference}, picked for inputs of shape {made.input_shape}")
     held = held_values(searched, fix or {})
@@ -100,6 +105,7 @@ def subject_of(
         space=searched,
         reference=reference,
         network=settled,
+        space_options=dict(space_options or {}),
         fixed=searched.fix(held),
         held=held,
         objectives=objectives_for(objectives, made),

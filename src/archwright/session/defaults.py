@@ -27,9 +27,21 @@ __all__ = [
 # fmt: on
 
 
-def space_for(space: Space | str | None, task: Task) -> tuple[Space, str | None]:
-    """The space, and its reference where it has one."""
+def space_for(
+    space: Space | str | None, task: Task, options: Mapping[str, Any] | None = None
+) -> tuple[Space, str | None]:
+    """The space, and its reference where it has one.
+
+    Raises:
+        UsageError: When the name is unknown, or the space takes no options.
+        SpaceError: When a built-in space does not take an option.
+    """
     if isinstance(space, Space):
+        if options:
+            raise UsageError(
+                "options of a space go with one by name; set those of an object when you make it: "
+                f"got {', '.join(options)}"
+            )
         return space, None
     name: str
     if space is None:
@@ -38,7 +50,7 @@ def space_for(space: Space | str | None, task: Task) -> tuple[Space, str | None]
         name = default_space(task.signature()[0], symbols=task.has_symbols)
     else:
         name = space
-    return resolve_space(name, task), name
+    return resolve_space(name, task, options=options), name
 
 
 def network_options_for(

@@ -75,6 +75,7 @@ def judge(
     listener: Listener | None = None,
     progress: bool = True,
     task_options: dict[str, Any] | None = None,
+    space_options: Mapping[str, Any] | None = None,
     command: str | None = None,
 ) -> Judgement:
     """Train a small random sample of a space, and say how well cheap estimates rank it.
@@ -106,6 +107,7 @@ def judge(
         out: The run's folder, new or empty; None means `runs/NAME-judge` by the task's name.
         listener: Is told of every step; None shows progress, unless `progress` is False.
         progress: Whether to show progress where no listener is given.
+        space_options: Options of a built-in space, see `SPACES.options(name)`.
         task_options: Options of a task given by name or path (`target`, `seed`).
         command: The command line, for the report.
 
@@ -122,7 +124,7 @@ def judge(
     device = device_for(accelerator, devices, precision, own_executor.slots if own_executor else workers)
     options = dict(task_options or {})
     made_task = resolve_task(task, **options) if isinstance(task, str) else task
-    made_space, space_reference = space_for(space, made_task)
+    made_space, space_reference = space_for(space, made_task, space_options)
     objectives = _reached(objective, made_space, made_task)
     recipe = chosen_recipe(made_space, recipe, seed).recipe
     effort = single_fidelity(fidelity, made_space, made_task, "judge trains all networks of the sample alike")
@@ -132,7 +134,7 @@ def judge(
     config = RunConfig(
         name=folder.name,
         task=TaskConfig.of(made_task, recorded_reference(task, TASKS), options),
-        space=SpaceConfig.of(made_space, recorded_reference(space_reference, SPACES)),
+        space=SpaceConfig.of(made_space, recorded_reference(space_reference, SPACES), options=space_options),
         strategy=NamedConfig(name="random"),
         executor=ExecutorConfig(
             name=executor if isinstance(executor, str) else None,

@@ -30,6 +30,7 @@ def measure_latency(
     sample: int | None = None,
     seed: int = 0,
     task_options: Mapping[str, Any] | None = None,
+    space_options: Mapping[str, Any] | None = None,
     log: Callable[[str], None] = lambda line: None,
 ) -> LatencyModel:
     """Measure on this machine what the parts of a space take: see `measure_table`, `measure_predictor` and `transfer`.
@@ -46,6 +47,7 @@ def measure_latency(
         sample: How many networks are drawn at most, to find their parts; None means 200 for a table, 30 for a
             predictor.
         seed: Of the drawing.
+        space_options: Options of a built-in space.
         task_options: Options of a task given by name or path.
         log: Told how far it is.
 
@@ -63,7 +65,9 @@ def measure_latency(
             )
     plain = {key.removeprefix("latency_ms."): value for key, value in given.items()}
     setting = Setting(**METERS.check("latency_ms", plain))
-    subject = subject_of(space, task, objectives=(), fix=fix, task_options=task_options)
+    subject = subject_of(
+        space, task, objectives=(), fix=fix, task_options=task_options, space_options=space_options
+    )
     example = subject.task.example_arguments()
     if origin is not None:
         return transfer(load_latency_model(origin), subject.fixed, example, setting, seed=seed, log=log)

@@ -129,6 +129,7 @@ def profile(
     devices: int | Sequence[int] = 1,
     precision: str = "32-true",
     task_options: Mapping[str, Any] | None = None,
+    space_options: Mapping[str, Any] | None = None,
 ) -> Profile:
     """Tell what a search would cost, from a sample of its space and a few steps of training.
 
@@ -158,6 +159,7 @@ def profile(
         accelerator: As in `search`.
         devices: As in `search`.
         precision: As in `search`.
+        space_options: Options of a built-in space, see `SPACES.options(name)`.
         task_options: Options of a task given by name or path.
 
     Raises:
@@ -176,7 +178,9 @@ def profile(
         if number < 1:
             raise UsageError(f"profile: expected {name} >= 1, got {number}; raise it")
     device = device_for(accelerator, devices, precision, workers)
-    subject = subject_of(space, task, objectives=objectives, fix=fix, task_options=task_options)
+    subject = subject_of(
+        space, task, objectives=objectives, fix=fix, task_options=task_options, space_options=space_options
+    )
     fixed, made_task, chosen = subject.fixed, subject.task, subject.objectives
     effort = single_fidelity(fidelity, fixed, made_task, "profile tells of trials of one fidelity")
     check_measured(chosen, fixed, made_task)

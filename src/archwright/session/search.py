@@ -111,6 +111,7 @@ def search(
     tracker_options: Mapping[str, Any] | None = None,
     progress: bool = True,
     task_options: dict[str, Any] | None = None,
+    space_options: Mapping[str, Any] | None = None,
     command: str | None = None,
     began: float | None = None,
 ) -> Result:
@@ -184,6 +185,7 @@ def search(
             `Tracker`, or several of these. `resume` goes on with those that have a name.
         tracker_options: Options of trackers given by name, as `{"mlflow.experiment": "digits"}`.
         progress: Whether to show progress where no listener is given.
+        space_options: Options of a built-in space, see `SPACES.options(name)`.
         task_options: Options of a task given by name or path (`target`, `seed`, those of `tasks.from_csv`).
         command: The command line, for the report.
         began: Unix time from which the minutes count; None means now.
@@ -221,6 +223,7 @@ def search(
         objectives=objectives,
         fix=fix,
         task_options=task_options,
+        space_options=space_options,
     )
     check_ensemble(ensemble, subject.objectives, subject.task)
     baseline = baseline and settings_of(subject.space) is None  # programs are compared with hand-written ones
@@ -345,7 +348,12 @@ def recorded(
     scored = supernet.scored if supernet else None
     config = RunConfig(
         task=TaskConfig.of(subject.task, task_reference, subject.options),
-        space=SpaceConfig.of(subject.space, recorded_reference(subject.reference, SPACES), subject.network),
+        space=SpaceConfig.of(
+            subject.space,
+            recorded_reference(subject.reference, SPACES),
+            subject.network,
+            subject.space_options,
+        ),
         strategy=strategy,
         supernet=supernet,
         estimator=approach.estimator_record,

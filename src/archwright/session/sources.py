@@ -69,7 +69,9 @@ def restored(
             "this machine; look at that code, then add --trust (from Python: trust=True)"
         )
     task = task or resolve_task(str(config.task.reference), **config.task.options)
-    space = space or resolve_space(str(config.space.reference), task, config.space.network)
+    space = space or resolve_space(
+        str(config.space.reference), task, config.space.network, config.space.options
+    )
     return space, task
 
 
@@ -87,7 +89,7 @@ def check_unchanged(folder: Path, config: RunConfig, space: Space, task: Task) -
     """
     same = replace(TaskConfig.of(task), reference=config.task.reference, options=config.task.options)
     changed = _differing(config.task, same, "task")
-    now = SpaceConfig.of(space, config.space.reference, config.space.network)
+    now = SpaceConfig.of(space, config.space.reference, config.space.network, config.space.options)
     changed = changed or _differing(config.space, now, "space")
     if changed is None and (names := fingerprints_of(config, space, task).changed_since(config.sources)):
         changed = f"{', '.join(names)} changed since the run began"

@@ -91,7 +91,7 @@ SPACES: Registry[Space, ZooSpace] = Registry(
     },
     ZooSpace,
     positional=2,
-    supplied=("cardinalities", "kind", "setting"),
+    supplied=("cardinalities", "kind"),
     error=SpaceError,
 )
 # fmt: on
@@ -107,7 +107,6 @@ def make_space(
     *,
     cardinalities: Sequence[int] = (),
     kind: str = "",
-    setting: str | None = None,
     **options: Any,
 ) -> Space:
     """Make a space of the zoo.
@@ -119,7 +118,6 @@ def make_space(
         cardinalities: For each number of an input how many codes of categories it takes, 0 where it is an amount, as
             `Task.cardinalities`; empty where all are amounts.
         kind: Of the task, for spaces that ask what outputs mean.
-        setting: The published setting of the task's family, for spaces of programs.
         options: Options of the space's factory, see `SPACES.options(name)`.
 
     Raises:
@@ -138,7 +136,6 @@ def make_space(
         options=options,
         cardinalities=tuple(cardinalities),
         kind=kind,
-        setting=setting,
     )
 
 
