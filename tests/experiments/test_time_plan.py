@@ -121,6 +121,14 @@ def test_the_longer_training_of_the_chosen_network_has_its_time() -> None:
     assert plan(20, 10).shares(5, Trainings(retrain=3), 1).longer == 295
 
 
+def test_time_for_a_longer_training_is_kept_where_epochs_are_few() -> None:
+    # 12 epochs take 20 s, so 100 take 166.7 s; of 10 steps each, 300 epochs are 3,000 steps.
+    assert plan(20, 10).prolonged(12, 12, 1000).longest == pytest.approx(20 * 100 / 12)
+    assert plan(20, 10).prolonged(12, 12, 10).longest == pytest.approx(20 * 300 / 12)
+    assert plan(20, 10).prolonged(12, 50, 1000).longest == 0
+    assert plan(20, 10).prolonged(12, 50, 10).longest == pytest.approx(20 * 300 / 12)
+
+
 def test_many_trainings_that_would_fit_are_longer_ones_instead() -> None:
     after = Trainings(retrain=3)
     # Five rounds of 32 s are the finalists', 435 s the search's, of which 1 is spent: 54 trainings instead of 15.

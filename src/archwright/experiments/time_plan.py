@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-__all__ = ["LONGEST", "Costs", "Shares", "TimePlan", "Trainings"]
+__all__ = ["Costs", "Shares", "TimePlan", "Trainings"]
 
 _FINALS = 0.4
 """Share of the time for the finalists, where that is enough to train each once."""
@@ -15,10 +15,12 @@ _REPEATS, _LEAST = 5, 0.1
 """So many trainings of each are what finalists can use, but never less than this share of the time."""
 _ENOUGH = 15.0
 """Full trainings that a search needs: where there is time for more, each is longer."""
-LONGEST = 100
-"""Epochs up to which a training is made longer where there is time for it."""
+_LONGEST, _STEPS = 100, 3_000
+"""Epochs up to which a training is made longer where there is time for it; or so many steps, where data are few."""
 _CLOSING = 0.4
 """Share of the time that is kept for test, export and report at most."""
+_FEW = 0.5
+"""Share of that up to which the chosen network is trained once more, for longer than the others."""
 _LONGER = 0.65
 """Share of the time for the longer training of the chosen network, at most."""
 
@@ -84,8 +86,7 @@ class TimePlan:
         costs: What training costs.
         contestants: Networks to compare with, the hand-made one among them.
         spent: Seconds that the plan itself and what came before it took.
-        longest: Seconds of `LONGEST` epochs, where the chosen network is trained once more for as many of these
-            as there is time for; 0 where it is not.
+        longest: Seconds that are kept, at most, to train the chosen network once more, for longer; 0 where it is not.
     """
 
     costs: Costs
@@ -205,7 +206,20 @@ class TimePlan:
         if fitting < epochs:
             return fitting
         factor = self.full_trainings(minutes, trainings, workers) / _ENOUGH
-        return max(epochs, min(LONGEST, int(epochs * factor)))
+        return max(epochs, min(_LONGEST, int(epochs * factor)))
+
+    def prolonged(self, epochs: int, planned: int, steps: int) -> TimePlan:
+        """The same with time to train the chosen network for longer, where the others have few epochs.
+
+        Args:
+            epochs: Those that the costs are for.
+            planned: Those that the others have.
+            steps: Of an epoch.
+        """
+        many = max(_LONGEST, _STEPS / steps)
+        if planned >= _FEW * many:
+            return self
+        return replace(self, longest=self.costs.training * many / epochs)
 
     def scaled(self, factor: float) -> TimePlan:
         """The same for other epochs: so many times as many."""

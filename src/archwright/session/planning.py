@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence, Sized
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from random import Random
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from archwright.durations import count_of, duration
 from archwright.experiments import DeviceConfig
 from archwright.experiments.memory import free_memory
-from archwright.experiments.time_plan import LONGEST, Costs, TimePlan, Trainings
+from archwright.experiments.time_plan import Costs, TimePlan, Trainings
 from archwright.objectives import Objective, keeps_limits
 from archwright.session.sampling import cheaply_measured, tried
 from archwright.spaces import Architecture, Space
@@ -39,8 +39,6 @@ _CLOSING, _CLOSING_FORMATS = 3.0, 7.0
 """Seconds for test, export and report on a machine that is not busy."""
 _BUSIEST = 4.0
 """So many times as long they are taken to last at most, where processor time comes that much slower than wall time."""
-_FEW = 0.5
-"""Share of `LONGEST` up to which the chosen network is trained once more, for longer than the others."""
 _WORTH = 60.0
 """Seconds of search from which on worker processes pay, each of which takes seconds to start."""
 _MEMORY = 2**30
@@ -119,8 +117,8 @@ def plan_run(
     asked = epochs = recipe.epochs
     if may_fit:
         epochs = plan.planned_epochs(minutes, asked, trainings, workers)
-        if epochs < _FEW * LONGEST and trainings.ensemble == 1 and not trainings.refit:
-            plan = replace(plan, longest=plan.costs.training * LONGEST / asked)
+        if trainings.ensemble == 1 and not trainings.refit:
+            plan = plan.prolonged(asked, epochs, _steps(task, recipe))
             epochs = plan.planned_epochs(minutes, asked, trainings, workers)
         recipe = recipe.replace(early_stopping=epochs) if epochs > asked else recipe  # small data overfit
         plan, recipe = plan.scaled(epochs / asked), recipe.replace(epochs=epochs)
@@ -289,6 +287,12 @@ def _told_rest(plan: TimePlan, minutes: float, retrain: int, trainings: Training
             0, f"about {duration(plan.longer(minutes))} of a longer training of the one that is chosen"
         )
     return ", then ".join(parts)
+
+
+def _steps(task: Task, recipe: Recipe) -> int:
+    """Steps of an epoch; where the number of examples is not known, as many as data that are not few have."""
+    examples = len(part) if isinstance(part := getattr(task, "train", None), Sized) else 10**6
+    return max(1, examples // recipe.batch_size)
 
 
 def _growth(task: Task) -> float:

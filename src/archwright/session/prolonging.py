@@ -7,7 +7,6 @@ import time
 from archwright.durations import count_of
 from archwright.experiments import Job, Retraining, Stage
 from archwright.experiments.finalists import LONGER, REPEAT
-from archwright.experiments.time_plan import LONGEST
 from archwright.experiments.work import Measure
 from archwright.objectives import is_feasible, optimized
 from archwright.session.context import RunContext
@@ -38,7 +37,7 @@ def prolong_winner(context: RunContext) -> bool:
     assert chosen.measurement is not None
     asked = len(chosen.measurement.curve) or context.config.recipe.epochs
     left = 0.0 if context.longer_deadline is None else context.longer_deadline - time.time()
-    epochs = min(LONGEST, epochs_within(left, asked, chosen.seconds or left))
+    epochs = epochs_within(left, asked, chosen.seconds or left)
     is_begun = any(trial.number == number for trial in store.trials(stage))
     if epochs < _WORTH * asked and not is_begun:
         return True
