@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import archwright as aw
 from archwright.errors import UsageError
-from archwright.hardware import int8_bytes, int8_network, weight_bytes
+from archwright.hardware import Setting, int8_bytes, int8_network, weight_bytes
 
 pytest.importorskip("onnxruntime")
 
@@ -55,6 +55,38 @@ def test_named_inputs_and_several_outputs_keep_their_structure() -> None:
     found = int8_network(made, [((a,), {"b": b})])(a, b=b)
     assert found["sum"].shape == (9, 8)
     torch.testing.assert_close(found["parts"][1], made(a, b=b)["parts"][1], atol=0.1, rtol=0.1)
+
+
+def test_the_meter_counts_the_bytes_of_the_file_where_it_is_asked_to() -> None:
+    made, images = network().eval(), torch.randn(2, 1, 12, 12)
+    measured, formula = (
+        aw.Objective("int8_size", options={"measured": how}).load_meter() for how in (True, False)
+    )
+    assert measured is not None
+    assert formula is not None
+    assert not measured.is_cheap
+    assert formula.measure(made, images) == int8_bytes(made, images)
+    assert measured.measure(made, images) == int8_network(made, [images]).nbytes
+
+
+def test_latency_is_measured_in_int8() -> None:
+    made = nn.Sequential(nn.Conv2d(16, 64, 3), nn.ReLU(), nn.Conv2d(64, 64, 3), nn.Flatten()).eval()
+    images = torch.randn(2, 16, 12, 12)
+    setting = Setting(runtime="onnxruntime", precision="int8")
+    with setting.prepare(made, images) as run:
+        (found,) = run()
+    assert found.shape == (1, 64 * 64)
+    expected = made(images[:1]).detach()
+    assert 0 < abs(torch.from_numpy(found) - expected).max() < 0.3 * expected.std()
+    options = {"runtime": "onnxruntime", "precision": "int8"}
+    meter = aw.Objective("latency_ms", options=options).load_meter()
+    assert meter is not None
+    assert meter.measure(made, images) > 0
+
+
+def test_int8_runs_in_onnxruntime_alone() -> None:
+    with pytest.raises(UsageError, match="the precision int8 runs in onnxruntime, got the runtime eager"):
+        aw.Objective("latency_ms", options={"precision": "int8"}).load_meter()
 
 
 def test_without_examples_it_is_refused() -> None:

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from archwright.experiments.ensembles import Ensemble, Member
-from archwright.experiments.finalists import REPEAT
+from archwright.experiments.finalists import ORIGINAL, REPEAT
 from archwright.objectives import Objective
 from archwright.reports.finalists import ensemble_note, finalist_notes, short_names
 from archwright.reports.summary import headline
@@ -30,6 +30,22 @@ def test_a_hand_made_network_over_a_limit_is_said_to_be(a_run, a_trial):
     within = replace(run, baseline=a_trial(0, accuracy=0.99, params=30_000.0))
     assert finalist_notes(within) == []
     assert "rules out" not in headline(within)
+
+
+def test_the_time_of_the_network_as_given_is_told_beside_the_winners(a_run, a_trial):
+    def lasting(number, epochs, seconds):
+        trial = a_trial(number, accuracy=0.9)
+        curve = tuple({"step": step, "accuracy": 0.9} for step in range(epochs))
+        measurement = replace(trial.measurement, curve=curve)
+        return replace(trial, measurement=measurement, started=100.0, finished=100.0 + seconds)
+
+    best, given = lasting(3, 12, 30), lasting(1, 8, 60)
+    run = comparing(a_run([best], retrained=(best,), winner=best, compared=(given,)), ORIGINAL)
+    assert finalist_notes(run) == [
+        "The chosen network was fine-tuned for 12 epochs in 30 s, the network as it was given for 8 epochs in "
+        "1 min 00 s."
+    ]
+    assert finalist_notes(comparing(run, "net.py:Net")) == []
 
 
 def test_failed_trainings_are_told(a_run, a_trial):

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any, final
 
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
-from archwright.errors import ExportError, UsageError
+from archwright.errors import UsageError
 from archwright.evaluating import evaluating
-from archwright.hardware.onnx_runtime import feed_of, onnx_model, quietly, session_of
+from archwright.hardware.onnx_runtime import feed_of, int8_model, onnx_model, session_of
 from archwright.spaces.build import arguments_of
 
 __all__ = ["Int8Network", "int8_network"]
@@ -72,12 +70,7 @@ def int8_network(network: nn.Module, batches: Iterable[Any]) -> Int8Network:
         args, kwargs = examples[0]
         outputs = network(*args, **kwargs)
         model = onnx_model(network, examples[0])
-    try:
-        return Int8Network(_quantised(model, examples), outputs)
-    except Exception as error:
-        raise ExportError(
-            f"onnxruntime cannot quantise this network: {type(error).__name__}: {error}"
-        ) from error
+    return Int8Network(int8_model(model, examples), outputs)
 
 
 def _examples(batches: Iterable[Any]) -> Iterator[Any]:
@@ -92,24 +85,3 @@ def _examples(batches: Iterable[Any]) -> Iterator[Any]:
             )
         if not left:
             return
-
-
-def _quantised(model: bytes, examples: list[Any]) -> bytes:
-    from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-
-    session = session_of(model, 1)
-
-    class Reader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime is not typed
-        def __init__(self) -> None:
-            self.feeds = (feed_of(session, example) for example in examples)
-
-        def get_next(self) -> Any:
-            return next(self.feeds, None)
-
-    with tempfile.TemporaryDirectory() as folder, quietly():
-        given, prepared, made = (Path(folder) / name for name in ("given.onnx", "prepared.onnx", "int8.onnx"))
-        given.write_bytes(model)
-        quant_pre_process(str(given), str(prepared), skip_symbolic_shape=True)
-        quantize_static(str(prepared), str(made), Reader(), per_channel=True, weight_type=QuantType.QInt8)
-        return made.read_bytes()

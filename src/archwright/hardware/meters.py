@@ -42,7 +42,7 @@ def latency_ms(
 
     Args:
         batch: Examples in a call.
-        precision: "32-true", "bf16-true", "16-true", "bf16-mixed" or "16-mixed".
+        precision: "32-true", "bf16-true", "16-true", "bf16-mixed" or "16-mixed"; in onnxruntime also "int8".
         threads: Threads on the CPU.
         runtime: "eager", "compile" or "onnxruntime".
         device: "cpu", "cuda", "mps", or "auto": an accelerator where there is one.
@@ -263,14 +263,29 @@ class Energy(Meter):
 
 @final
 class Int8Size(Meter):
-    """Bytes of a network's weights in INT8, see `int8_bytes`."""
+    """Bytes of a network's weights in INT8, see `int8_bytes`.
 
-    seconds = 0.2
+    Args:
+        measured: Quantise it instead with onnxruntime, and count the bytes of the file, which also holds the graph.
+    """
+
+    def __init__(self, *, measured: bool = False) -> None:
+        self.measured = measured
+        self.seconds = 5.0 if measured else 0.2
 
     def measure(self, network: nn.Module, *args: Any, **kwargs: Any) -> float:
-        """The bytes."""
+        """The bytes.
+
+        Raises:
+            MissingExtraError: When they are measured, and a package of the extra `onnx` is not installed.
+            ExportError: When onnxruntime cannot quantise the network.
+        """
         from archwright.hardware.bytes import int8_bytes
 
+        if self.measured:
+            from archwright.hardware.int8 import int8_network
+
+            return int8_network(copy.deepcopy(network).cpu(), [(args, kwargs)]).nbytes
         return int8_bytes(network, (args, kwargs))
 
 

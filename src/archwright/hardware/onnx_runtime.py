@@ -6,8 +6,10 @@ import contextlib
 import importlib.util
 import io
 import logging
+import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,7 +18,7 @@ from torch.utils._pytree import tree_leaves
 
 from archwright.errors import ExportError, MissingExtraError
 
-__all__ = ["feed_of", "onnx_model", "onnx_run", "quietly", "session_of"]
+__all__ = ["feed_of", "int8_model", "onnx_model", "onnx_run", "quietly", "session_of"]
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
@@ -58,14 +60,60 @@ def session_of(model: bytes, threads: int) -> Any:
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-def onnx_run(network: nn.Module, example: Arguments, threads: int) -> Any:
+def int8_model(model: bytes, examples: Sequence[Arguments]) -> bytes:
+    """A network as ONNX in INT8: weights by output channel, activations by their range on some examples.
+
+    Args:
+        model: As `onnx_model` gives it.
+        examples: What it is calibrated on, each of its shapes.
+
+    Raises:
+        ExportError: When onnxruntime cannot quantise it.
+    """
+    try:
+        return _quantised(model, examples)
+    except Exception as error:
+        raise ExportError(
+            f"onnxruntime cannot quantise this network: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _quantised(model: bytes, examples: Sequence[Arguments]) -> bytes:
+    from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    session = session_of(model, 1)
+
+    class Reader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime is not typed
+        def __init__(self) -> None:
+            self.feeds = (feed_of(session, example) for example in examples)
+
+        def get_next(self) -> Any:
+            return next(self.feeds, None)
+
+    with tempfile.TemporaryDirectory() as folder, quietly():
+        given, prepared, made = (Path(folder) / name for name in ("given.onnx", "prepared.onnx", "int8.onnx"))
+        given.write_bytes(model)
+        quant_pre_process(str(given), str(prepared), skip_symbolic_shape=True)
+        quantize_static(str(prepared), str(made), Reader(), per_channel=True, weight_type=QuantType.QInt8)
+        return made.read_bytes()
+
+
+def onnx_run(network: nn.Module, example: Arguments, threads: int, *, int8: bool = False) -> Any:
     """A call of a network in onnxruntime on its example.
+
+    Args:
+        network: In evaluation mode, on the CPU.
+        example: What it is called with, as a pair (args, kwargs).
+        threads: Threads for one operation.
+        int8: Whether in INT8, calibrated on the example: time does not depend on the ranges.
 
     Raises:
         MissingExtraError: When a package of the extra `onnx` is not installed.
-        ExportError: When torch cannot export the network.
+        ExportError: When torch cannot export the network, or onnxruntime cannot quantise it.
     """
-    session = session_of(onnx_model(network, example), threads)
+    model = onnx_model(network, example)
+    session = session_of(int8_model(model, [example]) if int8 else model, threads)
     feed = feed_of(session, example)
     return lambda: session.run(None, feed)
 

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 __all__ = ["Precision", "Run", "Runtime", "Setting", "repeated"]
 
 Runtime = Literal["eager", "compile", "onnxruntime"]
-Precision = Literal["32-true", "bf16-true", "16-true", "bf16-mixed", "16-mixed"]
+Precision = Literal["32-true", "bf16-true", "16-true", "bf16-mixed", "16-mixed", "int8"]
 Run = Callable[[], Any]
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
+_INT8: Precision = "int8"
 _TYPES = {"32": "float32", "bf16": "bfloat16", "16": "float16"}
 
 
@@ -32,7 +33,8 @@ class Setting:
 
     Args:
         batch: Examples in a call.
-        precision: As in a recipe: "32-true", "bf16-true", "16-true", "bf16-mixed" or "16-mixed".
+        precision: As in a recipe: "32-true", "bf16-true", "16-true", "bf16-mixed" or "16-mixed"; in onnxruntime also
+            "int8", quantised as by `int8_network`.
         threads: Threads on the CPU, for one operation.
         runtime: "eager" (torch as it is), "compile" (`torch.compile`) or "onnxruntime".
         device: "cpu", "cuda", "mps", or "auto": an accelerator where there is one. onnxruntime runs on the CPU.
@@ -53,12 +55,16 @@ class Setting:
         for name, kind in (("precision", Precision), ("runtime", Runtime)):
             if (given := getattr(self, name)) not in get_args(kind):
                 raise UsageError(f"{name}: expected one of {', '.join(get_args(kind))}, got {given!r}")
+        if self.precision == _INT8 and self.runtime != "onnxruntime":
+            raise UsageError(
+                f"the precision int8 runs in onnxruntime, got the runtime {self.runtime}; take the runtime onnxruntime"
+            )
         if self.runtime == "onnxruntime" and (
-            self.precision != "32-true" or self.device not in ("auto", "cpu")
+            self.precision not in ("32-true", _INT8) or self.device not in ("auto", "cpu")
         ):
             raise UsageError(
-                f"onnxruntime runs in the precision 32-true on the CPU, got {self.precision} on {self.device}; take "
-                "the runtime eager or compile"
+                f"onnxruntime runs in the precision 32-true or int8 on the CPU, got {self.precision} on "
+                f"{self.device}; take the runtime eager or compile"
             )
 
     def to_json(self) -> dict[str, Any]:
@@ -117,7 +123,8 @@ class Setting:
         import torch
         from torch.utils._pytree import tree_map
 
-        place, (bits, form) = self.place, self.precision.split("-")
+        place, precision = self.place, "32-true" if self.precision == _INT8 else self.precision
+        bits, form = precision.split("-")
         kind = getattr(torch, _TYPES[bits])
         dtype = kind if form == "true" else torch.float32
 
@@ -132,7 +139,7 @@ class Setting:
             if self.runtime == "onnxruntime":
                 from archwright.hardware.onnx_runtime import onnx_run
 
-                yield onnx_run(copied, (args, kwargs), self.threads)
+                yield onnx_run(copied, (args, kwargs), self.threads, int8=self.precision == _INT8)
             elif self.runtime == "compile":
                 with _compiled(copied) as compiled:
                     yield _settled(compiled, args, kwargs, place)

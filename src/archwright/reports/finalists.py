@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from archwright.durations import count_of
-from archwright.experiments.finalists import Finalist
+from archwright.durations import count_of, duration
+from archwright.experiments.finalists import ORIGINAL, Finalist
 from archwright.objectives import Objective, optimized
 from archwright.references import is_object_reference
 from archwright.reports.wording import capital, metric_name, metric_text
@@ -60,8 +60,8 @@ def is_int8_score(name: str) -> bool:
 def finalist_notes(run: Run) -> list[str]:
     """What a reader of the choice should know; a sentence each.
 
-    What the winner was predicted to take and what it takes; why finalists could not be chosen, or are compared by fewer
-    trainings than others.
+    What the winner was predicted to take and what it takes; how long it, and the network as it was given, were
+    trained; why finalists could not be chosen, or are compared by fewer trainings than others.
     """
     notes = [
         f"{metric_name(name)} of the chosen network: {metric_text(name, told['predicted'])} predicted, "
@@ -75,6 +75,7 @@ def finalist_notes(run: Run) -> list[str]:
         for name, told in (run.measured or {}).items()
         if is_int8_score(name) and (score := name.removeprefix("int8_")) in (run.test or {})
     ]
+    notes += _training_note(run)
     for finalist in run.finalists:
         name = capital(finalist.name) if not is_object_reference(finalist.name) else finalist.name
         if broken := limits_broken(run, finalist):
@@ -98,3 +99,17 @@ def finalist_notes(run: Run) -> list[str]:
                 f"{name} failed in {len(failed)} of {trainings}, and is compared by the others: {why}."
             )
     return notes
+
+
+def _training_note(run: Run) -> list[str]:
+    given = next((one.first for one in run.finalists if one.name == ORIGINAL), None)
+    if given is None or run.winner is None or run.won_by == ORIGINAL:
+        return []
+    both = [
+        f"{count_of(len(trial.measurement.curve), 'epoch')} in {duration(trial.seconds)}"
+        for trial in (run.winner, given)
+        if trial.measurement is not None and trial.seconds is not None
+    ]
+    if len(both) < 2:
+        return []
+    return [f"The chosen network was fine-tuned for {both[0]}, {ORIGINAL} for {both[1]}."]
