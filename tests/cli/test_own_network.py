@@ -13,6 +13,7 @@ import torch
 
 import archwright as aw
 from archwright.errors import RunError, UsageError
+from archwright.experiments.references import resolve_network, resolve_task
 from archwright.references import load_object
 
 FILE = (Path(__file__).parent / "own_network.py").resolve()
@@ -52,6 +53,17 @@ def test_a_network_that_does_not_fit_is_refused(archwright: Callable[..., Any], 
         )
 
 
+def test_a_record_of_before_kernels_were_decided_means_the_same_space() -> None:
+    task = resolve_task("digits")
+    former = resolve_network(f"{FILE}:Net", task, {})
+    assert set(former.decisions) == {"blocks_0_first", "blocks_1_first", "blocks_depth", "stem"}
+    now = resolve_network(f"{FILE}:Net", task, {"decide": ["width", "depth", "kernel"]})
+    assert {name for name in now.decisions if name not in former.decisions} == {
+        f"{name}_kernel"
+        for name in ("stem", *(f"blocks_{i}_{one}" for i in (0, 1) for one in ("first", "second")))
+    }
+
+
 @pytest.mark.slow
 def test_the_winner_is_a_patch_on_the_network_in_a_fresh_process(
     archwright: Callable[..., Any], tmp_path: Path
@@ -86,6 +98,10 @@ def test_a_search_resumes_from_the_reference_and_the_weights(
         str(weights),
         "--only",
         "blocks.*",
+        "--decide",
+        "width",
+        "--decide",
+        "depth",
         "-n",
         "2",
         "--epochs",
@@ -97,10 +113,16 @@ def test_a_search_resumes_from_the_reference_and_the_weights(
     )
     assert ran.code == 0, ran.err
     record = json.loads((run / "experiment.json").read_text())["space"]
-    assert record["network"] == {"weights": str(weights), "only": ["blocks.*"]}
+    assert record["network"] == {"weights": str(weights), "only": ["blocks.*"], "decide": ["width", "depth"]}
     assert set(record["decisions"]) == {"blocks_0_first", "blocks_1_first", "blocks_depth", "stem"}
     result = aw.resume(run, budget=aw.Budget(trials=3), progress=False)
     assert len(result.trials) == 3
+    told = [
+        text
+        for _, text in result.run.messages
+        if text.startswith("network: Net, 4 decisions (3 widths, 1 depth); ")
+    ]
+    assert len(told) == 1
     weights.write_bytes(b"")
     with pytest.raises(UsageError, match="cannot be read as weights"):
         aw.resume(run, progress=False)

@@ -28,7 +28,7 @@ from archwright.hardware import (
     transfer,
 )
 from archwright.hardware.blocks import blocks_of, key_of
-from archwright.hardware.fitted import device_facts
+from archwright.hardware.fitted import CALLS, device_facts
 from archwright.objectives import Objective, measure_by
 from archwright.supernets import Supernet
 from archwright.supernets.methods.latency import costs_of
@@ -193,6 +193,13 @@ def test_calibration_finds_a_line_through_bad_measurements() -> None:
     assert Calibration.fit(sums([2.0, 2.1, 2.0]), [3.0, 3.15, 3.0]).rest == 0.0
 
 
+def test_networks_of_one_size_calibrate_what_lies_between_kernels_along() -> None:
+    parts = [{"convolution": ms, CALLS: 0.5} for ms in (1.0, 1.05, 1.1)]
+    measured = [3.0 * (one["convolution"] + 0.5) for one in parts]
+    found = Calibration.fit(parts, measured)
+    assert [found(one) for one in parts] == pytest.approx(measured)
+
+
 def test_calibration_is_the_least_sum_of_relative_errors() -> None:
     generator = np.random.default_rng(0)
     parts = generator.uniform(1, 9, 15)
@@ -210,6 +217,7 @@ def test_agreement_by_hand() -> None:
     found = Agreement.of([1.0, 2.0, 3.0, 5.0], [1.05, 2.0, 4.0, 3.5])
     assert (found.networks, found.within) == (4, 0.5)
     assert found.correlation == pytest.approx(0.8)
+    assert Agreement.of([1.0, 1.0, 1.0], [1.0, 2.0, 3.0]).correlation == 0.0
 
 
 def test_another_device_keeps_the_entries_and_fits_the_line() -> None:

@@ -87,7 +87,7 @@ class Calibration:
         calls = [one.get(CALLS, 0.0) for one in parts]
         sums = [sum(one.values()) - call for one, call in zip(parts, calls, strict=True)]
         if len(sums) < 3 or max(sums) < _RANGE * min(sums):
-            return cls(float(np.median(np.divide(measured, sums))))
+            return cls(float(np.median(np.divide(measured, [sum(one.values()) for one in parts]))))
         # |scale * sum + rest - measured| / measured <= error, for the least sum of the errors.
         relative = np.column_stack([np.divide(one, measured) for one in (sums, np.ones(len(sums)), calls)])
         errors, ones = np.eye(len(sums)), np.ones(len(sums))
@@ -145,7 +145,7 @@ class Agreement:
         networks: How many networks were measured.
         within: Share of them whose prediction is within 10 % of what was measured.
         error: Median of the relative errors, without their signs.
-        correlation: Spearman's rank correlation.
+        correlation: Spearman's rank correlation; 0 where all predictions are one number.
     """
 
     networks: int
@@ -157,11 +157,12 @@ class Agreement:
     def of(cls, predicted: Sequence[float], measured: Sequence[float]) -> Agreement:
         """That of at least two networks."""
         errors = np.abs(np.divide(predicted, measured) - 1)
+        ranks = len(set(predicted)) > 1 and len(set(measured)) > 1
         return cls(
             len(errors),
             float(np.mean(errors <= _NEAR)),
             float(np.median(errors)),
-            float(spearmanr(predicted, measured).statistic),
+            float(spearmanr(predicted, measured).statistic) if ranks else 0.0,
         )
 
     def __str__(self) -> str:
