@@ -36,6 +36,7 @@ def search(
     strategy: str | None = None,
     option: list[str] | None = None,
     fix: list[str] | None = None,
+    rules: str | None = None,
     enqueue: list[str] | None = None,
     estimator: str | None = None,
     estimator_option: list[str] | None = None,
@@ -119,6 +120,8 @@ def search(
         option (NAME=VALUE): An option of the strategy: population_size=20, or epochs=10 of a supernet; may be given
             several times.
         fix (ADDRESS=VALUE): Hold a decision of the space at a value; may be given several times.
+        rules (FILE): Rules on decisions, one a line: require EXPRESSION, forbid EXPRESSION, or weight ADDRESS
+            OPTION=NUMBER.
         enqueue (FILE|default): Try the architectures of a JSON file first, or that of the decisions' defaults; may be
             given several times.
         estimator: What measures candidates (see `archwright list estimators`); auto takes the cheapest that suffices by
@@ -213,6 +216,7 @@ def search(
         strategy=strategy,
         strategy_options=keyed(option or []),
         fix=keyed(fix or [], "--fix", "width=32"),
+        rules=rules or (),
         enqueue=enqueue or [],
         estimator=estimator,
         estimator_options=keyed(estimator_option or [], "--estimator-option"),

@@ -222,6 +222,7 @@ class RunConfig:
         executor: Where they run.
         device: What networks are trained on.
         held: Address to value of the decisions that are not searched.
+        rules: What is required or forbidden, and which options are likelier, see `archwright.spaces.rules`.
         enqueue: Architectures that are tried first.
         known: Architectures that are known to be good, with which a search begins that no strategy was named for; of a
             strategy that moves over a range of fidelities, at the lowest.
@@ -262,6 +263,7 @@ class RunConfig:
     executor: ExecutorConfig = field(default_factory=ExecutorConfig)
     device: DeviceConfig = field(default_factory=DeviceConfig)
     held: Mapping[str, Any] = field(default_factory=dict)
+    rules: tuple[str, ...] = ()
     enqueue: tuple[Mapping[str, Any], ...] = ()
     known: tuple[Mapping[str, Any], ...] = ()
     seed: int = 0

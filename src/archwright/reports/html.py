@@ -26,6 +26,7 @@ from archwright.reports.preferences import preference_families
 from archwright.reports.programs import program_texts
 from archwright.reports.provenance import cost_lines, settings_groups, state_shares, time_text
 from archwright.reports.ranking import completed, first_objective
+from archwright.reports.rules import rule_effects
 from archwright.reports.summary import headline, key_numbers, shown_trial
 from archwright.reports.supernet import (
     BY_SHARED_WEIGHTS,
@@ -46,7 +47,14 @@ _MOST_MESSAGES = 300
 _LONGEST_MESSAGE = 4_000
 
 
-def write_report(run: Run, path: Path | str, space: Space | None = None, example: Any = None) -> Path:
+def write_report(
+    run: Run,
+    path: Path | str,
+    space: Space | None = None,
+    example: Any = None,
+    *,
+    searched: Space | None = None,
+) -> Path:
     """Write the report of a run as one HTML page.
 
     The page opens from disk without network: scripts, styles and drawings are inside. It is written all at once, so
@@ -58,6 +66,8 @@ def write_report(run: Run, path: Path | str, space: Space | None = None, example
         space: The search space, for the drawing of the best architecture; without it the decisions are listed only.
         example: What the network is called with, a batch of inputs or a pair (args, kwargs), to see what flows where;
             None takes zeros of the recorded shape.
+        searched: The space that was searched, where the best architecture is of another, as that of a network to
+            compare with.
 
     Returns:
         The path.
@@ -65,16 +75,19 @@ def write_report(run: Run, path: Path | str, space: Space | None = None, example
     Raises:
         UsageError: When the path is a folder, or a file of the run itself.
     """
-    return write_page(path, [run], lambda: render_report(run, space, example))
+    return write_page(path, [run], lambda: render_report(run, space, example, searched))
 
 
-def render_report(run: Run, space: Space | None = None, example: Any = None) -> str:
+def render_report(
+    run: Run, space: Space | None = None, example: Any = None, searched: Space | None = None
+) -> str:
     """The report as text. See `write_report`."""
     return render_page(
         "report.html.jinja",
         figures(run),
         run=run,
         searched=lambda name: searched_metric(run, name),
+        rules=rule_effects(run, searched or space),
         **_contents(run, space, example),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from archwright.errors import UsageError
@@ -28,7 +29,7 @@ from archwright.session.judgement import judged_estimator
 from archwright.session.one_shot import default_budget
 from archwright.session.parts import check_measured, estimator_for, named
 from archwright.session.planning import Planned
-from archwright.session.starting import held_values
+from archwright.session.starting import held_values, rule_lines
 from archwright.spaces import Space
 from archwright.strategies import STRATEGIES, Strategy
 from archwright.supernets import OneShot, make_method
@@ -49,8 +50,9 @@ class Subject:
         reference: Of the space, where it has one.
         network: Where that means a network whose own widths are the space, the options; None where it means a space.
         space_options: Of a built-in space.
-        fixed: The space with decisions held.
+        fixed: The space with decisions held, and with rules.
         held: Address to value of these.
+        rules: Those, a line each.
         objectives: What is optimised and limited.
         notes: What the log says of it.
     """
@@ -63,6 +65,7 @@ class Subject:
     space_options: Mapping[str, Any]
     fixed: Space
     held: Mapping[str, Any]
+    rules: tuple[str, ...]
     objectives: tuple[Objective, ...]
     notes: tuple[str, ...]
 
@@ -76,6 +79,7 @@ def subject_of(
     strategy: object = None,
     objectives: Sequence[Objective | str],
     fix: Mapping[str, Any] | None,
+    rules: Sequence[str] | str | Path = (),
     task_options: Mapping[str, Any] | None,
     space_options: Mapping[str, Any] | None = None,
 ) -> Subject:
@@ -98,7 +102,7 @@ def subject_of(
         searched, reference = space_for(space, made, space_options)
         if space is None:
             notes.append(f"space: {reference}, picked for inputs of shape {made.input_shape}")
-    held = held_values(searched, fix or {})
+    held, lines = held_values(searched, fix or {}), rule_lines(rules)
     return Subject(
         task=made,
         options=options,
@@ -106,8 +110,9 @@ def subject_of(
         reference=reference,
         network=settled,
         space_options=dict(space_options or {}),
-        fixed=searched.fix(held),
+        fixed=searched.fix(held).obey(lines),
         held=held,
+        rules=lines,
         objectives=objectives_for(objectives, made),
         notes=tuple(notes),
     )

@@ -95,7 +95,8 @@ class RunContext:
         notes: Sequence[str] = (),
         began: float | None = None,
     ) -> None:
-        self.folder, self.config, self.space, self.task = folder, config, space.fix(config.held), task
+        self.folder, self.config, self.task = folder, config, task
+        self.space = space.fix(config.held).obey(config.rules)
         self.formats, self.trackers, self.notes = formats, tuple(trackers), list(notes)
         self.budget, self.began = config.budget, began or time.time()
         self.interrupts = Interrupts()

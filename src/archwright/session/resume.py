@@ -132,7 +132,7 @@ def _planned(
     """The record with a plan of its minutes, which it had none of."""
     spaces = contestant_spaces(task, config.compare, own, config.baseline, space=space)[0]
     planned = plan_run(
-        space.fix(config.held),
+        space.fix(config.held).obey(config.rules),
         task,
         config.recipe,
         [one for _, one in spaces.values()],

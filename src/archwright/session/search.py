@@ -76,6 +76,7 @@ def search(
     strategy: Strategy | OneShot | str | None = None,
     strategy_options: dict[str, Any] | None = None,
     fix: Mapping[str, Any] | None = None,
+    rules: Sequence[str] | str | Path = (),
     enqueue: Sequence[Mapping[str, Any] | str | Path] = (),
     objectives: Sequence[Objective | str] = (),
     budget: Budget | None = None,
@@ -130,6 +131,8 @@ def search(
             one that fits space and budget.
         strategy_options: Options of a strategy given by name.
         fix: Address to value of decisions that are held, so that only the others are searched.
+        rules: What is required or forbidden, and which options are likelier: lines such as "forbid layers.*.width > 64"
+            and "weight layers.*.operation conv=3", or a file of them; see `archwright.spaces.rules`.
         enqueue: What is tried first: architectures, or some of their values, beside which the others are the
             defaults; "default"; or JSON files with these, such as the `architecture.json` of an export.
         objectives: Objectives and limits, such as `["accuracy", "params<=50000"]`; the first one that is optimised
@@ -222,14 +225,16 @@ def search(
         strategy=strategy,
         objectives=objectives,
         fix=fix,
+        rules=rules,
         task_options=task_options,
         space_options=space_options,
     )
     check_ensemble(ensemble, subject.objectives, subject.task)
     baseline = baseline and settings_of(subject.space) is None  # programs are compared with hand-written ones
-    if subject.held and isinstance(strategy, Strategy):
+    if (subject.held or subject.rules) and isinstance(strategy, Strategy):
         raise UsageError(
-            "fix: a strategy that is given as an object has its space: make it with space.fix({...}), and search that"
+            "fix and rules: a strategy that is given as an object has its space: make it with space.fix({...}) or "
+            "space.obey([...]), and search that"
         )
     folder = new_folder(out, subject.task.name)
     own = named_spaces(compare, subject.task)
@@ -358,6 +363,7 @@ def recorded(
         supernet=supernet,
         estimator=approach.estimator_record,
         held=subject.held,
+        rules=subject.rules,
         known=approach.known,
         objectives=subject.objectives,
         budget=budget or default_budget(strategy.name, asked["retrain"], scored),

@@ -243,4 +243,4 @@ def _report(context: RunContext) -> None:
     example = context.task.example_arguments()
     run = context.run()
     space = winner_space(run, context.space, context.contestants)
-    write_report(run, context.folder / "report.html", space=space, example=example)
+    write_report(run, context.folder / "report.html", space=space, example=example, searched=context.space)

@@ -10,9 +10,10 @@ from typing import Any
 
 from archwright.errors import SpaceError, UsageError, did_you_mean
 from archwright.spaces import Decision, Space
+from archwright.spaces.rules import parse_rules
 from archwright.tasks import Task
 
-__all__ = ["held_values", "known_points", "starting_points"]
+__all__ = ["held_values", "known_points", "rule_lines", "starting_points"]
 
 
 def held_values(space: Space, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -31,6 +32,24 @@ def held_values(space: Space, given: Mapping[str, Any]) -> dict[str, Any]:
             f"{did_you_mean(str(unknown[0]), space.decisions)}"
         )
     return {address: _meant(space.decisions[address], value) for address, value in given.items()}
+
+
+def rule_lines(given: Sequence[str] | str | Path) -> tuple[str, ...]:
+    """The rules of a search, a line each, without comments.
+
+    Args:
+        given: Lines, or a file of them.
+
+    Raises:
+        UsageError: When the file cannot be read.
+        SpaceError: When a line is no rule.
+    """
+    if isinstance(given, str | Path):
+        try:
+            given = Path(given).read_text(encoding="utf-8").splitlines()
+        except (OSError, ValueError) as error:
+            raise UsageError(f"the file of rules {given} cannot be read: {error}") from None
+    return tuple(map(str, parse_rules(given)))
 
 
 def _meant(decision: Decision, value: Any) -> Any:

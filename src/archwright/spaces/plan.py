@@ -59,14 +59,19 @@ class Plan:
 
     def hold(self, values: Mapping[str, Any]) -> Plan:
         """This plan with decisions held at values."""
-        decisions = {a: d.hold(values[a]) if a in values else d for a, d in self.decisions.items()}
+        return self.changed(
+            lambda decisions: {a: d.hold(values[a]) if a in values else d for a, d in decisions.items()}
+        )
+
+    def changed(self, change: Callable[[Mapping[str, Decision]], dict[str, Decision]]) -> Plan:
+        """This plan with other decisions of the same values at the same addresses."""
         branches = [
             Branch(
-                branch.select, {key: plan.hold(values) for key, plan in branch.plans.items()}, branch.needs
+                branch.select, {key: plan.changed(change) for key, plan in branch.plans.items()}, branch.needs
             )
             for branch in self.branches
         ]
-        return Plan(decisions, branches)
+        return Plan(change(self.decisions), branches)
 
     def reachable(self, held: Mapping[str, Any]) -> set[str]:
         """The addresses of the decisions that can be active when some are held at values."""

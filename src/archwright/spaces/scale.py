@@ -56,7 +56,7 @@ def rescale(space: Any, scaled: Callable[..., Any] | None, changes: Mapping[str,
                 raise SpaceError(
                     f"the space {name!r} has no option {option!r} to scale.{did_you_mean(option, known)}"
                 )
-    made = scaled(**changes).fix(space.held)
+    made = scaled(**changes).fix(space.held).obey(map(str, space.rules))
     before, after = described_decisions(space.decisions), described_decisions(made.decisions)
     # Compared without their order: it may follow where a decision first stands, which a deeper network changes.
     if odd := [address for address in {**before, **after} if before.get(address) != after.get(address)]:

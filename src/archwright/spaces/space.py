@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
@@ -23,6 +23,7 @@ from archwright.spaces.enumerator import enumerate_plan
 from archwright.spaces.expression import Expression, error_prefix
 from archwright.spaces.graph import Graph, graph_of
 from archwright.spaces.plan import compile_plan
+from archwright.spaces.rules import Rule, bind_rules, parse_rules
 from archwright.spaces.scale import rescale
 from archwright.spaces.variation import Variation
 
@@ -83,6 +84,8 @@ class Space(Variation):
         self.scaled = scaled
         self.held: dict[str, Any] = {}
         """Address to value of the decisions that `fix` holds."""
+        self.rules: tuple[Rule, ...] = ()
+        """Those of `obey`."""
         self._compile()
 
     def _compile(self) -> None:
@@ -95,16 +98,20 @@ class Space(Variation):
                 "the expression is nested too deeply to be walked; a list or dict that holds itself is, too"
             ) from None
         plan = plan.hold(self.held) if self.held else plan
-        self._prepare(plan, SpaceConstraints(self.constraints, self.canonicalize))
+        bound = bind_rules(self.rules, plan.all_decisions())
+        plan = plan.changed(bound.weigh) if bound.weights else plan
+        self._prepare(
+            plan, SpaceConstraints((*self.constraints, *bound.predicates.values()), self.canonicalize)
+        )
         self.reader = ExpressionReader(self._addresses)
         """Evaluates the expressions of this space."""
 
     def __getstate__(self) -> dict[str, Any]:
-        keep = ("network", "training", "constraints", "canonicalize", "name", "scaled", "held")
+        keep = ("network", "training", "constraints", "canonicalize", "name", "scaled", "held", "rules")
         return {key: self.__dict__[key] for key in keep}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update({"scaled": None, "held": {}, **state})  # older pickles have neither
+        self.__dict__.update({"scaled": None, "held": {}, "rules": (), **state})  # older pickles lack them
         self._compile()
 
     # Making architectures
@@ -149,9 +156,40 @@ class Space(Variation):
             return self
         fixed = Space.__new__(type(self))
         fixed.__setstate__({**self.__getstate__(), "held": {**self.held, **self._holdable(values)}})
-        if self.constraints:
+        if fixed.is_constrained:
             fixed.sample(0)
         return fixed
+
+    def obey(self, rules: Iterable[str]) -> Space:
+        """This space with rules: architectures that break one are not in it, and options are drawn by weights.
+
+        Addresses and codes stay as they are. Samples and mutations follow the weights; what lists all architectures or
+        neighbours does not.
+
+        Args:
+            rules: See `archwright.spaces.rules.parse_rules`.
+
+        Raises:
+            SpaceError: When a rule cannot be read or speaks of no decision, or what is required cannot be met.
+        """
+        more = parse_rules(rules)
+        if not more:
+            return self
+        made = Space.__new__(type(self))
+        made.__setstate__({**self.__getstate__(), "rules": (*self.rules, *more)})
+        made.sample(0)
+        return made
+
+    @property
+    def is_constrained(self) -> bool:
+        """Whether there are constraints, or rules that require or forbid."""
+        return bool(self._constraints.names)
+
+    def free_of_rules(self) -> Space:
+        """This space without the rules that it obeys."""
+        made = Space.__new__(type(self))
+        made.__setstate__({**self.__getstate__(), "rules": ()})
+        return made
 
     # The whole space
 
@@ -163,7 +201,7 @@ class Space(Variation):
             SpaceError: With constraints or a canonical form of its own on more than 1,000,000 raw combinations,
                 which cannot be counted; `size_bound` tells how many at most.
         """
-        if not self.constraints and self.canonicalize is None:
+        if not self.is_constrained and self.canonicalize is None:
             return self.size_bound
         if self.size_bound > _COUNTABLE:
             raise SpaceError(

@@ -116,7 +116,7 @@ def sample_among(space: Space, allowed: Mapping[str, Sequence[Any]], random: Ran
         return random.choice(list(allowed[address])) if address in allowed else decision.sample(random)
 
     architecture = space.complete(decide)
-    for _ in range(_TRIES if space.constraints else 0):
+    for _ in range(_TRIES if space.is_constrained else 0):
         if space.contains(architecture):
             break
         architecture = space.complete(decide)

@@ -231,7 +231,7 @@ class Enas(OneShot):
         space = self.supernet.space
         for _ in range(_TRIES):
             sample = self.controller.sample(generator)
-            if not space.constraints or space.contains(sample.architecture):
+            if not space.is_constrained or space.contains(sample.architecture):
                 return sample
         raise SearchError(
             f"the space's constraints refused {_TRIES:,} architectures of the controller in a row; loosen them, or "
