@@ -12,11 +12,19 @@ from archwright.testing.toy_spaces import flat
 OBJECTIVES = ToyEstimator.objectives[:1]
 
 
-@pytest.mark.parametrize("name", [name for name in STRATEGIES if name != "program_evolution"])
+@pytest.mark.parametrize(
+    "name", [name for name in STRATEGIES if name not in ("program_evolution", "proposer")]
+)
 def test_every_name_makes_a_strategy(name: str) -> None:
     strategy = make_strategy(name, flat(), ToyEstimator.objectives, seed=3, **STRATEGIES.defaults(name))
     assert isinstance(strategy, Strategy)
     assert flat().contains(strategy.ask().architecture)
+
+
+def test_the_strategy_that_asks_a_model_says_where_none_is() -> None:
+    strategy = make_strategy("proposer", flat(), OBJECTIVES, base_url="http://127.0.0.1:9/v1", timeout=2.0)
+    with pytest.raises(UsageError, match="the model never answered"):
+        strategy.ask()
 
 
 def test_the_strategy_of_programs_says_which_space_it_needs() -> None:

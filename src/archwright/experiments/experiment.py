@@ -232,6 +232,8 @@ class Experiment:
                 if self._exclusive and len(running) > len(begun):
                     break  # a meter that needs the machine waits until it is free
                 taken = source.take(start)
+                for text in [] if strategy is None else strategy.remarks():
+                    self.say(text)
                 talks.refresh(source.heard())
                 if taken is not None:
                     begun.append(begin(taken))

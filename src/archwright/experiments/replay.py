@@ -155,7 +155,13 @@ class Replay:
         self.strategy.tell(trial)
 
     def _strays(self, running: Sequence[Candidate], recorded: Candidate) -> bool:
-        """Ask again; whether the strategy proposes another candidate than it did."""
+        """Ask again; whether the strategy proposes another candidate than it did.
+
+        One that need not propose the same again is given the candidate.
+        """
+        if not self.strategy.repeatable:
+            self.strategy.adopt(recorded)
+            return False
         begin = time.perf_counter()
         try:
             asked = self.strategy.ask(running)

@@ -38,6 +38,7 @@ class FixedStrategy(Strategy):
         self.check_space(space)
         self.space, self.then = space, then
         self.inherits = then is not None and then.inherits
+        self.repeatable = then is None or then.repeatable
         self.source: Callable[[], Iterator[Any]]
         self.source = source if callable(source) else tuple(source).__iter__
         self._begin()
@@ -63,6 +64,23 @@ class FixedStrategy(Strategy):
             candidate = self.then.ask(running)
             if candidate is None or not self._repeats(candidate):
                 return candidate
+
+    def adopt(self, candidate: Candidate) -> None:
+        """Pass over the next given one; the other strategy adopts what comes after them."""
+        for architecture in self._ahead():
+            self._asked += 1
+            if self._note(architecture):
+                return
+        if self.then is not None:
+            self.then.adopt(candidate)
+
+    def remarks(self) -> list[str]:
+        """Those of the other strategy."""
+        return [] if self.then is None else self.then.remarks()
+
+    def conclusions(self) -> list[str]:
+        """Those of the other strategy."""
+        return [] if self.then is None else self.then.conclusions()
 
     def tell(self, trial: Trial) -> None:
         """Tell the other strategy."""

@@ -79,6 +79,10 @@ STRATEGIES = Registry[Strategy, Entry](
             f"{_HERE}.multi_fidelity:PASHA",
             "ASHA whose highest rung rises only while the rankings of the two highest disagree",
         ),
+        "proposer": Entry(
+            f"{_HERE}.proposer:proposer_search",
+            "a language model behind an OpenAI-shaped endpoint proposes; what it says is checked and told back",
+        ),
         "ppo": Entry(
             f"{_HERE}.reinforcement:PPO", "a recurrent controller, trained by proximal policy optimisation"
         ),

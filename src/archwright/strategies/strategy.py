@@ -24,6 +24,8 @@ class Strategy(ABC):
         inherits: Whether its candidates may continue earlier trials or take over their weights. If so, the checkpoints
             of ended trials are kept for it, and it is asked for continuations when the budget allows no more
             configurations.
+        repeatable: Whether it would propose the same again from the same state. If not, what an earlier session asked
+            for is given to it by `adopt`, instead of asking again.
         measured_by: Name of the estimator that its candidates are made for; a search without one takes it.
         ends_itself: Whether it has so many candidates as it needs and then ends; a search without a budget leaves it to
             that.
@@ -31,6 +33,7 @@ class Strategy(ABC):
 
     verbs: ClassVar[frozenset[str] | None] = None
     inherits: bool = False
+    repeatable: bool = True
     measured_by: ClassVar[str | None] = None
     ends_itself: ClassVar[bool] = False
 
@@ -83,6 +86,18 @@ class Strategy(ABC):
 
     def reopen(self) -> None:  # noqa: B027 - optional
         """The budget has grown since `finish`: new configurations are wanted again."""
+
+    def adopt(self, candidate: Candidate) -> None:
+        """Take note of a candidate as if it had just been asked for. Called where it is not `repeatable`.
+
+        Raises:
+            NotImplementedError: Where that is not filled in.
+        """
+        raise NotImplementedError(f"{type(self).__name__} is not repeatable and so needs adopt()")
+
+    def remarks(self) -> list[str]:
+        """What the log should say of the last asks, a sentence each; each is given once."""
+        return []
 
     def conclusions(self) -> list[str]:
         """What it says, once the search has ended, of how well its own estimates held; a sentence each."""

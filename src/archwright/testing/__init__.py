@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from archwright.testing.estimator_contract import EstimatorContract
     from archwright.testing.executor_contract import ExecutorContract, IsolatedExecutorContract
     from archwright.testing.one_shot_contract import OneShotContract
+    from archwright.testing.proposer_contract import ProposerContract
     from archwright.testing.pruner_contract import PrunerContract
     from archwright.testing.space_contract import NetworkSpaceContract, SpaceContract
     from archwright.testing.store_contract import StoreContract
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 # fmt: off
 __all__ = [
     "TOY_SPACES", "EstimatorContract", "ExecutorContract", "IsolatedExecutorContract",
-    "NetworkSpaceContract", "OneShotContract", "PrunerContract", "SpaceContract", "StoreContract",
-    "StrategyContract", "StringSpace", "ToyEstimator",
+    "NetworkSpaceContract", "OneShotContract", "ProposerContract", "PrunerContract", "SpaceContract",
+    "StoreContract", "StrategyContract", "StringSpace", "ToyEstimator",
 ]
 # fmt: on
 

@@ -1,0 +1,48 @@
+"""The seam of language models: messages in, text out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from archwright.errors import ArchwrightError
+
+__all__ = ["Message", "NoAnswerError", "Proposer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a conversation.
+
+    Args:
+        role: Who says it.
+        content: The text.
+    """
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class NoAnswerError(ArchwrightError):
+    """There is no answer now; another time there may be one."""
+
+
+class Proposer(ABC):
+    """Answers conversations, such as a language model. It need not answer the same twice.
+
+    `ProposerSearch` writes the conversation and checks the answer, so that a proposer knows neither spaces nor trials.
+    """
+
+    @abstractmethod
+    def answer(self, messages: Sequence[Message]) -> str:
+        """The next message, the assistant's.
+
+        Args:
+            messages: Those before, the last one of the user.
+
+        Raises:
+            NoAnswerError: When there is none now. Another way is taken for this proposal.
+            UsageError: When there will be none, such as for a wrong address. The search ends.
+        """
