@@ -7,12 +7,14 @@ from typing import Any
 
 import archwright.spaces as aw
 from archwright.spaces import Architecture, Space
+from archwright.spaces.grammars import CanonicalDerivation, Grammar, Parallel
 
 __all__ = [
     "TOY_SPACES",
     "Part",
     "conditional",
     "constrained",
+    "derived",
     "flat",
     "isolated",
     "nested",
@@ -125,6 +127,23 @@ def spellings() -> Space:
     return Space(aw.layer(Part, *chosen), canonicalize=_sorted_values, name="spellings")
 
 
+def derived() -> Space:
+    """What a recursive grammar derives, beside a decision: 2 times 38 spellings of 2 times 17 networks."""
+    rules = "row -> pair(row, row) [2] | a | b"
+    grammar = Grammar.parse(rules, {"pair": Parallel(_pair, commutes=True), "a": _leaf("a"), "b": _leaf("b")})
+    made = grammar.derive("row", 3)
+    network = aw.layer(Part, made, aw.boolean(name="wide"))
+    return Space(network, canonicalize=CanonicalDerivation(made), name="derived")
+
+
+def _pair(first: Any, second: Any) -> Any:
+    return aw.layer(Part, first, second)
+
+
+def _leaf(label: str) -> Any:
+    return aw.layer(Part, label)
+
+
 def uneven() -> Space:
     """Nine of ten samples are one of nine single architectures, the tenth is one of 81 others."""
     deep = aw.layer(Part, *(aw.categorical(range(3), name=f"d{i}") for i in range(4)))
@@ -152,6 +171,7 @@ _MADE = (
     constrained,
     isolated,
     spellings,
+    derived,
     uneven,
     tiny,
     single,

@@ -20,7 +20,7 @@ __all__ = ["CanonicalDerivation", "DerivationDecision", "Derived"]
 
 _PAIRS = 64
 _MANY = math.log1p(1000)
-_DRAWS = 200
+_DRAWS, _LABELS = 200, 1000
 _BITS, _SCALE = 30, 2.0**-50
 
 
@@ -162,15 +162,17 @@ class DerivationDecision(Decision):
         return map(str, self.language)
 
     def relaxed(self) -> Relaxed:
-        """There are too many labels to weigh.
+        """The derivations, where they are few.
 
         Raises:
-            SpaceError: Always.
+            SpaceError: When there are more than 1,000.
         """
-        raise SpaceError(
-            f"{self.name!r}: derivations have no labels that could be weighed, as a controller does; unroll the "
-            "grammar (Grammar.unroll, or the space's option unrolled=True) where shapes allow it"
-        )
+        if self.size > _LABELS:
+            raise SpaceError(
+                f"{self.name!r}: more than {_LABELS:,} derivations cannot be weighed one by one, as a controller does; "
+                "unroll the grammar (Grammar.unroll, or the space's option unrolled=True) where shapes allow it"
+            )
+        return Relaxed(tuple(self.values()))
 
     def covering(self) -> Relaxed:
         """Derivations that between them hold the rules, as far as 200 draws and what is next to these find them."""

@@ -47,7 +47,7 @@ class Language:
             raise SpaceError(f"expected a depth that is a whole number >= 1, got {depth!r}")
         self.productions, self.symbol, self.depth, self.given = productions, symbol, depth, given
         self._forget()
-        if not self.types(symbol, given, depth):
+        if not any(self.types(symbol, given, d) for d in range(1, depth + 1)):  # the first is found soon
             raise SpaceError(
                 f"nothing is derived from {symbol!r} within depth {depth}"
                 f"{'' if given is None else f' that takes {given}'}; allow more depth, or add a rule without parts"

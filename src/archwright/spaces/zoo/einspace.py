@@ -46,6 +46,9 @@ PATCHES = {
 }
 """Name to kernel, stride and padding of what makes tokens of an image."""
 
+_RESNET_DEPTH, _RESNET_SIDE = 9, 5
+"""The depth of `einspace_resnet`, and the smallest image that it takes."""
+
 
 def einspace_space(
     input_shape: Sequence[int],
@@ -54,7 +57,7 @@ def einspace_space(
     depth: int = 9,
     widths: Sequence[int] = (16, 32),
     computation: float = 0.32,
-    start: str = "smallest",
+    start: str | None = None,
     crossover: str = "alignment",
 ) -> Space:
     """Networks from fundamental operations, in the manner of einspace (Ericsson et al. 2024, arXiv:2405.20838).
@@ -87,7 +90,9 @@ def einspace_space(
         depth: Most rules on a way from the root to a leaf; a convolution takes 3, and 2 are the network's own.
         widths: Channels and features that linear layers may give.
         computation: The probability p, in (0, 1).
-        start: "smallest", or "resnet" for a residual network as the space's default, see `einspace_resnet`.
+        start: What the default is, from which a search may begin: "resnet" is a residual network, see
+            `einspace_resnet`, "smallest" the smallest derivation; any other text is a derivation. None takes the
+            residual network where depth and image suffice.
         crossover: "alignment" or "subtree", see `archwright.spaces.grammars.variation`.
 
     Returns:
@@ -97,15 +102,11 @@ def einspace_space(
         SpaceError: When the shape is not that of an image, an option is out of range, or the depth does not suffice.
     """
     shape = check_shape("einspace", input_shape, outputs, [3])
-    if start not in ("smallest", "resnet"):
-        raise SpaceError(f"einspace: expected start 'smallest' or 'resnet', got {start!r}")
     grammar = einspace_grammar(shape[0], outputs, widths=widths, computation=computation)
+    begin = start or ("resnet" if depth >= _RESNET_DEPTH and min(shape[1:]) >= _RESNET_SIDE else "smallest")
+    known = {"resnet": einspace_resnet(min(widths)), "smallest": None}
     derived = grammar.derive(
-        "network",
-        depth,
-        ("image", *shape),
-        default=einspace_resnet(min(widths)) if start == "resnet" else None,
-        crossover=crossover,
+        "network", depth, ("image", *shape), default=known.get(begin, begin), crossover=crossover
     )
     return Space(derived, canonicalize=CanonicalDerivation(derived), name="einspace")
 
