@@ -24,6 +24,7 @@ class Colour(StrEnum):
     [
         (3, int, 3),
         (3.0, int, 3),
+        (10**400, int | None, 10**400),
         (3, float, 3.0),
         (True, bool, True),
         ("x", str, "x"),
@@ -79,6 +80,7 @@ def test_an_array_stays_as_it_is(value: Any, wanted: Any) -> None:
         (2.5, int, "a whole number"),
         (float("inf"), int, "a whole number"),
         ("2", float, "a number"),
+        (10**400, float, "a number"),
         (1, bool, "true or false"),
         (3, str, "a word"),
         ("two", int | None, "a whole number or null"),

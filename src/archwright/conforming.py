@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import types
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -46,8 +47,9 @@ def conform(value: Any, wanted: Any) -> Any:
             return value
     elif kind in (int, float):
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if is_number and (kind is float or float(value).is_integer()):
-            return kind(value)
+        if is_number and (kind is float or isinstance(value, int) or value.is_integer()):
+            with suppress(OverflowError):  # of a whole number that is larger than any float
+                return kind(value)
     elif kind in (None, Any, object) or not isinstance(kind, type) or getattr(kind, "_is_protocol", False):
         if kind is not None or value is None:
             return value

@@ -11,6 +11,7 @@ from archwright.export import Card
 from archwright.objectives import Objective
 from archwright.reports.classical import CLASSICAL_NAMES, classical_sentence
 from archwright.reports.finalists import ensemble_note
+from archwright.reports.provenance import size_text
 from archwright.reports.summary import REFIT
 from archwright.supernets import METHODS
 from archwright.trials import FidelityRange, Trial, TrialState
@@ -119,7 +120,7 @@ def _search(run: Run, won: bool) -> dict[str, object]:
     bound = config.space.size_bound
     return {
         "space": config.space.reference or config.space.name or "given as a Python object",
-        "architectures in it": "infinitely many" if bound is None else f"{bound:,}",
+        "architectures in it": size_text(bound),
         "strategy": config.strategy.name,
         **_supernet(run),
         "objectives": ", ".join(map(str, run.objectives)),
