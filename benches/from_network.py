@@ -20,7 +20,6 @@ import re
 import resource
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -125,15 +124,12 @@ def measured(name: str, make: Callable[[], tuple[nn.Module, Any]], seconds: floa
         print(f"{name}: {error}", flush=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     share, reasons = staying(network, groups)
-    layers = {} if space is None else Counter(one.kind for one in space.network.fn.choices.values())
     line = {
         "network": name,
         "params": sum(one.numel() for one in network.parameters()),
         "decisions": 0 if space is None else len(space.decisions),
         "stages": 0 if space is None else len(space.network.fn.stages),
         "heads": sum(one.reason is None and one.heads for one in groups),
-        "kernels": layers.get("kernel", 0),
-        "activations": layers.get("activation", 0),
         "share": share,
         "stays": reasons,
         "seconds": time.monotonic() - began,
@@ -157,16 +153,14 @@ def checked(network: nn.Module, space: Space, example: Any) -> dict[str, Any]:
 
 
 def _decided(line: dict[str, Any]) -> str:
-    kinds = ("heads", "stages", "kernels", "activations")
-    widths = line["decisions"] - sum(line[kind] for kind in kinds)
-    return f"{line['decisions']}: {', '.join(str(one) for one in (widths, *(line[kind] for kind in kinds)))}"
+    widths = line["decisions"] - line["heads"] - line["stages"]
+    return f"{line['decisions']}: {widths}, {line['heads']}, {line['stages']}"
 
 
 def page(lines: Sequence[dict[str, Any]]) -> str:
     """The table of the documentation."""
     rows = [
-        "| network | parameters | decisions: widths, heads, depths, kernels, activations | in proven groups | "
-        "what stays, and why |",
+        "| network | parameters | decisions: widths, heads, depths | in proven groups | what stays, and why |",
         "|---|---|---|---|---|",
     ]
     for line in lines:

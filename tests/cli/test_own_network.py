@@ -13,7 +13,6 @@ import torch
 
 import archwright as aw
 from archwright.errors import RunError, UsageError
-from archwright.experiments.references import resolve_network, resolve_task
 from archwright.references import load_object
 
 FILE = (Path(__file__).parent / "own_network.py").resolve()
@@ -53,24 +52,27 @@ def test_a_network_that_does_not_fit_is_refused(archwright: Callable[..., Any], 
         )
 
 
-def test_a_record_of_before_kernels_were_decided_means_the_same_space() -> None:
-    task = resolve_task("digits")
-    former = resolve_network(f"{FILE}:Net", task, {})
-    assert set(former.decisions) == {"blocks_0_first", "blocks_1_first", "blocks_depth", "stem"}
-    now = resolve_network(f"{FILE}:Net", task, {"decide": ["width", "depth", "kernel"]})
-    assert {name for name in now.decisions if name not in former.decisions} == {
-        f"{name}_kernel"
-        for name in ("stem", *(f"blocks_{i}_{one}" for i in (0, 1) for one in ("first", "second")))
-    }
-
-
 @pytest.mark.slow
 def test_the_winner_is_a_patch_on_the_network_in_a_fresh_process(
     archwright: Callable[..., Any], tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
     ran = archwright(
-        *SEARCH, "-l", "params<=9000", "-n", "2", "--epochs", "1", "--retrain", "1", "--out", str(run)
+        *SEARCH,
+        "--decide",
+        "width",
+        "--decide",
+        "kernel",
+        "-l",
+        "params<=9000",
+        "-n",
+        "2",
+        "--epochs",
+        "1",
+        "--retrain",
+        "1",
+        "--out",
+        str(run),
     )
     assert ran.code == 0, ran.err
     shutil.rmtree(run / "best")

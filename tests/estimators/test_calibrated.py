@@ -25,7 +25,7 @@ def network():
 
 
 def space(own=None, shape=(4,)):
-    return aw.quantised(aw.from_network(own or network(), torch.randn(2, *shape), decide=["width"]))
+    return aw.quantised(aw.from_network(own or network(), torch.randn(2, *shape)))
 
 
 def test_the_score_is_that_of_the_network_after_it_saw_the_examples(blobs):

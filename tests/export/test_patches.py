@@ -86,7 +86,7 @@ NETWORKS = [
 def test_a_member_is_the_network_with_a_line_for_each_changed_layer(
     name: str, example: tuple[Tensor, ...], line: str, tmp_path: Path
 ) -> None:
-    space = aw.from_network(getattr(own_networks, name), example)
+    space = aw.from_network(getattr(own_networks, name), example, decide=["width", "depth", "kernel"])
     check_printable(space)
     text = printed(space, smallest(space), (example, {}), tmp_path)
     assert f"    {line}\n" in text

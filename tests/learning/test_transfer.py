@@ -213,7 +213,7 @@ def test_a_teacher_that_is_not_there_is_told():
 def test_two_processes_learn_from_a_teacher_what_one_does():
     task = classes([1.0, 2.0, 4.0])
     net = nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 3))
-    space = aw.from_network(net, torch.randn(2, 4), decide=["width"])
+    space = aw.from_network(net, torch.randn(2, 4))
     recipe = Recipe(epochs=2, batch_size=20, distillation=0.5, layer_decay=0.5)
     small = Candidate(space.architecture({"0": 8}))
     curves = []

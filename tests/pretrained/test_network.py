@@ -32,7 +32,7 @@ def test_the_default_is_the_users_network(network: type[nn.Module], example: tup
 
 
 def test_widths_are_multiples_and_the_networks_own() -> None:
-    space = aw.from_network(perceptron(), torch.randn(3, 4), decide=["width"])
+    space = aw.from_network(perceptron(), torch.randn(3, 4))
     assert {name: tuple(decision.values()) for name, decision in space.decisions.items()} == {
         "0": (8, 16, 24, 32),
         "2": (8, 16, 20),
@@ -53,7 +53,7 @@ def test_a_member_keeps_the_channels_of_largest_norm_in_their_order() -> None:
 
 
 def test_grouped_widths_count_channels() -> None:
-    space = aw.from_network(Grouped(), IMAGE, decide=["width"])
+    space = aw.from_network(Grouped(), IMAGE)
     assert tuple(space.decisions["expand"].values()) == (8, 16)
     member = space.build(space.architecture({"expand": 8, "grouped": 16}), IMAGE[0])
     assert (member.depth.groups, member.depth.weight.shape[0]) == (8, 8)
@@ -64,7 +64,7 @@ def test_only_and_keep() -> None:
     example = torch.randn(3, 4)
     assert list(aw.from_network(perceptron(), example, only=["2.*"]).decisions) == ["0", "2"]
     assert list(aw.from_network(perceptron(), example, only=["4.*"]).decisions) == ["2"]
-    space = aw.from_network(perceptron(), example, keep=["0.*", "3"])
+    space = aw.from_network(perceptron(), example, keep=["0.*", "3"], decide=["width", "activation"])
     assert list(space.decisions) == ["2", "1_activation"]
     assert "a pattern of `keep` names it" in {group.reason for group in space.network.fn.groups}
     with pytest.raises(SpaceError, match="matches no parameter and no activation of Sequential"):

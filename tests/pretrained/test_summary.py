@@ -34,7 +34,7 @@ def test_the_shares_are_those_of_the_elements() -> None:
 
 
 def test_the_line_tells_decisions_share_and_reasons() -> None:
-    space = aw.from_network(network(), torch.randn(3, 4), keep=["2.*"], step=4)
+    space = aw.from_network(network(), torch.randn(3, 4), keep=["2.*"], decide=["width", "activation"])
     expected = (
         "network: Sequential, 2 decisions (2 activations); 0.0% of its 862 parameters lie in proven groups; "
     )

@@ -103,14 +103,13 @@ def search(
         space_option (NAME=VALUE): An option of a built-in space (see `archwright list spaces NAME`), such as width=32;
             may be given several times.
         network (FILE.PY:OBJECT): A trained network of your own, instead of a space: a class or function that builds
-            it, or the module. Its widths, depths, kernels and activations are searched, and every candidate inherits
-            its weights.
+            it, or the module. Its widths and depths are searched, and every candidate inherits its weights.
         weights (FILE): The state dict of the network, of torch.save or safetensors; by default it keeps those it has.
         only (PATTERN): Parameters and activations of the network that may change, such as 'layer3.*', or alternatives
             for its blocks, such as 'width_*'; may be given several times. By default all.
         keep (PATTERN): Parameters and activations of the network that stay; may be given several times.
         decide (KIND): What is decided in the network: width, heads, depth, kernel, activation; may be given several
-            times. By default all of them.
+            times. By default the first three.
         block (PATTERN): Modules of the network that are blocks to exchange, such as 'layers.*', instead of widths; may
             be given several times. The strategy puzzle finds them itself.
         bits (FORM): What each layer of the network may be stored in besides float32: int8, int4; may be given several

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["resolve_network", "resolve_space", "resolve_task"]
 
-_FIRST = ("width", "heads", "depth")
-
 
 def resolve_task(reference: str, **options: Any) -> Task:
     """The task that a reference means.
@@ -67,8 +65,7 @@ def resolve_network(network: Buildable | str, task: Task, options: Mapping[str, 
         network: A module, or a class or function that builds one; or `module:object` or `file.py:object`, which mean
             one of these.
         task: Its examples are what the network is traced and proven with.
-        options: Of `from_network`, where no "decide" means what could be decided before that was recorded; with
-            "blocks" among them, of `blockwise`; and "bits", the forms of
+        options: Of `from_network`; with "blocks" among them, of `blockwise`; and "bits", the forms of
             `quantised` beside float32.
 
     Raises:
@@ -82,8 +79,6 @@ def resolve_network(network: Buildable | str, task: Task, options: Mapping[str, 
     given = load_object(network) if isinstance(network, str) else network
     make = blockwise if "blocks" in options else from_network
     own_options = {name: value for name, value in options.items() if name != "bits"}
-    if make is from_network:
-        own_options.setdefault("decide", _FIRST)
     space = make(given, task.arguments(batch), **own_options)
     if bits := options.get("bits"):
         from archwright.spaces.zoo import quantised

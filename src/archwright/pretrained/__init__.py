@@ -3,8 +3,8 @@
 from archwright.pretrained.blockwise import blockwise  # a network as a space of its blocks
 from archwright.pretrained.loading import Buildable  # a network, or what builds one
 from archwright.pretrained.network import (
-    DECIDED,  # what may be decided
-    from_network,  # a network as a space of widths, depths, kernels and activations
+    DECIDED,  # what is decided unless it is said
+    from_network,  # a network as a space of widths, depths, kernels, activations
 )
 from archwright.pretrained.originals import original_network  # the trained network of a space
 from archwright.pretrained.proving import (

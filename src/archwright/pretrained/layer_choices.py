@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -49,7 +49,9 @@ class LayerChoice:
     reason: str | None = None
 
 
-def layer_choices(network: nn.Module, inputs: Inputs) -> tuple[LayerChoice, ...]:
+def layer_choices(
+    network: nn.Module, inputs: Inputs, kinds: Collection[str] = (KERNEL, ACTIVATION)
+) -> tuple[LayerChoice, ...]:
     """The convolutions and activations of a network, free or fixed with the reason.
 
     A smaller kernel is proven: both the layer and the network give what they give with its outer weights at zero, to
@@ -59,6 +61,7 @@ def layer_choices(network: nn.Module, inputs: Inputs) -> tuple[LayerChoice, ...]
     Args:
         network: In evaluation mode. It does not change.
         inputs: What it is called with.
+        kinds: Which of the two are looked for.
     """
     calls = _Calls(network)
     args, kwargs = sized(inputs, 2)
@@ -67,11 +70,9 @@ def layer_choices(network: nn.Module, inputs: Inputs) -> tuple[LayerChoice, ...]
             network(*args, **kwargs)
     except Exception as error:  # a forward that torch cannot listen to
         reason = f"what its forward calls cannot be told: {told(error)}"
-        return tuple(LayerChoice("", kind, (), None, reason) for kind in (KERNEL, ACTIVATION))
-    found = [*_kernels(network, calls), *_activations(network, calls)]
-    for kind in (KERNEL, ACTIVATION):
-        found = _proven(network, inputs, found, kind)
-    return tuple(found)
+        return tuple(LayerChoice("", kind, (), None, reason) for kind in kinds)
+    found = {KERNEL: _kernels, ACTIVATION: _activations}
+    return tuple(one for kind in kinds for one in _proven(network, inputs, list(found[kind](network, calls))))
 
 
 def with_layers(network: nn.Module, chosen: Iterable[tuple[LayerChoice, Any]]) -> nn.Module:
@@ -226,9 +227,9 @@ def _activations(network: nn.Module, calls: _Calls) -> Iterator[LayerChoice]:
             yield LayerChoice(name, ACTIVATION, (own,), own, _CALLED)
 
 
-def _proven(network: nn.Module, inputs: Inputs, choices: list[LayerChoice], kind: str) -> list[LayerChoice]:
-    """The choices, of which those of a kind that fail have their reason."""
-    free = {i: one for i, one in enumerate(choices) if one.kind == kind and one.reason is None}
+def _proven(network: nn.Module, inputs: Inputs, choices: Sequence[LayerChoice]) -> list[LayerChoice]:
+    """The choices of one kind, of which those that fail have their reason."""
+    free = {i: one for i, one in enumerate(choices) if one.reason is None}
     reasons = failing(free, lambda some: _refuted(network, inputs, some))
     return [replace(one, reason=reasons.get(i, one.reason)) for i, one in enumerate(choices)]
 

@@ -16,7 +16,7 @@ from torch import nn
 
 from archwright.errors import SpaceError, did_you_mean
 from archwright.pretrained.depth import Stage, shortened
-from archwright.pretrained.layer_choices import KERNEL, LayerChoice, with_layers
+from archwright.pretrained.layer_choices import ACTIVATION, KERNEL, LayerChoice, with_layers
 from archwright.pretrained.loading import Buildable, loaded_network
 from archwright.pretrained.proving import Findings, examined
 from archwright.pretrained.shrinking import importance, shrunk
@@ -29,8 +29,9 @@ T = TypeVar("T")
 Found = TypeVar("Found", Group, LayerChoice)
 
 
-DECIDED = ("width", "heads", "depth", "kernel", "activation")
-"""What may be decided in a network."""
+DECIDED = ("width", "heads", "depth")
+"""What is decided in a network unless it is said."""
+_KINDS = (*DECIDED, KERNEL, ACTIVATION)
 
 
 class Members:
@@ -93,7 +94,8 @@ def from_network(
     Channels that only exist together are found in the network's graph and proven on a copy (`proven_groups`); what
     cannot be proven stays. Members are copies of the module tree, so that the forward stays the user's own, and keep
     the channels of largest L1 norm (Li et al. 2017, arXiv:1608.08710) in their order. The last blocks of residual
-    stages may be left out (`residual_stages`), kernels cut to their middle, activations exchanged (`layer_choices`).
+    stages may be left out (`residual_stages`); where `decide` says so, kernels are cut to their middle and activations
+    exchanged (`layer_choices`).
 
     Args:
         network: Any module, which is not changed, or a class or function that builds one. A function that can be
@@ -103,7 +105,8 @@ def from_network(
         weights: A file with the network's state dict, of `torch.save` or safetensors; None keeps those it has.
         only: Patterns of names of parameters and activations, such as `"layer3.*"`; all else stays. Empty means all.
         keep: Patterns of names of parameters and activations that stay, with all that shrinks with them.
-        decide: What is decided, of "width", "heads" (of attention), "depth", "kernel" and "activation".
+        decide: What is decided, of "width", "heads" (of attention), "depth", "kernel" and "activation". Each kernel and
+            activation is one more decision, which a short search pays for.
         step: Widths are multiples of this many channels, and the network's own.
         seconds: How long tracing and proving may take, see `proven_groups`.
 
@@ -130,16 +133,16 @@ def from_network(
     made = loaded_network(network, weights)
     _check_patterns([*only, *keep], made)
     for one in decide:
-        if one not in DECIDED:
+        if one not in _KINDS:
             raise SpaceError(
-                f"decide: expected some of {', '.join(DECIDED)}, got {one!r}.{did_you_mean(one, DECIDED)}"
+                f"decide: expected some of {', '.join(_KINDS)}, got {one!r}.{did_you_mean(one, _KINDS)}"
             )
-    found = examined(made, example, seconds=seconds)
+    found = examined(made, example, seconds=seconds, kinds=decide)
     patterns = _Patterns(only, keep)
     found = Findings(
         [_chosen(group, patterns, decide, step) for group in found.groups],
-        tuple(one for one in found.stages if "depth" in decide and _may_shorten(one, made, patterns)),
-        tuple(_chosen_layer(one, patterns, decide) for one in found.layers),
+        tuple(one for one in found.stages if _may_shorten(one, made, patterns)),
+        tuple(_chosen_layer(one, patterns) for one in found.layers),
     )
     members = Members(made, found, network)
     decided: dict[str, Any] = {name: _decision(group, step, name) for name, group in members.free.items()}
@@ -199,22 +202,18 @@ class _Patterns:
         return "a pattern of `keep` names it" if named(self.keep) else None
 
 
-_LEFT_OUT = "`decide` leaves it out"
-
-
 def _chosen(group: Group, patterns: _Patterns, decide: Sequence[str], step: int) -> Group:
     reason = group.reason or patterns.refused([name for name, _ in group.places])
     if reason is None and ("heads" if group.heads else "width") not in decide:
-        reason = _LEFT_OUT
+        reason = "`decide` leaves it out"
     if reason is None and len(_widths(group, step)) == 1:
         reason = f"it has no width of a multiple of {step} below its own"
     return replace(group, reason=reason)
 
 
-def _chosen_layer(choice: LayerChoice, patterns: _Patterns, decide: Sequence[str]) -> LayerChoice:
+def _chosen_layer(choice: LayerChoice, patterns: _Patterns) -> LayerChoice:
     names = [choice.name, f"{choice.name}.weight"] if choice.kind == KERNEL else [choice.name]
-    reason = choice.reason or patterns.refused(names)
-    return replace(choice, reason=reason or (None if choice.kind in decide else _LEFT_OUT))
+    return replace(choice, reason=choice.reason or patterns.refused(names))
 
 
 def _may_shorten(stage: Stage, network: nn.Module, patterns: _Patterns) -> bool:

@@ -17,7 +17,7 @@ from archwright.pretrained.comparison import difference, failing
 from archwright.pretrained.counting import counting
 from archwright.pretrained.depth import Stage, residual_stages
 from archwright.pretrained.examples import Inputs, check_runs, inputs_of
-from archwright.pretrained.layer_choices import LayerChoice, layer_choices
+from archwright.pretrained.layer_choices import ACTIVATION, KERNEL, LayerChoice, layer_choices
 from archwright.pretrained.shrinking import Kept, indices_of, shrunk
 from archwright.pretrained.tracing import Group, channel_groups
 
@@ -67,7 +67,7 @@ def proven_groups(
     Raises:
         SpaceError: When the network does not run on the example.
     """
-    return examined(network, example, seconds=seconds, memory=memory, groups_alone=True).groups
+    return examined(network, example, seconds=seconds, memory=memory, kinds=()).groups
 
 
 def examined(
@@ -76,14 +76,14 @@ def examined(
     *,
     seconds: float = 60,
     memory: int = 4 * 2**30,
-    groups_alone: bool = False,
+    kinds: Collection[str],
 ) -> Findings:
-    """The groups of a network, see `proven_groups`, and unless they are asked alone its stages and layers."""
+    """The groups of a network, see `proven_groups`; its stages, kernels and activations where `kinds` name them."""
     inputs = _on_cpu(inputs_of(example))
     held = [*network.parameters(), *network.buffers()]
     here = network if all(one.is_cpu for one in held) else deepcopy(network).cpu()
     try:
-        return bounded(_examined, here, inputs, groups_alone, seconds=seconds, memory=memory)
+        return bounded(_examined, here, inputs, kinds, seconds=seconds, memory=memory)
     except BoundError as error:
         reason = f"it was not traced: {error}"
         return Findings(
@@ -95,12 +95,12 @@ def examined(
         )
 
 
-def _examined(network: nn.Module, inputs: Inputs, groups_alone: bool) -> Findings:
+def _examined(network: nn.Module, inputs: Inputs, kinds: Collection[str]) -> Findings:
     check_runs(network, inputs)
     groups, shifted = _proven_groups(network, inputs), _shifted(network)
-    if groups_alone:
-        return Findings(groups)
-    return Findings(groups, residual_stages(shifted, inputs), layer_choices(shifted, inputs))
+    stages = residual_stages(shifted, inputs) if "depth" in kinds else ()
+    wanted = [kind for kind in (KERNEL, ACTIVATION) if kind in kinds]
+    return Findings(groups, stages, layer_choices(shifted, inputs, wanted) if wanted else ())
 
 
 def _on_cpu(inputs: Inputs) -> Inputs:

@@ -81,10 +81,6 @@ def network_options_for(
         raise UsageError("a network of your own is the space; give either a network or a space, not both")
     if strategy == "puzzle":
         options.setdefault("blocks", [])
-    if "blocks" not in options:
-        from archwright.pretrained import DECIDED
-
-        options.setdefault("decide", list(DECIDED))
     known = (
         ("weights", "blocks", "only", "library", "bits")
         if "blocks" in options

@@ -121,8 +121,8 @@ def search(
     Args:
         space: A space, a built-in name, `file.py:object`, or None for one that fits the task's inputs.
         task: A task, a built-in name, `file.py:object`, a CSV file or a folder of images.
-        network: A trained network of your own, whose widths, depths, kernels and activations are the space and whose
-            weights every candidate inherits: a module, a class or function that builds one, or `file.py:object`. The
+        network: A trained network of your own, whose widths and depths are the space and whose weights every
+            candidate inherits: a module, a class or function that builds one, or `file.py:object`. The
             space is None then.
         network_options: Of the network, as for `from_network`: "weights", a file; "only" and "keep", patterns of
             names; "decide"; "step"; "seconds". With the strategy "puzzle" as for `blockwise`: "weights", "blocks",

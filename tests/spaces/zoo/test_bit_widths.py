@@ -128,7 +128,7 @@ def test_a_ready_space_keeps_its_decisions(name):
 
 def test_the_default_is_the_network_itself():
     network = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
-    space = aw.quantised(aw.from_network(network, torch.randn(2, 8), decide=["width"]), keep=["2"])
+    space = aw.quantised(aw.from_network(network, torch.randn(2, 8)), keep=["2"])
     assert list(space.decisions) == ["0", "bits_0"]
     x = torch.randn(5, 8)
     assert torch.equal(space.build(space.default)(x), network(x))
