@@ -2,6 +2,8 @@
 
 - `activation_space`, `PointwiseFunction`: activation functions as units of unary and binary functions, in a ready
   network or in one of your own. `UNARY`, `BINARY`, `PRESETS`: what units are made of.
+- `normalisation_space`, `NormActivation`: normalisation and activation as one graph, `EVONORMS` among them.
+  `RejectionTests`: of quality and of stability, after 100 steps.
 - `formula_of`, `formulas_in`, `Formula`: what was found as a formula, and as a module of a few lines.
 
 Names load when they are used.
@@ -23,18 +25,30 @@ if TYPE_CHECKING:
         functions_script,
         untrained_functions_script,
     )
+    from archwright.primitives.normalisation import (
+        EVONORMS,
+        GRAPH_PRIMITIVES,
+        NormActivation,
+        normalisation_space,
+    )
     from archwright.primitives.pointwise import PointwiseFunction, profile_of, standard_values
+    from archwright.primitives.rejection import RejectionTests
     from archwright.primitives.units import searched_functions
 
 __all__ = [
     "BINARY",
+    "EVONORMS",
+    "GRAPH_PRIMITIVES",
     "PRESETS",
     "UNARY",
     "Formula",
+    "NormActivation",
     "PointwiseFunction",
+    "RejectionTests",
     "activation_space",
     "formula_of",
     "formulas_in",
+    "normalisation_space",
     "functions_script",
     "profile_of",
     "searched_functions",

@@ -3,46 +3,27 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from archwright.errors import SpaceError
 from archwright.primitives.catalog import BINARY, PRESETS, UNARY, Primitive
+from archwright.primitives.searched import Profile, SearchedModule
 from archwright.primitives.units import ChannelScale, CoreUnit, Standardized
-from archwright.spaces import Architecture, Space
 from archwright.spaces.decisions import Categorical, Subset, boolean, categorical, subset
 from archwright.spaces.expression import Expression
 from archwright.spaces.nodes import DeferredCall, layer, switch, when
 from archwright.spaces.zoo.shapes import check_labels, check_numbers
 
-__all__ = ["PointwiseFunction", "Profile", "profile_of", "standard_values"]
+__all__ = ["PointwiseFunction", "profile_of", "standard_values"]
 
 _EDGES = ("in_1", "in_2", "out_1", "out_2", "out")
 _MOST_SCALES = 3
-_REMEMBERED = 100_000
 _POINTS = 64
 _DIGITS = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """What a pointwise function does on fixed points, before training.
-
-    Args:
-        finite: Whether values and derivatives on [-1000, 1000] are finite, in 32 bits.
-        varies: Whether it is not constant.
-        key: Equal for two functions that have the same values, up to a factor above 0 and a constant, at 64 fixed
-            points, rounded to 10^-6; so that the standardised functions are the same.
-    """
-
-    finite: bool
-    varies: bool
-    key: Hashable
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +37,12 @@ class _Unit:
 
 
 @dataclass(eq=False)
-class PointwiseFunction:
+class PointwiseFunction(SearchedModule):
     """A pointwise function that is searched: one decision for all the places where a network uses it.
 
     A core unit is b(u1(x1), u2(x2)) with unary u and a binary b; x1 and x2 are the input or the output of a unit
     (Ramachandran et al. 2017, arXiv:1710.05941). Give `constraints` and `canonicalize` to the space, so that what
-    cannot be trained is rejected and no function is tried twice.
+    cannot be trained is rejected, see `profile_of`, and no function is tried twice.
 
     Args:
         name: Begins the addresses: `NAME.binary`, `NAME.unary_1`, `NAME.unary_2`, and with units in units
@@ -93,6 +74,7 @@ class PointwiseFunction:
     edge_scales: bool = False
     standardized: bool = False
     _root: _Unit = field(init=False, repr=False)
+    root: ClassVar[str] = "binary"
 
     def __post_init__(self) -> None:
         (preset,) = check_labels(self.name, "set of functions", [self.functions], PRESETS)
@@ -142,81 +124,9 @@ class PointwiseFunction:
         first, second = (_options(one, UNARY, channels) for one in unit.unary)
         return layer(CoreUnit, _options(unit.binary, BINARY, channels), first, second, **more)
 
-    # Rejection before training
-
-    @property
-    def constraints(self) -> tuple[Callable[[Architecture], bool], ...]:
-        """What a space is given as its constraints: values and derivatives are finite; the function is not constant."""
-        return (self.is_finite, self.varies)
-
-    def is_finite(self, architecture: Architecture) -> bool:
-        """Whether values and derivatives on [-1000, 1000] are finite, in 32 bits."""
-        return self.profile(architecture).finite
-
-    def varies(self, architecture: Architecture) -> bool:
-        """Whether the function is not constant."""
-        return self.profile(architecture).varies
-
-    def canonicalize(self, architecture: Architecture) -> Hashable:
-        """What a space is given as its canonical form: equal for two spellings of one function in one network."""
-        values, rest = self._divided(architecture)
-        return frozenset(rest.items()), self._profile(values).key
-
-    def profile(self, architecture: Architecture) -> Profile:
-        """What the function of a network does before training.
-
-        Args:
-            architecture: Of a space in which the function is used.
-
-        Raises:
-            SpaceError: When it decides no such function.
-        """
-        return self._profile(self._divided(architecture)[0])
-
-    def build(self, architecture: Architecture, channels: int = 1) -> nn.Module:
-        """The function alone, as a module.
-
-        Args:
-            architecture: Of a space in which the function is used.
-            channels: How many of each learned number there are.
-        """
-        values, _ = self._divided(architecture)
-        space = self.space if channels == 1 else Space(self.layer(channels), name=self.name)
-        return space.build(space.validate(values))
-
-    @cached_property
-    def space(self) -> Space:
-        """The functions by themselves, one learned number for all channels, nothing rejected."""
-        return Space(self.layer(), name=self.name)
-
-    @cached_property
-    def _profiles(self) -> dict[Hashable, Profile]:
-        return {}
-
-    def _profile(self, values: Mapping[str, Any]) -> Profile:
-        key = frozenset(values.items())
-        if key not in self._profiles:
-            if len(self._profiles) >= _REMEMBERED:
-                self._profiles.clear()
-            self._profiles[key] = profile_of(self.space.build(self.space.validate(values)))
-        return self._profiles[key]
-
-    def _divided(self, architecture: Architecture) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The function's own decisions by their own names, and all others."""
-        root = f"{self.name}.binary"
-        found = next((a for a in architecture if a == root or a.endswith(f".{root}")), None)
-        if found is None:
-            raise SpaceError(f"expected an architecture that decides {root!r}, got {architecture!r}")
-        start = found.removesuffix(root)
-        own: dict[str, Any] = {}
-        rest: dict[str, Any] = {}
-        for address, value in architecture.items():
-            name = address.removeprefix(start)
-            (own if name in self.space.decisions else rest)[name] = value
-        return own, rest
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name not in ("_profiles", "space")}
+    def look(self, module: nn.Module) -> Profile:
+        """What a function does on fixed points. See `profile_of`."""
+        return profile_of(module)
 
 
 def _options(decision: Categorical, known: Mapping[str, Primitive], channels: Any) -> Expression:
@@ -237,6 +147,10 @@ _GRID = _grid()
 
 def profile_of(function: nn.Module) -> Profile:
     """What a function does on fixed points.
+
+    Values and derivatives are to be finite on [-1000, 1000], in 32 bits. Two functions have the same key where their
+    values at 64 quantiles of the normal distribution are the same up to a factor above 0 and a constant, rounded to
+    10^-6, so that the standardised functions are the same.
 
     Args:
         function: From (N, 1) to (N, 1), with whatever is learned at its value before training.
