@@ -94,15 +94,13 @@ def test_the_residual_network_is_one() -> None:
 
 
 def test_where_it_does_not_fit_the_smallest_derivation_is_the_default() -> None:
-    assert einspace_space((1, 8, 8), 3, depth=5).default["derivation"] == "output(computation(identity))"
-    assert (
-        einspace_space((1, 8, 8), 3, start="smallest").default["derivation"]
-        == "output(computation(identity))"
-    )
+    smallest = "output(sequential(computation(identity), computation(identity)))"
+    assert einspace_space((1, 8, 8), 3, depth=5).default["derivation"] == smallest
+    assert einspace_space((1, 8, 8), 3, start="smallest").default["derivation"] == smallest
     with pytest.raises(SpaceError, match="depth 5 at most, got one of 9"):
         einspace_space((1, 8, 8), 3, start="resnet", depth=5)
-    with pytest.raises(SpaceError, match="nothing is derived from 'network' within depth 1"):
-        einspace_space((1, 8, 8), 3, depth=1)
+    with pytest.raises(SpaceError, match="nothing is derived from 'network' within depth 3"):
+        einspace_space((1, 8, 8), 3, depth=3)
     with pytest.raises(SpaceError, match="probability of a computation"):
         einspace_space((1, 8, 8), 3, computation=1.0)
 

@@ -186,3 +186,18 @@ def test_limits_alone_are_refused() -> None:
 def test_a_tournament_is_no_larger_than_a_small_population(population: int, drawn: int) -> None:
     strategy = RegularizedEvolution(flat(12, 4), SCORE, population_size=population)
     assert strategy.selection == Tournament(drawn)
+
+
+def test_with_one_random_architecture_the_others_descend_from_what_was_given() -> None:
+    space = flat(8, 4)
+    strategy = RegularizedEvolution(
+        space, ToyEstimator.objectives[:1], population_size=20, tournament_size=20, initial=1
+    )
+    known = space.default
+    (name,) = [objective.name for objective in ToyEstimator.objectives[:1]]
+    strategy.tell(Trial(0, Candidate(known), TrialState.COMPLETED, Measurement({name: -1e9})))
+    strategy.ask()  # the random one, which is not told
+    for _ in range(5):
+        child = strategy.ask()
+        assert child.parent == 0
+        assert sum(child.architecture[a] != known[a] for a in known) == 1

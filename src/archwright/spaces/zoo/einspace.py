@@ -64,7 +64,7 @@ def einspace_space(
 
     The published grammar, with M a module, B a branching, A an aggregation, P and R routings, C a computation::
 
-        S -> M
+        S -> M, but no C
         M -> B M M A | B M A | P M R | C | M M
         B -> clone(b) | group(b)            b = 2: two modules; b = 4, 8: one module, b times, each with its weights
         A -> matmul | scaled matmul (b = 2) | add | concat
@@ -81,8 +81,7 @@ def einspace_space(
     What differs from the published code: a linear layer and a softmax act on the channels of an image (there on its
     last axis); groups and concatenation take channels or features only; of the permutations of an image there is the
     exchange of height and width; a matrix product is of images, or one of attention; channels stay among the input's
-    and `widths`, which bounds the number of shapes; the network may be one computation. The head is the mean over
-    pixels or tokens and a linear layer.
+    and `widths`, which bounds the number of shapes. The head is the mean over pixels or tokens and a linear layer.
 
     Args:
         input_shape: Shape of one image: (channels, height, width).
@@ -159,14 +158,17 @@ def einspace_grammar(
     module, pair = "module", ("module", "module")
     identity = Leaf(layer(nn.Identity), is_identity=True)
     rules = [
-        Rule("network", "output", (module,), Output(outputs)),
+        Rule("network", "output", ("whole",), Output(outputs)),
         Rule(module, "computation", ("computation",), chain, computation),
-        Rule(module, "sequential", pair, chain, other),
-        Rule(module, "routing", ("prerouting", module, "postrouting"), chain, other),
-        Rule(module, "branch2", ("split2", *pair, "join2"), Branching(2), other / 3),
-        Rule(module, "branch4", ("split4", module, "join4"), Branching(4), other / 3),
-        Rule(module, "branch8", ("split8", module, "join8"), Branching(8), other / 3),
     ]
+    for symbol in (module, "whole"):  # which is a module, but not a computation
+        rules += [
+            Rule(symbol, "sequential", pair, chain, other),
+            Rule(symbol, "routing", ("prerouting", module, "postrouting"), chain, other),
+            Rule(symbol, "branch2", ("split2", *pair, "join2"), Branching(2), other / 3),
+            Rule(symbol, "branch4", ("split4", module, "join4"), Branching(4), other / 3),
+            Rule(symbol, "branch8", ("split8", module, "join8"), Branching(8), other / 3),
+        ]
     leaves: dict[str, dict[str, Leaf]] = {
         "computation": {
             "identity": identity,

@@ -40,6 +40,9 @@ class RegularizedEvolution(Evolution):
         objectives: What is optimised, and the limits.
         seed: Seed of all random numbers.
         population_size: How many members live, and how many random architectures come first; at least 1.
+        initial: How many random architectures come first instead, at least 1; with 1 the others descend from what the
+            search was given to begin with (`enqueue`), as Ericsson et al. 2024, arXiv:2405.20838, start from a known
+            network.
         tournament_size: Members drawn, with replacement, to select a parent; from 1 to population_size. The
             larger, the greedier. None means 10, or all of a smaller population.
         crossover: Chance that a child is the cross of two parents instead of a mutant of one, in [0, 1]; the
@@ -57,6 +60,7 @@ class RegularizedEvolution(Evolution):
         *,
         seed: int = 0,
         population_size: int = 20,
+        initial: int | None = None,
         tournament_size: int | None = None,
         crossover: float = 0.0,
         inherit: bool = False,
@@ -74,7 +78,7 @@ class RegularizedEvolution(Evolution):
         super().__init__(
             space,
             objectives,
-            initial=population_size,
+            initial=population_size if initial is None else initial,
             selection=Tournament(tournament_size),
             variation=Either(crossover, Crossover(), Mutation()),
             survival=Aging(population_size),
