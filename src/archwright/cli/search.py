@@ -31,6 +31,7 @@ def search(
     only: list[str] | None = None,
     keep: list[str] | None = None,
     decide: list[str] | None = None,
+    step: str | None = None,
     block: list[str] | None = None,
     bits: list[str] | None = None,
     strategy: str | None = None,
@@ -110,6 +111,8 @@ def search(
         keep (PATTERN): Parameters and activations of the network that stay; may be given several times.
         decide (KIND): What is decided in the network: width, heads, depth, kernel, activation; may be given several
             times. By default the first three.
+        step (N|latency): Widths of the network are multiples of N channels, by default 8; "latency" measures in which
+            steps it gets faster on this machine.
         block (PATTERN): Modules of the network that are blocks to exchange, such as 'layers.*', instead of widths; may
             be given several times. The strategy puzzle finds them itself.
         bits (FORM): What each layer of the network may be stored in besides float32: int8, int4; may be given several
@@ -209,6 +212,7 @@ def search(
             "only": only,
             "keep": keep,
             "decide": decide,
+            "step": int(step) if step and step.isdecimal() else step,
             "blocks": block,
             "bits": bits,
         },

@@ -10,7 +10,7 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from torch import nn
 
@@ -20,6 +20,7 @@ from archwright.pretrained.layer_choices import ACTIVATION, KERNEL, LayerChoice,
 from archwright.pretrained.loading import Buildable, loaded_network
 from archwright.pretrained.proving import Findings, examined
 from archwright.pretrained.shrinking import importance, shrunk
+from archwright.pretrained.steps import LATENCY, USUAL, latency_step
 from archwright.pretrained.tracing import Group
 from archwright.spaces import Space, categorical, integer, layer
 
@@ -41,6 +42,7 @@ class Members:
         network: The user's network; a copy of it is kept.
         found: All that was found in it, free or fixed; what has no reason is decided.
         origin: What the user gave: the network itself, or the class or function that builds it.
+        step: Widths are multiples of so many channels.
 
     Attributes:
         groups: Every group, in the order of the parameters; a fixed one has its `reason`.
@@ -50,9 +52,9 @@ class Members:
         choices: Name of the decision to convolution or activation.
     """
 
-    def __init__(self, network: nn.Module, found: Findings, origin: Buildable) -> None:
+    def __init__(self, network: nn.Module, found: Findings, origin: Buildable, step: int) -> None:
         self.network = deepcopy(network)
-        self.origin = origin
+        self.origin, self.step = origin, step
         self.groups, self.layers = tuple(found.groups), found.layers
         taken: set[str] = set()
         self.free = _named(_free(found.groups), _name_of_group, taken)
@@ -86,7 +88,7 @@ def from_network(
     only: Sequence[str] = (),
     keep: Sequence[str] = (),
     decide: Sequence[str] = DECIDED,
-    step: int = 8,
+    step: int | Literal["latency"] = USUAL,
     seconds: float = 60,
 ) -> Space:
     """The space of a network's widths, depths and layers: it is the default itself, all others inherit its weights.
@@ -107,7 +109,8 @@ def from_network(
         keep: Patterns of names of parameters and activations that stay, with all that shrinks with them.
         decide: What is decided, of "width", "heads" (of attention), "depth", "kernel" and "activation". Each kernel and
             activation is one more decision, which a short search pays for.
-        step: Widths are multiples of this many channels, and the network's own.
+        step: Widths are multiples of this many channels, and the network's own; "latency" measures on this machine in
+            which steps the network gets faster (`latency_step`).
         seconds: How long tracing and proving may take, see `proven_groups`.
 
     Returns:
@@ -128,8 +131,8 @@ def from_network(
         >>> dict(space.default)
         {'0': 32}
     """
-    if step < 1:
-        raise SpaceError(f"from_network: expected a step of at least 1 channel, got {step}")
+    if step != LATENCY and not (isinstance(step, int) and step >= 1):
+        raise SpaceError(f"from_network: expected a step of at least 1 channel, or {LATENCY!r}, got {step!r}")
     made = loaded_network(network, weights)
     _check_patterns([*only, *keep], made)
     for one in decide:
@@ -139,13 +142,14 @@ def from_network(
             )
     found = examined(made, example, seconds=seconds, kinds=decide)
     patterns = _Patterns(only, keep)
+    by = step if isinstance(step, int) else latency_step(made, example, _free(found.groups))
     found = Findings(
-        [_chosen(group, patterns, decide, step) for group in found.groups],
+        [_chosen(group, patterns, decide, by) for group in found.groups],
         tuple(one for one in found.stages if _may_shorten(one, made, patterns)),
         tuple(_chosen_layer(one, patterns) for one in found.layers),
     )
-    members = Members(made, found, network)
-    decided: dict[str, Any] = {name: _decision(group, step, name) for name, group in members.free.items()}
+    members = Members(made, found, network, by)
+    decided: dict[str, Any] = {name: _decision(group, by, name) for name, group in members.free.items()}
     for name, stage in members.stages.items():
         most = len(stage.blocks)
         decided[name] = integer(stage.fewest, most, name=name, default=most)

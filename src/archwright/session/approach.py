@@ -20,6 +20,9 @@ from archwright.experiments import (
 from archwright.experiments.time_plan import Trainings
 from archwright.objectives import Objective
 from archwright.pretrained import Buildable, summary_line
+from archwright.pretrained.network import Members
+from archwright.pretrained.originals import maker_of
+from archwright.pretrained.steps import LATENCY
 from archwright.programs.settings import settings_of
 from archwright.references import absolute_reference, is_object_reference
 from archwright.session.default_search import default_search
@@ -98,6 +101,10 @@ def subject_of(
         searched = resolve_network(network, made, settled)
         reference = network if isinstance(network, str) else None
         notes += filter(None, [summary_line(searched)])
+        members = maker_of(searched)
+        if settled.get("step") == LATENCY and isinstance(members, Members):
+            settled["step"] = members.step  # so that the space is the same when it is resumed
+            notes.append(f"network: widths in steps of {settled['step']}, as the network gets faster here")
     else:
         searched, reference = space_for(space, made, space_options)
         if space is None:
