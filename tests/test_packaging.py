@@ -82,6 +82,7 @@ def imported(folder: Path) -> Iterator[str]:
                 "optuna",
                 "bayes",
                 "cpu",
+                "primitives",
                 "tracking",
                 "testing",
                 "test",

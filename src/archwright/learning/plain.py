@@ -23,8 +23,10 @@ class PlainStep(Step):
         return {"weights": make_optimizer(recipe, network)}
 
     def loss(self, trainer: Trainer, outputs: Any, batch: Any) -> Tensor:
-        """The loss of one micro-batch: the task's."""
-        return trainer.task.loss(outputs, batch)
+        """The loss of one micro-batch: the task's, or `training_loss` of a network that has one."""
+        own = getattr(trainer.module, "training_loss", None)
+        loss: Tensor = trainer.task.loss(outputs, batch) if own is None else own(outputs, batch)
+        return loss
 
     def take(self, trainer: Trainer) -> bool:
         """One step; notes "train_loss", the mean over the examples."""

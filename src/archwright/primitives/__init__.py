@@ -4,6 +4,7 @@
   network or in one of your own. `UNARY`, `BINARY`, `PRESETS`: what units are made of.
 - `normalisation_space`, `NormActivation`: normalisation and activation as one graph, `EVONORMS` among them.
   `RejectionTests`: of quality and of stability, after 100 steps.
+- `taylor_loss_space`, `taylor_loss_of`: the loss of training as a polynomial.
 - `formula_of`, `formulas_in`, `Formula`: what was found as a formula, and as a module of a few lines.
 
 Names load when they are used.
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         functions_script,
         untrained_functions_script,
     )
+    from archwright.primitives.losses import TaylorLoss, taylor_loss_of, taylor_loss_space
     from archwright.primitives.normalisation import (
         EVONORMS,
         GRAPH_PRIMITIVES,
@@ -45,6 +47,7 @@ __all__ = [
     "NormActivation",
     "PointwiseFunction",
     "RejectionTests",
+    "TaylorLoss",
     "activation_space",
     "formula_of",
     "formulas_in",
@@ -53,6 +56,8 @@ __all__ = [
     "profile_of",
     "searched_functions",
     "standard_values",
+    "taylor_loss_of",
+    "taylor_loss_space",
     "untrained_functions_script",
 ]
 

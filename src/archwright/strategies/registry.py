@@ -47,6 +47,10 @@ STRATEGIES = Registry[Strategy, Entry](
             f"{_HERE}.multi_fidelity:Cascade",
             "many scored by proxies, the best of them in a short training, the best of these in the full one",
         ),
+        "cma_es": Entry(
+            f"{_HERE}.cma_es:CMAES",
+            "covariance matrix adaptation on the codes of architectures, for spaces of reals",
+        ),
         "evolution": Entry(
             f"{_HERE}.evolution:RegularizedEvolution",
             "regularized (aging) evolution: mutates the winners of tournaments",

@@ -91,6 +91,8 @@ SPACES: Registry[Space, ZooSpace] = Registry(
         "normalisation": ZooSpace("archwright.primitives.normalisation:normalisation_space",
             "images: normalisation and activation as one graph of primitives, EvoNorm among them (Liu et al. 2020)",
             (3,)),
+        "taylor_loss": ZooSpace("archwright.primitives.losses:taylor_loss_space",
+            "classes: the loss that a fixed network is trained with, as a polynomial (TaylorGLO)", (1, 2, 3)),
     },
     ZooSpace,
     positional=2,
