@@ -105,6 +105,13 @@ def test_the_small_regime_has_the_papers_strides_and_widths() -> None:
     ]
 
 
+def test_the_regular_regime_is_wired_from_the_second_stage_on() -> None:
+    network = _wired(regular=True, nodes=8).build(_wired(regular=True, nodes=8).sample(1))
+    graphs = _graphs(network)
+    assert [len(graph.nodes) for graph in graphs] == [4, 8, 8, 8]
+    assert [graph.nodes[-1].operation[2].out_channels for graph in graphs] == [4, 8, 16, 32]
+
+
 def test_defaults_are_the_papers_best() -> None:
     default = randomly_wired_space((3, 32, 32), 10).default
     assert dict(default) == {
@@ -186,6 +193,7 @@ def test_surrogates_read_the_wiring() -> None:
     ("name", "options", "told"),
     [
         ("randomly_wired", {"nodes": 2}, "at least 3 nodes and 2 channels"),
+        ("randomly_wired", {"nodes": 5, "regular": True}, "at least 6 nodes"),
         ("randomly_wired", {"seeds": 0}, "whole numbers >= 1"),
         ("randomly_wired", {"generators": ["watts"]}, "Did you mean 'watts_strogatz'"),
         ("nago", {"nodes": (2, 5)}, "3 <= fewest <= most"),

@@ -11,9 +11,9 @@ import pytest
 from archwright.errors import UsageError
 from archwright.objectives import Direction, Objective
 from archwright.spaces import Architecture, Space
-from archwright.spaces.zoo import nasbench201_space
+from archwright.spaces.zoo import make_space, nasbench201_space
 from archwright.strategies import Strategy, make_strategy
-from archwright.strategies.generator import generator_search
+from archwright.strategies.generator import GuidedDiffusion, generator_search
 from archwright.strategies.generator.denoiser import Denoiser, Example
 from archwright.strategies.generator.noise import NoiseSchedule
 from archwright.strategies.generator.variables import Variables
@@ -22,17 +22,17 @@ from archwright.testing.toy_spaces import flat
 from archwright.trials import LocalTrial, Measurement, Trial, TrialState
 
 SCORE = Objective("score", Direction.MAXIMIZE)
-QUICK = {"chains": 4, "proposals": 2, "steps": 3, "passes": 2}
+QUICK = {"chains": 4, "proposals": 2, "steps": 2, "examples": 8, "passes": 1}
 
 
 @pytest.mark.sampled(3)
 class TestGenerator(StrategyContract):
-    make = partial(generator_search, initial=6, every=20, **QUICK)
+    make = partial(generator_search, initial=6, every=25, **QUICK)
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 class TestGeneratorWithALimit(StrategyContract):
-    make = partial(generator_search, initial=6, every=20, **QUICK)
+    make = partial(generator_search, initial=6, every=25, **QUICK)
     objectives = (SCORE, Objective("cost", Direction.MINIMIZE, limit=0.3))
 
 
@@ -103,18 +103,38 @@ def test_guidance_steers_what_is_generated() -> None:
             strategy.tell(Trial(number, candidate, TrialState.COMPLETED, Measurement({"score": value})))
         generated: list[Architecture] = []
         source = strategy.source
+        assert isinstance(source, GuidedDiffusion)
+        clean = source._clean
 
-        def kept(ask):  # type: ignore[no-untyped-def]
-            found = source(ask)
-            generated.extend(found.architectures)
-            return found
+        def kept(states, t, ask):  # type: ignore[no-untyped-def]
+            chosen, valued = clean(states, t, ask)
+            if t == 1:
+                generated.extend(chosen)
+            return chosen, valued
 
-        strategy.source = kept
+        source._clean = kept  # type: ignore[method-assign]
         for _ in range(3):
             strategy.ask()
         return float(np.mean([value == 0 for made in generated for value in made.values()]))
 
     assert share(5.0) > share(0.0) + 0.1
+
+
+def test_a_derivation_is_taken_from_the_best_trials_or_mutated() -> None:
+    """The only decision of the space is no list of values, so there is nothing for the network to guess."""
+    space = make_space("einspace", (3, 8, 8), 10)
+    strategy = generator_search(space, [SCORE], initial=5, **QUICK)
+    variables = Variables(space)
+    assert variables.listed == []
+    assert variables.open == ["derivation"]
+    told = []
+    for number in range(10):
+        candidate = strategy.ask()
+        assert space.contains(candidate.architecture)
+        told.append(candidate.architecture)
+        score = -float(len(candidate.architecture["derivation"]))
+        strategy.tell(Trial(number, candidate, TrialState.COMPLETED, Measurement({"score": score})))
+    assert len({space.canonical(made) for made in told}) == 10
 
 
 def test_copies_of_a_cell_are_one_in_the_condensed_graph() -> None:
@@ -130,7 +150,7 @@ def test_copies_of_a_cell_are_one_in_the_condensed_graph() -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"chains": 0}, "chains, proposals, steps and passes >= 1"),
+        ({"chains": 0}, "chains, proposals, steps, examples and passes >= 1"),
         ({"elite": 0.0}, r"elite in \(0, 1\]"),
         ({"guidance": -1.0}, "guidance >= 0"),
         ({"initial": 1}, "initial >= 2"),

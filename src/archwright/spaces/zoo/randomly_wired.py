@@ -52,18 +52,23 @@ def randomly_wired_space(
     last_channels: int = 1280,
     generators: Sequence[str] = GENERATORS,
     seeds: int = 1000,
+    regular: bool = False,
 ) -> Space:
-    """Networks wired as random graphs (Xie et al. 2019, arXiv:1904.01569), in the small regime of its table 1.
+    """Networks wired as random graphs (Xie et al. 2019, arXiv:1904.01569), in the two regimes of its table 1.
 
     What is decided is the generator, its parameters and the seed: Watts-Strogatz by K and P, Erdős-Rényi by P,
     Barabási-Albert by M. Two convolutions are followed by three stages, each a random graph of its own, of C, 2C and 4C
     channels, that halve height and width where the image has them to give; then a 1x1 convolution, a global average and
-    a linear layer. Edges lead from the lower to the higher node: Watts-Strogatz nodes are numbered around the ring,
-    Barabási-Albert nodes as they are added. A node is the sum of its inputs, each times the sigmoid of a weight, then
-    ReLU, separable 3x3 convolution and normalisation; nodes that read the stage's input have stride 2, and the mean of
-    the nodes that nobody reads is the stage's output. Unconnected graphs are drawn again.
+    a linear layer. In the regular regime a graph of half the nodes and C channels stands for the second convolution,
+    and the three stages have 2C, 4C and 8C channels.
 
-    The paper has 32 nodes and 78 channels in this regime; it compares generators by the mean over five seeds.
+    Edges lead from the lower to the higher node: Watts-Strogatz nodes are numbered around the ring, Barabási-Albert
+    nodes as they are added. A node is the sum of its inputs, each times the sigmoid of a weight, then ReLU, separable
+    3x3 convolution and normalisation; nodes that read the stage's input have stride 2, and the mean of the nodes that
+    nobody reads is the stage's output. Unconnected graphs are drawn again.
+
+    The paper has 32 nodes, and 78 channels in the small regime, 109 or 154 in the regular one; it compares generators
+    by the mean over five seeds.
 
     Args:
         input_shape: Shape of one image: (channels, height, width).
@@ -73,6 +78,7 @@ def randomly_wired_space(
         last_channels: Channels before the global average.
         generators: Some of `GENERATORS`.
         seeds: How many seeds there are.
+        regular: Whether to take the regular regime; the nodes must then be at least 6.
 
     Returns:
         The space, with the addresses `wiring`, the generator; `wiring.GENERATOR.NAME` for its parameters `k`, `p`, `m`;
@@ -85,20 +91,25 @@ def randomly_wired_space(
     labels = check_labels("randomly_wired", "generator", generators, GENERATORS)
     parts = "nodes", "channels", "last_channels", "seeds"
     check_numbers("randomly_wired", f"({', '.join(parts)})", (nodes, channels, last_channels, seeds), parts)
-    if nodes < 3 or channels < 2:
+    least = nodes // 2 if regular else nodes
+    if least < 3 or channels < 2:
         raise SpaceError(
-            f"the space 'randomly_wired': expected at least 3 nodes and 2 channels, got nodes={nodes} and "
-            f"channels={channels}"
+            f"the space 'randomly_wired': expected at least {6 if regular else 3} nodes and 2 channels, got "
+            f"nodes={nodes} and channels={channels}"
         )
-    generator = choice({label: _PARAMETERS[label](nodes) for label in labels}, name="wiring")
+    generator = choice({label: _PARAMETERS[label](least) for label in labels}, name="wiring")
     seed = integer(0, seeds - 1, name="seed")
     strides = fitting_strides([2] * (1 + _STAGES), min(shape[1:]))
-    body = stem(shape, channels // 2)
-    body.append(layer(ReLUConv3x3Norm, channels // 2, channels, strides[0]))
-    before, width = channels, channels
-    for stage in range(_STAGES):
-        body.append(generated(_stage, generator, nodes, seed, stage, before, width, strides[1 + stage]))
-        before, width = width, 2 * width
+    body: list[DeferredCall] = stem(shape, channels // 2)
+    before = channels // 2
+    for stage, stride in enumerate(strides):
+        if stage or regular:
+            size, width = nodes if stage else nodes // 2, channels * 2 ** (stage if regular else stage - 1)
+            body.append(generated(_stage, generator, size, seed, stage - 1, before, width, stride))
+        else:
+            width = channels
+            body.append(layer(ReLUConv3x3Norm, before, width, stride))
+        before = width
     last = [layer(nn.ReLU), layer(ConvNormAct, before, last_channels, 1)]
     network = layer(nn.Sequential, *body, *last, *pooled_head(last_channels, outputs))
     return Space(network, name="randomly_wired")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from random import Random
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +24,17 @@ from archwright.strategies.randomness import random_for
 
 __all__ = ["GuidedDiffusion"]
 
-_EXAMPLES = 256
+Guess = dict[int, NDArray[np.float64]]
+"""For each variable the chances of its levels."""
+
 _LEAST = 4
 _REMEMBERED = 20_000
 _SEEN = 1e6
 """Taken off the value of an architecture that was proposed before: it is drawn where there is no other."""
+
+
+_GRAPHS: WeakKeyDictionary[Space, dict[Architecture, Graph | None]] = WeakKeyDictionary()
+"""Condensed graphs by architecture; remembered from search to search."""
 
 
 class GuidedDiffusion:
@@ -40,15 +48,19 @@ class GuidedDiffusion:
     arXiv:2305.16943), rather than filtered when it is over. There the gradient of a predictor steers; by values alone
     (Li et al. 2024, arXiv:2408.08252) any surrogate can, with its limits and several objectives.
 
+    Of decisions without a list of values, such as derivations of a grammar and programs, noise draws another value, and
+    the guess is that of one of the best trials, mutated half of the time.
+
     Args:
         space: The space.
         model: What the acquisition function asks; the network learns anew when it does.
         acquisition: The value of a candidate, a logarithm.
         seed: Seed of the network.
-        chains: How many architectures are generated.
+        chains: How many architectures are generated for each ask.
         proposals: How many clean ones are valued at each step of each.
         steps: Steps of the diffusion.
-        passes: Over 256 noisy examples, when the network learns.
+        examples: How many noisy architectures the network learns from, each time.
+        passes: Over them.
         elite: Which share of the feasible trials it learns from, the best ones, at least four.
         guidance: Factor of the acquisition value; 0 generates without guidance.
 
@@ -63,80 +75,96 @@ class GuidedDiffusion:
         acquisition: Acquisition,
         *,
         seed: int,
-        chains: int = 16,
-        proposals: int = 8,
+        chains: int = 8,
+        proposals: int = 16,
         steps: int = 8,
+        examples: int = 256,
         passes: int = 20,
         elite: float = 0.25,
         guidance: float = 1.0,
     ) -> None:
-        if (
-            min(chains, proposals, steps, passes) < 1
-            or not 0 < elite <= 1
-            or not 0 <= guidance < float("inf")
-        ):
+        numbers = chains, proposals, steps, examples, passes
+        if min(numbers) < 1 or not 0 < elite <= 1 or not 0 <= guidance < float("inf"):
             raise UsageError(
-                "generator: expected chains, proposals, steps and passes >= 1, elite in (0, 1] and guidance >= 0, got "
-                f"{chains}, {proposals}, {steps}, {passes}, {elite} and {guidance}"
+                "generator: expected chains, proposals, steps, examples and passes >= 1, elite in (0, 1] and guidance "
+                f">= 0, got {', '.join(map(str, numbers))}, {elite} and {guidance}"
             )
         self.space, self.model, self.acquisition, self.seed = space, model, acquisition, seed
-        self.chains, self.proposals, self.passes = chains, proposals, passes
+        self.chains, self.proposals, self.examples, self.passes = chains, proposals, examples, passes
         self.elite, self.guidance = elite, guidance
         self.schedule, self.variables = NoiseSchedule(steps), Variables(space)
-        self._learned: tuple[Observations, int, Denoiser | None] | None = None
-        self._graphs: dict[Architecture, Graph | None] = {}
+        self._learned: tuple[Observations, int] | None = None
+        self._elites: list[Architecture] = []
+        self._denoiser: Denoiser | None = None
+        self._graphs = _GRAPHS.setdefault(space, {})
 
     def __call__(self, ask: Ask) -> Candidates:
-        """What was generated, without what was proposed before; if that is all, what was drawn on the way."""
+        """What was generated, and all that was valued on the way, without what was proposed before."""
         random = ask.random
         states = self._random(random)
-        passed: dict[Hashable, Architecture] = {}
-        denoiser = self._denoiser(ask.known)
-        if denoiser is not None and states:
+        found: dict[Hashable, Architecture] = {}
+        self._learn(ask.known)
+        if self._elites and states:
             for t in range(self.schedule.steps, 0, -1):
-                clean = self._clean(states, denoiser, t, ask)
-                passed.update((self.space.canonical(made), made) for made in clean)
+                clean, valued = self._clean(states, t, ask)
+                found.update((self.space.canonical(made), made) for made in valued)
                 states = [self._back(*pair, t, random) for pair in zip(states, clean, strict=True)]
-        generated = {self.space.canonical(made): made for made in states}
-        for found in (generated, passed):
-            new = [made for made in found.values() if made not in ask.known.seen]
-            if new:
-                return Candidates(new, [None] * len(new))
-        return Candidates([], [])
+        found.update((self.space.canonical(made), made) for made in states)
+        new = [made for made in found.values() if made not in ask.known.seen]
+        return Candidates(new, [None] * len(new))
 
     def _random(self, random: Random) -> list[Architecture]:
         try:
             return [self.space.sample(random) for _ in range(self.chains)]
-        except (
-            SpaceError
-        ):  # the constraints refuse nearly everything; `SurrogateSearch` then draws by its own means
-            return []
+        except SpaceError:
+            return []  # the constraints refuse nearly everything; `SurrogateSearch` then draws by its own means
 
     def _clean(
-        self, states: Sequence[Architecture], denoiser: Denoiser, t: int, ask: Ask
-    ) -> list[Architecture]:
-        """A clean architecture for each state, of several that the network guesses, by their acquisition value."""
+        self, states: Sequence[Architecture], t: int, ask: Ask
+    ) -> tuple[list[Architecture], list[Architecture]]:
+        """A clean architecture for each state, drawn by their acquisition value, and all that were valued."""
         random = ask.random
-        levels = [self.variables.read(state) for state in states]
-        graphs = [self._graph(state) for state in states]
-        readable = [i for i, graph in enumerate(graphs) if graph is not None]
-        guesses = denoiser.guess(
-            [(graph, levels[i]) for i, graph in enumerate(graphs) if graph is not None], t
-        )
         drawn: dict[Architecture, None] = {}
         of: list[list[Architecture]] = [[] for _ in states]
-        for i, guess in zip(readable, guesses, strict=True):
+        for i, guess in enumerate(self._guesses(states, t)):
             for _ in range(self.proposals):
+                if guess is None:
+                    break
                 wanted = {number: _drawn(chances, random) for number, chances in guess.items()}
-                made = self.variables.write(wanted, states[i], random)
+                made = self.variables.write(wanted, {**states[i], **self._borrowed(random)}, random)
                 if self.space.contains(made):
                     of[i].append(made)
                     drawn[made] = None
         value = dict(zip(drawn, self._values(list(drawn), ask), strict=True))
-        return [
+        chosen = [
             made[_drawn(_softmax(np.array([value[one] for one in made])), random)] if made else state
             for made, state in zip(of, states, strict=True)
         ]
+        return chosen, list(drawn)
+
+    def _guesses(self, states: Sequence[Architecture], t: int) -> list[Guess | None]:
+        """The chances of the levels of each state; None of one that has no graph."""
+        if self._denoiser is None:
+            return [{} for _ in states]
+        graphs = [self._graph(state) for state in states]
+        given = [
+            (graph, self.variables.read(state))
+            for graph, state in zip(graphs, states, strict=True)
+            if graph is not None
+        ]
+        guesses = iter(self._denoiser.guess(given, t))
+        return [None if graph is None else next(guesses) for graph in graphs]
+
+    def _borrowed(self, random: Random) -> dict[str, Any]:
+        """Values of the decisions that are no variables, from one of the best trials, mutated half of the time."""
+        if not self.variables.open:
+            return {}
+        elite = self._elites[int(random.random() * len(self._elites))]
+        found = {address: elite[address] for address in self.variables.open if address in elite}
+        return {
+            address: self.space.decisions[address].mutate(value, random) if random.random() < 0.5 else value
+            for address, value in found.items()
+        }
 
     def _values(self, architectures: Sequence[Architecture], ask: Ask) -> list[float]:
         """The acquisition values, times the guidance; those of what was proposed before come last."""
@@ -157,31 +185,28 @@ class GuidedDiffusion:
             chances = np.eye(self.variables.listed[number].levels)[level]
             here = now.get(number, level)
             levels[number] = _drawn(self.schedule.posterior(here, chances, t), random)
-        made = self.variables.write(levels, clean, random)
+        left = self.schedule.left[t - 1]
+        noisy = {a: state[a] for a in self.variables.open if a in state and random.random() >= left}
+        made = self.variables.write(levels, {**clean, **noisy}, random)
         return made if self.space.contains(made) else clean
 
-    def _denoiser(self, known: Observations) -> Denoiser | None:
-        """The network that learned when the model did; None where nothing is feasible yet."""
+    def _learn(self, known: Observations) -> None:
+        """Learn where the model did since the last time."""
         told = self.model.told
-        if self._learned is None or self._learned[0] is not known or self._learned[1] != told:
-            self._learned = known, told, self._taught(known, told)
-        return self._learned[2]
-
-    def _taught(self, known: Observations, told: int) -> Denoiser | None:
+        if self._learned is not None and self._learned[0] is known and self._learned[1] == told:
+            return
+        self._learned, self._denoiser = (known, told), None
         feasible = known.snapshot(told=told).feasible
         best = known.best(feasible, max(_LEAST, round(self.elite * int(feasible.sum()))), told)
+        self._elites = elites = [known.architectures[row] for row in best]
+        if not elites or not self.variables.listed:
+            return
         random = random_for(self.seed, told)
-        examples = (
-            [self._example(known.architectures[best[i % len(best)]], random) for i in range(_EXAMPLES)]
-            if best
-            else []
-        )
+        examples = [self._example(elites[i % len(elites)], random) for i in range(self.examples)]
         readable = [example for example in examples if example is not None and example.levels]
-        if not readable:
-            return None
-        denoiser = Denoiser(self.variables, self.schedule, seed=self.seed)
-        denoiser.learn(readable, self.passes)
-        return denoiser
+        if readable:
+            self._denoiser = Denoiser(self.variables, self.schedule, seed=self.seed)
+            self._denoiser.learn(readable, self.passes)
 
     def _example(self, architecture: Architecture, random: Random) -> Example | None:
         clean, t = self.variables.read(architecture), 1 + int(random.random() * self.schedule.steps)
@@ -189,7 +214,11 @@ class GuidedDiffusion:
             number: self.schedule.noised(level, self.variables.listed[number].levels, t, random)
             for number, level in clean.items()
         }
-        noisy = self.variables.write(levels, architecture, random)
+        kept = self.schedule.left[t]
+        near = {
+            a: v for a, v in architecture.items() if a not in self.variables.open or random.random() < kept
+        }
+        noisy = self.variables.write(levels, near, random)
         graph = self._graph(noisy)
         return None if graph is None else Example(graph, self.variables.read(noisy), t, clean)
 

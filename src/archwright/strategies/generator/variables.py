@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from archwright.errors import SpaceError
 from archwright.spaces import Architecture, Decision, Space
 
 __all__ = ["Levels", "Variable", "Variables"]
 
 _BINS = 9
 """Levels of a number that has more values."""
+_MOST_LABELS = 256
 
 Levels = dict[int, int]
 """For each variable that an architecture has, by number, its level."""
@@ -37,19 +39,20 @@ class Variables:
     """Reads and writes architectures of a space level by level.
 
     A categorical has a level per label, a number one per value, or nine evenly spaced on its scale where it has more, a
-    subset two per item. Decisions without such levels (programs, say) are none of the variables: where they are asked
-    for they are drawn anew.
+    subset two per item. Decisions without such levels, such as derivations of a grammar and programs, are no variables.
 
     Args:
         space: The space.
 
     Attributes:
         listed: The variables, in the order of the space's decisions.
+        open: The addresses of decisions that are no variables and have several values.
     """
 
     def __init__(self, space: Space) -> None:
         self.space = space
         self.listed: list[Variable] = []
+        self.open: list[str] = []
         self._of: dict[str, range] = {}
         self._labels: dict[str, Sequence[Any]] = {}
         for address, decision in space.decisions.items():
@@ -57,15 +60,20 @@ class Variables:
             self.listed += self._variables(address, decision)
             if len(self.listed) > begin:
                 self._of[address] = range(begin, len(self.listed))
+            elif decision.size > 1:
+                self.open.append(address)
 
     def _variables(self, address: str, decision: Decision) -> list[Variable]:
         if decision.size <= 1:
             return []
         if decision.ordered:
             return [Variable(address, int(min(decision.size, _BINS)))]
-        if decision.size == float("inf"):
+        try:
+            relaxed = decision.relaxed()
+        except SpaceError:
             return []
-        relaxed = decision.relaxed()
+        if len(relaxed.labels) > _MOST_LABELS:
+            return []
         self._labels[address] = relaxed.labels
         if relaxed.several:
             return [Variable(address, 2, item) for item in relaxed.labels]
@@ -87,11 +95,14 @@ class Variables:
         """An architecture with these levels.
 
         A number with bins takes the value that it has in `near` where that is in the bin, else one drawn within the
-        bin. What has no level, or no value with such levels, is drawn. The constraints are not asked.
+        bin; a decision that is no variable takes its value in `near`. What has no level or value there, or no value
+        with such levels, is drawn. The constraints are not asked.
         """
 
         def decide(address: str, decision: Decision) -> Any:
             numbers = self.numbers(address)
+            if not numbers and address in near:
+                return near[address]
             if not numbers or any(number not in levels for number in numbers):
                 return decision.sample(random)
             return self._value(decision, numbers, levels, near.get(address), random)
