@@ -1,5 +1,8 @@
 """Searches of what grammars derive, from end to end."""
 
+import re
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -87,6 +90,22 @@ def test_scores_without_training_guide_a_search(strategy, options, tmp_path):
     )
     assert len(result.run.trials) == 6
     assert all(trial.architecture["derivation"].startswith("output(") for trial in result.run.trials)
+
+
+def test_the_grammar_of_the_page_is_searched(tmp_path):
+    page = Path(__file__).parents[2] / "docs" / "grammars.md"
+    (block,) = re.findall(r"```python\n# mine.py\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "mine.py").write_text(block)
+    result = search(
+        f"{tmp_path / 'mine.py'}:space",
+        "digits",
+        budget=aw.Budget(trials=2),
+        recipe=RECIPE,
+        retrain=0,
+        out=tmp_path / "run",
+        **BRIEF,
+    )
+    assert len(result.run.trials) == 2
 
 
 @pytest.mark.slow

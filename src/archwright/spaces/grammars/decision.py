@@ -114,10 +114,11 @@ class DerivationDecision(Decision):
     @property
     def columns(self) -> int:  # type: ignore[override]  # from the count
         """Counts of rules, of pairs of rules, and the digits of a derivation's number."""
-        return len(self.language.all_rules()) + _PAIRS + self._digits
+        return len(self.language.all_rules()) + _PAIRS + self.digits
 
     @property
-    def _digits(self) -> int:
+    def digits(self) -> int:
+        """How many of the columns hold a derivation's number: the last ones."""
         return -(-max(1, (self.language.size - 1).bit_length()) // _BITS)
 
     @property
@@ -226,13 +227,13 @@ class DerivationDecision(Decision):
 
         count(derivation)
         number = self.language.rank(derivation)
-        digits = [(number >> (_BITS * place)) % 2**_BITS for place in range(self._digits)]
+        digits = [(number >> (_BITS * place)) % 2**_BITS for place in range(self.digits)]
         return [min(1.0, math.log1p(n) / _MANY) for n in counts] + [digit * _SCALE for digit in digits]
 
     def decode(self, numbers: Sequence[float]) -> str:
         """The derivation with the number whose digits stand last; digits that there are not are cut off."""
         number = 0
-        for place, digit in enumerate(numbers[len(numbers) - self._digits :]):
+        for place, digit in enumerate(numbers[len(numbers) - self.digits :]):
             number += min(max(round(digit / _SCALE), 0), 2**_BITS - 1) << (_BITS * place)
         return str(self.language.unrank(min(number, self.language.size - 1)))
 

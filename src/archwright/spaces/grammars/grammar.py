@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from archwright.errors import SpaceError, did_you_mean
@@ -94,7 +94,7 @@ class Grammar:
                 made += _rules(symbol, option, lines, functions, made)
         return cls(made)
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Rule]:
         return (rule for rules in self.rules.values() for rule in rules.values())
 
     def __str__(self) -> str:

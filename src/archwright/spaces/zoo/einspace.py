@@ -43,6 +43,7 @@ PATCHES = {
     "3s2": (3, 2, 1),
     "4s4": (4, 4, 0),
     "8s8": (8, 8, 0),
+    "16s16": (16, 16, 0),
 }
 """Name to kernel, stride and padding of what makes tokens of an image."""
 
@@ -152,11 +153,9 @@ def einspace_grammar(
     widths = check_numbers("einspace", "widths", widths, ["width", "..."])
     if not 0 < computation < 1:
         raise SpaceError(f"einspace: expected a probability of a computation in (0, 1), got {computation!r}")
-    sizes = frozenset((channels, *widths))
     other = (1 - computation) / 3
     chain = Chain(nn.Sequential, nn.Identity)
     module, pair = "module", ("module", "module")
-    identity = Leaf(layer(nn.Identity), is_identity=True)
     rules = [
         Rule("network", "output", ("whole",), Output(outputs)),
         Rule(module, "computation", ("computation",), chain, computation),
@@ -169,6 +168,22 @@ def einspace_grammar(
             Rule(symbol, "branch4", ("split4", module, "join4"), Branching(4), other / 3),
             Rule(symbol, "branch8", ("split8", module, "join8"), Branching(8), other / 3),
         ]
+    leaves = _leaves(widths, frozenset((channels, *widths)))
+    rules += [
+        Rule(symbol, name, (), leaf) for symbol, named in leaves.items() for name, leaf in named.items()
+    ]
+    return Grammar(rules)
+
+
+def _leaves(widths: Sequence[int], sizes: frozenset[int]) -> dict[str, dict[str, Leaf]]:
+    """Symbol to name to operation.
+
+    Args:
+        widths: What linear layers give.
+        sizes: The numbers of channels that there may be.
+    """
+    identity = Leaf(layer(nn.Identity), is_identity=True)
+    permute = Leaf(layer(Transpose), Permutation(sizes))
     leaves: dict[str, dict[str, Leaf]] = {
         "computation": {
             "identity": identity,
@@ -180,12 +195,12 @@ def einspace_grammar(
         },
         "prerouting": {
             "identity": identity,
-            "permute": Leaf(layer(Transpose), Permutation(sizes)),
+            "permute": permute,
             **{f"im2col{n}": Leaf(layer(UnfoldImage, *p), Unfolding(*p)) for n, p in PATCHES.items()},
         },
         "postrouting": {
             "identity": identity,
-            "permute": Leaf(layer(Transpose), Permutation(sizes)),
+            "permute": permute,
             "col2im": Leaf(Folding(sizes).make, Folding(sizes)),
         },
     }
@@ -200,7 +215,4 @@ def einspace_grammar(
         "matmul": Leaf(layer(MultiplyBranches, False), product),
         "scaled_matmul": Leaf(layer(MultiplyBranches, True), product),
     }
-    rules += [
-        Rule(symbol, name, (), leaf) for symbol, named in leaves.items() for name, leaf in named.items()
-    ]
-    return Grammar(rules)
+    return leaves

@@ -1,4 +1,25 @@
-"""Hierarchical NAS-Bench-201: a grammar of stages, blocks, cells and convolution blocks."""
+"""Hierarchical NAS-Bench-201 (Schrodi et al. 2023, arXiv:2211.01842): stages, blocks, cells and convolution blocks.
+
+The published grammar (from the authors' configuration files), each symbol derived anew at each place::
+
+    D2   -> Linear3(D1, D1, D0) | Linear3(D0, D1, D1) | Linear4(D1, D1, D0, D0)
+    D1   -> Linear3(C, C, DOWN) | Linear4(C, C, C, DOWN) | Residual3(C, C, DOWN, DOWN)
+    D0   -> Linear3(C, C, CELL) | Linear4(C, C, C, CELL) | Residual3(C, C, CELL, CELL)
+    DOWN -> Linear2(CELL, down) | Linear3(CELL, CELL, down) | Residual2(CELL, down, down)
+    C    -> Linear2(CELL, CELL) | Linear3(CELL, CELL, CELL) | Residual2(CELL, CELL, CELL)
+    CELL -> Cell(OP, OP, OP, OP, OP, OP)
+    OP   -> id | zero | BLOCK | BLOCK | avg_pool
+    BLOCK -> Linear3(ACT, CONV, NORM)
+    ACT  -> relu | hardswish | mish
+    CONV -> conv3x3 | conv1x1 | dconv3x3
+    NORM -> batch | instance | layer
+
+Linear is a series. Residual2(a, b, c) is c(a(x)) + b(x), Residual3(a, b, c, d) is d(b(a(x))) + c(x). A cell is that
+of NAS-Bench-201, with an operation on each edge. `down` is its residual block of stride 2, which doubles the
+channels. BLOCK stands twice among the published operations, which makes it twice as likely and their count 10^446;
+here it stands once, with the weight 2, and there are 10^375 derivations (10^376 where `connected` is False). A 3x3
+convolution comes before, and normalisation, ReLU, a global average and a linear layer behind.
+"""
 
 from __future__ import annotations
 
@@ -67,25 +88,7 @@ def hierarchical_space(
 ) -> Space:
     """Hierarchical NAS-Bench-201 (Schrodi et al. 2023, arXiv:2211.01842): NAS-Bench-201 as a grammar of five levels.
 
-    The published grammar (appendix of the paper; its configuration files), each symbol derived anew at each place::
-
-        D2   -> Linear3(D1, D1, D0) | Linear3(D0, D1, D1) | Linear4(D1, D1, D0, D0)
-        D1   -> Linear3(C, C, DOWN) | Linear4(C, C, C, DOWN) | Residual3(C, C, DOWN, DOWN)
-        D0   -> Linear3(C, C, CELL) | Linear4(C, C, C, CELL) | Residual3(C, C, CELL, CELL)
-        DOWN -> Linear2(CELL, down) | Linear3(CELL, CELL, down) | Residual2(CELL, down, down)
-        C    -> Linear2(CELL, CELL) | Linear3(CELL, CELL, CELL) | Residual2(CELL, CELL, CELL)
-        CELL -> Cell(OP, OP, OP, OP, OP, OP)
-        OP   -> id | zero | BLOCK | BLOCK | avg_pool
-        BLOCK -> Linear3(ACT, CONV, NORM)
-        ACT  -> relu | hardswish | mish
-        CONV -> conv3x3 | conv1x1 | dconv3x3
-        NORM -> batch | instance | layer
-
-    Linear is a series. Residual2(a, b, c) is c(a(x)) + b(x), Residual3(a, b, c, d) is d(b(a(x))) + c(x). A cell is that
-    of NAS-Bench-201, with an operation on each edge. `down` is its residual block of stride 2, which doubles the
-    channels. BLOCK stands twice among the published operations, which makes it twice as likely and their count 10^446;
-    here it stands once, with the weight 2, and there are 10^375 derivations (10^376 where `connected` is False). A 3x3
-    convolution comes before, and normalisation, ReLU, a global average and a linear layer behind.
+    The published grammar, each symbol derived anew at each place; see this module for its rules and their source.
 
     Args:
         input_shape: Shape of one image: (channels, height, width).
