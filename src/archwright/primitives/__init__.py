@@ -5,6 +5,7 @@
 - `normalisation_space`, `NormActivation`: normalisation and activation as one graph, `EVONORMS` among them.
   `RejectionTests`: of quality and of stability, after 100 steps.
 - `taylor_loss_space`, `taylor_loss_of`: the loss of training as a polynomial.
+- `spiking_space`, `LeakyIntegrateAndFire`: spiking networks with surrogate gradients.
 - `formula_of`, `formulas_in`, `Formula`: what was found as a formula, and as a module of a few lines.
 
 Names load when they are used.
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     )
     from archwright.primitives.pointwise import PointwiseFunction, profile_of, standard_values
     from archwright.primitives.rejection import RejectionTests
+    from archwright.primitives.spiking import LeakyIntegrateAndFire, SpikingNetwork, spiking_space
     from archwright.primitives.units import searched_functions
 
 __all__ = [
@@ -44,9 +46,11 @@ __all__ = [
     "PRESETS",
     "UNARY",
     "Formula",
+    "LeakyIntegrateAndFire",
     "NormActivation",
     "PointwiseFunction",
     "RejectionTests",
+    "SpikingNetwork",
     "TaylorLoss",
     "activation_space",
     "formula_of",
@@ -55,6 +59,7 @@ __all__ = [
     "functions_script",
     "profile_of",
     "searched_functions",
+    "spiking_space",
     "standard_values",
     "taylor_loss_of",
     "taylor_loss_space",

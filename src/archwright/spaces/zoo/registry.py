@@ -93,6 +93,8 @@ SPACES: Registry[Space, ZooSpace] = Registry(
             (3,)),
         "taylor_loss": ZooSpace("archwright.primitives.losses:taylor_loss_space",
             "classes: the loss that a fixed network is trained with, as a polynomial (TaylorGLO)", (1, 2, 3)),
+        "spiking": ZooSpace("archwright.primitives.spiking:spiking_space",
+            "spiking perceptrons: leaky integrate-and-fire cells, trained by surrogate gradients", (1, 2, 3)),
     },
     ZooSpace,
     positional=2,
