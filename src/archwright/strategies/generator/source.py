@@ -152,7 +152,7 @@ class GuidedDiffusion:
             for graph, state in zip(graphs, states, strict=True)
             if graph is not None
         ]
-        guesses = iter(self._denoiser.guess(given, t))
+        guesses = iter(self._denoiser.guess(given, t) if given else ())
         return [None if graph is None else next(guesses) for graph in graphs]
 
     def _borrowed(self, random: Random) -> dict[str, Any]:
