@@ -124,3 +124,14 @@ def test_a_default_can_be_given() -> None:
         grammar().derive("network", 4, default="head(max)")
     with pytest.raises(SpaceError, match=r"no crossover 'subtre'\. Did you mean 'subtree'"):
         grammar().derive("network", 4, crossover="subtre")
+
+
+def test_what_a_name_means_tells_spaces_apart() -> None:
+    def digest(width: int, weight: str = "") -> str:
+        meanings = {"both": list, "conv": layer(nn.Conv2d, width, width, 3)}
+        return Space(
+            Grammar.parse(f"row -> both(row, row) | conv {weight}", meanings).derive("row", 3)
+        ).digest
+
+    assert digest(8) == digest(8)
+    assert len({digest(8), digest(4), digest(8, "[2]")}) == 3

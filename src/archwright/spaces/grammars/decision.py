@@ -247,6 +247,7 @@ class DerivationDecision(Decision):
             "depth": language.depth,
             **given,
             "rules": list(map(str, language.all_rules())),
+            "functions": [repr(rule.function) for rule in language.all_rules()],
             **{key: value for key, value in self.expected().items() if key != "prior"},
         }
 

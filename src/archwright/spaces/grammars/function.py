@@ -61,6 +61,10 @@ class Function(ABC):
             types: The types that they give.
         """
 
+    def __repr__(self) -> str:
+        """The same in every process, and another for a function that does something else, as far as texts tell."""
+        return f"{type(self).__name__}({', '.join(f'{k}={_shown(v)}' for k, v in vars(self).items())})"
+
     def canonical(self, name: str, parts: Sequence[Hashable]) -> Hashable:
         """Key that is equal for two spellings of one network.
 
@@ -69,6 +73,11 @@ class Function(ABC):
             parts: The keys of its parts.
         """
         return (name, *parts)
+
+
+def _shown(value: Any) -> str:
+    text = getattr(value, "__qualname__", None) or repr(value)
+    return type(value).__qualname__ if " at 0x" in text else text
 
 
 class Leaf(Function):
@@ -207,6 +216,9 @@ class _Called:
 
     def __init__(self, fn: Callable[..., Any]) -> None:
         self.fn = fn
+
+    def __repr__(self) -> str:
+        return _shown(self.fn)
 
     def __call__(self, *parts: Any) -> DeferredCall:
         return DeferredCall(self.fn, *parts)
