@@ -12,12 +12,13 @@ signed ranks. A line of JSON is written for each finished training; called again
 missing.
 
 Usage: OMP_NUM_THREADS=1 python benches/activations.py [--functions 32] [--finalists 4] [--images 2500] [--seeds 5]
-           [--epochs 6] [--out activations.jsonl]
+           [--epochs 6] [--screening] [--out activations.jsonl]
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import statistics
 from collections.abc import Iterator
@@ -31,8 +32,10 @@ from scipy import stats
 
 from archwright.estimators import Recipe
 from archwright.estimators.training import Training
+from archwright.estimators.zero_cost import ProxyColumns, ZeroCost
 from archwright.primitives import PointwiseFunction, activation_space, formula_of
 from archwright.spaces import Architecture
+from archwright.surrogates import kendall, make_surrogate
 from archwright.tasks import Task, from_arrays, make_task
 from archwright.tasks.datasets.idx import read_idx
 from archwright.trials import Candidate
@@ -168,6 +171,32 @@ def table(log: Log, function: Architecture, options: argparse.Namespace) -> Iter
         yield f"over all cells less {known}: {statistics.mean(all_of_them):+.2f}, Wilcoxon p {p:.4f}"
 
 
+def screening(options: argparse.Namespace) -> Iterator[str]:
+    """How well surrogates rank untrained functions, from decisions alone and with AQuaSurF's features.
+
+    Half of the functions of the search that stand in the log are learned from and the others ranked, five times.
+    """
+    lines = options.out.read_text().splitlines() if options.out.exists() else []
+    rows = [row for row in map(json.loads, lines) if row["key"][0] == "search"]
+    functions = [unit(*row["key"][3]) for row in rows]
+    accuracies = np.array([row["accuracy"] for row in rows])
+    task = data("fashion", options.images, 0)
+    space = activation_space(task.input_shape, task.outputs, **FAMILIES["residual"])
+    features = ProxyColumns(ZeroCost(space, task, ["aquasurf"], accelerator="cpu"))
+    for name, more in itertools.product(("forest", "gp"), ({}, {"columns": features})):
+        found = []
+        for seed in range(5):
+            order = np.random.default_rng(seed).permutation(len(functions))
+            learned, ranked = order[: len(order) // 2], order[len(order) // 2 :]
+            surrogate = make_surrogate(name, space, seed, **more)
+            surrogate.fit([functions[i] for i in learned], accuracies[learned])
+            predicted, _ = surrogate.predict([functions[i] for i in ranked])
+            found.append(kendall(predicted, accuracies[ranked]))
+        error = statistics.stdev(found) / len(found) ** 0.5
+        told = "decisions and AQuaSurF's features" if more else "decisions"
+        yield f"{name} on {told}: Kendall's tau {statistics.mean(found):.3f} ± {error:.3f}, {len(functions)} functions"
+
+
 def main() -> None:
     """Train what is missing, and print."""
     parser = argparse.ArgumentParser(
@@ -180,8 +209,15 @@ def main() -> None:
     )
     parser.add_argument("--seeds", type=int, default=5, help="of the judgement")
     parser.add_argument("--epochs", type=int, default=6, help="of finalists and of the judgement")
+    parser.add_argument(
+        "--screening", action="store_true", help="rank the functions of the log by surrogates"
+    )
     parser.add_argument("--out", type=Path, default=Path("activations.jsonl"))
     options = parser.parse_args()
+    if options.screening:
+        for line in screening(options):
+            print(line, flush=True)
+        return
     log = Log(options.out)
     function = discovered(log, options)
     print(f"discovered: f(x) = {formula_of(PointwiseFunction().build(function))}")
