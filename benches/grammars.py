@@ -11,7 +11,7 @@ accuracy of the network with it, mean and standard error over the seeds; and the
 
 A line of JSON is written for each finished sample or trial; called again, the script goes on with what is missing.
 
-Usage: OMP_NUM_THREADS=1 python benches/grammars.py samples [--count 1000]
+Usage: OMP_NUM_THREADS=1 python benches/grammars.py [samples] [--count 1000]
        OMP_NUM_THREADS=1 python benches/grammars.py search [--data fashion] [--trials 40] [--seeds 3] [--epochs 3]
        [--images 2000] [--out grammars.jsonl]
 """
@@ -181,7 +181,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("part", choices=["samples", "search"])
+    parser.add_argument("part", choices=["samples", "search"], nargs="?", default="samples")
     parser.add_argument("--count", type=int, default=1000, help="networks of each space")
     parser.add_argument("--data", choices=["fashion", "digits"], default="fashion")
     parser.add_argument("--trials", type=int, default=40)
