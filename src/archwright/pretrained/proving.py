@@ -124,6 +124,13 @@ def _proven_groups(network: nn.Module, inputs: Inputs) -> list[Group]:
     exact = {i: one for i, one in found.items() if not one.normalised}
     # Those behind a norm join last, since with them less can be compared.
     plain = {i: one for i, one in exact.items() if not one.heads}
+    if plain and refuted(plain.values()):
+        # Blocks of one class read their widths from attributes alike, and one by one they take dozens of calls.
+        counted = _counted(network, plain)
+        if counted != plain and refuted(counted.values()) is None:
+            plain = counted
+            exact, found = exact | plain, found | plain
+            groups = [found.get(i, one) for i, one in enumerate(groups)]
     reasons = failing(plain, refuted)
     reasons |= failing({i: one for i, one in exact.items() if one.heads}, refuted)
     for i in list(reasons):  # where the forward reads the width from an attribute
@@ -138,6 +145,17 @@ def _proven_groups(network: nn.Module, inputs: Inputs) -> list[Group]:
         if kept != plain and refuted(kept.values()):
             reasons |= _clashing(kept, refuted)
     return [replace(one, reason=reasons.get(i, one.reason)) for i, one in enumerate(groups)]
+
+
+def _counted(network: nn.Module, groups: Mapping[int, Group]) -> dict[int, Group]:
+    """The groups with the attributes that may hold their widths, each with the first of them that it fits."""
+    taken: set[tuple[str, str]] = set()
+    found = {}
+    for i, one in groups.items():
+        own = tuple(place for place in counting(network, one) if place not in taken)
+        taken.update(own)
+        found[i] = replace(one, attributes=own)
+    return found
 
 
 def _clashing(
