@@ -17,6 +17,8 @@ from archwright.primitives import (
     GRAPH_PRIMITIVES,
     NormActivation,
     RejectionTests,
+    graph_formula,
+    graph_formulas,
     normalisation_space,
 )
 from archwright.spaces import Space
@@ -133,6 +135,15 @@ def test_exhaustive_scoring_of_a_small_space_finds_evonorm_s0_again() -> None:
     assert len(scores) > 50
     assert space.canonical(best) == space.canonical(planted)
     assert scores[best] < 1e-3 * min(score for one, score in scores.items() if one != best)
+
+
+def test_a_layer_has_a_simplified_formula() -> None:
+    searched = NormActivation()
+    architecture = searched.architecture(EVONORMS["s0"])
+    assert graph_formula(_layer("s0")) == "beta + gamma*x*sigmoid(v1*x)/std_group(x)"
+    assert graph_formula(_layer("b0")) == "beta + gamma*x/Max(v1*x + std_instance(x), std_batch(x))"
+    space = normalisation_space((1, 8, 8), 10, channels=4)
+    assert graph_formulas(space, architecture) == ["beta + gamma*x*sigmoid(v1*x)/std_group(x)"]
 
 
 def test_the_layer_stands_in_a_network_s_source() -> None:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
         EVONORMS,
         GRAPH_PRIMITIVES,
         NormActivation,
+        graph_formula,
+        graph_formulas,
         normalisation_space,
     )
     from archwright.primitives.pointwise import PointwiseFunction, profile_of, standard_values
@@ -57,6 +59,8 @@ __all__ = [
     "formulas_in",
     "normalisation_space",
     "functions_script",
+    "graph_formula",
+    "graph_formulas",
     "profile_of",
     "searched_functions",
     "spiking_space",

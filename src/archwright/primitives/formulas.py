@@ -16,7 +16,14 @@ from archwright.primitives.units import CoreUnit, Standardized, searched_functio
 from archwright.spaces import Architecture, Space, resolve, walk_calls
 from archwright.spaces.build import construct
 
-__all__ = ["Formula", "formula_of", "formulas_in", "functions_script", "untrained_functions_script"]
+__all__ = [
+    "Formula",
+    "formula_of",
+    "formulas_in",
+    "functions_script",
+    "sympy_module",
+    "untrained_functions_script",
+]
 
 _TORCH = {
     "Abs": "torch.abs",
@@ -58,7 +65,7 @@ class Formula:
 
     def latex(self) -> str:
         """The formula in LaTeX."""
-        found: str = _sympy().latex(self.expression)
+        found: str = sympy_module().latex(self.expression)
         return found
 
     def source(self, name: str = "Activation") -> str:
@@ -163,7 +170,7 @@ class _Reader:
     """Reads modules as expressions of sympy, and gives each learned number a name."""
 
     def __init__(self) -> None:
-        sympy = _sympy()
+        sympy = sympy_module()
         self._symbol: Callable[[str], Any] = partial(sympy.Symbol, real=True)
         self._parse: Any = sympy.sympify
         self._undefined = type(sympy.Function("f"))
@@ -214,7 +221,7 @@ def _folded(constant: Any) -> Any:
     """A function that sympy does not know, of a number, as a number."""
     (primitive,) = (one for one in UNARY.values() if one.formula == f"{constant.func.__name__}(x)")
     number = torch.tensor([[float(constant.args[0])]], dtype=torch.float64)
-    return _sympy().Float(primitive.make(*primitive.arguments)(number).item())
+    return sympy_module().Float(primitive.make(*primitive.arguments)(number).item())
 
 
 def _by_key(known: Mapping[str, Primitive]) -> dict[Any, Primitive]:
@@ -226,7 +233,12 @@ def _written() -> Iterator[str]:
     yield from ("sigmoid", "expm1", *(name for name in _TORCH if name != "Abs"))
 
 
-def _sympy() -> Any:
+def sympy_module() -> Any:
+    """The package sympy.
+
+    Raises:
+        MissingExtraError: When it is not installed.
+    """
     try:
         import sympy
     except ImportError as error:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from archwright.errors import SpaceError
 from archwright.primitives.catalog import negated
+from archwright.primitives.formulas import sympy_module
 from archwright.primitives.graphs import (
     BatchMoment,
     ChannelAffine,
@@ -20,13 +21,21 @@ from archwright.primitives.graphs import (
 from archwright.primitives.networks import network_around
 from archwright.primitives.searched import Profile, SearchedModule
 from archwright.primitives.units import Pairwise, Pointwise
-from archwright.spaces import Architecture, Space
+from archwright.spaces import Architecture, Space, resolve, walk_calls
+from archwright.spaces.build import construct
 from archwright.spaces.decisions import Categorical, categorical
 from archwright.spaces.nodes import DeferredCall, layer, switch, when
 from archwright.spaces.scale import scalable
 from archwright.spaces.zoo.shapes import check_labels, check_numbers, check_shape
 
-__all__ = ["EVONORMS", "GRAPH_PRIMITIVES", "NormActivation", "normalisation_space"]
+__all__ = [
+    "EVONORMS",
+    "GRAPH_PRIMITIVES",
+    "NormActivation",
+    "graph_formula",
+    "graph_formulas",
+    "normalisation_space",
+]
 
 _GIVEN = ("x", "zero", "v0", "v1")
 _DIGITS = 4
@@ -234,4 +243,46 @@ def normalisation_space(
     )
     return Space(
         network, constraints=searched.constraints, canonicalize=searched.canonicalize, name="normalisation"
+    )
+
+
+def graph_formula(graph: GraphLayer) -> str:
+    """The formula of a layer, simplified: of x, the learned v0, v1, gamma and beta, and moments by their labels.
+
+    Raises:
+        MissingExtraError: When sympy is not installed.
+    """
+    sympy = sympy_module()
+    x, v0, v1, gamma, beta = sympy.symbols("x v0 v1 gamma beta", real=True)
+    values = {0: x, 1: sympy.Integer(0), 2: v0, 3: v1}
+    written: dict[str, Callable[..., Any]] = {
+        "add": lambda a, b: a + b,
+        "multiply": lambda a, b: a * b,
+        "divide": lambda a, b: a / b,
+        "maximum": sympy.Max,
+        "negative": lambda a: -a,
+        "abs": sympy.Abs,
+        "square": lambda a: a**2,
+        "tanh": sympy.tanh,
+        "exp": sympy.exp,
+    }
+    for number, read in graph.inputs.items():
+        label = _label_of(graph.primitives[str(number)])
+        function = written.get(label) or sympy.Function(label)
+        values[number] = function(*(values[i] for i in read))
+    return str(gamma * values[max(values)] + beta)
+
+
+def graph_formulas(space: Space, architecture: Architecture) -> list[str]:
+    """The formulas of the searched layers of an architecture, each once."""
+    calls = [call for call in walk_calls(resolve(space, architecture)) if call.fn is GraphLayer]
+    return list(dict.fromkeys(graph_formula(construct(call)[0]) for call in calls))
+
+
+def _label_of(primitive: nn.Module) -> str:
+    key = getattr(primitive, "moment", getattr(primitive, "function", None))
+    return next(
+        label
+        for label, (_, kind, arguments) in GRAPH_PRIMITIVES.items()
+        if type(primitive) is kind and (not arguments or arguments[0] == key)
     )

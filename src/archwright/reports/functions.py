@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archwright.errors import ArchwrightError
-from archwright.primitives import untrained_functions_script
+from archwright.primitives import graph_formulas, untrained_functions_script
 from archwright.spaces import Space
 from archwright.trials import Trial
 
@@ -15,7 +15,9 @@ def function_texts(best: Trial | None, space: Space | None) -> list[tuple[str, s
     if best is None or space is None:
         return []
     try:
+        graphs = graph_formulas(space, best.candidate.architecture)
         text = untrained_functions_script(space, best.candidate.architecture)
     except ArchwrightError:
         return []
-    return [("The searched function, as a module", text)] if text else []
+    found = [("The searched function, as a module", text)] if text else []
+    return [*found, *(("The searched layer, as a formula", formula) for formula in graphs)]
