@@ -83,13 +83,16 @@ class Formula:
         return "\n".join(
             [
                 f"class {name}(nn.Module):",
-                f'    """f(x) = {self}, on inputs of shape (N, C, ...).',
+                f'    """f(x) = {self}, on inputs of shape (N, C, ...).{"" if begun else _QUOTES}',
                 *(
-                    ["", "    Args:", "        channels: C, or 1 for one number for all channels."]
-                    if begun
-                    else []
-                ),
-                '    """',
+                    [
+                        "",
+                        "    Args:",
+                        "        channels: C, or 1 for one number for all channels.",
+                        f"    {_QUOTES}",
+                    ]
+                )
+                * bool(begun),
                 "",
                 *(
                     [
