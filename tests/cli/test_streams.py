@@ -38,7 +38,7 @@ space = aw.Space(aw.layer(nn.Sequential, aw.layer(Loud, 10, width), aw.layer(nn.
 """
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("workers", [pytest.param("1", marks=pytest.mark.slow), "2"])
 def test_with_json_nothing_else_is_on_standard_output(tmp_path: Path, workers: str) -> None:
     (tmp_path / "chatty.py").write_text(CHATTY)
     words = ["search", "diabetes", "--space", "chatty.py:space", *QUICK, "--workers", workers, "--json"]

@@ -167,6 +167,7 @@ def test_several_objectives_keep_their_directions(run: aw.Run, tmp_path: Path) -
     assert {trial.number for trial in study.best_trials} == set(found.run.pareto)
 
 
+@pytest.mark.slow
 def test_the_command_writes_a_study_once(run: aw.Run, tmp_path: Path) -> None:
     words = [
         sys.executable,

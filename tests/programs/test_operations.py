@@ -99,7 +99,7 @@ def check_programs(count):
 
 
 def test_random_programs_equal_a_plain_loop():
-    check_programs(300)
+    check_programs(100)
 
 
 @pytest.mark.slow

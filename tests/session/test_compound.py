@@ -12,6 +12,7 @@ from archwright.spaces.zoo import efficientnet_space
 from archwright.tasks import make_task
 
 
+@pytest.mark.slow
 def test_scales_are_trained_and_ordered() -> None:
     task = make_task("digits", seed=0)
     space = efficientnet_space((1, 8, 8), 10, width=0.25)

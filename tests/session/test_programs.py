@@ -18,6 +18,7 @@ from archwright.tasks import make_task
 SMALL = {"programs": 3000}
 
 
+@pytest.mark.slow
 def test_a_search_delivers_an_algorithm_in_numpy(tmp_path):
     result = search(
         "automl_zero",

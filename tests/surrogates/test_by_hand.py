@@ -91,7 +91,8 @@ def test_messages_are_products_with_adjacency_matrices() -> None:
             for i, j in zip(source.tolist(), target.tolist(), strict=True):
                 matrix[j, i] += 1
             adjacency.append(matrix)
-        for own, messages, norm in zip(network.own, network.messages, network.norms, strict=True):  # type: ignore[arg-type]
+        layers = (network.layers.own, network.layers.messages, network.layers.norms)  # type: ignore[union-attr]
+        for own, messages, norm in zip(*layers, strict=True):
             weights = messages.weight.chunk(4, 0)
             sent = sum(matrix @ state @ w.T for matrix, w in zip(adjacency, weights, strict=True))
             state = state + torch.relu(norm(own(state) + sent))

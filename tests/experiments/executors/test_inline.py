@@ -30,6 +30,7 @@ def test_a_job_over_the_time_limit_has_failed_though_it_catches_everything() -> 
     assert ended.failure.error == "over the time limit of 0.2 s"
 
 
+@pytest.mark.slow
 def test_a_time_limit_leaves_no_lock_of_the_interpreter_locked() -> None:
     logger = logging.getLogger("archwright.of.a.job")
 
