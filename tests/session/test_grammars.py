@@ -7,24 +7,15 @@ import pytest
 import torch
 
 import archwright as aw
-from archwright.experiments import Listener
 from archwright.export.checking import executed
 from archwright.session import resume, search
 from archwright.spaces.zoo import einspace_space, hierarchical_space
 
+from .stopped import StopAfter
+
 RECIPE = aw.Recipe(epochs=1)
 BRIEF = {"baseline": False, "onnx": False, "progress": False}
 SMALL = einspace_space((1, 8, 8), 10, depth=6, widths=(8,))
-
-
-class StopAfter(Listener):
-    def __init__(self, trials):
-        self.left = trials
-
-    def trial_finished(self, stage, trial, best):
-        self.left -= 1
-        if self.left == 0:
-            raise RuntimeError("here it ends")
 
 
 def test_an_interrupted_search_goes_on_as_without_the_interruption(tmp_path):

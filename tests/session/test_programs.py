@@ -7,13 +7,14 @@ import pytest
 
 import archwright as aw
 from archwright.errors import UsageError
-from archwright.experiments import Listener
 from archwright.export.checking import executed
 from archwright.programs import Program, Runner, settings_of
 from archwright.programs.judging import Judge, arrays_of
 from archwright.session import resume, search
 from archwright.spaces.zoo import make_space
 from archwright.tasks import make_task
+
+from .stopped import StopAfter
 
 SMALL = {"programs": 3000}
 
@@ -48,16 +49,6 @@ def test_a_search_delivers_an_algorithm_in_numpy(tmp_path):
     assert "algorithm.py" in (best / "card.md").read_text()
     report = (tmp_path / "run" / "report.html").read_text()
     assert all(str(told[name]) in report for name in ("found", "simplified"))
-
-
-class StopAfter(Listener):
-    def __init__(self, trials):
-        self.left = trials
-
-    def trial_finished(self, stage, trial, best):
-        self.left -= 1
-        if self.left == 0:
-            raise RuntimeError("here it ends")
 
 
 def test_an_interrupted_evolution_goes_on_as_without_the_interruption(tmp_path):
