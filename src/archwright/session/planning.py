@@ -289,19 +289,21 @@ def _told_rest(plan: TimePlan, minutes: float, retrain: int, trainings: Training
     return ", then ".join(parts)
 
 
+def _examples(task: Task, part: str) -> int:
+    """How many examples a part of the data has; 0 where that is not known."""
+    data = getattr(task, part, None)
+    return len(data) if isinstance(data, Sized) else 0
+
+
 def _steps(task: Task, recipe: Recipe) -> int:
     """Steps of an epoch; where the number of examples is not known, as many as data that are not few have."""
-    examples = len(part) if isinstance(part := getattr(task, "train", None), Sized) else 10**6
-    return max(1, examples // recipe.batch_size)
+    return max(1, (_examples(task, "train") or 10**6) // recipe.batch_size)
 
 
 def _growth(task: Task) -> float:
     """How many times the training data training and validation data are together; 1 where that is not known."""
-    sizes = [
-        len(part) if isinstance(part := getattr(task, name, None), Sized) else 0
-        for name in ("train", "validation")
-    ]
-    return sum(sizes) / sizes[0] if sizes[0] else 1.0
+    train, validation = _examples(task, "train"), _examples(task, "validation")
+    return (train + validation) / train if train else 1.0
 
 
 def _drawn(
