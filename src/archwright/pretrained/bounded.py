@@ -22,6 +22,10 @@ __all__ = ["BoundError", "bounded"]
 
 T = TypeVar("T")
 
+_PATIENCE = 10
+"""How much longer by the clock a child may take, since other processes may have the cores."""
+_OUT_OF_TIME = None if sys.platform == "win32" else -signal.SIGPROF
+
 
 class BoundError(ArchwrightError):
     """What ran in a child gave no answer: it took too long or too much, or ended its process."""
@@ -37,7 +41,9 @@ class _ByValue:
         return cloudpickle.loads, (cloudpickle.dumps(self.held),)
 
 
-def bounded(work: Callable[..., T], *arguments: Any, seconds: float, memory: int) -> T:
+def bounded(
+    work: Callable[..., T], *arguments: Any, seconds: float, memory: int, wall: float | None = None
+) -> T:
     """What a function returns, run in a child process that is ended after it.
 
     On Linux the child is forked: nothing has to be pickled on the way there, so that any module can be given, and it
@@ -48,29 +54,34 @@ def bounded(work: Callable[..., T], *arguments: Any, seconds: float, memory: int
     Args:
         work: The function. What it returns is pickled.
         arguments: Its arguments; tensors on the CPU.
-        seconds: For how long it may run.
+        seconds: Processor time that it may take, so that it does not matter how busy the machine is (not on Windows).
+            What processes take that it starts does not count.
         memory: Bytes that it may take beyond what this process holds (Linux only).
+        wall: Seconds by the clock, after which one that waits is ended, too; None means ten times the processor time.
 
     Raises:
         BoundError: When no answer comes.
         ArchwrightError: What the function raised of these.
     """
+    wall = _PATIENCE * seconds if wall is None else wall
     context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     ours, theirs = context.Pipe(duplex=False)
     given = _ByValue(work, arguments)
-    child = context.Process(target=_answer, args=(theirs, given, seconds, memory), daemon=True)
+    child = context.Process(target=_answer, args=(theirs, given, seconds, wall, memory), daemon=True)
     try:
         with warnings.catch_warnings(
             action="ignore"
         ):  # of a fork beside threads: the child uses none of them
             child.start()
         theirs.close()
-        if not ours.poll(seconds):
-            raise BoundError(f"it took longer than {seconds:g} s")
+        if not ours.poll(wall):
+            raise BoundError(f"it took longer than {wall:g} s by the clock")
         try:
             answer = ours.recv()
         except EOFError:
             child.join()
+            if child.exitcode == _OUT_OF_TIME:
+                raise BoundError(f"it took longer than {seconds:g} s of processor time") from None
             raise BoundError(f"its forward ended the process ({_end(child.exitcode)})") from None
     finally:
         ours.close()
@@ -95,7 +106,7 @@ def _end(code: int | None) -> str:
     return f"exit code {code}" if code is None or code >= 0 else signal.Signals(-code).name
 
 
-def _answer(theirs: Connection, given: Any, seconds: float, memory: int) -> NoReturn:
+def _answer(theirs: Connection, given: Any, seconds: float, wall: float, memory: int) -> NoReturn:
     work, arguments = given.held if isinstance(given, _ByValue) else given
     with contextlib.suppress(AttributeError, OSError):  # a group of its own, with what it starts
         os.setsid()
@@ -103,8 +114,11 @@ def _answer(theirs: Connection, given: Any, seconds: float, memory: int) -> NoRe
     for stream in range(3):
         os.dup2(null, stream)
     torch.set_num_threads(1)
+    if sys.platform != "win32":
+        signal.signal(signal.SIGPROF, signal.SIG_DFL)  # ends the process; a profiler's handler is inherited
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+        signal.alarm(math.ceil(wall) + 1)  # where nobody is left to end it
     if sys.platform == "linux":
-        signal.alarm(math.ceil(seconds) + 1)  # where nobody is left to end it
         _limit_memory(memory)
     try:
         answer = work(*arguments)

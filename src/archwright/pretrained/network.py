@@ -111,7 +111,7 @@ def from_network(
             activation is one more decision, which a short search pays for.
         step: Widths are multiples of this many channels, and the network's own; "latency" measures on this machine in
             which steps the network gets faster (`latency_step`).
-        seconds: How long tracing and proving may take, see `proven_groups`.
+        seconds: Processor time that tracing and proving may take, see `proven_groups`.
 
     Returns:
         A space with a decision per proven group, under the name of the first layer that makes its channels; of heads of

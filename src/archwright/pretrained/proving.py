@@ -57,7 +57,7 @@ def proven_groups(
         network: Any module; neither its weights nor its mode change.
         example: Its input, a tuple of its inputs, or a pair (args, kwargs) of these; the first dimension of each tensor
             is the batch.
-        seconds: How long that may take.
+        seconds: Processor time that it may take; by the clock ten times as long, for machines with other work.
         memory: Bytes that it may take (Linux only).
 
     Returns:
