@@ -1,7 +1,8 @@
 """Primitives: functions below the level of layers that are searched.
 
-- `activation_space`, `PointwiseFunction`: activation functions as units of unary and binary functions, in a ready
-  network or in one of your own. `UNARY`, `BINARY`, `PRESETS`: what units are made of.
+- `activation_space`, `PointwiseFunction`, `FunctionTree`: activation functions as units of unary and binary functions
+  or as trees of them, in a ready network or in one of your own. `UNARY`, `BINARY`, `PRESETS`: what they are made of.
+  `MUTATIONS`: how trees are mutated (PANGAEA).
 - `normalisation_space`, `NormActivation`: normalisation and activation as one graph, `EVONORMS` among them.
   `RejectionTests`: of quality and of stability, after 100 steps.
 - `taylor_loss_space`, `taylor_loss_of`: the loss of training as a polynomial.
@@ -39,21 +40,26 @@ if TYPE_CHECKING:
     from archwright.primitives.pointwise import PointwiseFunction, profile_of, standard_values
     from archwright.primitives.rejection import RejectionTests
     from archwright.primitives.spiking import LeakyIntegrateAndFire, SpikingNetwork, spiking_space
+    from archwright.primitives.tree_mutation import MUTATIONS, TreeMutation
+    from archwright.primitives.trees import FunctionTree
     from archwright.primitives.units import searched_functions
 
 __all__ = [
     "BINARY",
     "EVONORMS",
     "GRAPH_PRIMITIVES",
+    "MUTATIONS",
     "PRESETS",
     "UNARY",
     "Formula",
+    "FunctionTree",
     "LeakyIntegrateAndFire",
     "NormActivation",
     "PointwiseFunction",
     "RejectionTests",
     "SpikingNetwork",
     "TaylorLoss",
+    "TreeMutation",
     "activation_space",
     "formula_of",
     "formulas_in",

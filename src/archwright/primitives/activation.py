@@ -9,11 +9,18 @@ from torch import nn
 
 from archwright.primitives.networks import network_around
 from archwright.primitives.pointwise import PointwiseFunction
+from archwright.primitives.trees import FunctionTree
 from archwright.spaces import Space
 from archwright.spaces.nodes import layer
 from archwright.spaces.scale import scalable
+from archwright.spaces.zoo.shapes import check_labels
 
 __all__ = ["activation_space"]
+
+_FORMS: dict[str, type[PointwiseFunction] | type[FunctionTree]] = {
+    "units": PointwiseFunction,
+    "tree": FunctionTree,
+}
 
 
 @scalable
@@ -21,10 +28,11 @@ def activation_space(
     input_shape: Sequence[int],
     outputs: int,
     *,
-    functions: str = "ramachandran",
+    form: str = "units",
+    functions: str | None = None,
     unary: Sequence[str] | None = None,
     binary: Sequence[str] | None = None,
-    depth: int = 1,
+    depth: int | None = None,
     edge_scales: bool = False,
     standardized: bool = False,
     family: str | None = None,
@@ -41,12 +49,16 @@ def activation_space(
     Args:
         input_shape: Shape of one input: of an image, a sequence or a vector.
         outputs: Number of numbers the network gives for one input.
-        functions: "ramachandran" (25 unary, 10 binary), "aquasurf" (31 and 7), or "all".
+        form: "units", of two unary functions and a binary one each, or "tree", of operators in any order, which
+            mutations insert, remove, change or regenerate (PANGAEA), see `FunctionTree`.
+        functions: "ramachandran" (25 unary, 10 binary; of units by default), "pangaea" (27 and 7; of trees by
+            default), "aquasurf" (31 and 7), or "all".
         unary: Labels of unary functions instead, see `archwright.primitives.UNARY`.
         binary: Labels of binary functions instead, see `archwright.primitives.BINARY`.
-        depth: How many units b(u1(x), u2(x)) are in one another at most.
-        edge_scales: Whether up to three edges of a unit have a learned factor for each channel (PANGAEA, Bingham &
-            Miikkulainen 2022, arXiv:2006.03179).
+        depth: How many units b(u1(x), u2(x)) are in one another at most, 1 by default; of a tree, how many operators
+            are on a way from the output to the input at most, 3 by default.
+        edge_scales: Whether up to three edges of a unit, or of the tree, have a learned factor for each channel
+            (PANGAEA, Bingham & Miikkulainen 2022, arXiv:2006.03179).
         standardized: Whether functions are brought to mean 0 and variance 1 on normal inputs (AQuaSurF, Bingham &
             Miikkulainen 2023, arXiv:2301.05785).
         family: "residual" or "plain" convolutional networks, or "perceptron"; None takes the first for images, the
@@ -56,12 +68,23 @@ def activation_space(
 
     Returns:
         The space, with the addresses `activation.binary`, `activation.unary_1`, `activation.unary_2`, and below depth 1
-        `activation.nested_1`, `activation.1.binary` and so on. `space.scale(channels=32)` searches small, trains large.
+        `activation.nested_1`, `activation.1.binary` and so on; of a tree, `activation.function`.
+        `space.scale(channels=32)` searches small, trains large.
 
     Raises:
         SpaceError: When an option is unknown or out of range.
     """
-    function = PointwiseFunction("activation", functions, unary, binary, depth, edge_scales, standardized)
+    (form,) = check_labels("activation", "form", [form], _FORMS)
+    usual = _FORMS[form]
+    function = usual(
+        "activation",
+        usual.functions if functions is None else functions,
+        unary,
+        binary,
+        usual.depth if depth is None else depth,
+        edge_scales,
+        standardized,
+    )
     norm = nn.BatchNorm2d if len(input_shape) == 3 and family != "perceptron" else nn.BatchNorm1d
 
     def normalized(width: Any) -> Any:

@@ -20,7 +20,17 @@ from archwright.primitives.units import (
     Pointwise,
 )
 
-__all__ = ["AQUASURF", "BINARY", "PRESETS", "RAMACHANDRAN", "UNARY", "Preset", "Primitive", "key_of"]
+__all__ = [
+    "AQUASURF",
+    "BINARY",
+    "PANGAEA",
+    "PRESETS",
+    "RAMACHANDRAN",
+    "UNARY",
+    "Preset",
+    "Primitive",
+    "key_of",
+]
 
 
 @dataclass(frozen=True)
@@ -194,9 +204,13 @@ AQUASURF = Preset(
 """The 31 unary and 7 binary functions of Bingham & Miikkulainen 2023, arXiv:2301.05785; its sums, products, maxima and
 minima of more operands are units in units."""
 
+PANGAEA = Preset(AQUASURF.unary[: AQUASURF.unary.index("elish")], AQUASURF.binary)
+"""The 27 unary and 7 binary operators of Bingham & Miikkulainen 2022, arXiv:2006.03179, Table 1."""
+
 PRESETS: Mapping[str, Preset] = {
     "ramachandran": RAMACHANDRAN,
     "aquasurf": AQUASURF,
+    "pangaea": PANGAEA,
     "all": Preset(_UNARY, _BINARY),
 }
 """The functions of published spaces by name."""

@@ -12,7 +12,7 @@ from torch import nn
 
 from archwright.errors import MissingExtraError, UsageError
 from archwright.primitives.catalog import BINARY, UNARY, Primitive, key_of
-from archwright.primitives.units import CoreUnit, Standardized, searched_functions
+from archwright.primitives.units import CoreUnit, OperatorNode, Standardized, searched_functions
 from archwright.spaces import Architecture, Space, resolve, walk_calls
 from archwright.spaces.build import construct
 
@@ -129,7 +129,7 @@ def formula_of(function: nn.Module) -> Formula:
     """The formula of a module that is made of units.
 
     Args:
-        function: A `CoreUnit`, a `Standardized` one, or a primitive.
+        function: A `CoreUnit` or an `OperatorNode`, a `Standardized` one, or a primitive.
 
     Raises:
         UsageError: When it holds a module that is no primitive.
@@ -154,7 +154,7 @@ def functions_script(network: nn.Module) -> str:
 
 def untrained_functions_script(space: Space, architecture: Architecture) -> str:
     """The same of an architecture, with what is learned at its value before training; no network is built for it."""
-    outer = (CoreUnit, Standardized)
+    outer = (CoreUnit, OperatorNode, Standardized)
     calls = [call for call in walk_calls(resolve(space, architecture)) if call.fn in outer]
     inside = {id(inner) for call in calls for inner in walk_calls([call.args, call.kwargs])}
     return _script(formula_of(construct(call)[0]) for call in calls if id(call) not in inside)
@@ -185,6 +185,10 @@ class _Reader:
         """What a module makes of x."""
         if isinstance(module, Standardized):
             return (self.read(module.body, x) - module.mean.item()) / module.deviation.item()
+        if isinstance(module, OperatorNode):
+            operands = [self.read(inner, x) for inner in module.inner]
+            known = UNARY if len(operands) == 1 else BINARY
+            return self._primitive(module.operator, known, dict(zip("xy", operands, strict=False)))
         if not isinstance(module, CoreUnit):
             return self._primitive(module, UNARY, {"x": x})
         operands = []

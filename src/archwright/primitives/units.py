@@ -19,6 +19,7 @@ __all__ = [
     "ExpDistance",
     "ExpSquare",
     "Interpolation",
+    "OperatorNode",
     "Pairwise",
     "Pointwise",
     "Standardized",
@@ -208,6 +209,25 @@ class CoreUnit(nn.Module):
         return y
 
 
+class OperatorNode(nn.Module):
+    """A node of a function's graph: an operator of what the nodes below it give.
+
+    Args:
+        operator: Of one tensor or two.
+        inner: What gives each of its operands: another node, or `nn.Identity` for x.
+    """
+
+    def __init__(self, operator: nn.Module, inner: list[nn.Module]) -> None:
+        super().__init__()
+        self.operator = operator
+        self.inner = nn.ModuleList(inner)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same shape."""
+        y: Tensor = self.operator(*(one(x) for one in self.inner))
+        return y
+
+
 class Standardized(nn.Module):
     """A pointwise function with mean 0 and variance 1 on normal inputs, before training.
 
@@ -243,6 +263,6 @@ def searched_functions(network: nn.Module) -> dict[str, nn.Module]:
     found: dict[str, nn.Module] = {}
     for name, module in network.named_modules():
         is_inside = any(not outer or name.startswith(f"{outer}.") for outer in found)
-        if isinstance(module, CoreUnit | Standardized) and not is_inside:
+        if isinstance(module, CoreUnit | OperatorNode | Standardized) and not is_inside:
             found[name] = module
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from random import Random
 from typing import Any
 from zlib import crc32
@@ -55,12 +55,13 @@ class DerivationDecision(Decision):
         name: Its address, or the last part of it.
         default: What it takes in `Space.default`; the smallest derivation when left out.
         crossover: A key of `CROSSOVERS`.
+        mutation: From the language, a derivation of it and a source of chance to another derivation of it.
 
     Raises:
         SpaceError: When the default is none of the language, or the crossover is unknown.
     """
 
-    __slots__ = ("_size", "crosses", "language")
+    __slots__ = ("_size", "crosses", "language", "mutates")
 
     def __init__(
         self,
@@ -69,11 +70,12 @@ class DerivationDecision(Decision):
         name: str | None = None,
         default: Any = UNSET,
         crossover: str = "alignment",
+        mutation: Callable[[Language, Derivation, Random], Derivation] = mutate_subtree,
     ) -> None:
         super().__init__(name)
         if crossover not in CROSSOVERS:
             raise self.error(f"no crossover {crossover!r}.{did_you_mean(crossover, CROSSOVERS)}")
-        self.language, self.crosses = language, crossover
+        self.language, self.crosses, self.mutates = language, crossover, mutation
         self._size: float | None = None
         self.expect(default)
         self.prior = RuleWeights(language)
@@ -85,11 +87,13 @@ class DerivationDecision(Decision):
             "_default",
             "language",
             "crosses",
+            "mutates",
             "_size",
         )  # not what would have to be counted
         return {name: getattr(self, name) for name in kept}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
+        self.mutates = mutate_subtree  # of pickles that know no other
         for name, value in state.items():
             setattr(self, name, value)
         self.prior = RuleWeights(self.language)
@@ -199,8 +203,8 @@ class DerivationDecision(Decision):
         return list(map(self.language.text, found))
 
     def mutate(self, value: Any, random: Random) -> str:
-        """A random part is grown anew."""
-        return self.language.text(mutate_subtree(self.language, self.read(value), random))
+        """What `mutation` makes of it; without one a random part is grown anew."""
+        return self.language.text(self.mutates(self.language, self.read(value), random))
 
     def crossover(self, first: Any, second: Any, random: Random) -> str:
         """A child of both."""
