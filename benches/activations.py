@@ -33,6 +33,7 @@ from scipy import stats
 from archwright.estimators import Recipe
 from archwright.estimators.training import Training
 from archwright.estimators.zero_cost import ProxyColumns, ZeroCost
+from archwright.estimators.zero_cost.proxies import FEATURES
 from archwright.primitives import PointwiseFunction, activation_space, formula_of
 from archwright.spaces import Architecture
 from archwright.surrogates import kendall, make_surrogate
@@ -172,7 +173,7 @@ def table(log: Log, function: Architecture, options: argparse.Namespace) -> Iter
 
 
 def screening(options: argparse.Namespace) -> Iterator[str]:
-    """How well surrogates rank untrained functions, from decisions alone and with AQuaSurF's features.
+    """How well surrogates rank untrained functions, from decisions and by AQuaSurF's sets of features.
 
     Half of the functions of the search that stand in the log are learned from and the others ranked, five times.
     """
@@ -182,8 +183,10 @@ def screening(options: argparse.Namespace) -> Iterator[str]:
     accuracies = np.array([row["accuracy"] for row in rows])
     task = data("fashion", options.images, 0)
     space = activation_space(task.input_shape, task.outputs, **FAMILIES["residual"])
-    features = ProxyColumns(ZeroCost(space, task, ["aquasurf"], accelerator="cpu"))
-    for name, more in itertools.product(("forest", "gp"), ({}, {"columns": features})):
+    sets: dict[str, dict[str, Any]] = {"decisions": {}} | {
+        name: {"columns": ProxyColumns(ZeroCost(space, task, [name], accelerator="cpu"))} for name in FEATURES
+    }
+    for name, (told, more) in itertools.product(("neighbors", "forest", "gp"), sets.items()):
         found = []
         for seed in range(5):
             order = np.random.default_rng(seed).permutation(len(functions))
@@ -193,8 +196,9 @@ def screening(options: argparse.Namespace) -> Iterator[str]:
             predicted, _ = surrogate.predict([functions[i] for i in ranked])
             found.append(kendall(predicted, accuracies[ranked]))
         error = statistics.stdev(found) / len(found) ** 0.5
-        told = "decisions and AQuaSurF's features" if more else "decisions"
-        yield f"{name} on {told}: Kendall's tau {statistics.mean(found):.3f} ± {error:.3f}, {len(functions)} functions"
+        both = "decisions and " if more and name != "neighbors" else ""
+        ranked_by = f"{name} on {both}{told}, {len(functions)} functions"
+        yield f"{ranked_by}: Kendall's tau {statistics.mean(found):.3f} ± {error:.3f}"
 
 
 def main() -> None:

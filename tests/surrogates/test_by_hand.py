@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from zlib import crc32
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from archwright.errors import UsageError
 from archwright.spaces import Architecture
-from archwright.surrogates import GradientBoosting, RandomForest
+from archwright.surrogates import GradientBoosting, NearestNeighbors, RandomForest, make_surrogate
 from archwright.surrogates.ensemble import MLPEnsemble
 from archwright.surrogates.features import Features
 from archwright.surrogates.graph_network import GraphNetwork
@@ -38,6 +42,31 @@ def test_a_forest_is_the_mean_of_scikit_learns_trees() -> None:
     features = Features(SPACE)
     theirs = RandomForestRegressor(20, max_features=0.5, random_state=3).fit(features(SHOWN), SCALED)
     told(forest, np.stack([tree.predict(features(ASKED)) for tree in theirs.estimators_]))
+
+
+def test_neighbors_are_found_as_in_a_table_of_all_distances() -> None:
+    """With columns in these alone, as AQuaSurF's; without them in the decisions."""
+
+    class Turned:
+        groups = (("turned", 2),)
+
+        def __call__(self, architectures: Sequence[Architecture]) -> np.ndarray:
+            rows = [crc32(str(a.to_json()).encode()) % 1000 / 100 for a in architectures]
+            return np.stack([np.sin(rows), np.cos(rows)], 1)
+
+    for read, more in ((Features(SPACE), {}), (Turned(), {"columns": Turned()})):
+        shown, asked = read(SHOWN), read(ASKED)
+        surrogate = NearestNeighbors(SPACE, neighbors=4, **more)  # type: ignore[arg-type]
+        surrogate.fit(SHOWN, VALUES)
+        mean, _ = surrogate.predict(ASKED)
+        for row, found in zip(asked, mean, strict=True):
+            squared = ((shown - row) ** 2).sum(1)
+            order = np.argsort(squared)
+            if squared[order[4]] - squared[order[3]] < 1e-9:
+                continue  # a tie may be broken either way
+            assert found == pytest.approx(VALUES[order[:4]].mean())
+    with pytest.raises(UsageError, match="neighbors >= 1, got 0"):
+        make_surrogate("neighbors", SPACE, neighbors=0)
 
 
 def test_boosting_adds_up_the_trees_of_each_bootstrap_sample() -> None:

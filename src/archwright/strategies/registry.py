@@ -76,6 +76,9 @@ STRATEGIES = Registry[Strategy, Entry](
         "mu_plus_lambda": Entry(
             f"{_HERE}.evolution:MuPlusLambda", "evolution that keeps the best of parents and children"
         ),
+        "neighbors": Entry(
+            f"{_HERE}.bayesian:neighbors_search", "expected improvement under the nearest networks (AQuaSurF)"
+        ),
         "nsga2": Entry(
             f"{_HERE}.evolution:NSGA2", "NSGA-II: evolution along the Pareto front of several objectives"
         ),

@@ -12,6 +12,7 @@ from archwright.surrogates.gaussian_process import GaussianProcess, fit_hyperpar
 from archwright.surrogates.graf import GRAF
 from archwright.surrogates.graph_counts import GraphCounts
 from archwright.surrogates.kernel import MixedKernel
+from archwright.surrogates.neighbors import NearestNeighbors
 from archwright.surrogates.paths import Paths, paths_of
 from archwright.surrogates.posterior import Posterior, prior_hyperparameters
 from archwright.surrogates.rank_metrics import (
@@ -49,8 +50,9 @@ __all__ = [
     "Posterior",
     "fit_hyperparameters",
     "prior_hyperparameters",
-    # Trees
+    # Trees and neighbours
     "GradientBoosting",
+    "NearestNeighbors",
     "RandomForest",
     # How well they rank
     "Ranking",

@@ -32,6 +32,7 @@ SURROGATES = Registry[Surrogate, Entry](
         "forest": Entry(f"{_HERE}.forest:RandomForest", "a random forest"),
         "gp": Entry(f"{_HERE}.gaussian_process:GaussianProcess", "a Gaussian process"),
         "graph": Entry(f"{_HERE}.graph_network:GraphNetwork", "an ensemble of graph networks"),
+        "neighbors": Entry(f"{_HERE}.neighbors:NearestNeighbors", "the mean of the nearest networks"),
     },
     positional=1,
     supplied=("seed",),

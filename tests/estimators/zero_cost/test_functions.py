@@ -17,6 +17,7 @@ from archwright.estimators.zero_cost.kernels import fisher_matrix
 from archwright.estimators.zero_cost.proxies import FEATURES
 from archwright.primitives import activation_space
 from archwright.spaces import Architecture
+from archwright.surrogates import make_surrogate
 from archwright.tasks import make_task
 
 TASK = make_task("digits")
@@ -66,6 +67,23 @@ def test_columns_tell_functions_apart_as_their_outputs_do() -> None:
     assert rows.shape == (3, 25)
     assert np.abs(rows[0] - rows[1]).max() < 1e-6
     assert np.abs(rows[0] - rows[2]).max() > 0.1
+
+
+def test_the_two_sets_of_features_are_read_alone_or_together() -> None:
+    read = {
+        name: ProxyColumns(ZeroCost(SPACE, TASK, [name], accelerator="cpu"))
+        for name in ("aquasurf", "aquasurf_fisher", "aquasurf_outputs")
+    }
+    shown = [_unit("multiply", "identity", label) for label in ("sigmoid", "erf", "tanh", "identity", "relu")]
+    rows = {name: columns(shown) for name, columns in read.items()}
+    assert [rows[name].shape[1] for name in read] == [25, 9, 16]
+    # One scale for each column, and the mean squared distance 1 in all of them together.
+    whole = np.hstack([rows["aquasurf_fisher"] * 9**0.5, rows["aquasurf_outputs"] * 16**0.5]) / 5
+    np.testing.assert_allclose(rows["aquasurf"], whole, atol=1e-9)
+    surrogate = make_surrogate("neighbors", SPACE, columns=read["aquasurf_outputs"], neighbors=1)
+    surrogate.fit(shown, np.arange(5.0))
+    asked = _unit("gate", "identity", "identity")  # Swish in another spelling
+    assert surrogate.predict([asked])[0][0] == pytest.approx(0.0)
 
 
 def test_features_rank_no_networks_by_themselves() -> None:

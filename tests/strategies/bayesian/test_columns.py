@@ -19,6 +19,7 @@ SCORE = ToyEstimator.objectives[:1]
 FEW = {
     "bayesian": {"candidates": 20},
     "forest": {"trees": 5, "every": 2, "mutants": 4, "samples": 4},
+    "neighbors": {"every": 2, "mutants": 4, "samples": 4},
     "bananas": {"networks": 2, "epochs": 2, "every": 2, "mutants": 4, "samples": 4},
     "botorch": {"every": 4, "mutants": 4, "samples": 4},
     "ehvi": {"surrogate": "forest", "every": 4, "mutants": 4, "samples": 4},

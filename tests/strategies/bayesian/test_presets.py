@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
+import numpy as np
 import pytest
 
 from archwright.errors import UsageError
 from archwright.objectives import Direction, Objective
+from archwright.spaces import Architecture
 from archwright.strategies import Strategy
-from archwright.strategies.bayesian import bananas, forest_search, surrogate_search
+from archwright.strategies.bayesian import bananas, forest_search, neighbors_search, surrogate_search
 from archwright.surrogates import GaussianProcess, RandomForest
 from archwright.testing import StrategyContract, ToyEstimator
 from archwright.testing.toy_spaces import flat
@@ -51,6 +54,20 @@ def test_comes_near_the_best_of_6561(make: partial[Strategy]) -> None:
     space = flat(8, 3)
     best = max(map(ToyEstimator(space).score, space))
     assert best_of(make(space, SCORE), 60) > 0.9 * best
+
+
+def test_the_nearest_networks_lead_to_the_best_where_the_columns_tell_which_are_alike() -> None:
+    space = flat(8, 3)
+    estimator = ToyEstimator(space)
+
+    class Scores:
+        groups = (("scores", 1),)
+
+        def __call__(self, architectures: Sequence[Architecture]) -> np.ndarray:
+            return np.array([[estimator.score(one)] for one in architectures])
+
+    best = max(map(estimator.score, space))
+    assert best_of(neighbors_search(space, SCORE, columns=Scores()), 60) > 0.9 * best
 
 
 def test_bananas_goes_on_from_its_state() -> None:

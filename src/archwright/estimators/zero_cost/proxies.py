@@ -20,7 +20,12 @@ from archwright.estimators.zero_cost.features import (
     trainability,
     zen,
 )
-from archwright.estimators.zero_cost.functions import AQUASURF, aquasurf
+from archwright.estimators.zero_cost.functions import (
+    FISHER_SPECTRUM,
+    FUNCTION_OUTPUTS,
+    fisher_spectrum,
+    function_outputs,
+)
 from archwright.estimators.zero_cost.gradients import fisher, grad_norm, grasp, plain, snip, synflow, zico
 from archwright.estimators.zero_cost.kernels import ntk_condition, vkdnw
 from archwright.estimators.zero_cost.probe import Probe
@@ -106,7 +111,12 @@ PROXIES: dict[str, Proxy] = {
 """The proxies by name. The last two are the baselines that the others have to beat."""
 
 FEATURES: dict[str, Proxy] = {
-    "aquasurf": Proxy(AQUASURF, lambda probe, cheap: aquasurf(probe)),
+    "aquasurf": Proxy(
+        (*FISHER_SPECTRUM, *FUNCTION_OUTPUTS),
+        lambda probe, cheap: fisher_spectrum(probe) | function_outputs(probe),
+    ),
+    "aquasurf_fisher": Proxy(FISHER_SPECTRUM, lambda probe, cheap: fisher_spectrum(probe)),
+    "aquasurf_outputs": Proxy(FUNCTION_OUTPUTS, lambda probe, cheap: function_outputs(probe)),
 }
 """What surrogates read of networks (`columns=`), though it ranks none by itself."""
 

@@ -17,6 +17,7 @@ from archwright.strategies.bayesian.presets import (
     botorch_search,
     forest_search,
     hypervolume_search,
+    neighbors_search,
     surrogate_search,
 )
 from archwright.strategies.bayesian.process import PooledProcess
@@ -31,6 +32,7 @@ __all__ = [
     "botorch_search",
     "forest_search",
     "hypervolume_search",
+    "neighbors_search",
     "surrogate_search",
     # Its parts
     "CandidateSource",

@@ -35,6 +35,7 @@ __all__ = [
     "botorch_search",
     "forest_search",
     "hypervolume_search",
+    "neighbors_search",
     "surrogate_search",
 ]
 
@@ -177,6 +178,27 @@ def forest_search(
         UsageError: When an option is out of range, or no objective is to be optimised.
     """
     return surrogate_search(space, objectives, partial(make_surrogate, "forest", trees=trees), **options)
+
+
+def neighbors_search(
+    space: Space, objectives: Sequence[Objective], *, neighbors: int = 3, **options: Any
+) -> SurrogateSearch:
+    """Expected improvement under the nearest scored architectures; with columns=aquasurf after AQuaSurF.
+
+    Bingham & Miikkulainen 2023, arXiv:2301.05785, predict activation functions from the three whose Fisher spectrum and
+    outputs are most alike, and try the one that promises most.
+
+    Args:
+        space: What to search.
+        objectives: What is optimised, and the limits.
+        neighbors: How many are averaged.
+        options: Of `surrogate_search`. With `columns` distances are in these alone, else in the decisions.
+
+    Raises:
+        UsageError: When an option is out of range, or no objective is to be optimised.
+    """
+    named = partial(make_surrogate, "neighbors", neighbors=neighbors)
+    return surrogate_search(space, objectives, named, **options)
 
 
 def bananas(
