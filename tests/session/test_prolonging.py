@@ -82,7 +82,7 @@ def test_one_that_is_worse_is_not_delivered(search: Any, monkeypatch: pytest.Mon
     assert run.choice is not None
     assert run.choice.number < REPEAT
     assert run.winner.number == run.choice.number
-    assert any("the shorter training is delivered" in text for _, text in run.messages)
+    assert any("the shorter training of" in text for _, text in run.messages)
 
 
 def test_without_time_nothing_is_trained(search: Any) -> None:
@@ -97,6 +97,32 @@ def test_going_on_does_nothing_again(search: Any) -> None:
     again = aw.resume(result.folder, progress=False, onnx=False)
     assert again.run.winner == result.run.winner
     assert again.run.messages == before
-    stages = [again.run.retrained, again.run.repeated, again.run.compared]
-    assert sum(t.number // REPEAT == LONGER for trials in stages for t in trials) == 1
+    assert sum(t.number // REPEAT == LONGER for t in all_trained(again.run)) == 1
     assert Stage(again.run.choice.stage) in (Stage.RETRAIN, Stage.BASELINE)
+
+
+def test_two_thirds_of_the_time_are_for_the_augmentations_that_are_borne(
+    search: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prolonging, "bearable", lambda *_: 1)
+    monkeypatch.setattr(prolonging, "MANY", 6)
+    result = search(6)
+    longer = {t.number // REPEAT - LONGER: t for t in all_trained(result.run) if t.number // REPEAT >= LONGER}
+    assert {variant: trial.candidate.effort.epochs for variant, trial in longer.items()} == {1: 4, 0: 6}
+    assert longer[0].metrics != longer[1].metrics
+    log = [text for _, text in result.run.messages]
+    assert any("for 4 epochs with the augmentation shift: validation" in text for text in log)
+    best = max(longer.values(), key=lambda trial: trial.metrics["accuracy"])
+    assert result.run.winner.metrics["accuracy"] >= best.metrics["accuracy"]
+    again = aw.resume(result.folder, progress=False, onnx=False)
+    assert again.run.messages == result.run.messages
+
+
+def test_few_epochs_are_not_augmented(search: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prolonging, "bearable", lambda *_: pytest.fail("it was asked"))
+    assert not any("augmentation" in text for _, text in search(6).run.messages)
+
+
+def all_trained(run: aw.Run) -> list[Any]:
+    """The trainings after the search."""
+    return [*run.retrained, *run.repeated, *run.compared]

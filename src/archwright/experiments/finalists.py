@@ -27,7 +27,8 @@ MEMBERS = 100
 """Repetitions from this one on were trained for an ensemble, and count in no choice."""
 
 LONGER = 200
-"""The repetition in which the chosen network is trained for longer; it counts in no choice."""
+"""The repetitions from this one on train the chosen network for longer, by a variant of the recipe; they count in no
+choice."""
 
 OTHERS = REPEAT // 2
 """In `REFIT`, where all finalists meet, what has the number n in `BASELINE` has the number OTHERS + n."""

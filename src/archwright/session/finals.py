@@ -89,7 +89,8 @@ class Finals:
                 "no finalist keeps all limits after its training at full length; loosen a limit"
             )
         if (known := encode(choice)) != self.context.store.get("choice"):
-            self.context.store.set_fact("choice", known)
+            for fact, value in (("choice", known), ("variant", None), ("longer", None)):
+                self.context.store.set_fact(fact, value)
             for note in finalist_notes(self.context.run()):
                 self.experiment.say(note)
         return True

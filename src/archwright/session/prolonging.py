@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import dataclass
 
 from archwright.durations import count_of
+from archwright.estimators.training import Training
 from archwright.experiments import Job, Retraining, Stage
+from archwright.experiments.checkpoints import rebuilt
+from archwright.experiments.choice import Choice
 from archwright.experiments.finalists import LONGER, REPEAT
 from archwright.experiments.work import Measure
+from archwright.learning import Recipe
 from archwright.objectives import is_feasible, optimized
+from archwright.session.contestants import finalist_space
 from archwright.session.context import RunContext
+from archwright.session.regularising import MANY, augmented, bearable
 from archwright.spaces import Space
-from archwright.trials import Candidate, Fidelity, Measurement, TrialContext
+from archwright.trials import Candidate, Fidelity, Measurement, Trial, TrialContext
 
 __all__ = ["by_length", "epochs_within", "prolong_winner"]
 
@@ -19,47 +29,63 @@ _WORTH = 1.5
 """So many times as many epochs make a training worth its time."""
 _SLACK = 1.1
 """So many times as long a training may take."""
+_AUGMENTED = 2 / 3
+"""Share of the time for the training with augmentations."""
 
 
 def prolong_winner(context: RunContext) -> bool:
     """Train the chosen network for longer; False when the user asked to stop.
 
-    Of its epochs the best by validation counts. What comes of it is delivered where it keeps the limits and is no worse
-    by validation than the training that was chosen; else, and where it fails, that one is.
+    Where it bears augmentations, a training with them has two thirds of the time, and one without the rest: what
+    overfits without them does so soon. Of the epochs of each the best by validation counts. The better of them is
+    delivered where it keeps the limits and is no worse by validation than the training that was chosen; else, and where
+    both fail, that one is.
     """
-    run, store, experiment = context.run(), context.store, context.experiment
-    choice = run.choice
+    choice, store = context.run().choice, context.store
     assert choice is not None
-    number = REPEAT * LONGER + choice.number % REPEAT
-    if choice.number == number:
+    if store.get("longer") is not None:
         return True
-    stage, chosen = Stage(choice.stage), run.training(choice)
-    assert chosen.measurement is not None
-    asked = len(chosen.measurement.curve) or context.config.recipe.epochs
-    left = 0.0 if context.longer_deadline is None else context.longer_deadline - time.time()
-    epochs = epochs_within(left, asked, chosen.seconds or left)
-    is_begun = any(trial.number == number for trial in store.trials(stage))
-    if epochs < _WORTH * asked and not is_begun:
-        return True
-    wanted = {number: Candidate(chosen.architecture, Fidelity(epochs=epochs), chosen.candidate.parent)}
-    trials = experiment.run_all(stage, wanted)
-    if context.interrupts.asked or not trials:
-        return False
-    first, longer = optimized(context.config.objectives)[0], trials[0]
-    told = f"{choice.name} was trained once more, for {count_of(longer.candidate.effort.epochs or epochs, 'epoch')}"
-    if longer.error:
-        experiment.say(
-            f"{told}, which failed, so its first weights are delivered: {longer.error.splitlines()[0]}"
-        )
-        return True
-    is_better = is_feasible(longer, context.config.objectives) and first.name in longer.metrics
-    is_better = is_better and first.loss(longer.metrics[first.name]) <= first.loss(chosen.metrics[first.name])
-    compared = f"validation {first.name} {longer.metrics.get(first.name, float('nan')):.4g}"
-    compared += f", and {chosen.metrics[first.name]:.4g} after {count_of(asked, 'epoch')}"
-    if is_better:
-        store.set_fact("longer", number)
-    experiment.say(f"{told}: {compared}; {'this' if is_better else 'the shorter training'} is delivered")
+    place, stage, chosen = choice.number % REPEAT, Stage(choice.stage), context.run().training(choice)
+    asked = len(chosen.measurement.curve if chosen.measurement else ()) or context.config.recipe.epochs
+    epochs = _epochs_left(context, asked, chosen)
+    variant = store.get("variant")
+    if variant is None:
+        variant = _variant(context, choice, chosen) if epochs >= max(MANY, _WORTH * asked) else 0
+        store.set_fact("variant", variant)
+    trained: list[Trial] = []
+    for one, share in ((variant, _AUGMENTED), (0, 1.0)) if variant else ((0, 1.0),):
+        number = REPEAT * (LONGER + one) + place
+        epochs = int(share * _epochs_left(context, asked, chosen))
+        if epochs < _WORTH * asked and all(trial.number != number for trial in store.trials(stage)):
+            continue
+        wanted = {number: Candidate(chosen.architecture, Fidelity(epochs=epochs), chosen.candidate.parent)}
+        trained += context.experiment.run_all(stage, wanted)
+        if context.interrupts.asked:
+            return False
+    if trained:
+        _deliver(context, choice, chosen, trained)
     return True
+
+
+def _deliver(context: RunContext, choice: Choice, chosen: Trial, trained: Sequence[Trial]) -> None:
+    """Keep the best of the longer trainings, or the chosen one where that is better, and tell of all."""
+    objectives = context.config.objectives
+    first = optimized(objectives)[0]
+    able = [trial for trial in trained if is_feasible(trial, objectives) and first.name in trial.metrics]
+    best = min([*able, chosen], key=lambda trial: first.loss(trial.metrics[first.name]))
+    for trial in trained:
+        told = f"{choice.name} was trained once more, for {count_of(trial.candidate.effort.epochs or 0, 'epoch')}"
+        if variant := trial.number // REPEAT - LONGER:
+            told += f" with the augmentation {augmented(Recipe(), variant).augmentation}"
+        if trial.error:
+            context.experiment.say(f"{told}, which failed: {trial.error.splitlines()[0]}")
+            continue
+        told += f": validation {first.name} {trial.metrics.get(first.name, math.nan):.4g}"
+        context.experiment.say(f"{told}{'; this is delivered' if trial is best else ''}")
+    if best is chosen:
+        reached = f"validation {first.name} {chosen.metrics[first.name]:.4g}"
+        context.experiment.say(f"the shorter training of {choice.name} is delivered: {reached}")
+    context.store.set_fact("longer", best.number)
 
 
 def epochs_within(left: float, epochs: int, seconds: float) -> int:
@@ -73,13 +99,49 @@ def epochs_within(left: float, epochs: int, seconds: float) -> int:
     return int(max(0.0, left) / _SLACK * epochs / seconds) if seconds > 0 else 0
 
 
+@dataclass(frozen=True)
+class ByLength:
+    """Trains a finalist; of the epochs of a longer training the best counts.
+
+    Args:
+        usual: The step for a training as long as all have.
+        longer: The one for a longer training, by any variant of its recipe.
+    """
+
+    usual: Retraining
+    longer: Retraining
+
+    def __call__(self, job: Job, trial: TrialContext) -> Measurement:
+        """Train what the job's number says."""
+        variant = job.number // REPEAT - LONGER
+        if variant < 0:
+            return self.usual(job, trial)
+        step = copy(self.longer)
+        step.training = copy(self.longer.training)
+        step.training.recipe = augmented(step.training.recipe, variant)
+        return step(job, trial)
+
+
 def by_length(context: RunContext, space: Space) -> Measure:
-    """What trains a finalist of a space: of the epochs of a longer training the best counts."""
+    """What trains a finalist of a space, see `ByLength`."""
     folder, objectives = context.folder.resolve(), context.config.objectives
-    usual = Retraining(context.training(space), folder, objectives)
-    longer = Retraining(context.training(space, best_epoch=True), folder, objectives)
+    return ByLength(
+        Retraining(context.training(space), folder, objectives),
+        Retraining(context.training(space, best_epoch=True), folder, objectives),
+    )
 
-    def measure(job: Job, trial: TrialContext) -> Measurement:
-        return (longer if job.number // REPEAT == LONGER else usual)(job, trial)
 
-    return measure
+def _epochs_left(context: RunContext, asked: int, chosen: Trial) -> int:
+    """For how many epochs the chosen network can be trained now."""
+    left = 0.0 if context.longer_deadline is None else context.longer_deadline - time.time()
+    return epochs_within(left, asked, chosen.seconds or left)
+
+
+def _variant(context: RunContext, choice: Choice, chosen: Trial) -> int:
+    """The augmentations that the chosen network bears."""
+    space = finalist_space(context.space, context.contestants, choice)
+    training, first = context.training(space), optimized(context.config.objectives)[0]
+    if not isinstance(training, Training):
+        return 0
+    network = rebuilt(space, context.task, chosen, context.folder)
+    return bearable(training, network, first, chosen.metrics[first.name])
