@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+import sympy
 import torch
 from torch import Tensor
 
@@ -45,6 +46,31 @@ def test_the_loss_is_the_polynomial_of_all_third_order_terms_with_the_output() -
     expected = float(np.mean(-total / 4))
     found = TaylorLoss(theta.tolist())(torch.tensor(scores), torch.tensor(targets))
     assert found.item() == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_gradient_is_that_of_cross_entropy_s_taylor_series_to_the_third_order() -> None:
+    """Sympy expands -x log y around a point; its derivatives are the parameters, and its gradient is ours.
+
+    Terms of the series without y are dropped by the method, so that gradients are the same and values are not.
+    """
+    x, y, a, b, step = sympy.symbols("x y a b step")
+    loss = -x * sympy.log(y)
+    along = loss.subs({x: a + step * (x - a), y: b + step * (y - b)}, simultaneous=True)
+    whole = sympy.series(along, step, 0, 4).removeO().subs(step, 1)
+    centre = {a: 0.4, b: 0.3}
+    slope = sympy.lambdify((x, y), sympy.diff(whole, y).subs(centre))
+    powers = [(0, 1), (0, 2), (0, 3), (1, 1), (1, 2), (2, 1)]
+    derivatives = [sympy.diff(loss, x, i, y, j).subs({x: a, y: b}).subs(centre) for i, j in powers]
+    theta = [0.4, 0.3, *(-float(one) for one in derivatives)]  # the published loss is minus its polynomial
+
+    random = np.random.default_rng(1)
+    scores, targets = torch.tensor(random.normal(size=(5, 4)), requires_grad=True), torch.arange(5) % 4
+    TaylorLoss(theta)(scores, targets).backward()
+    softmax = scores.detach().softmax(1).numpy()
+    by_output = slope(np.eye(4)[targets], softmax) / softmax.size
+    jacobian = np.einsum("ni,ij->nij", softmax, np.eye(4)) - np.einsum("ni,nj->nij", softmax, softmax)
+    assert scores.grad is not None
+    np.testing.assert_allclose(scores.grad.numpy(), np.einsum("ni,nij->nj", by_output, jacobian), atol=1e-12)
 
 
 def test_a_network_is_trained_with_its_loss_and_judged_by_the_task_s() -> None:
