@@ -13,7 +13,13 @@ from archwright.errors import SpaceError, UsageError
 from archwright.objectives import Direction, Objective
 from archwright.spaces import Space
 from archwright.strategies import FixedStrategy, make_strategy
-from archwright.strategies.proposer import Message, NoAnswerError, Proposer, ProposerSearch
+from archwright.strategies.proposer import (
+    Message,
+    NoAnswerError,
+    Proposer,
+    ProposerSearch,
+    UnreachableError,
+)
 from archwright.strategies.proposer.conversation import described_space, read_architecture
 from archwright.testing import ProposerContract, StrategyContract, toy_spaces
 from archwright.testing.chat_server import scripted_chat
@@ -132,7 +138,7 @@ def test_after_so_many_the_best_is_mutated_and_the_log_says_so() -> None:
 
 
 def test_a_model_that_never_answered_ends_the_search() -> None:
-    strategy = ProposerSearch(space(), [SCORE], Script(NoAnswerError("refused")))
+    strategy = ProposerSearch(space(), [SCORE], Script(UnreachableError("refused")))
     with pytest.raises(UsageError, match="never answered: refused; start it, or correct base_url"):
         strategy.ask()
 

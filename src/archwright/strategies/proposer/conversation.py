@@ -103,6 +103,8 @@ def _first_object(text: str) -> dict[str, Any] | None:
     while begin >= 0:
         try:
             found, _ = decoder.raw_decode(text, begin)
+        except RecursionError:
+            return None
         except ValueError:
             begin = text.find("{", begin + 1)
             continue

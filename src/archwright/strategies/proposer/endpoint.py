@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import email.utils
 import http.client
 import json
 import os
+import socket
 import time
 import urllib.error
 import urllib.parse
@@ -13,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from archwright.errors import UsageError
-from archwright.strategies.proposer.proposer import Message, NoAnswerError, Proposer
+from archwright.strategies.proposer.proposer import Message, NoAnswerError, Proposer, UnreachableError
 
 __all__ = ["ChatEndpoint"]
 
@@ -22,14 +24,15 @@ _PASSING = (408, 409, 425, 429)
 """Statuses of HTTP below 500 after which the same request may succeed."""
 _LONGEST_PAUSE = 30.0
 _LARGEST = 4_000_000
-_SHOWN = 300
+_SHOWN, _CHUNK = 300, 65_536
 
 
 class ChatEndpoint(Proposer):
     """A model that answers `POST base_url/chat/completions`, as OpenAI's interface has it.
 
-    What passes (too many requests, an error of the server, no connection) is tried again, later each time. Redirections
-    are not followed, since the key would go along.
+    What passes (too many requests, an error of the server, no connection) is tried again, later each time, or when the
+    server says (`Retry-After`); where that is later than in 30 seconds, there is no answer now. Redirections are not
+    followed, since the key would go along.
 
     Args:
         base_url: Address up to the version, such as `http://localhost:11434/v1`.
@@ -37,7 +40,7 @@ class ChatEndpoint(Proposer):
         key_variable: The environment variable that holds the key; it is read when a request is made and written
             nowhere. None sends no key.
         temperature: Of the sampling; None leaves it to the endpoint.
-        timeout: Seconds to wait for an answer.
+        timeout: Seconds to wait for a whole answer.
         attempts: How often a request is made at most.
         pause: Seconds before the second attempt; twice as long before each further one, or as the endpoint asks.
 
@@ -103,26 +106,49 @@ class ChatEndpoint(Proposer):
 
     def _request(self, path: str, body: Mapping[str, Any] | None) -> Any:
         """The JSON that the endpoint gives."""
+        address = f"{self.base_url}/{path}"
         for attempt in range(self.attempts):
-            told, pause = "", self.pause * 2**attempt
+            pause, is_there = self.pause * 2**attempt, True
             try:
-                with self._opener.open(self._prepared(path, body), timeout=self.timeout) as response:
-                    return json.loads(response.read(_LARGEST))
+                return self._read(self._prepared(path, body))
             except urllib.error.HTTPError as error:
-                told = f"status {error.code}: {error.read(_SHOWN).decode('utf-8', 'replace').strip()}"
+                told = f"status {error.code}: {_shown(error)}"
                 if error.code < 500 and error.code not in _PASSING:
-                    raise UsageError(f"{self.base_url}/{path}: {told}; {self._cure(error.code)}") from None
-                asked = error.headers.get("Retry-After", "")
-                pause = max(pause, float(asked)) if asked.isdigit() else pause
-            except (
-                OSError,
-                ValueError,
-                http.client.HTTPException,
-            ) as error:  # no connection, too late, or what is no JSON
-                told = f"{type(error).__name__}: {error}"
+                    raise UsageError(f"{address}: {told}; {self._cure(error.code)}") from None
+                asked = _seconds(error.headers.get("Retry-After", ""))
+                if asked > _LONGEST_PAUSE:
+                    raise NoAnswerError(f"{address}: {told}; it asks to wait {asked:.0f} s") from None
+                pause = max(pause, asked)
+            except (OSError, ValueError, RecursionError, http.client.HTTPException) as error:
+                cause = getattr(error, "reason", error)
+                is_there = not isinstance(cause, ConnectionRefusedError | socket.gaierror)
+                told = f"{type(cause).__name__}: {cause}"
+                if isinstance(cause, TimeoutError):
+                    told = f"no whole answer within {self.timeout:g} s; give it a longer timeout, or a faster model"
             if attempt + 1 < self.attempts:
                 time.sleep(min(pause, _LONGEST_PAUSE))
-        raise NoAnswerError(f"{self.base_url}/{path}: {told}")
+        raise (NoAnswerError if is_there else UnreachableError)(f"{address}: {told}")
+
+    def _read(self, request: urllib.request.Request) -> Any:
+        """The JSON of a response that is whole within the time.
+
+        Raises:
+            ValueError: When it is no JSON, or too much.
+        """
+        deadline, content = time.monotonic() + self.timeout, b""
+        with self._opener.open(request, timeout=self.timeout) as response:
+            while chunk := response.read1(_CHUNK):
+                content += chunk
+                if time.monotonic() > deadline:  # a server that sends byte by byte never lets a read time out
+                    raise TimeoutError
+                if len(content) > _LARGEST:
+                    raise ValueError(f"more than {_LARGEST:,} bytes")
+            if response.length:
+                raise http.client.IncompleteRead(content, response.length)
+        try:
+            return json.loads(content)
+        except ValueError:
+            raise ValueError(f"expected JSON, got {content[:_SHOWN]!r}") from None
 
     def _prepared(self, path: str, body: Mapping[str, Any] | None) -> urllib.request.Request:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
@@ -140,6 +166,24 @@ class ChatEndpoint(Proposer):
         if 300 <= status < 400:
             return "it is redirected; give the address that it leads to as base_url"
         return "see whether base_url and model are right"
+
+
+def _shown(error: urllib.error.HTTPError) -> str:
+    """The beginning of what a response says."""
+    try:
+        return error.read(_SHOWN).decode("utf-8", "replace").strip()
+    except (OSError, http.client.HTTPException):
+        return str(error.reason)
+
+
+def _seconds(retry_after: str) -> float:
+    """How long a server asks to wait, in seconds or as a date; 0 where it does not."""
+    if retry_after.strip().isdigit():
+        return float(retry_after)
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(retry_after).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return 0.0
 
 
 class _NoRedirection(urllib.request.HTTPRedirectHandler):

@@ -9,7 +9,7 @@ from typing import Literal
 
 from archwright.errors import ArchwrightError
 
-__all__ = ["Message", "NoAnswerError", "Proposer"]
+__all__ = ["Message", "NoAnswerError", "Proposer", "UnreachableError"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,10 @@ class NoAnswerError(ArchwrightError):
     """There is no answer now; another time there may be one."""
 
 
+class UnreachableError(NoAnswerError):
+    """Nobody is there to answer, such as where no server listens."""
+
+
 class Proposer(ABC):
     """Answers conversations, such as a language model. It need not answer the same twice.
 
@@ -44,5 +48,6 @@ class Proposer(ABC):
 
         Raises:
             NoAnswerError: When there is none now. Another way is taken for this proposal.
-            UsageError: When there will be none, such as for a wrong address. The search ends.
+            UnreachableError: When nobody is there. The search ends where there never was an answer.
+            UsageError: When there will be none, such as for a wrong key. The same holds.
         """

@@ -20,7 +20,7 @@ from archwright.strategies.proposer.conversation import (
     read_architecture,
 )
 from archwright.strategies.proposer.endpoint import ChatEndpoint
-from archwright.strategies.proposer.proposer import Message, NoAnswerError, Proposer
+from archwright.strategies.proposer.proposer import Message, NoAnswerError, Proposer, UnreachableError
 from archwright.strategies.randomness import random_for
 from archwright.strategies.strategy import Strategy
 from archwright.trials import Candidate, Trial
@@ -28,6 +28,7 @@ from archwright.trials import Candidate, Trial
 __all__ = ["ProposerSearch", "proposer_search"]
 
 _MUTATIONS = 20
+_LONGEST_BREAK = 16
 _LONGEST_ANSWER = 4000
 
 
@@ -38,7 +39,9 @@ class ProposerSearch(Strategy):
     model and any space of decisions. An answer is read as JSON and checked by the space: one that is no architecture,
     or was proposed before, is told back with the reason, a bounded number of times. Where there is still none, or the
     model does not answer, the best architecture is mutated instead; the log says so, and the end of the search counts
-    it.
+    it. After two proposals in a row without an answer the next one is made without asking, after three the next two,
+    then four, up to 16, so that a server that is down does not take the search's time. Once there was an answer,
+    nothing that the model or its server does ends the search.
 
     Args:
         space: What to search.
@@ -74,12 +77,15 @@ class ProposerSearch(Strategy):
         self._asked = 0
         self._counts: Counter[str] = Counter()
         self._remarks: list[str] = []
+        self._silent = self._break = 0
 
     def ask(self, running: Sequence[Candidate] = ()) -> Candidate:
         """The model's architecture; a mutant of the best one where it gives none. See `Strategy.ask`."""
         random = random_for(self.seed, self._asked)
         is_used_up = len(self._known.seen) >= self.space.size_bound
-        architecture = None if is_used_up else self._proposed()
+        takes_break = self._break > 0
+        self._break -= takes_break
+        architecture = None if is_used_up or takes_break else self._proposed()
         if architecture is None:
             architecture = self._instead(random)
         self._asked += 1
@@ -127,6 +133,7 @@ class ProposerSearch(Strategy):
         self._asked, self._counts = state["asked"], Counter(state["counts"])
         self._known = Observations.from_json(state["known"], self.space, self.objectives)
         self._remarks = []
+        self._silent = self._break = 0
 
     def _proposed(self) -> Architecture | None:
         """A new architecture of the model's; None where there is none after all retries."""
@@ -135,16 +142,10 @@ class ProposerSearch(Strategy):
         for _ in range(1 + self.retries):
             try:
                 text = self.proposer.answer(messages)
-            except NoAnswerError as error:
-                if not self._counts.keys() & {"taken", "invalid", "earlier"}:
-                    raise UsageError(
-                        f"the model never answered: {error}; start it, or correct base_url"
-                    ) from error
-                self._counts["silent"] += 1
-                self._remarks.append(
-                    f"proposer: the model gave no answer ({error}); going on without it this time"
-                )
+            except (NoAnswerError, UsageError) as error:
+                self._note_silence(error)
                 return None
+            self._silent = 0
             try:
                 made = read_architecture(text, self.space)
                 if self._known.seen.add(made):
@@ -162,6 +163,27 @@ class ProposerSearch(Strategy):
             "going on without the model this time"
         )
         return None
+
+    def _note_silence(self, error: NoAnswerError | UsageError) -> None:
+        """Count a proposal without an answer, and how many are to be made without asking.
+
+        Raises:
+            UsageError: When there never was an answer and none is to be expected.
+        """
+        if not self._counts.keys() & {"taken", "invalid", "earlier"}:
+            if isinstance(error, UsageError):
+                raise error
+            if isinstance(error, UnreachableError):
+                raise UsageError(
+                    f"the model never answered: {error}; start it, or correct base_url"
+                ) from error
+        self._counts["silent"] += 1
+        self._silent += 1
+        self._break = min(2 ** (self._silent - 2), _LONGEST_BREAK) if self._silent > 1 else 0
+        without = f" and for the next {count_of(self._break, 'proposal')}" if self._break else ""
+        self._remarks.append(
+            f"proposer: the model gave no answer ({error}); going on without it this time{without}"
+        )
 
     def _instead(self, random: Random) -> Architecture:
         """A new mutant of the best architecture, else a random one."""
