@@ -222,10 +222,10 @@ def test_agreement_by_hand() -> None:
 
 def test_another_device_keeps_the_entries_and_fits_the_line() -> None:
     table, told = numbered(tiny()), []
-    moved = transfer(table, tiny(), IMAGES, Setting(device="cpu", threads=2), log=told.append)
+    moved = transfer(table, tiny(), IMAGES, Setting(device="cpu", batch=2), log=told.append)
     assert isinstance(moved, LookupTable)
     assert moved.entries == table.entries
-    assert moved.provenance.setting.threads == 2
+    assert moved.provenance.setting.batch == 2
     assert moved.provenance.space == "tiny"
     assert moved.provenance.calibration != table.provenance.calibration
     before, after = told
@@ -249,6 +249,18 @@ def test_what_was_predicted_is_measured_as_busy_as_the_machine_was(tmp_path: Pat
     assert times["b"][""] > 1e3 * times["a"][""]  # a million times, but for what the machine does meanwhile
     assert times["c"][""] < 1e-3 * times["b"][""]  # another device: as it is
     assert 0 < times["b"]["_reference"] < 1e3
+
+
+def test_a_file_of_the_first_format_is_read_but_its_reference_call_says_nothing(tmp_path: Path) -> None:
+    table = numbered(tiny())
+    table.save(tmp_path / "table.json")
+    text = (tmp_path / "table.json").read_text()
+    assert '"format": 2' in text
+    (tmp_path / "old.json").write_text(text.replace('"format": 2', '"format": 1'))
+    old = load_latency_model(tmp_path / "old.json")
+    network = tiny().build(tiny().default, IMAGES)
+    assert old.predict(network, IMAGES) == table.predict(network, IMAGES)
+    assert (table.provenance.reference is None, old.provenance.reference) == (False, None)
 
 
 def test_provenance_travels_as_json() -> None:

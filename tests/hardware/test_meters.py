@@ -180,6 +180,39 @@ def test_a_round_in_which_the_reference_drifts_is_discarded(monkeypatch: pytest.
     assert DRIFT < 1.0
 
 
+def test_the_reference_call_finds_its_data_whatever_runs_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from archwright.hardware import timing
+
+    called: list[str] = []
+    monkeypatch.setattr(timing, "reference_call", lambda _: lambda: called.append("reference"))
+    found = time_calls({name: lambda name=name: called.append(name) for name in "ab"}, Setting(device="cpu"))
+    rounds = ["reference", "reference", "a", "b"]
+    assert found["a"].runs >= 11
+    assert called[-len(rounds) :] == rounds
+
+
+def test_a_round_slower_than_the_quietest_is_repeated_and_what_remains_is_set_right(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from archwright.hardware import timing
+
+    # 15 modules: a round of 12 and one of 3. The reference takes 1 ms when it is quiet; each module 5 times as long.
+    speeds = iter([1.5, 1.0, 1.3, 1.05])
+    rounds: list[int] = []
+
+    def measured(calls: dict[str, Any], *_: Any) -> list[list[float]]:
+        slow = next(speeds)
+        rounds.append(len(calls))
+        return [[slow * ms, slow * ms, 9 * ms] for ms in (1.0, *[5.0] * len(calls))]
+
+    monkeypatch.setattr(timing, "_round", measured)
+    found = timing.time_modules({str(i): (small(), IMAGES) for i in range(15)}, Setting(device="cpu"))
+    assert rounds == [12, 3, 12, 12]
+    assert [one.least for one in found.values()] == pytest.approx([5.0] * 15)
+    assert [one.reference_least for one in found.values()] == pytest.approx([1.0] * 15)
+    assert [found[name].drift for name in ("0", "14")] == pytest.approx([0.05, 0.0])
+
+
 def test_arguments_that_are_no_batch_are_not_repeated() -> None:
     graph = ((torch.randn(5, 3), torch.zeros(2, 7, dtype=torch.long)), {})
     args, _ = repeated(graph, 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import numpy as np
@@ -26,8 +25,8 @@ from archwright.hardware import (
     record,
 )
 from archwright.hardware import predictor as module_of_predictor
-from archwright.hardware.kernels import Kernel, kernels_in, pairs_in, replay_of, varied
-from archwright.hardware.predictor import fused_pairs
+from archwright.hardware.kernels import Kernel, kernels_in, pairs_in, replay_of
+from archwright.hardware.predictor import fused_pairs, nearest_kernels
 from archwright.hardware.recording import Recording
 from archwright.hardware.timing import Timing
 
@@ -107,25 +106,17 @@ def test_a_replayed_kernel_computes_what_it_did() -> None:
     torch.testing.assert_close(found, expected)
 
 
-@pytest.mark.parametrize(
-    "network",
-    [
-        nn.Conv2d(3, 16, 3),
-        nn.Conv2d(3, 6, 3, groups=3),
-        nn.ReLU(),
-        nn.Sequential(nn.Flatten(), nn.Linear(192, 16)),
-    ],
-)
-def test_varied_kernels_are_of_the_same_kind_and_run(network: nn.Module) -> None:
-    recording, weights = recording_of(network)
-    kernel = kernels_in(recording.operations, (), weights)[-1 if isinstance(network, nn.Sequential) else 0]
-    random = Random(0)
-    found = [one for one in (varied(kernel, random) for _ in range(20)) if one is not None]
-    assert len({one.features for one in found}) >= (3 if kernel.kind != "addmm" else 0)
-    for one in found:
-        assert one.kind == kernel.kind
-        module, (inputs, kwargs) = replay_of(one)
-        module(*inputs, **kwargs)
+def test_the_nearest_kernels_of_the_space_are_measured_around_a_mistaken_one() -> None:
+    left: dict[str, dict[tuple[float, ...], Kernel]] = {"convolution": {}}
+    for channels in range(16, 16 * 60, 16):
+        recording, weights = recording_of(nn.Conv2d(3, channels, 3))
+        (kernel,) = kernels_in(recording.operations, (), weights)
+        left["convolution"][kernel.features] = kernel
+    mistaken = left["convolution"].pop(next(f for f in left["convolution"] if f[9] == 240.0))
+    taken = nearest_kernels([mistaken], left)
+    assert sorted(one.features[9] for one in taken) == [c for c in range(128, 464, 16) if c != 240]
+    assert not {one.features for one in taken} & left["convolution"].keys()
+    assert len(left["convolution"]) == 59 - 1 - 20
 
 
 def law(macs: float, moved: float) -> float:

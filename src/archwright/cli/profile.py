@@ -79,7 +79,8 @@ def profile(
             learns from them, for latency_ms.file=FILE, too.
         transfer (FILE): Instead of measuring parts, carry a table or predictor of another machine or setting over to
             this one by 10 measurements, and write it to the FILE of --table or --predictor.
-        sample: How many networks are drawn, by default 30; a space of fewer is measured whole. For --table 200 at most.
+        sample: How many networks are drawn, by default 30; a space of fewer is measured whole. For --predictor 100, for
+            --table 200 at most.
         timed: How many of them are trained for some steps.
         seed: Of the sample, the training and the split.
         retrain (K): How many of the best would be trained again; their trainings have a share of the minutes.

@@ -13,6 +13,7 @@ from archwright.hardware.predictor import LatencyPredictor
 __all__ = ["load_latency_model"]
 
 _KINDS: dict[str, type[LatencyModel]] = {one.kind: one for one in (LookupTable, LatencyPredictor)}
+_FIRST = 1
 
 
 def load_latency_model(path: str | Path) -> LatencyModel:
@@ -30,9 +31,11 @@ def load_latency_model(path: str | Path) -> LatencyModel:
         ) from None
     except (ValueError, KeyError, TypeError):
         kind = version = None
-    if kind not in _KINDS or version != FORMAT:
+    if kind not in _KINDS or version not in (_FIRST, FORMAT):
         raise UsageError(
             f"{path}: expected a lookup table or a latency predictor as `archwright profile --table FILE` writes them, "
             f"of format {FORMAT}; got kind {kind!r}, format {version!r}"
         )
+    if version == _FIRST:
+        data["reference"] = None  # it was timed in the state in which other calls had left the caches
     return _KINDS[kind].from_parts(data, Provenance.from_json(data))

@@ -37,7 +37,7 @@ __all__ = [
     "device_facts",
 ]
 
-FORMAT = 1
+FORMAT = 2
 """Version of the files."""
 _NEAR, _RANGE = 0.1, 1.2
 _STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
@@ -95,14 +95,17 @@ class Calibration:
             np.concatenate([np.zeros(3), ones]),
             A_ub=np.block([[relative, -errors], [-relative, -errors]]),
             b_ub=np.concatenate([ones, -ones]),
-            # Kernels are timed with what a call takes that computes nothing, which may have to be taken off.
+            # In older files kernels are timed with what an empty call takes, which may have to be taken off.
             bounds=[(0, None), (0, None), (None, None), *[(0, None)] * len(sums)],
         )
         return cls(float(found.x[0]), float(found.x[1]), {CALLS: float(found.x[2])} if any(calls) else {})
 
     @classmethod
     def fit_kinds(cls, parts: Sequence[Parts], measured: Sequence[float]) -> Calibration:
-        """A factor for each kind of part, as another device needs them, from a few networks.
+        """A factor for each kind of part, from a few networks.
+
+        A device needs them that is not the one of the parts; and where it is, parts of some kinds are timed alone in
+        other caches than they have in a network, and others are not.
 
         Ridge regression of the relative errors: factors are drawn to those of `fit`, as strongly as predicts best
         when each network in turn is left out.
@@ -182,7 +185,7 @@ def calibrated(
         measured: The milliseconds of each.
         calibrating: By how many it is calibrated.
     """
-    calibration = Calibration.fit(parts[:calibrating], measured[:calibrating])
+    calibration = Calibration.fit_kinds(parts[:calibrating], measured[:calibrating])
     predicted = [calibration(one) for one in parts[calibrating:]]
     return calibration, Agreement.of(predicted, measured[calibrating:]) if len(predicted) > 1 else None
 
@@ -194,17 +197,18 @@ class Provenance:
     Args:
         setting: How the parts were run.
         device: Facts about the machine on which.
-        reference: Milliseconds that the reference call took meanwhile; it tells how busy the machine was.
+        reference: Milliseconds of the shortest run of the reference call meanwhile; it tells how busy the machine was.
+            None in files of older versions.
         calibration: From the sum of the parts to the network.
         agreement: With networks that the model was not made from; None where none were measured.
         space: Name of the space whose parts they are.
-        drifting: How many measurements come from a round in which the reference call drifted by more than 10 %, since
-            the machine was never quieter.
+        drifting: How many measurements come from a round in which the reference call took over 10 % longer than in the
+            quietest, three times in a row.
     """
 
     setting: Setting
     device: Mapping[str, str]
-    reference: float
+    reference: float | None
     calibration: Calibration = Calibration()
     agreement: Agreement | None = None
     space: str = ""
@@ -216,8 +220,8 @@ class Provenance:
         if not self.drifting:
             return ()
         return (
-            f"{self.drifting} of the measurements come from rounds in which the machine changed by more than 10 %, "
-            "four times in a row; measure again when it is quiet",
+            f"{self.drifting} of the measurements come from rounds in which the machine was over 10 % slower than in "
+            "the quietest, three times in a row; measure again when it is quiet",
         )
 
     def to_json(self) -> dict[str, Any]:

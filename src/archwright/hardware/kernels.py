@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from operator import getitem
-from random import Random
 from typing import Any
 
 import torch
@@ -16,15 +15,13 @@ from torch import Tensor, nn
 from torch.fx import Graph, GraphModule, Node
 from torch.utils._pytree import tree_leaves, tree_map
 
-from archwright.hardware.recording import Operation, Recording, Value, record
+from archwright.hardware.recording import Operation, Value
 
-__all__ = ["Kernel", "kernels_in", "pairs_in", "replay_of", "varied"]
+__all__ = ["Kernel", "kernels_in", "pairs_in", "replay_of"]
 
 _DIMENSIONS, _NUMBERS = 4, 16
-_CHANNELS = (0.5, 0.66, 0.75, 1.0, 1.25, 1.5, 2.0)
-_PLACES = (0.5, 0.75, 1.0, 1.5)
-_STEP, _ROUND = 16, 8
-"""Channels in a register of most processors; those of networks are multiples of 8, and so are the varied ones."""
+_STEP = 16
+"""Channels in a register of most processors."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,73 +159,6 @@ def replay_of(kernel: Kernel) -> tuple[GraphModule, tuple[tuple[Tensor, ...], di
 
 def _put(known: Mapping[int, Node], leaf: Any) -> Any:
     return known[leaf.storage] if isinstance(leaf, Value) else leaf
-
-
-def varied(kernel: Kernel, random: Random) -> Kernel | None:
-    """A kernel of the same kind with other channels and places; None where these do not fit its operations.
-
-    Args:
-        kernel: Channels stand in the second dimension of its tensors, or are the one of a vector; places behind them.
-        random: Draws the factors, of .5 to 2 for channels and of .5 to 1.5 for places.
-    """
-    first = kernel.operations[0]
-    wide, high = random.choice(_CHANNELS), random.choice(_PLACES)
-    before = random.choice(_CHANNELS) if first.name == "convolution" and first.args[8] == 1 else wide
-    known: dict[int, Value] = {}
-
-    def shaped(value: Value, shape: tuple[int, ...]) -> Value:
-        if value.storage not in known:
-            order = sorted(range(len(shape)), key=lambda i: value.strides[i])
-            strides, step = [0] * len(shape), 1
-            for i in order:
-                strides[i], step = step, step * shape[i]
-            known[value.storage] = Value(
-                value.storage, shape, tuple(strides), value.dtype, step * value.dtype.itemsize
-            )
-        return known[value.storage]
-
-    def grown(leaf: Any) -> Any:
-        if not isinstance(leaf, Value):
-            return leaf
-        channels = 0 if len(leaf.shape) == 1 else 1
-        return shaped(
-            leaf, tuple(_scaled(size, i, channels, wide, high) for i, size in enumerate(leaf.shape))
-        )
-
-    args = list(first.args)
-    if first.name == "convolution":
-        (n, c, *places), (out, inner, *size) = first.args[0].shape, first.args[1].shape
-        groups = args[8] if args[8] == 1 else _rounded(args[8], wide)
-        narrow = _rounded(c, before) if groups == 1 else groups * inner
-        made = _rounded(out, wide) if groups == 1 else groups * (out // args[8])
-        args[0] = shaped(first.args[0], (n, narrow, *(max(1, round(high * one)) for one in places)))
-        args[1] = shaped(first.args[1], (made, narrow // groups, *size))
-        args[8] = groups
-    operations = []
-    for one, given in zip(
-        kernel.operations, (tuple(args), *(one.args for one in kernel.operations[1:])), strict=True
-    ):
-        told = tree_map(grown, (given, one.kwargs))
-        operations.append(Operation(one.target, told[0], told[1], one.outputs))
-    try:
-        module, (inputs, kwargs) = replay_of(Kernel(tuple(operations), kernel.weights))
-        recording: Recording = record(module, inputs, kwargs)
-    except (RuntimeError, IndexError, ValueError):
-        return None
-    weights = {value.storage for value in recording.weights.values()}
-    found = Kernel(recording.operations, weights)
-    return found if found.kind == kernel.kind else None
-
-
-def _scaled(size: int, place: int, channels: int, wide: float, high: float) -> int:
-    if size == 1 or place < channels:
-        return size
-    return _rounded(size, wide) if place == channels else max(1, round(size * high))
-
-
-def _rounded(channels: int, factor: float) -> int:
-    step = _ROUND if channels % _ROUND == 0 else 1
-    return max(1, round(channels * factor / step)) * step
 
 
 def _tensor(value: Value) -> Tensor:

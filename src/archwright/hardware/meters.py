@@ -77,8 +77,9 @@ class Latency(Meter):
 
     Args:
         setting: How networks are run.
-        reference: Milliseconds of the reference call in the state of the machine that is meant: the numbers are
-            multiplied by it, over what that call takes now. None means the machine as it is.
+        reference: Milliseconds of the shortest run of the reference call when the machine was as it is meant, which is
+            how files are measured: the shortest run of the network then counts, times this over the shortest run of
+            that call now. None means the median on the machine as it is.
     """
 
     seconds = 0.6
@@ -97,10 +98,11 @@ class Latency(Meter):
 
         with self.setting.prepare(network, (args, kwargs)) as run:
             found = time_calls({"": run}, self.setting)[""]
-        now = found.reference
+        ms, factor = found.median, 1.0
         if self.reference is not None:
-            found = found.scaled(self.reference / now)
-        return {"": found.median, "_iqr": found.spread, "_reference": now}
+            factor = self.reference / found.reference_least
+            ms = factor * found.least
+        return {"": ms, "_iqr": factor * found.spread, "_reference": found.reference}
 
 
 @final

@@ -27,22 +27,24 @@ from archwright.hardware.fitted import (
     calibrated,
     device_facts,
 )
-from archwright.hardware.kernels import Kernel, kernels_in, pairs_in, replay_of, varied
+from archwright.hardware.kernels import Kernel, kernels_in, pairs_in, replay_of
 from archwright.hardware.recording import Recorder, Recording, record
 from archwright.hardware.setting import Run, Setting, repeated
-from archwright.hardware.timing import DRIFT, time_modules
+from archwright.hardware.timing import DRIFT, TOGETHER, time_modules
 from archwright.spaces import Space
 
 __all__ = ["KernelForest", "LatencyPredictor", "measure_predictor"]
 
 _TREES = 100
-_LEAST = 1e-5
+_LEAST, _TOLD = 1e-5, 1e-3
 _CALL = 5e-3
 _GAIN = 0.5
 _PAIRS = 3
 _WRONG = 0.1
 _AROUND = 20
-_CALIBRATING, _CHECKED = 8, 12
+_CALIBRATING, _CHECKED = 12, 12
+_SECONDS = 2.0
+"""For each round in which whole networks are measured."""
 
 Sample = tuple[tuple[float, ...], float]
 """Features of a kernel, and its milliseconds."""
@@ -169,7 +171,7 @@ def measure_predictor(
     setting: Setting,
     *,
     name: str = "",
-    sample: int = 30,
+    sample: int = 100,
     rounds: int = 2,
     most: int = 100,
     seed: int = 0,
@@ -178,10 +180,11 @@ def measure_predictor(
     """Measure kernels of a space on this machine, and learn from them.
 
     Which operations the runtime fuses is measured: two that follow each other are one kernel where T1 + T2 - T12 is
-    more than half of the smaller of T1 and T2, in the median of three examples. Kernels of the drawn networks are
-    measured first, at most `most` of a kind; then, `rounds` times, 20 others around each that the forest mistakes by
-    more than 10 %, with other channels and places. 20 further networks are measured whole: 8 calibrate the sum, on the
-    other 12 the predictor is judged.
+    more than half of the smaller of T1 and T2, in the median of three examples. Of the kernels of the drawn networks at
+    most `most` of a kind are measured first, evenly from the smallest to the largest; then, `rounds` times, the 20
+    others nearest to each that the forest mistakes by more than 10 %. The shortest run of each counts, which other
+    processes disturb least. 24 further networks are measured whole: 12 give each kind of kernel a factor
+    (`Calibration.fit_kinds`), on the other 12 the predictor is judged.
 
     Args:
         space: The space.
@@ -200,28 +203,32 @@ def measure_predictor(
     fused = fused_pairs(recordings, setting)
     log(f"fused: {', '.join(f'{a} + {b}' for a, b in sorted(fused)) or 'nothing'}")
     clock = _KernelClock(setting)
-    wanted = [kernel for one in recordings for kernel in kernels_in(one.operations, fused, _memory(one))]
-    clock.measure(_some_of_each(wanted, most, random))
+    left: dict[str, dict[tuple[float, ...], Kernel]] = defaultdict(dict)
+    for one in recordings:
+        for kernel in kernels_in(one.operations, fused, _memory(one)):
+            left[kernel.kind].setdefault(kernel.features, kernel)
+    clock.measure(_some_of_each(left, most))
     for _ in range(rounds):
         log(f"{sum(map(len, clock.samples.values()))} kernels of {len(clock.samples)} kinds")
-        around = clock.mistaken()[: 2 * most // _AROUND]
-        clock.measure([v for kernel in around for _ in range(_AROUND) if (v := varied(kernel, random))])
+        clock.measure(nearest_kernels(clock.mistaken()[: 2 * most // _AROUND], left))
     networks = [space.build(space.sample(random), example) for _ in range(_CALIBRATING + _CHECKED)]
-    timed = time_modules({str(i): (network, example) for i, network in enumerate(networks)}, setting)
+    timed = time_modules(
+        {str(i): (network, example) for i, network in enumerate(networks)}, setting, seconds=_SECONDS
+    )
     raw = LatencyPredictor(
         clock.samples,
         fused,
         Provenance(
             setting=setting,
             device=device_facts(setting),
-            reference=timed["0"].reference,
+            reference=timed["0"].reference_least,
             space=name,
             drifting=clock.drifting,
         ),
     )
     parts = [raw.parts(network, example) for network in networks]
     calibration, agreement = calibrated(
-        parts, [timed[str(i)].median for i in range(len(networks))], _CALIBRATING
+        parts, [timed[str(i)].least for i in range(len(networks))], _CALIBRATING
     )
     return raw.moved(replace(raw.provenance, calibration=calibration, agreement=agreement))
 
@@ -266,7 +273,8 @@ def fused_pairs(recordings: Sequence[Recording], setting: Setting) -> set[tuple[
 class _KernelClock:
     """Measures kernels, and keeps the shortest of their runs, which differs least from one round to another.
 
-    Rounds are set right by the reference call.
+    What a call that computes nothing takes in the same round is taken off, since it is no part of a kernel;
+    less than 1 µs more than that cannot be told from it.
 
     Args:
         setting: How they are run.
@@ -281,14 +289,19 @@ class _KernelClock:
         """Measure further kernels."""
         if not kernels:
             return
-        modules = {str(i): replay_of(kernel) for i, kernel in enumerate(kernels)}
-        timed = time_modules(modules, self.setting, seconds=0.1, fewest=30)
+        modules: dict[str, tuple[nn.Module, Any]] = {}
+        for i, kernel in enumerate(kernels):
+            if i % (TOGETHER - 1) == 0:  # the first of each round
+                modules[f"nothing {i // (TOGETHER - 1)}"] = _nothing()
+            modules[str(i)] = replay_of(kernel)
+        timed = time_modules(modules, self.setting, seconds=0.1)
         self.reference = self.reference or timed["0"].reference_least
         for i, kernel in enumerate(kernels):
-            own = timed[str(i)].least * self.reference / timed[str(i)].reference_least
-            self.samples[kernel.kind].append((kernel.features, own))
+            one, nothing = timed[str(i)], timed[f"nothing {i // (TOGETHER - 1)}"]
+            own = (one.least - nothing.least) * self.reference / one.reference_least
+            self.samples[kernel.kind].append((kernel.features, max(own, _TOLD)))
             self._kernels[kernel.kind].append(kernel)
-            self.drifting += timed[str(i)].drift > DRIFT
+            self.drifting += one.drift > DRIFT
 
     def mistaken(self) -> list[Kernel]:
         """Those that a forest of the others mistakes by more than 10 %, the most milliseconds first."""
@@ -311,13 +324,25 @@ def _memory(recording: Recording) -> set[int]:
     return {value.storage for value in recording.weights.values()}
 
 
-def _some_of_each(kernels: Sequence[Kernel], most: int, random: Random) -> list[Kernel]:
-    """At most so many different ones of each kind."""
-    by_kind: dict[str, dict[tuple[float, ...], Kernel]] = defaultdict(dict)
+def _some_of_each(left: dict[str, dict[tuple[float, ...], Kernel]], most: int) -> list[Kernel]:
+    """Takes at most so many of each kind: evenly from the one of least work to that of most, both included."""
+    taken = []
+    for known in left.values():
+        by_work = sorted(known, key=lambda features: features[-2:])
+        places = np.linspace(0, len(by_work) - 1, min(most, len(by_work))).round().astype(int)
+        taken += [known.pop(by_work[place]) for place in places]
+    return taken
+
+
+def nearest_kernels(
+    kernels: Sequence[Kernel], left: dict[str, dict[tuple[float, ...], Kernel]]
+) -> list[Kernel]:
+    """Takes the 20 of its kind around each, by the logarithms of their features."""
+    taken = []
     for kernel in kernels:
-        by_kind[kernel.kind].setdefault(kernel.features, kernel)
-    return [
-        kernel
-        for known in by_kind.values()
-        for kernel in random.sample(list(known.values()), min(most, len(known)))
-    ]
+        features = list(left[kernel.kind])
+        if features:
+            distances = np.abs(np.arcsinh(features) - np.arcsinh(kernel.features)).sum(axis=1)
+            nearest = [features[i] for i in np.argsort(distances, kind="stable")[:_AROUND]]
+            taken += [left[kernel.kind].pop(one) for one in nearest]
+    return taken

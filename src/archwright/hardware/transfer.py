@@ -47,7 +47,7 @@ def transfer(
     drawn = [space.build(space.sample(random), example) for _ in range(networks + _CHECKED)]
     timed = time_modules({str(i): (network, example) for i, network in enumerate(drawn)}, setting)
     parts = [model.parts(network, example) for network in drawn]
-    measured = [timed[str(i)].median for i in range(len(drawn))]
+    measured = [timed[str(i)].least for i in range(len(drawn))]
     calibration = Calibration.fit_kinds(parts[:networks], measured[:networks])
 
     def agreement(fitted: Calibration) -> Agreement:
@@ -59,7 +59,7 @@ def transfer(
         Provenance(
             setting=setting,
             device=device_facts(setting),
-            reference=timed["0"].reference,
+            reference=timed["0"].reference_least,
             calibration=calibration,
             agreement=agreement(calibration),
             space=model.provenance.space,

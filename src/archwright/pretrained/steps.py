@@ -53,7 +53,7 @@ def latency_step(
     faster = (
         step
         for step, names in rows.items()
-        if all(timed[b].median < (1 - _FALL) * timed[a].median for a, b in pairwise(names))
+        if all(timed[b].least < (1 - _FALL) * timed[a].least for a, b in pairwise(names))
     )
     return next(faster, USUAL)
 
