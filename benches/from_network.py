@@ -1,8 +1,9 @@
 """What may shrink in trained networks as users bring them: 32 classifiers of torchvision and timm, and small ones.
 
-For each network: how many decisions `aw.from_network` finds, which share of its parameters lies in proven groups, what
-stays and why, how long tracing and proving took, whether the default gives the same outputs bit for bit, and whether
-members drawn at random run and give finite outputs of the right shape. Weights are random, since shapes alone decide.
+For each network: how many decisions `aw.from_network` finds, and how many kernels and activations on request, which
+share of its parameters lies in proven groups, what stays and why, how long tracing and proving took, whether the
+default gives the same outputs bit for bit, and whether members drawn at random run and give finite outputs of the right
+shape. Weights are random, since shapes alone decide.
 
 A finished network is one line of JSON in the results' file; a second call goes on with those that are missing. `--page`
 prints the table of the documentation. Needs the extra `vision`; EfficientNet-Lite0 needs its package too.
@@ -30,6 +31,8 @@ from torch import nn
 from archwright.errors import SpaceError
 from archwright.evaluating import evaluating
 from archwright.pretrained import Group, from_network, proven_groups, staying
+from archwright.pretrained.layer_choices import ACTIVATION, KERNEL, LayerChoice
+from archwright.pretrained.network import DECIDED
 from archwright.spaces import Space
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "pretrained"))
@@ -117,17 +120,20 @@ def measured(name: str, make: Callable[[], tuple[nn.Module, Any]], seconds: floa
     network, example = make()
     began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     try:
-        space = from_network(network, example, seconds=seconds, step=4 if name in SMALL else 8)
+        step, decide = 4 if name in SMALL else 8, (*DECIDED, KERNEL, ACTIVATION)
+        space = from_network(network, example, seconds=seconds, step=step, decide=decide)
         groups: Sequence[Group] = space.network.fn.groups
+        layers: Sequence[LayerChoice] = space.network.fn.layers
     except SpaceError as error:
-        space, groups = None, proven_groups(network, example, seconds=seconds)
+        space, groups, layers = None, proven_groups(network, example, seconds=seconds), ()
         print(f"{name}: {error}", flush=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     share, reasons = staying(network, groups)
     line = {
         "network": name,
         "params": sum(one.numel() for one in network.parameters()),
-        "decisions": 0 if space is None else len(space.decisions),
+        "decisions": 0 if space is None else len(space.decisions) - len(space.network.fn.choices),
+        "layers": {kind: free_of(layers, kind) for kind in (KERNEL, ACTIVATION)},
         "stages": 0 if space is None else len(space.network.fn.stages),
         "heads": sum(one.reason is None and one.heads for one in groups),
         "share": share,
@@ -152,6 +158,16 @@ def checked(network: nn.Module, space: Space, example: Any) -> dict[str, Any]:
     return {"default_equal": torch.equal(found[0], own), "members_run": run}
 
 
+def free_of(layers: Sequence[LayerChoice], kind: str) -> tuple[int, int]:
+    """How many layers of a kind may change, and how many there are."""
+    reasons = [one.reason for one in layers if one.kind == kind]
+    return reasons.count(None), len(reasons)
+
+
+def _layers(line: dict[str, Any]) -> str:
+    return ", ".join("–" if not of else f"{free} of {of}" for free, of in line["layers"].values())
+
+
 def _decided(line: dict[str, Any]) -> str:
     widths = line["decisions"] - line["heads"] - line["stages"]
     return f"{line['decisions']}: {widths}, {line['heads']}, {line['stages']}"
@@ -160,13 +176,15 @@ def _decided(line: dict[str, Any]) -> str:
 def page(lines: Sequence[dict[str, Any]]) -> str:
     """The table of the documentation."""
     rows = [
-        "| network | parameters | decisions: widths, heads, depths | in proven groups | what stays, and why |",
-        "|---|---|---|---|---|",
+        "| network | parameters | decisions: widths, heads, depths | on request: kernels, activations "
+        "| in proven groups | what stays, and why |",
+        "|---|---|---|---|---|---|",
     ]
     for line in lines:
         stays = "; ".join(f"{told} ({share:.1%})" for told, share in line["stays"].items() if share >= 0.0005)
         rows.append(
-            f"| {line['network']} | {line['params'] / 1e6:.3g} M | {_decided(line)} | {line['share']:.1%} | "
+            f"| {line['network']} | {line['params'] / 1e6:.3g} M | {_decided(line)} | {_layers(line)} "
+            f"| {line['share']:.1%} | "
             f"{stays or '–'} |"
         )
     return "\n".join(rows)

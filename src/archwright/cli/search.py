@@ -104,13 +104,18 @@ def search(
         space_option (NAME=VALUE): An option of a built-in space (see `archwright list spaces NAME`), such as width=32;
             may be given several times.
         network (FILE.PY:OBJECT): A trained network of your own, instead of a space: a class or function that builds
-            it, or the module. Its widths and depths are searched, and every candidate inherits its weights.
+            it without arguments, or the module. Smaller forms of it are searched (--decide says in what), and every
+            candidate inherits its weights.
         weights (FILE): The state dict of the network, of torch.save or safetensors; by default it keeps those it has.
-        only (PATTERN): Parameters and activations of the network that may change, such as 'layer3.*', or alternatives
-            for its blocks, such as 'width_*'; may be given several times. By default all.
-        keep (PATTERN): Parameters and activations of the network that stay; may be given several times.
-        decide (KIND): What is decided in the network: width, heads, depth, kernel, activation; may be given several
-            times. By default the first three.
+        only (PATTERN): What in the network may change, all else stays: names of parameters and activation layers as in
+            named_parameters(), with wildcards, such as 'layer3.*'. Where whole blocks are exchanged (--block, or
+            --strategy puzzle), names of their alternatives, such as 'width_*'. May be given several times; by default
+            all may.
+        keep (PATTERN): What in the network stays, with all that could only shrink along: names as for --only, such as
+            'head.*'; may be given several times.
+        decide (KIND): What is decided in the network: width (channels of layers), heads (of attention), depth (blocks
+            of residual stages), kernel (sides of convolutions), activation; may be given several times, and no other
+            kind is decided then. By default width, heads and depth.
         step (N|latency): Widths of the network are multiples of N channels, by default 8; "latency" measures in which
             steps it gets faster on this machine.
         block (PATTERN): Modules of the network that are blocks to exchange, such as 'layers.*', instead of widths; may
