@@ -35,7 +35,7 @@ from archwright.tasks import Task, from_arrays
 from archwright.trials import Candidate, Measurement, Trial, TrialState
 
 EXAMPLES, SEARCH_EPOCHS, EPOCHS = 300, 10, 40
-RATES = (0.003, 0.01, 0.03)
+RATES = (0.001, 0.003, 0.01, 0.03, 0.1)
 FINAL_SEEDS = 1000
 """The first seed of the judgement: those of the search are below."""
 

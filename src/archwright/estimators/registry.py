@@ -32,6 +32,10 @@ ESTIMATORS = Registry[Estimator, Entry](
     "estimator",
     "archwright.estimators",
     {
+        "anchors": Entry(
+            f"{_HERE}.anchors:Anchors",
+            "trains each candidate in several networks of other families (EvoNorm)",
+        ),
         "learning_curve": Entry(
             f"{_HERE}.learning_curve:LearningCurve",
             "trains each network for some epochs and extrapolates its learning curve to the last one",

@@ -61,8 +61,8 @@ def activation_space(
             (PANGAEA, Bingham & Miikkulainen 2022, arXiv:2006.03179).
         standardized: Whether functions are brought to mean 0 and variance 1 on normal inputs (AQuaSurF, Bingham &
             Miikkulainen 2023, arXiv:2301.05785).
-        family: "residual" or "plain" convolutional networks, or "perceptron"; None takes the first for images, the
-            last for all else.
+        family: "residual", "plain" or "inverted" convolutional networks, or "perceptron"; None takes the first for
+            images, the last for all else.
         channels: Of the first stage, doubled at each further one; of a perceptron, features of a hidden layer.
         blocks: Of each stage; of a perceptron, hidden layers.
 

@@ -101,8 +101,8 @@ def taylor_loss_space(
         input_shape: Shape of one input: of an image, a sequence or a vector.
         outputs: Number of classes.
         kind: Of the task.
-        family: "residual" or "plain" convolutional networks, or "perceptron"; None takes the first for images, the
-            last for all else.
+        family: "residual", "plain" or "inverted" convolutional networks, or "perceptron"; None takes the first for
+            images, the last for all else.
         channels: Of the first stage, doubled at each further one; of a perceptron, features of a hidden layer.
         blocks: Of each stage; of a perceptron, hidden layers.
 

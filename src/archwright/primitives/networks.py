@@ -15,13 +15,14 @@ from archwright.spaces.nodes import DeferredCall, layer
 from archwright.spaces.zoo.parts import pooled_head, pooling
 from archwright.spaces.zoo.shapes import check_labels, check_numbers, check_shape, halvings
 
-__all__ = ["FAMILIES", "ResidualBlock", "network_around"]
+__all__ = ["FAMILIES", "InvertedBlock", "ResidualBlock", "network_around"]
 
-FAMILIES = ("residual", "plain", "perceptron")
-"""Residual and plain convolutional networks, for images, and perceptrons, for any input."""
+FAMILIES = ("residual", "plain", "inverted", "perceptron")
+"""Residual, plain and inverted bottleneck convolutional networks, for images, and perceptrons, for any input."""
 
 _SMALLEST = 4
 _STAGES = 3
+_EXPANSION = 4
 
 
 class ResidualBlock(nn.Module):
@@ -60,6 +61,49 @@ class ResidualBlock(nn.Module):
         """From (N, in, H, W) to (N, out, ceil(H / stride), ceil(W / stride))."""
         y: torch.Tensor = self.after(self.body(x) + self.shortcut(x))
         return y
+
+
+class InvertedBlock(nn.Module):
+    """An inverted bottleneck (Sandler et al. 2018, arXiv:1801.04381): (N, in, H, W) to (N, out, H', W').
+
+    A 1x1 convolution to more channels, a 3x3 one of each channel by itself, and a 1x1 one to the output; the input is
+    added where the shape stays.
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        inside: Channels between them.
+        first: Normalisation and activation after the first convolution.
+        second: The same after the second one.
+        last: Normalisation after the third one.
+        stride: Of the second convolution.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        inside: int,
+        first: nn.Module,
+        second: nn.Module,
+        last: nn.Module,
+        stride: int = 1,
+    ) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(in_channels, inside, 1, bias=False),
+            first,
+            nn.Conv2d(inside, inside, 3, stride, 1, groups=inside, bias=False),
+            second,
+            nn.Conv2d(inside, out_channels, 1, bias=False),
+            last,
+        )
+        self.has_shortcut = stride == 1 and in_channels == out_channels
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """From (N, in, H, W) to (N, out, ceil(H / stride), ceil(W / stride))."""
+        y: torch.Tensor = self.body(x)
+        return x + y if self.has_shortcut else y
 
 
 Part = Callable[[Any], Any]
@@ -121,13 +165,23 @@ def network_around(
         width = channels * 2**stage
         for block in range(blocks):
             shrinks = stage > 0 and block == 0
-            if family == "plain":
-                parts += [layer(pooling("Max", 2), 2)] if shrinks else []
-                parts += [layer(nn.Conv2d, before, width, 3, 1, 1, bias=False), normalized(width)]
-            else:
-                ends = norm(width), activation(width)
-                parts.append(
-                    layer(ResidualBlock, before, width, normalized(width), *ends, stride=1 + shrinks)
-                )
+            parts += _block(family, before, width, shrinks, normalized, norm, activation)
             before = width
     return layer(nn.Sequential, *parts, *pooled_head(before, outputs))
+
+
+def _block(
+    family: str, before: int, width: int, shrinks: bool, normalized: Part, norm: Part, activation: Part
+) -> list[Any]:
+    """The layers of a block of a convolutional network, which halves height and width where it shrinks."""
+    if family == "plain":
+        pool = [layer(pooling("Max", 2), 2)] if shrinks else []
+        return [*pool, layer(nn.Conv2d, before, width, 3, 1, 1, bias=False), normalized(width)]
+    stride = 1 + shrinks
+    if family == "inverted":
+        inside = before * _EXPANSION
+        between = normalized(inside), normalized(inside), norm(width)
+        return [layer(InvertedBlock, before, width, inside, *between, stride=stride)]
+    return [
+        layer(ResidualBlock, before, width, normalized(width), norm(width), activation(width), stride=stride)
+    ]

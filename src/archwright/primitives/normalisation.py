@@ -216,7 +216,8 @@ def normalisation_space(
         outputs: Number of numbers the network gives for one image.
         nodes: Of the graph beside the input, zero and two learned vectors; the paper has 10.
         primitives: Some of `archwright.primitives.GRAPH_PRIMITIVES`.
-        family: "residual" or "plain" convolutional networks; None takes the first.
+        family: "residual", "plain" or "inverted" (bottlenecks of MobileNetV2) convolutional networks; None takes the
+            first. The estimator `anchors` judges in all three at once, as the paper does.
         channels: Of the first stage, doubled at each further one.
         blocks: Of each stage.
 
@@ -228,7 +229,7 @@ def normalisation_space(
         SpaceError: When the shape is not that of an image, or an option is unknown or out of range.
     """
     check_shape("normalisation", input_shape, outputs, [3])
-    check_labels("normalisation", "family", [family or "residual"], ("residual", "plain"))
+    check_labels("normalisation", "family", [family or "residual"], ("residual", "plain", "inverted"))
     searched = NormActivation(nodes, primitives)
     network = network_around(
         "normalisation",

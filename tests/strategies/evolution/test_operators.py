@@ -16,6 +16,7 @@ from archwright.strategies.evolution import (
     Elitism,
     Member,
     Mutation,
+    ParetoTournament,
     PointMutations,
     Tournament,
     Variation,
@@ -39,6 +40,26 @@ def test_chances_in_a_tournament_of_two() -> None:
     for place in range(6):  # drawn with replacement: 1 - (share not better or equal)^2, by differences
         expected = ((6 - place) ** 2 - (5 - place) ** 2) / 36
         assert wins[place] / 6000 == pytest.approx(expected, abs=0.03)
+
+
+def test_a_pareto_tournament_is_won_by_any_of_the_front_and_by_no_other() -> None:
+    losses = [
+        (0.0, 3.0),
+        (1.0, 1.0),
+        (3.0, 0.0),
+        (2.0, 2.0),
+        (4.0, 4.0),
+    ]  # the fourth is beaten by the second alone
+    members = [Member(i, SPACE.sample(i), Score(0.0, both)) for i, both in enumerate(losses)]
+    random = Random(0)
+    wins = Counter(ParetoTournament(60)(members, [], random).number for _ in range(3000))
+    assert set(wins) == {0, 1, 2}
+    assert all(900 < count < 1100 for count in wins.values())
+    # Of two drawn the fourth wins where it is drawn twice, with the last, or with one that does not beat it (half).
+    pairs = Counter(ParetoTournament(2)(members, [], random).number for _ in range(6000))
+    assert pairs[3] / 6000 == pytest.approx((1 + 2 + 2) / 25, abs=0.03)
+    over = Member(9, SPACE.sample(9), Score(0.5))
+    assert ParetoTournament(40)([members[4], over], [], random).number == 4
 
 
 def test_equals_win_equally_often() -> None:

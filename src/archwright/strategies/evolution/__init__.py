@@ -9,6 +9,7 @@ from archwright.strategies.evolution.operators import (
     Elitism,
     Member,
     Mutation,
+    ParetoTournament,
     PointMutations,
     Selection,
     Survival,
@@ -25,6 +26,7 @@ __all__ = [
     "Survival",
     "Variation",
     # Selections
+    "ParetoTournament",
     "Tournament",
     # Variations
     "Chain",

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from archwright.spaces import SearchSpace
-from archwright.strategies.ranking import Score, rank_keys
+from archwright.strategies.ranking import Score, dominates, rank_keys
 
 __all__ = [
     "Aging",
@@ -18,6 +18,7 @@ __all__ = [
     "Elitism",
     "Member",
     "Mutation",
+    "ParetoTournament",
     "PointMutations",
     "Selection",
     "Survival",
@@ -89,6 +90,28 @@ class Tournament:
             if rank_keys[other] < rank_keys[best]:
                 best = other
         return members[best]
+
+
+@dataclass(frozen=True, slots=True)
+class ParetoTournament:
+    """A random one of those that no other of a few random members beats, drawn with replacement.
+
+    The winner criterion of EvoNorm (Liu et al. 2020, arXiv:2004.02967, section 3.3): one by constraint domination, see
+    `archwright.strategies.ranking.dominates`. With one objective it is a `Tournament`.
+
+    Args:
+        size: How many are drawn.
+    """
+
+    size: int
+
+    def __call__(
+        self, members: Sequence[Member], rank_keys: Sequence[tuple[float, ...]], random: Random
+    ) -> Member:
+        """Select one."""
+        drawn = [members[int(random.random() * len(members))] for _ in range(self.size)]
+        front = [one for one in drawn if not any(dominates(other.score, one.score) for other in drawn)]
+        return front[int(random.random() * len(front))]
 
 
 @dataclass(frozen=True, slots=True)

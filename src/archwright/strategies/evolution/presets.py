@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from archwright.errors import UsageError
+from archwright.errors import UsageError, did_you_mean
 from archwright.objectives import Objective
 from archwright.spaces import SearchSpace
 from archwright.strategies.evolution.evolution import Evolution
@@ -16,13 +16,16 @@ from archwright.strategies.evolution.operators import (
     Either,
     Elitism,
     Mutation,
+    ParetoTournament,
     PointMutations,
+    Selection,
     Tournament,
 )
 
 __all__ = ["NSGA2", "MuPlusLambda", "RegularizedEvolution"]
 
 _TOURNAMENT = 10
+_WINNERS: dict[str, Callable[[int], Selection]] = {"crowded": Tournament, "pareto": ParetoTournament}
 
 
 class RegularizedEvolution(Evolution):
@@ -33,7 +36,7 @@ class RegularizedEvolution(Evolution):
     of 20 to 1,000 for thousands of trials; the defaults here suit some 50 to 500.
 
     Several objectives are compared by constraint domination, then by Pareto rank and crowding distance within
-    the population. Of equals in a tournament a random one wins.
+    the population, or as `winner` says. Of equals in a tournament a random one wins.
 
     Args:
         space: What to search.
@@ -45,6 +48,8 @@ class RegularizedEvolution(Evolution):
             network.
         tournament_size: Members drawn, with replacement, to select a parent; from 1 to population_size. The
             larger, the greedier. None means 10, or all of a smaller population.
+        winner: Who wins a tournament of several objectives: "crowded" as above; "pareto" a random one of those that no
+            other in it dominates, as in EvoNorm (Liu et al. 2020, arXiv:2004.02967).
         crossover: Chance that a child is the cross of two parents instead of a mutant of one, in [0, 1]; the
             paper has none.
         inherit: Whether a child begins with its parent's weights, as far as they fit; see the estimator `morphism`.
@@ -62,6 +67,7 @@ class RegularizedEvolution(Evolution):
         population_size: int = 20,
         initial: int | None = None,
         tournament_size: int | None = None,
+        winner: str = "crowded",
         crossover: float = 0.0,
         inherit: bool = False,
     ) -> None:
@@ -75,11 +81,13 @@ class RegularizedEvolution(Evolution):
                 f"got {tournament_size}"
             )
         _check_chance("evolution", crossover)
+        if winner not in _WINNERS:
+            raise UsageError(f"evolution: no winner {winner!r}.{did_you_mean(winner, _WINNERS)}")
         super().__init__(
             space,
             objectives,
             initial=population_size if initial is None else initial,
-            selection=Tournament(tournament_size),
+            selection=_WINNERS[winner](tournament_size),
             variation=Either(crossover, Crossover(), Mutation()),
             survival=Aging(population_size),
             seed=seed,
