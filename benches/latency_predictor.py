@@ -10,8 +10,8 @@ the fastest, `within_shares` the share within 10 % after one factor for all. At 
 with its standard error. A line for each finished cell goes into a JSONL file, and what is in there already is not run
 again.
 
-Usage: python benches/latency_predictor.py [--seeds 3] [--networks 40] [--out FILE] [--cells table:nasbench201
-predictor:chain ...]
+Usage: python benches/latency_predictor.py [--seeds 3] [--first-seed 0] [--networks 40] [--out FILE]
+[--cells table:nasbench201 predictor:chain ...]
 """
 
 from __future__ import annotations
@@ -92,6 +92,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--networks", type=int, default=40)
     parser.add_argument("--out", type=Path, default=Path("latency_predictor.jsonl"))
     parser.add_argument("--cells", nargs="+", default=CELLS)
@@ -99,7 +100,7 @@ def main() -> None:
     torch.set_num_threads(1)
     lines = options.out.read_text().splitlines() if options.out.exists() else []
     done = {(row["cell"], row["seed"]): row for row in map(json.loads, lines)}
-    for seed in range(options.seeds):
+    for seed in range(options.first_seed, options.first_seed + options.seeds):
         for one in options.cells:
             if (one, seed) in done:
                 continue

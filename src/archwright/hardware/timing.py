@@ -24,6 +24,8 @@ _WARM_UPS = 3
 _FEWEST, _MOST = 11, 500
 _ROUNDS, _SWEEPS = 4, 3
 _FEWEST_TOGETHER = 30
+_REFERENCES = 4
+"""Runs of the reference call for each of the others: an error in it is one in all."""
 TOGETHER = 12
 """Modules in a round of `time_modules`."""
 
@@ -165,23 +167,23 @@ def _round(calls: Mapping[str, Run], setting: Setting, seconds: float, fewest: i
     """
     # A thread that computes alone has a clock of its own, which stands still while other processes have its core.
     clock = time.thread_time if setting.place.type == "cpu" and setting.threads == 1 else time.perf_counter
-    every = [reference_call(setting), *calls.values()]
-    taken: list[list[float]] = [[] for _ in every]
+    reference = reference_call(setting)
+    beside: list[float] = []
+    measured: list[list[float]] = [[] for _ in calls]
+    turns = [*[(reference, beside)] * _REFERENCES, *zip(calls.values(), measured, strict=True)]
     with setting.fixed(), _without_garbage_collection():
         for _ in range(_WARM_UPS):
             begin = clock()
-            for call in every:
+            for call, _ in turns:
                 call()
             once = clock() - begin
         for _ in range(max(fewest, min(_MOST, int(seconds / max(once, 1e-9))))):
-            every[
-                0
-            ]()  # so that the timed one finds its data in the caches: small calls beside it leave them, large do not
-            for call, times in zip(every, taken, strict=True):
+            reference()  # not timed: what ran before it has left its data in the caches, or not
+            for call, times in turns:
                 begin = clock()
                 call()
                 times.append(1e3 * (clock() - begin))
-    return taken
+    return [beside, *measured]
 
 
 @contextlib.contextmanager
