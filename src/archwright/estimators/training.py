@@ -21,6 +21,7 @@ from archwright.estimators.reduced import reduced
 from archwright.learning.checks import check_recipe
 from archwright.learning.devices import devices_of, is_out_of_memory, make_fabric
 from archwright.learning.distilling import DistillStep
+from archwright.learning.layout import lay_out, plain_layout
 from archwright.learning.plain import PlainStep
 from archwright.learning.precision import prepare
 from archwright.learning.randomness import Randomness, Seeds, seeded
@@ -43,6 +44,8 @@ __all__ = ["Training"]
 _WHOLE_NUMBERS = {"bf16-true": 2**8, "16-true": 2**11}
 """Up to where the numbers of 16 bits hold all whole ones."""
 
+_VIEW = "view size is not compatible"
+"""What torch says where `x.view(...)` meets numbers in another order in memory."""
 _VIEWS = 4
 """How many sights of the task at another fidelity are kept: each may hold its data once more."""
 
@@ -102,6 +105,7 @@ class Training(Estimator):
         self.inheritance = Inheritance() if inheritance is None else inheritance
         self.teacher = original_network(space)
         self._views: dict[Any, tuple[Space, Task]] = {}
+        self._lays_out = True
         self._check()
 
     def estimate(self, candidate: Candidate, trial: TrialContext) -> Measurement:
@@ -152,6 +156,9 @@ class Training(Estimator):
                 raise TrialError(str(error)) from error
             reason = str(error)
         except (MemoryError, RuntimeError) as error:
+            if self._lays_out and _VIEW in str(error):  # in training only, else `lay_out` had noticed
+                self._lays_out = False
+                return self.fit(candidate, trial, seed=seed)
             if not is_out_of_memory(error):
                 raise
             reason = str(error)
@@ -362,7 +369,14 @@ class Training(Estimator):
                 fraction=candidate.effort.data_fraction,
                 ranks=ranks,
             )
+            if self._lays_out:
+                lay_out(trainer.network, partial(_tried, trainer.network, task))
             yield trainer, cheap, epochs
+
+
+def _tried(network: nn.Module, task: Task) -> None:
+    with torch.no_grad():
+        task.forward(network.eval(), task.example())
 
 
 def _follow(training: Training, candidate: Candidate, seed: int | None, ranks: Ranks) -> None:
@@ -373,4 +387,5 @@ def _follow(training: Training, candidate: Candidate, seed: int | None, ranks: R
 def _release(network: nn.Module) -> None:
     """Make a network plain again: on the CPU, in 32 bits, in evaluation mode, without gradients."""
     network.to("cpu").float().eval()
+    plain_layout(network)
     network.zero_grad(set_to_none=True)

@@ -98,15 +98,14 @@ def accelerate(
 
 
 def use_channels_last(network: nn.Module) -> bool:
-    """Keep images and the kernels of convolutions with the channels last in memory.
-
-    On a CPU with one thread only: with more, torch's convolutions corrupt memory on such tensors of few channels.
-    """
+    """Keep images and the kernels of convolutions with the channels last in memory; on a CPU where that pays."""
     import torch
     from torch import nn
 
+    from archwright.learning.layout import channels_last_pays
+
     on_cpu = all(parameter.device.type == "cpu" for parameter in network.parameters())
-    if on_cpu and torch.get_num_threads() > 1:
+    if on_cpu and not channels_last_pays(network):
         return False
     if not any(isinstance(module, nn.Conv2d) for module in network.modules()):
         return False

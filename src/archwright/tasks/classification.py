@@ -79,7 +79,7 @@ class Classification(Supervised):
         """
         if self._has_members(outputs):
             teacher = teacher.unsqueeze(1).expand_as(outputs)
-        each = divergence(outputs, teacher, temperature).view(len(outputs), -1).mean(dim=1)
+        each = divergence(outputs, teacher, temperature).reshape(len(outputs), -1).mean(dim=1)
         if self.class_weights is None:
             return each.mean()
         weights = self.class_weights.to(each)[_targets(batch)]

@@ -117,7 +117,10 @@ class Preprocessing:
         shape = (-1, *(1,) * (len(self.input_shape) - 1))
         mean = torch.tensor(self.input_mean, dtype=wide).view(shape)
         std = torch.tensor(self.input_std, dtype=wide).view(shape)
-        return ((inputs.to(wide) - mean) / std).to(torch.float32)
+        prepared = ((inputs.to(wide) - mean) / std).to(torch.float32)
+        # In memory as any tensor: of one channel its place may have been left open, and convolutions would put it last,
+        # which `x.view(...)` does not bear.
+        return prepared.reshape(-1).view(prepared.shape)
 
     def restore(self, outputs: Tensor) -> Tensor:
         """A regression network's outputs in the target's own unit; those of a classifier as they are.

@@ -14,6 +14,7 @@ from torch.overrides import TorchFunctionMode
 
 from archwright.errors import TrialError
 from archwright.estimators.zero_cost.recording import Layer, Layers, Patterns
+from archwright.learning.layout import channels_last_pays
 from archwright.learning.randomness import forked_rng
 from archwright.tasks import Task
 from archwright.tasks.batches import tensors_in
@@ -56,8 +57,7 @@ class Probe:
         self.network, self.task, self.batches, self.seed = network, task, list(batches), seed
         self.few = self.batches[0] if few is None else few
         self.wanted = frozenset(wanted)
-        on_cpu = all(parameter.device.type == "cpu" for parameter in network.parameters())
-        self._channels_last = on_cpu and torch.get_num_threads() == 1
+        self._channels_last = channels_last_pays(network)
         self.weights = {
             name: self._placed(parameter.detach()).requires_grad_(parameter.requires_grad)
             for name, parameter in network.named_parameters()
@@ -120,11 +120,7 @@ class Probe:
             return self.task.forward(network, batch)
 
     def _placed(self, tensor: Tensor) -> Tensor:
-        """With the channels last in memory where that is faster.
-
-        That is on a CPU, where it halves the time of convolutions of few channels; with several threads torch's
-        convolutions corrupt memory on such tensors.
-        """
+        """With the channels last in memory where that is faster."""
         if not self._channels_last or tensor.ndim != 4:
             return tensor
         return tensor.contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,50 @@
+"""The order of the numbers of pictures and kernels in memory, which decides how fast convolutions are on a CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+__all__ = ["channels_last_pays", "lay_out", "plain_layout"]
+
+
+def channels_last_pays(network: nn.Module) -> bool:
+    """Whether two-dimensional convolutions of a network are faster with the channels last in memory.
+
+    They are on a CPU in 32 bits, and with one thread only: with more, the backward pass of torch's convolutions of few
+    channels corrupts memory in that order. On a GPU it depends on the precision.
+    """
+    on_cpu = all(p.device.type == "cpu" and p.dtype is torch.float32 for p in network.parameters())
+    has_kernels = any(isinstance(module, nn.Conv2d) for module in network.modules())
+    return on_cpu and has_kernels and torch.get_num_threads() == 1
+
+
+def lay_out(network: nn.Module, run: Callable[[], object]) -> bool:
+    """Keep a network's kernels with the channels last in memory where that pays; its outputs then are, too.
+
+    Names and values of parameters stay as they are.
+
+    Args:
+        network: Changed in place.
+        run: Calls it, without gradients. Where that raises, as `x.view(...)` does on what is laid out in another order
+            than it expects, the order stays the usual one.
+
+    Returns:
+        Whether the order is another one now.
+    """
+    if not channels_last_pays(network):
+        return False
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    try:
+        run()
+    except RuntimeError:
+        plain_layout(network)
+        return False
+    return True
+
+
+def plain_layout(network: nn.Module) -> None:
+    """Take `lay_out` back."""
+    network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
