@@ -17,6 +17,7 @@ from archwright.spaces.zoo.blocks.einspace import (
     Transpose,
     UnfoldImage,
 )
+from archwright.spaces.zoo.einspace_axes import AxisBranching, axis_leaves
 from archwright.spaces.zoo.einspace_shapes import (
     Branching,
     Concatenation,
@@ -32,7 +33,7 @@ from archwright.spaces.zoo.einspace_shapes import (
     softmax,
     sum_shape,
 )
-from archwright.spaces.zoo.shapes import check_numbers, check_shape
+from archwright.spaces.zoo.shapes import check_labels, check_numbers, check_shape
 
 __all__ = ["einspace_grammar", "einspace_resnet", "einspace_space"]
 
@@ -47,6 +48,7 @@ PATCHES = {
 }
 """Name to kernel, stride and padding of what makes tokens of an image."""
 
+_DEPTHS = {"channels": 9, "all": 6}
 _RESNET_DEPTH, _RESNET_SIDE = 9, 5
 """The depth of `einspace_resnet`, and the smallest image that it takes."""
 
@@ -55,9 +57,10 @@ def einspace_space(
     input_shape: Sequence[int],
     outputs: int,
     *,
-    depth: int = 9,
+    depth: int | None = None,
     widths: Sequence[int] = (16, 32),
     computation: float = 0.32,
+    axes: str = "channels",
     start: str | None = None,
     crossover: str = "alignment",
 ) -> Space:
@@ -79,17 +82,23 @@ def einspace_space(
     that no derivation is thrown away. A convolution is `routing(im2col, linear, col2im)`; attention is a branch with
     `scaled_matmul`. `identity` and nested sequences make no difference to the canonical form.
 
-    What differs from the published code: a linear layer and a softmax act on the channels of an image (there on its
-    last axis); groups and concatenation take channels or features only; of the permutations of an image there is the
-    exchange of height and width; a matrix product is of images, or one of attention; channels stay among the input's
-    and `widths`, which bounds the number of shapes. The head is the mean over pixels or tokens and a linear layer.
+    What differs from the published code: channels stay among the input's and `widths`, which bounds the number of
+    shapes; a matrix product is of images, or one of attention; the head is the mean over pixels or tokens and a linear
+    layer. With axes="channels" a linear layer and a softmax act on the channels of an image (there on its last axis),
+    groups and concatenation take channels or features only, and of the permutations of an image there is the exchange
+    of height and width. With axes="all" there are beside these the published ones: linear layers and a softmax on an
+    image's last axis, groups and concatenation along height, width and tokens, and all five permutations; an axis that
+    they make then has the length of one of `widths`, or a side of the image divided by 1, 2, 4 or 8.
 
     Args:
         input_shape: Shape of one image: (channels, height, width).
         outputs: Number of numbers the network gives for one image.
-        depth: Most rules on a way from the root to a leaf; a convolution takes 3, and 2 are the network's own.
+        depth: Most rules on a way from the root to a leaf; a convolution takes 3, and 2 are the network's own. None
+            takes 9, with all axes 6.
         widths: Channels and features that linear layers may give.
         computation: The probability p, in (0, 1).
+        axes: "channels", or "all" for the operations along an image's other axes, too; there are many more shapes
+            then, and a depth above 6 takes minutes to prepare.
         start: What the default is, from which a search may begin: "resnet" is a residual network, see
             `einspace_resnet`, "smallest" the smallest derivation; any other text is a derivation. None takes the
             residual network where depth and image suffice.
@@ -102,7 +111,10 @@ def einspace_space(
         SpaceError: When the shape is not that of an image, an option is out of range, or the depth does not suffice.
     """
     shape = check_shape("einspace", input_shape, outputs, [3])
-    grammar = einspace_grammar(shape[0], outputs, widths=widths, computation=computation)
+    check_labels("einspace", "axes", [axes], _DEPTHS)
+    depth = _DEPTHS[axes] if depth is None else depth
+    sides = frozenset(shape[1:]) if axes == "all" else frozenset[int]()
+    grammar = einspace_grammar(shape[0], outputs, widths=widths, computation=computation, sides=sides)
     begin = start or ("resnet" if depth >= _RESNET_DEPTH and min(shape[1:]) >= _RESNET_SIDE else "smallest")
     known = {"resnet": einspace_resnet(min(widths)), "smallest": None}
     derived = grammar.derive(
@@ -137,7 +149,12 @@ def einspace_resnet(width: int = 16) -> str:
 
 
 def einspace_grammar(
-    channels: int, outputs: int, *, widths: Sequence[int] = (16, 32), computation: float = 0.32
+    channels: int,
+    outputs: int,
+    *,
+    widths: Sequence[int] = (16, 32),
+    computation: float = 0.32,
+    sides: frozenset[int] = frozenset(),
 ) -> Grammar:
     """The grammar of `einspace_space`, from the symbol `network`.
 
@@ -146,6 +163,7 @@ def einspace_grammar(
         outputs: Number of numbers the network gives.
         widths: Channels and features that linear layers may give.
         computation: The probability of a computation.
+        sides: Those of the images, where operations along them are to be there; see `einspace_space`.
 
     Raises:
         SpaceError: When an option is out of range.
@@ -156,6 +174,7 @@ def einspace_grammar(
     other = (1 - computation) / 3
     chain = Chain(nn.Sequential, nn.Identity)
     module, pair = "module", ("module", "module")
+    branching = AxisBranching if sides else Branching
     rules = [
         Rule("network", "output", ("whole",), Output(outputs)),
         Rule(module, "computation", ("computation",), chain, computation),
@@ -164,11 +183,16 @@ def einspace_grammar(
         rules += [
             Rule(symbol, "sequential", pair, chain, other),
             Rule(symbol, "routing", ("prerouting", module, "postrouting"), chain, other),
-            Rule(symbol, "branch2", ("split2", *pair, "join2"), Branching(2), other / 3),
-            Rule(symbol, "branch4", ("split4", module, "join4"), Branching(4), other / 3),
-            Rule(symbol, "branch8", ("split8", module, "join8"), Branching(8), other / 3),
+            Rule(symbol, "branch2", ("split2", *pair, "join2"), branching(2), other / 3),
+            Rule(symbol, "branch4", ("split4", module, "join4"), branching(4), other / 3),
+            Rule(symbol, "branch8", ("split8", module, "join8"), branching(8), other / 3),
         ]
-    leaves = _leaves(widths, frozenset((channels, *widths)))
+    sizes = frozenset((channels, *widths))
+    leaves = _leaves(widths, sizes)
+    if sides:
+        parts = frozenset(side // n for side in sides for n in (1, 2, 4, 8) if side % n == 0)
+        for symbol, more in axis_leaves(widths, sizes | parts).items():
+            leaves[symbol] |= more
     rules += [
         Rule(symbol, name, (), leaf) for symbol, named in leaves.items() for name, leaf in named.items()
     ]

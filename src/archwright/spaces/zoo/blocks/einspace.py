@@ -14,6 +14,7 @@ __all__ = [
     "FoldTokens",
     "Group",
     "MultiplyBranches",
+    "Permute",
     "PositionalEncoding",
     "SumBranches",
     "TokenMean",
@@ -161,6 +162,22 @@ class Transpose(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """From (..., a, b) to (..., b, a)."""
         return x.transpose(-2, -1)
+
+
+class Permute(nn.Module):
+    """The axes of an image in another order.
+
+    Args:
+        order: The axes of the input, counted with the batch's, that become axes 1, 2 and 3.
+    """
+
+    def __init__(self, *order: int) -> None:
+        super().__init__()
+        self.order = order
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """From (N, C, H, W) to these in the order."""
+        return x.permute(0, *self.order)
 
 
 class PositionalEncoding(nn.Module):
