@@ -10,7 +10,7 @@ import archwright as aw
 from archwright.estimators.training import Training
 from archwright.learning.layout import channels_last_pays, lay_out, plain_layout
 from archwright.spaces import Space, layer
-from archwright.tasks import make_task
+from archwright.tasks import from_arrays, make_task
 from archwright.trials import Candidate
 
 
@@ -38,8 +38,9 @@ def plain() -> nn.Sequential:
 def test_only_the_order_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     network, x = plain(), torch.randn(2, 3, 9, 9)
+    pictures = from_arrays(torch.randn(60, 3, 9, 9).numpy(), [i % 2 for i in range(60)], seed=0)
     before, weights = network(x), {name: value.clone() for name, value in network.state_dict().items()}
-    assert lay_out(network, lambda: network(x))
+    assert lay_out(network, pictures)
     assert network[0](x).is_contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(network(x), before)
     assert all(torch.equal(value, weights[name]) for name, value in network.state_dict().items())

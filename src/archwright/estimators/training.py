@@ -370,13 +370,8 @@ class Training(Estimator):
                 ranks=ranks,
             )
             if self._lays_out:
-                lay_out(trainer.network, partial(_tried, trainer.network, task))
+                lay_out(trainer.network, task)
             yield trainer, cheap, epochs
-
-
-def _tried(network: nn.Module, task: Task) -> None:
-    with torch.no_grad():
-        task.forward(network.eval(), task.example())
 
 
 def _follow(training: Training, candidate: Candidate, seed: int | None, ranks: Ranks) -> None:

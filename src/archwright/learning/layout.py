@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import nn
+
+from archwright.tasks.task import Task
 
 __all__ = ["channels_last_pays", "lay_out", "plain_layout"]
 
@@ -21,15 +21,15 @@ def channels_last_pays(network: nn.Module) -> bool:
     return on_cpu and has_kernels and torch.get_num_threads() == 1
 
 
-def lay_out(network: nn.Module, run: Callable[[], object]) -> bool:
+def lay_out(network: nn.Module, task: Task) -> bool:
     """Keep a network's kernels with the channels last in memory where that pays; its outputs then are, too.
 
     Names and values of parameters stay as they are.
 
     Args:
-        network: Changed in place.
-        run: Calls it, without gradients. Where that raises, as `x.view(...)` does on what is laid out in another order
-            than it expects, the order stays the usual one.
+        network: Changed in place; in evaluation mode afterwards where it was tried.
+        task: Its example is what the network is tried on. Where that raises, as `x.view(...)` does on what is laid out
+            in another order than it expects, the order stays the usual one.
 
     Returns:
         Whether the order is another one now.
@@ -38,7 +38,8 @@ def lay_out(network: nn.Module, run: Callable[[], object]) -> bool:
         return False
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     try:
-        run()
+        with torch.no_grad():
+            task.forward(network.eval(), task.example())
     except RuntimeError:
         plain_layout(network)
         return False

@@ -14,6 +14,7 @@ from torch.utils.data import TensorDataset
 from archwright.errors import TaskError
 from archwright.evaluating import evaluating
 from archwright.learning.devices import make_fabric
+from archwright.learning.layout import lay_out, plain_layout
 from archwright.learning.plain import PlainStep
 from archwright.learning.recipe import Recipe
 from archwright.learning.trainer import Trainer
@@ -124,9 +125,11 @@ def train_locally(module: nn.Module, task: BlockTask, recipe: Recipe, accelerato
     if any(one.requires_grad for one in module.parameters()):
         trainer = Trainer(task, module, recipe, PlainStep(), fabric=fabric)
         with trainer.randomness.drawing():
+            lay_out(module, task)
             for _ in trainer.run():
                 pass
     module.to(fabric.device)
     scores: Mapping[str, float] = task.evaluate(module, Part("validation"), evaluation_plan(fabric.device))
     module.to("cpu").eval().zero_grad(set_to_none=True)
+    plain_layout(module)
     return scores["loss"]
