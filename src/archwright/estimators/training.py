@@ -180,6 +180,8 @@ class Training(Estimator):
         fabric = self._fabric(0)
         with seeded(0, fabric.device, self.threads):
             _, module = prepare(network, fabric)
+            if self._lays_out:
+                lay_out(network, self.task)
             found = self.task.evaluate(module, Part(part), evaluation_plan(fabric.device))
             _release(network)
         return found
