@@ -16,7 +16,7 @@ from archwright.spaces.nodes import DeferredCall, Generated, Repeat, Switch, Tie
 from archwright.spaces.place import Place, arguments
 from archwright.spaces.values import decisions_of
 
-__all__ = ["ResolvedCall", "ExpressionReader", "Resolvable", "calls_in", "resolve", "walk_calls"]
+__all__ = ["ExpressionReader", "Resolvable", "ResolvedCall", "Written", "calls_in", "resolve", "walk_calls"]
 
 _LONGEST = 80
 """Characters of one plain argument in a call's text."""
@@ -84,6 +84,12 @@ def walk_calls(value: Any) -> Iterator[ResolvedCall]:
                 yield from visit([call.args, call.kwargs])
 
     return visit(value)
+
+
+class Written(str):
+    """The step of a structural key that says for which arguments a part was generated."""
+
+    __slots__ = ()
 
 
 class Resolvable(Protocol):
@@ -221,7 +227,7 @@ class _Resolver(Fold[_Trail, list[Any]]):
                 f"{place}: {node!r} wrote {written!r}, which holds a decision; decide in its arguments instead"
             )
         # What was written for other arguments is another part, with weights of its own.
-        key = (*place.structural_key, repr((args, kwargs)))
+        key = (*place.structural_key, Written(repr((args, kwargs))))
         return self.visit(written, replace(place, structural_key=key), _Trail(decided, {}))
 
     def _arguments(

@@ -24,9 +24,11 @@ def _space(depth: int) -> Space:
     return einspace_space((1, 4, 8), 3, depth=depth, widths=(4,), axes="all", start="smallest")
 
 
-def _network(text: str) -> nn.Module:
+def _network(text: str) -> nn.Sequential:
     space = einspace_space((1, 4, 8), 3, depth=6, widths=(4,), axes="all")
-    return space.build(space.architecture({"derivation": f"output({text})"}), X).eval()
+    network = space.build(space.architecture({"derivation": f"output({text})"}), X).eval()
+    assert isinstance(network, nn.Sequential)
+    return network
 
 
 def test_every_shape_is_what_the_module_gives() -> None:

@@ -65,7 +65,8 @@ class AxisBranching(Branching):
         """For the second of two branches those with something in common with the first."""
         types, groups = index
         if state[0] != "second":
-            return iter(types)
+            every: Sequence[Any] = types
+            return every
         first = state[2]
         keys = _keys(first) if first[0] != "image" else (*_keys(first)[:3], ("product", first[1], first[3]))
         return (types[i] for i in sorted({number for key in keys for number in groups.get(key, ())}))
