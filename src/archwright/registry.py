@@ -210,7 +210,10 @@ class Registry(Mapping[str, E], Generic[T, E]):
         is_made = not (self.own and inspect.isclass(target)) or issubclass(target, self.own)
         made: T = target(*given, **taken, **checked) if is_made else target  # type: ignore[assignment]
         if self.own is not None and not isinstance(made, self.own):
-            raise self.error(f"{name}: expected a {self.kind} ({self.own.__name__}), got {made!r}")
+            room = self.own.__module__.rpartition(".")[0]
+            raise self.error(
+                f"{name}: expected a {self.kind}, an instance of a subclass of {room}.{self.own.__name__}, got {made!r}"
+            )
         return made
 
     @cached_property

@@ -77,7 +77,10 @@ def test_what_is_no_network_is_refused(network: Any, words: str) -> None:
             {**small().state_dict(), "0.bias": torch.zeros(3)},
             r"0.bias has the shape \[3\], the network's \[16\]",
         ),
-        (small(), "cannot be read as weights"),
+        (
+            small(),
+            "cannot be read as weights: it holds something else than tensors; expected what torch.save",
+        ),
     ],
 )
 def test_wrong_weights_are_refused(tmp_path: Path, held: Any, words: str) -> None:

@@ -96,6 +96,13 @@ def test_epochs_that_do_not_fit_are_fewer_unless_they_were_given() -> None:
     assert "not one full training" not in told
 
 
+def test_where_the_beginning_took_the_time_no_other_epochs_are_advised() -> None:
+    made = TimePlan(costs=Costs(training=2.0, baseline=1.0, closing=5.0), spent=130.0)
+    (told,) = told_plan(made, 0.5, 1, 1, Trainings(), 1)
+    assert "took 2 min 10 s of 30 s already" in told
+    assert "--epochs" not in told
+
+
 def test_the_environment_says_how_many_threads() -> None:
     assert "OMP_NUM_THREADS" in os.environ  # as all tests run
     training = Training(small_space(), aw.tasks.digits())

@@ -9,9 +9,11 @@ import archwright as aw
 from archwright.errors import UsageError
 from archwright.export.checking import executed
 from archwright.programs import Program, Runner, settings_of
+from archwright.programs.island import Island
 from archwright.programs.judging import Judge, arrays_of
 from archwright.session import resume, search
 from archwright.spaces.zoo import make_space
+from archwright.strategies.evolution.programs import ProgramEvolution
 from archwright.tasks import make_task
 
 from .stopped import StopAfter
@@ -88,3 +90,23 @@ def test_what_programs_cannot_learn_is_refused():
         search("automl_zero", "digits", progress=False)
     with pytest.raises(UsageError, match="the space"):
         search("mlp", "breast_cancer", strategy="program_evolution", progress=False)
+
+
+def test_an_evolution_that_is_broken_off_ends_within_a_piece(monkeypatch):
+    task = make_task("linear_regression")
+    space = make_space("automl_zero", (4,), 1, kind=task.kind)
+    judge = Judge(task, settings_of(space), 0)
+    strategy = ProgramEvolution(space, [aw.Objective("fitness")], judge=judge, programs=10**9)
+    calls = []
+
+    def evolve(island, children, target):
+        calls.append(children)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return False
+
+    monkeypatch.setattr(Island, "evolve", evolve)
+    with pytest.raises(KeyboardInterrupt):
+        strategy.ask()
+    assert len(calls) == 3
+    assert max(calls) < 10**6

@@ -60,8 +60,11 @@ def test_a_class_of_a_file_is_made_with_its_options(file: Path) -> None:
     [
         ("Min", r"has no 'Min'.*Did you mean 'Mine'"),
         ("number", "expected a class or a function, got 3"),
-        ("Other", r"expected a strategy \(Strategy\), got <class"),
-        ("wrong", r"expected a strategy \(Strategy\), got 3"),
+        (
+            "Other",
+            r"expected a strategy, an instance of a subclass of archwright.strategies.Strategy, got <class",
+        ),
+        ("wrong", r"expected a strategy, an instance of a subclass of archwright.strategies.Strategy, got 3"),
     ],
 )
 def test_what_is_none_is_refused(file: Path, name: str, told: str) -> None:

@@ -169,6 +169,8 @@ def test_rows_may_have_any_form():
         table().prepare({"age": 3})
     with pytest.raises(ValueError, match="expected 2 values, age, color, got 1"):
         table().prepare(["3"])
+    with pytest.raises(ValueError, match="at least one row"):
+        table().prepare([])
 
 
 def test_outputs_become_answers():

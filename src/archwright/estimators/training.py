@@ -33,6 +33,7 @@ from archwright.pretrained import original_network
 from archwright.tasks.batches import Part, evaluation_plan
 from archwright.tasks.task import Task
 from archwright.trials import Candidate, Fidelity, LocalTrial, Measurement, TrialContext
+from archwright.trials.context import plain_metrics
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -184,7 +185,7 @@ class Training(Estimator):
                 lay_out(network, self.task)
             found = self.task.evaluate(module, Part(part), evaluation_plan(fabric.device))
             _release(network)
-        return found
+        return plain_metrics(found)
 
     @property
     def ranks(self) -> int:

@@ -88,6 +88,8 @@ def _state(path: Path) -> Mapping[str, Any]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, OSError, ValueError, EOFError, KeyError) as error:
         told = str(error).strip().splitlines() or [type(error).__name__]
+        if isinstance(error, pickle.UnpicklingError):  # of which torch advises to run what the file holds
+            told = ["it holds something else than tensors"]
         raise SpaceError(
             f"{path} cannot be read as weights: {told[0][:200]}; expected what "
             "torch.save(network.state_dict(), FILE) writes, or a safetensors file"

@@ -42,6 +42,12 @@ from archwright.trials import Fidelity, FidelityRange
 __all__ = ["Approach", "Subject", "approach_for", "subject_of"]
 
 
+_COMPILING = (
+    "programs: what runs them is compiled before the first proposal, once for each size of data; that takes about a "
+    "quarter of a minute"
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Subject:
     """What is learned, and what is searched for it.
@@ -176,6 +182,7 @@ def approach_for(
     if settings_of(subject.space) is not None:
         strategy = "program_evolution" if strategy in (None, "auto") else strategy
         estimator = estimator or "programs"
+        notes.append(_COMPILING)
     if strategy is None or strategy == "auto":
         trials = options.pop("trials", (budget or default_budget(None, trainings.retrain)).trials)
         picked = default_search(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence, Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from random import Random
@@ -258,6 +258,15 @@ def told_plan(
             f"time: {duration(minutes * 60)} do not suffice for full trainings of {count_of(asked, 'epoch')}, so they "
             f"have {epochs}; more minutes, or --epochs, change that"
         )
+    would_fit = replace(plan, spent=0.0).shares(minutes, trainings, workers).fits
+    if would_fit and plan.spent + plan.round(1, workers) > minutes * 60:
+        return [
+            *told,
+            f"time: to begin and to measure what training costs took {duration(plan.spent)} of "
+            f"{duration(minutes * 60)} already, so this will take longer: a full training takes about "
+            f"{duration(training)}, and the best of a short search is trained beside what it is compared with; more "
+            "minutes change that, or a machine that has less to do",
+        ]
     if not shares.fits:
         fitting = plan.fitting_epochs(minutes, epochs, trainings, workers)
         told.append(
@@ -282,7 +291,7 @@ def _told_rest(plan: TimePlan, minutes: float, retrain: int, trainings: Training
         )
     if more := plan.members(retrain, trainings, workers):
         parts.insert(0, f"about {duration(more)} of further trainings for the ensemble")
-    if plan.longest:
+    if plan.longer(minutes) >= 1.0:
         parts.insert(
             0, f"about {duration(plan.longer(minutes))} of a longer training of the one that is chosen"
         )

@@ -254,6 +254,8 @@ class Table:
             rows = [rows]
         elif len(rows) and not isinstance(rows[0], Mapping | list | tuple | np.ndarray):
             rows = [rows]
+        if not len(rows):
+            raise ValueError("expected at least one row, got none")
         names = [column.name for column in self.columns]
         for row in rows:
             if not isinstance(row, Mapping) and len(row) != len(names):

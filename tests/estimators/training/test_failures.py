@@ -1,9 +1,11 @@
 """What goes wrong in one trial is a TrialError with its reason; what is nobody's fault passes through."""
 
 import gc
+import json
 import signal
 import weakref
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -12,7 +14,7 @@ from torch import nn
 from archwright.errors import TaskError, TrialError, UsageError
 from archwright.estimators import Recipe, Training
 from archwright.spaces import Space, layer
-from archwright.tasks import from_frame, from_text
+from archwright.tasks import Classification, from_frame, from_text
 from archwright.trials import Candidate, LocalTrial
 
 
@@ -321,3 +323,20 @@ def test_a_training_does_not_depend_on_the_global_state_of_torch(train, blobs, c
         assert torch.empty(1).dtype == torch.float64 or torch.empty(1).device.type == "meta"
     finally:
         change(before)
+
+
+class CountsInNumpy(Classification):
+    """A task of a user's whose scores are numbers of NumPy."""
+
+    def evaluate(self, network, part, plan):
+        scores = super().evaluate(network, part, plan)
+        return {**scores, "mine": np.float32(scores["accuracy"]), "right": np.int64(3)}
+
+
+def test_scores_of_numpy_are_plain_numbers_on_test_data_too(blobs):
+    blobs.__class__ = CountsInNumpy
+    training = Training(Space(layer(nn.Linear, 4, 3)), blobs, Recipe(epochs=1), accelerator="cpu")
+    network, _ = training.fit(Candidate(training.space.default))
+    scores = training.test(network)
+    assert scores["mine"] == pytest.approx(scores["accuracy"])
+    assert json.loads(json.dumps(scores)) == scores

@@ -6,7 +6,9 @@ import base64
 import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from random import Random
+from threading import Event
 from typing import Any, ClassVar
 
 import numpy as np
@@ -27,6 +29,8 @@ __all__ = ["ProgramEvolution"]
 
 _WORK = 50_000_000
 """Examples shown, were each program run in full, for each program that is proposed."""
+_PIECE = 2_000_000
+"""The same for what is done at once; a stop that the user asks for waits for no more."""
 _SOLVED = 0.9999
 """The fitness above which the reference implementation takes the tasks of a search for solved."""
 
@@ -109,8 +113,12 @@ class ProgramEvolution(Strategy):
         """Evolve, and propose the best program that was not proposed before. See `Strategy.ask`."""
         random = random_for(self.seed, self._asked)
         islands = self._ready()
+        is_over = Event()
         with ThreadPoolExecutor(len(islands)) as pool:
-            list(pool.map(self._evolve, islands))
+            try:
+                list(pool.map(partial(self._evolve, is_over=is_over), islands))
+            finally:  # where the user breaks it off, the others stop after their piece, too
+                is_over.set()
         if len(islands) > 1:
             sent = [island.some(min(self.migrants, self._options.population), random) for island in islands]
             for place, island in enumerate(islands):
@@ -170,11 +178,14 @@ class ProgramEvolution(Strategy):
         (lanes, *_) = self._judge.lanes("search")
         return Island(self._settings, lanes, self._options, int(seeds.generate_state(1, np.uint64)[0]))
 
-    def _evolve(self, island: Island) -> None:
-        island.evolve(self._programs or self._enough(island), _SOLVED)
-
-    def _enough(self, island: Island) -> int:
-        return max(self._options.population, _WORK // int(island.lanes.shown.sum()))
+    def _evolve(self, island: Island, is_over: Event) -> None:
+        shown = int(island.lanes.shown.sum())
+        left = self._programs or max(self._options.population, _WORK // shown)
+        while left > 0 and not is_over.is_set():
+            piece = min(left, max(1, _PIECE // shown))
+            if island.evolve(piece, _SOLVED):
+                return
+            left -= piece
 
     def _proposal(self, islands: Sequence[Island], random: Random) -> Any:
         ranked = sorted(
