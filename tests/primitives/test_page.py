@@ -25,6 +25,7 @@ def test_the_presets_are_named() -> None:
     assert set(re.findall(r"^\| `(\w+)` \| the", PAGE, flags=re.MULTILINE)) | {"all"} == set(PRESETS)
 
 
+@pytest.mark.slow
 def test_the_counts_are_right() -> None:
     function = PointwiseFunction()
     profiles = [function.profile(one) for one in function.space]

@@ -61,7 +61,8 @@ def test_from_python(name: str, tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", code], cwd=best, check=True)
 
 
-@pytest.mark.parametrize("name", ["Matching", pytest.param("Tagging", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["Matching", "Tagging"])
 def test_from_the_command(name: str, tmp_path: Path) -> None:
     spaces = {"Matching": "pairs", "Tagging": "taggers"}
     words = [

@@ -75,6 +75,7 @@ def test_every_epoch_leaves_what_is_watched(result: aw.Result) -> None:
     assert result.run.seconds > sum(entry["seconds"] for entry in result.run.epochs)
 
 
+@pytest.mark.slow
 def test_a_search_on_shared_weights_follows_where_the_method_has_one(tmp_path: Path) -> None:
     result = aw.search(
         mixed_space(),
@@ -193,7 +194,8 @@ main(sys.argv[2:])
 """
 
 
-@pytest.mark.parametrize("strategy", ["darts", pytest.param("gdas", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["darts", "gdas"])
 def test_kill_minus_nine_and_resume_end_bit_for_bit_where_the_whole_run_ends(
     strategy: str, tmp_path: Path
 ) -> None:

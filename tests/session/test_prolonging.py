@@ -69,6 +69,7 @@ def test_the_longer_training_is_delivered_where_it_is_no_worse(search: Any) -> N
     assert any("was trained once more, for 12 epochs" in text and "this is delivered" in text for text in log)
 
 
+@pytest.mark.slow
 def test_the_exported_weights_are_its(search: Any) -> None:
     result = search(12)
     plan = evaluation_plan(torch.device("cpu"))
@@ -118,6 +119,7 @@ def test_two_thirds_of_the_time_are_for_the_augmentations_that_are_borne(
     assert again.run.messages == result.run.messages
 
 
+@pytest.mark.slow
 def test_few_epochs_are_not_augmented(search: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prolonging, "bearable", lambda *_: pytest.fail("it was asked"))
     assert not any("augmentation" in text for _, text in search(6).run.messages)

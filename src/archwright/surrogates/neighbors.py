@@ -8,7 +8,7 @@ import numpy as np
 
 from archwright.errors import UsageError
 from archwright.spaces import Architecture, Space
-from archwright.surrogates.columns import Columns
+from archwright.surrogates.columns import Columns, JoinedColumns, more_columns
 from archwright.surrogates.features import Features
 from archwright.surrogates.surrogate import Prediction, Refitted, Vector, mean_and_spread
 
@@ -18,14 +18,15 @@ __all__ = ["NearestNeighbors"]
 class NearestNeighbors(Refitted):
     """The mean of the k nearest scored architectures, scikit-learn's; the deviation is that between them.
 
-    With `columns` distances are Euclidean in these alone, as AQuaSurF (Bingham & Miikkulainen 2023, arXiv:2301.05785)
-    predicts an activation function from the three whose Fisher spectrum and outputs are most alike (there after an
-    embedding in two dimensions by UMAP); without them, in the decisions.
+    With `columns` or `graf` distances are Euclidean in these alone, as AQuaSurF (Bingham & Miikkulainen 2023,
+    arXiv:2301.05785) predicts an activation function from the three whose Fisher spectrum and outputs are most alike
+    (there after an embedding in two dimensions by UMAP); without them, in the decisions.
 
     Args:
         space: The space.
         seed: Not used, since nothing is random.
         neighbors: k, at least 1; all where fewer are known.
+        graf: Whether to read counts, path lengths and degrees of the networks' graphs, see `GRAF`.
         columns: What to read of each network, such as `aquasurf`.
 
     Raises:
@@ -33,13 +34,20 @@ class NearestNeighbors(Refitted):
     """
 
     def __init__(
-        self, space: Space, *, seed: int = 0, neighbors: int = 3, columns: Columns | None = None
+        self,
+        space: Space,
+        *,
+        seed: int = 0,
+        neighbors: int = 3,
+        graf: bool = False,
+        columns: Columns | None = None,
     ) -> None:
         super().__init__(space, seed=seed)
         if neighbors < 1:
             raise UsageError(f"expected neighbors >= 1, got {neighbors}")
         self.neighbors = neighbors
-        self._read: Columns | Features = columns or Features(space)
+        more = more_columns(space, graf=graf, columns=columns)
+        self._read: Columns | Features = JoinedColumns(more) if more else Features(space)
 
     def learn(self, architectures: Sequence[Architecture], values: Vector) -> None:
         """Note where they are."""

@@ -30,6 +30,26 @@ def test_a_job_over_the_time_limit_has_failed_though_it_catches_everything() -> 
     assert ended.failure.error == "over the time limit of 0.2 s"
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_limit_that_a_finaliser_swallows_has_passed_all_the_same() -> None:
+    class Lingering:
+        def __del__(self) -> None:  # errors in here go nowhere
+            until = time.monotonic() + 0.4
+            while time.monotonic() < until:
+                pass
+
+    def work(job: int, channel: Channel) -> int:
+        Lingering()
+        return job
+
+    executor = InlineExecutor[int, Any](time_limit=0.05)
+    executor.open(work)
+    executor.submit(7)
+    (ended,) = executor.wait(0.0)
+    assert ended.failure is not None
+    assert "over the time limit" in ended.failure.error
+
+
 @pytest.mark.slow
 def test_a_time_limit_leaves_no_lock_of_the_interpreter_locked() -> None:
     logger = logging.getLogger("archwright.of.a.job")

@@ -302,6 +302,7 @@ def test_a_lost_connection_is_made_again_with_the_lock(postgres: str) -> None:
             assert other.is_locked()
 
 
+@pytest.mark.slow
 def test_whoever_loses_the_connection_and_the_lock_writes_no_more(postgres: str) -> None:
     with SQLStore(postgres, "taken", create=True) as store:
         store.lock()

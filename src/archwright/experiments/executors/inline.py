@@ -85,12 +85,15 @@ class InlineExecutor(Executor[J, R]):
         try:
             with _alarm(self.time_limit, channel), interrupts_marked():
                 passing = (_OutOfTime, _HandleFailed, Interrupted)
-                return [run_job(self._work, job, channel, self._settings, passing)]
+                ended = run_job(self._work, job, channel, self._settings, passing)
+            if not channel.rang:
+                return [ended]
         except _OutOfTime:
-            return [Ended(job, failure=Failure.timeout(self.time_limit or 0.0))]
+            pass
         except _HandleFailed:
             assert channel.error is not None
             raise channel.error from None
+        return [Ended(job, failure=Failure.timeout(self.time_limit or 0.0))]
 
     def close(self, *, now: bool = False) -> None:
         """Forget the jobs."""
@@ -103,6 +106,8 @@ class _Direct(Channel):
         self.handle, self.job = handle, job
         self.error: Exception | None = None
         self.answering = self.late = False
+        self.rang = False
+        """Whether the time was over, even where the interpreter lost that: in a finaliser, an error goes nowhere."""
 
     def call(self, message: Any) -> Any:
         self.answering = True
@@ -134,6 +139,7 @@ def _alarm(seconds: float | None, channel: _Direct) -> Iterator[None]:
         elif frame is not None and frame.f_globals.get("__name__") in _LOCKED:
             signal.setitimer(signal.ITIMER_REAL, _AGAIN)
         else:
+            channel.rang = True
             raise _OutOfTime
 
     before = signal.signal(signal.SIGALRM, ring)

@@ -186,13 +186,14 @@ def neighbors_search(
     """Expected improvement under the nearest scored architectures; with columns=aquasurf after AQuaSurF.
 
     Bingham & Miikkulainen 2023, arXiv:2301.05785, predict activation functions from the three whose Fisher spectrum and
-    outputs are most alike, and try the one that promises most.
+    outputs are most alike, and try the one that promises most. Distances are in the columns alone where there are some,
+    else in the decisions.
 
     Args:
         space: What to search.
         objectives: What is optimised, and the limits.
         neighbors: How many are averaged.
-        options: Of `surrogate_search`. With `columns` distances are in these alone, else in the decisions.
+        options: Of `surrogate_search`.
 
     Raises:
         UsageError: When an option is out of range, or no objective is to be optimised.
