@@ -2,8 +2,9 @@ from dataclasses import replace
 
 import pytest
 
+from archwright.experiments.choice import Choice
 from archwright.experiments.ensembles import Ensemble, Member
-from archwright.experiments.finalists import ORIGINAL, REPEAT
+from archwright.experiments.finalists import HAND_MADE, ORIGINAL, REPEAT
 from archwright.objectives import Objective
 from archwright.reports.finalists import ensemble_note, finalist_notes, short_names
 from archwright.reports.summary import headline
@@ -46,6 +47,16 @@ def test_the_time_of_the_network_as_given_is_told_beside_the_winners(a_run, a_tr
         "1 min 00 s."
     ]
     assert finalist_notes(comparing(run, "net.py:Net")) == []
+
+
+def test_a_hand_made_winner_beside_a_users_network_is_said_to_be_none_of_theirs(a_run, a_trial):
+    best, base = a_trial(3, accuracy=0.9), a_trial(0, accuracy=0.99)
+    choice = Choice(stage="baseline", number=0, name=HAND_MADE, metric="accuracy", mean=0.99, repeats=1)
+    run = a_run([best], retrained=(best,), winner=base, baseline=base, choice=choice)
+    (note,) = finalist_notes(comparing(run, ORIGINAL))
+    assert "not made from yours" in note
+    assert "--no-baseline" in note
+    assert finalist_notes(run) == []
 
 
 def test_failed_trainings_are_told(a_run, a_trial):

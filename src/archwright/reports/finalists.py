@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from archwright.durations import count_of, duration
-from archwright.experiments.finalists import ORIGINAL, Finalist
+from archwright.experiments.finalists import HAND_MADE, ORIGINAL, Finalist
 from archwright.objectives import Objective, optimized
 from archwright.references import is_object_reference
 from archwright.reports.wording import capital, metric_name, metric_text
@@ -75,7 +75,7 @@ def finalist_notes(run: Run) -> list[str]:
         for name, told in (run.measured or {}).items()
         if is_int8_score(name) and (score := name.removeprefix("int8_")) in (run.test or {})
     ]
-    notes += _training_note(run)
+    notes += _origin_note(run) + _training_note(run)
     for finalist in run.finalists:
         name = capital(finalist.name) if not is_object_reference(finalist.name) else finalist.name
         if broken := limits_broken(run, finalist):
@@ -99,6 +99,14 @@ def finalist_notes(run: Run) -> list[str]:
                 f"{name} failed in {len(failed)} of {trainings}, and is compared by the others: {why}."
             )
     return notes
+
+
+def _origin_note(run: Run) -> list[str]:
+    if run.choice is None or run.choice.name != HAND_MADE or ORIGINAL not in run.config.compare:
+        return []
+    return [
+        "The hand-made network is not made from yours; where what is delivered must be, leave it out by --no-baseline."
+    ]
 
 
 def _training_note(run: Run) -> list[str]:

@@ -126,7 +126,7 @@ class Variation:
             if self._constraints.allow(architecture):
                 return architecture
         raise SpaceError(
-            f"the constraints {', '.join(self._constraints.names)} refused {_TRIES:,} random architectures "
+            f"the constraints {', '.join(map(repr, self._constraints.names))} refused {_TRIES:,} random architectures "
             "in a row; loosen them, or state them as decisions"
         )
 
