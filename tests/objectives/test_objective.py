@@ -76,3 +76,9 @@ def test_how_it_reads():
     assert str(Objective("params", limit=5e4)) == "minimize params <= 50000"
     assert str(Objective("flops", limit=1_234_567)) == "minimize flops <= 1234567"
     assert str(Objective("accuracy", limit=0.9, optimize=False)) == "accuracy >= 0.9"
+
+
+def test_a_limit_that_nothing_can_keep_is_refused() -> None:
+    with pytest.raises(UsageError, match="params is never below 0, so no network keeps params<=-5"):
+        parse_limit("params<=-5")
+    assert Objective("score", "maximize", limit=-5.0).limit == -5.0

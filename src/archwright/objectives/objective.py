@@ -52,6 +52,11 @@ class Objective:
                 f"For a metric of your own say which way is better: 'max:{self.name}', 'min:{self.name}'"
             )
         object.__setattr__(self, "direction", Direction(direction))
+        is_built_in = self.meter is None and self.has_meter and self.name in METERS.entries
+        if is_built_in and self.limit is not None and self.limit < 0:
+            raise UsageError(
+                f"{self.name} is never below 0, so no network keeps {self.name}<={self.limit:g}; give a higher limit"
+            )
         if self.options:
             if not self.has_meter:
                 raise UsageError(
