@@ -133,7 +133,7 @@ def test_days_and_months_are_told_apart_where_one_is_over_twelve(texts, form):
         (
             Column("d", "date", fill=(0.0,), format="iso", parts=("days",)),
             "then",
-            "expected a date written as iso",
+            "expected a date such as 2024-12-31",
         ),
     ],
 )

@@ -134,7 +134,10 @@ class Column:
         except ValueError:
             if self.lenient:
                 return none
-            wanted = f"a date written as {self.format}" if self.kind == "date" else "a number"
+            example = (
+                "2024-12-31" if self.format == "iso" else datetime(2024, 12, 31, 13, 30).strftime(self.format)
+            )
+            wanted = f"a date such as {example}" if self.kind == "date" else "a number"
             raise ValueError(f"column {self.name!r}: expected {wanted}, got {text!r}") from None
         if number in (float("inf"), float("-inf")):
             raise ValueError(f"column {self.name!r}: expected finite numbers, got infinity")
