@@ -147,6 +147,7 @@ class Training(Estimator):
             raise UsageError(
                 f"one training is one replicate, got the fidelity {candidate.effort}; `measure` gives the mean"
             )
+        reason: str | None
         try:
             with self.joined(partial(_follow, self, candidate, seed)) as ranks:
                 return self._fit(candidate, trial or LocalTrial(), seed, ranks)
@@ -157,13 +158,14 @@ class Training(Estimator):
                 raise TrialError(str(error)) from error
             reason = str(error)
         except (MemoryError, RuntimeError) as error:
-            if self._lays_out and _VIEW in str(error):  # in training only, else `lay_out` had noticed
-                self._lays_out = False
-                return self.fit(candidate, trial, seed=seed)
-            if not is_out_of_memory(error):
+            is_view = self._lays_out and _VIEW in str(error)  # in training only, else `lay_out` had noticed
+            if not is_view and not is_out_of_memory(error):
                 raise
-            reason = str(error)
+            self._lays_out = self._lays_out and not is_view
+            reason = None if is_view else str(error)
         # Outside of the except clause, so that no traceback keeps the network alive.
+        if reason is None:
+            return self.fit(candidate, trial, seed=seed)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         told = reason.strip().partition("\n")[0] or "no memory left"
