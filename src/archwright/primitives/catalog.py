@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,12 +19,14 @@ from archwright.primitives.units import (
     Pairwise,
     Pointwise,
 )
+from archwright.spaces.zoo.shapes import check_labels
 
 __all__ = [
     "AQUASURF",
     "BINARY",
     "PANGAEA",
     "PRESETS",
+    "chosen_functions",
     "RAMACHANDRAN",
     "UNARY",
     "Preset",
@@ -214,6 +216,28 @@ PRESETS: Mapping[str, Preset] = {
     "all": Preset(_UNARY, _BINARY),
 }
 """The functions of published spaces by name."""
+
+
+def chosen_functions(
+    name: str, preset: str, unary: Sequence[str] | None, binary: Sequence[str] | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The unary and the binary functions of a space: those that were named, else those of the preset.
+
+    Args:
+        name: Of the space, for errors.
+        preset: A key of `PRESETS`.
+        unary: Keys of `UNARY`; None takes the preset's.
+        binary: Keys of `BINARY`; None takes the preset's.
+
+    Raises:
+        SpaceError: When one is unknown.
+    """
+    (known,) = check_labels(name, "set of functions", [preset], PRESETS)
+    usual = PRESETS[known]
+    return (
+        check_labels(name, "unary function", unary or usual.unary, UNARY),
+        check_labels(name, "binary function", binary or usual.binary, BINARY),
+    )
 
 
 def key_of(module: nn.Module) -> Any:

@@ -10,13 +10,13 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from archwright.primitives.catalog import BINARY, PRESETS, UNARY, Primitive
+from archwright.primitives.catalog import BINARY, UNARY, Primitive, chosen_functions
 from archwright.primitives.searched import Profile, SearchedModule
 from archwright.primitives.units import ChannelScale, CoreUnit, Standardized
 from archwright.spaces.decisions import Categorical, Subset, boolean, categorical, subset
 from archwright.spaces.expression import Expression
 from archwright.spaces.nodes import DeferredCall, layer, switch, when
-from archwright.spaces.zoo.shapes import check_labels, check_numbers
+from archwright.spaces.zoo.shapes import check_numbers
 
 __all__ = ["PointwiseFunction", "profile_of", "standard_values"]
 
@@ -77,10 +77,7 @@ class PointwiseFunction(SearchedModule):
     root: ClassVar[str] = "binary"
 
     def __post_init__(self) -> None:
-        (preset,) = check_labels(self.name, "set of functions", [self.functions], PRESETS)
-        usual = PRESETS[preset]
-        self.unary = check_labels(self.name, "unary function", self.unary or usual.unary, UNARY)
-        self.binary = check_labels(self.name, "binary function", self.binary or usual.binary, BINARY)
+        self.unary, self.binary = chosen_functions(self.name, self.functions, self.unary, self.binary)
         (self.depth,) = check_numbers(self.name, "depth", (self.depth,), ["depth"])
         self._root = self._decide(self.name, self.depth)
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from torch import nn
 
-from archwright.primitives.catalog import BINARY, PRESETS, UNARY, Primitive
+from archwright.primitives.catalog import BINARY, UNARY, Primitive, chosen_functions
 from archwright.primitives.pointwise import profile_of
 from archwright.primitives.searched import Profile, SearchedModule
 from archwright.primitives.tree_mutation import INPUT, SCALED, TreeMutation
@@ -16,7 +16,7 @@ from archwright.primitives.units import ChannelScale, OperatorNode, Standardized
 from archwright.spaces.expression import Expression
 from archwright.spaces.grammars import DerivationDecision, Function, Grammar, Language, Leaf, Rule
 from archwright.spaces.nodes import Generated, layer
-from archwright.spaces.zoo.shapes import check_labels, check_numbers
+from archwright.spaces.zoo.shapes import check_numbers
 
 __all__ = ["FunctionTree"]
 
@@ -65,10 +65,7 @@ class FunctionTree(SearchedModule):
     root: ClassVar[str] = "function"
 
     def __post_init__(self) -> None:
-        (preset,) = check_labels(self.name, "set of functions", [self.functions], PRESETS)
-        usual = PRESETS[preset]
-        self.unary = check_labels(self.name, "unary function", self.unary or usual.unary, UNARY)
-        self.binary = check_labels(self.name, "binary function", self.binary or usual.binary, BINARY)
+        self.unary, self.binary = chosen_functions(self.name, self.functions, self.unary, self.binary)
         (self.depth,) = check_numbers(self.name, "depth", (self.depth,), ["depth"])
         scales = _MOST_SCALES if self.edge_scales else 0
         language = self._grammar(scales).language(_SYMBOL, self.depth + 1 + scales, (1, False))
