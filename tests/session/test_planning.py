@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,13 @@ from torch import nn
 
 import archwright as aw
 from archwright.errors import UsageError
+from archwright.estimators.cost import time_training
 from archwright.estimators.training import Training
-from archwright.experiments import RunConfig, open_store
+from archwright.experiments import DeviceConfig, RunConfig, open_store
 from archwright.experiments.time_plan import Costs, TimePlan, Trainings
-from archwright.session import planning
-from archwright.session.planning import fitting_threads, fitting_workers, told_plan
+from archwright.session import costs, planning
+from archwright.session.costs import fitting_threads
+from archwright.session.planning import fitting_workers, plan_run, told_plan
 
 QUICK: dict[str, Any] = {"progress": False, "onnx": False}
 
@@ -109,6 +112,33 @@ def test_the_environment_says_how_many_threads() -> None:
     assert fitting_threads(training, training.space, 0) is None
 
 
+def test_slow_steps_are_timed_only_as_long_as_was_given() -> None:
+    training = Training(small_space(), aw.tasks.digits(), accelerator="cpu")
+    candidate = aw.Candidate(training.space.sample(0))
+    assert time_training(training, candidate, seconds=60.0, most=0.0).timed_steps == 1
+    assert time_training(training, candidate, seconds=0.01, most=1e6).timed_steps >= 8
+
+
+def test_what_is_measured_is_told_before_it_is() -> None:
+    told: list[str] = []
+    arguments: dict[str, Any] = {"trainings": Trainings(), "workers": 1, "formats": (), "may_fit": True}
+    space, task, recipe = small_space(), aw.tasks.digits(), aw.Recipe(epochs=1)
+    for minutes in (None, 0.01):
+        plan_run(
+            space,
+            task,
+            recipe,
+            [],
+            began=time.time(),
+            minutes=minutes,
+            device=DeviceConfig(),
+            preparing=told.append,
+            **arguments,
+        )
+    (line,) = told  # the environment says how many threads, so that without minutes nothing is measured
+    assert "600 ms can be divided" in line
+
+
 @pytest.mark.parametrize(
     ("took", "threads"), [({1: 1.0, 2: 0.9}, 1), ({1: 1.0, 2: 0.5}, 2), ({1: 1.0, 2: 4.0}, 1)]
 )
@@ -117,7 +147,7 @@ def test_more_threads_are_taken_where_they_pay(
 ) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS")
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-    monkeypatch.setattr(planning, "_cost", lambda training, *_: took[training.threads])
+    monkeypatch.setattr(costs, "_cost", lambda training, *_: took[training.threads])
     training = Training(small_space(), aw.tasks.digits(), accelerator="cpu")
     assert fitting_threads(training, training.space, 0) == threads
 
@@ -211,3 +241,10 @@ def test_on_a_busy_machine_one_thread_is_taken_and_the_run_ends(tmp_path: Path) 
     repeated = [t for f in run.finalists for repeat, t in f.measured.items() if repeat]
     assert all((trial.started or 0.0) <= began + shares.finals for trial in repeated)
     assert len(run.retrained) <= shares.retrain
+
+
+def test_an_end_that_takes_longer_than_what_is_left_is_said_before() -> None:
+    made = TimePlan(costs=Costs(training=1.0, baseline=1.0, closing=20.0), spent=6.0)
+    told = told_plan(made, 0.4, 2, 2, Trainings(), 1)
+    assert any("test, export and report take about 20 s" in line and "28 s in all" in line for line in told)
+    assert not any("in all" in line for line in told_plan(made, 0.5, 2, 2, Trainings(), 1))

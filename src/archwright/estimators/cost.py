@@ -62,7 +62,9 @@ class TrainingCost:
         return self.setup + self.steps * self.step + self.epochs * self.evaluation
 
 
-def time_training(training: Training, candidate: Candidate, *, seconds: float = 1.0) -> TrainingCost:
+def time_training(
+    training: Training, candidate: Candidate, *, seconds: float = 1.0, most: float | None = None
+) -> TrainingCost:
     """Train a network for some steps, as a search would, and extrapolate.
 
     Args:
@@ -70,6 +72,8 @@ def time_training(training: Training, candidate: Candidate, *, seconds: float = 
         candidate: Which, and with what effort.
         seconds: About how long its steps are timed; two steps to warm up, eight more and a share of the evaluation are
             taken whatever they take, unless the training is shorter.
+        most: After so many seconds of steps no further one is taken; one is timed after the first, which takes longer
+            than others, in any case. None for no such bound.
 
     Raises:
         ArchwrightError: When it does not build, or cannot be trained.
@@ -81,12 +85,15 @@ def time_training(training: Training, candidate: Candidate, *, seconds: float = 
             setup = time.perf_counter() - began
             per_epoch = trainer.step.length(trainer)
             steps = _steps(trainer, epochs)
+            began = time.perf_counter()
             memory = _memory_of(trainer, steps)
-            for _ in islice(steps, _WARM_UP - 1):
-                pass
-            blocks, taken = _timed(trainer, steps, seconds)
+            _wait(trainer)
+            first = time.perf_counter() - began
+            left = math.inf if most is None else most - first
+            blocks, taken = _timed(trainer, steps, seconds, left)
             ranks.agree(False)
-            evaluation = _evaluation_seconds(trainer)
+            evaluation = _evaluation_seconds(trainer, _BATCHES if left > 0 else 1)
+    blocks = blocks or [first]
     mean, repeated = sum(blocks) / len(blocks), candidate.effort.replicates
     spread = math.sqrt(sum((block - mean) ** 2 for block in blocks) / max(1, len(blocks) - 1))
     return TrainingCost(
@@ -95,7 +102,7 @@ def time_training(training: Training, candidate: Candidate, *, seconds: float = 
         setup=repeated * setup,
         step=mean,
         step_error=spread / math.sqrt(len(blocks)) / mean if len(blocks) > 1 else 0.5,
-        timed_steps=taken,
+        timed_steps=max(1, taken),
         steps=repeated * epochs * per_epoch,
         epochs=repeated * epochs,
         evaluation=evaluation,
@@ -159,11 +166,25 @@ def _wait(trainer: Trainer) -> None:
         torch.accelerator.synchronize(trainer.device)
 
 
-def _timed(trainer: Trainer, steps: Iterable[Event], seconds: float) -> tuple[list[float], int]:
-    """Mean seconds of a step in each of some blocks, and how many steps were taken; one where no step is left."""
+def _timed(trainer: Trainer, steps: Iterator[Event], seconds: float, most: float) -> tuple[list[float], int]:
+    """Mean seconds of a step in each of some blocks, and how many steps were taken; none where no step is left.
+
+    Args:
+        trainer: Takes the steps.
+        steps: Those that are left.
+        seconds: How long they are timed, once the fewest that are timed at all were taken.
+        most: How long they are timed at most, with those to warm up; one step is timed in any case.
+    """
     blocks: list[float] = []
     taken, size, began = 0, max(1, _FEWEST // _BLOCKS), time.perf_counter()
+    if most > 0:
+        for _ in islice(steps, _WARM_UP - 1):
+            pass
+    if time.perf_counter() - began > most / 2:
+        size = 1
     while len(blocks) < _BLOCKS or time.perf_counter() - began < seconds:
+        if blocks and time.perf_counter() - began > most:
+            break
         _wait(trainer)
         start = time.perf_counter()
         count = sum(1 for _ in islice(steps, size))
@@ -175,18 +196,18 @@ def _timed(trainer: Trainer, steps: Iterable[Event], seconds: float) -> tuple[li
     return blocks, taken
 
 
-def _evaluation_seconds(trainer: Trainer) -> float:
+def _evaluation_seconds(trainer: Trainer, batches: int) -> float:
     """Seconds to score the network on the validation data, told from its first batches where the task lets that be."""
     task, plan = trainer.task, evaluation_plan(trainer.device)
     start = time.perf_counter()
     if type(task).evaluate.__module__.startswith("archwright.tasks"):
         stream = task.batches(Part("validation"), plan, trainer.module)
-        if stream.length > _BATCHES:
+        if stream.length > batches:
             with evaluating(trainer.network):
-                for batch in islice(stream, _BATCHES):
+                for batch in islice(stream, batches):
                     task.measure(task.forward(trainer.module, batch), batch)
             _wait(trainer)
-            return (time.perf_counter() - start) * stream.length / _BATCHES
+            return (time.perf_counter() - start) * stream.length / batches
         start = time.perf_counter()
     trainer.evaluate()
     return time.perf_counter() - start

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from archwright.experiments.store import Stage
@@ -13,6 +13,16 @@ __all__ = ["Listener"]
 
 class Listener:
     """Does nothing at every step; progress displays override what they show."""
+
+    def objectives_known(self, names: Sequence[str]) -> None:
+        """What is worth showing of a trial: the objectives, and what the search ranks by."""
+
+    def preparing(self, text: str) -> None:
+        """Something that takes seconds begins, before the search.
+
+        Args:
+            text: What is done, and why.
+        """
 
     def stage_started(self, stage: Stage, total: int | None, done: int, minutes: float | None = None) -> None:
         """A stage begins.

@@ -120,6 +120,16 @@ class TimePlan:
         longest = max(self.costs.training, self.costs.baseline) * self.costs.growth
         return math.ceil(trainings.ensemble / workers) * longest if trainings.refit else 0.0
 
+    def needed(self, trainings: Trainings, workers: int) -> float:
+        """Seconds of a run that does the least: a search of no length, and each training once.
+
+        Args:
+            trainings: What is trained after the search.
+            workers: Trainings at once.
+        """
+        once = self.round(1, workers) + self.members(1, trainings, workers) + self.refit(trainings, workers)
+        return self.spent + once + self.costs.closing
+
     def shares(self, minutes: float, trainings: Trainings, workers: int) -> Shares:
         """Divide the minutes. What comes after the search has its share first, then the search what is left.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -170,6 +170,7 @@ def approach_for(
     trainings: Trainings,
     device: DeviceConfig,
     seed: int,
+    preparing: Callable[[str], None] = lambda text: None,
 ) -> Approach:
     """Pick what was not named, and refuse what does not go together. For the arguments see `search`.
 
@@ -197,6 +198,7 @@ def approach_for(
             fidelity=fidelity,
             is_plain=estimator in (None, "training") and pruner in (None, "never"),
             accelerator=device.accelerator,
+            preparing=preparing,
         )
         strategy, fidelity, known = picked.strategy, picked.fidelity, tuple(picked.known)
         options = {**picked.options, **options}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -60,6 +60,7 @@ def default_search(
     fidelity: FidelityRange | Fidelity | str,
     is_plain: bool,
     accelerator: str,
+    preparing: Callable[[str], None] = lambda text: None,
 ) -> DefaultSearch:
     """Pick the strategy and its beginning by the space, the objectives and what the budget buys.
 
@@ -80,6 +81,7 @@ def default_search(
         fidelity: As the user gave it.
         is_plain: Whether trials are trained by the recipe, to their end.
         accelerator: What networks are trained on.
+        preparing: Is told that networks are scored, and why, before they are.
     """
     given = FidelityRange.of(fidelity)
     seconds, trainings = 0.0, None
@@ -96,6 +98,10 @@ def default_search(
     known = () if strategy == "grid" else known_points(name, space, task)
     begins = [f"{count_of(len(known), 'architecture')} known to be good"] if known else []
     if strategy == "asha" and [one.name for one in objectives if one.optimize] == [task.metric]:
+        preparing(
+            f"preparing: random networks are scored without training, by {', '.join(SCORES)}, so that the search "
+            "begins with the best of them"
+        )
         best = screened(
             space,
             task,

@@ -22,7 +22,7 @@ _BEGUN = re.compile(r"trials\.sqlite.*|experiment\.json\..*part")
 # fmt: off
 __all__ = [
     "listener_for", "network_options_for", "new_folder", "objectives_for", "recorded_reference", "space_for",
-    "table_options",
+    "shown_names", "table_options",
 ]
 # fmt: on
 
@@ -176,9 +176,20 @@ def new_folder(out: str | Path | None, name: str) -> Path:
 
 
 def listener_for(listener: Listener | None, progress: bool, objectives: Sequence[Objective] = ()) -> Listener:
-    """The given listener, or a progress display that shows the objectives and the number of parameters."""
+    """The given listener, or a progress display that shows the objectives and the number of parameters.
+
+    Args:
+        listener: The given one.
+        progress: Whether there is a display where none is given.
+        objectives: Those; none where `Listener.objectives_known` will tell of them.
+    """
     if listener is not None or not progress:
         return listener or Listener()
     from archwright.session.progress import Progress
 
-    return Progress(list(dict.fromkeys([*(objective.name for objective in objectives), "params"])))
+    return Progress(shown_names(objectives) if objectives else ())
+
+
+def shown_names(objectives: Sequence[Objective]) -> list[str]:
+    """What a display shows of a trial: the objectives and the number of parameters."""
+    return list(dict.fromkeys([*(objective.name for objective in objectives), "params"]))

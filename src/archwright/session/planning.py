@@ -4,41 +4,27 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence, Sized
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from itertools import islice
-from random import Random
 from typing import TYPE_CHECKING
 
 from archwright.durations import count_of, duration
 from archwright.experiments import DeviceConfig
 from archwright.experiments.memory import free_memory
-from archwright.experiments.time_plan import Costs, TimePlan, Trainings
-from archwright.objectives import Objective, keeps_limits
-from archwright.session.sampling import cheaply_measured, tried
-from archwright.spaces import Architecture, Space
+from archwright.experiments.time_plan import TimePlan, Trainings
+from archwright.objectives import Objective
+from archwright.session.costs import MEASURING, examples_of, fitting_threads, measured_plan, most_threads
+from archwright.spaces import Space
 from archwright.tasks import Task
-from archwright.trials import Candidate
 
 if TYPE_CHECKING:
-    from archwright.estimators.cost import TrainingCost
     from archwright.estimators.training import Training
     from archwright.learning import Recipe
 
 __all__ = ["Planned", "plan_run"]
 
-_PAYS = 1.3
-"""By how much faster all cores must be than one, to be taken."""
-_DRAWN, _MOST_DRAWN, _TIMED = 16, 64, 3
-_LARGE = 0.75
-"""The quantile of the costs of networks that is planned with: what wins is rather large."""
-_SHARE, _LONGEST = 0.01, 0.1
-"""Of the minutes: in which one network's steps are timed, and after which no further network is."""
-_CLOSING, _CLOSING_FORMATS = 3.0, 7.0
-"""Seconds for test, export and report on a machine that is not busy."""
-_BUSIEST = 4.0
-"""So many times as long they are taken to last at most, where processor time comes that much slower than wall time."""
+_THREADS = 0.04
+"""Share of the minutes in which one thread is compared with several."""
 _WORTH = 60.0
 """Seconds of search from which on worker processes pay, each of which takes seconds to start."""
 _MEMORY = 2**30
@@ -78,6 +64,7 @@ def plan_run(
     formats: Sequence[str] | None,
     may_fit: bool,
     objectives: Sequence[Objective] = (),
+    preparing: Callable[[str], None] = lambda text: None,
 ) -> Planned:
     """Measure what training costs here, and decide on threads, workers, epochs and shares of the time.
 
@@ -95,6 +82,7 @@ def plan_run(
         may_fit: Whether the recipe may have fewer epochs, where full trainings do not fit, or more, where many would.
         objectives: What is measured are networks that keep the limits on parameters and FLOPs among these, where some
             do.
+        preparing: Is told what is measured, and why, before it is.
     """
     from archwright.estimators.training import Training
 
@@ -106,12 +94,19 @@ def plan_run(
         devices=device.devices,
         precision=device.precision,
     )
-    threads = training.threads = fitting_threads(training, space, recipe.seed)
+    is_planned = minutes is not None and trainings.retrain > 0
+    if (most := most_threads(training)) > 1 or is_planned:
+        preparing(_told_measuring(most, minutes if is_planned else None))
+    until = None if minutes is None else time.time() + MEASURING * minutes * 60
+    within = None if minutes is None else _THREADS * minutes * 60
+    threads = training.threads = fitting_threads(training, space, recipe.seed, seconds=within)
     if workers is None:
         workers = 1 if minutes is None or device.count > 1 else fitting_workers(training, minutes)
     if minutes is None or trainings.retrain < 1:
         return Planned(recipe=recipe, threads=threads, workers=workers)
-    plan = measured_plan(training, task, contestants, minutes, began, formats=formats, objectives=objectives)
+    plan = measured_plan(
+        training, task, contestants, minutes, began, formats=formats, objectives=objectives, until=until
+    )
     if plan is None:
         return Planned(recipe=recipe, threads=threads, workers=workers)
     asked = epochs = recipe.epochs
@@ -128,29 +123,20 @@ def plan_run(
     return Planned(recipe=recipe, threads=threads, workers=workers, plan=plan, notes=tuple(notes))
 
 
-def fitting_threads(training: Training, space: Space, seed: int) -> int | None:
-    """How many threads of torch pay for a network of the space: one, or as many as torch would take.
+def _told_measuring(threads: int, minutes: float | None) -> str:
+    """What is measured before the search, and why.
 
-    Both are timed on the space's first network, here and now, so that a machine that is busy is given one.
-
-    Returns:
-        The number; None where nothing is to be chosen: on another device than the CPU, with one core, or where the
-        environment says how many.
+    Args:
+        threads: How many torch would take.
+        minutes: Of the whole run; None where they are not divided.
     """
-    import torch
-
-    most = torch.get_num_threads() // training.ranks
-    if training.device.type != "cpu" or most <= 1 or "OMP_NUM_THREADS" in os.environ:
-        return None
-    candidate = Candidate(space.sample(seed))
-    took = {}
-    for threads in (1, most):
-        training.threads = threads
-        cost = tried(partial(_cost, training, candidate, 0.2))
-        if cost is None:
-            return 1
-        took[threads] = cost
-    return most if took[1] > _PAYS * took[most] else 1
+    pays = f"whether {threads} threads train quicker than one" if threads > 1 else ""
+    if minutes is None:
+        return f"preparing: a few steps of training tell {pays}"
+    share = f"what training costs here, so that the {duration(minutes * 60)} can be divided"
+    told = f"{pays}, and {share}" if pays else share
+    within = duration(MEASURING * minutes * 60)
+    return f"preparing: a few steps of training tell {told}; these take about {within}"
 
 
 def fitting_workers(training: Training, minutes: float) -> int:
@@ -159,77 +145,6 @@ def fitting_workers(training: Training, minutes: float) -> int:
         return 1
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(cores, _MOST_WORKERS, int(free_memory() / _MEMORY)))
-
-
-def measured_plan(
-    training: Training,
-    task: Task,
-    contestants: Sequence[Space],
-    minutes: float,
-    began: float,
-    *,
-    formats: Sequence[str] | None,
-    objectives: Sequence[Objective] = (),
-) -> TimePlan | None:
-    """Time some networks of the space and the hand-made one.
-
-    Args:
-        training: How networks of the space are trained.
-        task: What is learned.
-        contestants: The networks to compare with.
-        minutes: Of the whole run.
-        began: Unix time at which it began.
-        formats: Those that the network is exported to; None means ONNX where it is installed.
-        objectives: Their limits are kept by the networks that are timed, where some do.
-
-    Returns:
-        The plan; None where no network could be timed.
-    """
-    from archwright.estimators.cost import interpolated_seconds, time_training
-    from archwright.estimators.training import Training
-    from archwright.pretrained import original_network
-
-    each = min(1.0, _SHARE * minutes * 60)
-    wall, processor = time.perf_counter(), time.process_time()
-    until = time.time() + _LONGEST * minutes * 60
-    drawn = _drawn(training, task, until, objectives)
-    places = {round(i * (len(drawn) - 1) / (_TIMED - 1)) for i in range(_TIMED)} if drawn else set()
-    costs: list[TrainingCost] = []
-    for place in sorted(places, reverse=True):
-        if costs and time.time() > until:
-            break
-        candidate = Candidate(drawn[place][1])
-        cost = tried(partial(time_training, training, candidate, seconds=each))
-        costs += [] if cost is None else [cost]
-    if not costs:
-        return None
-    seconds = sorted(interpolated_seconds(costs, [flops for flops, _ in drawn])[0])
-
-    def hand_made(space: Space) -> float:
-        other = Training(
-            space,
-            task,
-            training.recipe if original_network(space) is not None else training.recipe.from_scratch,
-            accelerator=training.accelerator,
-            devices=training.devices,
-            precision=training.precision,
-            threads=training.threads,
-        )
-        return _cost(other, Candidate(space.sample(0)), each)
-
-    compared = [tried(partial(hand_made, space)) for space in contestants]
-    busy = (time.perf_counter() - wall) / max(time.process_time() - processor, 1e-3)
-    closing = (_CLOSING if formats == () else _CLOSING_FORMATS) * min(max(1.0, busy), _BUSIEST)
-    return TimePlan(
-        costs=Costs(
-            training=seconds[int(_LARGE * (len(seconds) - 1))],
-            baseline=max((one for one in compared if one is not None), default=0.0),
-            closing=closing,
-            growth=_growth(task),
-        ),
-        contestants=len(contestants),
-        spent=time.time() - began,
-    )
 
 
 def told_plan(
@@ -259,20 +174,27 @@ def told_plan(
             f"have {epochs}; more minutes, or --epochs, change that"
         )
     would_fit = replace(plan, spent=0.0).shares(minutes, trainings, workers).fits
+    needed = plan.needed(trainings, workers)
     if would_fit and plan.spent + plan.round(1, workers) > minutes * 60:
         return [
             *told,
             f"time: to begin and to measure what training costs took {duration(plan.spent)} of "
-            f"{duration(minutes * 60)} already, so this will take longer: a full training takes about "
-            f"{duration(training)}, and the best of a short search is trained beside what it is compared with; more "
-            "minutes change that, or a machine that has less to do",
+            f"{duration(minutes * 60)} already, so this will take longer, about {duration(needed)} in all: a full "
+            f"training takes about {duration(training)}, and the best of a short search is trained beside what it is "
+            "compared with; more minutes change that, or a machine that has less to do",
         ]
     if not shares.fits:
         fitting = plan.fitting_epochs(minutes, epochs, trainings, workers)
         told.append(
             f"time: not one full training beside the hand-made network fits into {duration(minutes * 60)}: it takes "
             f"about {duration(training)}{f', and that network {duration(base)}' if base else ''}, so this will take "
-            f"longer; {count_of(fitting, 'epoch')} would fit (--epochs {fitting})"
+            f"longer, about {duration(needed)} in all; {count_of(fitting, 'epoch')} would fit (--epochs {fitting})"
+        )
+    elif needed > minutes * 60:
+        told.append(
+            f"time: test, export and report take about {duration(plan.costs.closing)} after the last training, so this "
+            f"will take longer than {duration(minutes * 60)}, about {duration(needed)} in all; more minutes change "
+            "that, or a machine that has less to do"
         )
     told.append(
         f"time: a full training takes about {duration(training)}; search until {duration(shares.search)}, "
@@ -298,43 +220,6 @@ def _told_rest(plan: TimePlan, minutes: float, retrain: int, trainings: Training
     return ", then ".join(parts)
 
 
-def _examples(task: Task, part: str) -> int:
-    """How many examples a part of the data has; 0 where that is not known."""
-    data = getattr(task, part, None)
-    return len(data) if isinstance(data, Sized) else 0
-
-
 def _steps(task: Task, recipe: Recipe) -> int:
     """Steps of an epoch; where the number of examples is not known, as many as data that are not few have."""
-    return max(1, (_examples(task, "train") or 10**6) // recipe.batch_size)
-
-
-def _growth(task: Task) -> float:
-    """How many times the training data training and validation data are together; 1 where that is not known."""
-    train, validation = _examples(task, "train"), _examples(task, "validation")
-    return (train + validation) / train if train else 1.0
-
-
-def _drawn(
-    training: Training, task: Task, until: float, objectives: Sequence[Objective]
-) -> list[tuple[float, Architecture]]:
-    """Architectures with the FLOPs of their networks, the fewest first; fewer where the time is over.
-
-    Those that keep the limits, where there are any.
-    """
-    kept: list[tuple[float, Architecture]] = []
-    others: list[tuple[float, Architecture]] = []
-    draws = cheaply_measured(training.space, task, Random(training.recipe.seed))
-    for architecture, found in islice(draws, _MOST_DRAWN):
-        if found is not None:
-            keeps = keeps_limits(objectives, found)
-            (kept if keeps else others).append((found["flops"], architecture))
-        if len(kept) >= _DRAWN or ((kept or others) and time.time() > until):
-            break
-    return sorted(kept or others, key=lambda pair: pair[0])
-
-
-def _cost(training: Training, candidate: Candidate, seconds: float) -> float:
-    from archwright.estimators.cost import time_training
-
-    return time_training(training, candidate, seconds=seconds).seconds
+    return max(1, (examples_of(task, "train") or 10**6) // recipe.batch_size)

@@ -69,6 +69,14 @@ class Progress(Listener):
         self._memory = MemoryWatch()
         self._best: Trial | None = None
 
+    def objectives_known(self, names: Sequence[str]) -> None:
+        """Show these, unless others were asked for."""
+        self.names = self.names or tuple(names)
+
+    def preparing(self, text: str) -> None:
+        """Print it."""
+        self._print(text, style="dim")
+
     def stage_started(self, stage: Stage, total: int | None, done: int, minutes: float | None = None) -> None:
         """Begin a line."""
         self._failed = self._infeasible = self._pruned = 0

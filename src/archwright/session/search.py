@@ -32,7 +32,7 @@ from archwright.programs.settings import settings_of
 from archwright.session.approach import Approach, Subject, approach_for, subject_of
 from archwright.session.contestants import contestant_spaces, named_spaces, with_original
 from archwright.session.context import RunContext
-from archwright.session.defaults import listener_for, new_folder, recorded_reference
+from archwright.session.defaults import listener_for, new_folder, recorded_reference, shown_names
 from archwright.session.exporting import formats_asked, unprintable
 from archwright.session.one_shot import default_budget
 from archwright.session.parts import (
@@ -237,6 +237,7 @@ def search(
             "space.obey([...]), and search that"
         )
     folder = new_folder(out, subject.task.name)
+    told = listener_for(listener, progress)
     own = named_spaces(compare, subject.task)
     device = device_for(accelerator, devices, precision, own_executor.slots if own_executor else workers)
     is_compared = baseline and retrain > 0
@@ -256,6 +257,7 @@ def search(
         formats=asked,
         may_fit=recipe is None,
         objectives=subject.objectives,
+        preparing=told.preparing,
     )
     approach = approach_for(
         subject,
@@ -270,6 +272,7 @@ def search(
         trainings=trainings,
         device=device,
         seed=seed,
+        preparing=told.preparing,
     )
     config = recorded(
         subject,
@@ -326,7 +329,7 @@ def search(
     config.checkpoint_folder(folder)  # refuses a URL that is not known
     runs = own_executor or make_executor(config.executor)
     runs.check(space=subject.space, task=subject.task, estimator=approach.estimator)
-    told = listener_for(listener, progress, (*context.config.searched, *subject.objectives))
+    told.objectives_known(shown_names((*context.config.searched, *subject.objectives)))
     return begin_run(context, None if workers == 0 else runs, told, store)
 
 
