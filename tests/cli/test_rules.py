@@ -8,11 +8,11 @@ from typing import Any
 
 def test_a_rule_that_cannot_be_read_is_told_without_a_traceback(tmp_path: Path, archwright: Any) -> None:
     rules = tmp_path / "rules.txt"
-    rules.write_text("forbid wdth > 3\n")
+    rules.write_text("# of the widths\n\nforbid wdth > 3\n")
     found = archwright("search", "breast_cancer", "--rules", str(rules), "--out", str(tmp_path / "run"))
     assert found.code == 2
-    assert "no decision has the address 'wdth'" in found.err
+    assert f"{rules}, line 3: the rule 'forbid wdth > 3': no decision has the address 'wdth'" in found.err
     assert "Traceback" not in found.err
     missing = archwright("search", "breast_cancer", "--rules", str(tmp_path / "none.txt"))
     assert missing.code == 2
-    assert "cannot be read" in missing.err
+    assert "none.txt cannot be read: No such file or directory; give a text file" in missing.err

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 import archwright as aw
-from archwright.errors import UsageError
+from archwright.errors import SpaceError, UsageError
+from archwright.session.starting import ruled
+from archwright.spaces.zoo import mlp
 from archwright.strategies import make_strategy
 
 
@@ -45,11 +47,28 @@ def test_a_search_obeys_its_rules_and_the_report_says_what_each_did(tmp_path: Pa
 
 
 def test_a_strategy_that_is_an_object_has_its_space(tmp_path: Path) -> None:
-    from archwright.spaces.zoo import mlp
-
     space = mlp((30,), 2)
     strategy = make_strategy("random", space, [])
     with pytest.raises(UsageError, match=r"space\.obey\(\[\.\.\.\]\)"):
         aw.search(
             space, "breast_cancer", strategy=strategy, rules=["forbid depth == 1"], out=tmp_path / "run"
         )
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("require depth <= 3\nforbit depth == 1\n", "line 2: expected a rule .* Did you mean 'forbid'"),
+        ("\nrequire depth = 3\n", "line 2: .* cannot be read: .*; expected a condition"),
+        ("require depth <= 3\n# weights\nweight depth 2=often\n", "line 3: .* such as 3, got 'often'"),
+        ("forbid depth > 'deep'\n", "line 1: .* does not fit .*; compare numbers with numbers"),
+        ("require depth <= 3\nforbid depth <= 3\n", "rules.txt: the constraints .* refused"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_told_with_its_line_and_the_cure(
+    tmp_path: Path, text: str, told: str
+) -> None:
+    file = tmp_path / "rules.txt"
+    file.write_text(text)
+    with pytest.raises(SpaceError, match=f"rules.txt.*{told}" if told.startswith("line") else told):
+        ruled(mlp((30,), 2), file)

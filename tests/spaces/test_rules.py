@@ -107,7 +107,7 @@ class TestContract(SpaceContract):
         ("require __import__('os')", "cannot be read|no decision"),
         ("require [w for w in (1, 2)]", "cannot be read"),
         ("weight deep maybe=2", "'maybe' is no option"),
-        ("weight deep True=much", "expected a number for a weight, got 'much'"),
+        ("weight deep True=much", "expected a number for a weight, such as 3, got 'much'"),
         ("weight deep", "expected OPTION=NUMBER"),
         ("weight items 1=2", "weights are for options"),
         ("require deep and not deep", "refused 10,000 random architectures"),

@@ -32,7 +32,7 @@ from archwright.session.judgement import judged_estimator
 from archwright.session.one_shot import default_budget
 from archwright.session.parts import check_measured, estimator_for, named
 from archwright.session.planning import Planned
-from archwright.session.starting import held_values, rule_lines
+from archwright.session.starting import held_values, ruled
 from archwright.spaces import Space
 from archwright.strategies import STRATEGIES, Strategy
 from archwright.supernets import OneShot, make_method
@@ -115,7 +115,8 @@ def subject_of(
         searched, reference = space_for(space, made, space_options)
         if space is None:
             notes.append(f"space: {reference}, picked for inputs of shape {made.input_shape}")
-    held, lines = held_values(searched, fix or {}), rule_lines(rules)
+    held = held_values(searched, fix or {})
+    fixed, lines = ruled(searched.fix(held), rules)
     return Subject(
         task=made,
         options=options,
@@ -123,7 +124,7 @@ def subject_of(
         reference=reference,
         network=settled,
         space_options=dict(space_options or {}),
-        fixed=searched.fix(held).obey(lines),
+        fixed=fixed,
         held=held,
         rules=lines,
         objectives=objectives_for(objectives, made),

@@ -10,10 +10,10 @@ from typing import Any
 
 from archwright.errors import SpaceError, UsageError, did_you_mean
 from archwright.spaces import Decision, Space
-from archwright.spaces.rules import parse_rules
+from archwright.spaces.rules import Rule, bind_rules, parse_rules
 from archwright.tasks import Task
 
-__all__ = ["held_values", "known_points", "rule_lines", "starting_points"]
+__all__ = ["held_values", "known_points", "ruled", "starting_points"]
 
 
 def held_values(space: Space, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,22 +34,45 @@ def held_values(space: Space, given: Mapping[str, Any]) -> dict[str, Any]:
     return {address: _meant(space.decisions[address], value) for address, value in given.items()}
 
 
-def rule_lines(given: Sequence[str] | str | Path) -> tuple[str, ...]:
-    """The rules of a search, a line each, without comments.
+def ruled(space: Space, given: Sequence[str] | str | Path) -> tuple[Space, tuple[str, ...]]:
+    """A space with rules, and these, a line each, without comments.
 
     Args:
+        space: The space.
         given: Lines, or a file of them.
 
     Raises:
         UsageError: When the file cannot be read.
-        SpaceError: When a line is no rule.
+        SpaceError: When a line is no rule or does not fit the space, or no architecture obeys all; names the file and
+            the line.
     """
-    if isinstance(given, str | Path):
+    file = Path(given) if isinstance(given, str | Path) else None
+    lines = _lines_of(file) if file is not None else list(given)  # type: ignore[arg-type]
+    rules: list[Rule] = []
+    example = space.sample(0)
+    for number, line in enumerate(lines, 1):
         try:
-            given = Path(given).read_text(encoding="utf-8").splitlines()
-        except (OSError, ValueError) as error:
-            raise UsageError(f"the file of rules {given} cannot be read: {error}") from None
-    return tuple(map(str, parse_rules(given)))
+            one = parse_rules([line])
+            for is_met in bind_rules(one, space.decisions).predicates.values():
+                is_met(example)
+        except SpaceError as error:
+            raise error if file is None else SpaceError(f"{file}, line {number}: {error}") from None
+        rules += one
+    found = tuple(map(str, rules))
+    try:
+        return space.obey(found), found
+    except SpaceError as error:
+        raise error if file is None else SpaceError(f"{file}: {error}") from None
+
+
+def _lines_of(file: Path) -> list[str]:
+    cure = "give a text file with one rule in each line, such as 'forbid layers.*.width > 64'"
+    try:
+        return file.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise UsageError(f"the file of rules {file} cannot be read: {error.strerror}; {cure}") from None
+    except ValueError as error:
+        raise UsageError(f"the file of rules {file} is no text in UTF-8: {error}; {cure}") from None
 
 
 def _meant(decision: Decision, value: Any) -> Any:

@@ -185,7 +185,10 @@ class _Predicate:
             self._tree = ast.parse(text, mode="eval").body
             self._check(self._tree)
         except SyntaxError as error:
-            raise SpaceError(f"the rule {str(rule)!r} cannot be read: {error.msg}") from None
+            raise SpaceError(
+                f"the rule {str(rule)!r} cannot be read: {error.msg}; expected a condition on "
+                "decisions, such as 'kernel == 3' or 'layers.*.width <= 64'"
+            ) from None
         self._read = {
             name: (tuple(_matched(rule, word, decisions)), "*" in word) for word, name in names.items()
         }
@@ -211,7 +214,10 @@ class _Predicate:
         except _Inactive:
             return True
         except TypeError as error:
-            raise SpaceError(f"the rule {str(self.rule)!r} does not fit {architecture!r}: {error}") from None
+            raise SpaceError(
+                f"the rule {str(self.rule)!r} does not fit {architecture!r}: {error}; compare "
+                "numbers with numbers, and names with names"
+            ) from None
         return met == (self.rule.kind == "require")
 
     def _value(self, node: ast.expr, architecture: Architecture) -> Any:
@@ -257,7 +263,9 @@ def _weights(rule: Rule, decisions: Mapping[str, Decision]) -> dict[str, Weights
     pattern, _, rest = rule.body.partition(" ")
     given = rule.options
     if not given or re.sub(r"\S+?=\S+", "", rest).strip():
-        raise SpaceError(f"the rule {str(rule)!r}: expected OPTION=NUMBER ... after the address")
+        raise SpaceError(
+            f"the rule {str(rule)!r}: expected OPTION=NUMBER ... after the address, such as conv=3"
+        )
     found = {}
     for address in _matched(rule, pattern, decisions):
         decision = decisions[address]
@@ -278,7 +286,7 @@ def _made_weights(rule: Rule, values: Sequence[Any], weights: Sequence[float]) -
     try:
         return Weights(values, weights)
     except ValueError as error:
-        raise SpaceError(f"the rule {str(rule)!r}: {error}") from None
+        raise SpaceError(f"the rule {str(rule)!r}: {error}; change the numbers") from None
 
 
 def _meant(rule: Rule, decision: Decision, text: str) -> Any:
@@ -295,7 +303,9 @@ def _number(rule: Rule, text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise SpaceError(f"the rule {str(rule)!r}: expected a number for a weight, got {text!r}") from None
+        raise SpaceError(
+            f"the rule {str(rule)!r}: expected a number for a weight, such as 3, got {text!r}"
+        ) from None
 
 
 class _Weighed(Decision):
