@@ -34,6 +34,45 @@ def hand_made(*scores, params=1_000.0):
     return finalist(HAND_MADE, scores, params, stage=Stage.BASELINE)
 
 
+class TestBalanced:
+    """Metrics whose error is told beside them."""
+
+    @staticmethod
+    def told(name, score, error, metric, **more):
+        one = finalist(name, [score], metric=metric, **more)
+        one.trials[0].measurement.metrics[metric + "_standard_error"] = error
+        return one
+
+    @pytest.mark.parametrize("metric", ["balanced_accuracy", "f1"])
+    def test_one_training_tells_how_sure_it_is_by_the_error_of_its_score(self, metric):
+        better = self.told("trial 4", 0.78, 0.03, metric, number=4)
+        other = self.told(HAND_MADE, 0.70, 0.04, metric, stage=Stage.BASELINE)
+        (found,) = choose([better, other], [Objective(metric)], DATA).comparisons
+        # Half of the variance is shared, and three times as much is the training's own.
+        assert found.error == pytest.approx(math.sqrt(3 * 0.5 * (0.03**2 + 0.04**2)))
+        assert found.probability == pytest.approx(stats.norm.cdf(0.08 / found.error))
+
+    def test_a_rare_class_makes_it_less_sure_than_the_number_of_examples_would(self):
+        sure, unsure = (
+            compared(
+                self.told("trial 1", 0.9, error, "f1", number=1),
+                self.told("trial 2", 0.88, error, "f1", number=2),
+                Objective("f1"),
+                DATA,
+            ).probability
+            for error in (0.005, 0.05)
+        )
+        assert 0.5 < unsure < 0.7 < sure
+
+    def test_without_an_error_nothing_is_claimed(self):
+        better = finalist("trial 1", [0.8], metric="f1", number=1)
+        assert compared(better, hand_made_of("f1"), Objective("f1"), DATA).probability is None
+
+
+def hand_made_of(metric):
+    return finalist(HAND_MADE, [0.7], metric=metric, stage=Stage.BASELINE)
+
+
 class TestRule:
     def test_the_best_mean_wins_not_the_best_single_training(self):
         lucky = finalist("trial 1", [0.99, 0.80, 0.81], number=1)

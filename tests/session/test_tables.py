@@ -63,6 +63,7 @@ def test_what_is_recognised_is_told_and_can_be_said_otherwise(command: Command) 
 @pytest.mark.parametrize("space", ["mlp", "tabular_resnet", "ft_transformer", "tabm"])
 def test_every_space_for_tables_is_searched_and_exported(command: Command, space: str) -> None:
     words = ["--target", "sold", "--space", space, "--retrain", "1", "--no-onnx", "--out", "run", "--json"]
+    words += ["--objective", "f1"] if space == "tabm" else []
     code, out, err = command(*words)
     assert code == 0, err
     shown = json.loads(out)
@@ -74,6 +75,9 @@ def test_every_space_for_tables_is_searched_and_exported(command: Command, space
     trained = shown["retrained"][0]
     network = made.build(Architecture(trained["architecture"]))
     assert sum(p.numel() for p in network.parameters()) == trained["metrics"]["params"]
+    if space == "tabm":
+        assert 0 < trained["metrics"]["f1_standard_error"] < 0.5
+        assert [0 < one["probability"] < 1 for one in shown["choice"]["comparisons"]] == [True]
 
 
 def test_imbalance_is_weighed_unless_something_else_is_to_be_optimised(command: Command) -> None:

@@ -16,7 +16,7 @@ from archwright.durations import byte_count, count_of, duration
 from archwright.experiments.expense import priced
 from archwright.experiments.finalists import HAND_MADE, ORIGINAL
 from archwright.experiments.store import Stage, without_secrets
-from archwright.objectives import is_metered
+from archwright.objectives import STANDARD_ERROR, is_metered
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -373,7 +373,10 @@ def _rows(
             for name, value in metrics.items()
         }
         for label, value in shown.items():
-            rows.setdefault(label, [""] * len(columns))[i] = _number(value)
+            if not label.endswith(STANDARD_ERROR):
+                error = shown.get(label + STANDARD_ERROR)
+                told = _number(value) if error is None else f"{_number(value)} ± {error:.4f}"
+                rows.setdefault(label, [""] * len(columns))[i] = told
     return list(rows.items())
 
 

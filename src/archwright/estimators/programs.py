@@ -94,14 +94,16 @@ class ProgramTraining(Estimator):
             metrics["unseen_fitness"] = self.judge.fitness(program, "final")
         return network, Measurement(metrics, (), time.perf_counter() - began)
 
-    def test(self, network: torch.nn.Module, part: str = "test") -> dict[str, float]:
+    def test(self, network: torch.nn.Module, part: str = "test", *, errors: bool = False) -> dict[str, float]:
         """The task's metrics on a part of its data.
 
         Args:
             network: A trained program.
             part: Of the data: "test" or "validation".
+            errors: Whether the metrics' standard errors are given, where the task knows them, instead of the metrics.
         """
-        return self.task.evaluate(network, Part(part), evaluation_plan(torch.device("cpu")))
+        judge = self.task.uncertainty if errors else self.task.evaluate
+        return judge(network, Part(part), evaluation_plan(torch.device("cpu")))
 
     def _scored(self, candidate: Candidate, seed: int) -> tuple[EvolvedProgram, dict[str, float]]:
         network: Any = self.space.build(candidate.architecture, self.task.example_arguments())

@@ -173,19 +173,21 @@ class Training(Estimator):
             f"out of memory: {told}; use a smaller batch_size or fewer workers, or limit params or flops"
         )
 
-    def test(self, network: nn.Module, part: str = "test") -> dict[str, float]:
+    def test(self, network: nn.Module, part: str = "test", *, errors: bool = False) -> dict[str, float]:
         """The task's metrics on the test data; nothing else reads them.
 
         Args:
             network: A network of `fit`. It is in evaluation mode and on the CPU afterwards.
             part: Of the data; "validation" scores a network again.
+            errors: Whether the metrics' standard errors are given, where the task knows them, instead of the metrics.
         """
         fabric = self._fabric(0)
         with seeded(0, fabric.device, self.threads):
             _, module = prepare(network, fabric)
             if self._lays_out:
                 lay_out(network, self.task)
-            found = self.task.evaluate(module, Part(part), evaluation_plan(fabric.device))
+            judge = self.task.uncertainty if errors else self.task.evaluate
+            found = judge(module, Part(part), evaluation_plan(fabric.device))
             _release(network)
         return plain_metrics(found)
 

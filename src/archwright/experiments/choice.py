@@ -10,14 +10,14 @@ import numpy as np
 
 from archwright.experiments.finalists import Finalist
 from archwright.experiments.store import Stage
-from archwright.objectives import Objective, is_feasible, optimized
+from archwright.objectives import NEEDS_ERROR, STANDARD_ERROR, Objective, is_feasible, optimized
 from archwright.objectives.pareto import rank_key
 from archwright.trials import Trial
 
 __all__ = ["Choice", "Comparison", "Data", "choose", "compared"]
 
 _SHARES = ("accuracy",)
-"""Metrics that are the share of examples of which something is true, so that their error is known from one training."""
+"""Metrics that are the share of examples of which something is true, so that their error follows from their value."""
 _CORRELATION = 0.5
 """Between the errors of two networks on the same examples, where it was not measured."""
 _SMALLER = 0.9
@@ -149,8 +149,9 @@ def compared(
     sizes v and t of validation and training data, since repetitions share examples (Nadeau & Bengio 2003, Machine
     Learning 52, equation 9). The variance of a difference is pooled over all finalists, of which each pair has too few
     repetitions. The probability is that of Student's distribution with the pooled degrees of freedom. A share of
-    examples that only one training tells has the binomial variance of a difference, times three for the training's own
-    noise; its probability is that of the normal distribution. Of anything else one training tells no error.
+    examples that only one training tells has the binomial variance of a difference, a balanced metric that of the
+    examples it was measured on, both times three for the training's own noise; their probability is that of the normal
+    distribution. Of anything else one training tells no error.
 
     Args:
         one: A finalist that was measured.
@@ -164,7 +165,7 @@ def compared(
     differences = _differences(one, other, objective)
     mean, repeats = sum(differences) / len(differences), len(differences)
     squares, freedom = _pooled(one, pool or (one, other), objective)
-    share = _binomial(one, other, objective, data)
+    share = _of_examples(one, other, objective, data)
     error = probability = None
     if repeats > 1 and freedom:
         overlap = data.validation / data.train if data.validation and data.train else 0.25
@@ -200,8 +201,11 @@ def _pooled(one: Finalist, pool: Sequence[Finalist], objective: Objective) -> tu
     return squares, freedom
 
 
-def _binomial(one: Finalist, other: Finalist, objective: Objective, data: Data) -> float | None:
-    """The variance of a difference of two shares of the same examples; None where it is no share."""
+def _of_examples(one: Finalist, other: Finalist, objective: Objective, data: Data) -> float | None:
+    """The variance of a difference of two scores on the same examples, by these; None where it cannot be told."""
+    if objective.name in NEEDS_ERROR:
+        errors = [_mean_variance(finalist, objective.name) for finalist in (one, other)]
+        return None if None in errors else sum(filter(None, errors)) * (1 - _CORRELATION)
     if objective.name not in _SHARES or not data.validation:
         return None
     shares = [abs(_mean_loss(finalist, objective)) for finalist in (one, other)]
@@ -209,6 +213,13 @@ def _binomial(one: Finalist, other: Finalist, objective: Objective, data: Data) 
     n = data.validation
     kept = [(share * n + 1) / (n + 2) for share in shares]
     return sum(share * (1 - share) for share in kept) * (1 - _CORRELATION) / n
+
+
+def _mean_variance(finalist: Finalist, name: str) -> float | None:
+    """Mean of the squared standard errors that a finalist's trainings tell of a metric; None where none does."""
+    key = name + STANDARD_ERROR
+    found = [t.metrics[key] ** 2 for t in finalist.measured.values() if key in t.metrics]
+    return sum(found) / len(found) if found else None
 
 
 def _still_in(able: Sequence[Finalist], objective: Objective) -> list[Finalist]:

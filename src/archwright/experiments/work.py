@@ -16,7 +16,7 @@ from archwright.experiments.executors.printed import QuietChannel, TrialOutput, 
 from archwright.experiments.jobs import DiskFull, Job, JobResult, Printed, RunningTrial
 from archwright.experiments.store import Stage
 from archwright.experiments.store.checkpoints import disk_is_full
-from archwright.objectives import Objective, measure_by
+from archwright.objectives import NEEDS_ERROR, STANDARD_ERROR, Objective, measure_by
 from archwright.spaces import Space
 from archwright.trials import Measurement, TrialContext, TrialState
 from archwright.trials.context import plain_metrics
@@ -243,7 +243,20 @@ class Retraining(Evaluation):
             with tempfile.TemporaryDirectory() as folder:
                 save_weights(network, Path(folder) / path.name)
                 job.checkpoints.send(Path(folder) / path.name, path.name)
-        return replace(measurement, artifacts={**measurement.artifacts, "weights": path.as_posix()})
+        metrics = {**measurement.metrics, **self._uncertainty(job, network)}
+        artifacts = {**measurement.artifacts, "weights": path.as_posix()}
+        return replace(measurement, metrics=metrics, artifacts=artifacts)
+
+    def _uncertainty(self, job: Job, network: Any) -> dict[str, float]:
+        """The standard error of what decides, for a metric whose error does not follow from its value.
+
+        In folds it follows from the repetitions.
+        """
+        first = next((one.name for one in self.objectives if one.optimize), None)
+        if first not in NEEDS_ERROR or job.candidate.effort.folds is not None or job.stage is Stage.REFIT:
+            return {}
+        found = self.training.test(network, "validation", errors=True)
+        return {first + STANDARD_ERROR: found[first]} if first in found else {}
 
 
 class Judging:

@@ -8,7 +8,7 @@ from archwright.durations import count_of
 from archwright.experiments import Run, Stage, TaskConfig
 from archwright.experiments.records import encode
 from archwright.export import Card
-from archwright.objectives import Objective
+from archwright.objectives import STANDARD_ERROR, Objective
 from archwright.reports.classical import CLASSICAL_NAMES, classical_sentence
 from archwright.reports.finalists import ensemble_note
 from archwright.reports.provenance import size_text
@@ -196,4 +196,8 @@ def _count(metrics: Mapping[str, float], name: str) -> int | None:
 
 
 def _scores(metrics: Mapping[str, float]) -> dict[str, float]:
-    return {name: value for name, value in metrics.items() if name not in _COUNTS}
+    return {
+        name: value
+        for name, value in metrics.items()
+        if name not in _COUNTS and not name.endswith(STANDARD_ERROR)
+    }

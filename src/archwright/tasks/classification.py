@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 from archwright.errors import TaskError
 from archwright.tasks.batches import labels_of
+from archwright.tasks.confusion import balanced_metrics, confusion_of, sampling_errors
 from archwright.tasks.supervised import Softened, Supervised, divergence
 from archwright.tasks.targets import CLASSIFICATION
 
@@ -59,18 +60,16 @@ class Classification(Supervised):
     def scores(self, outputs: Tensor, targets: Tensor) -> dict[str, float]:
         """`accuracy`, `balanced_accuracy`, `f1` and `loss` of a whole part."""
         outputs = outputs.double()
-        pairs = targets * self.outputs + outputs.argmax(dim=1)
-        confusion = torch.bincount(pairs, minlength=self.outputs**2).view(self.outputs, self.outputs).double()
-        hits, actual, predicted = confusion.diagonal(), confusion.sum(dim=1), confusion.sum(dim=0)
-        recall = hits[actual > 0] / actual[actual > 0]
-        seen = (actual + predicted) > 0
-        f1 = 2 * hits[seen] / (actual + predicted)[seen]
+        confusion = confusion_of(outputs, targets, self.outputs)
         return {
-            "accuracy": (hits.sum() / actual.sum()).item(),
-            "balanced_accuracy": recall.mean().item(),
-            "f1": f1.mean().item(),
+            "accuracy": (confusion.trace() / confusion.sum()).item(),
+            **{name: value.item() for name, value in balanced_metrics(confusion).items()},
             "loss": self._cross_entropy(outputs, targets).item(),
         }
+
+    def sampling_errors(self, outputs: Tensor, targets: Tensor) -> dict[str, float]:
+        """Those of `balanced_accuracy` and `f1`."""
+        return sampling_errors(confusion_of(outputs, targets, self.outputs))
 
     def distance(self, outputs: Any, teacher: Any, batch: Any, temperature: float = 1.0) -> Tensor:
         """T² KL(softmax(teacher / T) || softmax(outputs / T)), the mean over the examples, weighted as their loss is.

@@ -118,6 +118,15 @@ class Supervised(Task):
             targets: Targets, shape (N, ...), on the CPU.
         """
 
+    def sampling_errors(self, outputs: Tensor, targets: Tensor) -> dict[str, float]:
+        """Standard errors of some of `scores`, had other examples been drawn; by default none is known.
+
+        Args:
+            outputs: As for `scores`.
+            targets: As for `scores`.
+        """
+        return {}
+
     def loss(self, outputs: Any, batch: Any) -> Tensor:
         """The mean of `criterion`; of an ensemble in training, which gives what each member says, the mean of theirs.
 
@@ -167,22 +176,46 @@ class Supervised(Task):
             return {}
         if self.has_own("metrics"):
             return super().evaluate(network, part, plan)
-        outputs, targets = [], []
         losses, weights = 0.0, 0.0
+
+        def lose(given: Any, batch: Any) -> None:
+            nonlocal losses, weights
+            weight = self.weight(batch)
+            losses += float(self.loss(given, batch) * weight)
+            weights += float(weight)
+
+        scores = self._judged(*self._answers(network, part, plan, lose if self.has_own("loss") else None))
+        return {**scores, "loss": losses / weights} if weights else scores
+
+    def uncertainty(self, network: nn.Module, part: Part, plan: Plan) -> dict[str, float]:
+        """`sampling_errors` of the whole part; none where a subclass has metrics of its own."""
+        if self.has_own("metrics") or self.has_own("loss"):
+            return {}
+        return self.sampling_errors(*self._answers(network, part, plan))
+
+    def _answers(
+        self, network: nn.Module, part: Part, plan: Plan, seen: Callable[[Any, Any], None] | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """What a network in evaluation mode gives for a part of the data, and the targets, on the CPU.
+
+        Args:
+            network: The network.
+            part: Of the data.
+            plan: How it is read.
+            seen: Is given the outputs of each batch and the batch; without it the outputs' shape is checked.
+        """
+        outputs, targets = [], []
         stream = self.batches(part, plan, network)
         with evaluating(network):
             for batch in stream:
                 given = self.forward(network, batch)
-                if self.has_own("loss"):
-                    weight = self.weight(batch)
-                    losses += float(self.loss(given, batch) * weight)
-                    weights += float(weight)
-                else:
+                if seen is None:
                     self._check(given, batch[1])
+                else:
+                    seen(given, batch)
                 outputs.append(given.float().cpu())
                 targets.append(batch[1].cpu())
-        scores = self._judged(torch.cat(outputs), torch.cat(targets))
-        return {**scores, "loss": losses / weights} if weights else scores
+        return torch.cat(outputs), torch.cat(targets)
 
     def check(self, outputs: Any, batch: Any) -> None:
         """Check the shape of outputs, or the loss where it is the subclass's own.

@@ -203,6 +203,16 @@ class Task(ABC):
                     add(totals, name, total)
         return self._finished(totals)
 
+    def uncertainty(self, network: nn.Module, part: Part, plan: Plan) -> dict[str, float]:
+        """Standard errors of metrics of a part, had other examples been drawn; by default none is known.
+
+        Args:
+            network: As for `evaluate`.
+            part: As for `evaluate`.
+            plan: As for `evaluate`.
+        """
+        return {}
+
     def check(self, outputs: Any, batch: Any) -> None:
         """Check what a network gave for a batch, before it is trained.
 
