@@ -125,6 +125,7 @@ def test_time_for_a_longer_training_is_kept_where_epochs_are_few() -> None:
     # 12 epochs take 20 s, so 100 take 166.7 s; of 10 steps each, 300 epochs are 3,000 steps.
     assert plan(20, 10).prolonged(12, 12, 1000).longest == pytest.approx(20 * 100 / 12)
     assert plan(20, 10).prolonged(12, 12, 10).longest == pytest.approx(20 * 300 / 12)
+    assert plan(20, 10).prolonged(12, 12, 1000, 2).longest == pytest.approx(2 * 20 * 100 / 12)
     assert plan(20, 10).prolonged(12, 50, 1000).longest == 0
     assert plan(20, 10).prolonged(12, 50, 10).longest == pytest.approx(20 * 300 / 12)
 

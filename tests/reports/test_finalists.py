@@ -4,7 +4,7 @@ import pytest
 
 from archwright.experiments.choice import Choice
 from archwright.experiments.ensembles import Ensemble, Member
-from archwright.experiments.finalists import HAND_MADE, ORIGINAL, REPEAT
+from archwright.experiments.finalists import HAND_MADE, LONGER, ORIGINAL, REPEAT
 from archwright.objectives import Objective
 from archwright.reports.finalists import ensemble_note, finalist_notes, short_names
 from archwright.reports.summary import headline
@@ -40,12 +40,26 @@ def test_the_time_of_the_network_as_given_is_told_beside_the_winners(a_run, a_tr
         measurement = replace(trial.measurement, curve=curve)
         return replace(trial, measurement=measurement, started=100.0, finished=100.0 + seconds)
 
-    best, given = lasting(3, 12, 30), lasting(1, 8, 60)
-    run = comparing(a_run([best], retrained=(best,), winner=best, compared=(given,)), ORIGINAL)
-    assert finalist_notes(run) == [
-        "The chosen network was fine-tuned for 12 epochs in 30 s, the network as it was given for 8 epochs in "
-        "1 min 00 s."
+    def told(*given):
+        more = {"retrained": (best,), "winner": best, "compared": given, "test": {"accuracy": 0.9}}
+        return comparing(a_run([best], compared_test={ORIGINAL: {"accuracy": 0.85}}, **more), ORIGINAL)
+
+    best = lasting(3, 12, 30)
+    assert finalist_notes(told(lasting(1, 8, 29))) == [
+        "The chosen network was fine-tuned for 12 epochs in 30 s, the network as it was given fine-tuned for as long: "
+        "8 epochs in 29 s."
     ]
+    assert "; the network as it was given, fine-tuned for as long: 85.0" in headline(told(lasting(1, 8, 29)))
+    assert "for longer: 8 epochs in 1 min 00 s" in finalist_notes(told(lasting(1, 8, 60)))[0]
+    assert "for as long: 2 epochs in 55 s" in finalist_notes(told(lasting(1, 2, 55)))[0]
+    assert (
+        "for a single epoch, which takes longer: 1 epoch in 55 s"
+        in finalist_notes(told(lasting(1, 1, 55)))[0]
+    )
+    matched = lasting(1 + REPEAT * LONGER, 7, 31)
+    run = told(lasting(1, 2, 6), matched)
+    assert run.given == matched
+    assert "for as long: 7 epochs in 31 s" in finalist_notes(run)[0]
     assert finalist_notes(comparing(run, "net.py:Net")) == []
 
 

@@ -74,7 +74,11 @@ def as_dict(run: Run) -> dict[str, Any]:
         "measured": run.measured,
         "baseline": _result(run.baseline, test=run.baseline_test),
         "compared": [
-            _result(f.first, name=f.name, test=run.compared_test.get(f.name))
+            _result(
+                run.given if f.name == ORIGINAL else f.first,
+                name=f.name,
+                test=run.compared_test.get(f.name),
+            )
             for f in run.finalists
             if f.first is not None and f.stage is Stage.BASELINE and f.name != HAND_MADE
         ],
@@ -241,7 +245,8 @@ def _print_table(console: Console, run: Run, best: Trial) -> None:
         if finalist.stage is Stage.BASELINE and finalist.first and finalist.name != run.won_by:
             tested = run.baseline_test if finalist.name == HAND_MADE else run.compared_test.get(finalist.name)
             name = names.get(finalist.name, short_names(run)[finalist.name])
-            columns[name] = finalist.first.metrics, tested
+            shown = run.given if finalist.name == ORIGINAL and run.given else finalist.first
+            columns[name] = shown.metrics, tested
     for model, found in (run.classical or {}).items():
         columns[CLASSICAL_LABELS.get(model, model)] = found["validation"], found["test"]
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))

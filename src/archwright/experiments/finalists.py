@@ -11,6 +11,7 @@ from archwright.trials import Trial, TrialState
 __all__ = [
     "HAND_MADE",
     "LONGER",
+    "MATCHED",
     "MEMBERS",
     "ORIGINAL",
     "OTHERS",
@@ -30,12 +31,17 @@ LONGER = 200
 """The repetitions from this one on train the chosen network for longer, by a variant of the recipe; they count in no
 choice."""
 
+MATCHED = LONGER - 1
+"""The repetition in which the network as it was given is trained for as long as the chosen one, where its first
+training was not; it counts in no choice. An ensemble, whose members are trainings of the chosen one, has none of it."""
+
 OTHERS = REPEAT // 2
 """In `REFIT`, where all finalists meet, what has the number n in `BASELINE` has the number OTHERS + n."""
 
 HAND_MADE = "the hand-made network"
 ORIGINAL = "the network as it was given"
-"""What the trained network is called from which the space was made; it is trained by the recipe as its members are."""
+"""What the trained network is called from which the space was made; it is trained by the recipe as its members are, for
+as many epochs as take as long."""
 
 
 @dataclass(frozen=True, slots=True)

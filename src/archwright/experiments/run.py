@@ -14,7 +14,15 @@ from archwright.experiments.choice import Choice
 from archwright.experiments.config import RunConfig
 from archwright.experiments.ensembles import Ensemble, Member
 from archwright.experiments.expense import Expense
-from archwright.experiments.finalists import HAND_MADE, REPEAT, Finalist, finalists_of, refit_number
+from archwright.experiments.finalists import (
+    HAND_MADE,
+    MATCHED,
+    ORIGINAL,
+    REPEAT,
+    Finalist,
+    finalists_of,
+    refit_number,
+)
 from archwright.experiments.interrupts import DRAIN
 from archwright.experiments.one_shot import read_epochs
 from archwright.experiments.records import decode
@@ -138,6 +146,15 @@ class Run:
         others = [*([self.baseline] if self.baseline else []), *self.compared]
         names = dict(enumerate((HAND_MADE, *self.config.compare)))
         return tuple(finalists_of([*self.retrained, *self.repeated], others, names))
+
+    @property
+    def given(self) -> Trial | None:
+        """The network as it was given, trained for as long as the winner; None where it was not, or that failed."""
+        finalist = next((f for f in self.finalists if f.name == ORIGINAL), None)
+        if finalist is None:
+            return None
+        longer = [t for r, t in sorted(finalist.trials.items()) if r >= MATCHED and t.is_measured]
+        return longer[-1] if longer and self.won_by != ORIGINAL else finalist.first
 
     @property
     def won_by(self) -> str | None:
@@ -328,9 +345,11 @@ def _winner(
 
 
 def _choice(store: Store) -> Choice | None:
-    """What was chosen, with the longer training of it where that is no worse."""
-    if (known := store.get("choice")) is None:
+    """What was chosen, with the longer training of it where that is no worse, or the given network where that is."""
+    if (known := store.get("matched") or store.get("choice")) is None:
         return None
+    if store.get("matched"):
+        return decode(Choice, known, "choice")
     choice, longer = decode(Choice, known, "choice"), store.get("longer")
     is_its = longer is not None and longer % REPEAT == choice.number % REPEAT
     return replace(choice, number=longer) if is_its else choice

@@ -86,7 +86,8 @@ class TimePlan:
         costs: What training costs.
         contestants: Networks to compare with, the hand-made one among them.
         spent: Seconds that the plan itself and what came before it took.
-        longest: Seconds that are kept, at most, to train the chosen network once more, for longer; 0 where it is not.
+        longest: Seconds that are kept, at most, to train the chosen network once more, for longer, and the one that
+            the user gave for as long; 0 where none is.
     """
 
     costs: Costs
@@ -218,18 +219,19 @@ class TimePlan:
         factor = self.full_trainings(minutes, trainings, workers) / _ENOUGH
         return max(epochs, min(_LONGEST, int(epochs * factor)))
 
-    def prolonged(self, epochs: int, planned: int, steps: int) -> TimePlan:
+    def prolonged(self, epochs: int, planned: int, steps: int, networks: int = 1) -> TimePlan:
         """The same with time to train the chosen network for longer, where the others have few epochs.
 
         Args:
             epochs: Those that the costs are for.
             planned: Those that the others have.
             steps: Of an epoch.
+            networks: How many are trained for as long: the chosen one, and the one that the user gave.
         """
         many = max(_LONGEST, _STEPS / steps)
         if planned >= _FEW * many:
             return self
-        return replace(self, longest=self.costs.training * many / epochs)
+        return replace(self, longest=networks * self.costs.training * many / epochs)
 
     def scaled(self, factor: float) -> TimePlan:
         """The same for other epochs: so many times as many."""

@@ -32,8 +32,9 @@ class Card:
         validation: Metric to value on the validation split, by which the network was chosen.
         test: Metric to value on the test split, read once.
         baseline: The same metrics of a network made by hand and trained the same way, on the test split.
-        others: Model of scikit-learn to the same metrics, trained on the same rows, on the test split.
-        comparison: Which of them is better, in a sentence.
+        others: Another network, or a model of scikit-learn trained on the same rows, to the same metrics, on the test
+            split.
+        comparison: How they compare, in a sentence or two.
         training: How the final network was trained: "epochs", "optimizer", ... to text.
         example: How it is used, as Python; empty where that is not known.
         caveats: What else to be careful of, a sentence each.

@@ -14,7 +14,10 @@ from archwright.reports.wording import capital, metric_name, metric_text
 if TYPE_CHECKING:
     from archwright.experiments import Run
 
-__all__ = ["ensemble_note", "finalist_notes", "limits_broken", "short_names"]
+__all__ = ["ensemble_note", "finalist_notes", "how_long", "limits_broken", "short_names", "training_note"]
+
+_AS_LONG = 1.25
+"""Times that differ by less, or by less than an epoch, are told as the same."""
 
 
 def short_names(run: Run) -> dict[str, str]:
@@ -75,7 +78,7 @@ def finalist_notes(run: Run) -> list[str]:
         for name, told in (run.measured or {}).items()
         if is_int8_score(name) and (score := name.removeprefix("int8_")) in (run.test or {})
     ]
-    notes += _origin_note(run) + _training_note(run)
+    notes += _origin_note(run) + training_note(run)
     for finalist in run.finalists:
         name = capital(finalist.name) if not is_object_reference(finalist.name) else finalist.name
         if broken := limits_broken(run, finalist):
@@ -109,15 +112,31 @@ def _origin_note(run: Run) -> list[str]:
     ]
 
 
-def _training_note(run: Run) -> list[str]:
-    given = next((one.first for one in run.finalists if one.name == ORIGINAL), None)
-    if given is None or run.winner is None or run.won_by == ORIGINAL:
+def training_note(run: Run) -> list[str]:
+    """How long the winner and the network as it was given were trained."""
+    if run.given is None or run.winner is None or run.won_by == ORIGINAL:
         return []
+    pair = run.winner, run.given
     both = [
         f"{count_of(len(trial.measurement.curve), 'epoch')} in {duration(trial.seconds)}"
-        for trial in (run.winner, given)
+        for trial in pair
         if trial.measurement is not None and trial.seconds is not None
     ]
     if len(both) < 2:
         return []
-    return [f"The chosen network was fine-tuned for {both[0]}, {ORIGINAL} for {both[1]}."]
+    verb = "fine-tuned" if run.winning_number is not None else "trained"
+    return [f"The chosen network was {verb} for {both[0]}, {ORIGINAL} fine-tuned {how_long(run)}: {both[1]}."]
+
+
+def how_long(run: Run) -> str:
+    """For how long the network as it was given was fine-tuned, beside the winner, in words."""
+    if run.given is None or run.winner is None or not run.given.seconds or not run.winner.seconds:
+        return "by the same recipe"
+    epochs = len(run.given.measurement.curve) if run.given.measurement else 0
+    longer = run.given.seconds - run.winner.seconds
+    near = (_AS_LONG - 1) * run.winner.seconds
+    if epochs == 1 and longer > near:
+        return "for a single epoch, which takes longer"
+    if abs(longer) <= max(near, run.given.seconds / max(1, epochs)):
+        return "for as long"
+    return "for longer" if longer > 0 else "for a shorter time"

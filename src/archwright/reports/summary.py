@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from archwright.durations import count_of, duration
 from archwright.experiments import Stage
-from archwright.experiments.finalists import HAND_MADE
+from archwright.experiments.finalists import HAND_MADE, ORIGINAL
 from archwright.experiments.judgement import judgement_sentence
 from archwright.objectives import Direction, direction_of
 from archwright.reports.failures import failure_groups
-from archwright.reports.finalists import ensemble_note, limits_broken
+from archwright.reports.finalists import ensemble_note, how_long, limits_broken
 from archwright.reports.judged import judgement_to_show
 from archwright.reports.ranking import completed, first_objective, value_of
 from archwright.reports.supernet import (
@@ -81,10 +81,12 @@ def _sentence(run: Run) -> str:
         name = _headline_metric(run, run.test)
         text = f"{_measured(name, run.test[name], 'test')}{_with_params(best)}"
         if run.ensemble_won:
-            return f"{text}{_together(run)}{_hand_made(run, name)}."
+            return f"{text}{_together(run)}{_given(run, name)}{_hand_made(run, name)}."
         if run.winning_number is None:
-            return f"no better network than {_ours(run)} was found: {text}{_best_found(run)}."
-        return f"{text}{_hand_made(run, name)}{_how_sure(run)}."
+            return (
+                f"no better network than {_ours(run)} was found: {text}{_best_found(run)}{_given(run, name)}."
+            )
+        return f"{text}{_given(run, name)}{_hand_made(run, name)}{_how_sure(run)}."
     name = first_objective(run).name
     score = _measured(name, value_of(best, name), "validation")
     if run.winner is None and searched_metric(run, name) != metric_name(name):
@@ -102,9 +104,23 @@ def _hand_made(run: Run, name: str) -> str:
     if not run.baseline_test or name not in run.baseline_test:
         return ""
     told = metric_text(name, run.baseline_test[name], 1)
-    broken = next((limits_broken(run, f) for f in run.finalists if f.name == HAND_MADE), [])
-    over = f", which {' and '.join(o.limit_text for o in broken)} rules out" if broken else ""
-    return f"; the hand-made network: {told}{_with_params(run.baseline, short=True)}{over}"
+    return (
+        f"; the hand-made network: {told}{_with_params(run.baseline, short=True)}{_ruled_out(run, HAND_MADE)}"
+    )
+
+
+def _given(run: Run, name: str) -> str:
+    """What the network as it was given reaches in the same time, where it is not the winner."""
+    score = run.compared_test.get(ORIGINAL, {}).get(name)
+    if score is None or run.given is None or run.won_by == ORIGINAL:
+        return ""
+    told = f"{metric_text(name, score, 1)}{_with_params(run.given, short=True)}"
+    return f"; {ORIGINAL}, fine-tuned {how_long(run)}: {told}{_ruled_out(run, ORIGINAL)}"
+
+
+def _ruled_out(run: Run, name: str) -> str:
+    broken = next((limits_broken(run, f) for f in run.finalists if f.name == name), [])
+    return f", which {' and '.join(o.limit_text for o in broken)} rules out" if broken else ""
 
 
 def _together(run: Run) -> str:

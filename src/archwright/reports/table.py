@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from archwright.durations import duration
-from archwright.experiments.finalists import HAND_MADE, Finalist
+from archwright.experiments.finalists import HAND_MADE, ORIGINAL, Finalist
 from archwright.objectives import METERS
 from archwright.reports.ranking import first_objective, in_order, is_cost, value_of
 from archwright.reports.supernet import searched_metric
@@ -88,12 +88,14 @@ def top_table(run: Run, most: int = 20) -> Table:
 def retrained_table(run: Run) -> Table | None:
     """The finalists beside each other, by their first training; None where there are none.
 
+    Of the chosen one it is the training that is delivered, of the network as it was given the one that took as long.
+
     The test split was read for the chosen network and those that were made by hand only, so the others have no number
     there.
     """
     if not run.finalists:
         return None
-    trials = [finalist.trials[min(finalist.trials)] for finalist in run.finalists]
+    trials = [_shown(run, finalist) for finalist in run.finalists]
     metrics = _metrics(run, trials)
     test = [name for name in (run.test or run.baseline_test or {}) if name not in METERS]
     validation = [m if is_cost(run, m) else f"validation {metric_name(m)}" for m in metrics]
@@ -123,6 +125,14 @@ def retrained_table(run: Run) -> Table | None:
         cells += [duration(run.winner.seconds), *([MISSING, MISSING] if repeated else [])]
         rows.append(Row(tuple(cells), marks=("delivered",)))
     return Table(tuple(columns), tuple(rows))
+
+
+def _shown(run: Run, finalist: Finalist) -> Trial:
+    """The training of a finalist that its row is about."""
+    if run.winner is not None and not run.ensemble_won and run.won_by == finalist.name:
+        return run.winner
+    given = run.given if finalist.name == ORIGINAL else None
+    return given or finalist.trials[min(finalist.trials)]
 
 
 def _tested(run: Run, finalist: Finalist, is_winner: bool) -> dict[str, float] | None:

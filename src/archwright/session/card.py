@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from archwright.durations import count_of
 from archwright.experiments import Run, Stage, TaskConfig
+from archwright.experiments.finalists import ORIGINAL
 from archwright.experiments.records import encode
 from archwright.export import Card
 from archwright.objectives import STANDARD_ERROR, Objective
 from archwright.reports.classical import CLASSICAL_NAMES, classical_sentence
-from archwright.reports.finalists import ensemble_note
+from archwright.reports.finalists import ensemble_note, how_long, training_note
 from archwright.reports.provenance import size_text
 from archwright.reports.summary import REFIT
 from archwright.supernets import METHODS
@@ -49,8 +50,11 @@ def card_of(run: Run, trial: Trial) -> Card:
         validation=_scores(metrics),
         test=(run.test or {}) if won else {},
         baseline=run.baseline_test or {},
-        others={CLASSICAL_NAMES.get(name, name): found["test"] for name, found in classical.items()},
-        comparison=classical_sentence(run) if won else "",
+        others={
+            **_given(run),
+            **{CLASSICAL_NAMES.get(name, name): found["test"] for name, found in classical.items()},
+        },
+        comparison=" ".join(filter(None, [*training_note(run), classical_sentence(run)])) if won else "",
         caveats=[told for told in notes if told],
     )
 
@@ -141,6 +145,13 @@ def _training(run: Run, trial: Trial, won: bool) -> dict[str, object]:
         "data of the delivered weights": "training and validation data together" if refit else None,
         "their epochs": trial.candidate.effort.epochs if refit else None,
     }
+
+
+def _given(run: Run) -> dict[str, Mapping[str, float]]:
+    """The test scores of the network as it was given, by what it is called; empty where it won, or was none."""
+    if ORIGINAL not in run.compared_test or run.won_by == ORIGINAL:
+        return {}
+    return {f"{ORIGINAL}, fine-tuned {how_long(run)}": run.compared_test[ORIGINAL]}
 
 
 def _cost(run: Run, trial: Trial) -> dict[str, object]:

@@ -123,12 +123,14 @@ def measured_plan(
     if not costs:
         return None
     seconds = sorted(interpolated_seconds(costs, [flops for flops, _ in drawn])[0])
-    compared = [tried(partial(_contestant_cost, training, task, space, each, until)) for space in contestants]
+    typical = seconds[int(_LARGE * (len(seconds) - 1))]
+    beside = [partial(_contestant_cost, training, task, space, typical, each, until) for space in contestants]
+    compared = [tried(one) for one in beside]
     busy = (time.perf_counter() - wall) / max(time.process_time() - processor, 1e-3)
     closing = (_CLOSING if formats == () else _CLOSING_FORMATS) * min(max(1.0, busy), _BUSIEST)
     return TimePlan(
         costs=Costs(
-            training=seconds[int(_LARGE * (len(seconds) - 1))],
+            training=typical,
             baseline=max((one for one in compared if one is not None), default=0.0),
             closing=closing,
             growth=_growth(task),
@@ -156,21 +158,26 @@ def _network_costs(
     return costs
 
 
-def _contestant_cost(training: Training, task: Task, space: Space, each: float, until: float) -> float:
-    """Seconds of a full training of a network to compare with."""
+def _contestant_cost(
+    training: Training, task: Task, space: Space, typical: float, each: float, until: float
+) -> float:
+    """Seconds of a full training of a network to compare with; `typical` are those of one of the run's space."""
     from archwright.estimators.training import Training
     from archwright.pretrained import original_network
 
+    is_given = original_network(space) is not None
     other = Training(
         space,
         task,
-        training.recipe if original_network(space) is not None else training.recipe.from_scratch,
+        training.recipe if is_given else training.recipe.from_scratch,
         accelerator=training.accelerator,
         devices=training.devices,
         precision=training.precision,
         threads=training.threads,
     )
-    return _cost(other, Candidate(space.sample(0)), each, max(each, until - time.time()))
+    cost = _cost(other, Candidate(space.sample(0)), each, max(each, until - time.time()))
+    # What was given is trained for as long as what the search finds, but for one epoch at least.
+    return max(typical, cost / training.recipe.epochs) if is_given else cost
 
 
 def _cost(training: Training, candidate: Candidate, seconds: float, most: float | None) -> float:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from archwright.errors import SearchError
 from archwright.experiments import Stage
-from archwright.experiments.choice import Choice, Data, choose
+from archwright.experiments.choice import Choice, choose
 from archwright.experiments.finalists import HAND_MADE, REPEAT, Finalist, finalists_of
 from archwright.experiments.jobs import Job
 from archwright.experiments.records import encode
@@ -15,7 +15,7 @@ from archwright.experiments.work import Measure
 from archwright.objectives import best_trials, is_feasible, optimized
 from archwright.reports.finalists import finalist_notes
 from archwright.session.context import RunContext
-from archwright.spaces import Architecture
+from archwright.session.same_time import data_of, others_beside
 from archwright.trials import FULL, Candidate, Fidelity, Measurement, Trial, TrialContext
 
 __all__ = ["FOLDS", "Finals", "by_place", "hold_finals"]
@@ -58,9 +58,7 @@ class Finals:
     def __init__(self, context: RunContext) -> None:
         self.context, self.config = context, context.config
         self.experiment, self.objectives = context.experiment, context.config.objectives
-        task = context.task
-        sizes = [len(part) if hasattr(part, "__len__") else None for part in _parts(task)]
-        self.data = Data(train=sizes[0], validation=sizes[1])
+        self.data = data_of(context)
         self.folds = FOLDS if self._are_few() else None
         self.rounds = 0
         """The last repetition that all who may still be chosen have had."""
@@ -70,8 +68,8 @@ class Finals:
         found = self._found()
         if self._is_of_older_version(found):
             return True
-        others = dict.fromkeys(self.context.contestants, Candidate(Architecture({})))
-        for stage, wanted in ((Stage.BASELINE, others), (Stage.RETRAIN, found)):
+        for stage in (Stage.RETRAIN, Stage.BASELINE):
+            wanted = found if stage is Stage.RETRAIN else others_beside(self.context, self._best_found())
             if wanted:
                 self.experiment.run_all(stage, wanted)
             if self.context.interrupts.asked:
@@ -89,8 +87,9 @@ class Finals:
                 "no finalist keeps all limits after its training at full length; loosen a limit"
             )
         if (known := encode(choice)) != self.context.store.get("choice"):
-            for fact, value in (("choice", known), ("variant", None), ("longer", None)):
-                self.context.store.set_fact(fact, value)
+            for fact in ("variant", "longer", "matched"):
+                self.context.store.set_fact(fact, None)
+            self.context.store.set_fact("choice", known)
             for note in finalist_notes(self.context.run()):
                 self.experiment.say(note)
         return True
@@ -181,7 +180,9 @@ class Finals:
         )
         for stage in (Stage.BASELINE, Stage.RETRAIN):
             wanted = {
-                REPEAT * repeat + f.number: replace(_first(f).candidate, fidelity=fidelity)
+                REPEAT * repeat + f.number: replace(
+                    _first(f).candidate, fidelity=replace(fidelity, epochs=_first(f).candidate.effort.epochs)
+                )
                 for f in left
                 if f.stage is stage
             }
@@ -218,6 +219,12 @@ class Finals:
         rounds = max(max(seconds), sum(seconds) / self.context.executor.slots)
         return time.time() + 1.1 * rounds <= deadline
 
+    def _best_found(self) -> Finalist | None:
+        """The best of those that the search found, by their first training; None where none keeps the limits."""
+        found = [f for f in self.finalists() if f.stage is Stage.RETRAIN]
+        choice = choose(found, self.objectives, self.data, self.folds)
+        return None if choice is None else next(f for f in found if f.name == choice.name)
+
     def _choice(self) -> Choice | None:
         return choose(self.finalists(), self.objectives, self.data, self.folds)
 
@@ -234,10 +241,6 @@ class Finals:
         except UsageError:
             return False
         return True
-
-
-def _parts(task: object) -> list[object]:
-    return [getattr(task, name, None) for name in ("train", "validation")]
 
 
 def _first(finalist: Finalist) -> Trial:

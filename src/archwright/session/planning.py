@@ -85,6 +85,7 @@ def plan_run(
         preparing: Is told what is measured, and why, before it is.
     """
     from archwright.estimators.training import Training
+    from archwright.pretrained import original_network
 
     training = Training(
         space,
@@ -113,7 +114,8 @@ def plan_run(
     if may_fit:
         epochs = plan.planned_epochs(minutes, asked, trainings, workers)
         if trainings.ensemble == 1 and not trainings.refit:
-            plan = plan.prolonged(asked, epochs, _steps(task, recipe))
+            is_beside_given = any(original_network(other) is not None for other in contestants)
+            plan = plan.prolonged(asked, epochs, _steps(task, recipe), 2 if is_beside_given else 1)
             epochs = plan.planned_epochs(minutes, asked, trainings, workers)
         recipe = recipe.replace(early_stopping=epochs) if epochs > asked else recipe  # small data overfit
         plan, recipe = plan.scaled(epochs / asked), recipe.replace(epochs=epochs)

@@ -13,13 +13,14 @@ from archwright.estimators.training import Training
 from archwright.experiments import Job, Retraining, Stage
 from archwright.experiments.checkpoints import rebuilt
 from archwright.experiments.choice import Choice
-from archwright.experiments.finalists import LONGER, REPEAT
+from archwright.experiments.finalists import LONGER, ORIGINAL, REPEAT
 from archwright.experiments.work import Measure
 from archwright.learning import Recipe
 from archwright.objectives import is_feasible, optimized
 from archwright.session.contestants import finalist_space
 from archwright.session.context import RunContext
 from archwright.session.regularising import MANY, augmented, bearable
+from archwright.session.same_time import given_place
 from archwright.spaces import Space
 from archwright.trials import Candidate, Fidelity, Measurement, Trial, TrialContext
 
@@ -39,11 +40,11 @@ def prolong_winner(context: RunContext) -> bool:
     Where it bears augmentations, a training with them has two thirds of the time, and one without the rest: what
     overfits without them does so soon. Of the epochs of each the best by validation counts. The better of them is
     delivered where it keeps the limits and is no worse by validation than the training that was chosen; else, and where
-    both fail, that one is.
+    both fail, that one is. What is delivered leaves as much time to the network as it was given, see `match_given`.
     """
     choice, store = context.run().choice, context.store
     assert choice is not None
-    if store.get("longer") is not None:
+    if store.get("longer") is not None or store.get("matched") is not None:
         return True
     place, stage, chosen = choice.number % REPEAT, Stage(choice.stage), context.run().training(choice)
     asked = len(chosen.measurement.curve if chosen.measurement else ()) or context.config.recipe.epochs
@@ -55,7 +56,7 @@ def prolong_winner(context: RunContext) -> bool:
     trained: list[Trial] = []
     for one, share in ((variant, _AUGMENTED), (0, 1.0)) if variant else ((0, 1.0),):
         number = REPEAT * (LONGER + one) + place
-        epochs = int(share * _epochs_left(context, asked, chosen))
+        epochs = int(_share(context, choice, share, trained) * _epochs_left(context, asked, chosen))
         if epochs < _WORTH * asked and all(trial.number != number for trial in store.trials(stage)):
             continue
         wanted = {number: Candidate(chosen.architecture, Fidelity(epochs=epochs), chosen.candidate.parent)}
@@ -65,6 +66,24 @@ def prolong_winner(context: RunContext) -> bool:
     if trained:
         _deliver(context, choice, chosen, trained)
     return True
+
+
+def _share(context: RunContext, choice: Choice, share: float, before: Sequence[Trial]) -> float:
+    """Which share of the time that is left a training takes, so that the given network can have as much as the longest.
+
+    Args:
+        context: The run.
+        choice: The chosen network.
+        share: Which it takes where no network was given.
+        before: The longer trainings before it.
+    """
+    if given_place(context) is None or choice.name == ORIGINAL:
+        return share
+    if not before:
+        return share / (1 + share)
+    left = max(1e-3, _seconds_left(context))
+    longest = max(trial.seconds or 0.0 for trial in before)
+    return max(0.0, min(share / 2, (left - longest) / left))
 
 
 def _deliver(context: RunContext, choice: Choice, chosen: Trial, trained: Sequence[Trial]) -> None:
@@ -133,8 +152,12 @@ def by_length(context: RunContext, space: Space) -> Measure:
 
 def _epochs_left(context: RunContext, asked: int, chosen: Trial) -> int:
     """For how many epochs the chosen network can be trained now."""
-    left = 0.0 if context.longer_deadline is None else context.longer_deadline - time.time()
+    left = _seconds_left(context)
     return epochs_within(left, asked, chosen.seconds or left)
+
+
+def _seconds_left(context: RunContext) -> float:
+    return 0.0 if context.longer_deadline is None else context.longer_deadline - time.time()
 
 
 def _variant(context: RunContext, choice: Choice, chosen: Trial) -> int:

@@ -19,7 +19,7 @@ from archwright.experiments import (
     open_store,
 )
 from archwright.experiments.checkpoints import rebuilt
-from archwright.experiments.finalists import HAND_MADE
+from archwright.experiments.finalists import HAND_MADE, ORIGINAL
 from archwright.experiments.one_shot import read_epochs
 from archwright.experiments.work import Measure
 from archwright.session.contestants import finalist_space, winner_space
@@ -32,6 +32,7 @@ from archwright.session.one_shot import after_training, training_minutes
 from archwright.session.prolonging import by_length, prolong_winner
 from archwright.session.refitting import refit_step, refit_winner
 from archwright.session.result import Result
+from archwright.session.same_time import match_given
 from archwright.session.tracked import tracked
 from archwright.session.working import left_to_workers, workers_welcome
 from archwright.spaces import Space
@@ -120,6 +121,7 @@ def _stages_of(config: RunConfig) -> list[RunStage]:
         # The standard models come first, so that what they take is taken from the search's share of the minutes.
         stages = [*([_compare_classical] if config.baseline else []), *stages, hold_finals]
         stages += [prolong_winner] if config.plan is not None and config.plan.longest else []
+        stages += [match_given] if ORIGINAL in config.compare else []
         stages += [*([form_ensemble] if config.ensemble > 1 else []), _test]
         stages += [*([refit_winner] if config.refit else []), _export]
     return stages
@@ -190,7 +192,8 @@ def _test(context: RunContext) -> bool:
         if place == 0 and store.get("baseline_test") is None:
             store.set_fact("baseline_test", _scores(context, space, finalist.first))
         elif place and name not in tested:
-            tested[name] = _scores(context, space, finalist.first)
+            trial = run.given if name == ORIGINAL else finalist.first
+            tested[name] = _scores(context, space, trial or finalist.first)
             store.set_fact("compared_test", tested)
     measure_winner(context)
     return True
