@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 import archwright as aw
+from archwright.estimators.cost import time_training
 from archwright.estimators.training import Training
 from archwright.learning.layout import channels_last_pays, lay_out, plain_layout
 from archwright.spaces import Space, layer
@@ -84,3 +85,10 @@ def test_a_trained_network_comes_back_in_the_usual_order() -> None:
         assert kernels.stride(1) == 1
     network, _ = training.fit(Candidate(space.default))
     assert next(network.parameters()).stride() == nn.Conv2d(1, 8, 3).weight.stride()
+
+
+def test_the_training_of_a_network_that_views_in_training_only_is_timed() -> None:
+    training = Training(
+        Space(layer(Viewing, False)), make_task("digits"), aw.Recipe(epochs=2), accelerator="cpu", threads=1
+    )
+    assert time_training(training, Candidate(training.space.default), seconds=0.0).timed_steps == 8

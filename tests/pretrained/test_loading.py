@@ -57,6 +57,7 @@ def returns_text() -> Any:
     ("network", "words"),
     [
         (3, "got int"),
+        ({"0.weight": torch.zeros(2)}, r"got dict; weights alone build no network: give its class"),
         (returns_text, r"returns_text\(\) to build a torch.nn.Module, got str"),
         (Refusing, r"Refusing\(\) does not build a network: SystemExit: no"),
         (lambda width: nn.Linear(width, 2), "needs no arguments"),

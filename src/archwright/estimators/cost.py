@@ -78,6 +78,17 @@ def time_training(
     Raises:
         ArchwrightError: When it does not build, or cannot be trained.
     """
+    try:
+        return _time_training(training, candidate, seconds, most)
+    except RuntimeError as error:
+        if not training.returns_to_plain_layout(error):
+            raise
+    return _time_training(training, candidate, seconds, most)
+
+
+def _time_training(
+    training: Training, candidate: Candidate, seconds: float, most: float | None
+) -> TrainingCost:
     with training.joined(partial(_follow, training, candidate)) as ranks:
         began = time.perf_counter()
         with training.prepared(candidate, ranks=ranks) as (trainer, cheap, epochs):

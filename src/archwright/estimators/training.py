@@ -158,10 +158,9 @@ class Training(Estimator):
                 raise TrialError(str(error)) from error
             reason = str(error)
         except (MemoryError, RuntimeError) as error:
-            is_view = self._lays_out and _VIEW in str(error)  # in training only, else `lay_out` had noticed
+            is_view = self.returns_to_plain_layout(error)
             if not is_view and not is_out_of_memory(error):
                 raise
-            self._lays_out = self._lays_out and not is_view
             reason = None if is_view else str(error)
         # Outside of the except clause, so that no traceback keeps the network alive.
         if reason is None:
@@ -190,6 +189,15 @@ class Training(Estimator):
             found = judge(module, Part(part), evaluation_plan(fabric.device))
             _release(network)
         return plain_metrics(found)
+
+    def returns_to_plain_layout(self, error: Exception) -> bool:
+        """Whether a network failed for the order of its numbers in memory; from then on they are in the usual one.
+
+        A network that fails so in training alone is not noticed before, see `lay_out`.
+        """
+        is_view = self._lays_out and _VIEW in str(error)
+        self._lays_out = self._lays_out and not is_view
+        return is_view
 
     @property
     def ranks(self) -> int:

@@ -77,10 +77,6 @@ def resolve_network(network: Buildable | str, task: Task, options: Mapping[str, 
 
     batch = task.example()
     given = load_object(network) if isinstance(network, str) else network
-    if not callable(given):  # as modules are
-        raise SpaceError(
-            f"{network}: expected a torch.nn.Module, or a class or function that builds one, got {type(given).__name__}"
-        )
     make = blockwise if "blocks" in options else from_network
     own_options = {name: value for name, value in options.items() if name != "bits"}
     space = make(given, task.arguments(batch), **own_options)

@@ -35,8 +35,14 @@ def loaded_network(network: Buildable, weights: str | Path | None = None) -> nn.
     made = network
     if not isinstance(network, nn.Module):
         if not callable(network):
+            cure = (
+                "weights alone build no network: give its class, and the file of the weights beside it, as --weights"
+                if isinstance(network, Mapping)
+                else "name the network, its class or a function that builds it"
+            )
             raise SpaceError(
-                f"expected a torch.nn.Module, or a class or function that builds one, got {type(network).__name__}"
+                f"network: expected a torch.nn.Module, or a class or function that builds one, got "
+                f"{type(network).__name__}; {cure}"
             )
         name = getattr(network, "__name__", type(network).__name__)
         with torch.random.fork_rng(devices=[]):

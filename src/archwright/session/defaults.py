@@ -14,6 +14,7 @@ from archwright.experiments import Listener, resolve_space
 from archwright.objectives import Objective, parse_limit, parse_objective
 from archwright.references import absolute_reference
 from archwright.spaces import Space
+from archwright.supernets import METHODS
 from archwright.tasks import Task
 
 _BEGUN = re.compile(r"trials\.sqlite.*|experiment\.json\..*part")
@@ -68,7 +69,8 @@ def network_options_for(
         None where no network was given.
 
     Raises:
-        UsageError: When both a space and a network were given, options without a network, or an unknown one.
+        UsageError: When both a space and a network were given, options without a network, an unknown one, or a
+            strategy that cannot search a network's own widths.
     """
     options = {name: value for name, value in given.items() if value is not None and value != []}
     if network is None:
@@ -79,6 +81,7 @@ def network_options_for(
         return None
     if space is not None:
         raise UsageError("a network of your own is the space; give either a network or a space, not both")
+    _check_shared(strategy)
     if strategy == "puzzle":
         options.setdefault("blocks", [])
     known = (
@@ -92,6 +95,20 @@ def network_options_for(
     for name in {"weights", "library"} & options.keys():
         options[name] = str(Path(options[name]).resolve())
     return options
+
+
+def _check_shared(strategy: object) -> None:
+    """Refuse what mixes all forms of a network at once, before that is traced."""
+    known = METHODS.known(strategy) if isinstance(strategy, str) and strategy in METHODS else strategy
+    if not getattr(known, "needs_mixture", False):
+        return
+    name = strategy if isinstance(strategy, str) else type(strategy).__name__
+    paths = ", ".join(one for one, method in METHODS.items() if not method.needs_mixture)
+    raise UsageError(
+        f"the strategy {name!r} computes all options of a part at once, and of a network of your own each option is "
+        f"the whole network in other widths; take one that trains one of them in a step ({paths}), leave --strategy "
+        "out, or exchange blocks by --strategy puzzle"
+    )
 
 
 def table_options(given: Mapping[str, Any], objectives: Sequence[Objective | str]) -> dict[str, Any]:

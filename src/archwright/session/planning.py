@@ -13,6 +13,7 @@ from archwright.experiments import DeviceConfig
 from archwright.experiments.memory import free_memory
 from archwright.experiments.time_plan import TimePlan, Trainings
 from archwright.objectives import Objective
+from archwright.programs.settings import settings_of
 from archwright.session.costs import MEASURING, examples_of, fitting_threads, measured_plan, most_threads
 from archwright.spaces import Space
 from archwright.tasks import Task
@@ -29,6 +30,12 @@ _WORTH = 60.0
 """Seconds of search from which on worker processes pay, each of which takes seconds to start."""
 _MEMORY = 2**30
 _MOST_WORKERS = 8
+
+
+_UNPLANNED = (
+    "time: no network of the space could be trained for a few steps here, so the minutes are not divided: all are the "
+    "search's, and what follows it takes longer; its trials say what went wrong"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +116,8 @@ def plan_run(
         training, task, contestants, minutes, began, formats=formats, objectives=objectives, until=until
     )
     if plan is None:
-        return Planned(recipe=recipe, threads=threads, workers=workers)
+        told = () if settings_of(space) is not None else (_UNPLANNED,)  # programs need no plan
+        return Planned(recipe=recipe, threads=threads, workers=workers, notes=told)
     asked = epochs = recipe.epochs
     if may_fit:
         epochs = plan.planned_epochs(minutes, asked, trainings, workers)
