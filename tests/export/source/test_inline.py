@@ -579,6 +579,15 @@ def test_what_cannot_be_inlined_says_so_with_a_cure(body, expected, user_module,
         exported(network, EXAMPLE)
 
 
+def test_what_a_body_imports_may_be_missing(user_module, exported):
+    """An import that cannot have run, of an optional package, stays as it is."""
+    body = IMPORTING.replace(
+        "import own_cured_other", "if self is None:\n            import no_such_package.part"
+    )
+    module = user_module("own_optional", "from torch import nn\n" + body)
+    assert "import no_such_package.part" in exported(aw.layer(nn.Sequential, aw.layer(module.Block)), EXAMPLE)
+
+
 def test_source_that_changed_on_disk(user_module, exported):
     """What only moved is found again; what became another network is noticed."""
     source = "from torch import nn\nclass Block(nn.Module):\n    def forward(self, x): return x\n"

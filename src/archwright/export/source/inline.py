@@ -17,6 +17,7 @@ from archwright.export.source.layout import Document, Name, followed
 from archwright.export.source.origins import (
     attribute_of,
     global_names_of,
+    is_absent,
     is_named,
     is_public,
     public_class_of,
@@ -167,7 +168,7 @@ class Inliner:
         if isinstance(node, ast.ImportFrom):
             sources = [_absolute(node, statement.module.get("__package__"))]
         for source in sources:
-            if not is_public(source):
+            if not is_public(source) and not is_absent(source):
                 raise ExportError(
                     f"{definition.wanted} imports {source} inside its body, which cannot be inlined; import it at the "
                     "top of the module"

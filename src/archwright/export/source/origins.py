@@ -13,7 +13,7 @@ from typing import Any
 
 # fmt: off
 __all__ = [
-    "attribute_of", "global_names_of", "is_installed", "is_named", "is_public", "public_class_of",
+    "attribute_of", "global_names_of", "is_absent", "is_installed", "is_named", "is_public", "public_class_of",
     "public_name_of",
 ]
 # fmt: on
@@ -40,6 +40,12 @@ def is_public(module: str) -> bool:
     if file is None:
         return top in sys.stdlib_module_names
     return is_installed(file)
+
+
+def is_absent(module: str) -> bool:
+    """Whether nothing of this name is there to be imported: an import of it cannot have run."""
+    top = module.partition(".")[0]
+    return top not in sys.modules and importlib.util.find_spec(top) is None
 
 
 def is_installed(file: Path) -> bool:
