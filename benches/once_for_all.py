@@ -30,7 +30,7 @@ from archwright.estimators.training import Training
 from archwright.session import specialise
 from archwright.spaces.zoo.blocks import ConvNorm, MobileBlock, Resize
 from archwright.trials import Candidate
-from puzzle import fashion
+from puzzle_subjects import fashion
 
 LIMITS = 5
 RATE = 0.05

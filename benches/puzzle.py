@@ -1,12 +1,13 @@
 """A trained network under a limit: the puzzle of its blocks against other ways to the same cost, distilled alike.
 
-A residual network is trained on pictures of Fashion-MNIST (`make data`). At a half, a quarter and an eighth of its cost
-stand: `puzzle`, by `aw.search`; `uniform`, its own widths scaled alike by `aw.from_network`; `pruning`, torch-pruning's
-magnitude pruner (`pip install torch-pruning`), with channels in multiples of 8 or single ones, whichever leaves more;
-`random`, combinations of the puzzle's library drawn at random at 90 to 100 % of the limit; `scratch`, a search of the
-task's own space for the same minutes. `uniform` and `pruning` are distilled from the trained network for all the
-processor time that the puzzle took: library, scores, short distillations and the last ones. `random` is distilled as
-the puzzle's winner is.
+A residual network is trained on pictures of Fashion-MNIST, or with `--data r8` a transformer encoder on texts of
+Reuters R8 (`make data`; see `puzzle_subjects.py`). At a half, a quarter and an eighth of its cost stand: `puzzle`, by
+`aw.search`; `uniform`, its own widths scaled alike by `aw.from_network`; `pruning`, torch-pruning's magnitude pruner
+(`pip install torch-pruning`), with channels in multiples of 8 or single ones, whichever leaves more; `random`,
+combinations of the puzzle's library drawn at random at 90 to 100 % of the limit; `scratch`, a search of the task's own
+space for the same minutes. `uniform` and `pruning` are distilled from the trained network for all the processor time
+that the puzzle took: library, scores, short distillations and the last ones. `random` is distilled as the puzzle's
+winner is.
 
 Printed are, for each limit and contestant, the mean over seeds of the test accuracy, and the paired difference of the
 puzzle from it in percentage points with its standard error; and the rank correlation of the sums of the exchanges'
@@ -14,9 +15,9 @@ losses with the losses after distillation, over all combinations and within each
 
 A line of JSON is written for each finished cell; called again, the script goes on with what is missing.
 
-Usage: OMP_NUM_THREADS=1 python benches/puzzle.py [--seeds 3] [--images 60000] [--epochs 12] [--parent 30]
-           [--limits 0.5 0.25 0.125] [--contestants puzzle uniform random pruning scratch] [--draws 5] [--cost flops]
-           [--out puzzle.jsonl]
+Usage: OMP_NUM_THREADS=1 python benches/puzzle.py [--data fashion] [--seeds 3] [--examples 60000] [--epochs 12]
+           [--parent 30] [--limits 0.5 0.25 0.125] [--contestants puzzle uniform random pruning scratch] [--draws 5]
+           [--cost flops] [--out puzzle.jsonl]
 """
 
 from __future__ import annotations
@@ -33,10 +34,8 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import nn
 
 import archwright as aw
 from archwright.learning import Recipe, Trainer
@@ -46,62 +45,12 @@ from archwright.objectives import METERS, Objective, parse_limit
 from archwright.spaces import Architecture, Space
 from archwright.strategies.puzzle import EXCHANGE, exchanges_of
 from archwright.surrogates import spearman
-from archwright.tasks import Part, Task, from_arrays
+from archwright.tasks import Part
 from archwright.tasks.batches import evaluation_plan
-from archwright.tasks.datasets.idx import read_idx
-from main_job_data import FOLDER
+from puzzle_subjects import SUBJECTS
 
 CONTESTANTS = ("puzzle", "uniform", "random", "pruning", "scratch")
 CPU = torch.device("cpu")
-
-
-class ResidualBlock(nn.Module):
-    """Two convolutions with norms, and what goes around them."""
-
-    def __init__(self, before: int, after: int, stride: int) -> None:
-        super().__init__()
-        self.inner, self.inner_norm = (
-            nn.Conv2d(before, after, 3, stride, 1, bias=False),
-            nn.BatchNorm2d(after),
-        )
-        self.outer, self.outer_norm = nn.Conv2d(after, after, 3, 1, 1, bias=False), nn.BatchNorm2d(after)
-        is_same = before == after and stride == 1
-        around = nn.Sequential(nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after))
-        self.around = nn.Identity() if is_same else around
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Shape (N, before, H, W) to (N, after, H / stride, W / stride)."""
-        y = self.outer_norm(self.outer(functional.relu(self.inner_norm(self.inner(x)))))
-        return functional.relu(y + self.around(x))
-
-
-class ResidualNetwork(nn.Module):
-    """Seven blocks, at 14, 7 and 4 pixels a side."""
-
-    def __init__(self, width: int = 16, classes: int = 10) -> None:
-        super().__init__()
-        self.stem = nn.Sequential(nn.Conv2d(1, width, 3, 2, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
-        sizes = [(1, 1, 1), (1, 1, 1), (1, 2, 2), (2, 2, 1), (2, 4, 2), (4, 4, 1)]
-        self.layers = nn.Sequential(*(ResidualBlock(a * width, b * width, stride) for a, b, stride in sizes))
-        self.head = nn.Linear(4 * width, classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Shape (N, 1, 28, 28) to (N, classes)."""
-        return self.head(self.layers(self.stem(x)).mean((2, 3)))
-
-
-def fashion(images: int, seed: int) -> Task:
-    """So many of Fashion-MNIST's training pictures, a fifth of them for validation; the official test pictures."""
-    folder = next((FOLDER / "dataset-fashion-mnist").rglob("t10k-images-idx3-ubyte*")).parent
-
-    def read(part: str) -> tuple[Any, Any]:
-        files = (next(folder.glob(f"{part}-{what}*")) for what in ("images-idx3-ubyte", "labels-idx1-ubyte"))
-        pictures, labels = map(read_idx, files)
-        return pictures[:, None], labels.astype(np.int64)
-
-    inputs, labels = read("train")
-    drawn = np.random.default_rng(seed).permutation(len(inputs))[:images]
-    return from_arrays(inputs[drawn], labels[drawn], test=read("t10k"), seed=seed, name="fashion")
 
 
 class Cells:
@@ -109,7 +58,8 @@ class Cells:
 
     def __init__(self, seed: int, options: argparse.Namespace, rows: list[dict[str, Any]]) -> None:
         self.seed, self.options, self.rows = seed, options, rows
-        self.task = fashion(options.images, seed)
+        self.subject = SUBJECTS[options.data]
+        self.task = self.subject.task(options.examples or self.subject.examples, seed)
         self.folder = options.out.with_suffix("") / str(seed)
         self.example = self.task.example_arguments()
         self.meter = METERS.make(options.cost)
@@ -132,8 +82,9 @@ class Cells:
     def run(self) -> None:
         """All cells of this seed."""
         self.parent = self._parent()
-        options = {"library": self.folder / "library"}
-        self.space = aw.blockwise(self.parent, self.example, **options)
+        self.space = aw.blockwise(
+            self.parent, self.example, blocks=self.subject.blocks, library=self.folder / "library"
+        )
         self.library = self.cell("library", 1.0, self._scores)["seconds"]
         whole = self.cost(self.parent)
         for share in self.options.limits:
@@ -179,7 +130,7 @@ class Cells:
 
     def _parent(self) -> nn.Module:
         torch.manual_seed(self.seed)
-        network, path = ResidualNetwork(), self.folder / "parent.pt"
+        network, path = self.subject.network(), self.folder / "parent.pt"
 
         def train() -> dict[str, Any]:
             self.trained(network, self.recipe.replace(epochs=self.options.parent), None)
@@ -354,7 +305,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--images", type=int, default=60_000)
+    parser.add_argument("--data", choices=SUBJECTS, default="fashion")
+    parser.add_argument("--examples", "--images", type=int, help="for training and validation; all")
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--parent", type=int, default=30)
     parser.add_argument("--limits", type=float, nargs="+", default=[0.5, 0.25, 0.125])
