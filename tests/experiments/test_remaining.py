@@ -81,7 +81,7 @@ def test_nothing_is_told_where_nothing_is_known() -> None:
 
 def test_a_run_tells_what_is_to_come_until_its_search_is_over(tmp_path: Path) -> None:
     from archwright.experiments import open_store
-    from archwright.experiments.run import RunConfig
+    from archwright.experiments.config import RunConfig
 
     from ..session.spaces_for_tests import space
 

@@ -27,9 +27,10 @@ from archwright.experiments.jobs import Job, JobResult
 from archwright.experiments.judgement import Judged, Judgement, judgement_of
 from archwright.experiments.listener import Listener
 from archwright.experiments.one_shot import SupernetTraining
+from archwright.experiments.opening import load_run, open_run, open_store
 from archwright.experiments.references import resolve_network, resolve_space, resolve_task
 from archwright.experiments.replay import Replay
-from archwright.experiments.run import Activity, Run, load_run, open_run, open_store
+from archwright.experiments.run import Activity, Run
 from archwright.experiments.store import CheckpointFolder, SQLStore, Stage, Store
 from archwright.experiments.work import Evaluation, Judging, Retraining, TrialRunner
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from archwright.durations import count_of
 from archwright.errors import RunError
+from archwright.experiments.opening import open_run
 from archwright.experiments.records import decode
-from archwright.experiments.run import Run, open_run
+from archwright.experiments.run import Run
 from archwright.trials import FULL, Fidelity, TrialState
 
 __all__ = ["Judged", "Judgement", "judgement_of", "judgement_sentence"]
