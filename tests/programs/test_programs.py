@@ -172,14 +172,15 @@ def test_a_hurdle_rejects():
 
 
 def test_an_island_goes_on_from_its_state():
-    one, other = island(cache=False), island(cache=False)
+    one, other = island(), island()
     one.evolve(500)
     other.evolve(300)
     state = {name: array.copy() for name, array in other.state().items()}
-    again = island(cache=False)
+    again = island()
     again.load(state)
     again.evolve(200)
     assert again.best(5) == one.best(5)
+    assert again.counted() == one.counted()
 
 
 def test_migrants_take_the_places_of_the_oldest():

@@ -54,7 +54,7 @@ def test_a_search_delivers_an_algorithm_in_numpy(tmp_path):
 
 
 def test_an_interrupted_evolution_goes_on_as_without_the_interruption(tmp_path):
-    how = {"strategy_options": {**SMALL, "cache": False}, "budget": aw.Budget(trials=4), "retrain": 0}
+    how = {"strategy_options": SMALL, "budget": aw.Budget(trials=4), "retrain": 0}
     whole = search("automl_zero", "linear_regression", out=tmp_path / "a", progress=False, **how)
     with pytest.raises(RuntimeError, match="here it ends"):
         search("automl_zero", "linear_regression", out=tmp_path / "b", listener=StopAfter(2), **how)

@@ -15,13 +15,18 @@ COMPILED = find_spec("numba") is not None
 
 
 def compiled(function: Any, **options: Any) -> Any:
-    """A function of arrays and numbers, compiled the first time that a machine runs it, and kept for the next."""
+    """A function of arrays and numbers, compiled the first time that a machine runs it, and kept for the next.
+
+    It can make no array, since references to arrays are not counted: counting takes ten times as long as an instruction
+    of a program.
+    """
     if not COMPILED:
         return function
     from numba import njit
 
-    # Division by zero is infinite or NaN, as in IEEE 754, and no error.
-    return njit(cache=True, nogil=True, error_model="numpy", **options)(function)
+    # Division by zero is infinite or NaN, as in IEEE 754, and no error. The stubs of numba lack _nrt.
+    untyped: Any = njit
+    return untyped(cache=True, nogil=True, error_model="numpy", _nrt=False, **options)(function)
 
 
 def inlined(function: Any) -> Any:

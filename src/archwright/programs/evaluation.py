@@ -9,6 +9,8 @@ task. A task whose error is NaN or too large is dead, and its fitness is 0; the 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,15 +18,19 @@ from archwright.programs.compiling import COMPILED, compiled, inlined
 from archwright.programs.random_numbers import mixed
 from archwright.programs.variation import KINDS
 
-if COMPILED:
+if COMPILED and not TYPE_CHECKING:
     from archwright.programs.kernels import execute
+    from archwright.programs.rows import absolute, any_less, load, spread, store, where_less
 else:
     from archwright.programs.interpreter import execute
+    from archwright.programs.plain_rows import absolute, any_less, load, spread, store, where_less
 
-__all__ = ["WORST_ERROR", "link", "predict_rows", "run_program"]
+__all__ = ["WORST_ERROR", "link", "linking_room", "predict_rows", "run_program"]
 
 WORST_ERROR = 100.0
 """An error above ends the run of its task with fitness 0."""
+_BOUND, _DEAD_BOUND = np.nextafter(WORST_ERROR, np.inf), -1.0
+"""Below what an error must be for a task to live on."""
 _DEAD = np.uint64(0x5DEAD)
 
 
@@ -53,14 +59,15 @@ def _name(kind, address, memory):
 
 
 @compiled
-def _mark(code, size, memory, keep):
+def _mark(code, size, memory, marks):
     """Mark the instructions that can have an effect on a prediction. See `program.live_instructions`."""
-    names = memory[0] + memory[1] + memory[2]
-    before = np.zeros(names, np.bool_)
-    wanted = np.zeros(names, np.bool_)
+    keep, before, wanted = marks
+    names = len(before)
+    before[:] = False
     grows = True
     while grows:
-        wanted[:] = before
+        for i in range(names):
+            wanted[i] = before[i]
         _walk(code[2], size[2], wanted, memory, keep[2])
         for i in range(names):
             wanted[i] = wanted[i] or before[i]
@@ -74,6 +81,14 @@ def _mark(code, size, memory, keep):
     _walk(code[0], size[0], before, memory, keep[0])
 
 
+def linking_room(capacity: int, memory: Sequence[int]) -> tuple[Any, ...]:
+    """Where `link` writes a program whose functions have room for so many instructions; the last is for itself."""
+    names = sum(memory)
+    marks = np.zeros((3, capacity), np.bool_), np.zeros(names, np.bool_), np.zeros(names, np.bool_)
+    steps, constants = np.zeros((3 * capacity, 5), np.int64), np.zeros((3 * capacity, 3))
+    return steps, constants, np.zeros(4, np.int64), marks
+
+
 @compiled
 def link(code, data, size, memory, skips, linked, feats):
     """Resolve the addresses of a program, without the instructions that have no effect.
@@ -85,17 +100,17 @@ def link(code, data, size, memory, skips, linked, feats):
         memory: How many scalars, vectors and matrices there are.
         skips: Whether instructions without effect are left out.
         linked: Where to: operation, three rows of memory and place (3 N, 5), constants (3 N, 3), and numbers of
-            instructions with the row of v0 (4,). Those of function f begin at f N.
+            instructions with the row of v0 (4,). Those of function f begin at f N. See `linking_room`.
         feats: As many zeros as there are features.
 
     Returns:
         A hash of what is left.
     """
-    steps, constants, counts = linked
-    most, features = code.shape[1], len(feats)
-    keep = np.ones((3, most), np.bool_)
+    steps, constants, counts, marks = linked
+    most, features, keep = code.shape[1], len(feats), marks[0]
+    keep[:] = True
     if skips:
-        _mark(code, size, memory, keep)
+        _mark(code, size, memory, marks)
     bits = data.view(np.uint64)
     key = np.uint64(1)
     counts[3] = memory[0]
@@ -146,22 +161,19 @@ def _run(f, steps, constants, counts, mem, seeds, keys, step, lanes, feats):
 def _show(inputs, place, first, mem, lanes, feats):
     """Put an example's features into v0 and hide its label."""
     for i in range(len(feats)):
-        for t in range(len(lanes)):
-            mem[first + i, t] = inputs[place, i, t]
-    for t in range(len(lanes)):
-        mem[0, t] = 0.0
+        store(mem, first + i, load(inputs, place * len(feats) + i, lanes))
+    store(mem, 0, spread(0.0, lanes))
 
 
 @inlined
-def _settle(labels, place, mem, alive, errors, lanes):
-    """Note the tasks whose error is NaN or too large as dead; how many live. The errors of the dead are -1."""
-    left = 0
-    for t in range(len(lanes)):
-        error = abs(labels[place, t] - mem[1, t])
-        alive[t] = alive[t] and error <= WORST_ERROR
-        errors[t] = error if alive[t] else -1.0
-        left += alive[t]
-    return left
+def _settle(labels, place, mem, bounds, errors, lanes):
+    """Note the tasks whose error is NaN or too large as dead; whether any lives. The errors of the dead are -1."""
+    bound, dead = load(bounds, 0, lanes), spread(_DEAD_BOUND, lanes)
+    error = absolute(load(labels, place, lanes) - load(mem, 1, lanes))
+    store(bounds, 0, where_less(error, bound, bound, dead))
+    error = where_less(error, bound, error, dead)
+    store(errors, 0, error)
+    return any_less(dead, error)
 
 
 @compiled
@@ -172,18 +184,21 @@ def _hashed(errors, key):
 
 
 @inlined
-def _validate(labels, place, is_accuracy, mem, alive, errors, scores, lanes):
-    """Add up the hits or the squared errors of one example; how many tasks live."""
+def _validate(labels, place, is_accuracy, mem, bounds, errors, scores, lanes):
+    """Add up the hits or the squared errors of one example; whether any task lives."""
     if not is_accuracy:
-        left = _settle(labels, place, mem, alive, errors, lanes)
-        for t in range(len(lanes)):
-            scores[t] += errors[t] * errors[t]
-        return left
-    for t in range(len(lanes)):
-        # NaN is class 0, and no error.
-        scores[t] += (mem[1, t] > 0.5) == (labels[place, t] > 0.5)
-        errors[t] = abs(labels[place, t] - mem[1, t]) if alive[t] else -1.0
-    return 1
+        lives = _settle(labels, place, mem, bounds, errors, lanes)
+        error = load(errors, 0, lanes)
+        store(scores, 0, load(scores, 0, lanes) + error * error)
+        return lives
+    zero, half, one = spread(0.0, lanes), spread(0.5, lanes), spread(1.0, lanes)
+    label, found = load(labels, place, lanes), load(mem, 1, lanes)
+    # NaN is class 0, and no error.
+    wrong = where_less(half, label, one, zero) - where_less(half, found, one, zero)
+    store(scores, 0, load(scores, 0, lanes) + (one - wrong * wrong))
+    is_alive = load(bounds, 0, lanes)
+    store(errors, 0, where_less(zero, is_alive, absolute(label - found), spread(_DEAD_BOUND, lanes)))
+    return True
 
 
 @inlined
@@ -199,7 +214,7 @@ def run_program(linked, tasks, room, shown, hashes, is_accuracy, lanes, feats):
     Args:
         linked: By `link`.
         tasks: Inputs (n, F, T), labels (n, T), where those of validation begin, and seeds (T,).
-        room: Memory; for each task a key, whether it lives, an error and the score: all overwritten.
+        room: Memory; for each task a key, below what its error must be, an error and the score: all overwritten.
         shown: How many examples of training and of validation are shown.
         hashes: Whether the errors are hashed.
         is_accuracy: Whether labels are classes 0 and 1 and the fitness is the accuracy; else it is
@@ -210,10 +225,10 @@ def run_program(linked, tasks, room, shown, hashes, is_accuracy, lanes, feats):
     Returns:
         The mean fitness of the tasks, and a hash of all errors.
     """
-    steps, constants, counts = linked
+    steps, constants, counts, _ = linked
     inputs, labels, validation, seeds = tasks
-    mem, keys, alive, errors, scores = room
-    alive[:] = True
+    mem, keys, bounds, errors, scores = room
+    bounds[:] = _BOUND
     scores[:] = 0.0
     mem[:] = 0.0
     key = np.uint64(5)
@@ -228,23 +243,22 @@ def run_program(linked, tasks, room, shown, hashes, is_accuracy, lanes, feats):
         if f == 1:
             _show(inputs, place, counts[3], mem, lanes, feats)
         elif f == 2:
-            for t in range(len(lanes)):
-                mem[0, t] = labels[place, t]
+            store(mem, 0, load(labels, place, lanes))
         _run(f, steps, constants, counts, mem, seeds, keys, max(i, 0), lanes, feats)
         if f != 1:
             continue
         if is_accuracy:
             _squash(mem, lanes)
         if is_training:
-            left = _settle(labels, place, mem, alive, errors, lanes)
+            lives = _settle(labels, place, mem, bounds, errors, lanes)
         else:
-            left = _validate(labels, place, is_accuracy, mem, alive, errors, scores, lanes)
-        if left == 0:
+            lives = _validate(labels, place, is_accuracy, mem, bounds, errors, scores, lanes)
+        if not lives:
             scores[:] = 0.0
             return 0.0, _DEAD
         if hashes:
             key = _hashed(errors, key)
-    return _fitness(scores, alive, max(shown[1], 1), is_accuracy), key
+    return _fitness(scores, bounds, max(shown[1], 1), is_accuracy), key
 
 
 @compiled
@@ -263,22 +277,21 @@ def predict_rows(linked, inputs, step, mem, seeds, keys, squashes, outputs, lane
         lanes: As many zeros as there are tasks.
         feats: As many zeros as there are features.
     """
-    steps, constants, counts = linked
+    steps, constants, counts, _ = linked
     for i in range(len(inputs)):
         _show(inputs, i, counts[3], mem, lanes, feats)
         _run(1, steps, constants, counts, mem, seeds, keys, step + i, lanes, feats)
-        for t in range(len(lanes)):
-            outputs[i, t] = mem[1, t]
+        store(outputs, i, load(mem, 1, lanes))
         if squashes:
             _squash(mem, lanes)
 
 
 @compiled
-def _fitness(scores, alive, n, is_accuracy):
+def _fitness(scores, bounds, n, is_accuracy):
     """The mean over tasks; replaces the sums in `scores` by the fitness of each."""
     total = 0.0
     for t in range(len(scores)):
-        if not alive[t]:
+        if bounds[t] < 0.0:
             scores[t] = 0.0
         elif is_accuracy:
             scores[t] = scores[t] / n

@@ -118,6 +118,18 @@ def _parent(scores, tournament, state):
 
 
 @compiled
+def _copy(codes, datas, sizes, source, target):
+    """Copy a program over another."""
+    for f in range(3):
+        sizes[target, f] = sizes[source, f]
+        for k in range(sizes[source, f]):
+            for i in range(4):
+                codes[target, f, k, i] = codes[source, f, k, i]
+            for i in range(3):
+                datas[target, f, k, i] = datas[source, f, k, i]
+
+
+@compiled
 def evolve(search, memory, linked, tasks, room, options, how, lanes, feats):
     """Make children, one after the other.
 
@@ -145,9 +157,7 @@ def evolve(search, memory, linked, tasks, room, options, how, lanes, feats):
         slot = counts[_SLOT]
         parent = _parent(scores, tournament, state)
         if parent != slot:
-            codes[slot] = codes[parent]
-            datas[slot] = datas[parent]
-            sizes[slot] = sizes[parent]
+            _copy(codes, datas, sizes, parent, slot)
         if next_uniform(state) < probability:
             mutate(codes[slot], datas[slot], sizes[slot], -1, rules, memory, state)
         key = link(codes[slot], datas[slot], sizes[slot], memory, skips, linked, feats)

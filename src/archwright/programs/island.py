@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from archwright.programs.arrays import from_arrays, write_function
 from archwright.programs.compiling import quiet
+from archwright.programs.evaluation import linking_room
 from archwright.programs.evolution import COUNTS, evaluate_all, evolve, fill
 from archwright.programs.program import Program
 from archwright.programs.runner import Lanes, Runner
@@ -64,16 +65,12 @@ class Island:
         self._datas = np.zeros((size, 3, capacity, 3))
         self._sizes = np.tile(np.array(settings.initial), (size, 1))
         self._scores = np.zeros(size)
-        self._cache = (np.zeros(_ENTRIES, np.uint64), np.zeros(_ENTRIES), np.zeros(_ENTRIES, np.int64))
+        self._cache = (np.zeros(_ENTRIES, np.uint64), np.zeros(_ENTRIES), np.zeros(_ENTRIES, np.uint8))
         self._hurdle = np.zeros(1)
         self._counts = np.zeros(len(COUNTS), np.int64)
         self._earlier = np.zeros(len(COUNTS), np.int64)
         self._random = np.array([seed], np.uint64)
-        self._linked = (
-            np.zeros((3 * capacity, 5), np.int64),
-            np.zeros((3 * capacity, 3)),
-            np.zeros(4, np.int64),
-        )
+        self._linked = linking_room(capacity, settings.memory)
 
     @property
     def scores(self) -> NDArray[np.float64]:
@@ -162,8 +159,12 @@ class Island:
         self._earlier[:] = before._earlier + before._counts
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """All that the next children depend on, but for the cache, which begins empty again."""
+        """All that the next children depend on."""
+        keys, values, hits = self._cache
         return {
+            "keys": keys,
+            "values": values,
+            "hits": hits,
             "codes": self._codes,
             "datas": self._datas,
             "sizes": self._sizes,

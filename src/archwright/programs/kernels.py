@@ -4,8 +4,7 @@
 
 Memory is one array (rows, T): a row a scalar, F rows a vector, F x F rows a matrix, then room for one more matrix; T
 tasks stand side by side as lanes, so that one dispatch serves all. Addresses are rows. `lanes` and `feats` are tuples
-of T and F
-zeros: their lengths are known when the code is compiled, which unrolls the loops.
+of T and F zeros: their lengths are known when the code is compiled, which unrolls the loops.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ import numpy as np
 
 from archwright.programs.compiling import compiled, inlined
 from archwright.programs.random_numbers import gaussian_at, mixed, uniform_at
+from archwright.programs.rows import absolute, load, spread, store, where_less
 
 __all__ = ["execute"]
 
@@ -61,64 +61,57 @@ def _functions(op, a, o, mem, lanes):
 
 @inlined
 def _elementwise(kind, a, b, o, mem, rows, lanes):
+    zeros, ones = spread(0.0, lanes), spread(1.0, lanes)
     for i in range(rows):
+        x, y = load(mem, a + i, lanes), load(mem, b + i, lanes)
         if kind == _ADD:
-            for t in range(len(lanes)):
-                mem[o + i, t] = mem[a + i, t] + mem[b + i, t]
+            store(mem, o + i, x + y)
         elif kind == _SUBTRACT:
-            for t in range(len(lanes)):
-                mem[o + i, t] = mem[a + i, t] - mem[b + i, t]
+            store(mem, o + i, x - y)
         elif kind == _MULTIPLY:
-            for t in range(len(lanes)):
-                mem[o + i, t] = mem[a + i, t] * mem[b + i, t]
+            store(mem, o + i, x * y)
         elif kind == _DIVIDE:
-            for t in range(len(lanes)):
-                mem[o + i, t] = mem[a + i, t] / mem[b + i, t]
+            store(mem, o + i, x / y)
         elif kind == _ABS:
-            for t in range(len(lanes)):
-                mem[o + i, t] = abs(mem[a + i, t])
+            store(mem, o + i, absolute(x))
         elif kind == _INVERSE:
-            for t in range(len(lanes)):
-                mem[o + i, t] = 1.0 / mem[a + i, t]
+            store(mem, o + i, ones / x)
         else:
-            for t in range(len(lanes)):
-                mem[o + i, t] = 1.0 if mem[a + i, t] > 0.0 else 0.0
+            store(mem, o + i, where_less(zeros, x, ones, zeros))
 
 
 @compiled
 def _extreme(op, a, b, o, mem, rows, lanes):
     for i in range(rows):
-        for t in range(len(lanes)):
-            x, y = mem[a + i, t], mem[b + i, t]
-            if op == 44 or op == 45:
-                z = y if y < x else x
-            elif op == 47 or op == 48:
-                z = y if x < y else x
-            elif op == 46:
-                z = x if x < y else y
-            else:
-                z = x if x > y else y
-            mem[o + i, t] = z
+        x, y = load(mem, a + i, lanes), load(mem, b + i, lanes)
+        if op == 44 or op == 45:
+            store(mem, o + i, where_less(y, x, y, x))
+        elif op == 47 or op == 48:
+            store(mem, o + i, where_less(x, y, y, x))
+        elif op == 46:
+            store(mem, o + i, where_less(x, y, x, y))
+        else:
+            store(mem, o + i, where_less(y, x, x, y))
 
 
 @compiled
 def _reduce(kind, a, o, outer, jump, count, step, mem, lanes):
     """One number for each of `outer` groups that begin `jump` rows apart and hold `count` rows `step` apart."""
     for i in range(outer):
-        for t in range(len(lanes)):
-            total, squares = 0.0, 0.0
-            for j in range(count):
-                x = mem[a + i * jump + j * step, t]
-                total += x
-                squares += x * x
-            if kind == _NORM:
-                total = math.sqrt(squares)
-            elif kind == _MEAN:
-                total = total / count
-            else:
-                total = total / count
-                total = math.sqrt(squares / count - total * total)
-            mem[o + i, t] = total
+        total, squares = spread(0.0, lanes), spread(0.0, lanes)
+        for j in range(count):
+            x = load(mem, a + i * jump + j * step, lanes)
+            total = total + x
+            squares = squares + x * x
+        mean = total / spread(float(count), lanes)
+        if kind == _NORM:
+            mean = squares
+        elif kind == _STD:
+            mean = squares / spread(float(count), lanes) - mean * mean
+        store(mem, o + i, mean)
+        if kind != _MEAN:
+            for t in range(len(lanes)):
+                mem[o + i, t] = math.sqrt(mem[o + i, t])
 
 
 @compiled
@@ -135,22 +128,19 @@ def _reductions(op, a, o, mem, lanes, feats):
 
 
 @inlined
-def _dot(a, b, o, mem, lanes, feats):
-    room = len(mem) - 1
-    for t in range(len(lanes)):
-        mem[room, t] = 0.0
+def _dot(a, b, o, jump, mem, lanes, feats):
+    """The sum of the products of F rows from `a` on and F rows from `b` on, which stand `jump` rows apart."""
+    total = spread(0.0, lanes)
     for i in range(len(feats)):
-        for t in range(len(lanes)):
-            mem[room, t] += mem[a + i, t] * mem[b + i, t]
-    for t in range(len(lanes)):
-        mem[o, t] = mem[room, t]
+        total = total + load(mem, a + i, lanes) * load(mem, b + i * jump, lanes)
+    store(mem, o, total)
 
 
 @inlined
 def _scale(a, b, o, mem, rows, lanes):
+    x = load(mem, a, lanes)
     for i in range(rows):
-        for t in range(len(lanes)):
-            mem[o + i, t] = mem[a, t] * mem[b + i, t]
+        store(mem, o + i, x * load(mem, b + i, lanes))
 
 
 @compiled
@@ -159,21 +149,17 @@ def _products(op, a, b, o, mem, lanes, feats):
     size = len(feats)
     if op == 28:
         for i in range(size):
+            x = load(mem, a + i, lanes)
             for j in range(size):
-                for t in range(len(lanes)):
-                    mem[o + i * size + j, t] = mem[a + i, t] * mem[b + j, t]
+                store(mem, o + i * size + j, x * load(mem, b + j, lanes))
         return
     columns = 1 if op == 31 else size
     room = len(mem) - size * size
-    mem[room:] = 0.0
     for i in range(size):
-        for j in range(size):
-            for k in range(columns):
-                for t in range(len(lanes)):
-                    mem[room + i * columns + k, t] += mem[a + i * size + j, t] * mem[b + j * columns + k, t]
+        for k in range(columns):
+            _dot(a + i * size, b + k, room + i * columns + k, columns, mem, lanes, feats)
     for i in range(size * columns):
-        for t in range(len(lanes)):
-            mem[o + i, t] = mem[room + i, t]
+        store(mem, o + i, load(mem, room + i, lanes))
 
 
 @compiled
@@ -186,25 +172,23 @@ def _place(share, size):
 def _reshaped(op, a, o, data, k, mem, lanes, feats):
     size = len(feats)
     if op == 19:
+        x = load(mem, a, lanes)
         for i in range(size):
-            for t in range(len(lanes)):
-                mem[o + i, t] = mem[a, t]
+            store(mem, o + i, x)
     elif op == 57 or op == 58:
         place = o + _place(data[k, 0], size) * (1 if op == 57 else size)
         place += _place(data[k, 1], size) if op == 58 else 0
-        for t in range(len(lanes)):
-            mem[place, t] = data[k, op - 56]
+        store(mem, place, spread(data[k, op - 56], lanes))
     elif op == 37:
         for i in range(size):
             for j in range(i + 1):
-                for t in range(len(lanes)):
-                    upper, lower = mem[a + j * size + i, t], mem[a + i * size + j, t]
-                    mem[o + j * size + i, t], mem[o + i * size + j, t] = lower, upper
+                upper, lower = load(mem, a + j * size + i, lanes), load(mem, a + i * size + j, lanes)
+                store(mem, o + j * size + i, lower)
+                store(mem, o + i * size + j, upper)
     else:
         for i in range(size):
             for j in range(size):
-                for t in range(len(lanes)):
-                    mem[o + i * size + j, t] = mem[a + (i if op == 32 else j), t]
+                store(mem, o + i * size + j, load(mem, a + (i if op == 32 else j), lanes))
 
 
 @compiled
@@ -264,10 +248,9 @@ def execute(op, a, b, o, data, k, mem, keys, step, lanes, feats):
     if 1 <= op <= 6:
         _elementwise(op - 1, a, b, o, mem, 1, lanes)
     elif op == 56:
-        for t in range(len(lanes)):
-            mem[o, t] = data[k, 0]
+        store(mem, o, spread(data[k, 0], lanes))
     elif op == 27:
-        _dot(a, b, o, mem, lanes, feats)
+        _dot(a, b, o, 1, mem, lanes, feats)
     elif op == 18:
         _scale(a, b, o, mem, len(feats), lanes)
     elif 16 <= op <= 26 and op != 17 and op != 19 and op != 21:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from archwright.programs.arrays import to_arrays
 from archwright.programs.compiling import quiet
-from archwright.programs.evaluation import link, predict_rows, run_program
+from archwright.programs.evaluation import link, linking_room, predict_rows, run_program
 from archwright.programs.program import Program
 
 __all__ = ["Lanes", "Runner"]
@@ -86,7 +86,7 @@ class Runner:
         self.room = (
             np.zeros((self.rows, tasks)),
             np.zeros(tasks, np.uint64),
-            np.zeros(tasks, np.bool_),
+            np.zeros(tasks),
             np.zeros(tasks),
             np.zeros(tasks),
         )
@@ -94,7 +94,7 @@ class Runner:
     def linked(self, program: Program, *, skips: bool = True) -> Any:
         """A program with its addresses resolved; without instructions that have no effect, if these are skipped."""
         capacity = max(1, *map(len, program.functions))
-        linked = (np.zeros((3 * capacity, 5), np.int64), np.zeros((3 * capacity, 3)), np.zeros(4, np.int64))
+        linked = linking_room(capacity, self.memory.tolist())
         with quiet():
             link(*to_arrays(program.functions, capacity), self.memory, skips, linked, self.feats)
         return linked
@@ -142,7 +142,7 @@ class Runner:
         """
         lanes = Lanes(inputs[:, :, None], labels[:, None], len(inputs), is_classes, seed)
         self.fitness(program, lanes, skips=skips)
-        return bool(self.room[2].all())
+        return bool((self.room[2] > 0).all())
 
     @property
     def memory_now(self) -> Floats:

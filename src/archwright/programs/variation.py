@@ -104,11 +104,18 @@ def _alter(code, data, memory, state):
 
 
 @compiled
+def _move(code, data, source, target):
+    for i in range(4):
+        code[target, i] = code[source, i]
+    for i in range(3):
+        data[target, i] = data[source, i]
+
+
+@compiled
 def _remove(code, data, size, f, state):
     place = below(state, size[f])
     for k in range(place, size[f] - 1):
-        code[f, k] = code[f, k + 1]
-        data[f, k] = data[f, k + 1]
+        _move(code[f], data[f], k + 1, k)
     size[f] -= 1
 
 
@@ -116,8 +123,7 @@ def _remove(code, data, size, f, state):
 def _insert(code, data, size, f, ops, count, memory, state):
     place = below(state, size[f] + 1)
     for k in range(size[f], place, -1):
-        code[f, k] = code[f, k - 1]
-        data[f, k] = data[f, k - 1]
+        _move(code[f], data[f], k - 1, k)
     random_instruction(code[f, place], data[f, place], ops, count, memory, state)
     size[f] += 1
 

@@ -138,7 +138,7 @@ class ProgramEvolution(Strategy):
         return found
 
     def state_dict(self) -> dict[str, Any]:
-        """The islands, compressed, and what was proposed."""
+        """The islands with their caches, compressed, and what was proposed."""
         return {
             "asked": self._asked,
             "seen": self._seen.to_json(),
@@ -147,7 +147,7 @@ class ProgramEvolution(Strategy):
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from a state; the caches begin empty."""
+        """Continue from a state, exactly."""
         self._asked = state["asked"]
         self._seen.load_json(state["seen"])
         self._islands, self._begun = [], list(state["begun"])
