@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["byte_count", "clock", "count_of", "duration"]
+__all__ = ["byte_count", "clock", "count_of", "duration", "range_of"]
 
 
 def duration(seconds: float | None) -> str:
@@ -47,3 +47,12 @@ def count_of(number: int, noun: str, plural: str | None = None) -> str:
     ('1 trial', '1,200 trials')
     """
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def range_of(low: str, high: str, to: str = " to ") -> str:
+    """Two ends as they are shown; one where both are shown alike.
+
+    >>> range_of("2 s", "5 s"), range_of("0:03", "0:03")
+    ('2 s to 5 s', '0:03')
+    """
+    return low if low == high else f"{low}{to}{high}"

@@ -12,9 +12,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from archwright.errors import ArchwrightError, UsageError, did_you_mean
+from archwright.errors import ArchwrightError, TaskError, UsageError, did_you_mean
 
-__all__ = ["absolute_reference", "call_found", "is_object_reference", "load_object"]
+__all__ = [
+    "absolute_reference",
+    "call_found",
+    "check_file",
+    "check_table",
+    "is_object_reference",
+    "load_object",
+]
 
 
 def load_object(reference: str) -> Any:
@@ -42,6 +49,31 @@ def is_object_reference(reference: str) -> bool:
     return bool(colon and where and name.replace(".", "").isidentifier() and not Path(reference).exists())
 
 
+def check_file(reference: str) -> None:
+    """Refuse a `file.py:object` whose file does not exist, without running it.
+
+    Raises:
+        UsageError: Names the file.
+    """
+    where = reference.rpartition(":")[0]
+    if where.endswith(".py") and not Path(where).is_file():
+        raise UsageError(f"{reference}: there is no file {where}")
+
+
+def check_table(path: Path) -> None:
+    """Refuse a CSV file that does not exist.
+
+    Raises:
+        TaskError: Names it, and one beside it that is called nearly the same.
+    """
+    if not path.exists():
+        near = [file.name for file in path.parent.glob("*.csv")]
+        hint = did_you_mean(path.name, near) if 0 < len(near) <= 20 else ""
+        raise TaskError(f"{path}: no such file.{hint}")
+    if not path.is_file():
+        raise TaskError(f"{path}: expected a CSV file, got a folder; for a folder of images use from_images")
+
+
 def absolute_reference(reference: str) -> str:
     """A reference that means the same from another working folder: paths become absolute."""
     where, colon, name = reference.rpartition(":")
@@ -54,8 +86,7 @@ def absolute_reference(reference: str) -> str:
 
 
 def _load_file(path: Path, reference: str) -> ModuleType:
-    if not path.is_file():
-        raise UsageError(f"{reference}: there is no file {path}")
+    check_file(reference)
     path = path.resolve()
     name = path.stem
     if name in sys.modules or importlib.util.find_spec(name) is not None:

@@ -15,4 +15,4 @@ def test_a_rule_that_cannot_be_read_is_told_without_a_traceback(tmp_path: Path, 
     assert "Traceback" not in found.err
     missing = archwright("search", "breast_cancer", "--rules", str(tmp_path / "none.txt"))
     assert missing.code == 2
-    assert "none.txt cannot be read: No such file or directory; give a text file" in missing.err
+    assert "none.txt cannot be read: there is no such file" in missing.err

@@ -43,7 +43,7 @@ def test_a_search_is_left_to_a_worker_and_resumed_to_the_exported_network(url: s
     assert run.seconds > 0
     (told,) = as_dict(run)["workers"]
     assert (told["running"], told["ended"], told["is_alive"]) == ([], 3, False)
-    with pytest.raises(UsageError, match="no runs that go on with workers"):
+    with pytest.raises(UsageError, match="no run that goes on with workers"):
         work(url, progress=False)
     assert work(url, run="run", progress=False) == "3 trials"  # as a job of Slurm that began late
     result = aw.resume(folder, progress=False, onnx=False)

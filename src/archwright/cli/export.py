@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from archwright.cli.described import described
 from archwright.cli.options import Formats, RunFolder, StoreURL, Trust, WithOnnx
 
@@ -37,12 +39,14 @@ def export(
         study (NAME): The name of that study; by default the run's.
     """  # noqa: D301
     from archwright.errors import UsageError
-    from archwright.experiments import open_run
-    from archwright.session import export_trial
+    from archwright.experiments import RunConfig, open_run
 
     if to_optuna is None:
         if study is not None:
             raise UsageError("--study names a study of Optuna: it goes with --to-optuna")
+        RunConfig.read(Path(run))  # refuses a folder that is no run's before torch is loaded
+        from archwright.session import export_trial
+
         print(
             export_trial(
                 run, trial=trial, to=to, formats=formats or None, onnx=onnx, store=store, trust=trust

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from typing import Any
 
 import typer
 
@@ -73,30 +74,39 @@ def judge(
     from archwright.cli.output import print_judgement
     from archwright.cli.streams import emit
     from archwright.cli.values import indices, keyed
-    from archwright.session import judge as run_judge
+    from archwright.experiments.early_checks import check_named, check_subject, new_folder
 
     executor, executor_options = place.named()
+    asked: dict[str, Any] = {
+        "estimator_options": keyed(estimator_option or [], "--estimator-option", "synflow.batch_size=32"),
+        "fidelity": training.effort(),
+        "devices": indices(training.devices),
+        "task_options": table.task_options(seed),
+        "space_options": keyed(space_option or [], "--space-option", "width=32"),
+    }
+    check_subject(space, task, asked["task_options"])
+    check_named(executor=(executor or ("processes" if executor_options else None), executor_options))
+    if out is not None:
+        new_folder(out, "")
+    from archwright.session import judge as run_judge
+
     found = run_judge(
         task,
         space,
         sample=sample,
         estimators=estimator or [],
-        estimator_options=keyed(estimator_option or [], "--estimator-option", "synflow.batch_size=32"),
         top=top,
         threshold=threshold,
         objective=objective,
         recipe=training.recipe,
-        fidelity=training.effort(),
         seed=seed,
         executor=executor,
         executor_options=executor_options,
         workers=workers,
         accelerator=training.device,
-        devices=indices(training.devices),
         precision=training.precision,
         out=out,
-        task_options=table.task_options(seed),
-        space_options=keyed(space_option or [], "--space-option", "width=32"),
+        **asked,
         command=shlex.join(["archwright", *(context.obj or [])]),
     )
     if as_json:

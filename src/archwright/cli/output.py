@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from archwright.cli.exit_codes import INTERRUPTED
 from archwright.cli.streams import emit
-from archwright.durations import byte_count, count_of, duration
+from archwright.durations import byte_count, count_of, duration, range_of
 from archwright.experiments.expense import priced
 from archwright.experiments.finalists import HAND_MADE, ORIGINAL
 from archwright.experiments.store import Stage, without_secrets
@@ -315,12 +315,12 @@ def _print_outlook(run: Run) -> None:
     if run.forecast is not None:
         time, trials = run.forecast.seconds, run.forecast.trials
         few, many = round(trials.low), round(trials.high)
-        to_come = f"{few:,}" if few == many else f"{few:,} to {many:,}"
+        to_come = count_of(many, "trial") if few == many else f"{few:,} to {many:,} trials"
         would = "left of the search" if run.state == "running" else "left, if it is resumed"
-        print(f"{would}: {duration(time.low)} to {duration(time.high)}, {to_come} trials to come")
+        print(f"{would}: {range_of(duration(time.low), duration(time.high))}, {to_come} to come")
     if run.memory is not None:
         least, largest = byte_count(run.memory["least"]), byte_count(run.memory["largest"])
-        print(f"memory: {least} to {largest}")
+        print(f"memory: {range_of(least, largest)}")
     if run.expense is not None:
         how = "measured" if run.expense.is_measured else "estimated"
         money = f", {priced(run.config.price, run.seconds)}" if run.config.price else ""

@@ -89,49 +89,51 @@ def profile(
     from archwright.cli.values import indices, keyed, objectives_of
     from archwright.errors import UsageError
     from archwright.experiments import Budget
-    from archwright.session import profile as run_profile
+    from archwright.experiments.early_checks import check_subject
 
     if transfer is not None and lookup is predictor is None:
         raise UsageError(
             "--transfer: expected --table FILE or --predictor FILE, too, to which the result is written"
         )
+    subject: dict[str, Any] = {
+        "fix": keyed(fix or [], "--fix", "width=32"),
+        "seed": seed,
+        "task_options": table.task_options(seed),
+        "space_options": keyed(space_option or [], "--space-option", "width=32"),
+    }
+    check_subject(space, task, subject["task_options"])
+    options = keyed(meter_option or [], "--meter-option", "latency_ms.batch=8")
     for kind, path in (("table", lookup), ("predictor", predictor)):
-        if path is None:
-            continue
-        _measure_latency(
-            space,
-            task,
-            path,
-            kind=kind,
-            origin=transfer,
-            options=keyed(meter_option or [], "--meter-option", "latency_ms.batch=8"),
-            fix=keyed(fix or [], "--fix", "width=32"),
-            device=training.device,
-            sample=sample,
-            seed=seed,
-            task_options=table.task_options(seed),
-            space_options=keyed(space_option or [], "--space-option", "width=32"),
-        )
+        if path is not None:
+            measured: dict[str, Any] = {
+                "kind": kind,
+                "origin": transfer,
+                "options": options,
+                "sample": sample,
+            }
+            _measure_latency(space, task, path, device=training.device, **measured, **subject)
     if lookup is not None or predictor is not None:
         return
+    asked: dict[str, Any] = {
+        "objectives": objectives_of(objective, limit, meter_option),
+        "budget": None if trials is minutes is None else Budget(trials, minutes),
+        "fidelity": training.effort(),
+        "devices": indices(training.devices),
+    }
+    from archwright.session import profile as run_profile
+
     found = run_profile(
         space,
         task,
-        objectives=objectives_of(objective, limit, meter_option),
-        budget=None if trials is minutes is None else Budget(trials, minutes),
         sample=30 if sample is None else sample,
         timed=timed,
-        fix=keyed(fix or [], "--fix", "width=32"),
         recipe=training.recipe,
-        fidelity=training.effort(),
         retrain=retrain,
         workers=workers,
-        seed=seed,
         accelerator=training.device,
-        devices=indices(training.devices),
         precision=training.precision,
-        task_options=table.task_options(seed),
-        space_options=keyed(space_option or [], "--space-option", "width=32"),
+        **asked,
+        **subject,
     )
     if as_json:
         emit(
@@ -187,7 +189,9 @@ def _print(found: Profile) -> None:
 
     console = Console(highlight=False, markup=False)
     drawn = (
-        f"all {found.networks} networks" if found.is_whole else f"{count_of(found.networks, 'network')} drawn"
+        f"all {count_of(found.networks, 'network')}"
+        if found.is_whole
+        else f"{count_of(found.networks, 'network')} drawn"
     )
     console.print(
         f"{found.task}, space {found.space or 'of your own'} ({shown_size(found.size)} architectures): {drawn}",
@@ -218,7 +222,7 @@ def _print(found: Profile) -> None:
     effort = "" if found.fidelity == FULL else f" at {found.fidelity}"
     console.print(
         f"a trial{effort}: {_range(found.trial, duration)}, "
-        f"from {steps:,} steps of {count_of(len(found.timed), 'network')} on {found.device}{threads}",
+        f"from {count_of(steps, 'step')} of {count_of(len(found.timed), 'network')} on {found.device}{threads}",
         soft_wrap=True,
     )
     for purchase in found.purchases:
@@ -255,7 +259,7 @@ def _bought(purchase: Purchase) -> str:
     bounds = [count_of(purchase.trials, "trial")] if purchase.trials is not None else []
     bounds += [f"{purchase.minutes:g} min"] if purchase.minutes is not None else []
     buys = [f"{_range(purchase.forecast.seconds, duration)}"] if purchase.trials is not None else []
-    buys += [f"{_range(purchase.forecast.trials, _count)} trials"] if purchase.minutes is not None else []
+    buys += [_trials(purchase.forecast.trials)] if purchase.minutes is not None else []
     if purchase.search is not None:
         buys[-1] += (
             f" of {count_of(purchase.epochs, 'epoch')} in the {duration(purchase.search)} of the search"
@@ -268,8 +272,11 @@ def _range(known: Range, shown: Callable[[float], str]) -> str:
     return middle if low == high else f"{middle} ({low} to {high})"
 
 
-def _count(value: float) -> str:
-    return f"{round(value):,}"
+def _trials(known: Range) -> str:
+    low, middle, high = (round(value) for value in (known.low, known.middle, known.high))
+    if not high:
+        return "no trial"
+    return count_of(middle, "trial") if low == high else f"{middle:,} ({low:,} to {high:,}) trials"
 
 
 def _number(value: float) -> str:

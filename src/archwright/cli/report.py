@@ -36,15 +36,21 @@ def report(
         to (FILE): Where to; by default RUN/report.html, of several runs side-by-side.html in the folder that holds
             them all.
     """  # noqa: D301
+    from archwright.errors import UsageError
     from archwright.experiments import open_run
-    from archwright.reports import write_side_by_side
 
+    if to is not None and Path(to).is_dir():
+        raise UsageError(
+            f"--to {to}: expected a file to write the page to, such as {to}/report.html, got a folder"
+        )
     opened = [open_run(run, store=store) for run in runs]
     if len(opened) == 1:
         print(_write_one(opened[0], to, trust))
         return
     folder = Path(os.path.commonpath([run.folder.resolve().parent for run in opened]))
     path = Path(to) if to else folder / "side-by-side.html"
+    from archwright.reports import write_side_by_side
+
     write_side_by_side(opened, path)
     print(path)
 

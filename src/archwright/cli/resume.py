@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from archwright.cli.described import described
 from archwright.cli.options import AsJson, Formats, RunFolder, StoreURL, WithOnnx
 
@@ -42,12 +44,15 @@ def resume(
     from archwright.cli.output import conclude
     from archwright.cli.values import keyed
     from archwright.errors import UsageError
-    from archwright.experiments import Budget
-    from archwright.session import resume as run_resume
+    from archwright.experiments import Budget, RunConfig
 
     if no_track and (track or track_option):
         raise UsageError("expected --track or --no-track, got both; keep one")
     budget = None if trials is minutes is until is None else Budget(trials, minutes, until)
+    options = keyed(track_option or [], "--track-option", "mlflow.experiment=digits")
+    RunConfig.read(Path(run))  # refuses a folder that is no run's before torch is loaded
+    from archwright.session import resume as run_resume
+
     result = run_resume(
         run,
         budget=budget,
@@ -57,6 +62,6 @@ def resume(
         formats=formats or None,
         onnx=onnx,
         tracker=[] if no_track else track,
-        tracker_options=keyed(track_option or [], "--track-option", "mlflow.experiment=digits"),
+        tracker_options=options,
     )
     conclude(result.run, as_json)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 import time
 from typing import Any
 
@@ -187,8 +188,10 @@ def search(
     from archwright.cli.values import effort, indices, keyed, objectives_of
     from archwright.errors import UsageError
     from archwright.experiments import Budget
+    from archwright.experiments.early_checks import check_search
     from archwright.experiments.store import masked, without_secrets
-    from archwright.session import search as run_search
+    from archwright.experiments.time_plan import Trainings
+    from archwright.trackers import named_trackers
 
     given: dict[str, Any] = {
         "epochs": epochs,
@@ -208,10 +211,48 @@ def search(
     if store:  # its password must not be kept
         words = [word.replace(store, without_secrets(store)) for word in words]
     words = [masked(word) for word in words]  # that of a tracker neither
+    checked: dict[str, Any] = {
+        "space": space,
+        "task": task,
+        "task_options": table.task_options(seed),
+        "network": network,
+        "strategy": strategy,
+        "strategy_options": keyed(option or []),
+        "estimator": estimator,
+        "estimator_options": keyed(estimator_option or [], "--estimator-option"),
+        "pruner": pruner,
+        "pruner_options": keyed(pruner_option or [], "--pruner-option", "warmup_steps=3"),
+        "executor": executor,
+        "executor_options": executor_options,
+        "recipe": given or None,
+        "rules": rules or (),
+        "enqueue": enqueue or [],
+        "compare": compare or [],
+        "repeats": repeats,
+        "workers": workers,
+        "price": price,
+        "store": store,
+        "out": out,
+    }
+    asked: dict[str, Any] = {
+        "fix": keyed(fix or [], "--fix", "width=32"),
+        "objectives": objectives_of(objective, limit, meter_option),
+        "budget": None if trials is minutes is until is None else Budget(trials, minutes, until),
+        "fidelity": effort(fidelity, search_epochs, search_fraction),
+        "devices": indices(devices),
+        "tracker": track or [],
+        "tracker_options": keyed(track_option or [], "--track-option", "mlflow.experiment=digits"),
+        "space_options": keyed(space_option or [], "--space-option", "width=32"),
+    }
+    check_search(trainings=Trainings(retrain=retrain, ensemble=ensemble, refit=refit), **checked)
+    named_trackers(asked["tracker"], asked["tracker_options"])
+    if "torch" not in sys.modules:
+        print("preparing: loading PyTorch, which takes some seconds", file=sys.stderr)
+    from archwright.session import search as run_search
+
     result = run_search(
-        space,
-        task,
-        network=network,
+        **checked,
+        **asked,
         network_options={
             "weights": weights,
             "only": only,
@@ -221,44 +262,18 @@ def search(
             "blocks": block,
             "bits": bits,
         },
-        strategy=strategy,
-        strategy_options=keyed(option or []),
-        fix=keyed(fix or [], "--fix", "width=32"),
-        rules=rules or (),
-        enqueue=enqueue or [],
-        estimator=estimator,
-        estimator_options=keyed(estimator_option or [], "--estimator-option"),
-        executor=executor,
-        executor_options=executor_options,
-        pruner=pruner,
-        pruner_options=keyed(pruner_option or [], "--pruner-option", "warmup_steps=3"),
-        objectives=objectives_of(objective, limit, meter_option),
-        budget=None if trials is minutes is until is None else Budget(trials, minutes, until),
-        recipe=given or None,
-        fidelity=effort(fidelity, search_epochs, search_fraction),
         retrain=retrain,
-        repeats=repeats,
         ensemble=ensemble,
         refit=refit,
         baseline=baseline,
-        compare=compare or [],
         seed=seed,
-        workers=workers,
         time_limit=time_limit,
         memory_limit=None if memory_limit is None else int(memory_limit * 2**30),
         accelerator=device,
-        devices=indices(devices),
         precision=precision,
-        price=price,
-        store=store,
         checkpoints=checkpoints,
-        out=out,
         formats=formats or None,
         onnx=onnx,
-        tracker=track or [],
-        tracker_options=keyed(track_option or [], "--track-option", "mlflow.experiment=digits"),
-        task_options=table.task_options(seed),
-        space_options=keyed(space_option or [], "--space-option", "width=32"),
         command=shlex.join(["archwright", *words]),
         began=began,
     )

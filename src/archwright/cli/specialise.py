@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from archwright.cli.described import described
 from archwright.cli.options import AsJson, Formats, RunFolder, StoreURL, Trust
@@ -43,6 +44,12 @@ def specialise(
         predictor (NAME): What predicts scores and costs (see `archwright list surrogates`).
         seed: Of everything random.
     """  # noqa: D301
+    from archwright.experiments import RunConfig
+    from archwright.objectives import parse_limit
+
+    for text in limit or []:
+        parse_limit(text)
+    RunConfig.read(Path(run))  # refuses a folder that is no run's before torch is loaded
     from archwright.session import specialise as specialise_run
 
     found = specialise_run(

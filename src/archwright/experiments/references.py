@@ -8,14 +8,66 @@ from typing import TYPE_CHECKING, Any
 
 from archwright.errors import SpaceError, TaskError, UsageError, did_you_mean
 from archwright.evaluating import evaluating
-from archwright.references import call_found, is_object_reference, load_object
+from archwright.references import call_found, check_file, check_table, is_object_reference, load_object
 from archwright.spaces import Expression, Space
 
 if TYPE_CHECKING:
     from archwright.pretrained import Buildable
     from archwright.tasks import Task
 
-__all__ = ["resolve_network", "resolve_space", "resolve_task"]
+__all__ = [
+    "check_space_reference",
+    "check_task_reference",
+    "resolve_network",
+    "resolve_space",
+    "resolve_task",
+]
+
+
+def check_task_reference(reference: str, options: Mapping[str, Any]) -> None:
+    """Refuse a reference that means no task, without loading anything.
+
+    Args:
+        reference: As for `resolve_task`.
+        options: As for `resolve_task`.
+
+    Raises:
+        UsageError: When nothing is meant by it, a Python file does not exist, or a CSV file comes without its target.
+        TaskError: When a CSV file does not exist.
+    """
+    from archwright.tasks import TASKS
+
+    path = Path(reference)
+    if reference in TASKS or path.is_dir():
+        _without_columns(options, reference)
+    elif is_object_reference(reference):
+        check_file(reference)
+    elif path.is_file() or path.suffix.lower() in (".csv", ".tsv"):
+        if not options.get("target"):
+            raise UsageError(f"{reference}: say which column to predict: --target COLUMN")
+        for file in filter(None, [reference, options.get("test")]):
+            check_table(Path(file))
+    else:
+        raise UsageError(
+            f"unknown task {reference!r}: no built-in name, no file and no folder.{did_you_mean(reference, TASKS)} Or "
+            "give file.py:object, a CSV file with --target, or a folder of images"
+        )
+
+
+def check_space_reference(reference: str) -> None:
+    """Refuse a reference that means no space, without loading anything.
+
+    Raises:
+        UsageError: When no space has the name, or a file does not exist.
+    """
+    from archwright.spaces.zoo import SPACES
+
+    if is_object_reference(reference):
+        check_file(reference)
+    elif reference not in SPACES:
+        raise UsageError(
+            f"unknown space {reference!r}.{did_you_mean(reference, SPACES)} Or give file.py:object"
+        )
 
 
 def resolve_task(reference: str, **options: Any) -> Task:
@@ -33,9 +85,10 @@ def resolve_task(reference: str, **options: Any) -> Task:
     """
     from archwright.tasks import TASKS, Task, from_csv, from_images, make_task
 
+    check_task_reference(reference, options)
     path = Path(reference)
     if reference in TASKS:
-        return make_task(reference, **_without_columns(options, reference))
+        return make_task(reference, **options)
     if is_object_reference(reference):
         made = load_object(reference)
         if callable(made) and not isinstance(made, Task):
@@ -45,17 +98,7 @@ def resolve_task(reference: str, **options: Any) -> Task:
                 f"{reference}: expected a Task or a function that returns one, got {type(made).__name__}"
             )
         return made
-    if path.is_dir():
-        return from_images(path, **_without_columns(options, reference))
-    if path.is_file() or path.suffix.lower() in (".csv", ".tsv"):
-        if not options.get("target"):
-            raise UsageError(f"{reference}: say which column to predict: --target COLUMN")
-        return from_csv(path, **options)
-    hint = did_you_mean(reference, TASKS)
-    raise UsageError(
-        f"unknown task {reference!r}: no built-in name, no file and no folder.{hint} Or give file.py:object, a CSV "
-        "file with --target, or a folder of images"
-    )
+    return from_images(path, **options) if path.is_dir() else from_csv(path, **options)
 
 
 def resolve_network(network: Buildable | str, task: Task, options: Mapping[str, Any]) -> Space:
@@ -114,10 +157,7 @@ def resolve_space(
     if not is_object_reference(reference):
         from archwright.spaces.zoo import SPACES, default_space, make_space
 
-        if reference not in SPACES:
-            raise UsageError(
-                f"unknown space {reference!r}.{did_you_mean(reference, SPACES)} Or give file.py:object"
-            )
+        check_space_reference(reference)
         if task.has_symbols and len(getattr(task, "output_shape", ())) == 1:
             raise SpaceError(
                 f"the task {task.name!r}: no space of the zoo tells one thing of a whole row of symbols; write one "
@@ -155,9 +195,8 @@ def resolve_space(
     return made
 
 
-def _without_columns(options: dict[str, Any], reference: str) -> dict[str, Any]:
+def _without_columns(options: Mapping[str, Any], reference: str) -> None:
     for name in ("target", "drop", "kind", "columns", "balance", "test"):
         if options.get(name) is not None:
             option = {"test": "test-file", "columns": "column"}.get(name, name)
             raise UsageError(f"{reference}: --{option} goes with a CSV file only; leave it out")
-    return options

@@ -17,6 +17,7 @@ from archwright.experiments import (
     resolve_network,
     resolve_task,
 )
+from archwright.experiments.early_checks import estimator_for, named
 from archwright.experiments.time_plan import Trainings
 from archwright.objectives import Objective
 from archwright.pretrained import Buildable, summary_line
@@ -25,12 +26,12 @@ from archwright.pretrained.originals import maker_of
 from archwright.pretrained.steps import LATENCY
 from archwright.programs.settings import settings_of
 from archwright.references import absolute_reference, is_object_reference
-from archwright.session.default_search import default_search
+from archwright.session.default_search import DefaultSearch, default_search
 from archwright.session.defaults import network_options_for, objectives_for, space_for, table_options
 from archwright.session.fidelities import check_fidelity, fidelity_for
 from archwright.session.judgement import judged_estimator
 from archwright.session.one_shot import default_budget
-from archwright.session.parts import check_measured, estimator_for, named
+from archwright.session.parts import check_measured
 from archwright.session.planning import Planned
 from archwright.session.starting import held_values, ruled
 from archwright.spaces import Space
@@ -186,21 +187,9 @@ def approach_for(
         estimator = estimator or "programs"
         notes.append(_COMPILING)
     if strategy is None or strategy == "auto":
-        trials = options.pop("trials", (budget or default_budget(None, trainings.retrain)).trials)
-        picked = default_search(
-            subject.fixed,
-            subject.reference,
-            subject.task,
-            subject.objectives,
-            planned,
-            trials=trials,
-            minutes=None if budget is None else budget.minutes,
-            after=trainings,
-            fidelity=fidelity,
-            is_plain=estimator in (None, "training") and pruner in (None, "never"),
-            accelerator=device.accelerator,
-            preparing=preparing,
-        )
+        is_plain = estimator in (None, "training") and pruner in (None, "never")
+        how: dict[str, Any] = {"fidelity": fidelity, "is_plain": is_plain, "accelerator": device.accelerator}
+        picked = _picked(subject, planned, options, budget, trainings, preparing=preparing, **how)
         strategy, fidelity, known = picked.strategy, picked.fidelity, tuple(picked.known)
         options = {**picked.options, **options}
         notes.append(picked.note)
@@ -224,12 +213,36 @@ def approach_for(
         estimator=estimator,
         estimator_record=named("WeightSharing" if method else estimator or "Training", estimator_options),
         fidelity=effort,
-        supernet=None
-        if method is None
-        else SupernetConfig(epochs=method.epochs, scored=method.proposals_per_retrain),
+        supernet=None if method is None else _supernet_of(method),
         known=known,
         notes=tuple(notes),
     )
+
+
+def _picked(
+    subject: Subject,
+    planned: Planned,
+    options: dict[str, Any],
+    budget: Budget | None,
+    trainings: Trainings,
+    **how: Any,
+) -> DefaultSearch:
+    """The search that is usual for a subject; see `default_search`. Takes the number of trials out of the options."""
+    return default_search(
+        subject.fixed,
+        subject.reference,
+        subject.task,
+        subject.objectives,
+        planned,
+        trials=options.pop("trials", (budget or default_budget(None, trainings.retrain)).trials),
+        minutes=None if budget is None else budget.minutes,
+        after=trainings,
+        **how,
+    )
+
+
+def _supernet_of(method: OneShot) -> SupernetConfig:
+    return SupernetConfig(epochs=method.epochs, scored=method.proposals_per_retrain)
 
 
 def _told_precision(precision: str, options: Mapping[str, Any]) -> list[str]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from archwright.errors import RunError, UsageError, did_you_mean
+from archwright.errors import UsageError, did_you_mean
 from archwright.experiments import Listener, resolve_space
 from archwright.objectives import Objective, parse_limit, parse_objective
 from archwright.references import absolute_reference
@@ -17,12 +16,9 @@ from archwright.spaces import Space
 from archwright.supernets import METHODS
 from archwright.tasks import Task
 
-_BEGUN = re.compile(r"trials\.sqlite.*|experiment\.json\..*part")
-"""What a search leaves that was killed before it had written its record, and had run nothing."""
-
 # fmt: off
 __all__ = [
-    "listener_for", "network_options_for", "new_folder", "objectives_for", "recorded_reference", "space_for",
+    "listener_for", "network_options_for", "objectives_for", "recorded_reference", "space_for",
     "shown_names", "table_options",
 ]
 # fmt: on
@@ -168,28 +164,6 @@ def objectives_for(given: Sequence[Objective | str], task: Task) -> tuple[Object
         limited = merged.pop(task.metric, None)
         chosen = [replace(limited, optimize=True) if limited else Objective(task.metric)]
     return (*chosen, *(objective for objective in merged.values() if not objective.optimize))
-
-
-def new_folder(out: str | Path | None, name: str) -> Path:
-    """The run's folder: the given one if it is new or empty, else the next free one under `runs/`.
-
-    Raises:
-        RunError: When the given folder holds a run or other files.
-    """
-    if out is None:
-        stem = Path("runs") / (re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run")
-        number = 1
-        while (folder := stem if number == 1 else stem.with_name(f"{stem.name}-{number}")).exists():
-            number += 1
-        return folder
-    folder = Path(out)
-    if (folder / "experiment.json").exists():
-        raise RunError(
-            f"{folder} holds a run already: go on with it by `archwright resume {folder}`, or give another --out"
-        )
-    if folder.exists() and not (folder.is_dir() and all(map(_BEGUN.fullmatch, os.listdir(folder)))):
-        raise RunError(f"{folder} exists and is not an empty folder; give another --out")
-    return folder
 
 
 def listener_for(listener: Listener | None, progress: bool, objectives: Sequence[Objective] = ()) -> Listener:

@@ -23,19 +23,19 @@ from archwright.experiments import (
     judgement_of,
     resolve_task,
 )
+from archwright.experiments.early_checks import check_named, new_folder
 from archwright.experiments.executors import Executor, make_executor
 from archwright.experiments.interrupts import exits_told
 from archwright.objectives import Objective
 from archwright.session.context import RunContext
 from archwright.session.defaults import (
     listener_for,
-    new_folder,
     objectives_for,
     recorded_reference,
     space_for,
 )
 from archwright.session.fidelities import single_fidelity
-from archwright.session.parts import check_measured, check_named, device_for
+from archwright.session.parts import check_measured, device_for
 from archwright.session.recipes import chosen_recipe
 from archwright.session.scorers import scorers_for
 from archwright.session.sources import fingerprints_of
@@ -117,10 +117,12 @@ def judge(
     """
     _check_numbers(sample, top, threshold)
     chosen = (executor or ("processes" if executor_options else None), executor_options)
-    check_named((None, None), (None, None), (None, None), chosen)
+    check_named(executor=chosen)
     own_executor = executor if isinstance(executor, Executor) else None
     if own_executor and workers != 1:
         raise UsageError("workers go with an executor by name; one that is an object has its own")
+    if out is not None:
+        new_folder(out, "")
     device = device_for(accelerator, devices, precision, own_executor.slots if own_executor else workers)
     options = dict(task_options or {})
     made_task = resolve_task(task, **options) if isinstance(task, str) else task

@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from archwright.errors import UsageError
-from archwright.experiments import Judgement, RunConfig, TaskConfig, judgement_of, open_run
+from archwright.experiments import RunConfig, TaskConfig
+from archwright.experiments.early_checks import judged_run, measured_by_supernet
 from archwright.session.fidelities import moves_over_fidelity
 from archwright.spaces import Space
-from archwright.supernets import METHODS, OneShot
+from archwright.supernets import OneShot
 from archwright.tasks import Task
 from archwright.trials import Fidelity, FidelityRange
 
@@ -43,12 +44,9 @@ def judged_estimator(
             with an estimator of its own.
         RunError: When the folder is no run's, or its run judges nothing.
     """
-    if isinstance(strategy, OneShot) or (isinstance(strategy, str) and strategy in METHODS):
-        raise UsageError(
-            f"the one-shot method {strategy if isinstance(strategy, str) else type(strategy).__name__} measures by its "
-            "supernet; leave out --estimator auto, or take another strategy"
-        )
-    folder, known, found = _read(options)
+    if isinstance(strategy, OneShot):
+        raise UsageError(measured_by_supernet(type(strategy).__name__))
+    folder, known, found = judged_run(options)
     _check_same(folder, known, space, task)
     asked, passed = FidelityRange.of(fidelity), []
     scorers = {scorer.name: scorer for scorer in known.judge.scorers} if known.judge else {}
@@ -71,22 +69,6 @@ def judged_estimator(
     trained = known.fidelity if asked == FidelityRange() else asked
     told = f"estimator: training at fidelity {trained}, since no cheap estimate suffices by {folder}"
     return "training", {}, trained, told
-
-
-def _read(options: Mapping[str, Any] | None) -> tuple[str, RunConfig, Judgement]:
-    """The folder of the run that judged, its record and its verdict."""
-    given = dict(options or {})
-    folder = given.pop("judge", None)
-    if folder is None or given:
-        raise UsageError(
-            "the estimator 'auto' takes the verdict of `archwright judge`: give its run's folder, as the one option: "
-            f"--estimator-option judge=runs/NAME{f', without {min(given)}' if given else ''}"
-        )
-    run = open_run(str(folder))
-    found = judgement_of(run)
-    if run.judgement is None:
-        raise UsageError(f"{folder} has not judged to its end; go on with: archwright resume {folder}")
-    return str(folder), run.config, found
 
 
 def _check_same(folder: str, known: RunConfig, space: Space, task: Task) -> None:

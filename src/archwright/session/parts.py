@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from archwright.errors import UsageError, did_you_mean
-from archwright.estimators import ESTIMATORS
-from archwright.estimators.estimator import Estimator
 from archwright.experiments import DeviceConfig, NamedConfig, RunConfig
-from archwright.experiments.executors import EXECUTORS, Interrupted, interrupts_marked
-from archwright.experiments.time_plan import Trainings
+from archwright.experiments.executors import Interrupted, interrupts_marked
 from archwright.objectives import METERS, Objective, optimized
 from archwright.pretrained import original_network
 from archwright.registry import Registry
 from archwright.spaces import Space
-from archwright.strategies import STRATEGIES
-from archwright.strategies.pruners import PRUNERS
-from archwright.supernets import METHODS
 from archwright.surrogates import Columns
 from archwright.tasks import Task
 
@@ -28,12 +22,8 @@ if TYPE_CHECKING:
 __all__ = [
     "check_ensemble",
     "check_measured",
-    "check_named",
-    "check_trainings",
-    "estimator_for",
     "made",
     "make_training",
-    "named",
     "proxy_columns",
 ]
 
@@ -41,23 +31,12 @@ T = TypeVar("T")
 
 _NEVER = 10**9
 """Epochs without improvement after which a training for its best epoch stops."""
-_LARGEST = 100
-"""Networks of an ensemble."""
 
 _WHAT = {
     "strategy": "a strategy, a one-shot method or the name of one",
     "estimator": "an estimator or the name of one",
     "pruner": "a pruner or the name of one",
 }
-
-
-def named(given: object, options: Mapping[str, Any] | None = None) -> NamedConfig:
-    """The record of something that was given by name or as an object."""
-    if isinstance(given, str):
-        return NamedConfig(name=given, options=dict(options or {}))
-    if options:
-        raise UsageError(f"the options {', '.join(options)} go with a name: expected one, got {given!r}")
-    return NamedConfig(name=type(given).__name__)
 
 
 def made(
@@ -94,35 +73,6 @@ def made(
             f"aw.resume(run, {kind}={kind})"
         )
     return registry.make(known.name, *arguments, options=known.options, **supplied)
-
-
-def estimator_for(
-    strategy: object,
-    options: Mapping[str, Any],
-    estimator: Estimator | str | None,
-    given: Mapping[str, Any] | None,
-) -> tuple[Estimator | str | None, dict[str, Any] | None]:
-    """The estimator that a strategy's candidates are made for, where there is one and none is given; and its options.
-
-    Args:
-        strategy: A strategy, a one-shot method or the name of one.
-        options: Of the strategy; the proxies that it names are the estimator's too.
-        estimator: What was given.
-        given: Options of the estimator that were given.
-
-    Raises:
-        UsageError: When another estimator was given by name.
-    """
-    made = STRATEGIES[strategy].load() if isinstance(strategy, str) and strategy in STRATEGIES else strategy
-    wanted: str | None = getattr(made, "measured_by", None)
-    if wanted is None or isinstance(estimator, Estimator):
-        return estimator, None if given is None else dict(given)
-    if estimator not in (None, wanted):
-        raise UsageError(
-            f"the strategy {strategy!r} is made for the estimator {wanted!r}, got {estimator!r}; leave that out"
-        )
-    shared = {name: options[name] for name in ("proxies",) if name in options}
-    return wanted, {**shared, **(given or {})}
 
 
 def make_training(
@@ -201,61 +151,6 @@ def device_for(
         )
     held = devices if isinstance(devices, int) else tuple(devices)
     return DeviceConfig(accelerator=accelerator, devices=held, precision=precision)
-
-
-def check_named(
-    strategy: tuple[object, Mapping[str, Any] | None],
-    estimator: tuple[Estimator | str | None, Mapping[str, Any] | None],
-    pruner: tuple[object, Mapping[str, Any] | None],
-    executor: tuple[object, Mapping[str, Any] | None],
-) -> None:
-    """Refuse names and options that nothing has, before anything is measured.
-
-    Args:
-        strategy: As given: an object, a name, or None for one that fits; and its options.
-        estimator: The same of the estimator.
-        pruner: Of the pruner.
-        executor: Of the executor.
-
-    Raises:
-        UsageError: When a name is unknown, an option is, or options go with no name.
-    """
-    name, options = strategy
-    if name in (None, "auto"):
-        known = {option for one in STRATEGIES for option in STRATEGIES.options(one)} if options else set()
-        for option in {*(options or {})} - known:
-            raise UsageError(f"no strategy has an option {option!r}.{did_you_mean(option, sorted(known))}")
-    elif isinstance(name, str) and name not in STRATEGIES and name not in METHODS:
-        raise UsageError(f"unknown strategy {name!r}.{did_you_mean(name, [*STRATEGIES, *METHODS])}")
-    else:
-        _check(METHODS if isinstance(name, str) and name in METHODS else STRATEGIES, name, options)
-    if estimator[0] != "auto":  # its options are those of a judgement, see `judged_estimator`
-        name, options = estimator_for(strategy[0], strategy[1] or {}, *estimator)
-        _check(ESTIMATORS, name or "training", options)
-    _check(PRUNERS, *pruner)
-    _check(EXECUTORS, *executor)
-
-
-def _check(registry: Registry[Any, Any], given: object, options: Mapping[str, Any] | None) -> None:
-    record = None if given is None and not options else named(given, options)
-    if record is not None and isinstance(given, str):
-        registry.check(record.name, record.options)
-
-
-def check_trainings(trainings: Trainings, repeats: int | None) -> None:
-    """Refuse numbers of trainings after the search that cannot be.
-
-    Raises:
-        UsageError: Names what was given.
-    """
-    if trainings.retrain < 0 or (repeats is not None and repeats < 1):
-        raise UsageError(f"expected retrain >= 0 and repeats >= 1, got {trainings.retrain} and {repeats}")
-    if not 1 <= trainings.ensemble <= _LARGEST:
-        raise UsageError(f"expected an ensemble of 1 to {_LARGEST} networks, got {trainings.ensemble}")
-    if (trainings.refit or trainings.ensemble > 1) and trainings.retrain == 0:
-        raise UsageError(
-            "refit and ensemble go on from the chosen network, and with retrain=0 none is chosen; take 1 or more"
-        )
 
 
 def check_ensemble(members: int, objectives: Sequence[Objective], task: Task) -> None:

@@ -21,8 +21,8 @@ from archwright.experiments import (
     SpaceConfig,
     TaskConfig,
 )
+from archwright.experiments.early_checks import check_search, named, new_folder
 from archwright.experiments.executors import make_executor
-from archwright.experiments.expense import priced
 from archwright.experiments.interrupts import exits_told
 from archwright.experiments.store import without_secrets
 from archwright.experiments.time_plan import Trainings
@@ -32,16 +32,13 @@ from archwright.programs.settings import settings_of
 from archwright.session.approach import Approach, Subject, approach_for, subject_of
 from archwright.session.contestants import contestant_spaces, named_spaces, with_original
 from archwright.session.context import RunContext
-from archwright.session.defaults import listener_for, new_folder, recorded_reference, shown_names
+from archwright.session.defaults import listener_for, recorded_reference, shown_names
 from archwright.session.exporting import formats_asked, unprintable
 from archwright.session.one_shot import default_budget
 from archwright.session.parts import (
     check_ensemble,
     check_measured,
-    check_named,
-    check_trainings,
     device_for,
-    named,
 )
 from archwright.session.planning import Planned, plan_run
 from archwright.session.recipes import chosen_recipe
@@ -50,7 +47,6 @@ from archwright.session.sources import fingerprints_of
 from archwright.session.stages import begin_run
 from archwright.session.starting import starting_points
 from archwright.session.tracked import followed_by
-from archwright.session.working import check_left_to_workers
 from archwright.spaces import Space
 from archwright.spaces.zoo import SPACES
 from archwright.strategies import Strategy
@@ -201,17 +197,30 @@ def search(
         SearchError: When no trial was completed.
     """
     began, asked = began or time.time(), formats_asked(formats, onnx)
-    if workers == 0:
-        check_left_to_workers(store)
-    if price is not None:
-        priced(str(price), 0.0)
     trainings = Trainings(retrain=retrain, ensemble=ensemble, refit=refit)
-    check_trainings(trainings, repeats)
-    check_named(
-        (strategy, strategy_options),
-        (estimator, estimator_options),
-        (pruner, pruner_options),
-        (executor or ("processes" if executor_options else None), executor_options),
+    check_search(
+        space=space,
+        task=task,
+        task_options=task_options,
+        network=network,
+        strategy=strategy,
+        strategy_options=strategy_options,
+        estimator=estimator,
+        estimator_options=estimator_options,
+        pruner=pruner,
+        pruner_options=pruner_options,
+        executor=executor,
+        executor_options=executor_options,
+        recipe=recipe,
+        rules=rules,
+        enqueue=enqueue,
+        compare=compare,
+        trainings=trainings,
+        repeats=repeats,
+        workers=workers,
+        price=price,
+        store=store,
+        out=out,
     )
     followed, trackers = followed_by(tracker, tracker_options)
     own_executor = executor if isinstance(executor, Executor) else None
@@ -243,6 +252,7 @@ def search(
     is_compared = baseline and retrain > 0
     compared = with_original(own, subject.space, is_compared)
     rivals = contestant_spaces(subject.task, compared, own, is_compared, space=subject.space)[0]
+    begins = starting_points(subject.fixed, enqueue)
     chosen = chosen_recipe(subject.space, recipe, seed)
     planned = plan_run(
         subject.fixed,
@@ -290,7 +300,7 @@ def search(
             memory_limit=memory_limit,
         ),
         device=replace(device, threads=planned.threads),
-        enqueue=starting_points(subject.fixed, enqueue),
+        enqueue=begins,
         seed=seed,
         budget=budget,
         retrain=retrain,

@@ -24,15 +24,14 @@ from archwright.experiments import (
 )
 from archwright.experiments.executors import Executor, make_executor
 from archwright.experiments.interrupts import DRAIN, exits_told, is_worked_on
-from archwright.experiments.published import PublishedWork, check_key, has_key, load_work, publish_work
+from archwright.experiments.published import PublishedWork, has_key, load_work, publish_work
 from archwright.experiments.records import decode, encode
 from archwright.experiments.store import LEASE, SharedStore, Store, published_runs
-from archwright.experiments.store.tables import checked_url
 from archwright.session.context import RunContext
 from archwright.session.defaults import listener_for
 from archwright.session.result import Result
 
-__all__ = ["check_left_to_workers", "left_to_workers", "work", "workers_welcome"]
+__all__ = ["left_to_workers", "work", "workers_welcome"]
 
 
 @contextlib.contextmanager
@@ -55,20 +54,6 @@ def workers_welcome(context: RunContext) -> Iterator[None]:
     store.set_fact("budget", encode(context.budget))
     with store.joined(context.executor.slots):
         yield
-
-
-def check_left_to_workers(url: str | None) -> None:
-    """Refuse a search that is to be left to workers, and cannot be.
-
-    Raises:
-        UsageError: When its store is not on PostgreSQL, or there is no key to sign with.
-    """
-    if url is None or checked_url(url).get_backend_name() != "postgresql":
-        raise UsageError(
-            "workers=0 leaves the search to workers on other machines, which need a store on PostgreSQL: give "
-            "--store postgresql://user@host/database"
-        )
-    check_key()
 
 
 def left_to_workers(context: RunContext, store: Store) -> Result:
@@ -196,8 +181,9 @@ def _only_run(url: str) -> str:
     if len(runs) == 1:
         return runs[0]
     raise UsageError(
-        f"the database has {len(runs) or 'no'} runs that go on with workers"
-        + (f", {', '.join(runs)}: say which, by --run" if runs else ", so there is nothing to do")
+        f"the database has {len(runs)} runs that go on with workers, {', '.join(runs)}: say which, by --run"
+        if runs
+        else "the database has no run that goes on with workers, so there is nothing to do"
     )
 
 

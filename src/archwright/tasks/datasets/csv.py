@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archwright.errors import TaskError, did_you_mean
+from archwright.references import check_table
 from archwright.tasks.datasets.arrays import TargetOptions
 from archwright.tasks.datasets.tables import GIVEN, Given, learn_table, raw_values, several_targets
 from archwright.tasks.targets import REGRESSION, looks_like_labels
@@ -191,12 +192,7 @@ def _as_written(
 
 def _header(path: Path, separator: str | None) -> tuple[list[str], str]:
     """The names in the first line, and what separates them."""
-    if not path.exists():
-        near = [file.name for file in path.parent.glob("*.csv")]
-        hint = did_you_mean(path.name, near) if 0 < len(near) <= 20 else ""
-        raise TaskError(f"{path}: no such file.{hint}")
-    if not path.is_file():
-        raise TaskError(f"{path}: expected a CSV file, got a folder; for a folder of images use from_images")
+    check_table(path)
     with path.open("rb") as file:
         start = file.read(8192)
     if b"\0" in start:
