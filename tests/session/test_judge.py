@@ -271,7 +271,7 @@ def test_what_does_not_fit_is_told_before_anything_runs(
 
 def test_too_few_networks_are_told(tmp_path: Path) -> None:
     space = aw.Space(aw.layer(Head, aw.integer(1, 3, name="width")), name="three")
-    with pytest.raises(SearchError, match="3 networks were trained, and with fewer than 5"):
+    with pytest.raises(SearchError, match="only 3 networks could be trained, and with fewer than 5"):
         aw.judge(
             "digits",
             space,

@@ -70,7 +70,7 @@ def test_a_continuation_is_no_trial_of_the_budget() -> None:
     progress.trial_finished(Stage.SEARCH, pruned, pruned)
     told = [line for line in file.getvalue().splitlines() if "done," in line]
     assert [line.split()[0] for line in told] == ["1", "1", "2"]
-    assert told[-1].endswith("1 pruned")
+    assert told[-1].endswith("1 stopped early")
 
 
 def test_a_log_has_a_line_for_each_improvement_and_failure() -> None:
@@ -143,11 +143,25 @@ def test_a_line_tells_what_is_to_come_from_what_trials_took(minutes: float | Non
         best = trial(number, 0.5 + number / 100)
         progress.trial_finished(Stage.SEARCH, replace(begun, finished=begun.started + 30), best)
     last = file.getvalue().splitlines()[-1]
-    told = re.fullmatch(r"20 done, (\d+):(\d\d)–(\d+):(\d\d) left(?:, 20–20 more)?, best: trial 19 .*", last)
+    told = re.fullmatch(
+        r"20 done, (\d+):(\d\d)–(\d+):(\d\d) left(?:, 20 more trials)?, best: trial 19 .*", last
+    )
     assert told is not None, last
     low, high = int(told[1]) * 60 + int(told[2]), int(told[3]) * 60 + int(told[4])
     assert low < 600 < high < 900
     assert ("more" in last) is (minutes is not None)
+
+
+@pytest.mark.parametrize(
+    ("total", "told"), [(20, "0:00 left, no further trial"), (21, " left, 1 more trial")]
+)
+def test_few_trials_to_come_are_told_without_a_range(total: int, told: str) -> None:
+    progress = Progress(["accuracy"], Console(file=io.StringIO(), width=120))
+    progress.stage_started(Stage.SEARCH, total, 0, 30.0)
+    for number in range(20):
+        begun = replace(trial(number, 0.5), started=1000.0 + 30 * number)
+        progress.trial_finished(Stage.SEARCH, replace(begun, finished=begun.started + 30), None)
+    assert progress._outlook(0.0).endswith(told)
 
 
 def test_the_epochs_of_a_supernet_are_forecast_too() -> None:

@@ -97,10 +97,12 @@ def default_search(
         )
     known = () if strategy == "grid" else known_points(name, space, task)
     begins = [f"{count_of(len(known), 'architecture')} known to be good"] if known else []
-    if strategy == "asha" and [one.name for one in objectives if one.optimize] == [task.metric]:
+    scores = ", ".join(SCORES)
+    has_time = trainings is None or trainings > 0
+    if strategy == "asha" and has_time and [one.name for one in objectives if one.optimize] == [task.metric]:
         preparing(
-            f"preparing: random networks are scored without training, by {', '.join(SCORES)}, so that the search "
-            "begins with the best of them"
+            f"preparing: random networks are scored without training, by {scores}, so that the search begins with the "
+            "best of them"
         )
         best = screened(
             space,
@@ -111,12 +113,11 @@ def default_search(
             accelerator=accelerator,
             seconds=None if minutes is None else _SCORING * 60 * minutes,
         )
-        if best.architectures:
+        if taken := len(best.architectures):
             known += tuple(made.to_json() for made in best.architectures)
-            taken, scores = len(best.architectures), ", ".join(SCORES)
             begins.append(f"the best {taken} of {best.scored} random ones by the cheap scores {scores}")
             options = {**options, "sampler_options": {"initial": _LEAST}}
-    note = f"strategy: {strategy}, picked since {why}"
-    if begins:
-        note += f"; it begins with {' and '.join(begins)}"
+    note = "; it begins with ".join(
+        filter(None, [f"strategy: {strategy}, picked since {why}", " and ".join(begins)])
+    )
     return DefaultSearch(strategy=strategy, options=options, fidelity=given, known=known, note=note)

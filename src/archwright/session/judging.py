@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from archwright.durations import count_of
 from archwright.errors import SearchError
 from archwright.estimators import ESTIMATORS
 from archwright.estimators.estimator import Estimator, PopulationEstimator
@@ -117,8 +118,8 @@ class Judges:
         trained = [t for t in store.trials() if t.state is TrialState.COMPLETED and first.name in t.metrics]
         if len(trained) < _LEAST:
             raise SearchError(
-                f"{len(trained)} networks were trained, and with fewer than {_LEAST} nothing can be said of an order; "
-                "take a larger --sample, or a space with more networks"
+                f"only {count_of(len(trained), 'network')} could be trained, and with fewer than {_LEAST} nothing can "
+                "be said of an order; take a larger --sample, or a space with more networks"
             )
         if self.supernet is not None and self.supernet.run(store, listener, interrupts, None) is None:
             return False

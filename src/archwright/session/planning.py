@@ -109,7 +109,8 @@ def plan_run(
     within = None if minutes is None else _THREADS * minutes * 60
     threads = training.threads = fitting_threads(training, space, recipe.seed, seconds=within)
     if workers is None:
-        workers = 1 if minutes is None or device.count > 1 else fitting_workers(training, minutes)
+        left = 0.0 if minutes is None else minutes - (time.time() - began) / 60
+        workers = 1 if device.count > 1 else fitting_workers(training, left)
     if minutes is None or trainings.retrain < 1:
         return Planned(recipe=recipe, threads=threads, workers=workers)
     plan = measured_plan(
@@ -118,19 +119,45 @@ def plan_run(
     if plan is None:
         told = () if settings_of(space) is not None else (_UNPLANNED,)  # programs need no plan
         return Planned(recipe=recipe, threads=threads, workers=workers, notes=told)
-    asked = epochs = recipe.epochs
+    asked = recipe.epochs
     if may_fit:
-        epochs = plan.planned_epochs(minutes, asked, trainings, workers)
-        if trainings.ensemble == 1 and not trainings.refit:
-            is_beside_given = any(original_network(other) is not None for other in contestants)
-            plan = plan.prolonged(asked, epochs, _steps(task, recipe), 2 if is_beside_given else 1)
-            epochs = plan.planned_epochs(minutes, asked, trainings, workers)
-        recipe = recipe.replace(early_stopping=epochs) if epochs > asked else recipe  # small data overfit
-        plan, recipe = plan.scaled(epochs / asked), recipe.replace(epochs=epochs)
-    notes = told_plan(plan, minutes, epochs, asked, trainings, workers)
+        longer = 2 if any(original_network(other) is not None for other in contestants) else 1
+        steps = _steps(task, recipe)
+        plan, recipe = fitted_epochs(plan, recipe, minutes, trainings, workers, steps=steps, longer=longer)
+    notes = told_plan(plan, minutes, recipe.epochs, asked, trainings, workers)
     if workers > 1:
         notes.append(f"workers: {workers}, each with one thread")
     return Planned(recipe=recipe, threads=threads, workers=workers, plan=plan, notes=tuple(notes))
+
+
+def fitted_epochs(
+    plan: TimePlan,
+    recipe: Recipe,
+    minutes: float,
+    trainings: Trainings,
+    workers: int,
+    *,
+    steps: int,
+    longer: int,
+) -> tuple[TimePlan, Recipe]:
+    """The plan and the recipe for as many epochs as suit the minutes, and with time for a longer training at the end.
+
+    Args:
+        plan: As measured, for the epochs of the recipe.
+        recipe: How networks are trained.
+        minutes: Of the whole run.
+        trainings: What is trained after the search.
+        workers: Trainings at once.
+        steps: Of an epoch.
+        longer: Networks that are trained for longer at the end.
+    """
+    asked = recipe.epochs
+    epochs = plan.planned_epochs(minutes, asked, trainings, workers)
+    if trainings.ensemble == 1 and not trainings.refit:
+        plan = plan.prolonged(asked, epochs, steps, longer)
+        epochs = plan.planned_epochs(minutes, asked, trainings, workers)
+    recipe = recipe.replace(early_stopping=epochs) if epochs > asked else recipe  # small data overfit
+    return plan.scaled(epochs / asked), recipe.replace(epochs=epochs)
 
 
 def _told_measuring(threads: int, minutes: float | None) -> str:
@@ -150,7 +177,12 @@ def _told_measuring(threads: int, minutes: float | None) -> str:
 
 
 def fitting_workers(training: Training, minutes: float) -> int:
-    """How many workers use the machine: one a core where torch takes one thread, the memory suffices and it pays."""
+    """How many workers use the machine: one a core where torch takes one thread, the memory suffices and it pays.
+
+    Args:
+        training: How networks are trained.
+        minutes: Those that are left.
+    """
     if training.device.type != "cpu" or (training.threads or 1) > 1 or minutes * 60 < _WORTH:
         return 1
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColu
 from rich.progress import Progress as Bar
 from rich.table import Column
 
-from archwright.durations import byte_count, clock, count_of
+from archwright.durations import byte_count, clock, count_of, range_of
 from archwright.experiments.listener import Listener
 from archwright.experiments.memory import MemoryWatch
 from archwright.experiments.remaining import remaining
@@ -163,7 +163,7 @@ class Progress(Listener):
 
     def _told(self, best: Trial | None) -> str:
         parts = [f"best: trial {best.number} {self._brief(best.metrics)}"] if best is not None else []
-        parts += [f"{self._pruned} pruned"] if self._pruned else []
+        parts += [f"{self._pruned} stopped early"] if self._pruned else []
         parts += [f"{self._failed} failed"] if self._failed else []
         parts += [f"{self._infeasible} over a limit"] if self._infeasible else []
         if self._memory.seen is not None and self._bar is not None:
@@ -197,10 +197,16 @@ class Progress(Listener):
             )
         if told is None:
             return "" if seconds is None else f"{clock(seconds)} left"
-        span = f"{_time(told.seconds.low)}–{_time(told.seconds.high)} left"
+        span = f"{range_of(_time(told.seconds.low), _time(told.seconds.high), '–')} left"
         if seconds is None:
             return span
-        return f"{span}, {told.trials.low:,.0f}–{told.trials.high:,.0f} more"
+        few, many = round(told.trials.low), round(told.trials.high)
+        noun = "epoch" if self._epochs else "trial"
+        if not many:
+            return f"{span}, no further {noun}"
+        return (
+            f"{span}, {count_of(many, f'more {noun}') if few == many else f'{few:,}–{many:,} more {noun}s'}"
+        )
 
 
 def _moving_line(console: Console) -> Bar:

@@ -100,7 +100,7 @@ def _multi_fidelity(trainings: float, epochs: int) -> tuple[str, dict[str, Any],
     options = {"sampler": "bayesian", "sampler_options": {"initial": _initial(looks)}}
     low = lowest_epochs(epochs)
     why = (
-        f"there is time for about {trainings:.0f} full trainings: each network is first trained for "
+        f"there is {_time_for(trainings)}: each network is first trained for "
         f"{count_of(low, 'epoch')} of {epochs}, the best third of them go on from there, and a model of all says which "
         "to try next"
     )
@@ -177,3 +177,12 @@ class AutoStrategy(Strategy):
                 "go on with the budget that the search began with"
             )
         self._strategy.load_state_dict(state["state"])
+
+
+def _time_for(trainings: float) -> str:
+    count = round(trainings)
+    return (
+        f"time for about {count_of(count, 'full training')}"
+        if count
+        else "less time than a full training takes"
+    )

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from archwright.durations import count_of
 from archwright.errors import TaskError
 from archwright.tasks.targets import CLASSIFICATION, Targets
 from archwright.tasks.task import Split
@@ -143,8 +144,8 @@ def _check_classes(targets: Targets, pool: int, drawn_parts: int) -> None:
         others = f" ({rare.size} classes have too few)" if rare.size > 1 else ""
         amounts = ", or use kind='regression' if the targets are amounts" if targets.numeric else ""
         raise TaskError(
-            f"class {targets.classes[rare[0]]!r} has {counts[rare[0]]} examples to divide{others}; expected "
-            f"at least {needed} of each class, one for each part: add examples, or merge or leave out the "
+            f"class {targets.classes[rare[0]]!r} has {count_of(int(counts[rare[0]]), 'example')} to divide{others}; "
+            f"expected at least {needed} of each class, one for each part: add examples, or merge or leave out the "
             f"class, where no example has it by classes= as a dict of label to name{amounts}"
         )
 
