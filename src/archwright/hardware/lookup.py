@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self, final
 
 from torch import nn
 
+from archwright.durations import count_of
 from archwright.errors import UsageError
 from archwright.hardware.blocks import Block, blocks_of, heard, key_of
 from archwright.hardware.fitted import LatencyModel, Parts, Provenance, calibrated, device_facts
@@ -123,22 +124,7 @@ def measure_table(
         seed: Of the drawing.
         log: Told how far it is.
     """
-    random = Random(seed)
-    blocks: dict[str, Block] = {}
-    networks: list[tuple[nn.Module, list[str]]] = []
-    idle = drawn = 0
-    while drawn < sample and (idle < _PATIENCE or len(networks) < _CALIBRATING + _CHECKED):
-        network, found = blocks_of(space, space.sample(random), example)
-        drawn, before = drawn + 1, len(blocks)
-        for block in found:
-            blocks.setdefault(block.key, block)
-        idle = idle + 1 if len(blocks) == before else 0
-        if len(networks) < _CALIBRATING + _CHECKED:
-            networks.append((network, [block.key for block in found]))
-    log(
-        f"{len(blocks)} blocks in {drawn} networks"
-        + ("" if idle >= _PATIENCE else "; more networks would bring more")
-    )
+    blocks, networks = _drawn(space, example, sample, Random(seed), log)
     timed = time_modules(
         {key: (block.module, (block.args, block.kwargs)) for key, block in blocks.items()}
         | {f"network {i}": (network, example) for i, (network, _) in enumerate(networks)},
@@ -161,6 +147,34 @@ def measure_table(
             drifting=sum(one.drift > DRIFT for one in timed.values()),
         ),
     )
+
+
+def _drawn(
+    space: Space, example: Any, sample: int, random: Random, log: Callable[[str], None]
+) -> tuple[dict[str, Block], list[tuple[nn.Module, list[str]]]]:
+    """The blocks of a space by their keys, and networks to measure whole, each with the keys of its blocks.
+
+    Args:
+        space: The space.
+        example: A batch of inputs.
+        sample: How many networks are drawn at most; fewer where many in a row bring no new block.
+        random: Draws them.
+        log: Told what was found.
+    """
+    blocks: dict[str, Block] = {}
+    networks: list[tuple[nn.Module, list[str]]] = []
+    idle = drawn = 0
+    while drawn < sample and (idle < _PATIENCE or len(networks) < _CALIBRATING + _CHECKED):
+        network, found = blocks_of(space, space.sample(random), example)
+        drawn, before = drawn + 1, len(blocks)
+        for block in found:
+            blocks.setdefault(block.key, block)
+        idle = idle + 1 if len(blocks) == before else 0
+        if len(networks) < _CALIBRATING + _CHECKED:
+            networks.append((network, [block.key for block in found]))
+    more = "" if idle >= _PATIENCE else "; more networks would bring more"
+    log(f"{count_of(len(blocks), 'block')} in {count_of(drawn, 'network')}{more}")
+    return blocks, networks
 
 
 def _sums(entries: Iterable[Entry]) -> Parts:

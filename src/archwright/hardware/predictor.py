@@ -203,10 +203,7 @@ def measure_predictor(
     fused = fused_pairs(recordings, setting)
     log(f"fused: {', '.join(f'{a} + {b}' for a, b in sorted(fused)) or 'nothing'}")
     clock = _KernelClock(setting)
-    left: dict[str, dict[tuple[float, ...], Kernel]] = defaultdict(dict)
-    for one in recordings:
-        for kernel in kernels_in(one.operations, fused, _memory(one)):
-            left[kernel.kind].setdefault(kernel.features, kernel)
+    left = _kernels_of(recordings, fused)
     clock.measure(_some_of_each(left, most))
     for _ in range(rounds):
         log(f"{sum(map(len, clock.samples.values()))} kernels of {len(clock.samples)} kinds")
@@ -231,6 +228,17 @@ def measure_predictor(
         parts, [timed[str(i)].least for i in range(len(networks))], _CALIBRATING
     )
     return raw.moved(replace(raw.provenance, calibration=calibration, agreement=agreement))
+
+
+def _kernels_of(
+    recordings: Sequence[Recording], fused: set[tuple[str, str]]
+) -> dict[str, dict[tuple[float, ...], Kernel]]:
+    """The kernels of networks, by their kind and their features, each once."""
+    found: dict[str, dict[tuple[float, ...], Kernel]] = defaultdict(dict)
+    for one in recordings:
+        for kernel in kernels_in(one.operations, fused, _memory(one)):
+            found[kernel.kind].setdefault(kernel.features, kernel)
+    return found
 
 
 def fused_pairs(recordings: Sequence[Recording], setting: Setting) -> set[tuple[str, str]]:

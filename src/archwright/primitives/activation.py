@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch import nn
@@ -85,22 +85,43 @@ def activation_space(
         edge_scales,
         standardized,
     )
+    network = _network_with(
+        function.layer, input_shape, outputs, family=family, channels=channels, blocks=blocks
+    )
+    return Space(
+        network, constraints=function.constraints, canonicalize=function.canonicalize, name="activation"
+    )
+
+
+def _network_with(
+    activation: Callable[[Any], Any],
+    input_shape: Sequence[int],
+    outputs: int,
+    *,
+    family: str | None,
+    **sizes: int,
+) -> Any:
+    """The network around an activation function, which follows batch normalisation.
+
+    Args:
+        activation: The function's layer for so many channels.
+        input_shape: As of `activation_space`.
+        outputs: As of `activation_space`.
+        family: As of `activation_space`.
+        sizes: The channels and blocks, as of `activation_space`.
+    """
     norm = nn.BatchNorm2d if len(input_shape) == 3 and family != "perceptron" else nn.BatchNorm1d
 
     def normalized(width: Any) -> Any:
-        return layer(nn.Sequential, layer(norm, width), function.layer(width))
+        return layer(nn.Sequential, layer(norm, width), activation(width))
 
-    network = network_around(
+    return network_around(
         "activation",
         input_shape,
         outputs,
         family=family,
-        channels=channels,
-        blocks=blocks,
         normalized=normalized,
         norm=lambda width: layer(norm, width),
-        activation=function.layer,
-    )
-    return Space(
-        network, constraints=function.constraints, canonicalize=function.canonicalize, name="activation"
+        activation=activation,
+        **sizes,
     )
