@@ -15,9 +15,9 @@ from archwright.experiments.config import NamedConfig, RunConfig
 from archwright.experiments.executors import EXECUTORS
 from archwright.experiments.expense import priced
 from archwright.experiments.judgement import Judgement, judgement_of
+from archwright.experiments.opening import open_run
 from archwright.experiments.published import check_key
 from archwright.experiments.references import check_space_reference, check_task_reference
-from archwright.experiments.run import open_run
 from archwright.experiments.store.tables import checked_url
 from archwright.experiments.time_plan import Trainings
 from archwright.references import check_file, is_object_reference
