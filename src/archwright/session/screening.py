@@ -57,7 +57,8 @@ def screened(
         take: How many.
         seed: Of the networks, their weights and the minibatches.
         accelerator: Where they are built.
-        seconds: After so many no further network is scored; None for no bound, so that the seed alone decides.
+        seconds: After so many no further network is scored, but one in any case; None for no bound, so that the seed
+            alone decides.
     """
     from archwright.estimators.zero_cost import ZeroCost
 
@@ -69,7 +70,7 @@ def screened(
     found: dict[Hashable, tuple[Architecture, Mapping[str, float]]] = {}
     scored = 0
     for architecture, numbers in islice(cheaply_measured(space, task, Random(seed)), _MOST_DRAWN):
-        if scored == min(_MOST, _EACH * take) or time.time() > until:
+        if scored == min(_MOST, _EACH * take) or (scored and time.time() > until):
             break
         if numbers is None or not keeps_limits(objectives, numbers):  # a score costs several times as much
             continue
