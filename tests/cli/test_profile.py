@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
+
+import pytest
 
 from .conftest import SPACE, Ran
 
@@ -94,3 +97,15 @@ def test_what_does_not_fit_is_refused(archwright: Command) -> None:
     assert archwright("profile", "digits", "--fidelity", "cells=2").code == 2
     assert archwright("profile", "digits", "-s", "chian").code == 2
     assert archwright("profile", "digits", "--sample", "0").code == 2
+
+
+@pytest.mark.slow
+def test_a_network_of_the_users_own_is_profiled(archwright: Command) -> None:
+    network = f"{Path(__file__).parent / 'own_network.py'}:Net"
+    ran = archwright(
+        "profile", "digits", "--network", network, "--keep", "stem*", "-l", "params<=5000", *BRIEF
+    )
+    assert ran.code == 0, ran.err
+    assert re.search(r"^params<=5000: kept by \d+ of 4", ran.out, re.MULTILINE)
+    refused = archwright("profile", "digits", "--network", network, "--table", "table.json")
+    assert "of a network of your own latency_ms is measured whole" in refused.err

@@ -37,8 +37,8 @@ def test_the_time_of_the_network_as_given_is_told_beside_the_winners(a_run, a_tr
     def lasting(number, epochs, seconds):
         trial = a_trial(number, accuracy=0.9)
         curve = tuple({"step": step, "accuracy": 0.9} for step in range(epochs))
-        measurement = replace(trial.measurement, curve=curve)
-        return replace(trial, measurement=measurement, started=100.0, finished=100.0 + seconds)
+        measurement = replace(trial.measurement, curve=curve, seconds=float(seconds))
+        return replace(trial, measurement=measurement, started=100.0, finished=500.0)
 
     def told(*given):
         more = {"retrained": (best,), "winner": best, "compared": given, "test": {"accuracy": 0.9}}

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from archwright.cli.described import described
+from archwright.cli.networks import NetworkOptions
 from archwright.cli.options import AsJson
 from archwright.cli.streams import emit
 from archwright.cli.tables import TableOptions
@@ -32,6 +33,7 @@ def profile(
     meter_option: list[str] | None = None,
     space: str | None = None,
     space_option: list[str] | None = None,
+    own: NetworkOptions = NetworkOptions(),  # noqa: B008 - it is frozen
     fix: list[str] | None = None,
     trials: int | None = None,
     minutes: float | None = None,
@@ -56,6 +58,7 @@ def profile(
     Examples:
       archwright profile digits --limit 'params<=60000' --minutes 2
       archwright profile ./photos --space proxyless --trials 200 --workers 4
+      archwright profile ./photos --network my_net.py:Net --limit 'latency_ms<=5' --minutes 60
       archwright profile train.csv --target price --json
       archwright profile digits --space proxyless --table laptop.json
 
@@ -95,6 +98,11 @@ def profile(
         raise UsageError(
             "--transfer: expected --table FILE or --predictor FILE, too, to which the result is written"
         )
+    if own.network is not None and (lookup is not None or predictor is not None):
+        raise UsageError(
+            "--table and --predictor measure the parts of a space of blocks; of a network of your own latency_ms is "
+            "measured whole, so leave --network out, or these"
+        )
     subject: dict[str, Any] = {
         "fix": keyed(fix or [], "--fix", "width=32"),
         "seed": seed,
@@ -125,6 +133,8 @@ def profile(
     found = run_profile(
         space,
         task,
+        network=own.network,
+        network_options=own.options,
         sample=30 if sample is None else sample,
         timed=timed,
         recipe=training.recipe,

@@ -11,6 +11,7 @@ import typer
 
 from archwright.cli.described import described
 from archwright.cli.executors import ExecutorOptions
+from archwright.cli.networks import NetworkOptions
 from archwright.cli.options import AsJson, Formats, WithOnnx
 from archwright.cli.tables import TableOptions
 
@@ -27,14 +28,7 @@ def search(
     meter_option: list[str] | None = None,
     space: str | None = None,
     space_option: list[str] | None = None,
-    network: str | None = None,
-    weights: str | None = None,
-    only: list[str] | None = None,
-    keep: list[str] | None = None,
-    decide: list[str] | None = None,
-    step: str | None = None,
-    block: list[str] | None = None,
-    bits: list[str] | None = None,
+    own: NetworkOptions = NetworkOptions(),  # noqa: B008 - it is frozen
     strategy: str | None = None,
     option: list[str] | None = None,
     fix: list[str] | None = None,
@@ -91,38 +85,20 @@ def search(
       archwright search ./photos --space my_space.py:space --workers 2
       archwright search digits --space darts --strategy darts --option epochs=10
       archwright search digits --strategy asha --fidelity epochs=1..27
-      archwright search ./photos --network my_net.py:Net --weights my_net.pt --limit 'params<=500000'
+      archwright search ./photos --network my_net.py:Net --weights my_net.pt --limit 'latency_ms<=5' --minutes 60
 
     Args:
         task (TASK): A built-in name (see `archwright list tasks`), a CSV file with --target, a folder of images with
             one subfolder a class, or file.py:object.
         objective (-o NAME): What to optimise; may be given several times: accuracy, loss, params, flops, max:NAME,
-            min:NAME, file.py:meter. By default the task's own metric.
-        limit (-l NAME<=N): What a network may cost: 'params<=50000'; may be given several times.
+            min:NAME, file.py:meter (see `archwright list objectives`). By default the task's own metric.
+        limit (-l NAME<=N): What a network may cost: 'params<=50000', or 'latency_ms<=5' for milliseconds of a call on
+            this machine (see `archwright list meters`); may be given several times.
         meter_option (NAME.OPTION=VALUE): An option of what measures an objective or a limit, such as latency_ms.batch=8
             (see `archwright list meters latency_ms`); may be given several times.
         space (-s): A built-in name (see `archwright list spaces`) or file.py:object; by default one that fits.
         space_option (NAME=VALUE): An option of a built-in space (see `archwright list spaces NAME`), such as width=32;
             may be given several times.
-        network (FILE.PY:OBJECT): A trained network of your own, instead of a space: a class or function that builds
-            it without arguments, or the module. Smaller forms of it are searched (--decide says in what), and every
-            candidate inherits its weights.
-        weights (FILE): The state dict of the network, of torch.save or safetensors; by default it keeps those it has.
-        only (PATTERN): What in the network may change, all else stays: names of parameters and activation layers as in
-            named_parameters(), with wildcards, such as 'layer3.*'. Where whole blocks are exchanged (--block, or
-            --strategy puzzle), names of their alternatives, such as 'width_*'. May be given several times; by default
-            all may.
-        keep (PATTERN): What in the network stays, with all that could only shrink along: names as for --only, such as
-            'head.*'; may be given several times.
-        decide (KIND): What is decided in the network: width (channels of layers), heads (of attention), depth (blocks
-            of residual stages), kernel (sides of convolutions), activation; may be given several times, and no other
-            kind is decided then. By default width, heads and depth.
-        step (N|latency): Widths of the network are multiples of N channels, by default 8; "latency" measures in which
-            steps it gets faster on this machine.
-        block (PATTERN): Modules of the network that are blocks to exchange, such as 'layers.*', instead of widths; may
-            be given several times. The strategy puzzle finds them itself.
-        bits (FORM): What each layer of the network may be stored in besides float32: int8, int4; may be given several
-            times.
         strategy: A built-in name (see `archwright list strategies`), one-shot methods such as darts among them, or
             file.py:class; by default one that fits the space.
         option (NAME=VALUE): An option of the strategy: population_size=20, or epochs=10 of a supernet; may be given
@@ -141,14 +117,15 @@ def search(
         minutes (-m): Be done after so long: search, retraining, test, export and report. The shares are planned from
             what training costs here, which is measured first.
         until (SCORE): Stop when the first objective is this good.
-        retrain (K): Train the K best again from scratch.
+        retrain (K): Train the K best again, from scratch; with --network from its weights.
         repeats (R): Train each of these, and what they are compared with, R times; by default once, and with --minutes
             as often as the time reaches.
         ensemble (K): Deliver K trainings of the best as one network, whose outputs are the mean of theirs; limits hold
             for all of it.
         refit: Train the chosen network once more on training and validation data together, and deliver those weights;
             the scores that are told stay those of the network that was tested.
-        baseline: Train a hand-made network too. It is delivered where no better one is found.
+        baseline: Train a hand-made network too, and with --network yours as it is, for as long as the chosen one. Each
+            is delivered where it is the best within the limits.
         compare (FILE.PY:OBJECT): Train a network of your own too, a class or a function that builds it; may be given
             several times. The best is delivered.
         seed: Of search, training and split.
@@ -164,8 +141,9 @@ def search(
         augmentation: How training inputs are varied.
         freeze (PATTERN): Parameters that are not trained, such as 'backbone.*'; may be given several times.
         layer_decay: Factor of the learning rate from each layer to the one before it.
-        distillation: Weight, from 0 to 1, of being like the network that the space was made from, its teacher.
-        temperature: Of the distillation.
+        distillation: With --network: share, from 0 to 1, of the loss that is the distance to that network's outputs. By
+            default 0, and with --strategy puzzle 0.5.
+        temperature: What outputs are divided by before --distillation compares them, to soften them.
         workers (-w): Trials at once, each in its process; by default 1, and with --minutes as many as use the machine;
             0 leaves the search to `archwright worker`s on a PostgreSQL store.
         time_limit (SECONDS): For one trial.
@@ -215,7 +193,7 @@ def search(
         "space": space,
         "task": task,
         "task_options": table.task_options(seed),
-        "network": network,
+        "network": own.network,
         "strategy": strategy,
         "strategy_options": keyed(option or []),
         "estimator": estimator,
@@ -253,15 +231,7 @@ def search(
     result = run_search(
         **checked,
         **asked,
-        network_options={
-            "weights": weights,
-            "only": only,
-            "keep": keep,
-            "decide": decide,
-            "step": int(step) if step and step.isdecimal() else step,
-            "blocks": block,
-            "bits": bits,
-        },
+        network_options=own.options,
         retrain=retrain,
         ensemble=ensemble,
         refit=refit,

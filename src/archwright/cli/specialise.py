@@ -28,7 +28,9 @@ def specialise(
 ) -> None:
     """Take a network for other limits from a trained supernet: in seconds, its weights as they are.
 
-    RUN is a search by once_for_all or sandwich. Ask again and again; with --front for several networks at once.
+    RUN is a search that trained one: `archwright search TASK --strategy once_for_all`, or sandwich. Ask again and
+    again; with --front for several networks at once. To make a network of your own smaller see --network of `archwright
+    search`.
 
     \b
     Examples:

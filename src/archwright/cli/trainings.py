@@ -31,8 +31,8 @@ class TrainingOptions:
         augmentation: How training inputs are varied.
         freeze (PATTERN): Parameters that are not trained, such as 'backbone.*'; may be given several times.
         layer_decay: Factor of the learning rate from each layer to the one before it.
-        distillation: Weight, from 0 to 1, of being like the network that the space was made from, its teacher.
-        temperature: Of the distillation.
+        distillation: With --network: share, from 0 to 1, of the loss that is the distance to that network's outputs.
+        temperature: What outputs are divided by before --distillation compares them, to soften them.
         device: cpu, cuda, mps or auto.
         devices (N|I,J,...): How many devices train one network together, or their numbers, such as 0,2.
         precision: 32-true, bf16-mixed, 16-mixed, ...

@@ -13,6 +13,7 @@ from archwright.reports.wording import capital, metric_name, metric_text
 
 if TYPE_CHECKING:
     from archwright.experiments import Run
+    from archwright.trials import Trial
 
 __all__ = ["ensemble_note", "finalist_notes", "how_long", "limits_broken", "short_names", "training_note"]
 
@@ -118,9 +119,9 @@ def training_note(run: Run) -> list[str]:
         return []
     pair = run.winner, run.given
     both = [
-        f"{count_of(len(trial.measurement.curve), 'epoch')} in {duration(trial.seconds)}"
+        f"{count_of(len(trial.measurement.curve), 'epoch')} in {duration(_trained_seconds(trial))}"
         for trial in pair
-        if trial.measurement is not None and trial.seconds is not None
+        if trial.measurement is not None
     ]
     if len(both) < 2:
         return []
@@ -130,13 +131,18 @@ def training_note(run: Run) -> list[str]:
 
 def how_long(run: Run) -> str:
     """For how long the network as it was given was fine-tuned, beside the winner, in words."""
-    if run.given is None or run.winner is None or not run.given.seconds or not run.winner.seconds:
+    if run.given is None or run.winner is None or run.given.measurement is None:
         return "by the same recipe"
-    epochs = len(run.given.measurement.curve) if run.given.measurement else 0
-    longer = run.given.seconds - run.winner.seconds
-    near = (_AS_LONG - 1) * run.winner.seconds
+    epochs, own = len(run.given.measurement.curve), _trained_seconds(run.winner)
+    longer = _trained_seconds(run.given) - own
+    near = (_AS_LONG - 1) * own
     if epochs == 1 and longer > near:
         return "for a single epoch, which takes longer"
-    if abs(longer) <= max(near, run.given.seconds / max(1, epochs)):
+    if abs(longer) <= max(near, _trained_seconds(run.given) / max(1, epochs)):
         return "for as long"
     return "for longer" if longer > 0 else "for a shorter time"
+
+
+def _trained_seconds(trial: Trial) -> float:
+    """Seconds that a training took, without those in which its process was dead or waited for another."""
+    return trial.measurement.seconds if trial.measurement else 0.0

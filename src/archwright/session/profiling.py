@@ -39,6 +39,7 @@ from archwright.trials.forecast import Forecast, Range
 if TYPE_CHECKING:
     from archwright.estimators.cost import TrainingCost
     from archwright.learning import Recipe
+    from archwright.pretrained import Buildable
 
 __all__ = ["LimitShare", "Profile", "Purchase", "Spread", "profile"]
 
@@ -115,6 +116,8 @@ def profile(
     space: Space | str | None,
     task: Task | str,
     *,
+    network: Buildable | str | None = None,
+    network_options: Mapping[str, Any] | None = None,
     objectives: Sequence[Objective | str] = (),
     budget: Budget | None = None,
     sample: int = 30,
@@ -145,6 +148,8 @@ def profile(
     Args:
         space: As in `search`.
         task: As in `search`.
+        network: As in `search`.
+        network_options: As in `search`.
         objectives: As in `search`; their limits are looked at, and their meters asked.
         budget: What it buys is told; None tells of 50 trials and of an hour.
         sample: How many architectures are drawn; a space of fewer is measured whole.
@@ -179,7 +184,14 @@ def profile(
             raise UsageError(f"profile: expected {name} >= 1, got {number}; raise it")
     device = device_for(accelerator, devices, precision, workers)
     subject = subject_of(
-        space, task, objectives=objectives, fix=fix, task_options=task_options, space_options=space_options
+        space,
+        task,
+        network=network,
+        network_options=network_options,
+        objectives=objectives,
+        fix=fix,
+        task_options=task_options,
+        space_options=space_options,
     )
     fixed, made_task, chosen = subject.fixed, subject.task, subject.objectives
     effort = single_fidelity(fidelity, fixed, made_task, "profile tells of trials of one fidelity")

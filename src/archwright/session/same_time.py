@@ -21,8 +21,8 @@ from archwright.trials import FULL, Candidate, Fidelity, Trial
 
 __all__ = ["data_of", "given_place", "match_given", "others_beside", "overtaking"]
 
-_TURNS, _SECONDS = 3, 10.0
-"""How often both networks are timed at most, and after how many seconds not once more."""
+_TURNS, _SECONDS, _SHARE = 3, 10.0, 0.01
+"""How often both networks are timed at most; after how many seconds, or which share of the minutes, not once more."""
 _EACH = 0.3
 """Seconds for which the steps of a network are timed in a turn."""
 _PART = 0.1
@@ -164,9 +164,10 @@ def _measured_ratio(context: RunContext, stage: Stage, trial: Trial) -> float:
     place = given_place(context)
     assert place is not None
     space = context.space if stage is Stage.RETRAIN else spaces[trial.number % REPEAT]
+    minutes = context.config.budget.minutes
+    until = time.monotonic() + (_SECONDS if minutes is None else min(_SECONDS, _SHARE * 60 * minutes))
     found: list[tuple[float, float]] = []
-    began = time.monotonic()
-    while len(found) < _TURNS and (not found or time.monotonic() - began < _SECONDS):
+    while len(found) < _TURNS and (not found or time.monotonic() < until):
         one = tried(partial(_epoch_seconds, context, space, trial.architecture))
         other = tried(partial(_epoch_seconds, context, spaces[place], Architecture({})))
         if not one or not other:
