@@ -81,6 +81,8 @@ def test_it_is_trained_after_the_best_for_as_long(tmp_path: Path) -> None:
     )
     run = result.run
     assert run.given is not None
+    assert run.given.measurement is not None
+    assert run.baseline is not None
     with open_store(tmp_path / "run", run.config) as store:
         (ratio,) = store.get("same_time").values()
     assert run.given.candidate.effort.epochs == max(1, math.ceil(4 * ratio - 0.1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import torch
 from torch import Tensor, nn
@@ -32,17 +32,17 @@ def loaded_network(network: Buildable, weights: str | Path | None = None) -> nn.
     Raises:
         SpaceError: When it is no module and builds none, or the file does not hold the network's weights.
     """
-    made = network
+    made, given = network, cast(object, network)
     if not isinstance(network, nn.Module):
-        if not callable(network):
+        if not callable(given):
             cure = (
                 "weights alone build no network: give its class, and the file of the weights beside it, as --weights"
-                if isinstance(network, Mapping)
+                if isinstance(given, Mapping)
                 else "name the network, its class or a function that builds it"
             )
             raise SpaceError(
                 f"network: expected a torch.nn.Module, or a class or function that builds one, got "
-                f"{type(network).__name__}; {cure}"
+                f"{type(given).__name__}; {cure}"
             )
         name = getattr(network, "__name__", type(network).__name__)
         with torch.random.fork_rng(devices=[]):
