@@ -15,9 +15,11 @@ from archwright.experiments.finalists import LONGER, REPEAT
 from archwright.experiments.time_plan import Costs, TimePlan
 from archwright.session import prolonging
 from archwright.session.planning import Planned
-from archwright.session.prolonging import epochs_within
+from archwright.session.prolonging import epochs_within, paces
+from archwright.spaces import Architecture
 from archwright.tasks import Part, make_task
 from archwright.tasks.batches import evaluation_plan
+from archwright.trials import Candidate, Measurement, Trial
 
 
 @pytest.fixture
@@ -47,10 +49,23 @@ def search(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 
 
 def test_epochs_are_those_that_fit() -> None:
-    # 12 epochs took 6 s: 22 s are 40 epochs that take a tenth longer.
-    assert epochs_within(22.0, 12, 6.0) == 40
-    assert epochs_within(-3.0, 12, 6.0) == 0
-    assert epochs_within(10.0, 12, 0.0) == 0
+    # 21 s are 40 epochs of half a second that take a twentieth longer.
+    assert epochs_within(21.0, 0.5) == 40
+    assert epochs_within(21.0, 0.5, beside=5.0) == 30
+    assert epochs_within(-3.0, 0.5) == 0
+    assert epochs_within(10.0, 0.0) == 0
+
+
+@pytest.mark.parametrize(
+    ("ends", "expected"),
+    [((3.0, 3.5, 4.0, 4.5), (0.5, 3.0)), ((3.0,), (5.0, 0.0)), ((), (1.25, 0.0)), ((2.0, 4.0), (2.0, 1.0))],
+)
+def test_what_a_training_takes_beside_its_epochs(
+    ends: tuple[float, ...], expected: tuple[float, float]
+) -> None:
+    curve = tuple({"seconds": end, "accuracy": 0.5} for end in ends)
+    trial = Trial(0, Candidate(Architecture({})), measurement=Measurement({}, curve, 5.0), finished=5.0)
+    assert paces(trial, len(ends) or 4) == pytest.approx(expected)
 
 
 def test_the_longer_training_is_delivered_where_it_is_no_worse(search: Any) -> None:

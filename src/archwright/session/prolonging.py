@@ -24,11 +24,11 @@ from archwright.session.same_time import given_place
 from archwright.spaces import Space
 from archwright.trials import Candidate, Fidelity, Measurement, Trial, TrialContext
 
-__all__ = ["by_length", "epochs_within", "prolong_winner"]
+__all__ = ["by_length", "epochs_within", "paces", "prolong_winner"]
 
 _WORTH = 1.5
 """So many times as many epochs make a training worth its time."""
-_SLACK = 1.1
+_SLACK = 1.05
 """So many times as long a training may take."""
 _AUGMENTED = 2 / 3
 """Share of the time for the training with augmentations."""
@@ -107,15 +107,31 @@ def _deliver(context: RunContext, choice: Choice, chosen: Trial, trained: Sequen
     context.store.set_fact("longer", best.number)
 
 
-def epochs_within(left: float, epochs: int, seconds: float) -> int:
+def epochs_within(left: float, epoch: float, beside: float = 0.0) -> int:
     """For how many epochs a network can be trained in the time that is left.
 
     Args:
         left: Seconds.
-        epochs: Of an earlier training.
-        seconds: What that took.
+        epoch: Seconds of an epoch.
+        beside: Seconds that a training takes beside its epochs.
     """
-    return int(max(0.0, left) / _SLACK * epochs / seconds) if seconds > 0 else 0
+    return max(0, int((left / _SLACK - beside) / epoch)) if epoch > 0 else 0
+
+
+def paces(trained: Trial, epochs: int) -> tuple[float, float]:
+    """Seconds of an epoch of a training, and those that it took beside its epochs, to build the network above all.
+
+    Args:
+        trained: The training. Where it had a single epoch, all its time counts as that epoch's.
+        epochs: How many it had.
+    """
+    curve = trained.measurement.curve if trained.measurement else ()
+    ends = [point["seconds"] for point in curve if "seconds" in point]
+    whole = trained.seconds or 0.0
+    if len(ends) < 2:
+        return whole / max(1, epochs), 0.0
+    epoch = (ends[-1] - ends[0]) / (len(ends) - 1)
+    return epoch, max(0.0, whole - len(ends) * epoch)
 
 
 @dataclass(frozen=True)
@@ -153,7 +169,7 @@ def by_length(context: RunContext, space: Space) -> Measure:
 def _epochs_left(context: RunContext, asked: int, chosen: Trial) -> int:
     """For how many epochs the chosen network can be trained now."""
     left = _seconds_left(context)
-    return epochs_within(left, asked, chosen.seconds or left)
+    return epochs_within(left, *paces(chosen, asked))
 
 
 def _seconds_left(context: RunContext) -> float:
