@@ -1,6 +1,6 @@
-"""AutoML-Zero: programs a processor second, seconds to the linear solution, and accuracy on pairs of pictures.
+"""AutoML-Zero: programs a processor second, cores that islands use, seconds to the linear solution, accuracy on pairs.
 
-    python benches/programs.py speed linear pairs --out programs.jsonl
+    python benches/programs.py speed threads linear pairs --out programs.jsonl
 
 A line a finished cell; what a file has already is not measured again. Time is processor time of this process: on a
 machine that does other work beside, hyper-threads and caches are shared, so that figures are lower than on an idle one;
@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -59,10 +60,10 @@ learn:
 """A linear classifier or regression, and a network with one hidden layer, each learned by stochastic gradients."""
 
 
-def rate(
+def island_for(
     setting: str, features: int, examples: tuple[int, int], cache: bool, seed: int, programs: int
-) -> float:
-    """Programs a processor second, the best of three, after the first ones."""
+) -> Island:
+    """An island of random programs, after its first ones."""
     family = make_task("linear_regression", features=features, examples=examples[0]).family
     tasks = [(x, y, v[: examples[1]], w[: examples[1]]) for x, y, v, w in family.tasks("search", 10, seed)]
     # Random programs as long as those of the demonstration, whatever the setting begins with.
@@ -76,12 +77,39 @@ def rate(
     )
     island.begin()
     island.evolve(programs // 10)
-    best = 0.0
+    return island
+
+
+def rate(
+    setting: str, features: int, examples: tuple[int, int], cache: bool, seed: int, programs: int
+) -> float:
+    """Programs a processor second, the best of three, after the first ones."""
+    island, best = island_for(setting, features, examples, cache, seed, programs), 0.0
     for _ in range(3):
         began = time.process_time()
         island.evolve(programs)
         best = max(best, programs / (time.process_time() - began))
     return best
+
+
+def threads(programs: int = 20_000) -> dict[str, float]:
+    """Cores that one and two islands keep busy, a thread each: processor seconds a second, the best of five.
+
+    And the steps that Python takes in another thread while 20,000 programs run; next to none if these held its lock.
+    """
+    islands = [island_for("linear", 4, (100, 100), False, seed, programs) for seed in range(2)]
+    found = {"one": 0.0, "two": 0.0}
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(5):
+            for name, some in (("one", islands[:1]), ("two", islands)):
+                began, used = time.perf_counter(), time.process_time()
+                list(pool.map(lambda island: island.evolve(programs), some))
+                busy = (time.process_time() - used) / (time.perf_counter() - began)
+                found[name] = max(found[name], busy)
+        steps, running = 0, pool.submit(islands[0].evolve, programs)
+        while not running.done():
+            steps += 1
+    return {**found, "steps": steps}
 
 
 def solved(seed: int, most: int = 20_000_000) -> dict[str, float]:
@@ -157,6 +185,8 @@ def cells(wanted: list[str], seconds: float) -> dict[str, object]:
                 found[f"all {told} {seed}"] = lambda c=cache, s=seed: {
                     "rate": rate("all", 16, (1000, 100), c, s, 5_000 if c else 1_000)
                 }
+    if "threads" in wanted:
+        found["threads"] = threads
     if "linear" in wanted:
         found |= {f"linear {seed}": lambda s=seed: solved(s) for seed in range(10)}
     if "pairs" in wanted:
@@ -169,7 +199,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", nargs="+", choices=["speed", "linear", "pairs"])
+    parser.add_argument("what", nargs="+", choices=["speed", "threads", "linear", "pairs"])
     parser.add_argument("--out", type=Path, default=Path("programs.jsonl"))
     parser.add_argument("--seconds", type=float, default=1200.0, help="processor seconds of a cell of pairs")
     given = parser.parse_args()
