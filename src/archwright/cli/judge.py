@@ -72,7 +72,7 @@ def judge(
 
     from archwright.cli.exit_codes import INTERRUPTED
     from archwright.cli.output import print_judgement
-    from archwright.cli.streams import emit
+    from archwright.cli.streams import emit, tell_loading
     from archwright.cli.values import indices, keyed
     from archwright.experiments.early_checks import check_named, check_subject, new_folder
 
@@ -88,6 +88,7 @@ def judge(
     check_named(executor=(executor or ("processes" if executor_options else None), executor_options))
     if out is not None:
         new_folder(out, "")
+    tell_loading()
     from archwright.session import judge as run_judge
 
     found = run_judge(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from archwright.cli.described import described
 from archwright.cli.networks import NetworkOptions
 from archwright.cli.options import AsJson
-from archwright.cli.streams import emit
+from archwright.cli.streams import emit, tell_loading
 from archwright.cli.tables import TableOptions
 from archwright.cli.trainings import TrainingOptions
 from archwright.durations import byte_count, count_of, duration
@@ -128,6 +128,7 @@ def profile(
         "fidelity": training.effort(),
         "devices": indices(training.devices),
     }
+    tell_loading()
     from archwright.session import profile as run_profile
 
     found = run_profile(
@@ -167,6 +168,7 @@ def _measure_latency(
         options: "latency_ms.OPTION" to value.
         given: Further arguments of `archwright.session.measure_latency`.
     """
+    tell_loading()
     from archwright.session import measure_latency as measure
 
     model = measure(space, task, options=options, log=print, **given)

@@ -42,6 +42,7 @@ def resume(
         no_track (--no-track): Follow it nowhere from now on.
     """
     from archwright.cli.output import conclude
+    from archwright.cli.streams import tell_loading
     from archwright.cli.values import keyed
     from archwright.errors import UsageError
     from archwright.experiments import Budget, RunConfig
@@ -51,6 +52,7 @@ def resume(
     budget = None if trials is minutes is until is None else Budget(trials, minutes, until)
     options = keyed(track_option or [], "--track-option", "mlflow.experiment=digits")
     RunConfig.read(Path(run))  # refuses a folder that is no run's before torch is loaded
+    tell_loading()
     from archwright.session import resume as run_resume
 
     result = run_resume(

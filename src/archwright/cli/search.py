@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 import time
 from typing import Any
 
@@ -163,6 +162,7 @@ def search(
     """  # noqa: D301
     began = time.time()  # before torch is loaded, which takes seconds
     from archwright.cli.output import conclude, leave
+    from archwright.cli.streams import tell_loading
     from archwright.cli.values import effort, indices, keyed, objectives_of
     from archwright.errors import UsageError
     from archwright.experiments import Budget
@@ -224,8 +224,7 @@ def search(
     }
     check_search(trainings=Trainings(retrain=retrain, ensemble=ensemble, refit=refit), **checked)
     named_trackers(asked["tracker"], asked["tracker_options"])
-    if "torch" not in sys.modules:
-        print("preparing: loading PyTorch, which takes some seconds", file=sys.stderr)
+    tell_loading()
     from archwright.session import search as run_search
 
     result = run_search(

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["emit", "lasting_streams"]
+__all__ = ["emit", "lasting_streams", "tell_loading"]
 
 _reserved: list[Any] = []
 
@@ -83,3 +83,9 @@ class _Lasting:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
             os.close(nowhere)
+
+
+def tell_loading() -> None:
+    """Say on standard error that PyTorch is loaded now, which takes seconds, unless it is already."""
+    if "torch" not in sys.modules:
+        print("preparing: loading PyTorch, which takes some seconds", file=sys.stderr)
