@@ -1,6 +1,6 @@
 """AutoML-Zero: programs a processor second, cores that islands use, seconds to the linear solution, accuracy on pairs.
 
-    python benches/programs.py speed threads linear pairs --out programs.jsonl
+    python benches/programs.py speed threads linear random pairs --out programs.jsonl
 
 A line a finished cell; what a file has already is not measured again. Time is processor time of this process: on a
 machine that does other work beside, hyper-threads and caches are shared, so that figures are lower than on an idle one;
@@ -139,6 +139,19 @@ def solved(seed: int, most: int = 20_000_000) -> dict[str, float]:
     return {"seconds": seconds, "programs": programs, "experiments": experiments, "fitness": best}
 
 
+def drawn(seed: int, programs: int = 1_000_000) -> dict[str, float]:
+    """The best fitness on the tasks of the search among random programs: what evolution is compared with."""
+    settings = program_settings("linear", 4)
+    (lanes, *_) = Judge(make_task("linear_regression", seed=seed), settings, seed).lanes("search")
+    began, best, options = time.process_time(), 0.0, IslandOptions(population=50_000, tournament=1)
+    for turn in range(programs // options.population):
+        key = int(np.random.SeedSequence([seed, turn]).generate_state(1, np.uint64)[0])
+        island = Island(settings, lanes, options, key)
+        island.begin()
+        best = max(best, float(island.scores.max()))
+    return {"seconds": time.process_time() - began, "programs": programs, "fitness": best}
+
+
 def tuned(program: str, judge: Judge, runner: Runner) -> float:
     """Accuracy of a hand-written program on the final tasks, its learning rate chosen on the tasks of selection."""
     rates = {}
@@ -189,6 +202,8 @@ def cells(wanted: list[str], seconds: float) -> dict[str, object]:
         found["threads"] = threads
     if "linear" in wanted:
         found |= {f"linear {seed}": lambda s=seed: solved(s) for seed in range(10)}
+    if "random" in wanted:
+        found |= {f"random {seed}": lambda s=seed: drawn(s) for seed in range(10)}
     if "pairs" in wanted:
         for source in ("digits", "fashion_mnist"):
             found |= {f"{source} {seed}": lambda o=source, s=seed: pairs(o, s, seconds) for seed in range(3)}
@@ -199,7 +214,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", nargs="+", choices=["speed", "threads", "linear", "pairs"])
+    parser.add_argument("what", nargs="+", choices=["speed", "threads", "linear", "random", "pairs"])
     parser.add_argument("--out", type=Path, default=Path("programs.jsonl"))
     parser.add_argument("--seconds", type=float, default=1200.0, help="processor seconds of a cell of pairs")
     given = parser.parse_args()
