@@ -183,6 +183,20 @@ def test_an_island_goes_on_from_its_state():
     assert again.counted() == one.counted()
 
 
+def test_a_state_without_a_cache_is_read():
+    """As an earlier version kept it."""
+    one, again = island(), island()
+    one.evolve(300)
+    state = {
+        name: array.copy() for name, array in one.state().items() if name not in ("keys", "values", "hits")
+    }
+    again.evolve(50)  # what it has in its cache goes
+    again.load(state)
+    assert not again.state()["keys"].any()
+    assert again.best(5) == one.best(5)
+    again.evolve(50)
+
+
 def test_migrants_take_the_places_of_the_oldest():
     one, other = island(), island()
     one.evolve(100)

@@ -176,9 +176,9 @@ class Island:
         }
 
     def load(self, state: dict[str, NDArray[Any]]) -> None:
-        """Continue from a state."""
+        """Continue from a state; one that an earlier version kept has no cache, which begins empty then."""
         for name, array in self.state().items():
-            array[...] = state[name]
+            array[...] = state.get(name, 0)
 
     @property
     def _population(self) -> tuple[NDArray[Any], ...]:
