@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -92,3 +95,35 @@ def test_the_training_of_a_network_that_views_in_training_only_is_timed() -> Non
         Space(layer(Viewing, False)), make_task("digits"), aw.Recipe(epochs=2), accelerator="cpu", threads=1
     )
     assert time_training(training, Candidate(training.space.default), seconds=0.0).timed_steps == 8
+
+
+@pytest.mark.parametrize(
+    ("channels", "stride", "pays"), [(4, 2, False), (4, 1, True), (16, 2, True), (4, (1, 2), False)]
+)
+def test_points_that_skip_others_need_channels_that_fill_a_register(
+    channels: int, stride: int | tuple[int, int], pays: bool
+) -> None:
+    """oneDNN's backward pass writes beyond its memory there, which ends the process sooner or later."""
+    network = nn.Sequential(nn.Conv2d(1, channels, 3), nn.Conv2d(channels, 8, 1, stride))
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        assert channels_last_pays(network) is pays
+    finally:
+        torch.set_num_threads(threads)
+
+
+@pytest.mark.slow
+def test_a_network_with_a_short_cut_of_few_channels_trains() -> None:
+    """In a process of its own, which was aborted on CPUs without AVX-512."""
+    code = (
+        "import torch; torch.set_num_threads(1)\n"
+        "import archwright as aw; from torch import nn\n"
+        "space = aw.Space(aw.layer(nn.Sequential, aw.layer(nn.Conv2d, 1, 2, 3), aw.layer(nn.Conv2d, 2, 4, 1, 2), "
+        "aw.layer(nn.AdaptiveAvgPool2d, 1), aw.layer(nn.Flatten), aw.layer(nn.Linear, 4, 10)))\n"
+        "from archwright.estimators.training import Training; from archwright.tasks import make_task\n"
+        "from archwright.trials import Candidate\n"
+        "training = Training(space, make_task('digits'), aw.Recipe(epochs=3), accelerator='cpu')\n"
+        "training.fit(Candidate(space.default))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=300)
