@@ -47,6 +47,16 @@ class TestTree(NetworkSpaceContract):
     outputs: ClassVar[tuple[int, ...]] = (2, 3)
 
 
+def test_a_function_that_no_mutation_leaves_is_left_by_a_neighbor() -> None:
+    """Insertion passes the depth, and what removal, change and regeneration give is the maximum of x and x again."""
+    space = TestTree.make()
+    (address,) = space.decisions
+    stuck = space.architecture({address: "maximum(maximum(x, x), maximum(x, x))"})
+    mutant = space.mutate(stuck, 2)
+    assert mutant in space.neighbors(stuck)
+    assert space.canonical(mutant) != space.canonical(stuck)
+
+
 def _rules(tree: FunctionTree) -> Any:
     language = tree.space.decisions["activation.function"].language  # type: ignore[attr-defined]
     return language, language.productions["function"]

@@ -152,6 +152,10 @@ class Variation:
             mutant = self._changed(architecture, address, changed, random)
             if canonical(mutant) != own and self._constraints.allow(mutant):
                 return mutant
+        if others := self.neighbors(
+            architecture
+        ):  # a decision's own mutation may not lead out of one network
+            return others[int(random.random() * len(others))]
         raise SpaceError(
             f"{_TRIES:,} mutations in a row were refused by the constraints or spelled the same network; loosen them"
         )
