@@ -28,8 +28,8 @@ from archwright.supernets import METHODS
 
 # fmt: off
 __all__ = [
-    "check_left_to_workers", "check_named", "check_search", "check_subject", "check_trainings", "estimator_for",
-    "judged_run", "measured_by_supernet", "named", "new_folder",
+    "check_left_to_workers", "check_named", "check_one_shot", "check_search", "check_subject", "check_trainings",
+    "estimator_for", "judged_run", "measured_by_supernet", "named", "new_folder",
 ]
 # fmt: on
 
@@ -78,7 +78,7 @@ def check_search(
         priced(str(price), 0.0)
     check_trainings(trainings, repeats)
     if isinstance(strategy, str) and strategy in METHODS:
-        _check_one_shot(strategy, estimator, pruner)
+        check_one_shot(strategy, estimator, pruner)
     if estimator == "auto":
         judged_run(estimator_options)
     if isinstance(recipe, Mapping):
@@ -122,8 +122,17 @@ def _check_there(name: str, path: str | Path, wanted: str) -> None:
         raise UsageError(f"{name}: expected {wanted}, but {path} cannot be read: {there}")
 
 
-def _check_one_shot(method: str, estimator: object, pruner: object) -> None:
-    """Refuse what does not go with a one-shot method."""
+def check_one_shot(method: str, estimator: object, pruner: object) -> None:
+    """Refuse what does not go with a one-shot method.
+
+    Args:
+        method: Its name.
+        estimator: As given; None for none.
+        pruner: As given; None for none.
+
+    Raises:
+        UsageError: Says what to leave out.
+    """
     if estimator == "auto":
         raise UsageError(measured_by_supernet(method))
     if estimator is not None:

@@ -17,7 +17,7 @@ from archwright.experiments import (
     resolve_network,
     resolve_task,
 )
-from archwright.experiments.early_checks import estimator_for, named
+from archwright.experiments.early_checks import check_one_shot, estimator_for, named
 from archwright.experiments.time_plan import Trainings
 from archwright.objectives import Objective
 from archwright.pretrained import Buildable, summary_line
@@ -280,13 +280,7 @@ def _method_of(
             "a one-shot method scores its trials without training them, so a shorter training in the search "
             "(--fidelity) has no meaning; shorten the supernet's: --option epochs=10"
         )
-    if estimator is not None:
-        raise UsageError("a one-shot method estimates by its supernet; give an estimator to another strategy")
-    if pruner not in (None, "never"):
-        raise UsageError(
-            "a one-shot method scores its trials without training them, so there is nothing for a pruner to stop; "
-            "leave --pruner out"
-        )
+    check_one_shot(strategy if isinstance(strategy, str) else type(strategy).__name__, estimator, pruner)
     method = make_method(strategy, seed=seed, **options) if isinstance(strategy, str) else strategy
     if not isinstance(method, OneShot):
         raise UsageError(f"expected a strategy, a one-shot method or the name of one, got {method!r}")
