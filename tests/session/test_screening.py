@@ -58,8 +58,9 @@ def test_as_many_are_scored_where_few_keep_the_limits() -> None:
     assert len(made.architectures) == 3
 
 
-def test_no_time_scores_nothing() -> None:
-    assert found(seconds=-1.0).architectures == ()
+def test_however_late_it_is_one_network_is_scored() -> None:
+    late = found(seconds=-1.0)
+    assert (late.scored, len(late.architectures)) == (1, 1)
 
 
 class Odd(nn.Module):

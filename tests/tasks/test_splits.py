@@ -131,7 +131,7 @@ def test_a_seed_that_is_none_is_refused(seed):
 def test_a_class_with_too_few_examples_is_refused():
     with pytest.raises(TaskError, match=r"class 'rare' has 2 examples.*at least 3 of each class"):
         divide(read_targets(["common"] * 50 + ["rare"] * 2))
-    with pytest.raises(TaskError, match=r"class '7' has 1 examples.*kind='regression'"):
+    with pytest.raises(TaskError, match=r"class '7' has 1 example .*kind='regression'"):
         divide(read_targets([1] * 50 + [7]))
     with pytest.raises(TaskError, match="2 classes have too few"):
         divide(read_targets(["common"] * 50 + ["rare", "odd"]))

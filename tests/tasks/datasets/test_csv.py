@@ -204,7 +204,7 @@ GOOD = "a,b,y\n" + "1,2,x\n3,4,z\n" * 5
         ("a,b,y\n1,2,x,9\n3,4,z,9\n", {}, "expected rows of 3 values"),
         (GOOD + "5,inf,x\n", {}, "finite numbers in column 'b', got infinity in row 11"),
         ("a,y\n" + "1,x\n" * 9, {}, "every example has the label 'x'"),
-        (GOOD + "5,6,rare\n", {}, "class 'rare' has 1 examples"),
+        (GOOD + "5,6,rare\n", {}, "class 'rare' has 1 example to divide"),
         ("a,y\n" + "1,2.5\n" * 9, {}, "every example has the target 2.5"),
         (GOOD, {"kind": "regression"}, "a regression expects numbers, got the text 'x'"),
         (GOOD, {"separator": ",,"}, "it cannot be read"),
