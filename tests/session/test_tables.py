@@ -46,7 +46,7 @@ def test_what_is_recognised_is_told_and_can_be_said_otherwise(command: Command) 
     told = " ".join((out + err).split())
     for line in (
         "columns taken as numbers: age", "categories, which networks look up in an embedding: color (3), zip (4)",
-        "columns taken as yes or no: sold", "left out: key, which has values that hardly ever come twice",
+        "columns taken as yes or no: sold", "left out: key, which has another value in every row",
     ):  # fmt: skip
         assert line in told
     assert "columns taken as numbers: age" in [text for _, text in aw.open_run("first").messages]

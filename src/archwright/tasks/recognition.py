@@ -155,6 +155,8 @@ def _categories(name: str, gaps: bool, values: Sequence[Any]) -> Column | str:
     counts = Counter(spelled(value) for value in values if not is_gap(value))
     enough = max(2, min(10, len(values) // 500))
     known = [text for text, count in counts.most_common(MOST_CATEGORIES) if count >= enough]
+    if len(counts) == counts.total() > 1:
+        return "has another value in every row"
     if not known:
         return "has values that hardly ever come twice"
     if len(counts) == 1 and not gaps:

@@ -56,7 +56,7 @@ def test_columns_of_every_kind_are_recognized_and_told(tmp_path):
     for line in (
         "numbers: age", "yes or no: member", "embedding: zip (3), color (3)", "since (iso: days, month, weekday, hour)",
         "TF-IDF of its words: comment (64 numbers)", "gaps in age (9.3%), color (8.0%)",
-        "left out: key, which has values that hardly ever come twice, constant, which never changes",
+        "left out: key, which has another value in every row, constant, which never changes",
     ):  # fmt: skip
         assert line in told
     assert len(task.cardinalities) == task.input_shape[0] == 2 + 1 + 1 + 4 + 1 + 64
@@ -191,6 +191,37 @@ def test_a_decimal_comma_is_named(tmp_path):
     frame = messy().assign(price=lambda f: [f"{row},{row % 7}5" for row in range(len(f))])
     with pytest.raises(TaskError, match="numbers in column 'price' have a decimal comma, such as '0,05'"):
         from_csv(write(tmp_path, frame), "bought")
+
+
+def test_what_numbers_rows_is_left_out_unless_it_is_asked_for(tmp_path):
+    frame = messy()[["age", "paid"]].assign(order_id=lambda f: 500 - np.arange(len(f)))
+    path, test = write(tmp_path, frame), write(tmp_path, frame.tail(60), "test.csv")
+    task = from_csv(path, "paid", test=test)
+    assert [column.name for column in task.preprocessing.columns] == ["age"]
+    told = "\n".join(task.notes)
+    assert "left out: order_id, which identifies rows by its name, and no value comes twice" in told
+    assert "--column order_id=numeric (columns={'order_id': 'numeric'})" in told
+    assert "left out: order_id, which identifies rows" in task.preprocessing.steps()[0]
+    table = task.preprocessing.table(task.kind, task.classes)
+    assert np.array_equal(table.prepare({"order_id": "7", "age": "30"}), table.prepare({"age": 30}))
+    kept = from_csv(path, "paid", test=test, columns={"order_id": "numeric"})
+    assert [column.name for column in kept.preprocessing.columns] == ["age", "order_id"]
+    assert "order_id" not in "".join(kept.notes).replace("columns taken as numbers: age, order_id", "")
+    assert from_frame(frame, "paid").preprocessing.columns == from_csv(path, "paid").preprocessing.columns
+    alone = from_csv(path, "paid", drop=["age"])
+    assert [column.name for column in alone.preprocessing.columns] == ["order_id"]
+    assert alone.notes == (
+        "order_id identifies rows by its name, and no value comes twice; it is kept, as there is nothing else to learn "
+        "from",
+    )
+
+
+def test_numbers_that_run_by_another_step_are_kept_and_told(tmp_path):
+    frame = messy()[["paid"]].assign(depth=lambda f: 5 * np.arange(len(f)), x=lambda f: np.sin(f["depth"]))
+    (note,) = from_csv(write(tmp_path, frame), "paid").notes
+    assert note.startswith(
+        "depth changes by 5 from each row to the next; if it only numbers them, leave it out"
+    )
 
 
 def test_several_numbers_are_a_regression_of_several_outputs(tmp_path):

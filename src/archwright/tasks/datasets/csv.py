@@ -50,8 +50,9 @@ def from_csv(
     Numbers stay numbers, and yes and no become 1 and 0; a gap is filled by the mean, and a further input says where.
     Names are categories, codes that a network looks up in an embedding: a missing value is a category of its own, and
     rare ones share a code with those that come up later. Numbers with leading zeros are such codes too. Dates become
-    days, month, weekday and hour, and texts of several words hashed TF-IDF. Columns that never change are left out.
-    All that is counted in the training part alone, and the task's `notes` say what was recognised.
+    days, month, weekday and hour, and texts of several words hashed TF-IDF. Columns that never change are left out,
+    and so are whole numbers that only number or identify the rows, unless `columns` gives their kind. What is counted
+    is counted in the training part alone, and the task's `notes` say what was recognised.
 
     Args:
         path: The file, in UTF-8. Its first line names the columns.

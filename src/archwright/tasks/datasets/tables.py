@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from archwright.errors import TaskError, did_you_mean
 from archwright.tasks.columns import BOOLEANS, Column, encode, gaps_of, is_gap, spelled
 from archwright.tasks.datasets.arrays import SAMPLES, TargetOptions, Told, assemble, in_memory, join_targets
+from archwright.tasks.identifiers import IDENTIFYING, identifies, step_of
 from archwright.tasks.preprocessing import row_moments
 from archwright.tasks.recognition import KINDS, date_format, fit_column, number_of, recognize
 from archwright.tasks.splits import divide
@@ -109,6 +110,9 @@ def raw_values(series: Any) -> NDArray[Any]:
         return moments.dt.strftime("%Y-%m-%dT%H:%M:%S").astype(object).to_numpy()  # type: ignore[no-any-return]
     if pd.api.types.is_bool_dtype(series) and not series.isna().any():
         return series.to_numpy(dtype=bool)  # type: ignore[no-any-return]
+    if pd.api.types.is_integer_dtype(series) and not series.isna().any():
+        unsigned = pd.api.types.is_unsigned_integer_dtype(series)
+        return series.to_numpy(dtype=np.uint64 if unsigned else np.int64)  # type: ignore[no-any-return]
     if pd.api.types.is_numeric_dtype(series) and not pd.api.types.is_complex_dtype(series):
         return series.to_numpy(dtype=np.float64, na_value=np.nan)  # type: ignore[no-any-return]
     values = series.astype(object).to_numpy()
@@ -181,12 +185,12 @@ def learn_table(
     seed: Any = said.get("seed", 0)
     parts, split = divide(targets, *sizes, validation=shares[0], test=shares[1], seed=seed)
     found, values = _recognized(given, kinds)
-    fitted, columns, data = _encoded(pool.where, found, kinds, values, parts.train)
+    fitted, columns, data = _encoded(pool, found, kinds, values, parts.train)
     weights, balanced = _weights(targets, parts.train, said.get("class_weights"), balance)
     known = Told(
         features=tuple(feature for column in columns for feature in column.features),
         target=", ".join(target),
-        note=note,
+        note="; ".join([note, *_left_out(fitted)]),
         columns=columns,
     )
     moments = row_moments(data[parts.train]) if said.get("standardize", True) else None
@@ -195,7 +199,7 @@ def learn_table(
     if balanced:
         task.metric = "balanced_accuracy"
     shares_missing = {c.name: float(gaps_of(values[c.name]).mean()) for c in columns}
-    task.notes = (*_notes(fitted, shares_missing), *balanced)
+    task.notes = (*_notes(pool, kinds, fitted, shares_missing), *balanced)
     sample = parts.train[:SAMPLES]
     task.raw_rows = tuple({c.name: _plain(values[c.name][row]) for c in columns} for row in sample)
     return task
@@ -211,25 +215,29 @@ def _check_kinds(pool: Given, kinds: Mapping[str, str]) -> None:
 
 
 def _encoded(
-    where: str,
+    pool: Given,
     found: Mapping[str, tuple[str, str]],
     kinds: Mapping[str, str],
     values: Mapping[str, NDArray[Any]],
     train: NDArray[Any],
 ) -> tuple[dict[str, Column | str], tuple[Column, ...], NDArray[Any]]:
     """How each column is encoded or why it is left out, the columns that are left, and all rows as numbers."""
+    numbers = [name for name, (kind, _) in found.items() if kind == "numeric" and name not in kinds]
+    identifying = {name: why for name in numbers if (why := identifies(name, pool.columns[name]))}
     try:
         fitted = {
             name: fit_column(name, kind, form, kinds.get(name) == "numeric", values[name][train])
             for name, (kind, form) in found.items()
         }
+        if any(isinstance(column, Column) and name not in identifying for name, column in fitted.items()):
+            fitted |= identifying
         columns = tuple(column for column in fitted.values() if isinstance(column, Column))
         if not columns:
             why = _listed([f"{column}, which {why}" for column, why in fitted.items()], 5)
-            raise TaskError(f"{where}: no column is left to learn from; left out: {why}")
+            raise TaskError(f"{pool.where}: no column is left to learn from; left out: {why}")
         return fitted, columns, encode(columns, values)
     except ValueError as error:
-        raise TaskError(f"{where}: {error}") from None
+        raise TaskError(f"{pool.where}: {error}") from None
 
 
 def _plain(value: Any) -> Any:
@@ -253,7 +261,8 @@ def _recognized(
             if kind in ("numeric", "boolean"):
                 _check_numbers(part.where, name, part.columns[name], strict=kinds.get(name) != "numeric")
         several = [part.columns[name] for part in given]
-        alike = len({column.dtype.kind for column in several}) == 1
+        kinds_of_values = {column.dtype.kind for column in several}
+        alike = len(kinds_of_values) == 1 or kinds_of_values <= set("iuf")
         values[name] = np.concatenate([column if alike else column.astype(object) for column in several])
     return found, values
 
@@ -310,13 +319,25 @@ def _weights(
     )
 
 
-def _notes(fitted: Mapping[str, Column | str], missing: Mapping[str, float]) -> list[str]:
+def _left_out(fitted: Mapping[str, Column | str]) -> list[str]:
+    """Which columns are left out and why, in one phrase; nothing where all are kept."""
+    names = [f"{name}, which {why}" for name, why in fitted.items() if isinstance(why, str)]
+    return [f"left out: {_listed(names)}"] if names else []
+
+
+def _notes(
+    pool: Given,
+    kinds: Mapping[str, str],
+    fitted: Mapping[str, Column | str],
+    missing: Mapping[str, float],
+) -> list[str]:
     """What was recognised, a line a kind."""
     columns = [column for column in fitted.values() if isinstance(column, Column)]
-    left_out = [f"{name}, which {why}" for name, why in fitted.items() if isinstance(why, str)]
+    left_out = _left_out(fitted)
     numbers = [column.name for column in columns if column.kind == "numeric"]
+    doubtful = _doubtful(pool, [name for name in numbers if name not in kinds])
     if len(numbers) == len(columns) and not left_out and not any(missing.values()):
-        return []
+        return doubtful
     told = {"numbers": numbers, "yes or no": [c.name for c in columns if c.kind == "boolean"]}
     told["categories, which networks look up in an embedding"] = [
         f"{c.name} ({len(c.categories)})" for c in columns if c.kind == "categorical"
@@ -332,9 +353,27 @@ def _notes(fitted: Mapping[str, Column | str], missing: Mapping[str, float]) -> 
             f"gaps in {_listed(gaps)}: filled by the mean of the training rows, with a further input that marks them; "
             "a missing category is a category of its own"
         )
-    if left_out:
-        notes.append(f"left out: {_listed(left_out)}")
-    return [*notes, "another kind for a column: --column NAME=KIND; to leave one out: --drop NAME"]
+    identifying = [name for name, why in fitted.items() if why in IDENTIFYING]
+    kept = [
+        f"to learn from {n} all the same: --column {n}=numeric (columns={{{n!r}: 'numeric'}})"
+        for n in identifying
+    ]
+    ending = "another kind for a column: --column NAME=KIND; to leave one out: --drop NAME"
+    return [*notes, *left_out, *kept, *doubtful, ending]
+
+
+def _doubtful(pool: Given, numbers: Sequence[str]) -> list[str]:
+    """Which columns of numbers are learned from though they may only number or identify the rows."""
+    told = {}
+    for name in numbers:
+        if why := identifies(name, pool.columns[name]):
+            told[name] = f"{why}; it is kept, as there is nothing else to learn from"
+        elif step := step_of(name, pool.columns[name]):
+            told[name] = (
+                f"changes by {step} from each row to the next; if it only numbers them, leave it out: --drop {name} "
+                f"(drop=[{name!r}])"
+            )
+    return [f"{name} {what}" for name, what in told.items()]
 
 
 def _listed(names: Sequence[str], most: int = 30) -> str:
