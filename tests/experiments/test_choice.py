@@ -52,6 +52,14 @@ class TestBalanced:
         assert found.error == pytest.approx(math.sqrt(3 * 0.5 * (0.03**2 + 0.04**2)))
         assert found.probability == pytest.approx(stats.norm.cdf(0.08 / found.error))
 
+    @pytest.mark.parametrize(("metric", "scores"), [("r2", (0.78, 0.70)), ("rmse", (4.0, 4.5))])
+    def test_amounts_are_missed_alike_by_two_networks(self, metric, scores):
+        better = self.told("trial 4", scores[0], 0.03, metric, number=4)
+        other = self.told(HAND_MADE, scores[1], 0.04, metric, stage=Stage.BASELINE)
+        (found,) = choose([better, other], [Objective(metric)], DATA).comparisons
+        assert found.error == pytest.approx(math.sqrt(3 * 0.3 * (0.03**2 + 0.04**2)))
+        assert found.probability == pytest.approx(stats.norm.cdf(found.difference / found.error))
+
     def test_a_rare_class_makes_it_less_sure_than_the_number_of_examples_would(self):
         sure, unsure = (
             compared(

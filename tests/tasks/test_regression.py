@@ -77,3 +77,33 @@ def test_outputs_that_would_be_broadcast_are_refused(method, shape):
         getattr(task, method)(torch.zeros(shape), (torch.zeros(6, 2), torch.zeros(6, 1)))
     with pytest.raises(TaskError, match=r"targets of shape \(6, 1\), as the outputs are, got \(6,\)"):
         getattr(task, method)(torch.zeros(6, 1), (torch.zeros(6, 2), torch.zeros(6)))
+
+
+def test_errors_are_those_of_the_scores_derivatives_by_the_weight_of_each_example():
+    task, _ = make(2)
+    drawn = torch.Generator().manual_seed(3)
+    predicted, actual = torch.randn(2, 12, 2, generator=drawn, dtype=torch.float64)
+    in_unit = task.preprocessing.restore(actual).numpy(), task.preprocessing.restore(predicted).numpy()
+    errors = task.sampling_errors(predicted, actual)
+    scores = {
+        "r2": reference.r2_score, "rmse": reference.root_mean_squared_error, "mae": reference.mean_absolute_error,
+        "mse": reference.mean_squared_error,
+    }  # fmt: skip
+    assert errors.keys() == scores.keys()
+    step = 1e-6
+    for name, score in scores.items():
+        weights = (1 - step) / 12 + step * np.eye(12)
+        influence = [(score(*in_unit, sample_weight=each) - score(*in_unit)) / step for each in weights]
+        assert errors[name] == pytest.approx(np.sqrt(np.square(influence).sum() / (12 * 11)), rel=1e-3)
+    mean_error = np.abs(in_unit[0] - in_unit[1]).mean(axis=1)
+    assert errors["mae"] == pytest.approx(mean_error.std(ddof=1) / np.sqrt(12))
+
+
+def test_scores_that_no_example_changes_have_no_error_and_one_example_tells_none():
+    task, _ = make(1)
+    amounts = torch.arange(4.0)[:, None]
+    assert set(task.sampling_errors(amounts, amounts).values()) == {0.0}
+    constant = torch.zeros(4, 1)
+    assert task.sampling_errors(amounts, constant)["r2"] == 0
+    assert task.sampling_errors(amounts, constant)["mae"] > 0
+    assert task.sampling_errors(amounts[:1], amounts[:1]) == {}

@@ -10,7 +10,7 @@ import numpy as np
 
 from archwright.experiments.finalists import Finalist
 from archwright.experiments.store import Stage
-from archwright.objectives import NEEDS_ERROR, STANDARD_ERROR, Objective, is_feasible, optimized
+from archwright.objectives import NEEDS_ERROR, OF_AMOUNTS, STANDARD_ERROR, Objective, is_feasible, optimized
 from archwright.objectives.pareto import rank_key
 from archwright.trials import Trial
 
@@ -20,6 +20,8 @@ _SHARES = ("accuracy",)
 """Metrics that are the share of examples of which something is true, so that their error follows from their value."""
 _CORRELATION = 0.5
 """Between the errors of two networks on the same examples, where it was not measured."""
+_CORRELATION_OF_AMOUNTS = 0.7
+"""The same where amounts are predicted, whose noise all networks miss alike: see `benches/regression_errors.py`."""
 _SMALLER = 0.9
 """How many of the leader's parameters a network may have at most to be preferred for being smaller."""
 
@@ -149,9 +151,9 @@ def compared(
     sizes v and t of validation and training data, since repetitions share examples (Nadeau & Bengio 2003, Machine
     Learning 52, equation 9). The variance of a difference is pooled over all finalists, of which each pair has too few
     repetitions. The probability is that of Student's distribution with the pooled degrees of freedom. A share of
-    examples that only one training tells has the binomial variance of a difference, a balanced metric that of the
-    examples it was measured on, both times three for the training's own noise; their probability is that of the normal
-    distribution. Of anything else one training tells no error.
+    examples that only one training tells has the binomial variance of a difference, a balanced metric or one of amounts
+    that of the examples it was measured on, both times three for the training's own noise; their probability is that of
+    the normal distribution. Of anything else one training tells no error.
 
     Args:
         one: A finalist that was measured.
@@ -204,8 +206,9 @@ def _pooled(one: Finalist, pool: Sequence[Finalist], objective: Objective) -> tu
 def _of_examples(one: Finalist, other: Finalist, objective: Objective, data: Data) -> float | None:
     """The variance of a difference of two scores on the same examples, by these; None where it cannot be told."""
     if objective.name in NEEDS_ERROR:
+        correlation = _CORRELATION_OF_AMOUNTS if objective.name in OF_AMOUNTS else _CORRELATION
         errors = [_mean_variance(finalist, objective.name) for finalist in (one, other)]
-        return None if None in errors else sum(filter(None, errors)) * (1 - _CORRELATION)
+        return None if None in errors else sum(filter(None, errors)) * (1 - correlation)
     if objective.name not in _SHARES or not data.validation:
         return None
     shares = [abs(_mean_loss(finalist, objective)) for finalist in (one, other)]

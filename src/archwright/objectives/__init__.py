@@ -1,6 +1,6 @@
 """What a search optimises and what a network may cost. Importing this room loads no torch."""
 
-from archwright.objectives.direction import DIRECTIONS, NEEDS_ERROR, STANDARD_ERROR, Direction
+from archwright.objectives.direction import DIRECTIONS, NEEDS_ERROR, OF_AMOUNTS, STANDARD_ERROR, Direction
 from archwright.objectives.flops import count_flops
 from archwright.objectives.meter import (
     METERS,
@@ -34,8 +34,8 @@ from archwright.objectives.pareto import (
 # fmt: off
 __all__ = [
     # What is optimised, and what is limited
-    "DIRECTIONS", "NEEDS_ERROR", "STANDARD_ERROR", "Direction", "Objective", "direction_of", "optimized", "parse_limit",
-    "parse_objective", "with_options",
+    "DIRECTIONS", "NEEDS_ERROR", "OF_AMOUNTS", "STANDARD_ERROR", "Direction", "Objective", "direction_of", "optimized",
+    "parse_limit", "parse_objective", "with_options",
     # What measures a network
     "METERS", "FunctionMeter", "Meter", "count_flops", "count_params", "is_metered", "measure_by", "measure_cheap",
     # Which trials are good

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["DIRECTIONS", "NEEDS_ERROR", "STANDARD_ERROR", "Direction"]
+__all__ = ["DIRECTIONS", "NEEDS_ERROR", "OF_AMOUNTS", "STANDARD_ERROR", "Direction"]
 
 STANDARD_ERROR = "_standard_error"
 """Ends the name of the standard error of a metric, which stands beside it: had other examples been drawn."""
-NEEDS_ERROR = ("balanced_accuracy", "f1")
-"""Metrics whose standard error stands beside them, since it depends on the classes and not on the value alone."""
+OF_AMOUNTS = ("r2", "rmse", "mae", "mse")
+"""Metrics of predicted amounts."""
+NEEDS_ERROR = ("balanced_accuracy", "f1", *OF_AMOUNTS)
+"""Metrics whose standard error stands beside them, since it depends on the examples and not on the value alone."""
 
 
 class Direction(StrEnum):

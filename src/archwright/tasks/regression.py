@@ -41,16 +41,47 @@ class Regression(Supervised):
 
     def scores(self, outputs: Tensor, targets: Tensor) -> dict[str, float]:
         """`r2`, `rmse`, `mae` and `mse` in the target's unit, and `loss` in standardised units."""
-        outputs, targets = outputs.double(), targets.double()
-        std = torch.tensor(self.preprocessing.target_std, dtype=torch.float64)
-        error = (outputs - targets) * std
+        error, amounts = self._in_unit(outputs, targets)
         mse = error.square().mean(dim=0)
-        variance = (targets * std).var(dim=0, correction=0)
+        variance = amounts.var(dim=0, correction=0)
         r2 = torch.where(variance > 0, 1 - mse / variance, (mse == 0).double())
         return {
             "r2": r2.mean().item(),
             "rmse": mse.sqrt().mean().item(),
             "mae": error.abs().mean().item(),
             "mse": mse.mean().item(),
-            "loss": functional.mse_loss(outputs, targets).item(),
+            "loss": functional.mse_loss(outputs.double(), targets.double()).item(),
         }
+
+    def sampling_errors(self, outputs: Tensor, targets: Tensor) -> dict[str, float]:
+        """Those of `r2`, `rmse`, `mae` and `mse`; none of fewer than two examples.
+
+        By the infinitesimal jackknife (Jaeckel 1972; Efron 1982, The jackknife, the bootstrap and other resampling
+        plans, section 6.3). The influence U of each of n examples on a score is the derivative by its weight; the
+        variance is the sum of U² over n (n - 1), which for a mean is the usual one. With the error e and the target t,
+        U is e² - mse for mse, half of that over rmse for its root, and (mse (t - mean)² / variance - e²) / variance
+        for r2. Of several outputs it is the mean over these.
+        """
+        error, amounts = self._in_unit(outputs, targets)
+        count = len(error)
+        if count < 2:
+            return {}
+        squares, mse = error.square(), error.square().mean(dim=0)
+        deviations = (amounts - amounts.mean(dim=0)).square()
+        variance = deviations.mean(dim=0)
+        influences = {
+            "r2": (mse * deviations / variance - squares) / variance,
+            "rmse": (squares - mse) / (2 * mse.sqrt()),
+            "mae": error.abs() - error.abs().mean(dim=0),
+            "mse": squares - mse,
+        }
+        # An output without a spread, or without an error, has a score that no example changes.
+        means = {name: each.nan_to_num(0.0, 0.0, 0.0).mean(dim=1) for name, each in influences.items()}
+        return {
+            name: (each.square().sum() / (count * (count - 1))).sqrt().item() for name, each in means.items()
+        }
+
+    def _in_unit(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Errors and targets in the target's unit, but for its mean, in 64 bits."""
+        std = torch.tensor(self.preprocessing.target_std, dtype=torch.float64)
+        return (outputs.double() - targets.double()) * std, targets.double() * std
