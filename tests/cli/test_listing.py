@@ -52,6 +52,13 @@ def test_the_options_of_one(archwright: Command) -> None:
     assert "no options" in archwright("list", "strategies", "random").out
 
 
+def test_one_long_default_does_not_push_all_descriptions_aside(archwright: Command) -> None:
+    lines = archwright("list", "spaces", "normalisation").out.splitlines()
+    assert max(map(len, lines)) > 200  # the primitives
+    (channels,) = (line for line in lines if line.startswith("  channels="))
+    assert channels.index("Of the first stage") < 70
+
+
 def test_an_unknown_kind_or_name_is_told_the_nearest(archwright: Command) -> None:
     kind = archwright("list", "strategy")
     assert kind.code == 2

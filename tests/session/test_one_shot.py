@@ -20,7 +20,7 @@ from archwright.errors import UsageError
 from archwright.experiments import NamedConfig, RunConfig
 from archwright.experiments.one_shot import CHECKPOINT, SUPERNET
 from archwright.references import load_object
-from archwright.session.one_shot import after_training, default_budget, training_minutes
+from archwright.session.one_shot import after_training, bounded_budget, default_budget, training_minutes
 from archwright.supernets import make_method
 from archwright.supernets.methods.enas import Enas
 
@@ -154,6 +154,16 @@ def test_budgets_follow_the_method(result: aw.Result) -> None:
     searched = replace(timed, strategy=NamedConfig(name="spos"))
     assert training_minutes(searched, searched.budget) == 8
     assert after_training(searched, searched.budget, 480) == aw.Budget(trials=100, minutes=2)
+
+
+def test_programs_are_searched_until_one_is_right_whatever_bound_there_is() -> None:
+    fitness, error = aw.Objective("fitness", "maximize"), aw.Objective("mse", "minimize")
+    solved = aw.Budget(trials=7, target=0.9999)
+    assert bounded_budget(aw.Budget(trials=7), "program_evolution", 3, objectives=[fitness]) == solved
+    half = aw.Budget(minutes=2, target=0.5)
+    assert bounded_budget(half, "program_evolution", 3, objectives=[fitness]) == half
+    assert bounded_budget(aw.Budget(minutes=2), "evolution", 3, objectives=[fitness]) == aw.Budget(minutes=2)
+    assert bounded_budget(None, "program_evolution", 3, objectives=[error]) == aw.Budget(trials=100)
 
 
 def state_of(folder: Path) -> dict[str, Any]:

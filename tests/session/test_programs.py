@@ -48,7 +48,13 @@ def test_a_search_delivers_an_algorithm_in_numpy(tmp_path):
         )
     assert result.run.state == "completed"
     assert {"fitness", "unseen_fitness", "instructions"} <= set(result.run.winner.metrics)
-    assert "algorithm.py" in (best / "card.md").read_text()
+    card = (best / "card.md").read_text()
+    assert (
+        "A learning algorithm found by Archwright. It is plain Python with NumPy: `algorithm.py` imports"
+        in card
+    )
+    assert "adamw" not in card
+    assert "network" not in card
     report = (tmp_path / "run" / "report.html").read_text()
     assert all(str(told[name]) in report for name in ("found", "simplified"))
 
@@ -90,6 +96,25 @@ def test_what_programs_cannot_learn_is_refused():
         search("automl_zero", "digits", progress=False)
     with pytest.raises(UsageError, match="the space"):
         search("mlp", "breast_cancer", strategy="program_evolution", progress=False)
+    with pytest.raises(UsageError, match=r"programs has no supernet .* take program_evolution"):
+        search("automl_zero", "breast_cancer", strategy="enas", progress=False)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"migrants": -1}, "expected migrants at least 0, got -1"),
+        ({"tournament": 51, "population": 50}, "expected tournament from 1 to 50, got 51"),
+        ({"hurdle": 100.0}, "expected hurdle from 0 to 99, got 100.0"),
+    ],
+)
+def test_a_wrong_number_of_the_evolution_is_named(options, told):
+    task = make_task("linear_regression")
+    space = make_space("automl_zero", (4,), 1, kind=task.kind)
+    with pytest.raises(UsageError, match=told):
+        ProgramEvolution(
+            space, [aw.Objective("fitness")], judge=Judge(task, settings_of(space), 0), **options
+        )
 
 
 def test_an_evolution_that_is_broken_off_ends_within_a_piece(monkeypatch):

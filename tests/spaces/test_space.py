@@ -192,13 +192,26 @@ def test_constraints_that_leave_nothing() -> None:
     for use in (space.sample, lambda: space.crossover(architecture, architecture)):
         with pytest.raises(SpaceError, match=r"refused|loosen"):
             use()
-    with pytest.raises(SpaceError, match="10,000 mutations in a row were refused by the constraints"):
+    with pytest.raises(SpaceError, match="the constraints refuse all mutants and neighbors"):
         space.mutate(architecture)
     with pytest.raises(SpaceError, match="the constraint never does not hold for Architecture"):
         space.architecture(CONV)
     with pytest.raises(SpaceError, match="which the constraints refuse"):
         space.decode(space.encode(architecture))
     assert space.neighbors(architecture) == []
+
+
+def test_a_mutant_that_was_refused_is_not_judged_again() -> None:
+    asked: list[aw.Architecture] = []
+
+    def first_alone(architecture: aw.Architecture) -> bool:
+        asked.append(architecture)
+        return architecture["a"] == 0
+
+    space = aw.Space(aw.layer(part, aw.choice(*range(5), name="a")), constraints=[first_alone])
+    with pytest.raises(SpaceError, match=r"that were tried \(4\)"):
+        space.mutate(aw.Architecture({"a": 0}), 3)
+    assert len(asked) == 2 * 4  # the mutants, then the neighbors
 
 
 def test_a_constraint_may_build_the_network() -> None:

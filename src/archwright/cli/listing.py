@@ -35,6 +35,8 @@ REGISTRIES = {
     "tables": "archwright.benchmarks.references:TABLES",
 }
 """What can be listed, and where the registry of each is."""
+_WIDEST = 60
+"""Characters of the column of names; a longer one has no part in its width."""
 
 
 def list_known(
@@ -128,11 +130,11 @@ def _print(rows: dict[str, str], as_json: bool) -> None:
 
     console = Console(highlight=False)
     if not console.is_terminal:  # a line each, for grep
-        width = max(map(len, rows), default=0)
+        width = max((len(name) for name in rows if len(name) <= _WIDEST), default=0)
         print("\n".join(f"{name:<{width}}  {text}".rstrip() for name, text in rows.items()))
         return
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True)
+    table.add_column(max_width=_WIDEST, overflow="fold")
     table.add_column()
     for name, text in rows.items():
         table.add_row(Text(name), Text(text))

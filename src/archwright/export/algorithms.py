@@ -64,9 +64,10 @@ def export_algorithm(
         check_algorithm(path, short, judge)
         caveats = [*card.caveats, f"`algorithm.py` is a simplified form of the program. {told}"]
         texts = {"found": str(whole), "simplified": str(short)}
-        write_told(
-            draft, dataclasses.replace(card, example=example, caveats=caveats), space, architecture, texts
-        )
+        told_card = dataclasses.replace(
+            card, example=example, caveats=caveats, training={}
+        )  # by its own Learn
+        write_told(draft, told_card, space, architecture, texts)
     return folder
 
 

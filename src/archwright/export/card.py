@@ -68,11 +68,14 @@ def render_card(card: Card, files: Mapping[str, str]) -> str:
         files: Name to description of the files that lie beside it.
     """
     size = {"parameters": card.params, "FLOPs for one input": card.flops}
+    what, opening = "network", "It is plain PyTorch: it needs"
+    if "model.py" in files:
+        opening = "It is plain PyTorch: `model.py` imports"
+    elif "algorithm.py" in files:
+        what, opening = "learning algorithm", "It is plain Python with NumPy: `algorithm.py` imports"
     blocks = [
         f"# {_line(card.name)}",
-        "A network found by Archwright. It is plain PyTorch: "
-        + ("`model.py` imports" if "model.py" in files else "it needs")
-        + " nothing of Archwright.",
+        f"A {what} found by Archwright. {opening} nothing of Archwright.",
         _section(
             "Files", _table(("file", "what it is"), [(f"`{name}`", what) for name, what in files.items()])
         ),
@@ -81,13 +84,13 @@ def render_card(card: Card, files: Mapping[str, str]) -> str:
         _section("Size", _pairs({name: f"{value:,}" for name, value in size.items() if value is not None})),
         _section("Data", _pairs(card.data)),
         _section("Split", _line(card.split)),
-        _section("Preprocessing", _preprocessing(card)),
+        _section("Preprocessing", _preprocessing(card, what)),
         _section("Search", _pairs(card.search)),
         _section("Training", _pairs(card.training)),
         _section("Cost", _pairs(card.cost)),
         _section("Seeds", _pairs(card.seeds)),
         _section("Versions", _pairs(card.versions or versions(_PACKAGES))),
-        _section("Limits and caveats", _list([*_general_caveats(card), *card.caveats])),
+        _section("Limits and caveats", _list([*_general_caveats(card, what), *card.caveats])),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
@@ -102,18 +105,18 @@ def _scores(card: Card) -> str:
     return f"{table}\n\n{_line(card.comparison)}" if card.comparison else table
 
 
-def _preprocessing(card: Card) -> str:
+def _preprocessing(card: Card, what: str) -> str:
     steps = _list(card.preprocessing)
-    return f"Inputs must go through the same steps before the network:\n\n{steps}" if steps else ""
+    return f"Inputs must go through the same steps before the {what}:\n\n{steps}" if steps else ""
 
 
-def _general_caveats(card: Card) -> list[str]:
+def _general_caveats(card: Card, what: str) -> list[str]:
     caveats = [
         "The scores are of one training run and one split; another seed gives somewhat different ones."
     ]
     if card.validation:
         caveats.append(
-            "The network was chosen by its validation scores among many, so these are higher than on new data."
+            f"The {what} was chosen by its validation scores among many, so these are higher than on new data."
             + (" The test scores were not used in any choice." if card.test else "")
         )
     caveats.append("How it does on data unlike that described above is not known; nor is whether it is fair.")

@@ -128,7 +128,8 @@ def print_algorithm(program: Program, features: int, is_classes: bool, told: str
     )
     body = body.replace("    {{squash}}\n", _SQUASH if is_classes else "")
     draws = any(one.operation.draws for function in program.functions for one in function)
-    head = f'"""A learning algorithm that was evolved from 65 operations (AutoML-Zero).\n\n{told}'.rstrip()
+    title = "A learning algorithm that was evolved (AutoML-Zero, Real et al. 2020, arXiv:2003.03384)."
+    head = f'"""{title}\n\n{told}'.rstrip()
     imports = f'"""\n\nimport copy\n\nimport numpy as np\n\nFEATURES = {features}\n'
     return f"{head}\n{imports}{_RANDOM if draws else ''}\n{body}"
 

@@ -101,11 +101,15 @@ def settings_groups(run: Run) -> list[tuple[str, list[tuple[str, str]]]]:
     }
     effort = encode(config.fidelity) if config.fidelity.is_point else {"fidelity": str(config.fidelity)}
     fidelity = {f"in the search: {name}": value for name, value in effort.items()}
+    is_of_programs = config.estimator.name == "programs"  # which learn by their own Learn
     groups: list[tuple[str, Mapping[str, Any]]] = [
         ("Data", data),
         ("Search", searched),
         ("Budget", encode(config.budget)),
-        ("Training recipe", {**encode(config.recipe), **fidelity, **encode(config.device)}),
+        (
+            "Training recipe",
+            {} if is_of_programs else {**encode(config.recipe), **fidelity, **encode(config.device)},
+        ),
         ("Workers", encode(config.executor)),
         ("Versions", config.versions),
     ]

@@ -36,7 +36,7 @@ from archwright.session.planning import Planned
 from archwright.session.starting import held_values, ruled
 from archwright.spaces import Space
 from archwright.strategies import STRATEGIES, Strategy
-from archwright.supernets import OneShot, make_method
+from archwright.supernets import METHODS, OneShot, make_method
 from archwright.tasks import Task
 from archwright.trials import Fidelity, FidelityRange
 
@@ -184,6 +184,11 @@ def approach_for(
     options = dict(strategy_options or {})
     if settings_of(subject.space) is not None:
         strategy = "program_evolution" if strategy in (None, "auto") else strategy
+        if isinstance(strategy, OneShot) or strategy in METHODS:
+            raise UsageError(
+                "a space of programs has no supernet for a one-shot method to train; take program_evolution (the "
+                "default), evolution or random"
+            )
         estimator = estimator or "programs"
         notes.append(_COMPILING)
     if strategy is None or strategy == "auto":

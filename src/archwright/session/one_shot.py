@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from archwright.experiments import Budget, RunConfig
+from archwright.objectives import Direction, Objective
 from archwright.strategies import STRATEGIES, Strategy
 from archwright.supernets import METHODS
 
-__all__ = ["after_training", "default_budget", "follow_up", "training_minutes"]
+__all__ = ["after_training", "bounded_budget", "default_budget", "follow_up", "training_minutes"]
 
 _SEARCHED = 100
 _SOLVED = Budget(trials=100, target=0.9999)
@@ -38,6 +40,33 @@ def default_budget(name: str | None, retrain: int, scored: int | None = None) ->
     if name is not None and name in METHODS and METHODS[name].follow_up_strategy:
         return Budget(trials=_SEARCHED)
     return Budget(trials=scored * max(1, retrain))
+
+
+def bounded_budget(
+    budget: Budget | None,
+    name: str | None,
+    retrain: int,
+    scored: int | None = None,
+    objectives: Sequence[Objective] = (),
+) -> Budget:
+    """The budget of a search: what the user says, and what is usual where the user leaves it open.
+
+    Evolved programs are tried until one is right whatever other bound there is, where their fitness is what is
+    searched for.
+
+    Args:
+        budget: As asked; None where nothing was said.
+        name: As in `default_budget`, as `retrain` and `scored`.
+        retrain: How many are trained from scratch.
+        scored: A one-shot method's `OneShot.proposals_per_retrain`; None for any other strategy.
+        objectives: What is searched for, the first of which a target holds for.
+    """
+    usual = default_budget(name, retrain, scored)
+    is_fitness = not objectives or objectives[0] == Objective("fitness", Direction.MAXIMIZE)
+    target = usual.target if is_fitness else None
+    if budget is None:
+        return replace(usual, target=target)
+    return budget if budget.target is not None else replace(budget, target=target)
 
 
 def training_minutes(config: RunConfig, budget: Budget) -> float | None:

@@ -34,7 +34,7 @@ from archwright.session.contestants import contestant_spaces, named_spaces, with
 from archwright.session.context import RunContext
 from archwright.session.defaults import listener_for, recorded_reference, shown_names
 from archwright.session.exporting import formats_asked, unprintable
-from archwright.session.one_shot import default_budget
+from archwright.session.one_shot import bounded_budget
 from archwright.session.parts import (
     check_ensemble,
     check_measured,
@@ -379,7 +379,7 @@ def recorded(
         rules=subject.rules,
         known=approach.known,
         objectives=subject.objectives,
-        budget=budget or default_budget(strategy.name, asked["retrain"], scored),
+        budget=bounded_budget(budget, strategy.name, asked["retrain"], scored, subject.objectives),
         recipe=planned.recipe,
         fidelity=approach.fidelity,
         plan=planned.plan,

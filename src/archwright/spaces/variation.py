@@ -15,6 +15,8 @@ from archwright.spaces.plan import Plan
 __all__ = ["Variation"]
 
 _TRIES = 10_000
+_REPEATS = 20
+"""Of a set of refused mutants, for each of them: after so many draws in a row from it, others are not expected."""
 
 
 class Variation:
@@ -137,7 +139,8 @@ class Variation:
         from the argument in the canonical form.
 
         Raises:
-            SpaceError: When 10,000 mutations in a row are refused, or nothing can change.
+            SpaceError: When nothing can change: the constraints refuse all mutants of 10,000 tries, or of fewer where
+                these repeat themselves, and all neighbors, or no active decision has a second value.
         """
         random = _generator(random)
         values, canonical = architecture._values, self._constraints.canonical
@@ -145,19 +148,26 @@ class Variation:
         addresses = [address for address in values if address in self._varying]
         if not addresses:
             raise SpaceError("this architecture cannot be mutated: no active decision has a second value")
-        own = canonical(architecture)
+        own, refused, repeats = canonical(architecture), set[Architecture](), 0
         for _ in range(_TRIES):
             address = addresses[int(random.random() * len(addresses))]
             changed = self.decisions[address].mutate(values[address], random)
             mutant = self._changed(architecture, address, changed, random)
+            if mutant in refused:
+                repeats += 1
+                if repeats > _REPEATS * (len(refused) + 5):  # most likely there are no others
+                    break
+                continue
             if canonical(mutant) != own and self._constraints.allow(mutant):
                 return mutant
-        if others := self.neighbors(
-            architecture
-        ):  # a decision's own mutation may not lead out of one network
+            refused.add(mutant)
+            repeats = 0
+        if others := self.neighbors(architecture):
+            # A decision's own mutation may not lead out of a network where a neighbor does.
             return others[int(random.random() * len(others))]
         raise SpaceError(
-            f"{_TRIES:,} mutations in a row were refused by the constraints or spelled the same network; loosen them"
+            "this architecture cannot be mutated: the constraints refuse all mutants and neighbors that were tried "
+            f"({len(refused):,}), or these are the same network; loosen the constraints"
         )
 
     def crossover(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -89,16 +90,25 @@ class ProgramEvolution(Strategy):
             raise UsageError(
                 "program_evolution evolves programs: take the space 'automl_zero' and the estimator 'programs'"
             )
-        if programs < 0 or islands < 1 or not 0 <= hurdle < 100 or migrants < 0:
-            raise UsageError(
-                f"expected programs >= 0, islands >= 1, migrants >= 0 and a hurdle from 0 to 100, got {programs}, "
-                f"{islands}, {migrants} and {hurdle}"
-            )
+        population = population or settings.population
+        tournament = tournament or min(settings.tournament, population)
+        bounds = {
+            "programs": (programs, 0, math.inf),
+            "islands": (islands, 1, math.inf),
+            "population": (population, 2, math.inf),
+            "tournament": (tournament, 1, population),
+            "migrants": (migrants, 0, math.inf),
+            "hurdle": (hurdle, 0, 99),
+        }
+        for name, (value, least, most) in bounds.items():
+            if not least <= value <= most:
+                wanted = f"at least {least}" if most == math.inf else f"from {least} to {most}"
+                raise UsageError(f"program_evolution: expected {name} {wanted}, got {value}")
         self.space, self.seed, self.migrants = space, seed, migrants
         self._judge, self._settings = judge, settings
         self._options = IslandOptions(
-            population=population or settings.population,
-            tournament=tournament or settings.tournament,
+            population=population,
+            tournament=tournament,
             cache=cache,
             hurdle=hurdle,
             skip=skip,
