@@ -20,10 +20,12 @@ from pathlib import Path
 
 import numpy as np
 
-from archwright.programs import Lanes, Program, Runner, program_settings
+from archwright.objectives import Objective
+from archwright.programs import Lanes, Program, Runner, program_of, program_settings, program_space
 from archwright.programs.island import Island, IslandOptions
 from archwright.programs.judging import Judge
 from archwright.programs.simplifying import simplify
+from archwright.strategies.evolution.programs import ProgramEvolution
 from archwright.tasks import make_task
 
 LINEAR = Program.parse("""
@@ -163,26 +165,34 @@ def tuned(program: str, judge: Judge, runner: Runner) -> float:
 
 
 def pairs(source: str, seed: int, seconds: float) -> dict[str, object]:
-    """Evolve from empty programs, and compare on pairs that nothing was chosen by."""
+    """Evolve from empty programs, as a search does by itself, and compare on pairs that nothing was chosen by."""
     task, settings = make_task("digit_pairs", source=source, seed=seed), program_settings("network", 16)
-    judge, began = Judge(task, settings, seed), time.process_time()
-    island = Island(settings, judge.lanes("search")[0], IslandOptions(population=100, tournament=10), seed)
-    island.begin()
-    best, value = Program(), 0.0
-    while time.process_time() - began < seconds:
-        island.evolve(1000)
-        found = island.best()[0][1]
-        if found != best and (reached := judge.fitness(found, "select")) > value:
-            best, value = found, reached
+    judge = Judge(task, settings, seed)
+    strategy = ProgramEvolution(
+        program_space(settings, True), [Objective(task.metric)], seed, judge=judge, programs=5000
+    )
+    judge.fitness(strategy_program(strategy), "select")  # compiles
+    began, best, value, reached = time.process_time(), Program(), 0.0, []
+    while (spent := time.process_time() - began) < seconds:
+        found = strategy_program(strategy)
+        if (fitness := judge.fitness(found, "select")) > value:
+            best, value = found, fitness
+            reached.append((round(spent), round(value, 4)))
     short, _ = simplify(best, lambda program: judge.fitness(program, "select"))
     runner = Runner(16, settings.memory, 10)
     return {
-        "programs": island.age,
+        **strategy.counts(),
+        "reached": reached,
         "evolved": judge.fitness(best, "final"),
         "linear": tuned(str(LINEAR).replace("0.01", "RATE"), judge, runner),
         "network": tuned(str(NETWORK).replace("0.05", "RATE"), judge, runner),
         "program": str(short),
     }
+
+
+def strategy_program(strategy: ProgramEvolution) -> Program:
+    """The program that it proposes next."""
+    return program_of(strategy.ask().architecture)
 
 
 def cells(wanted: list[str], seconds: float) -> dict[str, object]:

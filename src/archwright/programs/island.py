@@ -79,9 +79,22 @@ class Island:
 
     def begin(self) -> None:
         """Fill the population as the settings say, and run every program in full."""
-        with quiet():
-            if not self.settings.empty:
+        if not self.settings.empty:
+            with quiet():
                 fill(self._population, self._rules, self._memory, self._random)
+        self._evaluate()
+        self._counts[COUNTS.index("programs")] += self.options.population
+
+    def renew(self, lanes: Lanes) -> None:
+        """Go on with other tasks: every program is run on them, and nothing is known of the earlier ones any more."""
+        self.lanes = lanes
+        for array in self._cache:
+            array[...] = 0
+        self._evaluate()
+
+    def _evaluate(self) -> None:
+        """Run every program in full."""
+        with quiet():
             evaluate_all(
                 self._population,
                 self._memory,
@@ -93,7 +106,6 @@ class Island:
                 self._runner.lanes,
                 self._runner.feats,
             )
-        self._counts[COUNTS.index("programs")] += self.options.population
 
     def evolve(self, children: int, target: float = _NEVER) -> bool:
         """Make children, one after the other; stop and return True when one's fitness is above the target."""

@@ -21,6 +21,8 @@ __all__ = ["SIDE_BY_SIDE", "Judge", "arrays_of"]
 SIDE_BY_SIDE = 10
 """Tasks that one pass through a program serves."""
 _DIVISIONS, _VALIDATION = 5, 0.2
+_SEEDS = 1_000_003
+"""How far the seeds of the programs' random numbers are apart from one turn to the next."""
 
 
 def arrays_of(dataset: Any) -> tuple[Any, Any]:
@@ -65,6 +67,22 @@ class Judge:
             ]
         return self._lanes[use]
 
+    def search_lanes(self, turn: int = 0, examples: int = 0) -> Lanes:
+        """The tasks of the search that programs are evolved on, side by side.
+
+        Args:
+            turn: Other tasks for each turn.
+            examples: Examples of training that are shown, the first ones; 0 shows all.
+        """
+        family, count = self.task.family, SIDE_BY_SIDE
+        if family is None:
+            tasks = self._divisions("search", turn)
+        else:
+            count = min(SIDE_BY_SIDE, family.counts["search"])
+            tasks = family.tasks("search", count, self.seed, first=turn * count)
+        shown = [(x[:examples], y[:examples], *held) if examples else (x, y, *held) for x, y, *held in tasks]
+        return Lanes.of(shown, self.is_classes, self.seed + _SEEDS * turn)
+
     def fitness(self, program: Program, use: str) -> float:
         """The mean fitness of a program over the tasks for a use."""
         groups = self.lanes(use)
@@ -74,11 +92,11 @@ class Judge:
     def _runner(self, tasks: int) -> Runner:
         return _runner(self.settings.features, self.settings.memory, tasks)
 
-    def _divisions(self, use: str) -> list[Any]:
+    def _divisions(self, use: str, turn: int = 0) -> list[Any]:
         inputs, labels = arrays_of(self.task.train)
         cut = max(1, round(len(inputs) * (1 - _VALIDATION)))
         found = []
-        for number in range(_DIVISIONS):
+        for number in range(turn * _DIVISIONS, (turn + 1) * _DIVISIONS):
             order = np.random.default_rng([self.seed, USES.index(use), number]).permutation(len(inputs))
             one, other = order[:cut], order[cut:]
             found.append((inputs[one], labels[one], inputs[other], labels[other]))

@@ -39,6 +39,8 @@ class ProgramSettings:
         tournament: Programs that are drawn to be a parent.
         probability: Of a mutation; without one the parent is evaluated again.
         experiment: Programs after which a population that has not solved its tasks begins anew; 0 for never.
+        renew: Programs after which a population goes on with other tasks of the search; 0 for never.
+        examples: Examples of training that the search shows a program; 0 for all.
     """
 
     features: int
@@ -53,6 +55,8 @@ class ProgramSettings:
     tournament: int = 10
     probability: float = 0.9
     experiment: int = 0
+    renew: int = 0
+    examples: int = 0
 
     def __post_init__(self) -> None:
         if not 1 <= self.features <= 64:
@@ -127,6 +131,11 @@ _NETWORK: dict[str, Any] = {
     "most": (7, 11, 23),
     "mutations": ("alter", "function", "insert", "remove"),
     "empty": True,
+    # Published are 100 and 10 on thousands of machines, always the same tasks and all examples; see docs/programs.md.
+    "population": 1000,
+    "tournament": 4,
+    "renew": 20_000,
+    "examples": 500,
 }
 _WHOLE: dict[str, Any] = {
     "memory": (20, 20, 20),

@@ -34,15 +34,17 @@ class Family(ABC):
     def draw(self, use: Use, random: np.random.Generator) -> FamilyTask:
         """One task; the random numbers are those of its use."""
 
-    def tasks(self, use: Use, count: int | None = None, seed: int = 0) -> list[FamilyTask]:
+    def tasks(self, use: Use, count: int | None = None, seed: int = 0, *, first: int = 0) -> list[FamilyTask]:
         """Several tasks, the same for the same seed; those of different uses differ.
 
         Args:
             use: "search", "select" or "final".
             count: How many; None takes `counts`.
             seed: Of all random numbers.
+            first: Number of the first one; tasks of different numbers differ.
         """
         count = self.counts[use] if count is None else count
         return [
-            self.draw(use, np.random.default_rng([seed, USES.index(use), number])) for number in range(count)
+            self.draw(use, np.random.default_rng([seed, USES.index(use), number]))
+            for number in range(first, first + count)
         ]

@@ -7,6 +7,7 @@ import math
 import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from random import Random
 from threading import Event
@@ -46,6 +47,9 @@ class ProgramEvolution(Strategy):
     and proposes the best that was not proposed before. A population that has not solved its tasks after the setting's
     `experiment` begins anew.
 
+    Beyond the paper, tasks with few examples are learned by heart over many programs: an island goes on with other
+    tasks after `renew` programs, and every program of it is run again on these.
+
     Args:
         space: A space of programs.
         objectives: What is optimised; the islands look at the fitness.
@@ -60,6 +64,10 @@ class ProgramEvolution(Strategy):
         hurdle: Running percentile of the fitness on a fifth of the examples, below which a program is not run in
             full and has fitness 0; 0 for no hurdle.
         skip: Whether instructions that can have no effect are skipped; fitness is the same.
+        renew: Programs of an island after which it goes on with other tasks, from the next proposal on; 0 keeps them,
+            None takes the setting.
+        examples: Examples of training that a program is shown in the search; 0 shows all, None takes the setting. The
+            tasks of selection are always shown in full.
 
     Raises:
         UsageError: When the space holds no programs, there is no judge, or a number is out of its range.
@@ -82,6 +90,8 @@ class ProgramEvolution(Strategy):
         cache: bool = True,
         hurdle: float = 0.0,
         skip: bool = True,
+        renew: int | None = None,
+        examples: int | None = None,
     ) -> None:
         self.check_space(space)
         assert isinstance(space, Space)
@@ -113,9 +123,13 @@ class ProgramEvolution(Strategy):
             hurdle=hurdle,
             skip=skip,
         )
+        self._renew = settings.renew if renew is None else renew
+        self._examples = settings.examples if examples is None else examples
+        if self._renew < 0 or self._examples < 0:
+            raise UsageError(f"expected renew >= 0 and examples >= 0, got {self._renew} and {self._examples}")
         self._programs, self._count = programs, islands
         self._islands: list[Island] = []
-        self._begun = [0] * islands
+        self._begun, self._turns = [0] * islands, [0] * islands
         self._seen = ProposedSet(space)
         self._asked = 0
 
@@ -153,15 +167,21 @@ class ProgramEvolution(Strategy):
             "asked": self._asked,
             "seen": self._seen.to_json(),
             "begun": self._begun,
+            "turns": self._turns,
             "islands": [_packed(island.state()) for island in self._islands],
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from a state, exactly."""
+        """Continue from a state, exactly; one of an earlier version, whose tasks never changed, goes on like that."""
         self._asked = state["asked"]
         self._seen.load_json(state["seen"])
         self._islands, self._begun = [], list(state["begun"])
+        self._turns = list(state.get("turns", [0] * self._count))
+        if "turns" not in state:
+            self._renew = self._examples = 0
         for place, packed in enumerate(state["islands"]):
+            kept = len(_bytes(packed["scores"])) // np.dtype(float).itemsize
+            self._options = replace(self._options, population=kept)
             island = self._island(place)
             island.load(_unpacked(packed, island.state()))
             self._islands.append(island)
@@ -173,10 +193,14 @@ class ProgramEvolution(Strategy):
         for place, island in enumerate(self._islands):
             if 0 < self._settings.experiment <= island.age and island.scores.max() <= _SOLVED:
                 self._islands[place] = self._started(place, island)
+            elif 0 < self._renew and self._turns[place] < island.age // self._renew:
+                self._turns[place] = island.age // self._renew
+                island.renew(self._judge.search_lanes(self._turns[place], self._examples))
         return self._islands
 
     def _started(self, place: int, before: Island | None = None) -> Island:
         self._begun[place] += 1
+        self._turns[place] = 0
         island = self._island(place)
         if before is not None:
             island.count_on(before)
@@ -185,7 +209,7 @@ class ProgramEvolution(Strategy):
 
     def _island(self, place: int) -> Island:
         seeds = np.random.SeedSequence([self.seed, place, self._begun[place]])
-        (lanes, *_) = self._judge.lanes("search")
+        lanes = self._judge.search_lanes(self._turns[place], self._examples)
         return Island(self._settings, lanes, self._options, int(seeds.generate_state(1, np.uint64)[0]))
 
     def _evolve(self, island: Island, is_over: Event) -> None:
@@ -219,8 +243,10 @@ def _packed(state: dict[str, Any]) -> dict[str, str]:
 
 def _unpacked(packed: dict[str, str], like: dict[str, Any]) -> dict[str, Any]:
     return {
-        name: np.frombuffer(zlib.decompress(base64.b64decode(text)), like[name].dtype).reshape(
-            like[name].shape
-        )
+        name: np.frombuffer(_bytes(text), like[name].dtype).reshape(like[name].shape)
         for name, text in packed.items()
     }
+
+
+def _bytes(text: str) -> bytes:
+    return zlib.decompress(base64.b64decode(text))

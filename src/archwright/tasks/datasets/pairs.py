@@ -43,7 +43,7 @@ class PairFamily(Family):
     features: int = 16
     shown: int | None = None
     setting = "network"
-    counts: ClassVar[dict[Use, int]] = {"search": 10, "select": 10, "final": 90}
+    counts: ClassVar[dict[Use, int]] = {"search": 10, "select": 50, "final": 90}
 
     @property
     def shares(self) -> tuple[float, float]:
