@@ -193,7 +193,7 @@ class ProgramEvolution(Strategy):
         for place, island in enumerate(self._islands):
             if 0 < self._settings.experiment <= island.age and island.scores.max() <= _SOLVED:
                 self._islands[place] = self._started(place, island)
-            elif 0 < self._renew and self._turns[place] < island.age // self._renew:
+            elif self._renew > 0 and self._turns[place] < island.age // self._renew:
                 self._turns[place] = island.age // self._renew
                 island.renew(self._judge.search_lanes(self._turns[place], self._examples))
         return self._islands
