@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
 import pytest
 import torch
@@ -23,10 +24,11 @@ def _network(text: str, **options: object) -> nn.Module:
     return space.build(space.architecture({"derivation": f"output({text})"}), torch.zeros(2, 1, 8, 8)).eval()
 
 
-def test_every_shape_is_what_the_module_gives() -> None:
-    language = einspace_grammar(3, 5, widths=(4, 16)).language("network", 7, ("image", 3, 8, 12))
+@pytest.mark.parametrize(("shape", "draws"), [(("image", 3, 8, 12), 100), (("series", 2, 12), 40)])
+def test_every_shape_is_what_the_module_gives(shape: tuple[Any, ...], draws: int) -> None:
+    language = einspace_grammar(shape[1], 5, widths=(4, 16)).language("network", 7, shape)
     random, seen = Random(0), set()
-    for _ in range(120):
+    for _ in range(draws):
         derivation = language.sample(random)
         for place in derivation.places(language.given, language.depth):
             rule = place.derivation.rule
@@ -40,7 +42,38 @@ def test_every_shape_is_what_the_module_gives() -> None:
             module = _built(call)
             output = module(torch.zeros(2, *sizes_of(place.given)))
             assert tuple(output.shape[1:]) == sizes_of(place.output), (str(place.derivation), place.given)
-    assert len(seen) > 100
+    assert len(seen) > draws
+
+
+def test_a_convolution_of_a_series_is_one_of_its_windows() -> None:
+    space = einspace_space((2, 11), 3, depth=6)
+    text = "output(routing(im2col3s2, computation(linear32), col2im))"
+    network = space.build(space.architecture({"derivation": text}), x := torch.randn(2, 2, 11))
+    linear = network[1]
+    expected = F.conv1d(x, linear.weight.reshape(32, 2, 3), linear.bias, stride=2, padding=1)
+    torch.testing.assert_close(network[:3](x), expected)
+    torch.testing.assert_close(network(x), network[-1](expected.mean(2)))
+    with pytest.raises(SpaceError, match=r"'all' is for images, got a series of shape \(2, 11\)"):
+        einspace_space((2, 11), 3, axes="all")
+
+
+def test_the_residual_network_of_a_series_is_its_default() -> None:
+    space = einspace_space((1, 20), 4)
+    assert space.default["derivation"] == einspace_resnet()
+    network = space.build(space.default, x := torch.randn(3, 1, 20))
+    assert network(x).shape == (3, 4)
+
+
+def test_the_published_head_keeps_a_number_for_each_token() -> None:
+    text = "routing(im2col4s4, computation(linear16), identity)"
+    for head, kept in (("places", 16), ("last", 4)):
+        network = _network(text, head=head)
+        assert network[-1].in_features == kept
+        tokens = network[:2](x := torch.randn(2, 1, 8, 8))
+        mean = tokens.mean(2 if head == "last" else 1)
+        torch.testing.assert_close(network(x), network[-1](mean))
+    with pytest.raises(SpaceError, match="head"):
+        einspace_space((1, 8, 8), 3, head="first")
 
 
 def _built(call: object) -> nn.Module:

@@ -35,6 +35,7 @@ _CASES: dict[str, tuple[str, tuple[int, ...], dict[str, Any]]] = {
     ),
     "operations": ("einspace", (1, 8, 8), {"depth": 6}),
     "colour operations": ("einspace", (3, 9, 12), {"depth": 5, "widths": [8]}),
+    "operations on signals": ("einspace", (2, 11), {"depth": 6, "head": "last"}),
     "levels": ("hierarchical_nasbench201", (1, 8, 8), {"macro": "fixed", "channels": 4}),
     "two cells": ("hierarchical_nasbench201", (1, 8, 8), {"macro": "stage", "channels": 4}),
     "chosen levels": (

@@ -15,10 +15,10 @@ from archwright.spaces.zoo.blocks.einspace import (
     MultiplyBranches,
     SumBranches,
     Transpose,
-    UnfoldImage,
 )
 from archwright.spaces.zoo.einspace_axes import AxisBranching, axis_leaves
 from archwright.spaces.zoo.einspace_shapes import (
+    HEADS,
     Branching,
     Concatenation,
     Folding,
@@ -46,11 +46,11 @@ PATCHES = {
     "8s8": (8, 8, 0),
     "16s16": (16, 16, 0),
 }
-"""Name to kernel, stride and padding of what makes tokens of an image."""
+"""Name to kernel, stride and padding of what makes tokens of an image or a series."""
 
 _DEPTHS = {"channels": 9, "all": 6}
 _RESNET_DEPTH, _RESNET_SIDE = 9, 5
-"""The depth of `einspace_resnet`, and the smallest image that it takes."""
+"""The depth of `einspace_resnet`, and the shortest side that it takes."""
 
 
 def einspace_space(
@@ -61,6 +61,7 @@ def einspace_space(
     widths: Sequence[int] = (16, 32),
     computation: float = 0.32,
     axes: str = "channels",
+    head: str = "places",
     start: str | None = None,
     crossover: str = "alignment",
 ) -> Space:
@@ -78,47 +79,64 @@ def einspace_space(
 
     A module is a computation with the probability p = 0.32, and one of the three others with (1 - p) / 3 each: with
     fewer than one new module for each on average, derivations end by themselves. All else is equally likely. Every
-    symbol carries the shape and mode of its input (an image or tokens), and only what can be completed is drawn, so
-    that no derivation is thrown away. A convolution is `routing(im2col, linear, col2im)`; attention is a branch with
-    `scaled_matmul`. `identity` and nested sequences make no difference to the canonical form.
+    symbol carries the shape and mode of its input (an image, a series or tokens), and only what can be completed is
+    drawn, so that no derivation is thrown away. A convolution is `routing(im2col, linear, col2im)`; attention is a
+    branch with `scaled_matmul`. `identity` and nested sequences make no difference to the canonical form.
+
+    A series (channels, length) is taken as an image of one axis: im2col makes tokens of its windows, so that
+    `routing(im2col3s1, linear, col2im)` is a convolution of three steps. The published 1-D form has convolutions among
+    its computations instead, and a series is tokens from the beginning.
 
     What differs from the published code: channels stay among the input's and `widths`, which bounds the number of
-    shapes; a matrix product is of images, or one of attention; the head is the mean over pixels or tokens and a linear
-    layer. With axes="channels" a linear layer and a softmax act on the channels of an image (there on its last axis),
-    groups and concatenation take channels or features only, and of the permutations of an image there is the exchange
-    of height and width. With axes="all" there are beside these the published ones: linear layers and a softmax on an
-    image's last axis, groups and concatenation along height, width and tokens, and all five permutations; an axis that
-    they make then has the length of one of `widths`, or a side of the image divided by 1, 2, 4 or 8.
+    shapes; a matrix product is of images, or one of attention; the head is the mean over pixels, steps or tokens and a
+    linear layer, or with head="last" as published, where tokens (S, D) keep S numbers, the means of the last axis. With
+    axes="channels" a linear layer and a softmax act on the channels of an image (there on its last axis), groups and
+    concatenation take channels or features only, and of the permutations of an image there is the exchange of height
+    and width. With axes="all" there are beside these the published ones: linear layers and a softmax on an image's last
+    axis, groups and concatenation along height, width and tokens, and all five permutations; an axis that they make
+    then has the length of one of `widths`, or a side of the image divided by 1, 2, 4 or 8.
 
     Args:
-        input_shape: Shape of one image: (channels, height, width).
-        outputs: Number of numbers the network gives for one image.
+        input_shape: Shape of one image, (channels, height, width), or of one series, (channels, length).
+        outputs: Number of numbers the network gives for one input.
         depth: Most rules on a way from the root to a leaf; a convolution takes 3, and 2 are the network's own. None
             takes 9, with all axes 6.
         widths: Channels and features that linear layers may give.
         computation: The probability p, in (0, 1).
-        axes: "channels", or "all" for the operations along an image's other axes, too; there are many more shapes
+        axes: "channels", or for images "all", for the operations along the other axes, too; there are many more shapes
             then, and a depth above 6 takes minutes to prepare.
+        head: Of what the mean before the last linear layer is: "places", all pixels, steps or tokens, or "last", of
+            tokens the last axis.
         start: What the default is, from which a search may begin: "resnet" is a residual network, see
             `einspace_resnet`, "smallest" the smallest derivation; any other text is a derivation. None takes the
-            residual network where depth and image suffice.
+            residual network where depth and input suffice.
         crossover: "alignment" or "subtree", see `archwright.spaces.grammars.variation`.
 
     Returns:
         The space, with the one address `derivation`.
 
     Raises:
-        SpaceError: When the shape is not that of an image, an option is out of range, or the depth does not suffice.
+        SpaceError: When the shape is not that of an image or a series, an option is out of range, or the depth does not
+            suffice.
     """
-    shape = check_shape("einspace", input_shape, outputs, [3])
+    shape = check_shape("einspace", input_shape, outputs, [2, 3])
     check_labels("einspace", "axes", [axes], _DEPTHS)
+    check_labels("einspace", "head", [head], HEADS)
+    mode = "image" if len(shape) > 2 else "series"
+    if axes == "all" and mode == "series":
+        raise SpaceError(
+            f"einspace: axes='all' is for images, got a series of shape {shape}; its length is an axis of the tokens "
+            "that im2col makes of it: leave axes out"
+        )
     depth = _DEPTHS[axes] if depth is None else depth
     sides = frozenset(shape[1:]) if axes == "all" else frozenset[int]()
-    grammar = einspace_grammar(shape[0], outputs, widths=widths, computation=computation, sides=sides)
+    grammar = einspace_grammar(
+        shape[0], outputs, widths=widths, computation=computation, sides=sides, head=head
+    )
     begin = start or ("resnet" if depth >= _RESNET_DEPTH and min(shape[1:]) >= _RESNET_SIDE else "smallest")
     known = {"resnet": einspace_resnet(min(widths)), "smallest": None}
     derived = grammar.derive(
-        "network", depth, ("image", *shape), default=known.get(begin, begin), crossover=crossover
+        "network", depth, (mode, *shape), default=known.get(begin, begin), crossover=crossover
     )
     return Space(derived, canonicalize=CanonicalDerivation(derived), name="einspace")
 
@@ -155,15 +173,17 @@ def einspace_grammar(
     widths: Sequence[int] = (16, 32),
     computation: float = 0.32,
     sides: frozenset[int] = frozenset(),
+    head: str = "places",
 ) -> Grammar:
     """The grammar of `einspace_space`, from the symbol `network`.
 
     Args:
-        channels: Of the images.
+        channels: Of the inputs.
         outputs: Number of numbers the network gives.
         widths: Channels and features that linear layers may give.
         computation: The probability of a computation.
         sides: Those of the images, where operations along them are to be there; see `einspace_space`.
+        head: See `einspace_space`.
 
     Raises:
         SpaceError: When an option is out of range.
@@ -176,7 +196,7 @@ def einspace_grammar(
     module, pair = "module", ("module", "module")
     branching = AxisBranching if sides else Branching
     rules = [
-        Rule("network", "output", ("whole",), Output(outputs)),
+        Rule("network", "output", ("whole",), Output(outputs, head)),
         Rule(module, "computation", ("computation",), chain, computation),
     ]
     for symbol in (module, "whole"):  # which is a module, but not a computation
@@ -220,7 +240,7 @@ def _leaves(widths: Sequence[int], sizes: frozenset[int]) -> dict[str, dict[str,
         "prerouting": {
             "identity": identity,
             "permute": permute,
-            **{f"im2col{n}": Leaf(layer(UnfoldImage, *p), Unfolding(*p)) for n, p in PATCHES.items()},
+            **{f"im2col{n}": Leaf(Unfolding(*p).make, Unfolding(*p)) for n, p in PATCHES.items()},
         },
         "postrouting": {
             "identity": identity,

@@ -1,12 +1,14 @@
 """How shapes flow through the operations of einspace.
 
-A shape is ("image", C, H, W); or ("tokens", S, D, grid) of a tensor (S, D), or ("features", S, D, grid) of one (D, S).
-The grid is the (height, width) of the image that the tokens come from, by which they become one again; None where they
-come from none. A function that gives None cannot take the shape.
+A shape is ("image", C, H, W) or ("series", C, L); or ("tokens", S, D, grid) of a tensor (S, D), or
+("features", S, D, grid) of one (D, S). The grid is the (height, width) of the image, or the (length,) of the series,
+that the tokens come from, by which they become one again; None where they come from none. A function that gives None
+cannot take the shape.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,9 +24,12 @@ from archwright.spaces.zoo.blocks.einspace import (
     Group,
     PositionalEncoding,
     TokenMean,
+    UnfoldImage,
+    UnfoldSeries,
 )
 
 __all__ = [
+    "HEADS",
     "Branching",
     "Concatenation",
     "Folding",
@@ -41,12 +46,20 @@ __all__ = [
 ]
 
 Shape = tuple[Any, ...]
+HEADS = ("places", "last")
+"""What the mean before the last linear layer is of: all pixels, steps or tokens; or, as published, of tokens the last
+axis, whatever it holds."""
+
+
+def has_channels(shape: Shape) -> bool:
+    """Whether it is that of an image or a series, and not of tokens."""
+    return shape[0] in ("image", "series")
 
 
 def sizes_of(shape: Shape) -> tuple[int, ...]:
     """The sizes of one input, without the batch."""
     mode, *sizes = shape
-    if mode == "image":
+    if has_channels(shape):
         return tuple(sizes)
     tokens, features, _ = sizes
     return (tokens, features) if mode == "tokens" else (features, tokens)
@@ -59,19 +72,19 @@ def axis_of(shape: Shape) -> int:
 
 def channels_of(shape: Shape) -> int:
     """The number of channels or features."""
-    channels: int = shape[1] if shape[0] == "image" else shape[2]
+    channels: int = shape[1] if has_channels(shape) else shape[2]
     return channels
 
 
 def with_channels(shape: Shape, channels: int) -> Shape:
     """The shape with another number of channels or features."""
     mode, first, *rest = shape
-    return (mode, channels, *rest) if mode == "image" else (mode, first, channels, *rest[1:])
+    return (mode, channels, *rest) if has_channels(shape) else (mode, first, channels, *rest[1:])
 
 
 @dataclass(frozen=True)
 class Linear:
-    """A linear layer: on the channels of an image, else on the last axis.
+    """A linear layer: on the channels of an image or a series, else on the last axis.
 
     Args:
         width: What it gives.
@@ -89,21 +102,21 @@ class Linear:
 
     def make(self, shape: Shape) -> DeferredCall:
         """The layer."""
-        if shape[0] == "image":
-            return layer(nn.Conv2d, shape[1], self.width, 1)
+        if has_channels(shape):
+            return layer(nn.Conv2d if shape[0] == "image" else nn.Conv1d, shape[1], self.width, 1)
         return layer(nn.Linear, sizes_of(shape)[-1], self.width)
 
 
 def norm(shape: Shape) -> DeferredCall:
-    """Batch normalisation of an image, layer normalisation of the last axis of tokens."""
-    return (
-        layer(nn.BatchNorm2d, shape[1]) if shape[0] == "image" else layer(nn.LayerNorm, sizes_of(shape)[-1])
-    )
+    """Batch normalisation of an image or a series, layer normalisation of the last axis of tokens."""
+    if has_channels(shape):
+        return layer(nn.BatchNorm2d if shape[0] == "image" else nn.BatchNorm1d, shape[1])
+    return layer(nn.LayerNorm, sizes_of(shape)[-1])
 
 
 def softmax(shape: Shape) -> DeferredCall:
-    """Over the channels of an image, else over the last axis."""
-    return layer(nn.Softmax, dim=1 if shape[0] == "image" else -1)
+    """Over the channels of an image or a series, else over the last axis."""
+    return layer(nn.Softmax, dim=1 if has_channels(shape) else -1)
 
 
 def positional_encoding(shape: Shape) -> DeferredCall:
@@ -123,6 +136,8 @@ class Permutation:
 
     def __call__(self, shape: Shape) -> Shape | None:
         """The shape that it gives."""
+        if shape[0] == "series":  # as tokens its axes can be exchanged
+            return None
         mode, first, second, third = shape
         if mode == "image":
             return (mode, first, third, second)
@@ -133,12 +148,12 @@ class Permutation:
 
 @dataclass(frozen=True)
 class Unfolding:
-    """An image's patches as tokens.
+    """An image's patches, or a series' windows, as tokens.
 
     Args:
         kernel: Side of a patch.
         stride: Step from patch to patch.
-        padding: Pixels round the image.
+        padding: Zeros at each end of each axis.
     """
 
     kernel: int
@@ -146,16 +161,21 @@ class Unfolding:
     padding: int
 
     def __call__(self, shape: Shape) -> Shape | None:
-        """Tokens, from an image of at least the kernel's size."""
-        if shape[0] != "image" or min(shape[2:]) < self.kernel:
+        """Tokens, from an image or a series of at least the kernel's size."""
+        if not has_channels(shape) or min(shape[2:]) < self.kernel:
             return None
         grid = tuple((side + 2 * self.padding - self.kernel) // self.stride + 1 for side in shape[2:])
-        return ("tokens", grid[0] * grid[1], shape[1] * self.kernel**2, grid)
+        return ("tokens", math.prod(grid), shape[1] * self.kernel ** len(grid), grid)
+
+    def make(self, shape: Shape) -> DeferredCall:
+        """The layer."""
+        made = UnfoldImage if shape[0] == "image" else UnfoldSeries
+        return layer(made, self.kernel, self.stride, self.padding)
 
 
 @dataclass(frozen=True)
 class Folding:
-    """Tokens that come from an image as an image.
+    """Tokens that come from an image or a series as one.
 
     Args:
         channels: The numbers of channels that it may have.
@@ -164,10 +184,10 @@ class Folding:
     channels: frozenset[int]
 
     def __call__(self, shape: Shape) -> Shape | None:
-        """An image."""
+        """An image or a series."""
         if shape[0] != "tokens" or shape[3] is None or shape[2] not in self.channels:
             return None
-        return ("image", shape[2], *shape[3])
+        return ("image" if len(shape[3]) > 1 else "series", shape[2], *shape[3])
 
     def make(self, shape: Shape) -> DeferredCall:
         """The layer."""
@@ -241,17 +261,18 @@ def product(shapes: tuple[Shape, Shape]) -> Shape | None:
 
 
 class Output(Function):
-    """A module and the head: the mean over pixels or tokens, then a linear layer.
+    """A module and the head: a mean, then a linear layer.
 
     Args:
         outputs: Numbers that the network gives.
+        head: Of what the mean is, see `HEADS`.
     """
 
-    def __init__(self, outputs: int) -> None:
-        self.outputs = outputs
+    def __init__(self, outputs: int, head: str = "places") -> None:
+        self.outputs, self.head = outputs, head
 
     def input(self, state: Any, position: int) -> Any:
-        """The image."""
+        """The image or the series."""
         return state
 
     def after(self, state: Any, position: int, output: Any) -> Any:
@@ -265,12 +286,14 @@ class Output(Function):
     def build(self, given: Any, parts: Sequence[Any], types: Sequence[Any]) -> Any:
         """All in one row."""
         (shape,) = types
-        pool = (
-            [layer(nn.AdaptiveAvgPool2d, 1), layer(nn.Flatten)]
-            if shape[0] == "image"
-            else [layer(TokenMean, 1 if shape[0] == "tokens" else 2)]
-        )
-        head = [*pool, layer(nn.Linear, channels_of(shape), self.outputs)]
+        kept = channels_of(shape)
+        if shape[0] == "image":
+            pool = [layer(nn.AdaptiveAvgPool2d, 1), layer(nn.Flatten)]
+        elif shape[0] == "tokens" and self.head == "places":
+            pool = [layer(TokenMean, 1)]
+        else:
+            pool, kept = [layer(TokenMean, 2)], sizes_of(shape)[0]
+        head = [*pool, layer(nn.Linear, kept, self.outputs)]
         return Chain(nn.Sequential, nn.Identity).build(given, [*parts, *head], types)
 
     def canonical(self, name: str, parts: Sequence[Hashable]) -> Hashable:
@@ -338,5 +361,8 @@ class Branching(Function):
 
 
 def _group(shape: Shape) -> Hashable:
-    """Equal for two shapes that can be joined: images of one size, turned or not, or as many tokens of one grid."""
-    return (shape[0], frozenset(shape[2:])) if shape[0] == "image" else (shape[1], shape[3])
+    """Equal for two shapes that can be joined.
+
+    These are images of one size, turned or not, series of one length, and as many tokens of one grid.
+    """
+    return (shape[0], frozenset(shape[2:])) if has_channels(shape) else (shape[1], shape[3])

@@ -79,8 +79,8 @@ SPACES: Registry[Space, ZooSpace] = Registry(
             "tables: a transformer on a vector for each column, FT-Transformer (Gorishniy et al. 2021)"),
         "tabm": _at("tables:tabm", (1,),
             "tables: many perceptrons in one that share most of their weights, TabM (Gorishniy et al. 2024)"),
-        "einspace": _at("einspace:einspace_space", (3,),
-            "images: networks from fundamental operations by a recursive grammar, as in einspace"),
+        "einspace": _at("einspace:einspace_space", (2, 3),
+            "images and sequences: networks from fundamental operations by a recursive grammar, as in einspace"),
         "hierarchical_nasbench201": _at("hierarchical:hierarchical_space", (3,),
             "images: stages, blocks, cells and convolution blocks by a grammar, hierarchical NAS-Bench-201"),
         "automl_zero": ZooSpace("archwright.programs.space:automl_zero",  # a room above, loaded when the space is made

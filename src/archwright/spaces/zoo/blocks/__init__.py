@@ -33,6 +33,7 @@ from archwright.spaces.zoo.blocks.einspace import (
     TokenMean,
     Transpose,
     UnfoldImage,
+    UnfoldSeries,
 )
 from archwright.spaces.zoo.blocks.enas import SkipLayer, SkipNetwork, StateReduction
 from archwright.spaces.zoo.blocks.ensembles import (
@@ -83,6 +84,6 @@ __all__ = [
     "RecurrentNetwork", "ResidualReduction", "ResidualRowBlock", "Resize", "RowAttentionBlock", "RowHead",
     "SeparableConv", "SeparableConv1d", "SkipLayer", "SkipNetwork", "SqueezeExcitation", "StateReduction",
     "SumBranches", "SummedCell", "SymbolEmbedding", "TiedDecoder", "TokenMean", "Transpose", "UnfoldImage",
-    "WiredGraph", "WiredNode", "Zero",
+    "UnfoldSeries", "WiredGraph", "WiredNode", "Zero",
 ]
 # fmt: on

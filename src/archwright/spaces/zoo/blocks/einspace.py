@@ -1,4 +1,7 @@
-"""The parts of einspace (Ericsson et al. 2024, arXiv:2405.20838): images (N, C, H, W) and tokens (N, S, D)."""
+"""The parts of einspace (Ericsson et al. 2024, arXiv:2405.20838).
+
+Images have the shape (N, C, H, W), series (N, C, L), tokens (N, S, D).
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,7 @@ __all__ = [
     "TokenMean",
     "Transpose",
     "UnfoldImage",
+    "UnfoldSeries",
 ]
 
 
@@ -139,21 +143,39 @@ class UnfoldImage(nn.Module):
         return tokens.transpose(1, 2)
 
 
-class FoldTokens(nn.Module):
-    """Tokens as the pixels of an image: (N, height * width, D) to (N, D, height, width).
+class UnfoldSeries(nn.Module):
+    """A series' windows as tokens. (N, C, L) to (N, windows, C * kernel).
 
     Args:
-        height: Of the image.
-        width: Of the image.
+        kernel: Length of a window.
+        stride: Step from window to window.
+        padding: Zeros at each end.
     """
 
-    def __init__(self, height: int, width: int) -> None:
+    def __init__(self, kernel: int, stride: int, padding: int) -> None:
         super().__init__()
-        self.height, self.width = height, width
+        self.unfold = nn.Unfold((1, kernel), stride=(1, stride), padding=(0, padding))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """From (N, S, D) to (N, D, H, W)."""
-        return x.transpose(1, 2).reshape(x.shape[0], -1, self.height, self.width)
+        """From (N, C, L) to (N, windows, features)."""
+        tokens: torch.Tensor = self.unfold(x.unsqueeze(2))
+        return tokens.transpose(1, 2)
+
+
+class FoldTokens(nn.Module):
+    """Tokens as the pixels of an image, (N, height * width, D) to (N, D, height, width), or as a series.
+
+    Args:
+        sides: Height and width of the image, or the length of the series.
+    """
+
+    def __init__(self, *sides: int) -> None:
+        super().__init__()
+        self.sides = sides
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """From (N, S, D) to (N, D, H, W) or (N, D, L)."""
+        return x.transpose(1, 2).reshape(x.shape[0], -1, *self.sides)
 
 
 class Transpose(nn.Module):
