@@ -54,6 +54,28 @@ WRONG = {
     "got a folder": ["report", "full", "--to", "full"],
     "full is not a run's folder": ["resume", "full"],
     "full is not a run's folder: it": ["export", "full"],
+    "target: no column 'solt'. Did you mean 'sold'": ["search", "sale.csv", "--target", "solt"],
+    "drop: no column 'prize'. Did you mean 'price'": [
+        "search",
+        "sale.csv",
+        "--target",
+        "sold",
+        "--drop",
+        "prize",
+    ],
+    "the kind of 'price': 'numerik' is none": [
+        "profile",
+        "sale.csv",
+        "--target",
+        "sold",
+        "--column",
+        "price=numerik",
+    ],
+    "late.csv: target: no column 'sold'": ["search", "sale.csv", "--target", "sold", "--test", "late.csv"],
+    "unknown format 'onx'. Did you mean 'onnx'": ["export", "full", "--format", "onx"],
+    "unknown format 'ptt'": ["search", "digits", "--format", "ptt"],
+    "unknown format 'exec'": ["resume", "full", "--format", "exec"],
+    "unknown format 'pte'": ["specialise", "full", "--limit", "params<=3", "--format", "pte"],
     "limit 'params=3'": ["specialise", "full", "--limit", "params=3"],
 }
 
@@ -61,6 +83,7 @@ WRONG = {
 @pytest.mark.slow
 def test_what_is_wrong_is_told_before_pytorch_is_loaded(tmp_path: Path) -> None:
     (tmp_path / "sale.csv").write_text("sold,price\n1,2\n")
+    (tmp_path / "late.csv").write_text("bought,price\n1,2\n")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "notes.txt").write_text("mine")
     words = [sys.executable, "-c", PROGRAM, json.dumps(list(WRONG.values()))]

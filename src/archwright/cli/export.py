@@ -40,11 +40,13 @@ def export(
     """  # noqa: D301
     from archwright.errors import UsageError
     from archwright.experiments import RunConfig, open_run
+    from archwright.export import chosen_formats
 
     if to_optuna is None:
         if study is not None:
             raise UsageError("--study names a study of Optuna: it goes with --to-optuna")
-        RunConfig.read(Path(run))  # refuses a folder that is no run's before torch is loaded
+        chosen_formats(formats or None, onnx)  # is refused before torch is loaded
+        RunConfig.read(Path(run))  # and so is a folder that is no run's
         from archwright.session import export_trial
 
         print(

@@ -46,12 +46,14 @@ def resume(
     from archwright.cli.values import keyed
     from archwright.errors import UsageError
     from archwright.experiments import Budget, RunConfig
+    from archwright.export import chosen_formats
 
     if no_track and (track or track_option):
         raise UsageError("expected --track or --no-track, got both; keep one")
     budget = None if trials is minutes is until is None else Budget(trials, minutes, until)
     options = keyed(track_option or [], "--track-option", "mlflow.experiment=digits")
-    RunConfig.read(Path(run))  # refuses a folder that is no run's before torch is loaded
+    chosen_formats(formats or None, onnx)  # is refused before torch is loaded
+    RunConfig.read(Path(run))  # and so is a folder that is no run's
     tell_loading()
     from archwright.session import resume as run_resume
 

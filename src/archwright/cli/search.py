@@ -169,6 +169,7 @@ def search(
     from archwright.experiments.early_checks import check_search
     from archwright.experiments.store import masked, without_secrets
     from archwright.experiments.time_plan import Trainings
+    from archwright.export import chosen_formats
     from archwright.trackers import named_trackers
 
     given: dict[str, Any] = {
@@ -224,6 +225,7 @@ def search(
     }
     check_search(trainings=Trainings(retrain=retrain, ensemble=ensemble, refit=refit), **checked)
     named_trackers(asked["tracker"], asked["tracker_options"])
+    chosen_formats(formats or None, onnx)
     tell_loading()
     from archwright.session import search as run_search
 

@@ -47,11 +47,13 @@ def specialise(
         seed: Of everything random.
     """  # noqa: D301
     from archwright.experiments import RunConfig
+    from archwright.export import chosen_formats
     from archwright.objectives import parse_limit
 
     for text in limit or []:
         parse_limit(text)
-    RunConfig.read(Path(run))  # refuses a folder that is no run's before torch is loaded
+    chosen_formats(formats or None)  # is refused before torch is loaded
+    RunConfig.read(Path(run))  # and so is a folder that is no run's
     from archwright.session import specialise as specialise_run
 
     found = specialise_run(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from archwright.errors import SpaceError, TaskError, UsageError, did_you_mean
 from archwright.evaluating import evaluating
-from archwright.references import call_found, check_file, check_table, is_object_reference, load_object
+from archwright.references import call_found, check_file, is_object_reference, load_object
 from archwright.spaces import Expression, Space
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def check_task_reference(reference: str, options: Mapping[str, Any]) -> None:
 
     Raises:
         UsageError: When nothing is meant by it, a Python file does not exist, or a CSV file comes without its target.
-        TaskError: When a CSV file does not exist.
+        TaskError: When a CSV file does not exist, or lacks a column that an option names.
     """
     from archwright.tasks import TASKS
 
@@ -45,13 +45,27 @@ def check_task_reference(reference: str, options: Mapping[str, Any]) -> None:
     elif path.is_file() or path.suffix.lower() in (".csv", ".tsv"):
         if not options.get("target"):
             raise UsageError(f"{reference}: say which column to predict: --target COLUMN")
-        for file in filter(None, [reference, options.get("test")]):
-            check_table(Path(file))
+        _check_csv(path, options)
     else:
         raise UsageError(
             f"unknown task {reference!r}: no built-in name, no file and no folder.{did_you_mean(reference, TASKS)} Or "
             "give file.py:object, a CSV file with --target, or a folder of images"
         )
+
+
+def _check_csv(path: Path, options: Mapping[str, Any]) -> None:
+    """Refuse options that do not fit the header of a CSV file, or of a file that goes with it."""
+    from archwright.tasks.datasets.header import check_columns, check_kinds, read_header
+
+    target, drop = options["target"], options.get("drop") or ()
+    targets = [target] if isinstance(target, str) else list(target)
+    others = [Path(part) for part in map(options.get, ("validation", "test")) if isinstance(part, str | Path)]
+    for file in (path, *others):
+        header, _ = read_header(file, options.get("separator"))
+        check_columns(file, header, targets, drop)
+        features = [name for name in header if name not in targets and name not in drop]
+        if file == path:
+            check_kinds(str(file), features, options.get("columns") or {})
 
 
 def check_space_reference(reference: str) -> None:

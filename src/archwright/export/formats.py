@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 from archwright.errors import UsageError, did_you_mean
-from archwright.export.onnx import ONNX_PACKAGES, save_onnx
-from archwright.export.programs import (
-    EXECUTORCH_PACKAGES,
-    LARGEST_BATCH,
-    check_packages,
-    save_executorch,
-    save_pt2,
-)
+from archwright.export.packages import EXECUTORCH_PACKAGES, ONNX_PACKAGES, check_packages
 
-__all__ = ["FORMATS", "Format", "chosen_formats"]
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["FORMATS", "LARGEST_BATCH", "Format", "chosen_formats"]
+
+LARGEST_BATCH = 64
+"""Of a file for ExecuTorch, which plans the memory of activations ahead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +27,22 @@ class Format:
 
     Args:
         file: The name of its file.
-        save: Writes a network with an example of its inputs to a path, and checks it against torch.
+        writer: `module:function` of what `save` calls, so that a format is known without torch.
         about: What the file is, for the model card.
         extra: The extra with its packages.
         packages: What has to be importable.
     """
 
     file: str
-    save: Callable[[nn.Module, Any, Path], None]
+    writer: str
     about: str
     extra: str = ""
     packages: tuple[str, ...] = ()
+
+    def save(self, network: nn.Module, example: Any, path: Path) -> None:
+        """Write a network, with an example of its inputs, and check the file against torch."""
+        module, _, function = self.writer.partition(":")
+        getattr(importlib.import_module(module), function)(network, example, path)
 
     @property
     def is_installed(self) -> bool:
@@ -58,20 +61,20 @@ class Format:
 FORMATS = {
     "onnx": Format(
         "model.onnx",
-        save_onnx,
+        "archwright.export.onnx:save_onnx",
         "the same network in ONNX, for batches of any size; checked against PyTorch within 1e-4",
         "onnx",
         ONNX_PACKAGES,
     ),
     "pt2": Format(
         "model.pt2",
-        save_pt2,
+        "archwright.export.programs:save_pt2",
         "the same network by torch.export, for batches of any size: `torch.export.load(path).module()`; checked "
         "within 1e-4",
     ),
     "executorch": Format(
         "model.pte",
-        save_executorch,
+        "archwright.export.programs:save_executorch",
         f"the same network for ExecuTorch (XNNPACK), for batches of up to {LARGEST_BATCH}; checked within 1e-4",
         "executorch",
         EXECUTORCH_PACKAGES,

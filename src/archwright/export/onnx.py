@@ -14,14 +14,13 @@ from torch import Tensor, nn
 from archwright.errors import ExportError
 from archwright.evaluating import evaluating
 from archwright.export.comparing import Arguments, check_runtime, outputs_of, reason
-from archwright.export.programs import batch_like, check_packages, dynamic_shapes
+from archwright.export.packages import ONNX_PACKAGES, check_packages
+from archwright.export.programs import batch_like, dynamic_shapes
 from archwright.export.stored import stored
 from archwright.hardware.onnx_runtime import quietly
 from archwright.tasks.batches import tensors_in
 
-__all__ = ["ONNX_PACKAGES", "save_onnx"]
-
-ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+__all__ = ["save_onnx"]
 
 
 def save_onnx(network: nn.Module, example: Any, path: str | Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import importlib.util
 import inspect
 import subprocess
 import sys
@@ -18,9 +17,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
-from archwright.errors import ExportError, MissingExtraError
+from archwright.errors import ExportError
 from archwright.evaluating import evaluating
 from archwright.export.comparing import Arguments, check_runtime, has_rows, random_batches, reason
+from archwright.export.formats import LARGEST_BATCH
+from archwright.export.packages import EXECUTORCH_PACKAGES, check_packages
 from archwright.export.stored import stored
 from archwright.hardware.onnx_runtime import quietly
 from archwright.spaces.build import arguments_of
@@ -28,15 +29,9 @@ from archwright.tasks.batches import moved
 
 # fmt: off
 __all__ = [
-    "EXECUTORCH_PACKAGES", "LARGEST_BATCH", "check_packages", "dynamic_shapes", "save_executorch", "save_pt2",
-    "batch_like",
+    "LARGEST_BATCH", "batch_like", "dynamic_shapes", "save_executorch", "save_pt2",
 ]
 # fmt: on
-
-EXECUTORCH_PACKAGES = ("executorch",)
-
-LARGEST_BATCH = 64
-"""Of a file for ExecuTorch, which plans the memory of activations ahead."""
 
 _SECONDS = 600
 """After which a process that lowers or runs a program is given up."""
@@ -122,17 +117,6 @@ def save_executorch(network: nn.Module, example: Any, path: str | Path) -> None:
         except RuntimeError as error:
             raise ExportError(f"ExecuTorch cannot lower this network: {error}") from None
         check_runtime(here, example, partial(_run, _PTE, Path(path)), "ExecuTorch", LARGEST_BATCH)
-
-
-def check_packages(packages: tuple[str, ...], extra: str, purpose: str) -> None:
-    """Refuse what cannot be done here.
-
-    Raises:
-        MissingExtraError: When a package is not installed.
-    """
-    for package in packages:
-        if importlib.util.find_spec(package) is None:
-            raise MissingExtraError(package, extra, purpose)
 
 
 def batch_like(network: nn.Module, example: Any, rows: int = 2) -> Arguments:

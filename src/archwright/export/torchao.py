@@ -7,7 +7,7 @@ import copy
 from torch import Tensor, nn
 
 from archwright.errors import ExportError
-from archwright.export.programs import check_packages
+from archwright.export.packages import check_packages
 from archwright.spaces.zoo.blocks.quantised import GROUP, Quantised, QuantisedLinear
 
 __all__ = ["to_torchao"]

@@ -24,6 +24,7 @@ from archwright.experiments import (
 from archwright.experiments.checkpoints import rebuilt
 from archwright.experiments.interrupts import exits_told
 from archwright.experiments.work import Retraining
+from archwright.export import chosen_formats
 from archwright.learning.torch_state import TorchSettings
 from archwright.programs.settings import settings_of
 from archwright.session.contestants import contestant_spaces, winner_space
@@ -37,7 +38,7 @@ from archwright.trials import FULL, Candidate, Trial
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["export_trial", "export_winner", "formats_asked", "space_of", "unprintable"]
+__all__ = ["export_trial", "export_winner", "space_of", "unprintable"]
 
 
 def export_winner(
@@ -60,23 +61,6 @@ def export_winner(
         raise RunError(f"{run.folder} has no winner yet: go on with it by `archwright resume {run.folder}`")
     assert run.delivered is not None
     return _write(run, run.delivered, space, task, folder or run.folder / "best", formats)
-
-
-def formats_asked(formats: Sequence[str] | str | None, onnx: bool | None) -> tuple[str, ...] | None:
-    """The formats that were asked for, refused before anything is trained; None where nothing was said.
-
-    Args:
-        formats: Their names, one or several.
-        onnx: The older spelling: whether ONNX is among them.
-
-    Raises:
-        UsageError: When one is unknown, or its extra is not installed.
-    """
-    if not formats and onnx is not True:  # nothing that would need to load torch
-        return None if formats is None and onnx is None else ()
-    from archwright.export import chosen_formats
-
-    return chosen_formats(formats, onnx)
 
 
 def unprintable(space: Space) -> list[str]:
@@ -132,7 +116,7 @@ def export_trial(
     """
     from archwright.export.export import check_replaceable
 
-    opened, asked = open_run(run, store=store), formats_asked(formats, onnx)
+    opened, asked = open_run(run, store=store), chosen_formats(formats, onnx)
     space, task = restored(opened.folder, opened.config, space, task, trust=trust)
     check_unchanged(opened.folder, opened.config, space, task)
     folder = Path(to) if to is not None else opened.folder / ("best" if trial is None else f"trial-{trial}")

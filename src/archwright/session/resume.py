@@ -12,10 +12,10 @@ from archwright.estimators.estimator import Estimator
 from archwright.experiments import Budget, Executor, Job, JobResult, Listener, RunConfig, load_run, open_store
 from archwright.experiments.executors import make_executor
 from archwright.experiments.interrupts import DRAIN, exits_told
+from archwright.export import chosen_formats
 from archwright.session.contestants import contestant_spaces, named_spaces
 from archwright.session.context import RunContext
 from archwright.session.defaults import listener_for
-from archwright.session.exporting import formats_asked
 from archwright.session.parts import device_for
 from archwright.session.planning import plan_run
 from archwright.session.result import Result
@@ -82,7 +82,7 @@ def resume(
             task, code or data have changed since.
         UsageError: When an object is needed that has no reference.
     """
-    folder, asked = Path(run), formats_asked(formats, onnx)
+    folder, asked = Path(run), chosen_formats(formats, onnx)
     config = RunConfig.read(folder)
     space, task = restored(folder, config, space, task, trust=True)
     check_unchanged(folder, config, space, task)

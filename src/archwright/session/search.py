@@ -26,6 +26,7 @@ from archwright.experiments.executors import make_executor
 from archwright.experiments.interrupts import exits_told
 from archwright.experiments.store import without_secrets
 from archwright.experiments.time_plan import Trainings
+from archwright.export import chosen_formats
 from archwright.objectives import Objective
 from archwright.pretrained import Buildable
 from archwright.programs.settings import settings_of
@@ -33,7 +34,7 @@ from archwright.session.approach import Approach, Subject, approach_for, subject
 from archwright.session.contestants import contestant_spaces, named_spaces, with_original
 from archwright.session.context import RunContext
 from archwright.session.defaults import listener_for, recorded_reference, shown_names
-from archwright.session.exporting import formats_asked, unprintable
+from archwright.session.exporting import unprintable
 from archwright.session.one_shot import bounded_budget
 from archwright.session.parts import (
     check_ensemble,
@@ -196,7 +197,7 @@ def search(
         UsageError: When an argument does not fit; nothing was run.
         SearchError: When no trial was completed.
     """
-    began, asked = began or time.time(), formats_asked(formats, onnx)
+    began, asked = began or time.time(), chosen_formats(formats, onnx)
     trainings = Trainings(retrain=retrain, ensemble=ensemble, refit=refit)
     check_search(
         space=space,

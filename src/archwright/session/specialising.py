@@ -17,11 +17,11 @@ from archwright.errors import RunError, SearchError, UsageError
 from archwright.experiments import Run, open_run
 from archwright.experiments.interrupts import exits_told
 from archwright.experiments.one_shot import SUPERNET
+from archwright.export import chosen_formats
 from archwright.objectives import DIRECTIONS, Direction, Objective
 from archwright.objectives.meter import measure_by
 from archwright.objectives.objective import parse_limit
 from archwright.session.card import specialised_card
-from archwright.session.exporting import formats_asked
 from archwright.session.sources import check_unchanged, restored
 from archwright.spaces import Architecture, Space
 from archwright.surrogates import Surrogate, make_surrogate
@@ -293,7 +293,7 @@ def specialise(
         UsageError: When there is no limit, or one is on what no meter measures.
         SearchError: When no network keeps the limits.
     """
-    opened, asked = open_run(run, store=store), formats_asked(formats, None)
+    opened, asked = open_run(run, store=store), chosen_formats(formats, None)
     bounds = [parse_limit(limit) if isinstance(limit, str) else limit for limit in limits]
     if not bounds and front is None:
         raise UsageError("expected a limit, such as --limit 'params<=50000', or --front params")

@@ -15,10 +15,7 @@ from archwright.errors import TaskError
 from archwright.tasks.columns import BOOLEANS, PARTS, Column, gaps_of, is_gap, moment, spelled
 from archwright.tasks.preprocessing import rounded
 
-__all__ = ["KINDS", "date_format", "fit_column", "number_of", "recognize"]
-
-KINDS = ("numeric", "boolean", "categorical", "date", "text")
-"""The kinds of columns."""
+__all__ = ["date_format", "fit_column", "number_of", "recognize"]
 
 WORDS = 64
 """Numbers that a text becomes."""
@@ -50,7 +47,7 @@ def recognize(where: str, name: str, values: NDArray[Any]) -> tuple[str, str]:
         values: Its raw values, numbers or text.
 
     Returns:
-        One of `KINDS`, or "" where there is no value; and a format of `Column`.
+        One of `header.KINDS`, or "" where there is no value; and a format of `Column`.
 
     Raises:
         TaskError: When most values, but not all, are numbers, so that a kind must be said.
@@ -116,7 +113,7 @@ def fit_column(name: str, kind: str, form: str, lenient: bool, values: Sequence[
 
     Args:
         name: Its name.
-        kind: One of `KINDS`; "" where it has no values.
+        kind: One of `header.KINDS`; "" where it has no values.
         form: The format of its dates.
         lenient: Whether what is no number counts as missing.
         values: Of the training rows.

@@ -11,7 +11,8 @@ import torch
 from archwright.errors import TaskError
 from archwright.tasks import from_csv, from_frame
 from archwright.tasks.datasets import tables
-from archwright.tasks.recognition import KINDS, WORDS
+from archwright.tasks.datasets.header import KINDS
+from archwright.tasks.recognition import WORDS
 
 PAGE = Path(__file__).parents[3] / "docs" / "tables.md"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 import warnings
 from collections.abc import Mapping, Sequence
@@ -12,16 +11,14 @@ from typing import Any, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from archwright.errors import TaskError, did_you_mean
-from archwright.references import check_table
+from archwright.errors import TaskError
 from archwright.tasks.datasets.arrays import TargetOptions
+from archwright.tasks.datasets.header import check_columns, read_header
 from archwright.tasks.datasets.tables import GIVEN, Given, learn_table, raw_values, several_targets
 from archwright.tasks.targets import REGRESSION, looks_like_labels
 from archwright.tasks.task import Task
 
 __all__ = ["from_csv"]
-
-SEPARATORS = (",", ";", "\t", "|")
 
 _SPELLED = ("categorical", "text", "date")
 """Kinds whose values are taken as they are written."""
@@ -117,8 +114,8 @@ def _read(path: Path, targets: Sequence[str], drop: Sequence[str], separator: st
     """The table as pandas reads it, with its target free of gaps."""
     import pandas as pd
 
-    header, separator = _header(path, separator)
-    _check_header(path, header, targets, drop)
+    header, separator = read_header(path, separator)
+    check_columns(path, header, targets, drop)
     try:
         with warnings.catch_warnings():
             # index_col=False: else rows longer than the header silently make the first column an index. With
@@ -160,7 +157,7 @@ def _texts(path: Path, columns: Sequence[str], separator: str | None) -> Any:
     """Columns as they are written."""
     import pandas as pd
 
-    header, mark = _header(path, separator)
+    header, mark = read_header(path, separator)
     places = sorted({header.index(name) for name in columns})
     read = pd.read_csv(path, sep=mark, usecols=places, dtype=str, **_OPTIONS)
     read.columns = pd.Index([header[place] for place in places])
@@ -189,70 +186,6 @@ def _as_written(
         if not merged and not padded:
             return columns
     return texts
-
-
-def _header(path: Path, separator: str | None) -> tuple[list[str], str]:
-    """The names in the first line, and what separates them."""
-    check_table(path)
-    with path.open("rb") as file:
-        start = file.read(8192)
-    if b"\0" in start:
-        raise TaskError(
-            f"{path}: expected a CSV file, which is text, but this is binary; save the table as CSV"
-        )
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as lines:
-            first = next((line for line in lines if line.strip()), "")
-            chosen = separator or max(SEPARATORS, key=lambda mark: _width(first, mark))
-            lines.seek(0)
-            header = next((row for row in csv.reader(lines, delimiter=chosen) if row), [])
-    except UnicodeDecodeError as error:
-        raise TaskError(
-            f"{path}: expected a CSV file in UTF-8, but it is not ({error}); save it as UTF-8"
-        ) from error
-    except (csv.Error, TypeError) as error:
-        raise TaskError(
-            f"{path}: expected a header of column names, but it cannot be read: {error}"
-        ) from error
-    if not header:
-        raise TaskError(f"{path}: expected a header and rows, but the file is empty")
-    return header, chosen
-
-
-def _width(line: str, separator: str) -> int:
-    """How many columns a header has; 0 where a separator leaves a piece longer than any name."""
-    try:
-        return len(next(csv.reader([line], delimiter=separator), []))
-    except csv.Error:
-        return 0
-
-
-def _check_header(path: Path, header: list[str], targets: Sequence[str], drop: Sequence[str]) -> None:
-    if isinstance(drop, str):
-        raise TaskError(
-            f"drop: expected a list of column names, got the text {drop!r}; write drop=[{drop!r}]"
-        )
-    for position, column in enumerate(header):
-        if not column.strip():
-            raise TaskError(
-                f"{path}: column {position + 1} has no name (pandas writes its index so); name it, or write "
-                "the file with index=False"
-            )
-    twice = next((column for column in header if header.count(column) > 1), None)
-    if twice is not None:
-        raise TaskError(f"{path}: expected different column names, but {twice!r} stands twice; rename one")
-    for column in (*targets, *drop):
-        if column not in header:
-            what = "target" if column in targets else "drop"
-            raise TaskError(f"{path}: {what}: no column {column!r}.{did_you_mean(str(column), header)}")
-    if dropped := set(targets) & set(drop):
-        raise TaskError(f"drop: the target {min(dropped)!r} cannot be left out")
-    if len(set(targets)) < len(targets) or not targets:
-        raise TaskError(f"target: expected different columns, got {', '.join(targets) or 'none'}")
-    if len(header) - len(targets) - len(set(drop)) < 1:
-        raise TaskError(
-            f"{path}: expected at least one column beside the target {targets[0]!r}, got {', '.join(header)}"
-        )
 
 
 def _check_filled(path: Path, column: str, missing: NDArray[Any]) -> None:

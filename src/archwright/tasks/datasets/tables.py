@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from archwright.errors import TaskError, did_you_mean
 from archwright.tasks.columns import BOOLEANS, Column, encode, gaps_of, is_gap, spelled
 from archwright.tasks.datasets.arrays import SAMPLES, TargetOptions, Told, assemble, in_memory, join_targets
+from archwright.tasks.datasets.header import check_kinds
 from archwright.tasks.identifiers import IDENTIFYING, identifies, step_of
 from archwright.tasks.preprocessing import row_moments
-from archwright.tasks.recognition import KINDS, date_format, fit_column, number_of, recognize
+from archwright.tasks.recognition import date_format, fit_column, number_of, recognize
 from archwright.tasks.splits import divide
 from archwright.tasks.targets import CLASSIFICATION, MULTILABEL, Targets, read_targets
 from archwright.tasks.task import Task
@@ -172,7 +173,7 @@ def learn_table(
         options: As for `from_arrays`.
     """
     pool = given[0]
-    _check_kinds(pool, kinds)
+    check_kinds(pool.where, pool.columns, kinds)
     said: dict[str, Any] = dict(options)
     classes: Any = said.get("classes") or ()
     kind = said.get("kind")
@@ -203,15 +204,6 @@ def learn_table(
     sample = parts.train[:SAMPLES]
     task.raw_rows = tuple({c.name: _plain(values[c.name][row]) for c in columns} for row in sample)
     return task
-
-
-def _check_kinds(pool: Given, kinds: Mapping[str, str]) -> None:
-    for column, kind in kinds.items():
-        if column not in pool.columns:
-            hint = did_you_mean(column, pool.columns)
-            raise TaskError(f"{pool.where}: columns: no column {column!r} beside the target.{hint}")
-        if kind not in KINDS:
-            raise TaskError(f"columns: the kind of {column!r}: {kind!r} is none.{did_you_mean(kind, KINDS)}")
 
 
 def _encoded(
