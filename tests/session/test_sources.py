@@ -153,6 +153,23 @@ def test_a_changed_data_file_is_refused(tmp_path: Path) -> None:
         aw.resume(result.folder, progress=False)
 
 
+@pytest.mark.slow
+def test_a_run_of_a_version_that_learned_from_row_numbers_goes_on(tmp_path: Path) -> None:
+    table = tmp_path / "cars.csv"
+    rows = [f"{i + 1},{i % 7},4,{(i * 37 % 11) / 3}" for i in range(60)]
+    table.write_text("\n".join(["car_id,doors,wheels,price", *rows]))
+    begun = {"budget": aw.Budget(trials=1), "retrain": 0, "out": tmp_path / "run", **QUICK}
+    options = {"target": "price", "identify": False}
+    aw.search(None, str(table), task_options=options, **begun)
+    record = tmp_path / "run" / "experiment.json"
+    known = json.loads(record.read_text())
+    assert known["task"]["input_shape"] == [2]
+    del known["task"]["options"]["identify"]  # as earlier versions wrote it
+    record.write_text(json.dumps(known))
+    again = aw.resume(tmp_path / "run", progress=False)
+    assert again.run.state == "completed"
+
+
 @pytest.mark.parametrize("factor", [1.5, -1.0])  # the second makes variances negative, and outputs NaN
 def test_a_score_that_is_not_met_again_keeps_the_network_back(tmp_path: Path, factor: float) -> None:
     """Whatever changed: here the weights themselves."""

@@ -68,11 +68,22 @@ def restored(
             f"{folder} names code to run, {' and '.join(config.runs_code)}, but was not written by your Archwright on "
             "this machine; look at that code, then add --trust (from Python: trust=True)"
         )
-    task = task or resolve_task(str(config.task.reference), **config.task.options)
+    task = task or _task_of(config)
     space = space or resolve_space(
         str(config.space.reference), task, config.space.network, config.space.options
     )
     return space, task
+
+
+def _task_of(config: RunConfig) -> Task:
+    """The task of a run from its reference; a table as an earlier version read it, where that is what was recorded."""
+    reference, options = str(config.task.reference), config.task.options
+    task = resolve_task(reference, **options)
+    if "target" in options and "identify" not in options and TaskConfig.of(task).facts != config.task.facts:
+        before = resolve_task(reference, **options, identify=False)
+        if TaskConfig.of(before).facts == config.task.facts:
+            return before
+    return task
 
 
 def check_unchanged(folder: Path, config: RunConfig, space: Space, task: Task) -> None:

@@ -40,6 +40,7 @@ def from_csv(
     balance: bool | None = None,
     separator: str | None = None,
     name: str | None = None,
+    identify: bool = True,
     **options: Unpack[TargetOptions],
 ) -> Task:
     """A task from a CSV file: a header, columns of any kind, with gaps or without, and what is to be predicted.
@@ -68,6 +69,8 @@ def from_csv(
         separator: What stands between columns; None takes the one of `,`, `;`, tab and `|` that makes most of
             the header.
         name: What to call the task; None takes the file's name.
+        identify: Whether columns that only tell rows apart are left out, and the model card tells all that is left
+            out. Runs of earlier versions, which did neither, are resumed without.
         options: `kind`, `classes`, `seed`, `standardize` and `class_weights`, as for `from_arrays`.
 
     Raises:
@@ -107,7 +110,7 @@ def from_csv(
     shares = [GIVEN if isinstance(part, str | Path) else part for part in (validation, test)]
     called = path.stem if name is None else name
     note = f"the columns of {path.name} in the order of `features`"
-    return learn_table(given, targets, kinds, shares, balance, called, note, **options)
+    return learn_table(given, targets, kinds, shares, balance, called, note, identify, **options)
 
 
 def _read(path: Path, targets: Sequence[str], drop: Sequence[str], separator: str | None) -> Any:

@@ -157,6 +157,7 @@ def learn_table(
     balance: bool | None,
     name: str,
     note: str,
+    identify: bool = True,
     **options: Unpack[TargetOptions],
 ) -> Task:
     """The task of one to three tables of the same columns.
@@ -170,6 +171,7 @@ def learn_table(
         balance: See `from_csv`.
         name: What to call it.
         note: What a raw input is, in one phrase.
+        identify: See `from_csv`.
         options: As for `from_arrays`.
     """
     pool = given[0]
@@ -186,12 +188,14 @@ def learn_table(
     seed: Any = said.get("seed", 0)
     parts, split = divide(targets, *sizes, validation=shares[0], test=shares[1], seed=seed)
     found, values = _recognized(given, kinds)
-    fitted, columns, data = _encoded(pool, found, kinds, values, parts.train)
+    named = kinds if identify else dict.fromkeys(found, "")
+    identifying = _identifying(pool, found, named)
+    fitted, columns, data = _encoded(pool.where, found, kinds, values, parts.train, identifying)
     weights, balanced = _weights(targets, parts.train, said.get("class_weights"), balance)
     known = Told(
         features=tuple(feature for column in columns for feature in column.features),
         target=", ".join(target),
-        note="; ".join([note, *_left_out(fitted)]),
+        note="; ".join([note, *_left_out(fitted)]) if identify else note,
         columns=columns,
     )
     moments = row_moments(data[parts.train]) if said.get("standardize", True) else None
@@ -206,16 +210,23 @@ def learn_table(
     return task
 
 
+def _identifying(
+    pool: Given, found: Mapping[str, tuple[str, str]], kinds: Mapping[str, str]
+) -> dict[str, str]:
+    """Columns of numbers that only tell rows apart, and why; none of those whose kind was said."""
+    numbers = [name for name, (kind, _) in found.items() if kind == "numeric" and name not in kinds]
+    return {name: why for name in numbers if (why := identifies(name, pool.columns[name]))}
+
+
 def _encoded(
-    pool: Given,
+    where: str,
     found: Mapping[str, tuple[str, str]],
     kinds: Mapping[str, str],
     values: Mapping[str, NDArray[Any]],
     train: NDArray[Any],
+    identifying: Mapping[str, str],
 ) -> tuple[dict[str, Column | str], tuple[Column, ...], NDArray[Any]]:
     """How each column is encoded or why it is left out, the columns that are left, and all rows as numbers."""
-    numbers = [name for name, (kind, _) in found.items() if kind == "numeric" and name not in kinds]
-    identifying = {name: why for name in numbers if (why := identifies(name, pool.columns[name]))}
     try:
         fitted = {
             name: fit_column(name, kind, form, kinds.get(name) == "numeric", values[name][train])
@@ -226,10 +237,10 @@ def _encoded(
         columns = tuple(column for column in fitted.values() if isinstance(column, Column))
         if not columns:
             why = _listed([f"{column}, which {why}" for column, why in fitted.items()], 5)
-            raise TaskError(f"{pool.where}: no column is left to learn from; left out: {why}")
+            raise TaskError(f"{where}: no column is left to learn from; left out: {why}")
         return fitted, columns, encode(columns, values)
     except ValueError as error:
-        raise TaskError(f"{pool.where}: {error}") from None
+        raise TaskError(f"{where}: {error}") from None
 
 
 def _plain(value: Any) -> Any:
