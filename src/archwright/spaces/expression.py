@@ -37,19 +37,36 @@ Value = Callable[[Mapping[Any, Any]], Any]
 _Operator = Callable[["Expression", Any], "Arithmetic"]
 
 _PACKAGE = str(Path(__file__).parent.parent) + os.sep
+_STANDARD, _INSTALLED = str(Path(os.__file__).parent) + os.sep, f"{os.sep}site-packages{os.sep}"
+_COMMAND = ("archwright", "archwright.exe", "<frozen runpy>")
+"""Files of the outermost frame where nobody wrote a line: the command runs."""
 
 
 def caller() -> str:
-    """The user's line that is writing the space, as `file.py:12`, for error texts."""
+    """The user's line that is writing the space, as `file.py:12: `, to begin an error's text.
+
+    Nothing where the command makes a space by its name, since there is no such line.
+    """
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame.f_back is not None and _is_ours(frame.f_code.co_filename):
         frame = frame.f_back
-    return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
+    file, outermost = frame.f_code.co_filename, frame
+    while outermost.f_back is not None:
+        outermost = outermost.f_back
+    is_command = Path(outermost.f_code.co_filename).name in _COMMAND
+    if is_command and (frame is outermost or _INSTALLED in file):  # the frames of what reads the command line
+        return ""
+    return f"{Path(file).name}:{frame.f_lineno}: "
+
+
+def _is_ours(file: str) -> bool:
+    """Whether a frame is the package's, or one of the standard library's between its own."""
+    return file.startswith(_PACKAGE) or (file.startswith(_STANDARD) and _INSTALLED not in file)
 
 
 def error_prefix(kind: str, name: str | None) -> str:
     """Beginning of an error message about a node: the user's line, the kind and the name."""
-    return f"{caller()}: {kind}{f' {name!r}' if name else ''}"
+    return f"{caller()}{kind}{f' {name!r}' if name else ''}"
 
 
 def plain(value: Any) -> Any:
@@ -92,12 +109,14 @@ class Expression:
 
     def __init__(self, name: str | None = None) -> None:
         if name is not None and (not isinstance(name, str) or not name.strip()):
-            raise SpaceError(f"{caller()}: expected a name that is a non-empty string, got {name!r}")
+            raise SpaceError(f"{caller()}expected a name that is a non-empty string, got {name!r}")
         self.name = name
 
     def error(self, text: str) -> SpaceError:
         """An error about this node while it is being written."""
-        return SpaceError(f"{error_prefix(type(self).__name__.lower(), self.name)}: {text}")
+        return SpaceError(
+            f"{error_prefix(type(self).__name__.removesuffix('Decision').lower(), self.name)}: {text}"
+        )
 
     def children(self) -> Iterator[Any]:
         """The values inside this node, expressions and plain ones."""
@@ -157,7 +176,7 @@ class Expression:
 
 
 def _undecided(so: str) -> SpaceError:
-    return SpaceError(f"{caller()}: a decision has no value while the space is written, so {so}")
+    return SpaceError(f"{caller()}a decision has no value while the space is written, so {so}")
 
 
 _OPERATORS: dict[str, Callable[..., Any]] = {
@@ -277,7 +296,7 @@ def minimum(*values: Any) -> Arithmetic:
 
 def _some(operation: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
     if not values:
-        raise SpaceError(f"{caller()}: {operation}: expected at least one number, got none")
+        raise SpaceError(f"{caller()}{operation}: expected at least one number, got none")
     return values
 
 

@@ -119,9 +119,13 @@ def _of_values(address: str, decision: Decision) -> Iterator[Unshared]:
     elif not decision.several and decision.size > _MOST:
         yield Unshared(
             address,
-            f"it has {decision.size:,} values, and a mixture computes each of them",
+            f"it has {_count(decision.size)} values, and a mixture computes each of them",
             f"allow at most {_MOST}, or use a one-path method: {_ONE_PATH}",
         )
+
+
+def _count(size: float) -> str:
+    return f"{size:,}" if size < 10**9 else f"about 10^{math.floor(math.log10(size))}"
 
 
 def _of_forms(supernet: Supernet) -> Iterator[Unshared]:

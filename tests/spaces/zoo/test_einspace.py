@@ -113,6 +113,12 @@ def test_a_mixer_can_be_written() -> None:
     assert network(torch.randn(2, 1, 8, 8)).shape == (2, 3)
 
 
+def test_a_wrong_derivation_is_told_with_the_line_that_asked_for_it() -> None:
+    told = r"^test_einspace.py:\d+: derivation 'derivation': no crossover 'both'. Known: alignment, subtree"
+    with pytest.raises(SpaceError, match=told):
+        einspace_space((1, 8, 8), 3, depth=5, crossover="both")
+
+
 def test_the_residual_network_is_one() -> None:
     space = einspace_space((1, 8, 8), 10)
     assert space.default["derivation"] == einspace_resnet()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from archwright.errors import SpaceError
-from archwright.spaces.zoo.shapes import check_numbers, check_shape, halvings, stem_stride
+from archwright.spaces.zoo.shapes import check_labels, check_numbers, check_shape, halvings, stem_stride
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,10 @@ def test_numbers() -> None:
     for given in ([1], [1, 2, 3], [0, 1], [1.0, 2], [True, 2], 3):
         with pytest.raises(SpaceError, match=r"depth to be \(fewest, most\)"):
             check_numbers("chain", "depth", given, ["fewest", "most"])  # type: ignore[arg-type]
+
+
+def test_a_list_as_text_and_a_single_number_are_told_how_to_be_written() -> None:
+    with pytest.raises(SpaceError, match=r'got the text \'conv, skip\'; write \["conv", "skip"\]'):
+        check_labels("chain", "operation", "conv, skip", ["conv", "skip"])
+    with pytest.raises(SpaceError, match="expected nodes to be a whole number >= 1, got -2"):
+        check_numbers("cell", "nodes", (-2,), ["nodes"])

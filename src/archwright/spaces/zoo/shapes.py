@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 
 from archwright.errors import SpaceError, did_you_mean
@@ -68,8 +69,9 @@ def check_labels(space: str, what: str, labels: Sequence[str], known: Iterable[s
         SpaceError: When there are none, or one is unknown.
     """
     if isinstance(labels, str):
+        parts = json.dumps([part.strip() for part in labels.split(",")])
         raise SpaceError(
-            f"the space {space!r}: expected a list of {what}s, got the text {labels!r}; write [{labels!r}]"
+            f"the space {space!r}: expected a list of {what}s, got the text {labels!r}; write {parts}"
         )
     known = tuple(known)
     for label in labels:
@@ -94,13 +96,12 @@ def check_numbers(space: str, what: str, given: Sequence[int], parts: Sequence[s
     Raises:
         SpaceError: When there are more or fewer, or one is no whole number >= 1.
     """
-    wanted = f"({', '.join(parts)})"
+    wanted = "a whole number >= 1" if len(parts) == 1 else f"({', '.join(parts)}), whole numbers >= 1"
     numbers = tuple(given) if isinstance(given, Sequence) else ()
     fits = bool(numbers) if "..." in parts else len(numbers) == len(parts)
     if not fits or not all(isinstance(n, int) and not isinstance(n, bool) and n >= 1 for n in numbers):
-        raise SpaceError(
-            f"the space {space!r}: expected {what} to be {wanted}, whole numbers >= 1, got {given!r}"
-        )
+        got = numbers[0] if len(parts) == len(numbers) == 1 else given
+        raise SpaceError(f"the space {space!r}: expected {what} to be {wanted}, got {got!r}")
     return numbers
 
 
