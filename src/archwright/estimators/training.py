@@ -20,9 +20,8 @@ from archwright.estimators.progress import TrialProgress
 from archwright.estimators.reduced import reduced
 from archwright.learning.checks import check_recipe
 from archwright.learning.devices import devices_of, is_out_of_memory, make_fabric
-from archwright.learning.distilling import DistillStep
+from archwright.learning.distilling import step_for
 from archwright.learning.layout import lay_out, plain_layout
-from archwright.learning.plain import PlainStep
 from archwright.learning.precision import prepare
 from archwright.learning.randomness import Randomness, Seeds, seeded
 from archwright.learning.ranks import ALONE, Ranks, joined
@@ -289,12 +288,6 @@ class Training(Estimator):
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_views": {}}
 
-    def _step(self, recipe: Recipe) -> PlainStep:
-        if not recipe.distillation:
-            return PlainStep()
-        assert self.teacher is not None
-        return DistillStep(self.teacher, recipe.distillation, recipe.temperature)
-
     def _build(self, space: Space, task: Task, candidate: Candidate) -> tuple[nn.Module, dict[str, float]]:
         """The network of a candidate, and its size."""
         example = task.example()
@@ -377,7 +370,7 @@ class Training(Estimator):
                 task,
                 network,
                 recipe,
-                self._step(recipe),
+                step_for(recipe, self.teacher),
                 seeds=seeds,
                 fabric=fabric,
                 randomness=randomness,

@@ -209,6 +209,26 @@ def measure_predictor(
         log(f"{sum(map(len, clock.samples.values()))} kernels of {len(clock.samples)} kinds")
         clock.measure(nearest_kernels(clock.mistaken()[: 2 * most // _AROUND], left))
     networks = [space.build(space.sample(random), example) for _ in range(_CALIBRATING + _CHECKED)]
+    return _by_whole_networks(clock, fused, networks, example, name)
+
+
+def _by_whole_networks(
+    clock: _KernelClock,
+    fused: set[tuple[str, str]],
+    networks: Sequence[nn.Module],
+    example: Any,
+    name: str,
+) -> LatencyPredictor:
+    """A predictor of the kernels that were measured, set right by whole networks and judged by further ones.
+
+    Args:
+        clock: Has measured the kernels.
+        fused: Pairs of kinds that the runtime fuses.
+        networks: Those to be measured whole.
+        example: As for `measure_predictor`.
+        name: Of the space.
+    """
+    setting = clock.setting
     timed = time_modules(
         {str(i): (network, example) for i, network in enumerate(networks)}, setting, seconds=_SECONDS
     )

@@ -14,7 +14,7 @@ from archwright.learning.plain import PlainStep
 from archwright.learning.recipe import Recipe
 from archwright.learning.trainer import Trainer
 
-__all__ = ["DistillStep"]
+__all__ = ["DistillStep", "step_for"]
 
 
 class DistillStep(PlainStep):
@@ -53,3 +53,16 @@ class DistillStep(PlainStep):
             taught = task.forward(self._teacher, batch)
         near = task.distance(outputs, taught, batch, **task.distance_options(self.temperature))
         return self.share * near + (1 - self.share) * task.loss(outputs, batch)
+
+
+def step_for(recipe: Recipe, teacher: nn.Module | None) -> PlainStep:
+    """The step of a recipe: of the data alone, or of a teacher's outputs too where it distils.
+
+    Args:
+        recipe: How networks are trained.
+        teacher: Is there where the recipe distils.
+    """
+    if not recipe.distillation:
+        return PlainStep()
+    assert teacher is not None
+    return DistillStep(teacher, recipe.distillation, recipe.temperature)

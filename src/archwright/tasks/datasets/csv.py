@@ -82,27 +82,9 @@ def from_csv(
     kinds = dict(columns or {})
     files = [path, *(Path(part) for part in (validation, test) if isinstance(part, str | Path))]
     frames = [_read(file, targets, drop, separator) for file in files]
-    features = [column for column in frames[0].columns if column not in targets and column not in drop]
-    for file, frame in zip(files, frames, strict=True):
-        names = [column for column in frame.columns if column not in targets and column not in drop]
-        if names != features:
-            differs = sorted(set(names) ^ set(features))
-            told = f"not both have {', '.join(differs)}" if differs else "they come in another order"
-            raise TaskError(f"{file}: expected the same columns as {path.name}, but {told}")
-    written = [
-        name for name in features if frames[0][name].dtype.kind not in "biuf" or kinds.get(name) in _SPELLED
-    ]
-    written += [
-        name for name in _with_zeros(path, frames[0], separator) if name in features and name not in kinds
-    ]
-    labels = [[frame[column].to_numpy() for column in targets] for frame in frames]
-    if len(targets) > 1:
-        read = [several_targets(str(file), targets, each) for file, each in zip(files, labels, strict=True)]
-    else:
-        read = [each[0] for each in labels]
-        if (kind := options.get("kind")) != REGRESSION:
-            classes = bool(options.get("classes"))
-            read = _as_written(read, files, targets[0], separator, bool(kind) or classes, classes)
+    features = _features(files, frames, {*targets, *drop})
+    written = _written(path, frames[0], features, kinds, separator)
+    read = _targets(files, frames, targets, separator, options)
     given = [
         Given(str(file), _columns(file, frame, features, written, separator), label)
         for file, frame, label in zip(files, frames, read, strict=True)
@@ -139,6 +121,32 @@ def _read(path: Path, targets: Sequence[str], drop: Sequence[str], separator: st
     return frame
 
 
+def _features(files: Sequence[Path], frames: Sequence[Any], others: set[str]) -> list[str]:
+    """The columns to learn from, which all files have in one order.
+
+    Args:
+        files: The files.
+        frames: What stands in them.
+        others: Columns that are predicted or left out.
+    """
+    each = [[column for column in frame.columns if column not in others] for frame in frames]
+    for file, names in zip(files, each, strict=True):
+        if names != each[0]:
+            differs = sorted(set(names) ^ set(each[0]))
+            told = f"not both have {', '.join(differs)}" if differs else "they come in another order"
+            raise TaskError(f"{file}: expected the same columns as {files[0].name}, but {told}")
+    return each[0]
+
+
+def _written(
+    path: Path, frame: Any, features: Sequence[str], kinds: Mapping[str, str], separator: str | None
+) -> list[str]:
+    """The features whose values are taken as they are written, since numbers would lose something."""
+    texts = [name for name in features if frame[name].dtype.kind not in "biuf" or kinds.get(name) in _SPELLED]
+    padded = _with_zeros(path, frame, separator)
+    return texts + [name for name in padded if name in features and name not in kinds]
+
+
 def _with_zeros(path: Path, frame: Any, separator: str | None) -> list[str]:
     """Columns of whole numbers, some of which are written with zeros before them."""
     whole = [name for name in frame.columns if frame[name].dtype.kind in "if"]
@@ -165,6 +173,24 @@ def _texts(path: Path, columns: Sequence[str], separator: str | None) -> Any:
     read = pd.read_csv(path, sep=mark, usecols=places, dtype=str, **_OPTIONS)
     read.columns = pd.Index([header[place] for place in places])
     return read
+
+
+def _targets(
+    files: list[Path],
+    frames: Sequence[Any],
+    targets: Sequence[str],
+    separator: str | None,
+    options: Mapping[str, Any],
+) -> list[NDArray[Any]]:
+    """What is predicted, of each file; labels as they are written where numbers would not tell them apart."""
+    labels = [[frame[column].to_numpy() for column in targets] for frame in frames]
+    if len(targets) > 1:
+        return [several_targets(str(file), targets, each) for file, each in zip(files, labels, strict=True)]
+    columns = [each[0] for each in labels]
+    kind, named = options.get("kind"), bool(options.get("classes"))
+    if kind == REGRESSION:
+        return columns
+    return _as_written(columns, files, targets[0], separator, bool(kind) or named, named)
 
 
 def _as_written(
