@@ -106,7 +106,7 @@ class TestContract(SpaceContract):
         ("forbid deep ==", "cannot be read"),
         ("require __import__('os')", "cannot be read|no decision"),
         ("require [w for w in (1, 2)]", "cannot be read"),
-        ("weight deep maybe=2", "'maybe' is no option"),
+        ("weight deep Fals=2", "'Fals' is no option of the decision.*Did you mean 'False'"),
         ("weight deep True=much", "expected a number for a weight, such as 3, got 'much'"),
         ("weight deep", "expected OPTION=NUMBER"),
         ("weight items 1=2", "weights are for options"),

@@ -38,6 +38,7 @@ def export(
         to_optuna (URL): Write the search's trials as a new study of Optuna into this storage.
         study (NAME): The name of that study; by default the run's.
     """  # noqa: D301
+    from archwright.cli.streams import tell_loading
     from archwright.errors import UsageError
     from archwright.experiments import RunConfig, open_run
     from archwright.export import chosen_formats
@@ -47,6 +48,7 @@ def export(
             raise UsageError("--study names a study of Optuna: it goes with --to-optuna")
         chosen_formats(formats or None, onnx)  # is refused before torch is loaded
         RunConfig.read(Path(run))  # and so is a folder that is no run's
+        tell_loading()
         from archwright.session import export_trial
 
         print(

@@ -46,6 +46,7 @@ def specialise(
         predictor (NAME): What predicts scores and costs (see `archwright list surrogates`).
         seed: Of everything random.
     """  # noqa: D301
+    from archwright.cli.streams import tell_loading
     from archwright.experiments import RunConfig
     from archwright.export import chosen_formats
     from archwright.objectives import parse_limit
@@ -54,6 +55,7 @@ def specialise(
         parse_limit(text)
     chosen_formats(formats or None)  # is refused before torch is loaded
     RunConfig.read(Path(run))  # and so is a folder that is no run's
+    tell_loading()
     from archwright.session import specialise as specialise_run
 
     found = specialise_run(

@@ -28,7 +28,8 @@ def automl_zero(
         kind: Of the task.
         setting: A key of `archwright.programs.SETTINGS`: "linear" has the six operations of the published
             demonstration, "network" those of a network with one hidden layer, from empty programs, "all" has all 65.
-            None takes "linear" for regression and "network" for two classes.
+            None takes what the task's family names ("linear" for `linear_regression`, "network" for
+            `two_layer_regression` and `digit_pairs`), else "linear" for regression and "network" for two classes.
 
     Raises:
         SpaceError: When the task has several outputs or more than two classes, or a setting does not fit.

@@ -296,7 +296,10 @@ def _meant(rule: Rule, decision: Decision, text: str) -> Any:
     for reading in readings:
         if decision.contains(reading):
             return decision.coerce(reading)
-    raise SpaceError(f"the rule {str(rule)!r}: {text!r} is no option of {decision!r}")
+    known = [str(value) for value in decision.values()]
+    raise SpaceError(
+        f"the rule {str(rule)!r}: {text!r} is no option of the decision.{did_you_mean(text, known)}"
+    )
 
 
 def _number(rule: Rule, text: str) -> float:

@@ -24,7 +24,10 @@ def _network(text: str, **options: object) -> nn.Module:
     return space.build(space.architecture({"derivation": f"output({text})"}), torch.zeros(2, 1, 8, 8)).eval()
 
 
-@pytest.mark.parametrize(("shape", "draws"), [(("image", 3, 8, 12), 100), (("series", 2, 12), 40)])
+@pytest.mark.parametrize(
+    ("shape", "draws"),
+    [(("image", 3, 8, 12), 100), pytest.param(("series", 2, 12), 40, marks=pytest.mark.slow)],
+)
 def test_every_shape_is_what_the_module_gives(shape: tuple[Any, ...], draws: int) -> None:
     language = einspace_grammar(shape[1], 5, widths=(4, 16)).language("network", 7, shape)
     random, seen = Random(0), set()
