@@ -130,15 +130,24 @@ def export_network(
             card = dataclasses.replace(card, example=card.example or example_of(table))
         told = {"members": list(members)} if members else {}
         write_told(draft, _completed(card, network, needed, missing), space, architecture, told)
+    return _exported(folder)
+
+
+def _exported(folder: Path) -> Exported:
+    """The files of an export."""
+
+    def there(name: str) -> Path | None:
+        return folder / name if (folder / name).exists() else None
+
     return Exported(
         folder,
-        folder / "model.py" if (folder / "model.py").exists() else None,
+        there("model.py"),
         folder / "weights.safetensors",
-        folder / "model.onnx" if (folder / "model.onnx").exists() else None,
+        there("model.onnx"),
         folder / "card.md",
         folder / "architecture.json",
-        None if table is None else folder / "preprocessing.py",
-        {name: folder / one.file for name, one in FORMATS.items() if (folder / one.file).exists()},
+        there("preprocessing.py"),
+        {name: path for name, one in FORMATS.items() if (path := there(one.file)) is not None},
     )
 
 

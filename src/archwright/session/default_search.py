@@ -104,15 +104,9 @@ def default_search(
             f"preparing: random networks are scored without training, by {scores}, so that the search begins with the "
             "best of them"
         )
-        best = screened(
-            space,
-            task,
-            objectives,
-            options["sampler_options"]["initial"],
-            seed=planned.recipe.seed,
-            accelerator=accelerator,
-            seconds=None if minutes is None else _SCORING * 60 * minutes,
-        )
+        take, seed = options["sampler_options"]["initial"], planned.recipe.seed
+        within = None if minutes is None else _SCORING * 60 * minutes
+        best = screened(space, task, objectives, take, seed=seed, accelerator=accelerator, seconds=within)
         if taken := len(best.architectures):
             known += tuple(made.to_json() for made in best.architectures)
             begins.append(f"the best {taken} of {best.scored} random ones by the cheap scores {scores}")
