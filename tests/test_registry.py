@@ -138,6 +138,8 @@ def test_unknown_names_and_wrong_types_are_told() -> None:
         UsageError, match="the option 'pace' of the mover 'walker': expected a whole number, got 'fast'"
     ):
         registry().make("walker", "road", options={"pace": "fast"})
+    with pytest.raises(UsageError, match=r"""got 'boots'; write shoes=\["boots"\]"""):
+        registry().make("walker", "road", options={"shoes": "boots"})
 
 
 def test_the_summary_is_the_entry_s_or_the_first_line_of_the_docstring() -> None:

@@ -182,8 +182,9 @@ class Registry(Mapping[str, E], Generic[T, E]):
             try:
                 checked[option] = conform(value, known[option].type) if option in known else value
             except MismatchError as mismatch:
+                cure = f'; write {given}=["{value}"]' if _is_one_of(value, known[option].type) else ""
                 raise self.error(
-                    f"the option {given!r} of the {self.kind} {name!r}: expected {mismatch}, got {value!r}"
+                    f"the option {given!r} of the {self.kind} {name!r}: expected {mismatch}, got {value!r}{cure}"
                 ) from None
         return checked
 
@@ -264,6 +265,15 @@ def _options(target: Callable[..., Any], positional: int = 0) -> tuple[dict[str,
         ):
             options[name] = Option(_annotation(parameter, function), parameter.default, told.get(name, ""))
     return options, is_open
+
+
+def _is_one_of(value: Any, wanted: Any) -> bool:
+    """Whether a word would do as the only value of the list that is asked for."""
+    try:
+        conform([value], wanted)
+    except MismatchError:
+        return False
+    return isinstance(value, str)
 
 
 def _annotation(parameter: inspect.Parameter, function: Any) -> Any:

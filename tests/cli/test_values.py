@@ -26,6 +26,9 @@ from archwright.errors import UsageError
         (".", "."),
         ("", ""),
         ("a=b", "a=b"),
+        ("True", True),
+        ("False", False),
+        ("None", "None"),
     ],
 )
 def test_a_value_is_read_as_what_it_looks_like(text: str, value: Any) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["effort", "indices", "keyed", "objectives_of"]
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
+_PYTHON = {"True": True, "False": False}
 
 
 def keyed(
@@ -39,7 +40,9 @@ def keyed(
 
 
 def _read(text: str) -> Any:
-    """A value of JSON's, a number that is not quite JSON's such as .5, or the text itself."""
+    """A value of JSON's, True or False as in Python, a number that is not quite JSON's such as .5, or the text."""
+    if text in _PYTHON:
+        return _PYTHON[text]
     try:
         return json.loads(text)
     except ValueError:
