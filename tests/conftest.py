@@ -143,13 +143,22 @@ def _free_port() -> int:
         return int(free.getsockname()[1])
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--all-cases` runs what `pytest_collection_modifyitems` leaves out."""
+    parser.addoption("--all-cases", action="store_true", help="every case of the tests marked sampled")
+
+
 @pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of the cases of a test that is marked `sampled(n)`, one in n is run by `make test`; the others are slow."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of the cases of a test that is marked `sampled(n)`, one in n is run by `make test`, and some are slow.
+
+    Every second one of the others is slow; the rest is run with `--all-cases` alone.
+    """
     cases = defaultdict(list)
     for item in items:
         if mark := item.get_closest_marker("sampled"):
             cases[item.nodeid.partition("[")[0], mark.args[0]].append(item)
+    left_out = set()
     for (name, share), several in cases.items():
         first = zlib.crc32(name.encode()) % min(
             share, len(several)
@@ -157,3 +166,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for number, item in enumerate(several):
             if (number - first) % share:
                 item.add_marker("slow")
+                if (number - first) % 2 == 0 and share > 2:
+                    left_out.add(item)
+    if left_out and not config.getoption("all_cases"):
+        config.hook.pytest_deselected(items=[*left_out])
+        items[:] = [item for item in items if item not in left_out]
