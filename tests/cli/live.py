@@ -64,7 +64,7 @@ def live_search(folder: Path, *words: str, seconds: float = 0.2) -> Iterator[sub
         process.communicate()
 
 
-def until(is_so: Callable[[], bool], process: subprocess.Popen[str], seconds: float = 90.0) -> None:
+def until(is_so: Callable[[], bool], process: subprocess.Popen[str], seconds: float = 300.0) -> None:
     """Wait until something is so, while the search runs."""
     end = time.monotonic() + seconds
     while not is_so():

@@ -47,9 +47,9 @@ def test_live_workers_are_seen_heard_and_drained(
             assert told.code == 0, told.err
             time.sleep(2 * GLANCE)  # both look now and then
             (tmp_path / "go").touch()
-            out, err = process.communicate(timeout=90)
+            out, err = process.communicate(timeout=300)
             assert process.returncode == 130, (out, err)
-            said = joined.communicate(timeout=90)
+            said = joined.communicate(timeout=300)
             assert joined.returncode == 130, said
         finally:
             joined.kill()
