@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from pathlib import PurePath
 
 from archwright.errors import SearchError
 from archwright.experiments.budget import Budget
 from archwright.experiments.conversations import Conversations
-from archwright.experiments.executors import Ended, Executor, Failure
+from archwright.experiments.executors import Executor
 from archwright.experiments.expense import Expense, ExpenseWatch
 from archwright.experiments.interrupts import Interrupts
 from archwright.experiments.jobs import DiskFull, Job, JobResult, Message, Printed
@@ -23,9 +19,9 @@ from archwright.experiments.records import decode, encode
 from archwright.experiments.replay import Replay
 from archwright.experiments.sharing import SharedSearch
 from archwright.experiments.sources import Listed, Search, Source, begun_again, spent_seconds, why_none
-from archwright.experiments.store import SharedStore, Stage, Store, TakenOverError
+from archwright.experiments.stage_loop import StageLoop
+from archwright.experiments.store import SharedStore, Stage, Store
 from archwright.experiments.store.checkpoints import CheckpointFolder
-from archwright.experiments.work import failed
 from archwright.objectives import Objective
 from archwright.strategies.pruners import NeverPruner, Pruner
 from archwright.strategies.strategy import Strategy
@@ -73,7 +69,7 @@ class Experiment:
         self._memory = MemoryWatch(store.get("memory"))
         self._expense = ExpenseWatch(decode(Expense, store.get("expense", {}), "expense"))
         meters = [objective.load_meter() for objective in (*self.objectives, *self.searched)]
-        self._exclusive = any(meter is not None and meter.exclusive for meter in meters)
+        self.is_exclusive = any(meter is not None and meter.exclusive for meter in meters)
 
     def begin(self, began: float) -> None:
         """Note that a session of the run began before its search, which all that it takes from then on counts for.
@@ -198,131 +194,11 @@ class Experiment:
         strategy: Strategy | None = None,
         is_over: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._conversations = talks = Conversations(
+        """Run the trials that a source gives, to the end or to an interrupt."""
+        self._conversations = Conversations(
             self.store, stage, self.pruner, self.checkpoints, is_over, is_shared=source.is_shared
         )
-        running: dict[int, Trial] = {}
-        losses: Counter[int] = Counter()  # of workers, since the trial last got further
-
-        def start(waiting: Trial) -> Trial:
-            trial = replace(waiting, started=self.store.now())
-            self.store.start(trial, stage)
-            return trial
-
-        def begin(trial: Trial) -> Job:
-            running[trial.number] = trial
-            self.listener.trial_started(stage, trial)
-            return talks.started(trial)
-
-        def clean() -> None:
-            talks.clean(set() if strategy is None else strategy.needed())
-
-        def end(ended: Ended[Job, JobResult]) -> None:
-            trial = self._finished(running.pop(ended.job.number), ended, talks, source)
-            if trial is None:
-                return
-            self.note_expense()
-            if not source.is_shared:  # else the strategy hears of it in the next turn
-                clean()
-            self.listener.trial_finished(stage, trial, source.best)
-
-        while True:
-            begun: list[Job] = []
-            while len(running) < self.executor.slots and not self.interrupts.asked:
-                if self._exclusive and len(running) > len(begun):
-                    break  # a meter that needs the machine waits until it is free
-                taken = source.take(start)
-                for text in [] if strategy is None else strategy.remarks():
-                    self.say(text)
-                talks.refresh(source.heard())
-                if taken is not None:
-                    begun.append(begin(taken))
-                if source.is_shared:  # when it is known which states the new trial begins from
-                    clean()
-                if taken is None:
-                    break
-                if not self._exclusive:
-                    break  # so that trials that run are answered between two asks, however many slots are free
-            for job in self._measured_alone(begun, end) if self._exclusive else begun:
-                self.executor.submit(job)
-            if not running:
-                if begun or (not self.interrupts.asked and source.waits()):
-                    continue
-                return
-            has_more = bool(begun) and len(running) < self.executor.slots
-            for ended in self.executor.wait(0.0 if has_more else 0.5):
-                again = None
-                if self._is_to_go_on(ended, losses, talks):
-                    with contextlib.suppress(TakenOverError):  # it ends as another process's
-                        again = start(begun_again(running[ended.job.number]))
-                if again is None:
-                    end(ended)
-                else:
-                    self.executor.submit(replace(begin(again), known=ended.job.known))
-
-    def _is_to_go_on(self, ended: Ended[Job, JobResult], losses: Counter[int], talks: Conversations) -> bool:
-        """Whether a trial whose worker was lost is begun again, from its checkpoint where it got further.
-
-        Args:
-            ended: How its attempt ended.
-            losses: Of workers, since each trial last got further; counted here.
-            talks: Of the stage.
-        """
-        job = ended.job
-        if ended.failure is None or not ended.failure.lost:
-            return False
-        progressed = talks.has_progressed(job)
-        losses[job.number] = 0 if progressed else losses[job.number] + 1
-        if not progressed and losses[job.number] > self.executor.retries:
-            return False
-        how = "goes on from its checkpoint" if progressed else "begins again"
-        self.say(f"{job.stage} trial {job.number} {how}: {ended.failure.error}")
-        return True
-
-    def _measured_alone(self, jobs: Sequence[Job], end: Callable[[Ended[Job, JobResult]], None]) -> list[Job]:
-        """Ask the meters that need the machine for themselves, one job after another; nothing else runs meanwhile.
-
-        Returns:
-            The jobs that are to go on, with what is known of them. The others have ended.
-        """
-        left = []
-        for job in jobs:
-            (ended,) = self.executor.run_all([replace(job, alone=True)])
-            if ended.result is not None and ended.result.state is TrialState.COMPLETED:
-                assert ended.result.measurement is not None
-                left.append(replace(job, known=ended.result.measurement.metrics))
-            else:
-                end(ended)
-        return left
-
-    def _finished(
-        self, trial: Trial, ended: Ended[Job, JobResult], talks: Conversations, source: Source
-    ) -> Trial | None:
-        """Record how a trial ended, without a result it has failed; None where it is another worker's by then."""
-        stage, number = ended.job.stage, trial.number
-        outcome = ended.result or failed(ended.failure or Failure("it gave no result"))
-        trial = replace(
-            trial,
-            state=outcome.state,
-            measurement=outcome.measurement,
-            error=outcome.error,
-            finished=self.store.now(),
-        ).with_curve(talks.curve(number))
-        if self.checkpoints is not None and outcome.measurement is not None:
-            for path in outcome.measurement.artifacts.values():
-                self.checkpoints.receive(PurePath(path).name)
-        try:
-            self.store.finish(trial, stage)
-        except TakenOverError as lost:
-            self.say(f"{lost}; what this one found is dropped")
-            talks.given_up(number)
-            source.given_up(number)
-            return None
-        talks.ended(trial)
-        source.done(trial)
-        if outcome.trace is not None:
-            self.store.log(f"{stage} trial {number} failed with\n{outcome.trace.rstrip()}")
-        return trial
+        StageLoop(self, stage, source, strategy, self._conversations).run()
 
     def note_expense(self, *, now: bool = False) -> None:
         """Note what the run has taken of the machine so far, from time to time or `now`."""
