@@ -131,6 +131,26 @@ def test_several_workers_share_a_budget_and_nothing_is_granted_twice(url: str) -
         assert not [text for _, text in store.messages() if "did not repeat" in text]
 
 
+def test_the_end_is_told_once(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin_run(url, Budget(trials=6))
+    get = SharedStore.get
+
+    def slowly(self: SharedStore, key: str, default: Any = None) -> Any:
+        found = get(self, key, default)
+        if key == "search_ended":  # so that, without a turn, the others read it before it is written
+            time.sleep(0.2)
+        return found
+
+    monkeypatch.setattr(SharedStore, "get", slowly)
+    threads = [threading.Thread(target=work, args=(url,)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with read(url) as store:
+        assert [text for _, text in store.messages() if "search ended" in text] == ["search ended: 6 trials"]
+
+
 def take(store: SharedStore, search: SharedSearch) -> Trial:
     def start(trial: Trial) -> Trial:
         begun = replace(trial, started=store.now())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -141,14 +142,22 @@ class Experiment:
         if not loop.measured:
             self.store.set_fact("search_failed", loop.reason)
             raise SearchError(f"no trial was completed: {loop.reason}{why_none(self.store.trials())}")
-        if self.store.get("search_ended") is None:  # else another worker was here before
-            self.store.set_fact("search_ended", loop.reason)
+        if self._is_first_to_end(loop.reason, loop.is_shared):
             for text in strategy.conclusions():
                 self.say(text)
             if self._conversations is not None:
                 self._conversations.clean(strategy.needed_later())
             self.say(f"search ended: {loop.reason}")
         return loop.reason
+
+    def _is_first_to_end(self, reason: str, is_shared: bool) -> bool:
+        """Note why the search ended; False where another worker was here before."""
+        store = self.store
+        with store.turn() if is_shared and isinstance(store, SharedStore) else contextlib.nullcontext():
+            is_first = self.store.get("search_ended") is None
+            if is_first:
+                self.store.set_fact("search_ended", reason)
+        return is_first
 
     def run_all(self, stage: Stage, candidates: Mapping[int, Candidate]) -> list[Trial]:
         """Run the given candidates as trials of a stage, under the given numbers; those that completed are kept.

@@ -198,7 +198,7 @@ def test_options_narrow_the_space() -> None:
     ("options", "text"),
     [
         ({"operations": ["conv", "seperable"]}, "Did you mean 'separable'"),
-        ({"operations": "conv"}, r"write \['conv'\]"),
+        ({"operations": "conv"}, r'write \["conv"\]'),
         ({"operations": []}, "at least one operation"),
         ({"kernel_sizes": [3, 4]}, "odd, got 4"),
         ({"kernel_sizes": []}, r"kernel_sizes to be \(size, \.\.\.\)"),

@@ -37,7 +37,7 @@ def test_a_watts_strogatz_graph_has_as_many_edges_as_its_ring(
     assert len(edges) == min(nodes * (k // 2), nodes * (nodes - 1) // 2)
     if p == 0:
         assert nx.utils.graphs_equal(
-            graph(edges, nodes), nx.watts_strogatz_graph(nodes, min(k // 2 * 2, nodes - 1), 0)
+            graph(edges, nodes), nx.watts_strogatz_graph(nodes, min(k, nodes), 0)
         )
 
 
