@@ -36,9 +36,7 @@ def test_a_watts_strogatz_graph_has_as_many_edges_as_its_ring(
     assert all(0 <= a < b < nodes for a, b in edges)
     assert len(edges) == min(nodes * (k // 2), nodes * (nodes - 1) // 2)
     if p == 0:
-        assert nx.utils.graphs_equal(
-            graph(edges, nodes), nx.watts_strogatz_graph(nodes, min(k, nodes), 0)
-        )
+        assert nx.utils.graphs_equal(graph(edges, nodes), nx.watts_strogatz_graph(nodes, min(k, nodes), 0))
 
 
 @given(nodes=st.integers(3, 20), data=st.data(), seed=st.integers(0, 10**6))
