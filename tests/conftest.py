@@ -150,9 +150,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of the cases of a test that is marked `sampled(n)`, one in n is run by `make test`, and some are slow.
+    """Of the cases of a test that is marked `sampled(n)`, one in n is run by `make test`, and as many others are slow.
 
-    Every second one of the others is slow; the rest is run with `--all-cases` alone.
+    The rest is run with `--all-cases` alone.
     """
     cases = defaultdict(list)
     for item in items:
@@ -166,7 +166,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for number, item in enumerate(several):
             if (number - first) % share:
                 item.add_marker("slow")
-                if (number - first) % 2 == 0 and share > 2:
+                if (number - first) % share > 1:
                     left_out.add(item)
     if left_out and not config.getoption("all_cases"):
         config.hook.pytest_deselected(items=[*left_out])

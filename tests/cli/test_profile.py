@@ -56,6 +56,7 @@ def test_a_profile_for_programs(archwright: Command) -> None:
     assert found["timed"][0]["memory"] > 0
 
 
+@pytest.mark.slow
 def test_a_profile_of_trials_of_less_effort(archwright: Command) -> None:
     words = ("profile", "digits", "-s", SPACE, "--timed", "1", "--sample", "4", "--device", "cpu")
     ran = archwright(*words, "--fidelity", "epochs=3,data=.5,resolution=4")

@@ -158,6 +158,7 @@ def test_what_a_strategy_is_told_is_what_is_recorded(make_store: MakeStore, tmp_
     assert [trial for kind, trial in store.events() if kind == "tell"] == told
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(st.integers(0, 13), st.booleans())
 def test_a_broken_off_search_with_inherited_checkpoints_ends_as_a_whole_one(at: int, halving: bool) -> None:
@@ -533,6 +534,7 @@ class Scripted(Strategy):
         self.at = state["at"]
 
 
+@pytest.mark.slow
 def test_running_candidates_are_told_in_the_order_of_asking(make_store: MakeStore, tmp_path: Path) -> None:
     strategy, store = Scripted(["nothing"] * 2 + [None] + ["nothing"] * 2), make_store()
     executor: Any = ProcessesExecutor(2, threads=1)

@@ -108,6 +108,7 @@ def _width(network: nn.Linear) -> int:
     return network.out_features
 
 
+@pytest.mark.slow
 def test_when_the_time_is_over_and_all_that_run_turn_out_too_large_another_one_is_tried(
     make_store: MakeStore,
 ) -> None:

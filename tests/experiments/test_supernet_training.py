@@ -58,6 +58,7 @@ def told(store: SQLStore) -> list[dict[str, Any]]:
     return [{**entry, "seconds": 0} for entry in read_epochs(store)]
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("written", [False, True])
 @pytest.mark.parametrize(
     "key", ["supernet.epoch.1", "supernet.epoch.2", "supernet.epoch.3", "supernet_ended"]

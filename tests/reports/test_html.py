@@ -201,6 +201,7 @@ def test_it_prints_on_white(digits_page):
     assert max(digits_page.evaluate(overhang)) < 2
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "stage",
     [

@@ -86,6 +86,7 @@ def test_the_hand_made_network_is_the_first_trial_and_the_run_goes_on(tmp_path: 
     assert len({SPACE.canonical(trial.architecture) for trial in more.trials}) == 5
 
 
+@pytest.mark.slow
 def test_looks_go_on_from_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # As where the time buys 6 full trainings, whatever they take here.
     monkeypatch.setattr(module, "_PAYS", 0.0)

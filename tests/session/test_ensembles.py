@@ -158,6 +158,7 @@ class TestWhatIsDelivered:
         assert again.test == together.test
 
 
+@pytest.mark.slow
 def test_every_member_is_refit(tmp_path: Path) -> None:
     found = searched(tmp_path / "run", ensemble=2, refit=True)
     run = found.run

@@ -107,6 +107,7 @@ def test_rungs_are_one_training_cut_into_pieces(tmp_path: Path) -> None:
     assert trial.metrics["loss"] == whole.metrics["loss"]
 
 
+@pytest.mark.slow
 def test_seeds_as_the_resource(tmp_path: Path) -> None:
     """A race: who is promising is looked at under more seeds, and no seed is trained twice."""
     run = searched(tmp_path, fidelity="replicates=1..4,epochs=1").run

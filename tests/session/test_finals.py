@@ -227,6 +227,7 @@ class TestRepeats:
         assert run.winner is not None
         assert run.winner.number < REPEAT
 
+    @pytest.mark.slow
     def test_they_go_on_where_they_were_interrupted(self, tmp_path: Path) -> None:
         folder = tmp_path / "run"
         common = {"budget": aw.Budget(1), "recipe": aw.Recipe(epochs=1), "out": folder}

@@ -24,6 +24,7 @@ def search(out: Path, **more: Any) -> aw.Result:
     return aw.search("mlp", "diabetes", out=out, **{"budget": aw.Budget(trials=2), **QUICK, **more})
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("strategy", ["successive_halving", "hyperband", "asha", "cascade"])
 def test_a_search_by_rungs_that_has_ended_goes_on_with_a_larger_budget(tmp_path: Path, strategy: str) -> None:
     """Twice, and a second time after the first session of it was lost before its first trial."""
@@ -67,6 +68,7 @@ def test_a_retraining_that_could_not_be_kept_is_tried_again(
     assert result.model() is not None
 
 
+@pytest.mark.slow
 def test_the_limit_of_the_search_holds_for_the_search(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,6 +18,7 @@ BRIEF = {"baseline": False, "onnx": False, "progress": False}
 SMALL = einspace_space((1, 8, 8), 10, depth=6, widths=(8,))
 
 
+@pytest.mark.slow
 def test_an_interrupted_search_goes_on_as_without_the_interruption(tmp_path):
     how = {
         "space_options": {"depth": 6, "widths": [8]},
@@ -61,6 +62,7 @@ def test_what_is_found_is_delivered_as_plain_torch(tmp_path):
     assert "UnfoldImage" in (tmp_path / "run" / "report.html").read_text()
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("strategy", "options"),
     [("bayesian", {"columns": "graph", "initial": 3}), ("local", {})],

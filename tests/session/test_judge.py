@@ -111,6 +111,7 @@ def test_what_was_stopped_goes_on_and_says_the_same(tmp_path: Path) -> None:
     assert numbers(judgement_of(result.run)) == numbers(whole)
 
 
+@pytest.mark.slow
 def test_a_search_takes_the_verdict(tmp_path: Path) -> None:
     folder = str(tmp_path / "judged")
     quick = {"estimators": ["subset", "weighed"], "estimator_options": {}, "fidelity": "epochs=1"}
@@ -154,6 +155,7 @@ def test_a_search_takes_the_verdict(tmp_path: Path) -> None:
             aw.search(SPACE, "digits", out=tmp_path / "no", **{**given, "estimator_options": options})
 
 
+@pytest.mark.slow
 def test_a_verdict_holds_for_its_target_alone(tmp_path: Path) -> None:
     random = np.random.default_rng(0).normal(size=(60, 3)).round(3)
     np.savetxt(tmp_path / "table.csv", random, delimiter=",", header="a,b,c", comments="")

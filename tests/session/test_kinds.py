@@ -19,7 +19,7 @@ from kinds import KINDS  # noqa: E402
 
 
 @pytest.mark.parametrize(
-    "name", ["Matching", "Both", *(pytest.param(n, marks=pytest.mark.slow) for n in ("Tagging", "Rings"))]
+    "name", ["Both", *(pytest.param(n, marks=pytest.mark.slow) for n in ("Matching", "Tagging", "Rings"))]
 )
 def test_from_python(name: str, tmp_path: Path) -> None:
     task = getattr(kinds, name)()

@@ -132,6 +132,7 @@ def test_a_strategy_that_is_none_is_told(tmp_path: Path) -> None:
         aw.search(mixed_space(), "digits", strategy=strange, out=tmp_path / "run", **QUICK)
 
 
+@pytest.mark.slow
 def test_a_method_given_as_an_object_scores_as_many_as_by_its_name(tmp_path: Path) -> None:
     method = make_method("enas", epochs=1, controller_steps=1, controller_samples=2)
     space = mixed_space()

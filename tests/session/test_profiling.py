@@ -93,6 +93,7 @@ def test_without_a_recipe_trials_have_the_epochs_that_fit(monkeypatch: pytest.Mo
     assert found.search == pytest.approx(shares.search)
 
 
+@pytest.mark.slow
 def test_a_large_space_is_sampled_and_only_what_keeps_the_limits_is_timed() -> None:
     found = aw.profile("chain", "digits", objectives=["params<=20000"], sample=12, **QUICK)
     assert (found.networks, found.is_whole) == (12, False)

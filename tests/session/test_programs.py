@@ -59,6 +59,7 @@ def test_a_search_delivers_an_algorithm_in_numpy(tmp_path):
     assert all(str(told[name]) in report for name in ("found", "simplified"))
 
 
+@pytest.mark.slow
 def test_an_interrupted_evolution_goes_on_as_without_the_interruption(tmp_path):
     how = {"strategy_options": SMALL, "budget": aw.Budget(trials=4), "retrain": 0}
     whole = search("automl_zero", "linear_regression", out=tmp_path / "a", progress=False, **how)
@@ -138,13 +139,13 @@ def test_an_evolution_that_is_broken_off_ends_within_a_piece(monkeypatch):
 
 
 def evolution(task, **options):
-    judge = Judge(task, settings_of(make_space("automl_zero", (16,), 2, kind=task.kind)), 0)
-    space = make_space("automl_zero", (16,), 2, kind=task.kind)
+    judge = Judge(task, settings_of(make_space("automl_zero", (4,), 1, kind=task.kind)), 0)
+    space = make_space("automl_zero", (4,), 1, kind=task.kind)
     return ProgramEvolution(space, [aw.Objective("fitness")], judge=judge, population=30, **options)
 
 
 def test_an_island_goes_on_with_other_tasks_and_forgets_the_earlier_ones():
-    task = make_task("digit_pairs")
+    task = make_task("linear_regression")
     kept, renewed = (evolution(task, programs=60, renew=renew, examples=20) for renew in (0, 50))
     for strategy in (kept, renewed):
         strategy.ask(), strategy.ask()
@@ -152,14 +153,14 @@ def test_an_island_goes_on_with_other_tasks_and_forgets_the_earlier_ones():
     assert old.lanes.shown[0] == new.lanes.shown[0] == 20
     assert not np.array_equal(old.lanes.inputs, new.lanes.inputs)
     np.testing.assert_array_equal(new.lanes.inputs, renewed._judge.search_lanes(1, 20).inputs)
-    runner = Runner(16, renewed._settings.memory, new.lanes.count)
+    runner = Runner(4, renewed._settings.memory, new.lanes.count)
     fitness, program = new.best()[0]
     assert runner.fitness(program, new.lanes)[0] == pytest.approx(fitness, abs=1e-12)
 
 
 @pytest.mark.parametrize("asked", [1, 2])
 def test_an_evolution_whose_tasks_change_goes_on_from_its_state_as_without_an_end(asked):
-    task, how = make_task("digit_pairs"), {"programs": 60, "renew": 50, "examples": 20}
+    task, how = make_task("linear_regression"), {"programs": 60, "renew": 50, "examples": 20}
     whole, again = evolution(task, **how), evolution(task, **how)
     for _ in range(asked):
         whole.ask()
@@ -169,13 +170,13 @@ def test_an_evolution_whose_tasks_change_goes_on_from_its_state_as_without_an_en
 
 
 def test_a_state_of_an_earlier_version_keeps_its_population_and_its_tasks():
-    task = make_task("digit_pairs")
+    task = make_task("linear_regression")
     earlier = evolution(task, programs=40, renew=0)
     earlier.ask()
     state = earlier.state_dict()
     del state["turns"]
     judge = earlier._judge
-    space = make_space("automl_zero", (16,), 2, kind=task.kind)
+    space = make_space("automl_zero", (4,), 1, kind=task.kind)
     later = ProgramEvolution(space, [aw.Objective("fitness")], judge=judge, programs=40)
     later.load_state_dict(state)
     later.ask()
@@ -187,4 +188,4 @@ def test_a_state_of_an_earlier_version_keeps_its_population_and_its_tasks():
 @pytest.mark.parametrize("wrong", [{"renew": -1}, {"examples": -5}])
 def test_a_negative_number_is_refused(wrong):
     with pytest.raises(UsageError, match=r">= 0"):
-        evolution(make_task("digit_pairs"), **wrong)
+        evolution(make_task("linear_regression"), **wrong)

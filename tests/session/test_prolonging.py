@@ -107,6 +107,7 @@ def test_without_time_nothing_is_trained(search: Any) -> None:
     assert not any("once more" in text for _, text in run.messages)
 
 
+@pytest.mark.slow
 def test_going_on_does_nothing_again(search: Any) -> None:
     result = search(12)
     before = result.run.messages
@@ -117,6 +118,7 @@ def test_going_on_does_nothing_again(search: Any) -> None:
     assert Stage(again.run.choice.stage) in (Stage.RETRAIN, Stage.BASELINE)
 
 
+@pytest.mark.slow
 def test_two_thirds_of_the_time_are_for_the_augmentations_that_are_borne(
     search: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -103,6 +103,7 @@ class TestDelivery:
         finally:
             path.write_bytes(right)
 
+    @pytest.mark.slow
     def test_a_network_of_the_users_own_is_refit_under_a_number_of_its_own(self, tmp_path: Path) -> None:
         space = aw.Space(
             aw.layer(

@@ -122,6 +122,7 @@ def test_the_winner_is_exported(command: Run, old: str) -> None:
         assert {"model.py", "weights.safetensors", "card.md"} <= {p.name for p in Path("exported").iterdir()}
 
 
+@pytest.mark.sampled(2)
 def test_it_is_resumed_or_says_why_not(command: Run, old: str) -> None:
     """With one trial more where it was finished."""
     before = SHOWN[old]

@@ -20,7 +20,7 @@ LOSS = [Objective("loss", Direction.MINIMIZE)]
 OPTIMUM = (0.3, -1.2, 2.0, 0.7)
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(6)
 class TestContract(StrategyContract):
     make = CMAES
 

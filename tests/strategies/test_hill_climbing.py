@@ -20,14 +20,17 @@ from archwright.trials import Candidate, Measurement, Trial, TrialState
 SCORE = ToyEstimator.objectives[:1]
 
 
+@pytest.mark.sampled(3)
 class TestHillClimbing(StrategyContract):
     make = HillClimbing
 
 
+@pytest.mark.sampled(4)
 class TestSeveralBeginningsAndChanges(StrategyContract):
     make = partial(HillClimbing, initial=3, children=2, changes=3)
 
 
+@pytest.mark.sampled(2)
 class TestEvolutionThatInherits(StrategyContract):
     make = partial(RegularizedEvolution, population_size=4, tournament_size=2, inherit=True)
 

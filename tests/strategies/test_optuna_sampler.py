@@ -15,7 +15,7 @@ from archwright.trials import LocalTrial, Trial, TrialState
 SCORE = ToyEstimator.objectives[:1]
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(6)
 class TestTPE(StrategyContract):
     make = partial(OptunaSampler, settings={"n_startup_trials": 5})
 

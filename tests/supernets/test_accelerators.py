@@ -50,6 +50,7 @@ def supernet() -> Supernet:
     )
 
 
+@pytest.mark.slow
 def test_a_supernet_without_numba_is_searched_and_gives_the_same() -> None:
     import json
 

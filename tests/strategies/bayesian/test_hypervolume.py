@@ -26,7 +26,7 @@ SCORE, COST = TWO
 CORNER = (0.0, 1.0)
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 class TestHypervolumeWithALimit(StrategyContract):
     """On our own process, which is fitted sooner."""
 
@@ -34,7 +34,7 @@ class TestHypervolumeWithALimit(StrategyContract):
     objectives = (SCORE, Objective("cost", Direction.MINIMIZE, limit=0.3))
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 class TestBoTorchSearch(StrategyContract):
     """Only the largest spaces come to the model, which takes its time; `surrogate_search` is held to all of them."""
 

@@ -19,7 +19,7 @@ from archwright.trials import LocalTrial, Trial, TrialState
 SCORE = ToyEstimator.objectives[:1]
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(5)
 class TestSurrogateSearchWithALimit(StrategyContract):
     make = partial(
         surrogate_search,
@@ -33,7 +33,7 @@ class TestSurrogateSearchWithALimit(StrategyContract):
     objectives = (Objective("score", Direction.MAXIMIZE), Objective("cost", Direction.MINIMIZE, limit=0.3))
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(5)
 class TestForestSearch(StrategyContract):
     make = partial(forest_search, initial=4, every=10, trees=4)
 

@@ -20,10 +20,12 @@ from archwright.trials import Candidate, LocalTrial, Measurement, Trial, TrialSt
 SCORE = ToyEstimator.objectives[:1]
 
 
+@pytest.mark.sampled(3)
 class TestBayesianSearch(StrategyContract):
     make = partial(bayesian_search, initial=4, candidates=100)
 
 
+@pytest.mark.sampled(4)
 class TestTwoObjectivesWithALimit(StrategyContract):
     make = partial(bayesian_search, initial=2, candidates=50)
     objectives = (

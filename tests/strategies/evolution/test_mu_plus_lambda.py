@@ -18,6 +18,7 @@ class TestMuPlusLambda(StrategyContract):
     make = MuPlusLambda
 
 
+@pytest.mark.sampled(3)
 class TestFewParentsManyChildrenCrossed(StrategyContract):
     make = partial(MuPlusLambda, parents=3, children=7, crossover=0.5)
 

@@ -24,10 +24,12 @@ class TestNSGA2(StrategyContract):
     objectives = TWO
 
 
+@pytest.mark.sampled(3)
 class TestOneObjective(StrategyContract):
     make = NSGA2
 
 
+@pytest.mark.sampled(3)
 class TestLimit(StrategyContract):
     make = partial(NSGA2, population_size=5)
     objectives = (SCORE, Objective("cost", Direction.MINIMIZE, limit=0.3))

@@ -42,6 +42,7 @@ def test_chances_in_a_tournament_of_two() -> None:
         assert wins[place] / 6000 == pytest.approx(expected, abs=0.03)
 
 
+@pytest.mark.slow
 def test_a_pareto_tournament_is_won_by_any_of_the_front_and_by_no_other() -> None:
     losses = [
         (0.0, 3.0),

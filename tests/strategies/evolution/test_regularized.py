@@ -24,10 +24,12 @@ class TestRegularizedEvolution(StrategyContract):
     make = RegularizedEvolution
 
 
+@pytest.mark.sampled(2)
 class TestSmallPopulation(StrategyContract):
     make = partial(RegularizedEvolution, population_size=4, tournament_size=2)
 
 
+@pytest.mark.sampled(3)
 class TestCrossoverOnTwoObjectivesWithALimit(StrategyContract):
     make = partial(RegularizedEvolution, population_size=4, tournament_size=2, crossover=0.5)
     objectives = (

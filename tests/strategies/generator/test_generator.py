@@ -25,12 +25,12 @@ SCORE = Objective("score", Direction.MAXIMIZE)
 QUICK = {"chains": 4, "proposals": 2, "steps": 2, "examples": 8, "passes": 1}
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 class TestGenerator(StrategyContract):
     make = partial(generator_search, initial=6, every=25, **QUICK)
 
 
-@pytest.mark.sampled(6)
+@pytest.mark.sampled(12)
 class TestGeneratorWithALimit(StrategyContract):
     make = partial(generator_search, initial=6, every=25, **QUICK)
     objectives = (SCORE, Objective("cost", Direction.MINIMIZE, limit=0.3))

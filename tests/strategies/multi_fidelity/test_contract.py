@@ -38,7 +38,7 @@ class TestHyperbandOfSharesOfTheDataOnTwoObjectives(StrategyContract):
     objectives = ToyEstimator.objectives
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(3)
 class TestASHA(StrategyContract):
     make = partial(ASHA, fidelity=NINE)
 

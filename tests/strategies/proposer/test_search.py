@@ -48,7 +48,7 @@ def guessing(space: Space, objectives: Sequence[Objective], *, seed: int) -> Pro
     return ProposerSearch(space, objectives, Guesser(space) if isinstance(space, Space) else None, seed=seed)
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 class TestProposerSearch(StrategyContract):
     make = guessing
 

@@ -16,6 +16,7 @@ from archwright.testing.toy_spaces import flat
 SCORE = ToyEstimator.objectives[:1]
 
 
+@pytest.mark.sampled(4)
 class TestPPOOnTwoObjectivesWithALimit(StrategyContract):
     make = partial(PPO, hidden=4, passes=2)
     objectives = (

@@ -8,6 +8,6 @@ from archwright.strategies.reinforcement import REINFORCE
 from archwright.testing import StrategyContract
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(3)
 class TestREINFORCE(StrategyContract):
     make = partial(REINFORCE, hidden=4)

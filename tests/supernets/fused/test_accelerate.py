@@ -46,6 +46,7 @@ def alphas_of(supernet: Supernet) -> dict[str, Tensor]:
     }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("operations", "nodes"), [(OPERATIONS, 2), (OPERATIONS[1:], 3), (OPERATIONS[3:6], 1)]
 )

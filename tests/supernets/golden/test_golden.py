@@ -22,6 +22,7 @@ def assert_close(found: Any, wanted: Any, at: str) -> None:
         assert found == pytest.approx(wanted, rel=1e-4, abs=1e-5), at
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", RUNS)
 def test_a_short_search_is_what_it_was(name: str) -> None:
     wanted = json.loads((HERE / f"{name}.json").read_text())

@@ -71,6 +71,7 @@ def through_a_file(state: dict[str, Any]) -> dict[str, Any]:
     return loaded
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("name", "options"), OPTIONS)
 def test_going_on_from_any_moment_is_as_if_nothing_happened(
     cells: aw.Space, images: Task, name: str, options: dict[str, Any]
