@@ -43,7 +43,7 @@ class TestBalanced:
         one.trials[0].measurement.metrics[metric + "_standard_error"] = error
         return one
 
-    @pytest.mark.parametrize("metric", ["balanced_accuracy", "f1"])
+    @pytest.mark.parametrize("metric", ["balanced_accuracy", "f1", "micro_f1", "macro_f1"])
     def test_one_training_tells_how_sure_it_is_by_the_error_of_its_score(self, metric):
         better = self.told("trial 4", 0.78, 0.03, metric, number=4)
         other = self.told(HAND_MADE, 0.70, 0.04, metric, stage=Stage.BASELINE)

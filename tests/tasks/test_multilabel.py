@@ -60,6 +60,26 @@ def test_metrics_agree_with_scikit_learn(task, seed, size, share):
     )
 
 
+def test_errors_agree_with_a_bootstrap_over_the_examples(task):
+    drawn = torch.Generator().manual_seed(0)
+    common = torch.rand(400, 1, generator=drawn) < 0.5  # labels of one example are alike
+    labels = (torch.rand(400, 3, generator=drawn) < 0.2 + 0.5 * common).float()
+    scores = labels - 0.5 + 0.7 * torch.randn(400, 3, generator=drawn)
+    picked = torch.randint(400, (300, 400), generator=drawn)
+    again = [task.scores(scores[rows], labels[rows]) for rows in picked]
+    spread = {name: np.std([one[name] for one in again]) for name in ("micro_f1", "macro_f1")}
+    # 300 draws tell a standard deviation to 4 %.
+    assert task.sampling_errors(scores, labels) == pytest.approx(spread, rel=0.15)
+
+
+def test_a_perfect_score_is_not_certain_and_a_label_that_never_comes_changes_nothing(task):
+    labels = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [1.0, 1.0, 0.0]])
+    errors = task.sampling_errors(labels - 0.5, labels)
+    assert all(0.05 < error < 0.5 for error in errors.values())
+    assert task.sampling_errors((labels - 0.5)[:, :2], labels[:, :2]) == pytest.approx(errors)
+    assert task.sampling_errors(torch.full((3, 3), -1.0), torch.zeros(3, 3)) == {}
+
+
 def test_it_is_learned_with_smoothed_and_mixed_labels(task):
     space = Space(layer(torch.nn.Linear, 5, 3))
     recipe = Recipe(epochs=60, learning_rate=0.05, label_smoothing=0.1, mixup=0.2)

@@ -16,7 +16,7 @@ from archwright.trials import Trial
 
 __all__ = ["Choice", "Comparison", "Data", "choose", "compared"]
 
-_SHARES = ("accuracy",)
+_SHARES = ("accuracy", "exact_match")
 """Metrics that are the share of examples of which something is true, so that their error follows from their value."""
 _CORRELATION = 0.5
 """Between the errors of two networks on the same examples, where it was not measured."""

@@ -10,7 +10,7 @@ STANDARD_ERROR = "_standard_error"
 """Ends the name of the standard error of a metric, which stands beside it: had other examples been drawn."""
 OF_AMOUNTS = ("r2", "rmse", "mae", "mse")
 """Metrics of predicted amounts."""
-NEEDS_ERROR = ("balanced_accuracy", "f1", *OF_AMOUNTS)
+NEEDS_ERROR = ("balanced_accuracy", "f1", "micro_f1", "macro_f1", *OF_AMOUNTS)
 """Metrics whose standard error stands beside them, since it depends on the examples and not on the value alone."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -55,3 +56,40 @@ class MultiLabel(Supervised):
             "accuracy": right.double().mean().item(),
             "loss": functional.binary_cross_entropy_with_logits(outputs.double(), targets.double()).item(),
         }
+
+    def sampling_errors(self, outputs: Tensor, targets: Tensor) -> dict[str, float]:
+        """Those of `micro_f1` and `macro_f1`.
+
+        By the infinitesimal jackknife over the examples (Efron 1982, The jackknife, the bootstrap and other resampling
+        plans, section 6.3). With the hits h and the labels s of an example, those predicted and those that hold, F1 is
+        F = 2 mean(h) / mean(s), and the influence of an example is U = (2 h - F s) / mean(s); the variance is the sum
+        of U² over n (n - 1). Of macro F1, U is the mean over the labels. Two examples more, one all right and one all
+        wrong, each with as many labels as the mean one, keep a perfect score from being sure (Laplace).
+        """
+        predicted, actual = outputs > 0, targets > 0.5
+        hits, labels = (predicted & actual).double(), predicted.double() + actual.double()
+        seen = labels.sum(dim=0) > 0
+        if not seen.any():
+            return {}
+        influences = {
+            "micro_f1": _influences(hits.sum(dim=1, keepdim=True), labels.sum(dim=1, keepdim=True)),
+            "macro_f1": _influences(hits[:, seen], labels[:, seen]),
+        }
+        return {
+            name: (each.square().sum() / (len(each) * (len(each) - 1))).sqrt().item()
+            for name, each in influences.items()
+        }
+
+
+def _influences(hits: Tensor, labels: Tensor) -> Tensor:
+    """The influence of each example on the mean F1 of several columns, two examples more among them; shape (N + 2,).
+
+    Args:
+        hits: Those of each example and column, shape (N, columns).
+        labels: Predicted and holding labels together, of the same shape.
+    """
+    mean = labels.mean(dim=0, keepdim=True)
+    hits = torch.cat([hits, mean / 2, torch.zeros_like(mean)])
+    labels = torch.cat([labels, mean, mean])
+    f1 = 2 * hits.mean(dim=0) / mean
+    return ((2 * hits - f1 * labels) / mean).mean(dim=1)
