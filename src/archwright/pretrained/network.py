@@ -12,14 +12,14 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from torch import nn
+from torch import Tensor, nn
 
 from archwright.errors import SpaceError, did_you_mean
 from archwright.pretrained.depth import Stage, shortened
 from archwright.pretrained.layer_choices import ACTIVATION, KERNEL, LayerChoice, with_layers
 from archwright.pretrained.loading import Buildable, loaded_network
 from archwright.pretrained.proving import Findings, examined
-from archwright.pretrained.shrinking import importance, shrunk
+from archwright.pretrained.shrinking import importance, selection_of, shrunk
 from archwright.pretrained.steps import LATENCY, USUAL, latency_step
 from archwright.pretrained.tracing import Group
 from archwright.spaces import Space, categorical, integer, layer
@@ -64,13 +64,26 @@ class Members:
 
     def __call__(self, **decided: Any) -> nn.Module:
         """A copy of the user's network: the most important channels of each group, the first blocks of each stage."""
-        kept = [
+        return self._made(decided, valued=True)
+
+    def outline(self, **decided: Any) -> nn.Module:
+        """The same, whose parameters have no values: for supernets, which put theirs in their places."""
+        return self._made(decided, valued=False)
+
+    def selection(self, **decided: Any) -> dict[str, dict[int, Tensor]]:
+        """Which indices of the user's weights a member has, where not all: name to axis to indices."""
+        return selection_of(self.network, self._kept(decided))
+
+    def _made(self, decided: Mapping[str, Any], *, valued: bool) -> nn.Module:
+        smaller = shrunk(self.network, self._kept(decided), valued=valued)
+        return shortened(with_layers(smaller, _valued(self.choices, decided)), _valued(self.stages, decided))
+
+    def _kept(self, decided: Mapping[str, Any]) -> list[tuple[Group, list[int]]]:
+        return [
             (group, sorted(self._order[name][: decided[name] // _unit(group)]))
             for name, group in self.free.items()
             if decided[name] < group.width * _unit(group)
         ]
-        made = with_layers(shrunk(self.network, kept), _valued(self.choices, decided))
-        return shortened(made, _valued(self.stages, decided))
 
     def __repr__(self) -> str:
         digest = hashlib.sha256()

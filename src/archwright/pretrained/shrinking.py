@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any, TypeAlias
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from archwright.pretrained.tracing import Group, Place
 
-__all__ = ["Kept", "importance", "indices_of", "shrunk"]
+__all__ = ["Kept", "importance", "indices_of", "selection_of", "shrunk"]
 
 Kept: TypeAlias = Sequence[tuple[Group, Sequence[int]]]
 """Groups and the channels of each that are kept, in rising order."""
@@ -42,22 +43,39 @@ def indices_of(kept: Kept) -> dict[Place, set[int]]:
     return dropped
 
 
-def shrunk(network: nn.Module, kept: Kept) -> nn.Module:
+def selection_of(network: nn.Module, kept: Kept) -> dict[str, dict[int, Tensor]]:
+    """What is kept of each parameter and buffer that becomes smaller: axis to indices, under each of its names.
+
+    Args:
+        network: The whole one.
+        kept: Groups and the channels that stay.
+    """
+    named = _named_tensors(network)
+    found: dict[int, dict[int, Tensor]] = {}
+    for (name, axis), gone in indices_of(kept).items():
+        size = named[name].shape[axis]
+        left = torch.tensor([one for one in range(size) if one not in gone])
+        found.setdefault(id(named[name]), {})[axis] = left
+    return {name: found[id(one)] for name, one in named.items() if id(one) in found}
+
+
+def shrunk(network: nn.Module, kept: Kept, *, valued: bool = True) -> nn.Module:
     """A copy of the network with the other channels of these groups cut out; weights keep their order.
 
     Args:
         network: It is not changed. Its copy is in the same mode, and tied weights stay tied.
         kept: Groups and the channels that stay. A group that is not named keeps all.
+        valued: Whether its parameters have their values; without them, it is made in a fraction of the time.
     """
-    copy = deepcopy(network)
-    cut = dict(copy.named_parameters(remove_duplicate=False)) | dict(
-        copy.named_buffers(remove_duplicate=False)
-    )
-    keep: dict[str, dict[int, Tensor]] = {}
-    for (name, axis), gone in indices_of(kept).items():
-        size = cut[name].shape[axis]
-        keep.setdefault(name, {})[axis] = torch.tensor([one for one in range(size) if one not in gone])
-    made = {id(cut[name]): _selected(cut[name], axes) for name, axes in keep.items()}
+    memo = _empty_tables(network)
+    if not valued:
+        memo |= {id(one): _empty(one, one.shape) for one in network.parameters()}
+    copy = deepcopy(network, memo)
+    cut = _named_tensors(copy)
+    made = {
+        id(cut[name]): _selected(cut[name], axes, valued=valued)
+        for name, axes in selection_of(network, kept).items()
+    }
     for group, channels in kept:
         for path, name in group.attributes:
             holder = copy.get_submodule(path)
@@ -75,7 +93,25 @@ def shrunk(network: nn.Module, kept: Kept) -> nn.Module:
     return copy
 
 
-def _selected(tensor: Tensor, axes: Mapping[int, Tensor]) -> Tensor:
+def _named_tensors(network: nn.Module) -> dict[str, Tensor]:
+    """Every parameter and buffer by each of its names."""
+    parameters = dict(network.named_parameters(remove_duplicate=False))
+    return {**parameters, **dict(network.named_buffers(remove_duplicate=False))}
+
+
+def _empty_tables(network: nn.Module) -> dict[int, Any]:
+    """What `deepcopy` is to put in the place of empty tables, such as those of hooks, which take most of its time."""
+    held = [value for module in network.modules() for value in vars(module).values()]
+    return {id(one): type(one)() for one in held if type(one) in (dict, OrderedDict) and not one}
+
+
+def _empty(like: nn.Parameter, shape: Sequence[int]) -> nn.Parameter:
+    return nn.Parameter(like.detach().new_empty(tuple(shape)), requires_grad=like.requires_grad)
+
+
+def _selected(tensor: Tensor, axes: Mapping[int, Tensor], *, valued: bool) -> Tensor:
+    if not valued and isinstance(tensor, nn.Parameter):
+        return _empty(tensor, [len(axes.get(axis, range(n))) for axis, n in enumerate(tensor.shape)])
     with torch.no_grad():
         data = tensor.detach()
         for axis, indices in axes.items():

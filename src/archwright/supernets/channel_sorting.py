@@ -62,7 +62,7 @@ def _groups(
     """The axes that a decision changes in the same way, by its address and their sizes."""
     groups: dict[tuple[str, tuple[int, ...]], list[_Axis]] = defaultdict(list)
     for module in supernet.modules():
-        if isinstance(module, Elastic):
+        if isinstance(module, Elastic) and not module.picks:  # else it knows itself which channels matter
             for address, sizes in module.sizes.items():
                 if kinds.get(address) is Elasticity.WIDTH:
                     for (name, axes, axis), found in sizes.items():

@@ -18,10 +18,11 @@ from archwright.supernets.arguments import Argument, Value, resolved
 from archwright.supernets.dropout import dropouts_in
 from archwright.supernets.gates import Gates, combinations
 from archwright.supernets.mixed import GatedEdge, weighed_sum
-from archwright.supernets.shared_weights import ParameterSlot, SharedWeights, own_tensors
+from archwright.supernets.shared_weights import ParameterSlot, PickingCall, SharedWeights, own_tensors
 
 __all__ = ["Elastic", "call"]
 
+_Picked = tuple[ParameterSlot, Mapping[int, Tensor]]
 _MOST = 256
 """Forms kept ready; the one that was not used for longest gives way."""
 _STARTS = 3
@@ -35,7 +36,8 @@ class Elastic(nn.Module):
     Each form of the call is a subnet that borrows its weights: the leading channels of the largest, and the centre of
     a convolution's kernel (Cai et al. 2020, arXiv:1908.09791). So a convolution, a linear layer, a norm, and any class
     that is made of them, share the weights of all their widths and kernels, grouped and depthwise ones too. Modules
-    among the arguments belong to all forms.
+    among the arguments belong to all forms. A callable that picks other channels than the leading ones says which
+    (`PickingCall`).
 
     Under a mixture of its decisions the output is the weighted sum of the forms' outputs.
 
@@ -62,7 +64,8 @@ class Elastic(nn.Module):
         place: str,
     ) -> None:
         super().__init__()
-        self.fn, self.args, self.kwargs = fn, args, dict(kwargs)
+        self.args, self.kwargs = args, dict(kwargs)
+        self.fn: Any = fn
         self.gates, self.place = gates, place
         arguments = [*args, *kwargs.values()]
         self.parts = nn.ModuleList(dict.fromkeys(module for part in arguments for module in part.modules()))
@@ -70,7 +73,7 @@ class Elastic(nn.Module):
         self.reads = tuple(dict.fromkeys(address for s in selectors for address in s.reads))
         """The addresses of the decisions that its own arguments depend on, absent edges aside."""
         self._numbers = [part for argument in arguments for part in _values_in(argument)]
-        self._subnets: dict[Any, tuple[nn.Module, list[ParameterSlot], list[nn.Module]]] = {}
+        self._subnets: dict[Any, tuple[nn.Module, list[_Picked], list[nn.Module]]] = {}
         self.shared = SharedWeights()
         self.sizes: dict[str, dict[tuple[str, int, int], list[int]]] = {}
         """What each decision alone changes: of a weight (name, axes, axis) the sizes, the largest form's first."""
@@ -108,32 +111,54 @@ class Elastic(nn.Module):
         if subnet is None:
             # Unless the largest weights come from it, its values are not used, so it must not draw any.
             with nullcontext() if self.sizing else torch.random.fork_rng(devices=[]):
-                module = self._call(args, kwargs).to(self._device()).train(self.training)
+                module = self._call(args, kwargs, valued=self.sizing)
+                module = module.to(self._device()).train(self.training)
                 if self.is_lazy:
                     self._sized(module, inputs, named or {})
-            subnet = module, list(own_tensors(module, self._inner)), list(dropouts_in(module))
+            borrowed = list(self._picked(module, self._inner, args, kwargs))
+            subnet = module, borrowed, list(dropouts_in(module))
             if len(self._subnets) >= _MOST:
                 self._subnets.pop(next(iter(self._subnets)))
         self._subnets[key] = subnet  # the last one used stands last
         module, borrowed, dropouts = subnet
-        for own in borrowed:
-            own.replace(self._part(own))
+        for own, picked in borrowed:
+            own.replace(self._part(own, picked))
         if module.training != self.training:
             module.train(self.training)
         for dropout in dropouts:
             dropout.training = self.training and self.gates.drops
         return module
 
-    def inherit(self, module: nn.Module, inner: set[int]) -> None:
+    def inherit(
+        self, module: nn.Module, inner: set[int], args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> None:
         """Give a plain module of one of the forms a copy of the weights.
 
         Args:
-            module: The module; what is borrowed by views here is copied there.
+            module: The module; what is borrowed here is copied there.
             inner: The `id` of each module inside that is another call's.
+            args: The positional arguments of the call that made it.
+            kwargs: Those by keyword.
         """
         with torch.no_grad():
-            for own in own_tensors(module, inner):
-                own.tensor.copy_(self._part(own))
+            for own, picked in self._picked(module, inner, args, kwargs):
+                own.tensor.copy_(self._part(own, picked))
+
+    @property
+    def picks(self) -> bool:
+        """Whether its forms have other parts of the weights than the leading ones."""
+        return isinstance(self.fn, PickingCall)
+
+    def _picked(
+        self, module: nn.Module, inner: set[int], args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> Iterator[_Picked]:
+        """The weights of a form, and for each the indices that it has of the largest one."""
+        selection: Mapping[str, Mapping[int, Tensor]] = {}
+        if isinstance(self.fn, PickingCall):
+            selection = self.fn.selection(*args, **kwargs)
+        device = self._device()
+        for own in own_tensors(module, inner):
+            yield own, {axis: kept.to(device) for axis, kept in selection.get(own.name, {}).items()}
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_subnets": {}}  # made again when they are wanted
@@ -143,8 +168,8 @@ class Elastic(nn.Module):
         self._subnets.clear()  # their constants are where they were
         return self
 
-    def _part(self, own: ParameterSlot) -> Tensor:
-        part = self.shared.part(own)
+    def _part(self, own: ParameterSlot, picked: Mapping[int, Tensor]) -> Tensor:
+        part = self.shared.part(own, picked)
         if part is None:
             cure = "use its sized form" if self.is_lazy else "state the sizes by decisions of few values"
             raise BuildError(
@@ -175,7 +200,7 @@ class Elastic(nn.Module):
         succeeded = False
         for values in self._forms():
             try:
-                module = self._call(*resolved(self.args, self.kwargs, values))
+                module = self._call(*resolved(self.args, self.kwargs, values), valued=not succeeded)
             except BuildError as error:  # a combination that the space need not have
                 failed = failed or error
                 continue
@@ -220,8 +245,10 @@ class Elastic(nn.Module):
             for value in tried[address][1:]:
                 yield {**largest, address: value}
 
-    def _call(self, args: list[Any], kwargs: dict[str, Any]) -> nn.Module:
-        module = call(self.fn, args, kwargs, self.place)
+    def _call(self, args: list[Any], kwargs: dict[str, Any], *, valued: bool) -> nn.Module:
+        """The module of a form; where its values are not used, only what it consists of."""
+        fn = self.fn.outline if isinstance(self.fn, PickingCall) and not valued else self.fn
+        module = call(fn, args, kwargs, self.place)
         if not isinstance(module, nn.Module):
             raise BuildError(
                 f"{self.place}: a call that depends on a decision must give a torch.nn.Module in a supernet, got "

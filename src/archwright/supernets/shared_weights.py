@@ -6,13 +6,27 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
 
-__all__ = ["ParameterSlot", "SharedWeights", "corner", "own_tensors"]
+__all__ = ["ParameterSlot", "PickingCall", "SharedWeights", "corner", "own_tensors"]
+
+
+@runtime_checkable
+class PickingCall(Protocol):
+    """A callable whose modules have other parts of the largest weights than the leading ones."""
+
+    def outline(self, *args: Any, **kwargs: Any) -> nn.Module:
+        """The module of a call, whose parameters need no values."""
+        ...
+
+    def selection(self, *args: Any, **kwargs: Any) -> Mapping[str, Mapping[int, Tensor]]:
+        """Which indices of the largest weights it has, where not the leading ones: name to axis to indices."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +111,21 @@ class SharedWeights(nn.Module):
             largest = own.tensor if own.tensor.numel() >= held.numel() else held
             self._hold(key, _grown(largest.detach(), shape), own)
 
-    def part(self, own: ParameterSlot) -> Tensor | None:
-        """The view that a form's weight is of the largest; None where the largest is smaller, or not there."""
+    def part(self, own: ParameterSlot, picked: Mapping[int, Tensor] | None = None) -> Tensor | None:
+        """The part that a form's weight is of the largest; None where the largest is smaller, or not there.
+
+        Args:
+            own: The form's weight.
+            picked: Axis to the indices that it has there; of other axes it has the leading ones.
+        """
         name = self._keys.get((own.name, own.tensor.dim()))
         if name is None:
             return None
         held: Tensor = getattr(self, name)
         if any(wanted > there for wanted, there in zip(own.tensor.shape, held.shape, strict=True)):
             return None
+        for axis, indices in (picked or {}).items():
+            held = held.index_select(axis, indices)
         if own.is_kernel and (matrices := self._matrices(name)):
             return self._transformed(held, own.tensor.shape, matrices)
         return corner(held, own.tensor.shape, own.is_kernel)

@@ -15,6 +15,7 @@ from torch.nn.parameter import is_lazy
 from archwright.errors import BuildError
 from archwright.spaces import Architecture, Decision, Space, resolve, walk_calls
 from archwright.spaces.build import arguments_of, construct, dry_run, own_memory, shapes_of
+from archwright.spaces.calls import ResolvedCall
 from archwright.supernets.dropout import dropouts_in
 from archwright.supernets.elastic import Elastic
 from archwright.supernets.gates import Gate, Gates, OnePath
@@ -149,7 +150,7 @@ class Supernet(nn.Module):
             if isinstance(module, nn.Module):
                 calls_inside = walk_calls([*call.args, *call.kwargs.values()])
                 inner = [made[inside] for inside in calls_inside]
-                self._inherit(self._made[call.structural_key], module, _modules_of(inner))
+                self._inherit(self._made[call.structural_key], module, _modules_of(inner), call)
         return cast("nn.Module", network.to(device).train(self.training))
 
     def learn_kernels(self) -> None:
@@ -159,9 +160,9 @@ class Supernet(nn.Module):
                 module.shared.learn_kernels()
         self.learns_kernels = True
 
-    def _inherit(self, source: nn.Module, module: nn.Module, inner: set[int]) -> None:
+    def _inherit(self, source: nn.Module, module: nn.Module, inner: set[int], call: ResolvedCall) -> None:
         if isinstance(source, Elastic):
-            source.inherit(module, inner)
+            source.inherit(module, inner, call.args, call.kwargs)
             return
         with torch.no_grad():
             for path, owner in module.named_modules():
