@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from archwright.tasks.identifiers import IDENTIFYING, identifies, step_of
+from archwright.tasks.identifiers import IDENTIFYING, groups_of, identifies, step_of
 
 NAMED, NUMBERED = IDENTIFYING
 SHUFFLED = np.random.default_rng(0).permutation(40) * 7 + 3
@@ -44,3 +44,12 @@ def test_steps_other_than_one_are_told_unless_they_are_times():
     assert step_of("hour", np.arange(0, 400, 10)) == 0
     assert step_of("x", SHUFFLED) == 0
     assert step_of("x", np.arange(40.0)) == 0
+
+
+def test_a_name_of_things_that_rows_belong_to_is_told_where_some_have_several_rows():
+    several = np.array([7, 7, 12, 31, 31])
+    assert groups_of("customer_id", several) == 3
+    assert groups_of("customer_id", np.array(["7", "7", "12"], object)) == 2
+    assert groups_of("customer_id", np.array([7, 12, 31])) == 0
+    assert groups_of("customers", several) == 0
+    assert groups_of("customer_id", several.astype(float)) == 0

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["IDENTIFYING", "identifies", "step_of"]
+__all__ = ["IDENTIFYING", "groups_of", "identifies", "step_of"]
 
 IDENTIFYING = (
     "identifies rows by its name, and no value comes twice",
@@ -76,6 +76,20 @@ def step_of(name: str, values: NDArray[Any]) -> float:
     """
     numbers = _whole(values)
     return 0 if numbers is None or _TIMES & set(_words(name)) else _step(numbers)
+
+
+def groups_of(name: str, values: NDArray[Any]) -> int:
+    """How many things a column of whole numbers names, by its name, where some stand in several rows; 0 where not.
+
+    Args:
+        name: Of the column.
+        values: As for `identifies`.
+    """
+    numbers = _whole(values)
+    if numbers is None or not _names_rows(_words(name)):
+        return 0
+    different = len(np.unique(numbers))
+    return different if different < len(numbers) else 0
 
 
 def _whole(values: NDArray[Any]) -> NDArray[Any] | None:

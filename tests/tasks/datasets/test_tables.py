@@ -225,6 +225,16 @@ def test_numbers_that_run_by_another_step_are_kept_and_told(tmp_path):
     )
 
 
+def test_numbers_that_name_what_several_rows_belong_to_are_kept_and_told(tmp_path):
+    frame = messy()[["paid"]].assign(shop_id=lambda f: 100 + np.arange(len(f)) // 3)
+    frame["x"] = np.sin(np.arange(len(frame)))
+    path, shops = write(tmp_path, frame), -(-len(frame) // 3)
+    (note,) = from_csv(path, "paid").notes
+    assert note.startswith(f"shop_id names, as it seems, {shops} things that rows belong to")
+    assert "--column shop_id=categorical" in note
+    assert "as it seems" not in "".join(from_csv(path, "paid", columns={"shop_id": "numeric"}).notes)
+
+
 def test_several_numbers_are_a_regression_of_several_outputs(tmp_path):
     frame = messy().assign(other=lambda f: f["paid"] ** 2)
     task = from_csv(write(tmp_path, frame), ["paid", "other"])

@@ -14,7 +14,7 @@ from archwright.errors import TaskError, did_you_mean
 from archwright.tasks.columns import BOOLEANS, Column, encode, gaps_of, is_gap, spelled
 from archwright.tasks.datasets.arrays import SAMPLES, TargetOptions, Told, assemble, in_memory, join_targets
 from archwright.tasks.datasets.header import check_kinds
-from archwright.tasks.identifiers import IDENTIFYING, identifies, step_of
+from archwright.tasks.identifiers import IDENTIFYING, groups_of, identifies, step_of
 from archwright.tasks.preprocessing import row_moments
 from archwright.tasks.recognition import date_format, fit_column, number_of, recognize
 from archwright.tasks.splits import divide
@@ -366,7 +366,7 @@ def _notes(
 
 
 def _doubtful(pool: Given, numbers: Sequence[str]) -> list[str]:
-    """Which columns of numbers are learned from though they may only number or identify the rows."""
+    """Which columns of numbers are learned from though they may only number or name the rows, or what these are of."""
     told = {}
     for name in numbers:
         if why := identifies(name, pool.columns[name]):
@@ -375,6 +375,12 @@ def _doubtful(pool: Given, numbers: Sequence[str]) -> list[str]:
             told[name] = (
                 f"changes by {step} from each row to the next; if it only numbers them, leave it out: --drop {name} "
                 f"(drop=[{name!r}])"
+            )
+        elif groups := groups_of(name, pool.columns[name]):
+            told[name] = (
+                f"names, as it seems, {groups:,} things that rows belong to, and is learned as an amount; as names, "
+                f"each with a vector: --column {name}=categorical (columns={{{name!r}: 'categorical'}}); where new "
+                f"things come later, leave it out: --drop {name} (drop=[{name!r}])"
             )
     return [f"{name} {what}" for name, what in told.items()]
 
