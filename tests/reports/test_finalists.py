@@ -2,13 +2,13 @@ from dataclasses import replace
 
 import pytest
 
-from archwright.experiments.choice import Choice
+from archwright.experiments.choice import Choice, Comparison
 from archwright.experiments.ensembles import Ensemble, Member
 from archwright.experiments.finalists import HAND_MADE, LONGER, ORIGINAL, REPEAT
 from archwright.objectives import Objective
 from archwright.reports.finalists import ensemble_note, finalist_notes, short_names
 from archwright.reports.summary import headline
-from archwright.trials import TrialState
+from archwright.trials import Fidelity, TrialState
 
 LIMITED = (Objective("accuracy"), Objective("params", limit=30_000, optimize=False))
 
@@ -61,6 +61,39 @@ def test_the_time_of_the_network_as_given_is_told_beside_the_winners(a_run, a_tr
     assert run.given == matched
     assert "for as long: 7 epochs in 31 s" in finalist_notes(run)[0]
     assert finalist_notes(comparing(run, "net.py:Net")) == []
+
+
+def test_a_winner_that_was_trained_for_longer_than_the_hand_made_network_is_said_to_be(a_run, a_trial):
+    first, base = a_trial(3, accuracy=0.9), a_trial(0, accuracy=0.8)
+    longer = a_trial(3 + REPEAT * (LONGER + 1), accuracy=0.95)
+    longer = replace(longer, candidate=replace(longer.candidate, fidelity=Fidelity(epochs=40)))
+    beside = Comparison(name=HAND_MADE, difference=0.1, error=0.05, probability=0.97, repeats=1)
+    choice = Choice(
+        stage="retrain",
+        number=3,
+        name="trial 3",
+        metric="accuracy",
+        mean=0.9,
+        repeats=1,
+        comparisons=(beside,),
+    )
+    more = {"retrained": (first, longer), "baseline": base, "choice": choice, "test": {"accuracy": 0.94}}
+    run = a_run([first], winner=longer, baseline_test={"accuracy": 0.8}, **more)
+    epochs = run.config.recipe.epochs
+    told = headline(run)
+    assert f"; the hand-made network, trained for {epochs} epochs rather than 40: 80.0" in told
+    assert told.endswith(
+        "; by validation, after as many epochs, it is better than that with probability .97."
+    )
+    (note,) = finalist_notes(run)
+    assert (
+        "trained once more for what is delivered, for 40 epochs; the hand-made network was trained for"
+        in note
+    )
+    alike = replace(run, winner=first)
+    assert finalist_notes(alike) == []
+    assert "rather than" not in headline(alike)
+    assert "as many" not in headline(alike)
 
 
 def test_a_hand_made_winner_beside_a_users_network_is_said_to_be_none_of_theirs(a_run, a_trial):

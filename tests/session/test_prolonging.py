@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from archwright.experiments import Stage
 from archwright.experiments.finalists import LONGER, REPEAT
 from archwright.experiments.time_plan import Costs, TimePlan
 from archwright.session import prolonging
+from archwright.session.card import card_of
 from archwright.session.planning import Planned
 from archwright.session.prolonging import epochs_within, paces
 from archwright.spaces import Architecture
@@ -80,6 +82,11 @@ def test_the_longer_training_is_delivered_where_it_is_no_worse(search: Any) -> N
     assert run.choice.repeats == 1  # it counts in no comparison
     # The best epoch counts, not the last one.
     assert run.winner.metrics["accuracy"] == max(point["accuracy"] for point in run.winner.measurement.curve)
+    told = card_of(run, run.winner).training
+    assert (told["epochs"], told["early_stopping"], told["augmentation"]) == (12, 12, "none")
+    shifted = replace(run.winner, number=run.winner.number + REPEAT)
+    assert card_of(run, shifted).training["augmentation"] == "shift"
+    assert card_of(run, short).training["epochs"] == 1
     log = [text for _, text in run.messages]
     assert any("was trained once more, for 12 epochs" in text and "this is delivered" in text for text in log)
 

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from archwright.durations import count_of, duration
-from archwright.experiments.finalists import HAND_MADE, ORIGINAL, Finalist
+from archwright.experiments.finalists import HAND_MADE, LONGER, ORIGINAL, REPEAT, Finalist
 from archwright.objectives import Objective, optimized
 from archwright.references import is_object_reference
 from archwright.reports.wording import capital, metric_name, metric_text
@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     from archwright.experiments import Run
     from archwright.trials import Trial
 
-__all__ = ["ensemble_note", "finalist_notes", "how_long", "limits_broken", "short_names", "training_note"]
+__all__ = [
+    "ensemble_note",
+    "epochs_beside",
+    "finalist_notes",
+    "how_long",
+    "limits_broken",
+    "short_names",
+    "training_note",
+]
 
 _AS_LONG = 1.25
 """Times that differ by less, or by less than an epoch, are told as the same."""
@@ -113,8 +121,28 @@ def _origin_note(run: Run) -> list[str]:
     ]
 
 
+def epochs_beside(run: Run) -> tuple[int, int] | None:
+    """For how many epochs the winner was trained, and the hand-made network; None unless the winner was for longer."""
+    if run.winner is None or run.baseline is None or run.won_by == HAND_MADE:
+        return None
+    if run.winner.number // REPEAT < LONGER:
+        return None
+    longer, usual = run.winner.candidate.effort.epochs, run.baseline.candidate.effort.epochs
+    return longer or run.config.recipe.epochs, usual or run.config.recipe.epochs
+
+
 def training_note(run: Run) -> list[str]:
-    """How long the winner and the network as it was given were trained."""
+    """How long the winner, and the hand-made network or the one as it was given, were trained."""
+    if (both := epochs_beside(run)) is not None:
+        told = (
+            f"The chosen network was trained once more for what is delivered, for {count_of(both[0], 'epoch')}; the "
+            f"hand-made network was trained for {both[1]}, as both were when one was chosen."
+        )
+        return [told, *_given_note(run)]
+    return _given_note(run)
+
+
+def _given_note(run: Run) -> list[str]:
     if run.given is None or run.winner is None or run.won_by == ORIGINAL:
         return []
     pair = run.winner, run.given

@@ -13,7 +13,7 @@ from archwright.experiments.finalists import HAND_MADE, ORIGINAL
 from archwright.experiments.judgement import judgement_sentence
 from archwright.objectives import Direction, direction_of
 from archwright.reports.failures import failure_groups
-from archwright.reports.finalists import ensemble_note, how_long, limits_broken
+from archwright.reports.finalists import ensemble_note, epochs_beside, how_long, limits_broken
 from archwright.reports.judged import judgement_to_show
 from archwright.reports.ranking import completed, first_objective, value_of
 from archwright.reports.supernet import (
@@ -103,10 +103,11 @@ def _sentence(run: Run) -> str:
 def _hand_made(run: Run, name: str) -> str:
     if not run.baseline_test or name not in run.baseline_test:
         return ""
+    both = epochs_beside(run)
     told = metric_text(name, run.baseline_test[name], 1)
-    return (
-        f"; the hand-made network: {told}{_with_params(run.baseline, short=True)}{_ruled_out(run, HAND_MADE)}"
-    )
+    trained = "" if both is None else f", trained for {count_of(both[1], 'epoch')} rather than {both[0]}"
+    params, broken = _with_params(run.baseline, short=True), _ruled_out(run, HAND_MADE)
+    return f"; the hand-made network{trained}: {told}{params}{broken}"
 
 
 def _given(run: Run, name: str) -> str:
@@ -158,7 +159,8 @@ def _how_sure(run: Run) -> str:
     if probability is None:
         return ""
     shown = f"{min(max(probability, 0.01), 0.99):.2f}".lstrip("0")
-    return f"; by validation it is better than that with probability {shown}"
+    alike = "" if epochs_beside(run) is None else ", after as many epochs,"
+    return f"; by validation{alike} it is better than that with probability {shown}"
 
 
 def _headline_metric(run: Run, test: Mapping[str, float]) -> str:

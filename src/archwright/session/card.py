@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from archwright.durations import count_of
 from archwright.experiments import Run, Stage, TaskConfig
-from archwright.experiments.finalists import ORIGINAL
+from archwright.experiments.finalists import LONGER, ORIGINAL, REPEAT
 from archwright.experiments.records import encode
 from archwright.export import Card
 from archwright.objectives import STANDARD_ERROR, Objective
@@ -14,6 +14,7 @@ from archwright.reports.classical import CLASSICAL_NAMES, classical_sentence
 from archwright.reports.finalists import ensemble_note, how_long, training_note
 from archwright.reports.provenance import size_text
 from archwright.reports.summary import REFIT
+from archwright.session.regularising import augmented
 from archwright.supernets import METHODS
 from archwright.trials import FidelityRange, Trial, TrialState
 
@@ -139,9 +140,12 @@ def _search(run: Run, won: bool) -> dict[str, object]:
 
 def _training(run: Run, trial: Trial, won: bool) -> dict[str, object]:
     """How it was trained."""
-    refit = won and run.is_refit
+    refit, recipe = won and run.is_refit, run.config.recipe
+    if (variant := trial.number // REPEAT - LONGER) >= 0:  # of its epochs the best counted
+        epochs = trial.candidate.effort.epochs
+        recipe = augmented(recipe.replace(epochs=epochs, early_stopping=epochs), variant)
     return {
-        **{name: value for name, value in encode(run.config.recipe).items() if name != "seed"},
+        **{name: value for name, value in encode(recipe).items() if name != "seed"},
         "data of the delivered weights": "training and validation data together" if refit else None,
         "their epochs": trial.candidate.effort.epochs if refit else None,
     }
