@@ -14,6 +14,9 @@ __all__ = [
 # fmt: on
 
 
+_LISTED = 60
+
+
 class ArchwrightError(Exception):
     """Base of all errors below. The command prints its text without a traceback and exits with `exit_code`."""
 
@@ -73,7 +76,7 @@ class ArchwrightWarning(UserWarning):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A sentence naming the closest of the known names, and all of them. Begins with a space.
+    """A sentence naming the closest of the known names, and all of them, or 60 of more. Begins with a space.
 
     >>> did_you_mean("evoltion", ["evolution", "random"])
     " Did you mean 'evolution'? Known: evolution, random."
@@ -81,4 +84,5 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f" Did you mean {close[0]!r}?" if close else ""
-    return f"{hint} Known: {', '.join(names) or 'none'}."
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return f"{hint} Known: {', '.join(names[:_LISTED]) or 'none'}{more}."

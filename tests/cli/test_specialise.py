@@ -56,6 +56,11 @@ def test_networks_for_limits_and_a_front(archwright: Any, tmp_path: Path) -> Non
         set(one) == {"folder", "architecture", "costs", "validation", "test", "seconds"} for one in networks
     )
     assert networks[0]["architecture"]["width"] < 12
+    (largest,) = json.loads(told.out)["references"]
+    assert largest["name"] == "the largest network of the supernet"
+    assert largest["costs"]["macs"] >= networks[1]["costs"]["macs"]
+    assert "made smaller from the largest network of the supernet: params " in answer.out
+    assert "the largest network of the supernet (test)" in (folder / "card.md").read_text()
     assert Path(networks[1]["folder"]).parent == tmp_path / "run" / "specialised"
     nothing = archwright("specialise", "run")
     assert nothing.code == 2

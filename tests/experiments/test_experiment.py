@@ -317,7 +317,15 @@ def test_a_limit_that_nothing_keeps_ends_the_search(
     monkeypatch.setattr(sources, "_ALL_INFEASIBLE", 30)
     space = Space(layer(nn.Linear, 10, choice(*range(1, 100), name="width")))
     objectives = (Objective("accuracy"), Objective("params", limit=5, optimize=False))
-    with pytest.raises(SearchError, match="over a limit; loosen it"):
+    told = (
+        r"30 candidates in a row were over a limit \(params<=5 was asked for, \d+ came closest\); loosen it"
+    )
+    with pytest.raises(SearchError, match=told):
+        run_search(make_store(), trials=8, space=space, objectives=objectives, example=zeros(2, 10))
+    monkeypatch.setattr(sources, "_ALL_INFEASIBLE", 10**6)
+    monkeypatch.setattr(sources, "_PATIENCE", 0.0)  # seconds
+    monkeypatch.setattr(sources, "_LEAST_INFEASIBLE", 20)
+    with pytest.raises(SearchError, match="20 candidates in a row were over a limit"):
         run_search(make_store(), trials=8, space=space, objectives=objectives, example=zeros(2, 10))
 
 

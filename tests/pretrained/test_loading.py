@@ -53,10 +53,26 @@ def returns_text() -> Any:
     return "network"
 
 
+def unsized() -> nn.Module:
+    return nn.Sequential(nn.LazyLinear(8), nn.ReLU(), nn.Linear(8, 2))
+
+
+def without_a_file() -> nn.Module:
+    raise ValueError("no file of settings")
+
+
+def test_a_network_that_ran_once_has_its_sizes() -> None:
+    network = unsized()
+    network(torch.zeros(2, 4))
+    assert loaded_network(network) is network
+
+
 @pytest.mark.parametrize(
     ("network", "words"),
     [
         (3, "got int"),
+        (unsized, r"Sequential has layers without a size \(0\); give them their sizes"),
+        (without_a_file, "ValueError: no file of settings; it is called without arguments"),
         ({"0.weight": torch.zeros(2)}, r"got dict; weights alone build no network: give its class"),
         (returns_text, r"returns_text\(\) to build a torch.nn.Module, got str"),
         (Refusing, r"Refusing\(\) does not build a network: SystemExit: no"),

@@ -74,6 +74,8 @@ def test_only_and_keep() -> None:
 def test_a_network_that_cannot_shrink_is_refused_with_the_reasons() -> None:
     with pytest.raises(SpaceError, match=r"nothing in Linear may change: .*network's output"):
         aw.from_network(nn.Linear(4, 4), torch.randn(3, 4))
+    with pytest.raises(SpaceError, match="nothing in Flatten may change: it has no weights"):
+        aw.from_network(nn.Flatten(), torch.randn(3, 4))
 
 
 def test_a_space_travels_and_is_recognised() -> None:

@@ -44,6 +44,13 @@ def test_the_line_tells_decisions_share_and_reasons() -> None:
     assert summary_line(quantised(space)) == line
 
 
+def test_a_share_is_not_below_zero() -> None:
+    fixed = nn.Sequential(*(nn.Conv2d(3, 3, 1) for _ in range(30)))
+    shares = staying(fixed, [])
+    assert shares[0] == 0.0
+    assert f"{shares[0]:.1%}" == "0.0%"
+
+
 def test_blocks_have_a_line_of_their_own() -> None:
     space = aw.blockwise(network(), torch.randn(3, 4), blocks=["2"])
     assert summary_line(space) == "network: Sequential, 1 block with 3 alternatives"

@@ -99,6 +99,16 @@ def test_epochs_that_do_not_fit_are_fewer_unless_they_were_given() -> None:
     assert "not one full training" not in told
 
 
+def test_the_share_of_the_given_network_is_told() -> None:
+    made = TimePlan(costs=Costs(training=2.0, baseline=1.0, closing=1.0), longest=6.0)
+    alone, beside = (told_plan(made, 2.0, 12, 12, Trainings(), 1, is_given=one)[-1] for one in (False, True))
+    assert "then about 6.0 s of a longer training of the one that is chosen, then test" in alone
+    assert (
+        "then about 6.0 s of longer trainings of the one that is chosen and of the network as it was given, then test"
+        in beside
+    )
+
+
 def test_where_the_beginning_took_the_time_no_other_epochs_are_advised() -> None:
     made = TimePlan(costs=Costs(training=2.0, baseline=1.0, closing=5.0), spent=130.0)
     (told,) = told_plan(made, 0.5, 1, 1, Trainings(), 1)

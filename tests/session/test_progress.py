@@ -47,6 +47,21 @@ def shown(terminal: bool) -> str:
     return file.getvalue()
 
 
+def test_a_log_without_news_says_once_a_minute_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    from archwright.session import progress as module
+
+    for silent, lines in ((60.0, 1), (0.0, 3)):
+        monkeypatch.setattr(module, "_SILENT", silent)
+        file = io.StringIO()
+        progress = Progress(["accuracy"], Console(file=file, force_terminal=False, width=120))
+        progress.stage_started(Stage.SEARCH, 4, 0)
+        for number in range(2):
+            progress.trial_finished(Stage.SEARCH, trial(number), None)
+        assert file.getvalue().count("\n") == lines
+        assert ("2 over a limit" in file.getvalue()) == (lines == 3)
+        progress.stage_finished(Stage.SEARCH)
+
+
 def test_a_running_trial_shows_its_last_point_in_a_terminal_only() -> None:
     for terminal in (True, False):
         file = io.StringIO()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,10 @@ from torch import nn
 
 import archwright as aw
 from archwright.errors import RunError, SearchError, UsageError
+from archwright.experiments import NamedConfig, RunConfig, SpaceConfig, TaskConfig
 from archwright.objectives import measure_cheap, parse_limit
+from archwright.session.parts import make_training
+from archwright.session.specialised import LARGEST, check_limits, front_of, references_of
 from archwright.session.specialising import Specialiser, specialise
 from archwright.supernets import Supernet, make_method, shared_score, train_epoch
 from archwright.tasks import Task, make_task
@@ -85,6 +89,41 @@ def test_a_limit_that_nothing_keeps_is_told(specialiser: Specialiser) -> None:
         specialiser.find([parse_limit("params<=10")])
     with pytest.raises(UsageError, match="expected limits on what is measured on a network"):
         specialiser.find([parse_limit("accuracy>=0.9")])
+    with pytest.raises(UsageError, match=r"got 'latency'; .* Did you mean 'latency_ms'"):
+        check_limits([parse_limit("latency<=5")])
+    with pytest.raises(UsageError, match=r"expected a front by what is measured .*, got 'accuracy'"):
+        front_of("accuracy")
+
+
+def test_the_network_as_it_was_given_and_the_largest_are_told_beside(task: Task) -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 10))
+    given = aw.from_network(network, torch.zeros(2, 1, 8, 8))
+    supernet = Supernet(given, task.example_arguments())
+    with torch.no_grad():
+        for one in supernet.parameters():
+            one.zero_()  # trained to something else
+    specialiser = Specialiser(supernet, task, [(given.sample(seed), 0.1) for seed in range(2)])
+    limits = [parse_limit("params<=900")]
+    config = RunConfig(
+        name="mine",
+        task=TaskConfig.of(task),
+        space=SpaceConfig.of(given),
+        strategy=NamedConfig(name="sandwich"),
+        objectives=(aw.Objective("accuracy"),),
+        budget=aw.Budget(trials=1),
+        recipe=aw.Recipe(),
+    )
+    own, largest = references_of(
+        specialiser.largest(limits), limits, config, given, task, validated=specialiser.validated
+    )
+    params = sum(one.numel() for one in network.parameters())
+    assert (own.name, largest.name) == ("the network as it was given", LARGEST)
+    assert own.costs == largest.costs == {"params": params}
+    expected = make_training(config, given, task).test(network)
+    assert own.test == expected != largest.test
+    assert largest.metrics["loss"] == pytest.approx(math.log(10))
+    assert own.metrics["loss"] != largest.metrics["loss"]
 
 
 def test_a_run_without_a_supernet_is_told(tmp_path: Path) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 import archwright as aw
+from archwright.atomic_writing import load_state, save_state
+from archwright.errors import RunError
 from archwright.supernets import Supernet
 from archwright.supernets.channel_sorting import sort_channels
 from archwright.supernets.shrinking import elasticities
+from archwright.supernets.storage import load_supernet, save_supernet
 
 INPUTS = torch.randn(3, 1, 6, 6, generator=torch.Generator().manual_seed(0))
 
@@ -74,3 +79,14 @@ def test_an_outline_has_the_shapes_of_a_member(space: aw.Space) -> None:
     shapes = {name: one.shape for name, one in made(**decided).state_dict().items()}
     assert {name: one.shape for name, one in made.outline(**decided).state_dict().items()} == shapes
     assert torch.equal(made.network.stem.weight, made(**dict(space.default)).stem.weight)
+
+
+def test_a_supernet_with_the_leading_channels_is_refused(space: aw.Space, tmp_path: Path) -> None:
+    supernet, path = Supernet(space, INPUTS).eval(), tmp_path / "supernet.pt"
+    save_supernet(supernet, path)
+    read, smaller = load_supernet(space, INPUTS, path), space.sample(1)
+    torch.testing.assert_close(read.eval().extract(smaller)(INPUTS), supernet.extract(smaller)(INPUTS))
+    state = load_state(path, "supernet", "")
+    save_state({name: value for name, value in state.items() if name != "picks"}, path)
+    with pytest.raises(RunError, match="earlier version, in which smaller networks had other channels"):
+        load_supernet(space, INPUTS, path)

@@ -98,8 +98,8 @@ def search(
         space (-s): A built-in name (see `archwright list spaces`) or file.py:object; by default one that fits.
         space_option (NAME=VALUE): An option of a built-in space (see `archwright list spaces NAME`), such as width=32;
             may be given several times.
-        strategy: A built-in name (see `archwright list strategies`), one-shot methods such as darts among them, or
-            file.py:class; by default one that fits the space.
+        strategy (--strategy --method NAME): A built-in name (see `archwright list strategies`), one-shot methods such
+            as darts among them, or file.py:class; by default one that fits the space.
         option (NAME=VALUE): An option of the strategy: population_size=20, or epochs=10 of a supernet; may be given
             several times.
         fix (ADDRESS=VALUE): Hold a decision of the space at a value; may be given several times.

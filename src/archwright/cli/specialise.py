@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from archwright.cli.described import described
 from archwright.cli.options import AsJson, Formats, RunFolder, StoreURL, Trust
 from archwright.cli.streams import emit
+
+if TYPE_CHECKING:
+    from archwright.session.specialised import Reference, Specialised
 
 __all__ = ["specialise"]
 
@@ -30,7 +34,8 @@ def specialise(
 
     RUN is a search that trained one: `archwright search TASK --strategy once_for_all`, or sandwich. Ask again and
     again; with --front for several networks at once. To make a network of your own smaller see --network of `archwright
-    search`.
+    search`. Beside each network stands what it was made smaller from: your own as it was given, where the search had
+    --network, and the largest of the supernet.
 
     \b
     Examples:
@@ -82,9 +87,24 @@ def specialise(
             }
             for one in found
         ]
-        emit(json.dumps({"networks": told}, indent=2))
+        references = [
+            {
+                "name": one.name,
+                "costs": dict(one.costs),
+                "validation": dict(one.metrics),
+                "test": dict(one.test),
+            }
+            for one in found[0].references
+        ]
+        emit(json.dumps({"networks": told, "references": references}, indent=2))
         return
     for one in found:
-        costs = ", ".join(f"{name} {value:g}" for name, value in one.costs.items())
-        scores = ", ".join(f"{name} {value:.4g}" for name, value in one.test.items())
-        print(f"{one.folder}: {costs}; test {scores}; {one.seconds:.1f} s")
+        print(f"{one.folder}: {_told(one)}; {one.seconds:.1f} s")
+    for reference in found[0].references:
+        print(f"made smaller from {reference.name}: {_told(reference)}")
+
+
+def _told(network: Specialised | Reference) -> str:
+    """What a network costs, and its test scores."""
+    costs = ", ".join(f"{name} {value:g}" for name, value in network.costs.items())
+    return f"{costs}; test {', '.join(f'{name} {value:.4g}' for name, value in network.test.items())}"

@@ -19,6 +19,8 @@ __all__ = ["Listed", "Search", "Source", "begun_again", "spent_seconds", "why_no
 
 _ALL_FAILED = 20
 _ALL_INFEASIBLE = 2_000
+_PATIENCE, _LEAST_INFEASIBLE = 600.0, 200
+"""Seconds after which fewer candidates in a row, but so many, that were over a limit end a search."""
 
 
 class Source:
@@ -98,6 +100,8 @@ class Search(Source):
         self.counted = sum(t.state not in uncounted and t.candidate.is_new for t in trials)
         self.measured = sum(t.is_measured for t in trials)
         self.infeasible_in_a_row = 0
+        self.closest: dict[str, float] = {}
+        self.feasible_at = time.monotonic()
         self.spent, self.began = spent, time.monotonic()
         self.reason: str | None = None
         for trial in trials:
@@ -166,9 +170,11 @@ class Search(Source):
     def _count(self, trial: Trial) -> None:
         if trial.state is TrialState.INFEASIBLE:
             self.infeasible_in_a_row += 1
+            self._note_closest(trial)
         else:
             self.counted += trial.candidate.is_new
             self.infeasible_in_a_row = 0
+            self.feasible_at = time.monotonic()
             self.measured += trial.is_measured
         super().done(trial)
 
@@ -191,10 +197,33 @@ class Search(Source):
             self.reason = f"the target {first.name} {budget.target:g} was reached"
         elif self.measured == 0 and self.counted >= _ALL_FAILED:
             self.reason = f"the first {self.counted} trials all failed"
-        elif self.infeasible_in_a_row >= _ALL_INFEASIBLE:
+        elif self._are_all_infeasible():
             self.reason = (
-                f"{_ALL_INFEASIBLE:,} candidates in a row were over a limit; loosen it, or shrink the space"
+                f"{self.infeasible_in_a_row:,} candidates in a row were over a limit{self._told_closest()}; loosen it, "
+                "or shrink the space"
             )
+
+    def _are_all_infeasible(self) -> bool:
+        """Whether so many candidates in a row were over a limit that none is hoped for any more."""
+        minutes = self.budget.minutes
+        patience = _PATIENCE if minutes is None else min(_PATIENCE, 60 * minutes)
+        is_long = time.monotonic() - self.feasible_at >= patience
+        return self.infeasible_in_a_row >= (_LEAST_INFEASIBLE if is_long else _ALL_INFEASIBLE)
+
+    def _note_closest(self, trial: Trial) -> None:
+        """Note what came closest to each limit that it is over."""
+        for one in self.objectives:
+            value = trial.metrics.get(one.name)
+            if value is not None and one.violation(value):
+                before = self.closest.get(one.name, value)
+                self.closest[one.name] = min(before, value, key=one.violation)
+
+    def _told_closest(self) -> str:
+        limits = {one.name: one.limit_text for one in self.objectives if one.limit is not None}
+        told = [
+            f"{limits[name]} was asked for, {value:g} came closest" for name, value in self.closest.items()
+        ]
+        return f" ({'; '.join(told)})" if told else ""
 
     def _trials(self) -> str:
         return count_of(self.budget.trials or 0, "trial")
@@ -225,7 +254,7 @@ def spent_seconds(sessions: Sequence[float], trials: Sequence[Trial]) -> float:
 def why_none(trials: Sequence[Trial]) -> str:
     """What kept trials from being completed, to end a sentence with."""
     if trials and all(trial.state is TrialState.INFEASIBLE for trial in trials):
-        return "; all of them were over a limit: loosen it"
+        return "; all of them were over a limit"
     errors = Counter(trial.error for trial in trials if trial.error)
     if not errors:
         return ""

@@ -94,7 +94,7 @@ def find_blocks(network: nn.Module, example: Inputs, patterns: Sequence[str] = (
         if not any(fnmatchcase(name, pattern) for name in able):
             raise SpaceError(
                 f"blocks: the pattern {pattern!r} matches no module of {type(network).__name__} that maps one tensor "
-                f"to one and is called once.{did_you_mean(pattern, able)} There are: {', '.join(able) or 'none'}"
+                f"to one and is called once.{did_you_mean(pattern, able)}"
             )
     chosen = _matching(able, patterns) if patterns else _sizable(network, example, able)
     found = tuple(able[name] for name in chosen)

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from archwright.errors import SpaceError
 
@@ -50,13 +51,21 @@ def loaded_network(network: Buildable, weights: str | Path | None = None) -> nn.
             try:
                 made = network()
             except (Exception, SystemExit) as error:
+                cure = "give a class or function that needs no arguments"
+                if not isinstance(error, TypeError):
+                    cure = "it is called without arguments, and must give the network"
                 raise SpaceError(
-                    f"{name}() does not build a network: {type(error).__name__}: {error}; give a class or function "
-                    "that needs no arguments"
+                    f"{name}() does not build a network: {type(error).__name__}: {error}; {cure}"
                 ) from error
         if not isinstance(made, nn.Module):
             raise SpaceError(f"expected {name}() to build a torch.nn.Module, got {type(made).__name__}")
     assert isinstance(made, nn.Module)
+    lazy = [name for name, one in made.named_modules() if any(map(is_lazy, one.parameters(recurse=False)))]
+    if lazy:
+        raise SpaceError(
+            f"{type(made).__name__} has layers without a size ({', '.join(lazy[:_LISTED])}); give them their sizes, or "
+            "give a function that builds the network and calls it once with an example before it returns it"
+        )
     return made if weights is None else _with_weights(made, Path(weights), is_own=made is not network)
 
 

@@ -172,7 +172,7 @@ def from_network(
         reasons = Counter(
             [one.reason for one in found.groups] + [one.reason for one in found.layers]
         ).most_common(3)
-        told = "; ".join(f"{reason} ({count})" for reason, count in reasons)
+        told = "; ".join(f"{reason} ({count})" for reason, count in reasons) or "it has no weights"
         raise SpaceError(f"from_network: nothing in {type(made).__name__} may change: {told}")
     return Space(layer(members, **decided), name=type(made).__name__)
 

@@ -56,7 +56,7 @@ def staying(network: nn.Module, groups: Sequence[Group]) -> tuple[float, dict[st
         if left > 0:
             reasons[told[0] if told else "a number"] += left / total
     largest = sorted(reasons.items(), key=lambda one: -one[1])[:_TOLD]
-    return 1 - sum(reasons.values()), dict(largest)
+    return max(0.0, 1 - sum(reasons.values())), dict(largest)
 
 
 def summary_line(space: Space) -> str | None:

@@ -15,6 +15,7 @@ from archwright.reports.finalists import ensemble_note, how_long, training_note
 from archwright.reports.provenance import size_text
 from archwright.reports.summary import REFIT
 from archwright.session.regularising import augmented
+from archwright.session.specialised import Specialised
 from archwright.supernets import METHODS
 from archwright.trials import FidelityRange, Trial, TrialState
 
@@ -60,23 +61,13 @@ def card_of(run: Run, trial: Trial) -> Card:
     )
 
 
-def specialised_card(
-    run: Run,
-    limits: Sequence[Objective],
-    validation: Mapping[str, float],
-    costs: Mapping[str, float],
-    test: Mapping[str, float],
-    seconds: float,
-) -> Card:
+def specialised_card(run: Run, limits: Sequence[Objective], found: Specialised) -> Card:
     """The card of a network that was taken from a run's supernet.
 
     Args:
         run: The run.
         limits: What it had to keep.
-        validation: Its scores on the validation data.
-        costs: What the limits bound, as measured.
-        test: Its scores on the test data.
-        seconds: How long it took to find.
+        found: The network, its scores, costs and what it is compared with.
     """
     task = run.config.task
     bounds = ", ".join(map(str, limits))
@@ -90,19 +81,30 @@ def specialised_card(
             **_supernet(run),
             "scores in the search": "by the supernet's shared weights",
             "limits": bounds,
-            "measured": ", ".join(f"{name} {value:g}" for name, value in costs.items()),
+            "measured": ", ".join(f"{name} {value:g}" for name, value in found.costs.items()),
             "chosen": "by evolution on a predictor of scores, then by validation among the best",
         },
         training={"weights": "the supernet's, as they are; the statistics of norms were taken anew"},
         cost={
             "training of the supernet": f"{sum(entry['seconds'] for entry in run.epochs):,.0f} s, for all limits",
-            "finding this network": f"{seconds:,.1f} s",
+            "finding this network": f"{found.seconds:,.1f} s",
         },
         seeds={"search": run.config.seed},
         versions=run.config.versions,
-        validation=validation,
-        test=test,
+        validation=found.metrics,
+        test=found.test,
+        others={one.name: one.test for one in found.references},
+        comparison=_references(found),
     )
+
+
+def _references(found: Specialised) -> str:
+    """What the networks that it was made smaller from cost."""
+    told = [
+        f"{one.name}: {', '.join(f'{name} {value:g}' for name, value in one.costs.items())}"
+        for one in found.references
+    ]
+    return f"Made smaller from {'; '.join(told)}." if told else ""
 
 
 def _data(task: TaskConfig) -> dict[str, object]:

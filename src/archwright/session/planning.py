@@ -120,11 +120,12 @@ def plan_run(
         told = () if settings_of(space) is not None else (_UNPLANNED,)  # programs need no plan
         return Planned(recipe=recipe, threads=threads, workers=workers, notes=told)
     asked = recipe.epochs
+    is_given = any(original_network(other) is not None for other in contestants)
     if may_fit:
-        longer = 2 if any(original_network(other) is not None for other in contestants) else 1
+        longer = 2 if is_given else 1
         steps = _steps(task, recipe)
         plan, recipe = fitted_epochs(plan, recipe, minutes, trainings, workers, steps=steps, longer=longer)
-    notes = told_plan(plan, minutes, recipe.epochs, asked, trainings, workers)
+    notes = told_plan(plan, minutes, recipe.epochs, asked, trainings, workers, is_given=is_given)
     if workers > 1:
         notes.append(f"workers: {workers}, each with one thread")
     return Planned(recipe=recipe, threads=threads, workers=workers, plan=plan, notes=tuple(notes))
@@ -190,7 +191,14 @@ def fitting_workers(training: Training, minutes: float) -> int:
 
 
 def told_plan(
-    plan: TimePlan, minutes: float, epochs: int, asked: int, trainings: Trainings, workers: int
+    plan: TimePlan,
+    minutes: float,
+    epochs: int,
+    asked: int,
+    trainings: Trainings,
+    workers: int,
+    *,
+    is_given: bool = False,
 ) -> list[str]:
     """What the log says of a plan before anything is trained.
 
@@ -201,6 +209,7 @@ def told_plan(
         asked: Those that the recipe had before they were made to fit.
         trainings: What is trained after the search.
         workers: Trainings at once.
+        is_given: Whether the network that the search began with is trained for as long as the chosen one.
     """
     shares = plan.shares(minutes, trainings, workers)
     training, base = plan.costs.training, plan.costs.baseline
@@ -238,15 +247,18 @@ def told_plan(
             f"will take longer than {duration(minutes * 60)}, about {duration(needed)} in all; more minutes change "
             "that, or a machine that has less to do"
         )
+    rest = _told_rest(plan, minutes, shares.retrain, trainings, workers, is_given=is_given)
     told.append(
         f"time: a full training takes about {duration(training)}; search until {duration(shares.search)}, "
         f"finalists ({shares.retrain} found{f', {plan.contestants} to compare with' if base else ''}) until "
-        f"{duration(shares.finals)}, then {_told_rest(plan, minutes, shares.retrain, trainings, workers)}"
+        f"{duration(shares.finals)}, then {rest}"
     )
     return told
 
 
-def _told_rest(plan: TimePlan, minutes: float, retrain: int, trainings: Trainings, workers: int) -> str:
+def _told_rest(
+    plan: TimePlan, minutes: float, retrain: int, trainings: Trainings, workers: int, *, is_given: bool
+) -> str:
     """What comes after the finalists."""
     parts = ["test, export and report"]
     if trainings.refit:
@@ -256,9 +268,10 @@ def _told_rest(plan: TimePlan, minutes: float, retrain: int, trainings: Training
     if more := plan.members(retrain, trainings, workers):
         parts.insert(0, f"about {duration(more)} of further trainings for the ensemble")
     if plan.longer(minutes) >= 1.0:
-        parts.insert(
-            0, f"about {duration(plan.longer(minutes))} of a longer training of the one that is chosen"
-        )
+        trained = "a longer training of the one that is chosen"
+        if is_given:
+            trained = "longer trainings of the one that is chosen and of the network as it was given"
+        parts.insert(0, f"about {duration(plan.longer(minutes))} of {trained}")
     return ", then ".join(parts)
 
 

@@ -34,6 +34,8 @@ _TITLES = {
     Stage.JUDGE: "judging",
 }
 
+_SILENT = 60.0
+"""Seconds after which a log that is no terminal says how far the search is, whether or not there is a better trial."""
 _WATCHED = ("train_loss", "derived_accuracy", "derived_loss", "skips", "eigenvalue")
 
 
@@ -66,6 +68,7 @@ class Progress(Listener):
         self._epochs: list[float] = []
         self._workers = 1
         self._told_left, self._told_at = "", 0.0
+        self._printed_at = 0.0
         self._memory = MemoryWatch()
         self._best: Trial | None = None
 
@@ -140,7 +143,7 @@ class Progress(Listener):
         elif trial.state is TrialState.FAILED:
             number = trial.number % Judging.STRIDE if stage is Stage.JUDGE else trial.number
             self._print(f"trial {number} failed: {trial.error}")
-        elif best is not None and best is not self._best:
+        elif (best is not None and best is not self._best) or time.monotonic() - self._printed_at >= _SILENT:
             self._print(", ".join(filter(None, [f"{self._done} done", self._left(), self._told(best)])))
         self._best = best
 
@@ -156,6 +159,7 @@ class Progress(Listener):
             self._bar = None
 
     def _print(self, text: str, style: str = "") -> None:
+        self._printed_at = time.monotonic()
         if self._notebook is not None:
             self._notebook.say(text)
             return

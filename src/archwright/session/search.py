@@ -42,6 +42,7 @@ from archwright.session.parts import (
     device_for,
 )
 from archwright.session.planning import Planned, plan_run
+from archwright.session.reachable import check_reachable
 from archwright.session.recipes import chosen_recipe
 from archwright.session.result import Result
 from archwright.session.sources import fingerprints_of
@@ -240,6 +241,7 @@ def search(
         space_options=space_options,
     )
     check_ensemble(ensemble, subject.objectives, subject.task)
+    check_reachable(subject.fixed, subject.task, subject.objectives)
     baseline = baseline and settings_of(subject.space) is None  # programs are compared with hand-written ones
     if (subject.held or subject.rules) and isinstance(strategy, Strategy):
         raise UsageError(

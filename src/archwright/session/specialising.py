@@ -6,7 +6,7 @@ import math
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from archwright.objectives.meter import measure_by
 from archwright.objectives.objective import parse_limit
 from archwright.session.card import specialised_card
 from archwright.session.sources import check_unchanged, restored
+from archwright.session.specialised import Specialised, check_limits, front_of, references_of
 from archwright.spaces import Architecture, Space
 from archwright.surrogates import Surrogate, make_surrogate
 from archwright.tasks import Task
@@ -44,29 +45,6 @@ _MEASURED = 40
 _FINALISTS = 6
 _ROUNDS = 6
 _BATCHES = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Specialised:
-    """A network that keeps some limits.
-
-    Args:
-        architecture: Of the supernet's space.
-        network: Plain, with the supernet's weights, the statistics of its norms taken anew, in evaluation mode.
-        metrics: The task's, on the validation data.
-        costs: What the limits bound, as measured on it.
-        seconds: Wall time of finding it.
-        test: The task's metrics on the test data; empty where they were not read.
-        folder: Where it was written; None where it was not.
-    """
-
-    architecture: Architecture
-    network: nn.Module
-    metrics: Mapping[str, float]
-    costs: Mapping[str, float]
-    seconds: float
-    test: Mapping[str, float]
-    folder: Path | None = None
 
 
 class Specialiser:
@@ -111,12 +89,7 @@ class Specialiser:
             SearchError: When no network that was measured keeps them.
         """
         began = time.perf_counter()
-        for limit in limits:
-            if not limit.has_meter or limit.limit is None:
-                raise UsageError(
-                    f"expected limits on what is measured on a network, such as 'params<=50000', got {limit.name!r}; "
-                    "the score is what is made as good as it can be"
-                )
+        check_limits(limits)
         random = Random(self.seed)
         self._learn_costs(limits)
         kept: list[Architecture] = []
@@ -145,6 +118,22 @@ class Specialiser:
         """What the smallest and the largest network of the space cost."""
         found = [self._measured(end, [limit])[limit.name] for end in self._ends()]
         return min(found), max(found)
+
+    def largest(self, limits: Sequence[Objective]) -> Specialised:
+        """The largest network of the space, and what it costs."""
+        began, largest = time.perf_counter(), self._ends()[0]
+        architecture, network, metrics = self._scored_network(largest)
+        costs = self._measured(architecture, limits)
+        return Specialised(architecture, network, metrics, costs, time.perf_counter() - began, {})
+
+    def validated(self, network: nn.Module) -> Mapping[str, float]:
+        """The task's metrics of a network on the validation data."""
+        from archwright.learning.devices import make_fabric
+        from archwright.tasks import Part
+        from archwright.tasks.batches import evaluation_plan
+
+        plan = evaluation_plan(make_fabric("cpu", 1, "32-true").device)
+        return self.task.evaluate(network, Part("validation"), plan)
 
     def _ends(self) -> list[Architecture]:
         from archwright.supernets.shrinking import elasticities, extreme
@@ -238,14 +227,10 @@ class Specialiser:
     def _scored_network(
         self, architecture: Architecture
     ) -> tuple[Architecture, nn.Module, Mapping[str, float]]:
-        from archwright.learning.devices import make_fabric
         from archwright.supernets.scoring import inherited
-        from archwright.tasks import Part
-        from archwright.tasks.batches import evaluation_plan
 
         network = inherited(self.supernet, architecture, self.task, _BATCHES).eval()
-        plan = evaluation_plan(make_fabric("cpu", 1, "32-true").device)
-        return architecture, network, self.task.evaluate(network, Part("validation"), plan)
+        return architecture, network, self.validated(network)
 
     def _better(self, metrics: Mapping[str, float]) -> float:
         value = metrics[self.task.metric] if self.task.metric in metrics else -metrics["loss"]
@@ -271,7 +256,9 @@ def specialise(
     """Networks for limits from the trained supernet of a run: found in seconds, weights inherited, written as source.
 
     The run is a search by `once_for_all` or `sandwich`, whose networks need no training of their own; its trials, which
-    were scored by shared weights, teach the predictor. Of each network that is written the test score is read once.
+    were scored by shared weights, teach the predictor. Of each network that is written the test score is read once,
+    and of those that it was made smaller from: the network as it was given, where the run began with one, and the
+    largest of the supernet (`references`).
 
     Args:
         run: The run's folder.
@@ -299,20 +286,25 @@ def specialise(
         raise UsageError("expected a limit, such as --limit 'params<=50000', or --front params")
     if points < 2:
         raise UsageError(f"expected points >= 2, got {points}")
+    check_limits(bounds)
+    by = None if front is None else front_of(front)
     space, task = restored(opened.folder, opened.config, space, task, trust=trust)
     check_unchanged(opened.folder, opened.config, space, task)
     specialiser = _specialiser_of(opened, space, task, predictor, seed)
     asked_for = [bounds]
-    if front is not None:
-        by = Objective(front, optimize=False)
+    if by is not None:
         least, most = specialiser.ends(by)
         steps = [least * (most / least) ** ((i + 1) / points) for i in range(points)]
         asked_for = [[*bounds, replace(by, limit=_rounded(step))] for step in steps]
+    limited = [*bounds, *([by] if by else [])]
+    largest, validated = specialiser.largest(limited), specialiser.validated
+    references = references_of(largest, limited, opened.config, space, task, validated=validated)
     place = Path(to) if to is not None else opened.folder / "specialised"
     written = []
     for wanted in asked_for:
         folder = place if to is not None and front is None else place / _name_of(wanted)
-        written.append(_write(opened, specialiser.find(wanted), wanted, task, space, folder, asked))
+        found = replace(specialiser.find(wanted), references=references)
+        written.append(_write(opened, found, wanted, folder, asked, task=task, space=space))
     return written
 
 
@@ -344,10 +336,11 @@ def _write(
     run: Run,
     found: Specialised,
     limits: Sequence[Objective],
-    task: Task,
-    space: Space,
     folder: Path,
     formats: Sequence[str] | None,
+    *,
+    task: Task,
+    space: Space,
 ) -> Specialised:
     """Read the test score and write the network's folder."""
     from archwright.export import export_network, table_steps
@@ -361,7 +354,7 @@ def _write(
         architecture=found.architecture,
         network=found.network,
         example=task.example_arguments(),
-        card=specialised_card(run, limits, found.metrics, found.costs, test, found.seconds),
+        card=specialised_card(run, limits, found),
         formats=formats,
         table=table_steps(task),
     )

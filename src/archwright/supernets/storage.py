@@ -21,7 +21,7 @@ def save_supernet(supernet: Supernet, path: Path) -> None:
     weights = {name: tensor.detach().cpu() for name, tensor in supernet.state_dict().items()}
     allowed = {address: list(values) for address, values in supernet.allowed.items()}
     made = {"allowed": allowed, "scale": dict(supernet.scale), "channel_divisor": divisor_of(supernet)}
-    made["learns_kernels"] = supernet.learns_kernels
+    made["learns_kernels"], made["picks"] = supernet.learns_kernels, supernet.picks
     save_state({**made, "weights": weights}, path)
 
 
@@ -34,7 +34,8 @@ def load_supernet(space: Space, example: Any, path: Path) -> Supernet:
         path: The file.
 
     Raises:
-        RunError: When the file is missing, corrupt or of another space.
+        RunError: When the file is missing, corrupt or of another space, or of a trained network and of a version whose
+            smaller networks had other channels.
     """
     state = load_state(path, "supernet", "; search anew with another --out")
     try:
@@ -48,4 +49,9 @@ def load_supernet(space: Space, example: Any, path: Path) -> Supernet:
     except (KeyError, RuntimeError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise RunError(f"the supernet {path} is of another space: {reason}") from error
+    if supernet.picks and not state.get("picks"):
+        raise RunError(
+            f"the supernet {path} was trained by an earlier version, in which smaller networks had other channels of "
+            "your network; search anew with another --out"
+        )
     return supernet

@@ -153,6 +153,11 @@ class Supernet(nn.Module):
                 self._inherit(self._made[call.structural_key], module, _modules_of(inner), call)
         return cast("nn.Module", network.to(device).train(self.training))
 
+    @property
+    def picks(self) -> bool:
+        """Whether some of its forms have other parts of their weights than the leading ones."""
+        return any(module.picks for module in self.modules() if isinstance(module, Elastic))
+
     def learn_kernels(self) -> None:
         """Let smaller kernels be learned transforms of larger ones. See `SharedWeights.learn_kernels`."""
         for module in self.modules():
