@@ -20,7 +20,13 @@ from archwright.errors import UsageError
 from archwright.experiments import NamedConfig, RunConfig
 from archwright.experiments.one_shot import CHECKPOINT, SUPERNET
 from archwright.references import load_object
-from archwright.session.one_shot import after_training, bounded_budget, default_budget, training_minutes
+from archwright.session.one_shot import (
+    after_training,
+    bounded_budget,
+    default_budget,
+    options_with_weights,
+    training_minutes,
+)
 from archwright.supernets import make_method
 from archwright.supernets.methods.enas import Enas
 
@@ -50,6 +56,18 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> aw.Result:
         out=tmp_path_factory.mktemp("runs") / "digits",
         **QUICK,
     )
+
+
+def test_a_supernet_that_begins_with_weights_is_trained_at_a_lower_rate() -> None:
+    own = aw.from_network(
+        torch.nn.Sequential(torch.nn.Linear(4, 16), torch.nn.Linear(16, 2)), torch.zeros(2, 4)
+    )
+    options, (note,) = options_with_weights("sandwich", {"epochs": 2}, own)
+    assert options == {"epochs": 2, "learning_rate": 0.01}
+    assert note.startswith("supernet: learning_rate=0.01, since it begins with the network's weights")
+    assert options_with_weights("sandwich", {"learning_rate": 0.3}, own) == ({"learning_rate": 0.3}, [])
+    assert options_with_weights("once_for_all", {}, own) == ({}, [])
+    assert options_with_weights("sandwich", {}, mixed_space()) == ({}, [])
 
 
 def test_proposals_are_scored_by_shared_weights_and_trained_from_scratch(result: aw.Result) -> None:

@@ -30,7 +30,7 @@ from archwright.session.default_search import DefaultSearch, default_search
 from archwright.session.defaults import network_options_for, objectives_for, space_for, table_options
 from archwright.session.fidelities import check_fidelity, fidelity_for
 from archwright.session.judgement import judged_estimator
-from archwright.session.one_shot import default_budget
+from archwright.session.one_shot import default_budget, options_with_weights
 from archwright.session.parts import check_measured
 from archwright.session.planning import Planned
 from archwright.session.starting import held_values, ruled
@@ -202,6 +202,8 @@ def approach_for(
         asked = (estimator_options, strategy, subject.space, subject.task, fidelity)
         estimator, estimator_options, fidelity, why = judged_estimator(*asked)
         notes.append(why)
+    options, told = options_with_weights(strategy, options, subject.space)
+    notes += told
     effort = fidelity_for(fidelity, strategy, planned.recipe.epochs)
     if effort != FidelityRange.of(fidelity):
         notes.append(f"fidelity: {effort}, since no range was given")

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from archwright.experiments import Budget, RunConfig
 from archwright.objectives import Direction, Objective
+from archwright.pretrained import original_network
+from archwright.spaces import Space
 from archwright.strategies import STRATEGIES, Strategy
 from archwright.supernets import METHODS
 
-__all__ = ["after_training", "bounded_budget", "default_budget", "follow_up", "training_minutes"]
+__all__ = [
+    "after_training",
+    "bounded_budget",
+    "default_budget",
+    "follow_up",
+    "options_with_weights",
+    "training_minutes",
+]
 
 _SEARCHED = 100
 _SOLVED = Budget(trials=100, target=0.9999)
 """Programs are taken for solving their tasks from this fitness on (Real et al. 2020, arXiv:2003.03384)."""
+_KEEPING = 0.01
+"""The first learning rate of the sandwich rule where the supernet begins with trained weights."""
 _SHARE = 0.8
 """Of the minutes, for the supernet, where a search on its weights follows."""
 
@@ -67,6 +78,27 @@ def bounded_budget(
     if budget is None:
         return replace(usual, target=target)
     return budget if budget.target is not None else replace(budget, target=target)
+
+
+def options_with_weights(
+    strategy: object, options: Mapping[str, Any], space: Space
+) -> tuple[dict[str, Any], list[str]]:
+    """The options of a strategy for a space whose networks may begin with weights, and what the log says of them.
+
+    The sandwich rule's own learning rate, 0.1, undoes what a trained network has learned, so it is less there.
+
+    Args:
+        strategy: Its name, or an object.
+        options: As they were given.
+        space: What is searched.
+    """
+    if strategy != "sandwich" or "learning_rate" in options or original_network(space) is None:
+        return dict(options), []
+    note = (
+        f"supernet: learning_rate={_KEEPING:g}, since it begins with the network's weights, which a higher one undoes; "
+        "--option learning_rate=N changes that"
+    )
+    return {**options, "learning_rate": _KEEPING}, [note]
 
 
 def training_minutes(config: RunConfig, budget: Budget) -> float | None:

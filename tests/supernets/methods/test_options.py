@@ -12,6 +12,12 @@ from archwright.supernets.methods.uniform import UniformSampling
 from archwright.testing.known_best import known_best_space, known_best_task
 
 
+def test_the_sandwichs_learning_rate_falls_to_a_twentieth() -> None:
+    assert make_method("sandwich").lowest_learning_rate == pytest.approx(0.005)
+    assert make_method("sandwich", learning_rate=0.02).lowest_learning_rate == pytest.approx(0.001)
+    assert make_method("sandwich", lowest_learning_rate=0.0).lowest_learning_rate == 0.0
+
+
 @pytest.mark.parametrize("name", METHODS)
 @pytest.mark.parametrize("rate", [-1.0, 0.0, float("nan")])
 def test_a_learning_rate_is_above_zero(name: str, rate: float) -> None:

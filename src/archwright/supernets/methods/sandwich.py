@@ -28,7 +28,8 @@ class Sandwich(PathSampling):
     Args:
         epochs: Epochs of training.
         learning_rate: Learning rate of the weights in the first epoch.
-        lowest_learning_rate: What it falls to along half a cosine: a twentieth of the first, as in the paper.
+        lowest_learning_rate: What it falls to along half a cosine; None means a twentieth of the first, as in the
+            paper.
         weight_decay: L2 penalty of the weights.
         random_networks: Random networks in a step, beside the largest and the smallest.
         options: Of `PathSampling`.
@@ -42,11 +43,15 @@ class Sandwich(PathSampling):
         *,
         epochs: int = 360,
         learning_rate: float = 0.1,
-        lowest_learning_rate: float = 0.005,
+        lowest_learning_rate: float | None = None,
         weight_decay: float = 1e-5,
         random_networks: int = 2,
         **options: Any,
     ) -> None:
+        if lowest_learning_rate is None:
+            lowest_learning_rate = (
+                learning_rate / 20 if learning_rate > 0 else 0.0
+            )  # a wrong one is told below
         super().__init__(
             epochs=epochs,
             learning_rate=learning_rate,
