@@ -175,11 +175,8 @@ def main() -> None:
     for cell in wanted:
         if cell not in done:
             line = done[cell] = started(cell, 20 * cell[2] + 600)
-            told = (
-                line.get("error") or f"{line['test']:.4f}"
-                if len(line) > 3
-                else "not for these data, or not installed"
-            )
+            scored = f"{line['test']:.4f}" if "test" in line else "not for these data, or not installed"
+            told = line.get("error") or scored
             print(*cell, told, flush=True)
             with options.out.open("a", encoding="utf-8") as out:
                 out.write(json.dumps(line) + "\n")
