@@ -177,7 +177,8 @@ def test_ctrl_c_once_stops_after_the_running_trials(
     assert not any(trial.state == "running" for trial in run.trials)
 
 
-@pytest.mark.parametrize("on_ray", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("on_ray", [False, True])
 def test_ctrl_c_twice_stops_at_once_and_resume_goes_on(
     archwright: Command, tmp_path: Path, request: pytest.FixtureRequest, on_ray: bool
 ) -> None:

@@ -68,6 +68,7 @@ def test_a_profile_of_trials_of_less_effort(archwright: Command) -> None:
     assert (found["fidelity"]["epochs"], found["timed"][0]["epochs"]) == (3, 3)
 
 
+@pytest.mark.slow
 def test_epochs_that_are_not_given_are_those_that_a_search_would_choose(archwright: Command) -> None:
     words = (
         "profile",

@@ -58,6 +58,7 @@ class Dying(Estimator):
         return self.inner.estimate(candidate, trial)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("strategy", ["hill_climbing", "evolution"])
 @pytest.mark.parametrize("at", [4, 6])
 def test_children_are_the_same_after_an_interruption(strategy: str, at: int, tmp_path: Path) -> None:

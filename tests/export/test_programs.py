@@ -66,6 +66,7 @@ def convolutional():
     }
 
 
+@pytest.mark.slow
 def test_a_program_runs_without_the_source_of_its_network(convolutional, tmp_path):
     written = export_network(tmp_path / "best", **convolutional, formats=["pt2"])
     assert written.formats == {"pt2": tmp_path / "best" / "model.pt2"}

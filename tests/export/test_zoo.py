@@ -67,7 +67,8 @@ def trained(space, architecture, inputs, example):
     return network
 
 
-@pytest.mark.parametrize("architectures", [1, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("architectures", [1, 4])
 def test_the_whole_zoo_runs_alone(architectures, tmp_path, run_alone):
     torch.manual_seed(0)
     (tmp_path / "cases").mkdir()

@@ -38,6 +38,7 @@ def free(groups: dict[str, Group]) -> dict[str, int]:
     return {name: group.width for name, group in groups.items() if group.reason is None}
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("name", "expected"),
     [

@@ -63,6 +63,7 @@ def test_the_collapse_is_a_notice(one_shot_run, supernet_epochs):
     assert "known way in which DARTS fails" not in render_report(one_shot_run(0))
 
 
+@pytest.mark.slow
 def test_the_panels_fit_a_wide_and_a_narrow_window(one_shot_run, supernet_epochs, opened):
     run = one_shot_run(epochs=supernet_epochs(20, 28, ("none", "skip_connect", *"abcdef")))
     for width, columns in ((1280, 4), (380, 2)):

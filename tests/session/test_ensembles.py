@@ -202,6 +202,7 @@ def test_amounts_are_averaged(tmp_path: Path) -> None:
         assert torch.allclose(found.model()(batch), mean, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_limits_hold_for_all_of_it(tmp_path: Path) -> None:
     found = searched(tmp_path / "run", ensemble=2, objectives=["accuracy", "params<=5000"])
     ensemble = found.run.ensemble

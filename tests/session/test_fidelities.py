@@ -61,6 +61,7 @@ def searched(tmp_path: Path, **options: Any) -> Any:
     )
 
 
+@pytest.mark.slow
 def test_a_search_by_rungs_from_end_to_end(tmp_path: Path) -> None:
     run = searched(tmp_path, retrain=1).run
     assert run.state == "completed"
@@ -127,6 +128,7 @@ def test_seeds_as_the_resource(tmp_path: Path) -> None:
     assert any("mean of 4 replicates" in str(row.cells) for row in top_table(run).rows)
 
 
+@pytest.mark.slow
 def test_folds_are_a_cross_validation(tmp_path: Path) -> None:
     run = searched(
         tmp_path, strategy="random", strategy_options={}, fidelity="folds=3,epochs=1", retrain=1

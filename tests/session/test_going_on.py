@@ -49,6 +49,7 @@ def test_hill_climbing_that_has_ended_goes_on_from_the_weights_that_it_found(tmp
     assert any(trial.candidate.inherit == "morph" for trial in result.trials[4:])
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES])
 def test_a_retraining_that_could_not_be_kept_is_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
@@ -114,6 +115,7 @@ def test_a_search_that_was_killed_before_its_record_is_begun_anew(
     assert search(tmp_path / "run", retrain=0).state == "completed"
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", ["a?b", "a%20b", "a#b", "a;b=c"])
 def test_paths_are_not_read_as_urls(tmp_path: Path, name: str) -> None:
     folder = search(tmp_path / name, retrain=0).folder
@@ -138,6 +140,7 @@ def test_secrets_are_taken_out_of_urls(url: str) -> None:
     assert without_secrets("sqlite:///a.sqlite") == "sqlite:///a.sqlite"
 
 
+@pytest.mark.slow
 def test_no_secret_is_under_the_folder_and_the_kept_url_works(
     postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -93,6 +93,7 @@ def test_the_numbers_are_those_of_the_recorded_trials(tmp_path: Path) -> None:
     assert judgement_of(again.run) == found
 
 
+@pytest.mark.slow
 def test_what_was_stopped_goes_on_and_says_the_same(tmp_path: Path) -> None:
     class Stopping(Listener):
         done = 0

@@ -18,9 +18,8 @@ import kinds  # noqa: E402
 from kinds import KINDS  # noqa: E402
 
 
-@pytest.mark.parametrize(
-    "name", ["Both", *(pytest.param(n, marks=pytest.mark.slow) for n in ("Matching", "Tagging", "Rings"))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["Matching", "Both", "Tagging", "Rings"])
 def test_from_python(name: str, tmp_path: Path) -> None:
     task = getattr(kinds, name)()
     result = aw.search(

@@ -190,6 +190,7 @@ class Failing(nn.Module):
         return outputs
 
 
+@pytest.mark.slow
 def test_networks_that_fail_while_costs_are_measured_do_not_end_the_search(tmp_path: Path) -> None:
     space = aw.Space(aw.layer(Failing, aw.choice("sound", "error", "exit", name="kind")), name="failing")
     found = aw.search(

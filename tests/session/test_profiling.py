@@ -64,6 +64,7 @@ def test_a_small_space_is_measured_whole() -> None:
     assert bought.forecast.seconds.middle == pytest.approx(10 * found.trial.middle, rel=0.5)
 
 
+@pytest.mark.slow
 def test_minutes_are_divided_as_a_search_divides_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # else what pays is measured
 

@@ -99,6 +99,7 @@ def test_the_exported_weights_are_its(search: Any) -> None:
     assert metrics["accuracy"] == pytest.approx(result.run.winner.metrics["accuracy"], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_one_that_is_worse_is_not_delivered(search: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prolonging, "is_feasible", lambda *_: False)
     run = search(3).run

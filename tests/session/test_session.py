@@ -257,6 +257,7 @@ def test_a_keyboard_interrupt_of_a_layer_is_none_of_the_users_before_the_first_t
         aw.search(Space(layer(body)), "digits", out=tmp_path / "run", **options)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("leave", [lambda: sys.exit(0), lambda: {}["no such address"]])
 @pytest.mark.parametrize("what", ["constraints", "canonicalize"])
 def test_a_function_of_the_space_that_fails_now_and_then_ends_no_search(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 from PIL import Image
 
 from archwright.tasks import TASKS, LanguageModelling, digits
@@ -14,6 +15,7 @@ from archwright.tasks import TASKS, LanguageModelling, digits
 GUIDE = Path(__file__).parents[2] / "docs" / "tasks.md"
 
 
+@pytest.mark.slow
 def test_examples_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     drawn = np.random.default_rng(0)

@@ -395,6 +395,7 @@ class Pessimist(Tires):
         return Verdict.STOP
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("broken", "test"),
     [

@@ -19,7 +19,7 @@ from archwright.experiments.memory import MemoryWatch
 from archwright.experiments.records import decode, encode
 from archwright.experiments.replay import Replay
 from archwright.experiments.sharing import SharedSearch
-from archwright.experiments.sources import Listed, Search, Source, begun_again, spent_seconds, why_none
+from archwright.experiments.sources import Listed, Search, Source, begun_again, spent_seconds
 from archwright.experiments.stage_loop import StageLoop
 from archwright.experiments.store import SharedStore, Stage, Store
 from archwright.experiments.store.checkpoints import CheckpointFolder
@@ -141,7 +141,7 @@ class Experiment:
             return None
         if not loop.measured:
             self.store.set_fact("search_failed", loop.reason)
-            raise SearchError(f"no trial was completed: {loop.reason}{why_none(self.store.trials())}")
+            raise SearchError(f"no trial was completed: {loop.reason}{loop.why_none(self.store.trials())}")
         if self._is_first_to_end(loop.reason, loop.is_shared):
             for text in strategy.conclusions():
                 self.say(text)

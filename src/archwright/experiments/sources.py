@@ -15,7 +15,7 @@ from archwright.experiments.replay import Replay
 from archwright.objectives import Objective, best_trial
 from archwright.trials import Fidelity, Trial, TrialState
 
-__all__ = ["Listed", "Search", "Source", "begun_again", "spent_seconds", "why_none"]
+__all__ = ["Listed", "Search", "Source", "begun_again", "spent_seconds"]
 
 _ALL_FAILED = 20
 _ALL_INFEASIBLE = 2_000
@@ -210,6 +210,18 @@ class Search(Source):
         is_long = time.monotonic() - self.feasible_at >= patience
         return self.infeasible_in_a_row >= (_LEAST_INFEASIBLE if is_long else _ALL_INFEASIBLE)
 
+    def why_none(self, trials: Sequence[Trial]) -> str:
+        """What kept trials from being completed, where the reason of the end does not say it; to end a sentence."""
+        if trials and all(trial.state is TrialState.INFEASIBLE for trial in trials):
+            if "over a limit" in (self.reason or ""):
+                return ""
+            return f"; all of them were over a limit{self._told_closest()}: loosen it"
+        errors = Counter(trial.error for trial in trials if trial.error)
+        if not errors:
+            return ""
+        (error, times) = errors.most_common(1)[0]
+        return f"; {times} failed with: {error}"
+
     def _note_closest(self, trial: Trial) -> None:
         """Note what came closest to each limit that it is over."""
         for one in self.objectives:
@@ -249,14 +261,3 @@ def spent_seconds(sessions: Sequence[float], trials: Sequence[Trial]) -> float:
     for begin, end in itertools.pairwise(sessions):
         total += max((m - begin for m in moments if begin <= m < end), default=0.0)
     return total
-
-
-def why_none(trials: Sequence[Trial]) -> str:
-    """What kept trials from being completed, to end a sentence with."""
-    if trials and all(trial.state is TrialState.INFEASIBLE for trial in trials):
-        return "; all of them were over a limit"
-    errors = Counter(trial.error for trial in trials if trial.error)
-    if not errors:
-        return ""
-    (error, times) = errors.most_common(1)[0]
-    return f"; {times} failed with: {error}"

@@ -30,6 +30,7 @@ class Unprintable:
     pass
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     "name", [name for name in SPACES if name != "automl_zero"]
 )  # its winners are algorithm.py

@@ -47,6 +47,7 @@ def search(strategy: SurrogateSearch, trials: int, batch: int = 1) -> list[Trial
     return done
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("batch", [1, 5])
 def test_finds_the_best_of_59049_in_60_trials(batch: int) -> None:
     space = flat(10, 3)

@@ -30,7 +30,8 @@ class TestGenerator(StrategyContract):
     make = partial(generator_search, initial=6, every=25, **QUICK)
 
 
-@pytest.mark.sampled(12)
+@pytest.mark.slow
+@pytest.mark.sampled(4)
 class TestGeneratorWithALimit(StrategyContract):
     make = partial(generator_search, initial=6, every=25, **QUICK)
     objectives = (SCORE, Objective("cost", Direction.MINIMIZE, limit=0.3))

@@ -151,6 +151,7 @@ def test_models_see_each_network_once_in_the_order_of_asking_on_as_much_data() -
     assert seen[0].epochs.tolist() == [1.0, 3.0]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(("model", "steps"), [("freeze_thaw", 25), ("parametric", 60)])
 def test_it_saves_epochs_on_curves_and_keeps_the_best(model: str, steps: int) -> None:
     random = np.random.default_rng(0)
