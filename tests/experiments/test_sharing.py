@@ -151,6 +151,35 @@ def test_the_end_is_told_once(url: str, monkeypatch: pytest.MonkeyPatch) -> None
         assert [text for _, text in store.messages() if "search ended" in text] == ["search ended: 6 trials"]
 
 
+def test_the_end_is_told_though_the_connection_is_lost_as_it_is_noted(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin_run(url, Budget(trials=3))
+    set_fact, cuts = SharedStore.set_fact, []
+
+    def interrupted(self: SharedStore, key: str, value: Any) -> None:
+        if key == "search_ended" and not cuts:
+            cuts.append(key)
+            cut(self)
+        set_fact(self, key, value)
+
+    monkeypatch.setattr(SharedStore, "set_fact", interrupted)
+    assert work(url) == "3 trials"
+    assert cuts
+    with read(url) as store:
+        assert store.get("search_ended") == "3 trials"
+        assert [text for _, text in store.messages() if "search ended" in text] == ["search ended: 3 trials"]
+
+
+def cut(store: SharedStore) -> None:
+    """End the connection of a store as the restart of a server does."""
+    engine = sqlalchemy.create_engine(store._url, isolation_level="AUTOCOMMIT")
+    pid = store._live.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+    with engine.connect() as connection:
+        connection.execute(sqlalchemy.text(f"SELECT pg_terminate_backend({pid}, 5000)"))
+    engine.dispose()
+
+
 def take(store: SharedStore, search: SharedSearch) -> Trial:
     def start(trial: Trial) -> Trial:
         begun = replace(trial, started=store.now())
@@ -219,11 +248,7 @@ class Cutting(Strategy):
     def ask(self, running: Sequence[Candidate] = ()) -> Candidate | None:
         self.left -= 1
         if self.left == 0:
-            engine = sqlalchemy.create_engine(self.store._url, isolation_level="AUTOCOMMIT")
-            pid = self.store._live.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
-            with engine.connect() as connection:
-                connection.execute(sqlalchemy.text(f"SELECT pg_terminate_backend({pid}, 5000)"))
-            engine.dispose()
+            cut(self.store)
         return self.inner.ask(running)
 
     def tell(self, trial: Trial) -> None:

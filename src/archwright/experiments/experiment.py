@@ -21,7 +21,7 @@ from archwright.experiments.replay import Replay
 from archwright.experiments.sharing import SharedSearch
 from archwright.experiments.sources import Listed, Search, Source, begun_again, spent_seconds
 from archwright.experiments.stage_loop import StageLoop
-from archwright.experiments.store import SharedStore, Stage, Store
+from archwright.experiments.store import SharedStore, Stage, Store, TurnLostError
 from archwright.experiments.store.checkpoints import CheckpointFolder
 from archwright.objectives import Objective
 from archwright.strategies.pruners import NeverPruner, Pruner
@@ -152,12 +152,18 @@ class Experiment:
 
     def _is_first_to_end(self, reason: str, is_shared: bool) -> bool:
         """Note why the search ended; False where another worker was here before."""
-        store = self.store
-        with store.turn() if is_shared and isinstance(store, SharedStore) else contextlib.nullcontext():
-            is_first = self.store.get("search_ended") is None
-            if is_first:
-                self.store.set_fact("search_ended", reason)
-        return is_first
+        store, is_lost = self.store, False
+        while True:
+            try:
+                with (
+                    store.turn() if is_shared and isinstance(store, SharedStore) else contextlib.nullcontext()
+                ):
+                    is_first = store.get("search_ended") is None
+                    if is_first:
+                        store.set_fact("search_ended", reason)
+                return is_first or is_lost
+            except TurnLostError:  # it may have been noted: rather told twice than never
+                is_lost = True
 
     def run_all(self, stage: Stage, candidates: Mapping[int, Candidate]) -> list[Trial]:
         """Run the given candidates as trials of a stage, under the given numbers; those that completed are kept.
